@@ -1,0 +1,38 @@
+/**
+ * Every error code of driftline, with the exit code of a command that ends with it and what it means.
+ * Exit codes: 1 internal, 2 usage / configuration / data, 3 gate not met, 4 partial, 5 provider / auth / quota, 130 interrupted.
+ */
+export const errorCodes = {
+  'internal-error': { exitCode: 1, meaning: 'driftline itself is at fault' },
+  'engine-failed': { exitCode: 1, meaning: 'the numerical runtime refused a graph or ran out of memory' },
+  'write-failed': { exitCode: 1, meaning: 'a file could not be written' },
+  'disk-full': { exitCode: 1, meaning: 'no space was left on the device while writing' },
+  'usage-invalid': { exitCode: 2, meaning: 'a command or function was called with arguments that make no sense' },
+  'recipe-invalid': { exitCode: 2, meaning: 'a fine-tuning recipe has an unknown or impossible setting' },
+  'rows-invalid': { exitCode: 2, meaning: 'a training row does not have the expected form' },
+  'row-too-long': { exitCode: 2, meaning: 'a row or prompt has more tokens than the context or the chosen maximum' },
+  'checkpoint-missing': { exitCode: 2, meaning: 'a model folder or one of its files does not exist' },
+  'checkpoint-invalid': { exitCode: 2, meaning: 'a file of a model folder is damaged or contradicts itself' },
+  'tensor-missing': { exitCode: 2, meaning: 'a weight that the configuration calls for is absent' },
+  'tensor-shape-mismatch': { exitCode: 2, meaning: 'a weight has another shape than the configuration says' },
+  'family-unsupported': { exitCode: 2, meaning: 'the model family is not one the engine knows' },
+  'architecture-unsupported': { exitCode: 2, meaning: 'a known family with a setting that the engine does not implement' },
+  'rope-unsupported': { exitCode: 2, meaning: 'the rotary embedding is of a type the engine does not implement' },
+  'tokenizer-missing': { exitCode: 2, meaning: 'the model folder has no tokenizer.json' },
+  'tokenizer-invalid': { exitCode: 2, meaning: 'tokenizer.json cannot be read' },
+  'tokenizer-mismatch': { exitCode: 2, meaning: 'the tokenizer makes ids beyond the embedding table' },
+  'chat-template-missing': { exitCode: 2, meaning: 'the model folder has no chat template' },
+  'chat-template-invalid': { exitCode: 2, meaning: 'the chat template fails, or its answer spans cannot be found' },
+  'adapter-invalid': { exitCode: 2, meaning: 'an adapter folder is damaged or uses a method the engine does not implement' },
+  'adapter-mismatch': { exitCode: 2, meaning: 'the adapter was made for another base model' },
+  'training-state-mismatch': { exitCode: 2, meaning: 'the saved training state belongs to another recipe, data or base' },
+  'gate-not-met': { exitCode: 3, meaning: 'the measurement finished and a required threshold was not met' },
+  'loss-not-finite': { exitCode: 4, meaning: 'training diverged; the last good checkpoint was kept' },
+  'hub-offline': { exitCode: 5, meaning: 'offline mode is set and the model is not in the cache' },
+  'hub-unauthorized': { exitCode: 5, meaning: 'the hub wants a token, or the token has no access' },
+  'hub-not-found': { exitCode: 5, meaning: 'the hub has no such repository, revision or file' },
+  'hub-unavailable': { exitCode: 5, meaning: 'the hub could not be reached or answered with a fault' },
+  interrupted: { exitCode: 130, meaning: 'stopped on request with everything saved' },
+} as const satisfies Record<string, { exitCode: 1 | 2 | 3 | 4 | 5 | 130; meaning: string }>;
+
+export type ErrorCode = keyof typeof errorCodes;
