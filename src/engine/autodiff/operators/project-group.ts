@@ -1,0 +1,128 @@
+import type { Graph, Value } from '../../graph/graph.js';
+import {
+  concatenate,
+  matrixProduct,
+  matrixProductPlus,
+  sizeAt,
+  sumOver,
+} from '../../graph/operations.js';
+import type { Gradients, Tape } from '../tape.js';
+
+/** The low-rank part of a linear map: W' = W + scale * b a, with a [rank, in] and b [out, rank]. */
+export interface LowRankUpdate {
+  readonly a: Value;
+  readonly b: Value;
+  readonly scale: number;
+}
+
+/** y = x W^T + bias, with W [out, in]. */
+export interface LinearMap {
+  readonly weight: Value;
+  readonly bias: Value | null;
+  readonly update: LowRankUpdate | null;
+}
+
+/**
+ * Linear maps of one input: x [tokens, in] -> y_i [tokens, out_i].
+ *
+ * A low-rank update is merged into the weight on the fly (2 rank in out operations, whatever the number of tokens), so
+ * that the forward and the backward product are one matrix product each. Its gradients never form the full weight's:
+ * with g_i the incoming gradient, u_i = x a_i^T and t_i = scale g_i b_i,
+ *   db_i = scale g_i^T u_i,  da_i = t_i^T x,  dx = sum of g_i W'_i,  dW_i = g_i^T x,  dbias_i = sum over rows of g_i.
+ * The u_i and the da_i of all maps are one product each: a product with few rows is bound by reading x.
+ */
+export function projectGroup(tape: Tape, input: Value, maps: readonly LinearMap[]): Value[] {
+  const { graph } = tape;
+  const merged = maps.map(({ weight, update }) =>
+    update === null ? weight : matrixProductPlus(graph, update.b, update.a, weight, { factor: update.scale }),
+  );
+  const outputs = maps.map(({ bias }, position) => {
+    const weight = valueAt(merged, position);
+    return bias === null
+      ? matrixProduct(graph, input, weight, { transposeRight: true })
+      : matrixProductPlus(graph, input, weight, bias, { transposeRight: true });
+  });
+
+  const parameters = maps.map(({ weight, bias, update }) => [
+    weight,
+    ...(bias === null ? [] : [bias]),
+    ...(update === null ? [] : [update.a, update.b]),
+  ]);
+  tape.record([input, ...parameters.flat()], outputs, (gradients, [inputNeeded]) => {
+    const updateGradients = differentiateUpdates(tape, input, maps, gradients);
+    let inputGradient: Value | null = null;
+    const parameterGradients = maps.map(({ weight, bias, update }, position): Gradients => {
+      const gradient = gradients[position] ?? null;
+      if (gradient === null) return (parameters[position] ?? []).map(() => null);
+      if (inputNeeded === true) {
+        const map = valueAt(merged, position);
+        inputGradient =
+          inputGradient === null
+            ? matrixProduct(graph, gradient, map)
+            : matrixProductPlus(graph, gradient, map, inputGradient);
+      }
+      const weightGradient = tape.isWatched(weight)
+        ? matrixProduct(graph, gradient, input, { transposeLeft: true })
+        : null;
+      const biasGradient = bias !== null && tape.isWatched(bias) ? sumOver(graph, gradient, 0, false) : null;
+      return [
+        weightGradient,
+        ...(bias === null ? [] : [biasGradient]),
+        ...(update === null ? [] : (updateGradients.get(update) ?? [null, null])),
+      ];
+    });
+    return [inputGradient, ...parameterGradients.flat()];
+  });
+  return outputs;
+}
+
+function differentiateUpdates(
+  tape: Tape,
+  input: Value,
+  maps: readonly LinearMap[],
+  gradients: Gradients,
+): Map<LowRankUpdate, Gradients> {
+  const { graph } = tape;
+  const active = maps.flatMap(({ update }, position) => {
+    const gradient = gradients[position] ?? null;
+    const watched = update !== null && (tape.isWatched(update.a) || tape.isWatched(update.b));
+    return watched && gradient !== null ? [{ update, gradient }] : [];
+  });
+  const result = new Map<LowRankUpdate, Gradients>();
+  if (active.length === 0) return result;
+
+  const ranks = active.map(({ update }) => Number(sizeAt(update.a, 0)));
+  const total = ranks.reduce((sum, rank) => sum + rank, 0);
+  const allA = join(graph, active.map(({ update }) => update.a), 0, total);
+  const inner = split(graph, matrixProduct(graph, input, allA, { transposeRight: true }), 1, ranks);
+  const outer = active.map(({ update, gradient }) =>
+    matrixProduct(graph, gradient, update.b, { factor: update.scale }),
+  );
+  const gradientOfAllA = matrixProduct(graph, join(graph, outer, 1, total), input, { transposeLeft: true });
+  const gradientsOfA = split(graph, gradientOfAllA, 0, ranks);
+  active.forEach(({ update, gradient }, position) => {
+    const u = valueAt(inner, position);
+    const gradientOfB = matrixProduct(graph, gradient, u, { transposeLeft: true, factor: update.scale });
+    result.set(update, [valueAt(gradientsOfA, position), gradientOfB]);
+  });
+  return result;
+}
+
+function join(graph: Graph, values: readonly Value[], axis: number, size: number): Value {
+  const [only] = values;
+  return values.length === 1 && only !== undefined ? only : concatenate(graph, values, axis, size);
+}
+
+function split(graph: Graph, value: Value, axis: number, sizes: readonly number[]): readonly Value[] {
+  if (sizes.length === 1) return [value];
+  const shapes = sizes.map((size) => value.shape.map((known, position) => (position === axis ? size : known)));
+  return graph
+    .nodeWithOutputs('Split', [value, graph.integerList(sizes)], shapes, { axis })
+    .filter((part): part is Value => part !== null);
+}
+
+function valueAt(values: readonly Value[], position: number): Value {
+  const value = values[position];
+  if (value === undefined) throw new RangeError(`no value at position ${String(position)}`);
+  return value;
+}
