@@ -41,8 +41,8 @@ export function encodeOnnxModel(graph: Graph): OnnxModel {
 
 function writeNode(writer: ProtobufWriter, node: GraphNode): void {
   for (const input of node.inputs) writer.text(1, input?.name ?? '');
-  for (const output of node.outputs) writer.text(2, output?.name ?? '');
-  writer.text(3, node.outputs.find((output) => output !== null)?.name ?? '');
+  for (const output of node.outputs) writer.text(2, output.name);
+  writer.text(3, node.outputs[0]?.name ?? '');
   writer.text(4, node.operator);
   for (const [name, attribute] of Object.entries(node.attributes)) {
     writer.message(5, (nested) => { writeAttribute(nested.text(1, name), attribute); });

@@ -21,7 +21,7 @@ export interface GraphNode {
   /** Empty for the ONNX standard, `com.microsoft` for the runtime's own operators. */
   readonly domain: string;
   readonly inputs: readonly (Value | null)[];
-  readonly outputs: readonly (Value | null)[];
+  readonly outputs: readonly Value[];
   readonly attributes: Readonly<Record<string, Attribute>>;
 }
 
@@ -84,15 +84,15 @@ export class Graph {
     return value;
   }
 
-  /** Adds a node with several outputs; `null` leaves an optional one out. */
+  /** Adds a node with several float outputs. */
   nodeWithOutputs(
     operator: string,
     inputs: readonly (Value | null)[],
-    outputs: readonly (Shape | null)[],
+    outputs: readonly Shape[],
     attributes: Readonly<Record<string, Attribute>> = {},
     domain = '',
-  ): readonly (Value | null)[] {
-    const values = outputs.map((shape) => (shape === null ? null : this.fresh('float32', shape)));
+  ): readonly Value[] {
+    const values = outputs.map((shape) => this.fresh('float32', shape));
     this.nodes.push({ operator, domain, inputs, outputs: values, attributes });
     return values;
   }

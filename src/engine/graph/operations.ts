@@ -140,7 +140,8 @@ export function meanOver(graph: Graph, value: Value, axis: number, keepAxis = tr
 
 /** The sum of all elements, as a tensor with one element. */
 export function sumAll(graph: Graph, value: Value): Value {
-  return graph.node('ReduceSum', [value], { shape: [1] }, { keepdims: 0 });
+  const sum = graph.node('ReduceSum', [value], { shape: [] }, { keepdims: 0 });
+  return graph.node('Reshape', [sum, graph.integerList([1])], { shape: [1] });
 }
 
 export function softmax(graph: Graph, value: Value): Value {
@@ -154,13 +155,13 @@ export function logSoftmax(graph: Graph, value: Value): Value {
 /** x / sqrt(mean(x^2) + epsilon) * weight over the last axis; also gives 1 / sqrt(...), with one element a row. */
 export function rootMeanSquareNorm(graph: Graph, value: Value, weight: Value, epsilon: number): { normed: Value; inverse: Value } {
   const inverseShape = [...value.shape.slice(0, -1), 1];
-  const [normed, , inverse] = graph.nodeWithOutputs(
+  const [normed, inverse] = graph.nodeWithOutputs(
     'SimplifiedLayerNormalization',
     [value, weight],
-    [value.shape, null, inverseShape],
+    [value.shape, inverseShape],
     { axis: -1, epsilon: { float: epsilon }, stash_type: 1 },
   );
-  if (normed == null || inverse == null) throw shapeFault('rootMeanSquareNorm', [value]);
+  if (normed === undefined || inverse === undefined) throw shapeFault('rootMeanSquareNorm', [value]);
   return { normed, inverse };
 }
 

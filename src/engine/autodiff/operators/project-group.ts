@@ -116,9 +116,7 @@ function join(graph: Graph, values: readonly Value[], axis: number, size: number
 function split(graph: Graph, value: Value, axis: number, sizes: readonly number[]): readonly Value[] {
   if (sizes.length === 1) return [value];
   const shapes = sizes.map((size) => value.shape.map((known, position) => (position === axis ? size : known)));
-  return graph
-    .nodeWithOutputs('Split', [value, graph.integerList(sizes)], shapes, { axis })
-    .filter((part): part is Value => part !== null);
+  return graph.nodeWithOutputs('Split', [value, graph.integerList(sizes)], shapes, { axis });
 }
 
 function valueAt(values: readonly Value[], position: number): Value {

@@ -8,7 +8,6 @@ import {
   multiply,
   negate,
   pickFromRows,
-  reshape,
   scatterAddRows,
   shapeOf,
   softmax,
@@ -45,7 +44,7 @@ export function scoreAnswers(
   const probabilities = softmax(graph, matrixProduct(graph, scored, head, { transposeRight: true }));
   const picked = pickFromRows(graph, probabilities, labels);
   const surprisal = negate(graph, graph.node('Log', [add(graph, picked, graph.floats([1e-37]))], { shape: picked.shape }));
-  const loss = reshape(graph, sumAll(graph, multiply(graph, surprisal, weights)), [1]);
+  const loss = sumAll(graph, multiply(graph, surprisal, weights));
 
   tape.record([hidden, head], [loss], ([gradient = null], [hiddenNeeded, headNeeded]) => {
     if (gradient === null) return [null, null];
@@ -85,7 +84,7 @@ export function scoreDivergence(
   const logReference = logSoftmax(graph, matrixProduct(graph, referenceScored, reference.head, { transposeRight: true }));
   const referenceProbabilities = exponential(graph, logReference);
   const terms = multiply(graph, referenceProbabilities, subtract(graph, logReference, logTuned));
-  const loss = reshape(graph, sumAll(graph, multiply(graph, sumOver(graph, terms, -1), weights)), [1]);
+  const loss = sumAll(graph, multiply(graph, sumOver(graph, terms, -1), weights));
 
   tape.record([tuned.hidden, tuned.head], [loss], ([gradient = null], [hiddenNeeded, headNeeded]) => {
     if (gradient === null) return [null, null];
