@@ -8,7 +8,7 @@ import { projectGroup, type LinearMap, type LowRankUpdate } from '../autodiff/op
 import { reshapeValue } from '../autodiff/operators/reshape-value.js';
 import type { DecoderConfig } from '../checkpoint/decoder-config.js';
 import type { Projection } from '../checkpoint/projection.js';
-import { add, concatenate, shapeOf } from '../graph/operations.js';
+import { concatenate, shapeOf } from '../graph/operations.js';
 import type { Value } from '../graph/graph.js';
 
 /** Where a decoder graph gets its parameters: by Hugging Face name, and by block and projection. */
@@ -99,11 +99,4 @@ export function headName(config: DecoderConfig): string {
 /** Attention over the run's own tokens, as training and reading whole rows need it. */
 export function causalAttention(inputs: AttentionInputs): Attention {
   return (tape, _layer, query, key, value) => attendCausally(tape, query, key, value, inputs);
-}
-
-/** Adds a vector [width] to every token's residual stream; its gradient passes through. */
-export function addVector(tape: Tape, residual: Value, vector: Value): Value {
-  const output = add(tape.graph, residual, vector);
-  tape.record([residual], [output], ([gradient = null]) => [gradient]);
-  return output;
 }

@@ -1,6 +1,7 @@
-import { addVector, buildDecoder, causalAttention, headName, type DecoderGraph, type ResidualEdit } from '../decoder/decoder-graph.js';
+import { buildDecoder, causalAttention, headName, type DecoderGraph, type ResidualEdit } from '../decoder/decoder-graph.js';
 import { buildRotaryTable } from '../decoder/rotary-table.js';
 import { Tape } from '../autodiff/tape.js';
+import { addVector } from '../autodiff/operators/edit-residual.js';
 import type { LowRankUpdate } from '../autodiff/operators/project-group.js';
 import type { ScoredPositions } from '../autodiff/operators/score-answers.js';
 import { loraScale, type LoraSettings } from '../checkpoint/adapter.js';

@@ -1,0 +1,215 @@
+import { mkdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import { DriftlineError } from '../../foundation/driftline-error.js';
+import { writeFailure } from '../../foundation/write-failure.js';
+import type { Adapter } from '../checkpoint/adapter.js';
+import type { FloatTensor } from '../checkpoint/float-tensor.js';
+import type { Checkpoint } from '../checkpoint/read-checkpoint.js';
+import { createAdamWState, gradientNorm, stepAdamW } from './adamw.js';
+import { fingerprintTraining } from './fingerprint-training.js';
+import type { GradientEdit } from './gradient-edit.js';
+import type { TrainedPart } from './gradient-graph.js';
+import { createGradientSource, type LossTerm } from './gradient-source.js';
+import { initialiseAdapter } from './initialise-adapter.js';
+import { learningRateAt } from './learning-rate.js';
+import { answerObjective } from './objectives.js';
+import type { BatchLimits } from './plan-batches.js';
+import type { Recipe } from './recipe.js';
+import type { WeightedRow } from './token-batch.js';
+import { copyTensor, parametersFromAdapter, writeTrained } from './trained-parameters.js';
+import { openTrainingLog, type TrainingLogEntry } from './training-log.js';
+import { loadTrainingState, removeTrainingStates, saveTrainingState, type TrainingState } from './training-state.js';
+
+export interface FineTuneSettings {
+  readonly base: Checkpoint;
+  readonly recipe: Recipe;
+  /** Encoded training rows; see `encodeTrainingRow` and `fitRow`. */
+  readonly rows: readonly WeightedRow[];
+  /** Receives the result, training.jsonl and checkpoints/. A run that was stopped is continued from here. */
+  readonly folder: string;
+  /** An adapter to continue from instead of a fresh one; its settings must be the recipe's. */
+  readonly startFrom?: Adapter;
+  /** Further parts of the loss, each with rows of its own. */
+  readonly extraTerms?: readonly LossTerm[];
+  /** Vectors [width] added to the residual stream of every token while training, by residual layer (0 is the embedding). */
+  readonly residualVectors?: ReadonlyMap<number, Float32Array>;
+  readonly gradientEdits?: readonly GradientEdit[];
+  /** Steps between saved states. Default 50. */
+  readonly saveEvery?: number;
+  /** Steps whose saved state, a usable adapter or model, is kept when training is done. Default none. */
+  readonly keepSteps?: readonly number[];
+  readonly threads: number;
+  readonly batchLimits?: BatchLimits;
+  readonly signal?: AbortSignal;
+  /** Milliseconds; only for the time left. */
+  readonly clock?: () => number;
+  readonly onStep?: (event: TrainingStepEvent) => void;
+}
+
+export interface TrainingStepEvent extends TrainingLogEntry {
+  readonly steps: number;
+  readonly millisecondsLeft: number;
+}
+
+export interface FineTuneResult {
+  readonly trained: TrainedPart;
+  /** By PEFT's names for an adapter, by Hugging Face's for full training. */
+  readonly parameters: ReadonlyMap<string, FloatTensor>;
+  /** Steps in this call; fewer than `steps` if the run was continued, 0 if it had been finished. */
+  readonly stepsDone: number;
+  readonly steps: number;
+}
+
+/**
+ * Fine-tunes by AdamW. Kill it at any moment and call it again with the same settings and folder: it continues from the
+ * last saved state to the bit-identical result. On abort it saves, and throws `interrupted`.
+ */
+export async function fineTune(settings: FineTuneSettings): Promise<FineTuneResult> {
+  const { base, recipe, rows, folder, extraTerms = [], gradientEdits = [], saveEvery = 50, keepSteps = [], signal } = settings;
+  const residualVectors = settings.residualVectors ?? new Map<number, Float32Array>();
+  const clock = settings.clock ?? ((): number => performance.now());
+  const trained = trainedPartOf(recipe, base);
+  const terms = [answerTerm(recipe, rows), ...extraTerms];
+  terms.forEach((term) => { checkTerm(term, base); });
+  const steps = countSteps(recipe, rows.length);
+  const fingerprint = fingerprintTraining({ base, recipe, terms, residualVectors, gradientEdits, startFrom: settings.startFrom ?? null });
+  const place = { folder: join(folder, 'checkpoints'), base, trained, fingerprint };
+
+  await mkdir(folder, { recursive: true }).catch((cause: unknown) => { throw writeFailure(folder, cause); });
+  const state = (await loadTrainingState(place)) ?? startTraining(settings, trained);
+  const { parameters, optimizer } = state;
+  if (state.step === steps) return { trained, parameters, stepsDone: 0, steps };
+
+  const log = await openTrainingLog(join(folder, 'training.jsonl'), state.step);
+  const source = await createGradientSource({
+    config: base.config, weights: base.weights, trained, terms, residualVectors, seed: recipe.seed, shuffle: recipe.shuffle,
+    threads: settings.threads, ...(settings.batchLimits === undefined ? {} : { limits: settings.batchLimits }),
+  });
+  const started = clock();
+  let saved = state.step;
+  const save = async (step: number): Promise<void> => {
+    await saveTrainingState(place, { step, parameters, optimizer });
+    saved = step;
+    await removeTrainingStates(place.folder, [step, ...keepSteps.filter((kept) => kept < step)]);
+  };
+  try {
+    for (let step = state.step; step < steps; step += 1) {
+      // Lets messages of other threads in: a run of the graph blocks this one.
+      await new Promise((resolve) => { setImmediate(resolve); });
+      if (signal?.aborted === true) {
+        if (saved !== step) await save(step);
+        throw interrupted(step, steps, folder);
+      }
+      const { loss, termLosses, gradients, tokens } = await source.compute(step, parameters);
+      for (const edit of gradientEdits) edit.apply(gradients, step);
+      const flat = new Map([...gradients].map(([name, { data }]) => [name, data]));
+      const norm = gradientNorm(flat);
+      if (!Number.isFinite(loss) || !Number.isFinite(norm)) {
+        if (saved !== step) await save(step);
+        throw diverged(step, loss, norm, join(place.folder, `step-${String(step)}`));
+      }
+      const learningRate = learningRateAt(recipe, step, steps);
+      const gradientFactor = recipe.max_grad_norm !== null && norm > recipe.max_grad_norm ? recipe.max_grad_norm / (norm + 1e-6) : 1;
+      stepAdamW(parameters, flat, optimizer, { ...recipe, learningRate, step: step + 1, gradientFactor });
+      const entry: TrainingLogEntry = {
+        step: step + 1, loss, learning_rate: learningRate, grad_norm: norm, tokens,
+        ...(termLosses.size > 1 ? { terms: Object.fromEntries(termLosses) } : {}),
+      };
+      await log.append(entry);
+      if ((step + 1) % saveEvery === 0 || step + 1 === steps || keepSteps.includes(step + 1)) await save(step + 1);
+      const millisecondsLeft = ((clock() - started) / (step + 1 - state.step)) * (steps - step - 1);
+      settings.onStep?.({ ...entry, steps, millisecondsLeft });
+    }
+    await writeTrained(folder, base, trained, parameters);
+  } finally {
+    await source.release();
+    await log.close();
+  }
+  return { trained, parameters, stepsDone: steps - state.step, steps };
+}
+
+function startTraining(settings: FineTuneSettings, trained: TrainedPart): TrainingState {
+  const { base, recipe, startFrom } = settings;
+  let parameters: Map<string, FloatTensor>;
+  if (trained.method === 'full') parameters = new Map([...base.weights].map(([name, tensor]) => [name, copyTensor(tensor)]));
+  else if (startFrom === undefined) parameters = initialiseAdapter(base.config, trained, recipe.seed);
+  else {
+    const fresh = initialiseAdapter(base.config, trained, recipe.seed);
+    parameters = parametersFromAdapter(startFrom);
+    for (const [name, { shape }] of fresh) {
+      if (parameters.get(name)?.shape.join() === shape.join() && parameters.size === fresh.size) continue;
+      throw new DriftlineError({
+        code: 'adapter-mismatch',
+        message: `The adapter to start from does not have the recipe's ${name} of shape [${shape.join(', ')}]`,
+        hint: 'Use the rank, targets and layers of the adapter in the recipe.',
+      });
+    }
+  }
+  return { step: 0, parameters, optimizer: createAdamWState(parameters) };
+}
+
+function answerTerm(recipe: Recipe, rows: readonly WeightedRow[]): LossTerm {
+  return { name: 'answers', weight: 1, objective: answerObjective, rows, rowsPerStep: recipe.batch_size * recipe.accumulation };
+}
+
+/** Steps of a run: whole epochs round up to whole steps each. */
+export function countSteps(recipe: Recipe, rows: number): number {
+  const stepsPerEpoch = Math.ceil(rows / (recipe.batch_size * recipe.accumulation));
+  const steps = Math.ceil(stepsPerEpoch * recipe.epochs);
+  return recipe.max_steps === null ? steps : Math.min(steps, recipe.max_steps);
+}
+
+/** What a recipe trains in a given model. */
+export function trainedPartOf(recipe: Recipe, base: Checkpoint): TrainedPart {
+  if (recipe.method === 'full') return { method: 'full' };
+  const { rank, alpha, rslora, targets } = recipe;
+  const all = Array.from({ length: base.config.layers }, (_, layer) => layer);
+  const layers = recipe.layers === 'all' ? all : all.filter((layer) => recipe.layers.includes(layer as never));
+  const unknown = recipe.layers === 'all' ? [] : recipe.layers.filter((layer) => !all.includes(layer));
+  if (unknown.length > 0) {
+    throw new DriftlineError({
+      code: 'recipe-invalid',
+      message: `The recipe adapts layer ${unknown.join(', ')}, and the model has layers 0 to ${String(all.length - 1)}`,
+      hint: 'Correct "layers" in the recipe.',
+    });
+  }
+  return { method: 'lora', rank, alpha, rslora, targets, layers };
+}
+
+function checkTerm({ name, weight, rows, rowsPerStep }: LossTerm, base: Checkpoint): void {
+  const fail = (code: 'rows-invalid' | 'row-too-long' | 'usage-invalid' | 'tokenizer-mismatch', message: string, hint: string): never => {
+    throw new DriftlineError({ code, message, hint });
+  };
+  if (!(weight > 0) || !(rowsPerStep >= 1)) fail('usage-invalid', `The loss term ${name} needs a positive weight and at least one row a step`, 'Leave the term out instead.');
+  if (rows.length === 0) fail('rows-invalid', `There are no training rows for ${name}`, 'Check the file, and whether every row was dropped as too long.');
+  rows.forEach(({ ids, weights }, row) => {
+    const { context, vocabulary } = base.config;
+    if (ids.length > context) {
+      fail('row-too-long', `Row ${String(row + 1)} of ${name} has ${String(ids.length)} tokens; the model's context is ${String(context)}`, 'Set "max_length" to at most the context and "overlong" to truncate or drop.');
+    }
+    if (ids.some((id) => !Number.isInteger(id) || id < 0 || id >= vocabulary)) {
+      fail('tokenizer-mismatch', `Row ${String(row + 1)} of ${name} has a token id outside the vocabulary of ${String(vocabulary)}`, 'Encode the rows with the tokenizer of this model.');
+    }
+    if (weights.length !== ids.length || !weights.some((weightOfToken, position) => position > 0 && weightOfToken > 0)) {
+      fail('rows-invalid', `Row ${String(row + 1)} of ${name} has no token to train on`, 'Remove the row, or check its answer.');
+    }
+  });
+}
+
+function interrupted(step: number, steps: number, folder: string): DriftlineError {
+  return new DriftlineError({
+    code: 'interrupted',
+    message: `Training stopped after step ${String(step)} of ${String(steps)}; everything is saved in ${folder}`,
+    hint: 'Run the same command again to continue.',
+    details: { step, steps, folder },
+  });
+}
+
+function diverged(step: number, loss: number, norm: number, kept: string): DriftlineError {
+  return new DriftlineError({
+    code: 'loss-not-finite',
+    message: `Training diverged at step ${String(step + 1)}: loss ${String(loss)}, gradient norm ${String(norm)}`,
+    hint: `Lower the learning rate or the alpha. The parameters before that step are in ${kept}.`,
+    details: { step: step + 1, loss, norm, kept },
+  });
+}

@@ -1,0 +1,48 @@
+import { createHash } from 'node:crypto';
+import { hashJson } from '../../foundation/content-hash.js';
+import type { Adapter } from '../checkpoint/adapter.js';
+import type { FloatTensor } from '../checkpoint/float-tensor.js';
+import type { Checkpoint } from '../checkpoint/read-checkpoint.js';
+import type { GradientEdit } from './gradient-edit.js';
+import type { LossTerm } from './gradient-source.js';
+import type { Recipe } from './recipe.js';
+import type { WeightedRow } from './token-batch.js';
+import { parametersFromAdapter } from './trained-parameters.js';
+
+/**
+ * Hash of everything that decides a run's result, so that a saved state is never continued as something else.
+ * Objectives and gradient edits are code: they count by their names.
+ */
+export function fingerprintTraining(run: {
+  readonly base: Checkpoint;
+  readonly recipe: Recipe;
+  readonly terms: readonly LossTerm[];
+  readonly residualVectors: ReadonlyMap<number, Float32Array>;
+  readonly gradientEdits: readonly GradientEdit[];
+  readonly startFrom: Adapter | null;
+}): string {
+  return hashJson({
+    recipe: run.recipe,
+    config: run.base.config,
+    weights: hashTensors(run.base.weights),
+    startFrom: run.startFrom === null ? null : hashTensors(parametersFromAdapter(run.startFrom)),
+    terms: run.terms.map(({ name, weight, rowsPerStep, rows }) => ({ name, weight, rowsPerStep, rows: hashRows(rows) })),
+    residualVectors: [...run.residualVectors].map(([layer, data]) => [layer, hashTensors(new Map([['', { shape: [], data }]]))]),
+    gradientEdits: run.gradientEdits.map(({ name }) => name),
+  });
+}
+
+function hashTensors(tensors: ReadonlyMap<string, FloatTensor>): string {
+  const hash = createHash('sha256');
+  for (const [name, { shape, data }] of tensors) {
+    hash.update(`${name}[${shape.join()}]`);
+    hash.update(new Uint8Array(data.buffer, data.byteOffset, data.byteLength));
+  }
+  return hash.digest('hex');
+}
+
+function hashRows(rows: readonly WeightedRow[]): string {
+  const hash = createHash('sha256');
+  for (const { ids, weights } of rows) hash.update(`${ids.join()};${weights.join()}\n`);
+  return hash.digest('hex');
+}

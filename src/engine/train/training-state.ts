@@ -1,0 +1,111 @@
+import { mkdir, readdir, readFile, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { z } from 'zod';
+import { DriftlineError } from '../../foundation/driftline-error.js';
+import { writeFailure } from '../../foundation/write-failure.js';
+import { writeFileAtomically } from '../../foundation/write-file-atomically.js';
+import type { FloatTensor } from '../checkpoint/float-tensor.js';
+import type { Checkpoint } from '../checkpoint/read-checkpoint.js';
+import { readSafetensors } from '../checkpoint/read-safetensors.js';
+import { writeSafetensors } from '../checkpoint/write-safetensors.js';
+import type { AdamWState } from './adamw.js';
+import type { TrainedPart } from './gradient-graph.js';
+import { readTrained, writeTrained } from './trained-parameters.js';
+
+const stateFile = 'state.json';
+const optimizerFile = 'optimizer.safetensors';
+
+const stateSchema = z.object({ version: z.literal(1), fingerprint: z.string(), step: z.int().nonnegative() });
+
+/** Everything that the next step depends on. */
+export interface TrainingState {
+  /** Steps done. */
+  readonly step: number;
+  readonly parameters: ReadonlyMap<string, FloatTensor>;
+  readonly optimizer: AdamWState;
+}
+
+export interface TrainingStateFolder {
+  /** checkpoints/, with one folder a saved step. */
+  readonly folder: string;
+  readonly base: Checkpoint;
+  readonly trained: TrainedPart;
+  /** Hash of all that decides the result; a state with another one is refused. */
+  readonly fingerprint: string;
+}
+
+/**
+ * Saves a state as <folder>/step-<n>/: what was trained, as a model or adapter that can be used, and the optimizer.
+ * state.json comes last, so that a folder without it was not finished and does not count.
+ */
+export async function saveTrainingState(place: TrainingStateFolder, state: TrainingState): Promise<void> {
+  const folder = join(place.folder, stepFolder(state.step));
+  await mkdir(folder, { recursive: true }).catch((cause: unknown) => {
+    throw writeFailure(folder, cause);
+  });
+  await rm(join(folder, stateFile), { force: true });
+  await writeTrained(folder, place.base, place.trained, state.parameters);
+  const moments = new Map<string, FloatTensor>();
+  for (const [name, tensor] of state.optimizer.mean) moments.set(`mean.${name}`, tensor);
+  for (const [name, tensor] of state.optimizer.square) moments.set(`square.${name}`, tensor);
+  await writeSafetensors(join(folder, optimizerFile), moments);
+  const json = { version: 1, fingerprint: place.fingerprint, step: state.step } satisfies z.input<typeof stateSchema>;
+  await writeFileAtomically(join(folder, stateFile), `${JSON.stringify(json)}\n`);
+}
+
+/** The latest complete state; `null` if there is none. */
+export async function loadTrainingState(place: TrainingStateFolder): Promise<TrainingState | null> {
+  for (const { step, folder } of (await listSavedSteps(place.folder)).reverse()) {
+    const text = await readFile(join(folder, stateFile), 'utf8').catch(() => null);
+    const state = text === null ? null : parseState(text);
+    if (state === null || state.step !== step) continue;
+    if (state.fingerprint !== place.fingerprint) throw foreignState(folder);
+    const moments = await readSafetensors(join(folder, optimizerFile), 'checkpoint-invalid');
+    const pick = (prefix: string): Map<string, FloatTensor> =>
+      new Map([...moments].flatMap(([name, tensor]) => (name.startsWith(prefix) ? [[name.slice(prefix.length), tensor] as const] : [])));
+    return {
+      step,
+      parameters: await readTrained(folder, place.trained),
+      optimizer: { mean: pick('mean.'), square: pick('square.') },
+    };
+  }
+  return null;
+}
+
+/** Removes saved states except the given steps; what a dead process left half-written goes, too. */
+export async function removeTrainingStates(folder: string, keep: readonly number[]): Promise<void> {
+  for (const saved of await listSavedSteps(folder)) {
+    if (!keep.includes(saved.step)) await rm(saved.folder, { recursive: true, force: true });
+  }
+}
+
+async function listSavedSteps(folder: string): Promise<{ step: number; folder: string }[]> {
+  const names = await readdir(folder).catch(() => []);
+  return names
+    .flatMap((name) => {
+      const step = /^step-(\d+)$/.exec(name)?.[1];
+      return step === undefined ? [] : [{ step: Number(step), folder: join(folder, name) }];
+    })
+    .sort((a, b) => a.step - b.step);
+}
+
+function stepFolder(step: number): string {
+  return `step-${String(step)}`;
+}
+
+function parseState(text: string): z.output<typeof stateSchema> | null {
+  try {
+    return stateSchema.parse(JSON.parse(text));
+  } catch {
+    return null; // not finished, or damaged: an earlier state serves
+  }
+}
+
+function foreignState(folder: string): DriftlineError {
+  return new DriftlineError({
+    code: 'training-state-mismatch',
+    message: `${folder} was saved by a training run with another recipe, other rows or another base model`,
+    hint: 'Train into another folder, or remove this one to start again.',
+    details: { folder },
+  });
+}
