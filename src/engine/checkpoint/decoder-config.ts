@@ -1,4 +1,7 @@
-export type DecoderFamily = 'llama' | 'mistral' | 'qwen2' | 'qwen3';
+/** Model families as config.json names them (model_type). */
+export const decoderFamilies = ['llama', 'mistral', 'qwen2', 'qwen3'] as const;
+
+export type DecoderFamily = (typeof decoderFamilies)[number];
 
 /** Rotary embedding: base frequency, and Llama 3's wavelength-dependent scaling where a checkpoint uses it. */
 export interface RopeSettings {

@@ -1,0 +1,23 @@
+import { DriftlineError } from '../../foundation/driftline-error.js';
+import type { DamageCode } from './safetensors-header.js';
+
+/** Turns what the file system threw while reading into an error that says what is wrong with which file. */
+export function readFault(error: unknown, path: string, damage: DamageCode): DriftlineError {
+  const fault = error instanceof Error && 'code' in error ? String(error.code) : 'unknown fault';
+  if (fault === 'ENOENT' || fault === 'ENOTDIR') {
+    return new DriftlineError({
+      code: damage === 'checkpoint-invalid' ? 'checkpoint-missing' : damage,
+      message: `${path} does not exist`,
+      hint: 'Check the path; the folder must hold all files of the model or adapter.',
+      cause: error,
+      details: { file: path },
+    });
+  }
+  return new DriftlineError({
+    code: damage,
+    message: `${path} cannot be read (${fault})`,
+    hint: 'Check that it is a file and that you may read it.',
+    cause: error,
+    details: { file: path },
+  });
+}

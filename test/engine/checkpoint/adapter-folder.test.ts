@@ -1,0 +1,296 @@
+import { existsSync } from 'node:fs';
+import { readFile, rename, rm, symlink, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+
+import { describe, expect, it } from 'vitest';
+
+import type { Adapter } from '../../../src/engine/checkpoint/adapter.js';
+import type { DecoderConfig } from '../../../src/engine/checkpoint/decoder-config.js';
+import type { FloatTensor } from '../../../src/engine/checkpoint/float-tensor.js';
+import { parseLoraTensorName } from '../../../src/engine/checkpoint/lora-tensor-name.js';
+import { projections, projectionShape } from '../../../src/engine/checkpoint/projection.js';
+import { readAdapter } from '../../../src/engine/checkpoint/read-adapter.js';
+import { readDecoderConfig } from '../../../src/engine/checkpoint/read-decoder-config.js';
+import { readSafetensors } from '../../../src/engine/checkpoint/read-safetensors.js';
+import { writeAdapter } from '../../../src/engine/checkpoint/write-adapter.js';
+import { writeSafetensors } from '../../../src/engine/checkpoint/write-safetensors.js';
+import { errorOf } from './error-of.js';
+import { copyGolden, goldenFolder, goldenNames } from './golden-folder.js';
+import { makeTemporaryFolder } from './temporary-folder.js';
+
+type Json = Record<string, unknown>;
+
+const llama = (await readDecoderConfig(goldenFolder('llama-gqa-tied'))).config;
+const readJson = async (path: string): Promise<Json> => JSON.parse(await readFile(path, 'utf8')) as Json;
+
+/** A copy of a golden adapter with another configuration or other tensors. */
+async function changedAdapter(
+  configuration: Json,
+  change: (tensors: Map<string, FloatTensor>) => unknown = () => undefined,
+): Promise<string> {
+  const folder = join(await copyGolden('llama-gqa-tied'), 'adapter_init');
+  const path = join(folder, 'adapter_config.json');
+  await writeFile(path, JSON.stringify({ ...(await readJson(path)), ...configuration }));
+  const tensors = await readSafetensors(join(folder, 'adapter_model.safetensors'), 'adapter-invalid');
+  change(tensors);
+  await writeSafetensors(join(folder, 'adapter_model.safetensors'), tensors);
+  return folder;
+}
+
+const errorOfAdapter = async (...changes: Parameters<typeof changedAdapter>) => {
+  const folder = await changedAdapter(...changes);
+  return errorOf(() => readAdapter(folder, llama));
+};
+
+/** An adapter with a value of its own in every place. */
+function makeAdapter(config: DecoderConfig, settings: Partial<Adapter['settings']> = {}): Adapter {
+  const whole = {
+    rank: 3,
+    alpha: 16,
+    rslora: false,
+    targets: projections,
+    layers: Array.from({ length: config.layers }, (_, layer) => layer),
+    ...settings,
+  };
+  let next = 0;
+  const tensor = (...shape: [number, number]): FloatTensor => ({
+    shape,
+    data: Float32Array.from({ length: shape[0] * shape[1] }, () => Math.sin(next++) / 3),
+  });
+  const pairs = whole.layers.flatMap((layer) =>
+    whole.targets.map((projection) => {
+      const [outWidth, inWidth] = projectionShape(config, projection);
+      return { layer, projection, a: tensor(whole.rank, inWidth), b: tensor(outWidth, whole.rank) };
+    }),
+  );
+  return { settings: whole, pairs };
+}
+
+describe('the golden adapters', () => {
+  it.each(goldenNames.flatMap((name) => [[name, 'adapter_init'] as const, [name, 'adapter_final'] as const]))(
+    '%s/%s come back byte for byte',
+    async (name, part) => {
+      const source = join(goldenFolder(name), part);
+      const { config } = await readDecoderConfig(goldenFolder(name));
+      const adapter = await readAdapter(source, config);
+      expect(adapter.settings).toEqual({ rank: 4, alpha: 8, rslora: true, targets: projections, layers: [0, 1, 2] });
+      expect(adapter.pairs).toHaveLength(21);
+      expect(adapter.pairs.map(({ layer, projection }) => [layer, projection]).slice(6, 8)).toEqual([
+        [0, 'down_proj'],
+        [1, 'q_proj'],
+      ]);
+      const target = await makeTemporaryFolder();
+      await writeAdapter(target, adapter, { baseModel: null, baseLayers: 3 });
+      const file = 'adapter_model.safetensors';
+      expect((await readFile(join(target, file))).equals(await readFile(join(source, file)))).toBe(true);
+      const expected = await readJson(join(source, 'adapter_config.json'));
+      expect(await readJson(join(target, 'adapter_config.json'))).toEqual({ ...expected, target_modules: projections });
+    },
+  );
+});
+
+describe('writing and reading', () => {
+  it.each<[string, Partial<Adapter['settings']>]>([
+    ['one matrix of rank 1', { rank: 1, alpha: 0.5, targets: ['down_proj'], layers: [1] }],
+    ['some blocks', { rslora: true, targets: ['q_proj', 'up_proj'], layers: [0, 2] }],
+    ['everything', {}],
+  ])('keeps %s', async (_case, settings) => {
+    const adapter = makeAdapter(llama, settings);
+    const folder = await makeTemporaryFolder();
+    await writeAdapter(folder, adapter, { baseModel: 'owner/name' });
+    expect(await readAdapter(folder, llama)).toEqual(adapter);
+    expect(await readJson(join(folder, 'adapter_config.json'))).toMatchObject({
+      base_model_name_or_path: 'owner/name',
+      layers_to_transform: adapter.settings.layers,
+    });
+  });
+
+  it('can round to 16 bits', async () => {
+    const adapter = makeAdapter(llama, { targets: ['q_proj'], layers: [0] });
+    const folder = await makeTemporaryFolder();
+    await writeAdapter(folder, adapter, { baseModel: null, dtype: 'bfloat16' });
+    const read = await readAdapter(folder, llama);
+    read.pairs[0]?.a.data.forEach((value, index) => {
+      expect(Math.abs(value - (adapter.pairs[0]?.a.data[index] ?? NaN))).toBeLessThan(2 ** -9);
+    });
+    expect(read).not.toEqual(adapter);
+  });
+
+  it.skipIf(!existsSync('/dev/full'))('reports a full disk and leaves no adapter', async () => {
+    const folder = await makeTemporaryFolder();
+    await symlink('/dev/full', join(folder, 'adapter_model.safetensors.partial'));
+    const error = await errorOf(() => writeAdapter(folder, makeAdapter(llama), { baseModel: null }));
+    expect(error.code).toBe('disk-full');
+    expect(existsSync(join(folder, 'adapter_config.json'))).toBe(false);
+  });
+});
+
+describe('what PEFT allows and the engine reads', () => {
+  const all = ['q_proj', 'k_proj', 'v_proj', 'o_proj', 'gate_proj', 'up_proj', 'down_proj'];
+  it.each<[string, Json]>([
+    ['all-linear', { target_modules: 'all-linear' }],
+    ['a regular expression', { target_modules: '.*_proj' }],
+    ['names with a part of their path', { target_modules: all.map((name) => `x.${name}`) }],
+    ['a dropout', { lora_dropout: 0.1 }],
+    ['patterns that change nothing', { rank_pattern: { q_proj: 4 }, alpha_pattern: { 'layers.1.*': 8 } }],
+    ['an initialisation that leaves the base alone', { init_lora_weights: 'gaussian' }],
+    ['an empty list of layers', { layers_to_transform: [] }],
+    ['a list of all layers', { layers_to_transform: [2, 1, 0] }],
+    ['keys of later versions', { brand_new: true }],
+    ['keys that older versions do not write', { use_rslora: undefined, bias: undefined, rank_pattern: undefined }],
+  ])('%s', async (_case, configuration) => {
+    const adapter = await readAdapter(await changedAdapter(configuration), llama);
+    expect(adapter.pairs).toHaveLength(21);
+    expect(adapter.settings).toMatchObject({ rank: 4, alpha: 8, layers: [0, 1, 2] });
+  });
+
+  it('one layer as a number, and fewer matrices than the regular expression could choose', async () => {
+    const keep = (tensors: Map<string, FloatTensor>, pattern: RegExp): void => {
+      for (const name of tensors.keys()) if (!pattern.test(name)) tensors.delete(name);
+    };
+    const one = await changedAdapter({ layers_to_transform: 1 }, (tensors) => keep(tensors, /layers\.1\./));
+    expect((await readAdapter(one, llama)).settings.layers).toEqual([1]);
+    const chosen = await changedAdapter({ target_modules: '.*[02].*[qv]_proj' }, (tensors) =>
+      keep(tensors, /layers\.[02]\..*[qv]_proj/),
+    );
+    expect((await readAdapter(chosen, llama)).settings).toMatchObject({
+      layers: [0, 2],
+      targets: ['q_proj', 'v_proj'],
+    });
+  });
+});
+
+describe('what the engine does not implement', () => {
+  it.each<[string, Json]>([
+    ['peft_type', { peft_type: 'IA3' }],
+    ['peft_type', { peft_type: undefined }],
+    ['use_dora', { use_dora: true }],
+    ['bias', { bias: 'all' }],
+    ['lora_bias', { lora_bias: true }],
+    ['modules_to_save', { modules_to_save: ['lm_head'] }],
+    ['rank_pattern', { rank_pattern: { q_proj: 8 } }],
+    ['alpha_pattern', { alpha_pattern: { q_proj: 1 } }],
+    ['init_lora_weights', { init_lora_weights: 'pissa_niter_4' }],
+    ['layer_replication', { layer_replication: [[0, 2]] }],
+    ['trainable_token_indices', { trainable_token_indices: [1] }],
+    ['target_parameters', { target_parameters: ['x'] }],
+  ])('%s', async (key, configuration) => {
+    const error = await errorOfAdapter(configuration);
+    expect(error.code).toBe('adapter-invalid');
+    expect(error.message).toContain(`does not implement ${key}`);
+  });
+
+  it.each([
+    'lm_head.lora_A',
+    'layers.0.self_attn.q_proj.lora_magnitude_vector',
+    'layers.0.mlp.q_proj.lora_A',
+    'layers.01.mlp.up_proj.lora_A',
+  ])('a tensor %s', async (place) => {
+    const name = `base_model.model.model.${place}.weight`;
+    const error = await errorOfAdapter({}, (tensors) => tensors.set(name, { shape: [1], data: new Float32Array(1) }));
+    expect(error.code).toBe('adapter-invalid');
+    expect(error.message).toContain(name);
+  });
+
+  it('matrices that differ by block', async () => {
+    const error = await errorOfAdapter({ target_modules: '.*' }, (tensors) => {
+      for (const name of tensors.keys()) if (name.includes('layers.1.self_attn.q_proj')) tensors.delete(name);
+    });
+    expect(error.code).toBe('adapter-invalid');
+    expect(error.message).toContain('q_proj in some blocks and not in block 1');
+  });
+});
+
+describe('a damaged adapter', () => {
+  it.each<[string, Json]>([
+    ['r', { r: 0 }],
+    ['r', { r: undefined }],
+    ['lora_alpha', { lora_alpha: '8' }],
+    ['target_modules', { target_modules: null }],
+    ['target_modules', { target_modules: [] }],
+    ['layers_to_transform', { layers_to_transform: [-1] }],
+  ])('with a wrong %s', async (key, configuration) => {
+    const error = await errorOfAdapter(configuration);
+    expect(error.code).toBe('adapter-invalid');
+    expect(error.message).toContain(`makes no sense: ${key}`);
+  });
+
+  it.each(['A', 'B'])('without one half %s', async (half) => {
+    const name = `base_model.model.model.layers.2.mlp.up_proj.lora_${half}.weight`;
+    const error = await errorOfAdapter({}, (tensors) => tensors.delete(name));
+    expect(error.code).toBe('adapter-invalid');
+    expect(error.message).toContain(`${name} is missing`);
+  });
+
+  it('without the tensors of a matrix that it names', async () => {
+    const error = await errorOfAdapter({}, (tensors) => {
+      for (const name of tensors.keys()) if (name.includes('up_proj')) tensors.delete(name);
+    });
+    expect(error.message).toContain('target_modules has up_proj');
+  });
+
+  it('with another rank than it says', async () => {
+    const error = await errorOfAdapter({ r: 8 });
+    expect(error.code).toBe('adapter-invalid');
+    expect(error.message).toContain('says r 8');
+  });
+
+  it('without tensors, weights or configuration', async () => {
+    expect((await errorOfAdapter({}, (tensors) => tensors.clear())).message).toContain('no tensors');
+    const folder = await changedAdapter({});
+    await rename(join(folder, 'adapter_model.safetensors'), join(folder, 'adapter_model.bin'));
+    expect((await errorOf(() => readAdapter(folder, llama))).message).toContain('can run any code');
+    await rm(join(folder, 'adapter_model.bin'));
+    expect((await errorOf(() => readAdapter(folder, llama))).code).toBe('adapter-invalid');
+    await rm(join(folder, 'adapter_config.json'));
+    expect((await errorOf(() => readAdapter(folder, llama))).message).toContain('adapter_config.json does not exist');
+    expect((await errorOf(() => readAdapter(join(folder, 'absent'), llama))).code).toBe('adapter-invalid');
+  });
+
+  it('whose weights are cut off', async () => {
+    const folder = await changedAdapter({});
+    const path = join(folder, 'adapter_model.safetensors');
+    await writeFile(path, (await readFile(path)).subarray(0, 10_000));
+    expect((await errorOf(() => readAdapter(folder, llama))).code).toBe('adapter-invalid');
+  });
+});
+
+describe('an adapter of another base', () => {
+  const folder = join(goldenFolder('llama-gqa-tied'), 'adapter_init');
+
+  it.each<[string, Partial<DecoderConfig>, RegExp]>([
+    [
+      'wider',
+      { width: 128, headWidth: 32 },
+      /q_proj\.lora_A\.weight has the shape \[4, 64\], and \[4, 128\] is needed/,
+    ],
+    [
+      'with more key/value heads',
+      { keyValueHeads: 4 },
+      /k_proj\.lora_B\.weight has the shape \[32, 4\], and \[64, 4\]/,
+    ],
+    ['with a wider feed-forward part', { feedForwardWidth: 100 }, /gate_proj\.lora_B\.weight has the shape \[96, 4\]/],
+    ['with fewer blocks', { layers: 2 }, /adapts block 2, and this base has blocks 0 to 1/],
+    ['with more blocks', { layers: 4 }, /adapts 3 blocks, and this base has 4/],
+  ])('that is %s', async (_case, change, message) => {
+    const error = await errorOf(() => readAdapter(folder, { ...llama, ...change }));
+    expect(error.code).toBe('adapter-mismatch');
+    expect(error.message).toMatch(message);
+  });
+
+  it('names the base that it was made for', async () => {
+    const named = await changedAdapter({ base_model_name_or_path: 'owner/big' });
+    const error = await errorOf(() => readAdapter(named, { ...llama, width: 32 }));
+    expect(error.message).toContain('owner/big');
+    expect(error.details).toMatchObject({ baseModel: 'owner/big' });
+  });
+});
+
+describe('tensor names', () => {
+  it('are understood only as they are written', () => {
+    const name = 'base_model.model.model.layers.12.mlp.down_proj.lora_B.weight';
+    expect(parseLoraTensorName(name)).toEqual({ layer: 12, projection: 'down_proj', half: 'B' });
+    expect(parseLoraTensorName(name.replace('down_proj', 'toString'))).toBeNull();
+    expect(parseLoraTensorName(`x${name}`)).toBeNull();
+  });
+});
