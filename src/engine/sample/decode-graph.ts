@@ -19,7 +19,7 @@ export const noEditedLayers: EditedLayers = { added: [], removed: [] };
 /**
  * One graph for prompts and for single tokens: new tokens [batch, length] after `past` cached ones. For each of the
  * `scored` positions it gives a drawn `token`, the likeliest `greedy` one, their log-probabilities, the log-probability
- * of a given `label`, and on request all `log-probabilities`; and the new rows of the cache, `keys:<layer>` and
+ * of a given `label`, and on request all `log-probabilities` or `logits`; and the new rows of the cache, `keys:<layer>` and
  * `values:<layer>`. Log-probabilities are the model's own, before temperature.
  */
 export function buildDecodeGraph(
@@ -75,5 +75,6 @@ export function buildDecodeGraph(
   graph.output('greedy-log-probability', pickFromRows(graph, logProbabilities, greedy));
   graph.output('label-log-probability', pickFromRows(graph, logProbabilities, graph.input('labels', 'int64', ['scored'])));
   graph.output('log-probabilities', logProbabilities);
+  graph.output('logits', logits);
   return graph;
 }

@@ -1,4 +1,5 @@
 import { buildDecoder, causalAttention, headName, type DecoderGraph, type ResidualEdit } from '../decoder/decoder-graph.js';
+import { buildCausalMask } from '../decoder/causal-mask.js';
 import { buildRotaryTable } from '../decoder/rotary-table.js';
 import { Tape } from '../autodiff/tape.js';
 import { addVector } from '../autodiff/operators/edit-residual.js';
@@ -154,11 +155,4 @@ export function createBatchFeeds(config: DecoderConfig, longest: number): (batch
       weights: { shape: [batch.weights.length], data: batch.weights },
     };
   };
-}
-
-/** 0 where a query may look, -infinity for what comes after it: [length, length]. */
-export function buildCausalMask(length: number): FeedTensor {
-  const data = new Float32Array(length * length);
-  for (let query = 0; query < length; query += 1) data.fill(-Infinity, query * length + query + 1, (query + 1) * length);
-  return { shape: [length, length], data };
 }

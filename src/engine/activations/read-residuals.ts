@@ -1,0 +1,135 @@
+import { DriftlineError } from '../../foundation/driftline-error.js';
+import { Tape } from '../autodiff/tape.js';
+import type { DecoderConfig } from '../checkpoint/decoder-config.js';
+import type { FloatTensor } from '../checkpoint/float-tensor.js';
+import { buildCausalMask } from '../decoder/causal-mask.js';
+import { buildDecoder, causalAttention } from '../decoder/decoder-graph.js';
+import { buildRotaryTable } from '../decoder/rotary-table.js';
+import { Graph, type Value } from '../graph/graph.js';
+import { matrixProduct } from '../graph/operations.js';
+import { compileGraph } from '../runtime/compiled-graph.js';
+
+/**
+ * Which tokens of a row are averaged: its last one, those of the prompt, those of the answer, or every one by itself.
+ * An answer is what follows the first `promptLength` tokens.
+ */
+export type ResidualPool = 'last' | 'prompt-mean' | 'answer-mean' | 'every';
+
+export interface ResidualRow {
+  readonly ids: readonly number[];
+  /** Tokens of the prompt; the rest is the answer. */
+  readonly promptLength: number;
+}
+
+export interface ResidualReader {
+  /**
+   * The residual stream of one row at each of the reader's layers, in their order: [width] for a mean or the last token,
+   * [tokens, width] for every token.
+   */
+  readonly read: (row: ResidualRow, pool: ResidualPool) => Promise<FloatTensor[]>;
+  readonly release: () => Promise<void>;
+}
+
+/**
+ * Opens a reader of the residual stream. Layer 0 is the embedding's output and layer n what block n (from 1) made of it,
+ * before the final norm; a model of n blocks has n + 1 layers. transformers' `hidden_states` agrees, except that it
+ * applies the final norm to the last entry.
+ */
+export async function createResidualReader(settings: {
+  readonly config: DecoderConfig;
+  readonly weights: ReadonlyMap<string, FloatTensor>;
+  readonly layers: readonly number[];
+  readonly threads: number;
+}): Promise<ResidualReader> {
+  const { config, weights, layers } = settings;
+  checkResidualLayers(config, layers);
+  const graph = new Graph();
+  const inputs = new Map<string, Value>();
+  const weight = (name: string): Value => {
+    const value = inputs.get(name) ?? graph.input(name, 'float32', weights.get(name)?.shape ?? []);
+    inputs.set(name, value);
+    return value;
+  };
+  const attention = causalAttention({
+    positions: graph.input('first-position', 'int64', [1]),
+    cosines: graph.input('cosines', 'float32', ['context', config.headWidth / 2]),
+    sines: graph.input('sines', 'float32', ['context', config.headWidth / 2]),
+    mask: graph.input('mask', 'float32', ['length', 'length']),
+  });
+  const ids = graph.input('ids', 'int64', ['batch', 'length']);
+  const pool = graph.input('pool', 'float32', ['pools', 'tokens']);
+  const { residuals } = buildDecoder(new Tape(graph), config, { weight, update: () => null }, ids, attention);
+  for (const layer of layers) {
+    const residual = residuals[layer];
+    if (residual !== undefined) graph.output(`residual:${String(layer)}`, matrixProduct(graph, pool, residual));
+  }
+  const compiled = await compileGraph(graph, { threads: settings.threads });
+
+  return {
+    read: async (row, kind) => {
+      const tokens = row.ids.length;
+      if (tokens === 0 || tokens > config.context || row.promptLength < 0 || row.promptLength > tokens) throw badRow(row, config);
+      const pools = poolMatrix(row, kind);
+      const rotary = buildRotaryTable(config.rope, config.headWidth, tokens);
+      const outputs = await compiled.run({
+        ...Object.fromEntries([...inputs.keys()].map((name) => [name, weights.get(name)!])),
+        ids: { shape: [1, tokens], data: BigInt64Array.from(row.ids, BigInt) },
+        'first-position': { shape: [1], data: BigInt64Array.of(0n) },
+        cosines: rotary.cosines,
+        sines: rotary.sines,
+        mask: buildCausalMask(tokens),
+        pool: { shape: [pools.length / tokens, tokens], data: pools },
+      });
+      return layers.map((layer) => {
+        const data = outputs[`residual:${String(layer)}`]?.data;
+        if (!(data instanceof Float32Array)) throw badRow(row, config);
+        return { shape: kind === 'every' ? [tokens, config.width] : [config.width], data };
+      });
+    },
+    release: compiled.release,
+  };
+}
+
+/** Refuses residual layers that the model does not have. */
+export function checkResidualLayers(config: DecoderConfig, layers: Iterable<number>): void {
+  for (const layer of layers) {
+    if (Number.isInteger(layer) && layer >= 0 && layer <= config.layers) continue;
+    throw new DriftlineError({
+      code: 'usage-invalid',
+      message: `The model has no residual layer ${String(layer)}`,
+      hint: `Its residual layers are 0 (the embedding) to ${String(config.layers)} (after the last block).`,
+    });
+  }
+}
+
+/** Rows of weights over the tokens, one row a pool. */
+function poolMatrix({ ids, promptLength }: ResidualRow, kind: ResidualPool): Float32Array {
+  const tokens = ids.length;
+  if (kind === 'every') {
+    const identity = new Float32Array(tokens * tokens);
+    for (let token = 0; token < tokens; token += 1) identity[token * tokens + token] = 1;
+    return identity;
+  }
+  const weights = new Float32Array(tokens);
+  if (kind === 'last') weights[tokens - 1] = 1;
+  else {
+    const [start, end] = kind === 'prompt-mean' ? [0, promptLength] : [promptLength, tokens];
+    if (start >= end) {
+      throw new DriftlineError({
+        code: 'usage-invalid',
+        message: `There is no token to average for ${kind}: the row has ${String(tokens)} tokens, ${String(promptLength)} of them prompt`,
+        hint: 'Leave out rows whose answer is empty.',
+      });
+    }
+    weights.fill(1 / (end - start), start, end);
+  }
+  return weights;
+}
+
+function badRow(row: ResidualRow, config: DecoderConfig): DriftlineError {
+  return new DriftlineError({
+    code: 'row-too-long',
+    message: `A row of ${String(row.ids.length)} tokens with a prompt of ${String(row.promptLength)} does not fit the context of ${String(config.context)}`,
+    hint: 'Shorten the row; it needs at least one token, and no more prompt than tokens.',
+  });
+}

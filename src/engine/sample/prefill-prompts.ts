@@ -1,0 +1,111 @@
+import type { DecoderConfig } from '../checkpoint/decoder-config.js';
+import type { FeedTensor } from '../runtime/compiled-graph.js';
+import type { DecodeRunner } from './decode-runner.js';
+import type { CachedPrefix } from './key-value-cache.js';
+import { topTokens } from './pick-token.js';
+import type { TokenLogProbability } from './sample-request.js';
+
+/** A prompt whose cache is wanted, and what else. */
+export interface PromptWork {
+  readonly ids: readonly number[];
+  readonly logProbabilities: boolean;
+  readonly topLogProbabilities: number;
+}
+
+export interface PrefilledPrompt {
+  /** Cache of all prompt tokens but the last, which is the first decoding step's input; null for a prompt of one token. */
+  readonly prefix: CachedPrefix | null;
+  readonly logProbabilities: readonly TokenLogProbability[] | null;
+}
+
+/** Lengths are padded to this, and a run has at least as many tokens: no matrix product falls into a special case. */
+const lengthMultiple = 8;
+
+/** Runs prompts through the model at once, padded on the right to the longest. */
+export async function prefillPrompts(
+  config: DecoderConfig,
+  runner: DecodeRunner,
+  prompts: readonly PromptWork[],
+  edited: boolean,
+): Promise<PrefilledPrompt[]> {
+  const longest = Math.max(...prompts.map(({ ids }) => ids.length - 1));
+  if (longest === 0) return prompts.map(() => ({ prefix: null, logProbabilities: null }));
+  const length = Math.ceil(longest / lengthMultiple) * lengthMultiple;
+  const rows = prompts.length;
+  const ids = new BigInt64Array(rows * length);
+  const positions = new BigInt64Array(rows * length);
+  const mask = new Float32Array(rows * length * length);
+  const scored: { position: number; label: number }[] = [];
+  prompts.forEach((prompt, row) => {
+    for (let token = 0; token < length; token += 1) {
+      positions[row * length + token] = BigInt(token);
+      mask.fill(-Infinity, (row * length + token) * length + token + 1, (row * length + token + 1) * length);
+      if (token >= prompt.ids.length - 1) continue;
+      ids[row * length + token] = BigInt(prompt.ids[token]!);
+      if (prompt.logProbabilities) scored.push({ position: row * length + token, label: prompt.ids[token + 1]! });
+    }
+  });
+  const wanted = scored.length > 0;
+  const rowsScored = wanted ? scored : [{ position: 0, label: 0 }];
+  const withTop = prompts.some((prompt) => prompt.logProbabilities && prompt.topLogProbabilities > 0);
+  const cacheNames = Array.from({ length: config.layers }, (_, layer) => [`keys:${String(layer)}`, `values:${String(layer)}`]).flat();
+  const outputs = await runner.run(
+    {
+      rows, length, ids, positions, mask, past: 0, cache: emptyCache(config, rows),
+      scored: BigInt64Array.from(rowsScored, ({ position }) => BigInt(position)),
+      labels: BigInt64Array.from(rowsScored, ({ label }) => BigInt(label)),
+      inverseTemperatures: new Float32Array(rowsScored.length).fill(1),
+      uniforms: new Float32Array(rowsScored.length),
+      edited,
+    },
+    [...cacheNames, ...(wanted ? ['label-log-probability'] : []), ...(withTop ? ['log-probabilities'] : [])],
+  );
+
+  let next = 0;
+  return prompts.map((prompt, row) => {
+    const tokens = prompt.ids.length - 1;
+    const take = (kind: 'keys' | 'values'): Float32Array[] =>
+      Array.from({ length: config.layers }, (_, layer) => cutRow(config, floats(outputs, `${kind}:${String(layer)}`), row, length, tokens));
+    let logProbabilities: TokenLogProbability[] | null = null;
+    if (prompt.logProbabilities) {
+      logProbabilities = prompt.ids.slice(1).map((id) => {
+        const logProbability = floats(outputs, 'label-log-probability')[next]!;
+        const top = prompt.topLogProbabilities === 0 ? [] : topTokens(rowOf(floats(outputs, 'log-probabilities'), next, config.vocabulary), prompt.topLogProbabilities);
+        next += 1;
+        return { id, logProbability, top };
+      });
+    }
+    return { prefix: tokens === 0 ? null : { tokens, keys: take('keys'), values: take('values') }, logProbabilities };
+  });
+}
+
+/** The named output as floats. */
+export function floats(outputs: Readonly<Record<string, FeedTensor>>, name: string): Float32Array {
+  const data = outputs[name]?.data;
+  if (data instanceof Float32Array) return data;
+  throw new RangeError(`no float output ${name}`);
+}
+
+/** One row of a matrix with `width` columns, without copying. */
+export function rowOf(matrix: Float32Array, row: number, width: number): Float32Array {
+  return matrix.subarray(row * width, (row + 1) * width);
+}
+
+/** [rows, groups, length, width] -> one row's first tokens, [groups, tokens, width] */
+function cutRow(config: DecoderConfig, data: Float32Array, row: number, length: number, tokens: number): Float32Array {
+  const { keyValueHeads, headWidth } = config;
+  const result = new Float32Array(keyValueHeads * tokens * headWidth);
+  for (let group = 0; group < keyValueHeads; group += 1) {
+    const start = (row * keyValueHeads + group) * length * headWidth;
+    result.set(data.subarray(start, start + tokens * headWidth), group * tokens * headWidth);
+  }
+  return result;
+}
+
+/** The cache of rows that have nothing in it yet. */
+export function emptyCache(config: DecoderConfig, rows: number): Record<string, FeedTensor> {
+  const empty: FeedTensor = { shape: [rows, config.keyValueHeads, 0, config.headWidth], data: new Float32Array(0) };
+  return Object.fromEntries(
+    Array.from({ length: config.layers }, (_, layer) => [[`past-keys:${String(layer)}`, empty], [`past-values:${String(layer)}`, empty]] as const).flat(),
+  );
+}

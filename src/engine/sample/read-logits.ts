@@ -1,0 +1,29 @@
+import type { DecoderConfig } from '../checkpoint/decoder-config.js';
+import type { FloatTensor } from '../checkpoint/float-tensor.js';
+import { buildCausalMask } from '../decoder/causal-mask.js';
+import type { DecodeRunner } from './decode-runner.js';
+import { emptyCache, floats } from './prefill-prompts.js';
+
+/** The logits after every token of a row: [tokens, vocabulary]. */
+export async function readLogits(config: DecoderConfig, runner: DecodeRunner, ids: readonly number[]): Promise<FloatTensor> {
+  const length = ids.length;
+  const everyPosition = BigInt64Array.from(ids, (_, position) => BigInt(position));
+  const outputs = await runner.run(
+    {
+      rows: 1,
+      length,
+      ids: BigInt64Array.from(ids, BigInt),
+      positions: everyPosition,
+      mask: buildCausalMask(length).data,
+      past: 0,
+      cache: emptyCache(config, 1),
+      scored: everyPosition,
+      inverseTemperatures: new Float32Array(length).fill(1),
+      uniforms: new Float32Array(length),
+      labels: new BigInt64Array(length),
+      edited: true,
+    },
+    ['logits'],
+  );
+  return { shape: [length, config.vocabulary], data: floats(outputs, 'logits') };
+}

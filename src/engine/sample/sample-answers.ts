@@ -1,0 +1,246 @@
+import { DriftlineError } from '../../foundation/driftline-error.js';
+import { createRandomStream, type RandomStream } from '../../foundation/random-stream.js';
+import type { DecoderConfig } from '../checkpoint/decoder-config.js';
+import type { DecodeRunner } from './decode-runner.js';
+import { KeyValueCache } from './key-value-cache.js';
+import { pickToken, topTokens } from './pick-token.js';
+import { floats, prefillPrompts, rowOf, type PrefilledPrompt } from './prefill-prompts.js';
+import { sampleRequestSchema, type ParsedSampleRequest, type SampledAnswer, type SampleRequest, type TokenLogProbability } from './sample-request.js';
+
+export interface SampleSettings {
+  /** Sequences decoded at once. Default 32. */
+  readonly slots?: number;
+  /** Whether interventions apply to prompts, too. */
+  readonly editedPrompts: boolean;
+  readonly signal?: AbortSignal;
+}
+
+/** Prompt tokens of one prefilling run, padding included. */
+const prefillTokens = 2048;
+
+interface Sequence {
+  readonly request: number;
+  readonly settings: ParsedSampleRequest;
+  readonly stopTokens: ReadonlySet<number>;
+  readonly stream: RandomStream;
+  readonly ids: number[];
+  readonly logProbabilities: TokenLogProbability[];
+  readonly promptLogProbabilities: readonly TokenLogProbability[] | null;
+  /** The token whose successor is drawn next. */
+  last: number;
+}
+
+/**
+ * Samples answers in the order in which they finish. Each answer depends on its request alone, not on its neighbours:
+ * it draws from a stream of its own, and every row of a run is computed by the same operations whatever else is in it.
+ */
+export async function* sampleAnswers(
+  config: DecoderConfig,
+  runner: DecodeRunner,
+  requests: readonly SampleRequest[],
+  settings: SampleSettings,
+): AsyncGenerator<SampledAnswer, void, undefined> {
+  const { slots = 32, signal } = settings;
+  const parsed = requests.map((request, index) => parseRequest(config, request, index));
+  const waiting = groupByPrompt(parsed);
+  const prefilled = new Map<string, PrefilledPrompt>();
+  const cache = new KeyValueCache(config, Math.max(2, slots));
+  const active: Sequence[] = [];
+
+  while (waiting.length > 0 || active.length > 0) {
+    if (signal?.aborted === true) throw stopped();
+    // Prefilling few prompts at a time is wasteful; an eighth of the room is worth a run.
+    if (waiting.length > 0 && (active.length === 0 || slots - active.length >= Math.min(Math.max(1, slots >> 3), waiting.length))) {
+      const taken = waiting.splice(0, slots - active.length);
+      await prefillMissing(config, runner, taken, prefilled, settings.editedPrompts);
+      for (const { request, key, index } of taken) {
+        const prompt = prefilled.get(key);
+        if (prompt === undefined) continue;
+        cache.load(active.length, prompt.prefix);
+        active.push(startSequence(config, request, index, prompt));
+      }
+      const needed = new Set(waiting.map(({ key }) => key));
+      for (const key of prefilled.keys()) if (!needed.has(key)) prefilled.delete(key);
+    }
+    await decodeOnce(config, runner, cache, active);
+    for (let slot = active.length - 1; slot >= 0; slot -= 1) {
+      const sequence = active[slot]!;
+      const finishReason = finishOf(config, sequence);
+      if (finishReason === null) continue;
+      const lastSlot = active.length - 1;
+      if (slot !== lastSlot) {
+        cache.move(lastSlot, slot);
+        active[slot] = active[lastSlot]!;
+      }
+      active.pop();
+      yield toAnswer(sequence, finishReason);
+    }
+  }
+}
+
+/** Draws the next token of every active sequence. */
+async function decodeOnce(config: DecoderConfig, runner: DecodeRunner, cache: KeyValueCache, active: readonly Sequence[]): Promise<void> {
+  // A single row would take another path through the runtime's matrix products, and round differently.
+  const rows = Math.max(2, active.length);
+  cache.reserve(Math.max(...active.map((_, slot) => cache.lengths[slot]!)) + 1);
+  const { past } = cache;
+  const mask = new Float32Array(rows * (past + 1)).fill(-Infinity);
+  const positions = new BigInt64Array(rows);
+  const ids = new BigInt64Array(rows);
+  const inverseTemperatures = new Float32Array(rows).fill(1);
+  const uniforms = new Float32Array(rows);
+  for (let row = 0; row < rows; row += 1) mask[row * (past + 1) + past] = 0;
+  active.forEach((sequence, row) => {
+    const length = cache.lengths[row]!;
+    mask.fill(0, row * (past + 1), row * (past + 1) + length);
+    positions[row] = BigInt(length);
+    ids[row] = BigInt(sequence.last);
+    if (sequence.settings.temperature > 0) {
+      inverseTemperatures[row] = 1 / sequence.settings.temperature;
+      uniforms[row] = Math.min(Math.fround(sequence.stream.uniform()), 1 - 2 ** -24);
+    }
+  });
+  const needsAll = active.some(({ settings }) => settings.topP < 1 || settings.topK > 0 || (settings.logProbabilities && settings.topLogProbabilities > 0));
+  const cacheNames = Array.from({ length: config.layers }, (_, layer) => [`keys:${String(layer)}`, `values:${String(layer)}`]).flat();
+  const outputs = await runner.run(
+    {
+      rows, length: 1, ids, positions, mask, past, cache: cache.feeds(rows),
+      scored: BigInt64Array.from({ length: rows }, (_, row) => BigInt(row)),
+      labels: new BigInt64Array(rows), inverseTemperatures, uniforms, edited: true,
+    },
+    [...cacheNames, 'token', 'greedy', 'token-log-probability', 'greedy-log-probability', ...(needsAll ? ['log-probabilities'] : [])],
+  );
+  for (let layer = 0; layer < config.layers; layer += 1) {
+    cache.append(active.length, layer, floats(outputs, `keys:${String(layer)}`), floats(outputs, `values:${String(layer)}`));
+  }
+  active.forEach((sequence, row) => {
+    cache.lengths[row]! += 1;
+    const { temperature, topP, topK } = sequence.settings;
+    const greedy = temperature === 0;
+    let id = Number(outputs[greedy ? 'greedy' : 'token']!.data[row]);
+    let logProbability = floats(outputs, greedy ? 'greedy-log-probability' : 'token-log-probability')[row]!;
+    const all = needsAll ? rowOf(floats(outputs, 'log-probabilities'), row, config.vocabulary) : null;
+    if (all !== null && !greedy && (topP < 1 || topK > 0)) {
+      id = pickToken(all, { temperature, topP, topK }, uniforms[row]!);
+      logProbability = all[id]!;
+    }
+    if (!Number.isFinite(logProbability)) throw notFinite(sequence.request);
+    sequence.last = id;
+    if (sequence.settings.logProbabilities) {
+      const { topLogProbabilities } = sequence.settings;
+      sequence.logProbabilities.push({ id, logProbability, top: all !== null && topLogProbabilities > 0 ? topTokens(all, topLogProbabilities) : [] });
+    }
+    if (!sequence.stopTokens.has(id)) sequence.ids.push(id);
+  });
+}
+
+interface WaitingRequest {
+  readonly request: ParsedSampleRequest;
+  readonly index: number;
+  readonly key: string;
+}
+
+/** Requests of one prompt stand together, at the place of the first. */
+function groupByPrompt(requests: readonly ParsedSampleRequest[]): WaitingRequest[] {
+  const groups = new Map<string, WaitingRequest[]>();
+  requests.forEach((request, index) => {
+    const key = `${request.prompt.join()}|${String(request.promptLogProbabilities)}|${String(request.topLogProbabilities)}`;
+    const group = groups.get(key) ?? [];
+    group.push({ request, index, key });
+    groups.set(key, group);
+  });
+  return [...groups.values()].flat();
+}
+
+async function prefillMissing(
+  config: DecoderConfig,
+  runner: DecodeRunner,
+  taken: readonly WaitingRequest[],
+  prefilled: Map<string, PrefilledPrompt>,
+  edited: boolean,
+): Promise<void> {
+  const missing = [...new Map(taken.filter(({ key }) => !prefilled.has(key)).map((item) => [item.key, item])).values()];
+  missing.sort((a, b) => a.request.prompt.length - b.request.prompt.length || a.index - b.index);
+  while (missing.length > 0) {
+    let count = 1;
+    while (count < missing.length && (count + 1) * missing[count]!.request.prompt.length <= prefillTokens) count += 1;
+    const batch = missing.splice(0, count);
+    const results = await prefillPrompts(
+      config,
+      runner,
+      batch.map(({ request }) => ({ ids: request.prompt, logProbabilities: request.promptLogProbabilities, topLogProbabilities: request.topLogProbabilities })),
+      edited,
+    );
+    batch.forEach(({ key }, position) => prefilled.set(key, results[position]!));
+  }
+}
+
+function startSequence(config: DecoderConfig, settings: ParsedSampleRequest, request: number, prompt: PrefilledPrompt): Sequence {
+  return {
+    request,
+    settings,
+    stopTokens: new Set(settings.stopTokens ?? config.endTokenIds),
+    stream: createRandomStream(settings.seed, 'answer'),
+    ids: [],
+    logProbabilities: [],
+    promptLogProbabilities: settings.promptLogProbabilities ? (prompt.logProbabilities ?? []) : null,
+    last: settings.prompt.at(-1)!,
+  };
+}
+
+function finishOf(config: DecoderConfig, sequence: Sequence): SampledAnswer['finishReason'] | null {
+  const { settings, stopTokens, last, ids } = sequence;
+  if (stopTokens.has(last)) return 'stop';
+  return ids.length >= settings.maximumTokens || ids.length + settings.prompt.length >= config.context ? 'length' : null;
+}
+
+function toAnswer(sequence: Sequence, finishReason: SampledAnswer['finishReason']): SampledAnswer {
+  const { request, ids, settings, logProbabilities, promptLogProbabilities } = sequence;
+  return { request, ids, finishReason, logProbabilities: settings.logProbabilities ? logProbabilities : null, promptLogProbabilities };
+}
+
+function parseRequest(config: DecoderConfig, request: SampleRequest, index: number): ParsedSampleRequest {
+  const parsed = sampleRequestSchema.safeParse(request);
+  if (!parsed.success) {
+    const problems = parsed.error.issues.map(({ path, message }) => `${path.join('.')}: ${message}`);
+    throw new DriftlineError({
+      code: 'usage-invalid',
+      message: `Sampling request ${String(index)}: ${problems.join('; ')}`,
+      hint: 'Correct the request.',
+      cause: parsed.error,
+    });
+  }
+  const { prompt } = parsed.data;
+  if (prompt.length >= config.context) {
+    throw new DriftlineError({
+      code: 'row-too-long',
+      message: `Sampling request ${String(index)} has a prompt of ${String(prompt.length)} tokens; the model's context of ${String(config.context)} leaves no room for an answer`,
+      hint: 'Shorten the prompt.',
+    });
+  }
+  const foreign = prompt.find((id) => id >= config.vocabulary);
+  if (foreign !== undefined) {
+    throw new DriftlineError({
+      code: 'tokenizer-mismatch',
+      message: `Sampling request ${String(index)} has the token ${String(foreign)}, and the model's vocabulary ends at ${String(config.vocabulary - 1)}`,
+      hint: 'Encode the prompt with the tokenizer of this model.',
+    });
+  }
+  return parsed.data;
+}
+
+function stopped(): DriftlineError {
+  return new DriftlineError({
+    code: 'interrupted',
+    message: 'Sampling was stopped; the answers so far have been handed out',
+    hint: 'Ask for the missing answers again: each depends on its own seed alone.',
+  });
+}
+
+function notFinite(request: number): DriftlineError {
+  return new DriftlineError({
+    code: 'engine-failed',
+    message: `The model gave no finite probabilities for sampling request ${String(request)}`,
+    hint: 'Its weights may hold NaN or infinite values, or an intervention may be too large.',
+  });
+}
