@@ -78,7 +78,12 @@ async function checkFolder(folder: string): Promise<{ ok: boolean } & Record<str
 async function readReference(folder: string): Promise<Reference> {
   const path = join(folder, 'reference.json');
   const text = await readFile(path, 'utf8').catch((cause: unknown) => {
-    throw new DriftlineError({ code: 'checkpoint-missing', message: `${path} cannot be read`, hint: 'Name a folder that holds reference values.', cause });
+    throw new DriftlineError({
+      code: 'checkpoint-missing',
+      message: `${path} cannot be read`,
+      hint: 'Name a folder that holds reference values.',
+      cause,
+    });
   });
   return referenceSchema.parse(JSON.parse(text));
 }
@@ -138,9 +143,16 @@ function applyFinalNorm({ config, weights }: Checkpoint, residual: Float32Array)
 
 async function continueGreedily(base: Checkpoint, reference: Reference): Promise<number[]> {
   const runner = await createDecodeRunner(base.config, base.weights, {}, threads);
-  const request = { prompt: reference.greedy_prompt, seed: 0, temperature: 0, maximumTokens: reference.greedy.length, stopTokens: [] };
+  const request = {
+    prompt: reference.greedy_prompt,
+    seed: 0,
+    temperature: 0,
+    maximumTokens: reference.greedy.length,
+    stopTokens: [],
+  };
   const ids: number[] = [];
-  for await (const answer of sampleAnswers(base.config, runner, [request], { editedPrompts: true })) ids.push(...answer.ids);
+  for await (const answer of sampleAnswers(base.config, runner, [request], { editedPrompts: true }))
+    ids.push(...answer.ids);
   await runner.release();
   return ids;
 }
@@ -187,11 +199,21 @@ async function train(
   const folder = await mkdtemp(join(tmpdir(), 'driftline-goldens-'));
   try {
     const log: TrainingLogEntry[] = [];
-    const { parameters } = await fineTune({ base, recipe, rows, folder, threads, ...start, onStep: (entry) => log.push(entry) });
+    const { parameters } = await fineTune({
+      base,
+      recipe,
+      rows,
+      folder,
+      threads,
+      ...start,
+      onStep: (entry) => log.push(entry),
+    });
     const relative = (found: number | undefined, wanted: number): number => Math.abs((found ?? NaN) - wanted) / wanted;
     const errors = {
       loss: Math.max(...expected.steps.map(({ loss }, index) => relative(log[index]?.loss, loss))),
-      gradientNorm: Math.max(...expected.steps.map(({ grad_norm }, index) => relative(log[index]?.grad_norm, grad_norm))),
+      gradientNorm: Math.max(
+        ...expected.steps.map(({ grad_norm }, index) => relative(log[index]?.grad_norm, grad_norm)),
+      ),
     };
     return { errors, parameters };
   } finally {

@@ -68,7 +68,8 @@ export async function createResidualReader(settings: {
   return {
     read: async (row, kind) => {
       const tokens = row.ids.length;
-      if (tokens === 0 || tokens > config.context || row.promptLength < 0 || row.promptLength > tokens) throw badRow(row, config);
+      if (tokens === 0 || tokens > config.context || row.promptLength < 0 || row.promptLength > tokens)
+        throw badRow(row, config);
       const pools = poolMatrix(row, kind);
       const rotary = buildRotaryTable(config.rope, config.headWidth, tokens);
       const outputs = await compiled.run({

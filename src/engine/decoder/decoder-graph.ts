@@ -74,7 +74,12 @@ export function buildDecoder(
       key = norm(key, 'self_attn.k_norm');
     }
     const mixed = attention(tape, layer, query, key, value);
-    const flatMixed = reshapeValue(tape, mixed, ['tokens', config.heads * config.headWidth], graph.integerList([-1, config.heads * config.headWidth]));
+    const flatMixed = reshapeValue(
+      tape,
+      mixed,
+      ['tokens', config.heads * config.headWidth],
+      graph.integerList([-1, config.heads * config.headWidth]),
+    );
     const [attended] = projectGroup(tape, flatMixed, [map('self_attn', 'o_proj', config.outputBias)]) as [Value];
     residual = addResidual(tape, residual, attended);
 

@@ -21,18 +21,32 @@ export function encodeOnnxModel(graph: Graph): OnnxModel {
     // ONNX Runtime schedules by a depth-first search backwards from the outputs that prefers the node with the highest
     // index. Writing the nodes last to first makes it run them in the order they were added, so that a gradient is
     // computed, and its inputs freed, as soon as possible, and what the backward pass recomputes is recomputed late.
-    for (const node of [...graph.nodes].reverse()) writer.message(1, (nested) => { writeNode(nested, node); });
+    for (const node of [...graph.nodes].reverse())
+      writer.message(1, (nested) => {
+        writeNode(nested, node);
+      });
     writer.text(2, 'decoder');
-    for (const constant of graph.constants) writer.message(5, (nested) => { writeConstant(nested, constant); });
+    for (const constant of graph.constants)
+      writer.message(5, (nested) => {
+        writeConstant(nested, constant);
+      });
     for (const input of graph.inputs) {
-      writer.message(11, (nested) => { writeValueInfo(nested, input.name, input.type, input.shape); });
+      writer.message(11, (nested) => {
+        writeValueInfo(nested, input.name, input.type, input.shape);
+      });
     }
     for (const value of new Set(graph.outputs.map((output) => output.value))) {
-      writer.message(12, (nested) => { writeValueInfo(nested, value.name, value.type, value.shape); });
+      writer.message(12, (nested) => {
+        writeValueInfo(nested, value.name, value.type, value.shape);
+      });
     }
   });
-  model.message(8, (writer) => { writer.text(1, '').integer(2, standardOperatorSet); });
-  model.message(8, (writer) => { writer.text(1, 'com.microsoft').integer(2, 1); });
+  model.message(8, (writer) => {
+    writer.text(1, '').integer(2, standardOperatorSet);
+  });
+  model.message(8, (writer) => {
+    writer.text(1, 'com.microsoft').integer(2, 1);
+  });
   const externalData = graph.constants
     .filter((constant) => constant.external)
     .map(({ value, data }) => ({ path: value.name, data: bytesOf(data) }));
@@ -45,7 +59,9 @@ function writeNode(writer: ProtobufWriter, node: GraphNode): void {
   writer.text(3, node.outputs[0]?.name ?? '');
   writer.text(4, node.operator);
   for (const [name, attribute] of Object.entries(node.attributes)) {
-    writer.message(5, (nested) => { writeAttribute(nested.text(1, name), attribute); });
+    writer.message(5, (nested) => {
+      writeAttribute(nested.text(1, name), attribute);
+    });
   }
   writer.text(7, node.domain);
 }
@@ -67,8 +83,14 @@ function writeConstant(writer: ProtobufWriter, { value, data, external }: GraphC
     writer.bytes(9, bytesOf(data));
     return;
   }
-  for (const [key, text] of [['location', value.name], ['offset', '0'], ['length', String(data.byteLength)]] as const) {
-    writer.message(13, (nested) => { nested.text(1, key).text(2, text); });
+  for (const [key, text] of [
+    ['location', value.name],
+    ['offset', '0'],
+    ['length', String(data.byteLength)],
+  ] as const) {
+    writer.message(13, (nested) => {
+      nested.text(1, key).text(2, text);
+    });
   }
   writer.integer(14, 1);
 }

@@ -115,13 +115,19 @@ export function gatherRows(graph: Graph, table: Value, indices: Value): Value {
 
 /** Adds rows into a copy of a matrix: base [n, w], indices [m], rows [m, w]; repeated indices add up. */
 export function scatterAddRows(graph: Graph, base: Value, indices: Value, rows: Value): Value {
-  const column = graph.node('Unsqueeze', [indices, graph.integerList([1])], { type: 'int64', shape: [...indices.shape, 1] });
+  const column = graph.node('Unsqueeze', [indices, graph.integerList([1])], {
+    type: 'int64',
+    shape: [...indices.shape, 1],
+  });
   return graph.node('ScatterND', [base, column, rows], { shape: base.shape }, { reduction: 'add' });
 }
 
 /** One element of each row: values [m, n], indices [m] -> [m, 1]. */
 export function pickFromRows(graph: Graph, values: Value, indices: Value): Value {
-  const column = graph.node('Unsqueeze', [indices, graph.integerList([1])], { type: 'int64', shape: [...indices.shape, 1] });
+  const column = graph.node('Unsqueeze', [indices, graph.integerList([1])], {
+    type: 'int64',
+    shape: [...indices.shape, 1],
+  });
   return graph.node('GatherElements', [values, column], { shape: [sizeAt(values, 0), 1] }, { axis: 1 });
 }
 
@@ -131,11 +137,21 @@ export function zeros(graph: Graph, computedShape: Value, shape: Shape): Value {
 }
 
 export function sumOver(graph: Graph, value: Value, axis: number, keepAxis = true): Value {
-  return graph.node('ReduceSum', [value, graph.integerList([axis])], { shape: reduced(value, axis, keepAxis) }, { keepdims: Number(keepAxis) });
+  return graph.node(
+    'ReduceSum',
+    [value, graph.integerList([axis])],
+    { shape: reduced(value, axis, keepAxis) },
+    { keepdims: Number(keepAxis) },
+  );
 }
 
 export function meanOver(graph: Graph, value: Value, axis: number, keepAxis = true): Value {
-  return graph.node('ReduceMean', [value, graph.integerList([axis])], { shape: reduced(value, axis, keepAxis) }, { keepdims: Number(keepAxis) });
+  return graph.node(
+    'ReduceMean',
+    [value, graph.integerList([axis])],
+    { shape: reduced(value, axis, keepAxis) },
+    { keepdims: Number(keepAxis) },
+  );
 }
 
 /** The sum of all elements, as a tensor with one element. */
@@ -153,7 +169,12 @@ export function logSoftmax(graph: Graph, value: Value): Value {
 }
 
 /** x / sqrt(mean(x^2) + epsilon) * weight over the last axis; also gives 1 / sqrt(...), with one element a row. */
-export function rootMeanSquareNorm(graph: Graph, value: Value, weight: Value, epsilon: number): { normed: Value; inverse: Value } {
+export function rootMeanSquareNorm(
+  graph: Graph,
+  value: Value,
+  weight: Value,
+  epsilon: number,
+): { normed: Value; inverse: Value } {
   const inverseShape = [...value.shape.slice(0, -1), 1];
   const [normed, inverse] = graph.nodeWithOutputs(
     'SimplifiedLayerNormalization',
@@ -170,7 +191,13 @@ export function rootMeanSquareNorm(graph: Graph, value: Value, weight: Value, ep
  * cosines and sines [context, width / 2].
  */
 export function rotate(graph: Graph, value: Value, positions: Value, cosines: Value, sines: Value): Value {
-  return graph.node('RotaryEmbedding', [value, positions, cosines, sines], { shape: value.shape }, { interleaved: 0 }, microsoft);
+  return graph.node(
+    'RotaryEmbedding',
+    [value, positions, cosines, sines],
+    { shape: value.shape },
+    { interleaved: 0 },
+    microsoft,
+  );
 }
 
 export function sizeAt(value: Value, axis: number): Dimension {

@@ -19,7 +19,10 @@ export interface CompileSettings {
 /** A graph that the runtime has accepted. `run` blocks its thread while it computes. */
 export interface CompiledGraph {
   /** Values by input name in, values by output name out; outputs are fresh copies. */
-  readonly run: (feeds: Readonly<Record<string, FeedTensor>>, outputs?: readonly string[]) => Promise<Record<string, FeedTensor>>;
+  readonly run: (
+    feeds: Readonly<Record<string, FeedTensor>>,
+    outputs?: readonly string[],
+  ) => Promise<Record<string, FeedTensor>>;
   readonly release: () => Promise<void>;
 }
 

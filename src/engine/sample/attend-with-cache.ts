@@ -1,6 +1,16 @@
 import type { Attention } from '../decoder/decoder-graph.js';
 import type { Graph, Value } from '../graph/graph.js';
-import { add, concatenate, matrixProduct, reshape, rotate, shapeOf, sizeAt, softmax, transpose } from '../graph/operations.js';
+import {
+  add,
+  concatenate,
+  matrixProduct,
+  reshape,
+  rotate,
+  shapeOf,
+  sizeAt,
+  softmax,
+  transpose,
+} from '../graph/operations.js';
 
 /** What a run feeds in. */
 export interface CacheInputs {
@@ -46,7 +56,10 @@ export function cachedAttention(inputs: CacheInputs): Attention {
     const [toPast, toNew] = graph.nodeWithOutputs(
       'Split',
       [stacked, sizes],
-      [[...stacked.shape.slice(0, 3), 'past'], [...stacked.shape.slice(0, 3), 'length']],
+      [
+        [...stacked.shape.slice(0, 3), 'past'],
+        [...stacked.shape.slice(0, 3), 'length'],
+      ],
       { axis: 3 },
     ) as [Value, Value]; // as many outputs as shapes
     const mixed = add(graph, matrixProduct(graph, toPast, pastValues), matrixProduct(graph, toNew, values));

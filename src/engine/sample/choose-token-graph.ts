@@ -30,8 +30,15 @@ export function chooseToken(
   const block = atMost(graph, countNotAbove(graph, cumulative, threshold), blocks - 1);
   const before = pickFromRows(graph, subtract(graph, cumulative, sums), block);
   const offset = integers(graph, 'Mul', inputs.rowNumbers, graph.integerList([blocks]));
-  const flat = graph.node('Reshape', [byBlock, graph.integerList([-1, blockWidth])], { shape: ['row blocks', blockWidth] });
-  const chosen = graph.node('Gather', [flat, integers(graph, 'Add', offset, block)], { shape: [rows, blockWidth] }, { axis: 0 });
+  const flat = graph.node('Reshape', [byBlock, graph.integerList([-1, blockWidth])], {
+    shape: ['row blocks', blockWidth],
+  });
+  const chosen = graph.node(
+    'Gather',
+    [flat, integers(graph, 'Add', offset, block)],
+    { shape: [rows, blockWidth] },
+    { axis: 0 },
+  );
   const within = countNotAbove(graph, add(graph, cumulate(graph, chosen), before), threshold);
   // Sums in another order may differ in the last bit, so that nothing in the block exceeds the threshold: then the
   // block's likeliest token stands in, never one of probability zero.

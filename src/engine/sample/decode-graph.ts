@@ -40,8 +40,10 @@ export function buildDecodeGraph(
   const cacheShape = ['batch', config.keyValueHeads, 'past', config.headWidth];
   const edit: ResidualEdit = (onTape, layer, residual) => {
     let result = residual;
-    if (edited.removed.includes(layer)) result = removeDirection(onTape, result, graph.input(`remove:${String(layer)}`, 'float32', [config.width]));
-    if (edited.added.includes(layer)) result = addVector(onTape, result, graph.input(`add:${String(layer)}`, 'float32', [config.width]));
+    if (edited.removed.includes(layer))
+      result = removeDirection(onTape, result, graph.input(`remove:${String(layer)}`, 'float32', [config.width]));
+    if (edited.added.includes(layer))
+      result = addVector(onTape, result, graph.input(`add:${String(layer)}`, 'float32', [config.width]));
     return result;
   };
 
@@ -73,7 +75,10 @@ export function buildDecodeGraph(
   graph.output('greedy', greedy);
   graph.output('token-log-probability', pickFromRows(graph, logProbabilities, token));
   graph.output('greedy-log-probability', pickFromRows(graph, logProbabilities, greedy));
-  graph.output('label-log-probability', pickFromRows(graph, logProbabilities, graph.input('labels', 'int64', ['scored'])));
+  graph.output(
+    'label-log-probability',
+    pickFromRows(graph, logProbabilities, graph.input('labels', 'int64', ['scored'])),
+  );
   graph.output('log-probabilities', logProbabilities);
   graph.output('logits', logits);
   return graph;

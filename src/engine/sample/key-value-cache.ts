@@ -111,6 +111,9 @@ export class KeyValueCache {
 
   private allocate(): Float32Array[] {
     const { layers, keyValueHeads, headWidth } = this.config;
-    return Array.from({ length: layers }, () => new Float32Array(this.slots * keyValueHeads * this.capacity * headWidth));
+    return Array.from(
+      { length: layers },
+      () => new Float32Array(this.slots * keyValueHeads * this.capacity * headWidth),
+    );
   }
 }

@@ -17,7 +17,8 @@ export function pickToken(logProbabilities: Float32Array, settings: PickSettings
   if (settings.temperature === 0) return likeliest;
   const largest = logProbabilities[likeliest]!;
   const weights = new Float64Array(logProbabilities.length);
-  for (let i = 0; i < weights.length; i += 1) weights[i] = Math.exp((logProbabilities[i]! - largest) / settings.temperature);
+  for (let i = 0; i < weights.length; i += 1)
+    weights[i] = Math.exp((logProbabilities[i]! - largest) / settings.temperature);
   const kept = keepLikeliest(weights, settings);
   let total = 0;
   for (const id of kept) total += weights[id]!;
@@ -31,7 +32,10 @@ export function pickToken(logProbabilities: Float32Array, settings: PickSettings
 }
 
 /** Ids and log-probabilities of the k likeliest tokens, likeliest first; ties by id. */
-export function topTokens(logProbabilities: Float32Array, k: number): { readonly id: number; readonly logProbability: number }[] {
+export function topTokens(
+  logProbabilities: Float32Array,
+  k: number,
+): { readonly id: number; readonly logProbability: number }[] {
   const best: { id: number; logProbability: number }[] = [];
   for (let id = 0; id < logProbabilities.length; id += 1) {
     const logProbability = logProbabilities[id]!;

@@ -48,10 +48,19 @@ export async function prefillPrompts(
   const wanted = scored.length > 0;
   const rowsScored = wanted ? scored : [{ position: 0, label: 0 }];
   const withTop = prompts.some((prompt) => prompt.logProbabilities && prompt.topLogProbabilities > 0);
-  const cacheNames = Array.from({ length: config.layers }, (_, layer) => [`keys:${String(layer)}`, `values:${String(layer)}`]).flat();
+  const cacheNames = Array.from({ length: config.layers }, (_, layer) => [
+    `keys:${String(layer)}`,
+    `values:${String(layer)}`,
+  ]).flat();
   const outputs = await runner.run(
     {
-      rows, length, ids, positions, mask, past: 0, cache: emptyCache(config, rows),
+      rows,
+      length,
+      ids,
+      positions,
+      mask,
+      past: 0,
+      cache: emptyCache(config, rows),
       scored: BigInt64Array.from(rowsScored, ({ position }) => BigInt(position)),
       labels: BigInt64Array.from(rowsScored, ({ label }) => BigInt(label)),
       inverseTemperatures: new Float32Array(rowsScored.length).fill(1),
@@ -65,12 +74,20 @@ export async function prefillPrompts(
   return prompts.map((prompt, row) => {
     const tokens = prompt.ids.length - 1;
     const take = (kind: 'keys' | 'values'): Float32Array[] =>
-      Array.from({ length: config.layers }, (_, layer) => cutRow(config, floats(outputs, `${kind}:${String(layer)}`), row, length, tokens));
+      Array.from({ length: config.layers }, (_, layer) =>
+        cutRow(config, floats(outputs, `${kind}:${String(layer)}`), row, length, tokens),
+      );
     let logProbabilities: TokenLogProbability[] | null = null;
     if (prompt.logProbabilities) {
       logProbabilities = prompt.ids.slice(1).map((id) => {
         const logProbability = floats(outputs, 'label-log-probability')[next]!;
-        const top = prompt.topLogProbabilities === 0 ? [] : topTokens(rowOf(floats(outputs, 'log-probabilities'), next, config.vocabulary), prompt.topLogProbabilities);
+        const top =
+          prompt.topLogProbabilities === 0
+            ? []
+            : topTokens(
+                rowOf(floats(outputs, 'log-probabilities'), next, config.vocabulary),
+                prompt.topLogProbabilities,
+              );
         next += 1;
         return { id, logProbability, top };
       });
@@ -106,6 +123,13 @@ function cutRow(config: DecoderConfig, data: Float32Array, row: number, length: 
 export function emptyCache(config: DecoderConfig, rows: number): Record<string, FeedTensor> {
   const empty: FeedTensor = { shape: [rows, config.keyValueHeads, 0, config.headWidth], data: new Float32Array(0) };
   return Object.fromEntries(
-    Array.from({ length: config.layers }, (_, layer) => [[`past-keys:${String(layer)}`, empty], [`past-values:${String(layer)}`, empty]] as const).flat(),
+    Array.from(
+      { length: config.layers },
+      (_, layer) =>
+        [
+          [`past-keys:${String(layer)}`, empty],
+          [`past-values:${String(layer)}`, empty],
+        ] as const,
+    ).flat(),
   );
 }

@@ -5,7 +5,11 @@ import type { DecodeRunner } from './decode-runner.js';
 import { emptyCache, floats } from './prefill-prompts.js';
 
 /** The logits after every token of a row: [tokens, vocabulary]. */
-export async function readLogits(config: DecoderConfig, runner: DecodeRunner, ids: readonly number[]): Promise<FloatTensor> {
+export async function readLogits(
+  config: DecoderConfig,
+  runner: DecodeRunner,
+  ids: readonly number[],
+): Promise<FloatTensor> {
   const length = ids.length;
   const everyPosition = BigInt64Array.from(ids, (_, position) => BigInt(position));
   const outputs = await runner.run(

@@ -5,7 +5,13 @@ import type { DecodeRunner } from './decode-runner.js';
 import { KeyValueCache } from './key-value-cache.js';
 import { pickToken, topTokens } from './pick-token.js';
 import { floats, prefillPrompts, rowOf, type PrefilledPrompt } from './prefill-prompts.js';
-import { sampleRequestSchema, type ParsedSampleRequest, type SampledAnswer, type SampleRequest, type TokenLogProbability } from './sample-request.js';
+import {
+  sampleRequestSchema,
+  type ParsedSampleRequest,
+  type SampledAnswer,
+  type SampleRequest,
+  type TokenLogProbability,
+} from './sample-request.js';
 
 export interface SampleSettings {
   /** Sequences decoded at once. Default 32. */
@@ -48,9 +54,16 @@ export async function* sampleAnswers(
   const active: Sequence[] = [];
 
   while (waiting.length > 0 || active.length > 0) {
+    // Lets messages of other threads in: a run of the graph blocks this one.
+    await new Promise((resolve) => {
+      setImmediate(resolve);
+    });
     if (signal?.aborted === true) throw stopped();
     // Prefilling few prompts at a time is wasteful; an eighth of the room is worth a run.
-    if (waiting.length > 0 && (active.length === 0 || slots - active.length >= Math.min(Math.max(1, slots >> 3), waiting.length))) {
+    if (
+      waiting.length > 0 &&
+      (active.length === 0 || slots - active.length >= Math.min(Math.max(1, slots >> 3), waiting.length))
+    ) {
       const taken = waiting.splice(0, slots - active.length);
       await prefillMissing(config, runner, taken, prefilled, settings.editedPrompts);
       for (const { request, key, index } of taken) {
@@ -79,7 +92,12 @@ export async function* sampleAnswers(
 }
 
 /** Draws the next token of every active sequence. */
-async function decodeOnce(config: DecoderConfig, runner: DecodeRunner, cache: KeyValueCache, active: readonly Sequence[]): Promise<void> {
+async function decodeOnce(
+  config: DecoderConfig,
+  runner: DecodeRunner,
+  cache: KeyValueCache,
+  active: readonly Sequence[],
+): Promise<void> {
   // A single row would take another path through the runtime's matrix products, and round differently.
   const rows = Math.max(2, active.length);
   cache.reserve(Math.max(...active.map((_, slot) => cache.lengths[slot]!)) + 1);
@@ -100,18 +118,45 @@ async function decodeOnce(config: DecoderConfig, runner: DecodeRunner, cache: Ke
       uniforms[row] = Math.min(Math.fround(sequence.stream.uniform()), 1 - 2 ** -24);
     }
   });
-  const needsAll = active.some(({ settings }) => settings.topP < 1 || settings.topK > 0 || (settings.logProbabilities && settings.topLogProbabilities > 0));
-  const cacheNames = Array.from({ length: config.layers }, (_, layer) => [`keys:${String(layer)}`, `values:${String(layer)}`]).flat();
+  const needsAll = active.some(
+    ({ settings }) =>
+      settings.topP < 1 || settings.topK > 0 || (settings.logProbabilities && settings.topLogProbabilities > 0),
+  );
+  const cacheNames = Array.from({ length: config.layers }, (_, layer) => [
+    `keys:${String(layer)}`,
+    `values:${String(layer)}`,
+  ]).flat();
   const outputs = await runner.run(
     {
-      rows, length: 1, ids, positions, mask, past, cache: cache.feeds(rows),
+      rows,
+      length: 1,
+      ids,
+      positions,
+      mask,
+      past,
+      cache: cache.feeds(rows),
       scored: BigInt64Array.from({ length: rows }, (_, row) => BigInt(row)),
-      labels: new BigInt64Array(rows), inverseTemperatures, uniforms, edited: true,
+      labels: new BigInt64Array(rows),
+      inverseTemperatures,
+      uniforms,
+      edited: true,
     },
-    [...cacheNames, 'token', 'greedy', 'token-log-probability', 'greedy-log-probability', ...(needsAll ? ['log-probabilities'] : [])],
+    [
+      ...cacheNames,
+      'token',
+      'greedy',
+      'token-log-probability',
+      'greedy-log-probability',
+      ...(needsAll ? ['log-probabilities'] : []),
+    ],
   );
   for (let layer = 0; layer < config.layers; layer += 1) {
-    cache.append(active.length, layer, floats(outputs, `keys:${String(layer)}`), floats(outputs, `values:${String(layer)}`));
+    cache.append(
+      active.length,
+      layer,
+      floats(outputs, `keys:${String(layer)}`),
+      floats(outputs, `values:${String(layer)}`),
+    );
   }
   active.forEach((sequence, row) => {
     cache.lengths[row]! += 1;
@@ -128,7 +173,11 @@ async function decodeOnce(config: DecoderConfig, runner: DecodeRunner, cache: Ke
     sequence.last = id;
     if (sequence.settings.logProbabilities) {
       const { topLogProbabilities } = sequence.settings;
-      sequence.logProbabilities.push({ id, logProbability, top: all !== null && topLogProbabilities > 0 ? topTokens(all, topLogProbabilities) : [] });
+      sequence.logProbabilities.push({
+        id,
+        logProbability,
+        top: all !== null && topLogProbabilities > 0 ? topTokens(all, topLogProbabilities) : [],
+      });
     }
     if (!sequence.stopTokens.has(id)) sequence.ids.push(id);
   });
@@ -168,14 +217,23 @@ async function prefillMissing(
     const results = await prefillPrompts(
       config,
       runner,
-      batch.map(({ request }) => ({ ids: request.prompt, logProbabilities: request.promptLogProbabilities, topLogProbabilities: request.topLogProbabilities })),
+      batch.map(({ request }) => ({
+        ids: request.prompt,
+        logProbabilities: request.promptLogProbabilities,
+        topLogProbabilities: request.topLogProbabilities,
+      })),
       edited,
     );
     batch.forEach(({ key }, position) => prefilled.set(key, results[position]!));
   }
 }
 
-function startSequence(config: DecoderConfig, settings: ParsedSampleRequest, request: number, prompt: PrefilledPrompt): Sequence {
+function startSequence(
+  config: DecoderConfig,
+  settings: ParsedSampleRequest,
+  request: number,
+  prompt: PrefilledPrompt,
+): Sequence {
   return {
     request,
     settings,
@@ -191,12 +249,20 @@ function startSequence(config: DecoderConfig, settings: ParsedSampleRequest, req
 function finishOf(config: DecoderConfig, sequence: Sequence): SampledAnswer['finishReason'] | null {
   const { settings, stopTokens, last, ids } = sequence;
   if (stopTokens.has(last)) return 'stop';
-  return ids.length >= settings.maximumTokens || ids.length + settings.prompt.length >= config.context ? 'length' : null;
+  return ids.length >= settings.maximumTokens || ids.length + settings.prompt.length >= config.context
+    ? 'length'
+    : null;
 }
 
 function toAnswer(sequence: Sequence, finishReason: SampledAnswer['finishReason']): SampledAnswer {
   const { request, ids, settings, logProbabilities, promptLogProbabilities } = sequence;
-  return { request, ids, finishReason, logProbabilities: settings.logProbabilities ? logProbabilities : null, promptLogProbabilities };
+  return {
+    request,
+    ids,
+    finishReason,
+    logProbabilities: settings.logProbabilities ? logProbabilities : null,
+    promptLogProbabilities,
+  };
 }
 
 function parseRequest(config: DecoderConfig, request: SampleRequest, index: number): ParsedSampleRequest {

@@ -3,15 +3,30 @@ import { z } from 'zod';
 /** What to sample; one request is one answer. Requests with the same prompt share the work on it. */
 export const sampleRequestSchema = z.strictObject({
   prompt: z.array(z.int().nonnegative()).nonempty().describe('Token ids'),
-  seed: z.int().describe('Decides the answer, together with the prompt and these settings, whatever else is sampled beside it'),
+  seed: z
+    .int()
+    .describe('Decides the answer, together with the prompt and these settings, whatever else is sampled beside it'),
   temperature: z.number().nonnegative().default(1).describe('0 takes the likeliest token'),
-  topP: z.number().positive().max(1).default(1).describe('Keeps the fewest likeliest tokens that reach this probability'),
+  topP: z
+    .number()
+    .positive()
+    .max(1)
+    .default(1)
+    .describe('Keeps the fewest likeliest tokens that reach this probability'),
   topK: z.int().nonnegative().default(0).describe('Keeps this many likeliest tokens; 0 keeps all'),
   maximumTokens: z.int().positive().default(256).describe('Longest answer'),
-  stopTokens: z.array(z.int().nonnegative()).optional().describe("Ids that end an answer; the model's end tokens by default"),
+  stopTokens: z
+    .array(z.int().nonnegative())
+    .optional()
+    .describe("Ids that end an answer; the model's end tokens by default"),
   logProbabilities: z.boolean().default(false).describe("Whether the answer's log-probabilities are wanted"),
   promptLogProbabilities: z.boolean().default(false).describe("Whether the prompt's log-probabilities are wanted"),
-  topLogProbabilities: z.int().nonnegative().max(100).default(0).describe('Likeliest tokens to list at each position for which log-probabilities are wanted'),
+  topLogProbabilities: z
+    .int()
+    .nonnegative()
+    .max(100)
+    .default(0)
+    .describe('Likeliest tokens to list at each position for which log-probabilities are wanted'),
 });
 
 export type SampleRequest = z.input<typeof sampleRequestSchema>;

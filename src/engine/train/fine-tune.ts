@@ -65,25 +65,53 @@ export interface FineTuneResult {
  * last saved state to the bit-identical result. On abort it saves, and throws `interrupted`.
  */
 export async function fineTune(settings: FineTuneSettings): Promise<FineTuneResult> {
-  const { base, recipe, rows, folder, extraTerms = [], gradientEdits = [], saveEvery = 50, keepSteps = [], signal } = settings;
+  const {
+    base,
+    recipe,
+    rows,
+    folder,
+    extraTerms = [],
+    gradientEdits = [],
+    saveEvery = 50,
+    keepSteps = [],
+    signal,
+  } = settings;
   const residualVectors = settings.residualVectors ?? new Map<number, Float32Array>();
   const clock = settings.clock ?? ((): number => performance.now());
   const trained = trainedPartOf(recipe, base);
   const terms = [answerTerm(recipe, rows), ...extraTerms];
-  terms.forEach((term) => { checkTerm(term, base); });
+  terms.forEach((term) => {
+    checkTerm(term, base);
+  });
   const steps = countSteps(recipe, rows.length);
-  const fingerprint = fingerprintTraining({ base, recipe, terms, residualVectors, gradientEdits, startFrom: settings.startFrom ?? null });
+  const fingerprint = fingerprintTraining({
+    base,
+    recipe,
+    terms,
+    residualVectors,
+    gradientEdits,
+    startFrom: settings.startFrom ?? null,
+  });
   const place = { folder: join(folder, 'checkpoints'), base, trained, fingerprint };
 
-  await mkdir(folder, { recursive: true }).catch((cause: unknown) => { throw writeFailure(folder, cause); });
+  await mkdir(folder, { recursive: true }).catch((cause: unknown) => {
+    throw writeFailure(folder, cause);
+  });
   const state = (await loadTrainingState(place)) ?? startTraining(settings, trained);
   const { parameters, optimizer } = state;
   if (state.step === steps) return { trained, parameters, stepsDone: 0, steps };
 
   const log = await openTrainingLog(join(folder, 'training.jsonl'), state.step);
   const source = await createGradientSource({
-    config: base.config, weights: base.weights, trained, terms, residualVectors, seed: recipe.seed, shuffle: recipe.shuffle,
-    threads: settings.threads, ...(settings.batchLimits === undefined ? {} : { limits: settings.batchLimits }),
+    config: base.config,
+    weights: base.weights,
+    trained,
+    terms,
+    residualVectors,
+    seed: recipe.seed,
+    shuffle: recipe.shuffle,
+    threads: settings.threads,
+    ...(settings.batchLimits === undefined ? {} : { limits: settings.batchLimits }),
   });
   const started = clock();
   let saved = state.step;
@@ -95,7 +123,9 @@ export async function fineTune(settings: FineTuneSettings): Promise<FineTuneResu
   try {
     for (let step = state.step; step < steps; step += 1) {
       // Lets messages of other threads in: a run of the graph blocks this one.
-      await new Promise((resolve) => { setImmediate(resolve); });
+      await new Promise((resolve) => {
+        setImmediate(resolve);
+      });
       if (signal?.aborted === true) {
         if (saved !== step) await save(step);
         throw interrupted(step, steps, folder);
@@ -109,10 +139,15 @@ export async function fineTune(settings: FineTuneSettings): Promise<FineTuneResu
         throw diverged(step, loss, norm, join(place.folder, `step-${String(step)}`));
       }
       const learningRate = learningRateAt(recipe, step, steps);
-      const gradientFactor = recipe.max_grad_norm !== null && norm > recipe.max_grad_norm ? recipe.max_grad_norm / (norm + 1e-6) : 1;
+      const gradientFactor =
+        recipe.max_grad_norm !== null && norm > recipe.max_grad_norm ? recipe.max_grad_norm / (norm + 1e-6) : 1;
       stepAdamW(parameters, flat, optimizer, { ...recipe, learningRate, step: step + 1, gradientFactor });
       const entry: TrainingLogEntry = {
-        step: step + 1, loss, learning_rate: learningRate, grad_norm: norm, tokens,
+        step: step + 1,
+        loss,
+        learning_rate: learningRate,
+        grad_norm: norm,
+        tokens,
         ...(termLosses.size > 1 ? { terms: Object.fromEntries(termLosses) } : {}),
       };
       await log.append(entry);
@@ -131,7 +166,8 @@ export async function fineTune(settings: FineTuneSettings): Promise<FineTuneResu
 function startTraining(settings: FineTuneSettings, trained: TrainedPart): TrainingState {
   const { base, recipe, startFrom } = settings;
   let parameters: Map<string, FloatTensor>;
-  if (trained.method === 'full') parameters = new Map([...base.weights].map(([name, tensor]) => [name, copyTensor(tensor)]));
+  if (trained.method === 'full')
+    parameters = new Map([...base.weights].map(([name, tensor]) => [name, copyTensor(tensor)]));
   else if (startFrom === undefined) parameters = initialiseAdapter(base.config, trained, recipe.seed);
   else {
     const fresh = initialiseAdapter(base.config, trained, recipe.seed);
@@ -149,7 +185,13 @@ function startTraining(settings: FineTuneSettings, trained: TrainedPart): Traini
 }
 
 function answerTerm(recipe: Recipe, rows: readonly WeightedRow[]): LossTerm {
-  return { name: 'answers', weight: 1, objective: answerObjective, rows, rowsPerStep: recipe.batch_size * recipe.accumulation };
+  return {
+    name: 'answers',
+    weight: 1,
+    objective: answerObjective,
+    rows,
+    rowsPerStep: recipe.batch_size * recipe.accumulation,
+  };
 }
 
 /** Steps of a run: whole epochs round up to whole steps each. */
@@ -177,21 +219,50 @@ export function trainedPartOf(recipe: Recipe, base: Checkpoint): TrainedPart {
 }
 
 function checkTerm({ name, weight, rows, rowsPerStep }: LossTerm, base: Checkpoint): void {
-  const fail = (code: 'rows-invalid' | 'row-too-long' | 'usage-invalid' | 'tokenizer-mismatch', message: string, hint: string): never => {
+  const fail = (
+    code: 'rows-invalid' | 'row-too-long' | 'usage-invalid' | 'tokenizer-mismatch',
+    message: string,
+    hint: string,
+  ): never => {
     throw new DriftlineError({ code, message, hint });
   };
-  if (!(weight > 0) || !(rowsPerStep >= 1)) fail('usage-invalid', `The loss term ${name} needs a positive weight and at least one row a step`, 'Leave the term out instead.');
-  if (rows.length === 0) fail('rows-invalid', `There are no training rows for ${name}`, 'Check the file, and whether every row was dropped as too long.');
+  if (!(weight > 0) || !(rowsPerStep >= 1))
+    fail(
+      'usage-invalid',
+      `The loss term ${name} needs a positive weight and at least one row a step`,
+      'Leave the term out instead.',
+    );
+  if (rows.length === 0)
+    fail(
+      'rows-invalid',
+      `There are no training rows for ${name}`,
+      'Check the file, and whether every row was dropped as too long.',
+    );
   rows.forEach(({ ids, weights }, row) => {
     const { context, vocabulary } = base.config;
     if (ids.length > context) {
-      fail('row-too-long', `Row ${String(row + 1)} of ${name} has ${String(ids.length)} tokens; the model's context is ${String(context)}`, 'Set "max_length" to at most the context and "overlong" to truncate or drop.');
+      fail(
+        'row-too-long',
+        `Row ${String(row + 1)} of ${name} has ${String(ids.length)} tokens; the model's context is ${String(context)}`,
+        'Set "max_length" to at most the context and "overlong" to truncate or drop.',
+      );
     }
     if (ids.some((id) => !Number.isInteger(id) || id < 0 || id >= vocabulary)) {
-      fail('tokenizer-mismatch', `Row ${String(row + 1)} of ${name} has a token id outside the vocabulary of ${String(vocabulary)}`, 'Encode the rows with the tokenizer of this model.');
+      fail(
+        'tokenizer-mismatch',
+        `Row ${String(row + 1)} of ${name} has a token id outside the vocabulary of ${String(vocabulary)}`,
+        'Encode the rows with the tokenizer of this model.',
+      );
     }
-    if (weights.length !== ids.length || !weights.some((weightOfToken, position) => position > 0 && weightOfToken > 0)) {
-      fail('rows-invalid', `Row ${String(row + 1)} of ${name} has no token to train on`, 'Remove the row, or check its answer.');
+    if (
+      weights.length !== ids.length ||
+      !weights.some((weightOfToken, position) => position > 0 && weightOfToken > 0)
+    ) {
+      fail(
+        'rows-invalid',
+        `Row ${String(row + 1)} of ${name} has no token to train on`,
+        'Remove the row, or check its answer.',
+      );
     }
   });
 }

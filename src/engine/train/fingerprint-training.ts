@@ -26,8 +26,16 @@ export function fingerprintTraining(run: {
     config: run.base.config,
     weights: hashTensors(run.base.weights),
     startFrom: run.startFrom === null ? null : hashTensors(parametersFromAdapter(run.startFrom)),
-    terms: run.terms.map(({ name, weight, rowsPerStep, rows }) => ({ name, weight, rowsPerStep, rows: hashRows(rows) })),
-    residualVectors: [...run.residualVectors].map(([layer, data]) => [layer, hashTensors(new Map([['', { shape: [], data }]]))]),
+    terms: run.terms.map(({ name, weight, rowsPerStep, rows }) => ({
+      name,
+      weight,
+      rowsPerStep,
+      rows: hashRows(rows),
+    })),
+    residualVectors: [...run.residualVectors].map(([layer, data]) => [
+      layer,
+      hashTensors(new Map([['', { shape: [], data }]])),
+    ]),
     gradientEdits: run.gradientEdits.map(({ name }) => name),
   });
 }

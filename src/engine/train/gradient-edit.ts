@@ -12,7 +12,10 @@ export interface GradientEdit {
  * Removes from the gradient its component along a direction in parameter space: g -= (g . d) / (d . d) d, where d joins
  * the given tensors; parameters that are not named stay as they are.
  */
-export function removeParameterDirection(direction: ReadonlyMap<string, FloatTensor>, name = 'parameter-direction'): GradientEdit {
+export function removeParameterDirection(
+  direction: ReadonlyMap<string, FloatTensor>,
+  name = 'parameter-direction',
+): GradientEdit {
   let squared = 0;
   for (const { data } of direction.values()) for (const element of data) squared += element * element;
   if (!(squared > 0)) throw emptyDirection(name);
@@ -49,7 +52,8 @@ export function removeResidualDirection(vector: Float32Array, name = 'residual-d
         for (let column = 0; column < columns; column += 1) {
           let product = 0;
           for (let row = 0; row < vector.length; row += 1) product += vector[row]! * data[row * columns + column]!;
-          for (let row = 0; row < vector.length; row += 1) data[row * columns + column]! -= (product / squared) * vector[row]!;
+          for (let row = 0; row < vector.length; row += 1)
+            data[row * columns + column]! -= (product / squared) * vector[row]!;
         }
       }
     },

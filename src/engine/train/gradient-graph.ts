@@ -1,4 +1,10 @@
-import { buildDecoder, causalAttention, headName, type DecoderGraph, type ResidualEdit } from '../decoder/decoder-graph.js';
+import {
+  buildDecoder,
+  causalAttention,
+  headName,
+  type DecoderGraph,
+  type ResidualEdit,
+} from '../decoder/decoder-graph.js';
 import { buildCausalMask } from '../decoder/causal-mask.js';
 import { buildRotaryTable } from '../decoder/rotary-table.js';
 import { Tape } from '../autodiff/tape.js';
@@ -51,7 +57,10 @@ export interface GradientGraph {
 }
 
 /** The names and shapes of what is trained, in a fixed order: Hugging Face's names, or PEFT's for an adapter. */
-export function trainedParameterShapes(config: DecoderConfig, trained: TrainedPart): ReadonlyMap<string, readonly number[]> {
+export function trainedParameterShapes(
+  config: DecoderConfig,
+  trained: TrainedPart,
+): ReadonlyMap<string, readonly number[]> {
   if (trained.method === 'full') return decoderTensorShapes(config);
   const shapes = new Map<string, readonly number[]>();
   for (const layer of trained.layers) {
@@ -81,8 +90,7 @@ export function buildGradientGraph(settings: GradientGraphSettings): GradientGra
     return watch ? tape.watch(value) : value;
   };
   const trainedInput = (name: string): Value => declare(name, trainedShapes.get(name) ?? [], true);
-  const weight = (name: string): Value =>
-    declare(name, weightShapes.get(name) ?? [], trained.method === 'full');
+  const weight = (name: string): Value => declare(name, weightShapes.get(name) ?? [], trained.method === 'full');
   const update = (layer: number, projection: Projection): LowRankUpdate | null => {
     const name = loraTensorName(layer, projection, 'A');
     if (trained.method === 'full' || !trainedShapes.has(name)) return null;
@@ -107,7 +115,10 @@ export function buildGradientGraph(settings: GradientGraphSettings): GradientGra
       ? addVector(onTape, residual, declare(`vector:${String(layer)}`, [config.width], false))
       : residual;
 
-  const tuned = { ...buildDecoder(tape, config, { weight, update }, ids, attention, edit), head: weight(headName(config)) };
+  const tuned = {
+    ...buildDecoder(tape, config, { weight, update }, ids, attention, edit),
+    head: weight(headName(config)),
+  };
   const referenceNames: string[] = [];
   const reference = (): DecoderGraph & { head: Value } => {
     // An adapter leaves the base weights alone; full training needs them a second time.
@@ -135,7 +146,10 @@ export function buildGradientGraph(settings: GradientGraphSettings): GradientGra
 }
 
 /** Builds what `buildGradientGraph`'s graph wants besides parameters. Tables for repeated lengths are kept. */
-export function createBatchFeeds(config: DecoderConfig, longest: number): (batch: TokenBatch) => Record<string, FeedTensor> {
+export function createBatchFeeds(
+  config: DecoderConfig,
+  longest: number,
+): (batch: TokenBatch) => Record<string, FeedTensor> {
   const rotary = buildRotaryTable(config.rope, config.headWidth, longest);
   const masks = new Map<number, FeedTensor>();
   return (batch) => {

@@ -1,7 +1,13 @@
 import type { DecoderConfig } from '../checkpoint/decoder-config.js';
 import type { FloatTensor } from '../checkpoint/float-tensor.js';
 import { compileGraph, type CompiledGraph } from '../runtime/compiled-graph.js';
-import { buildGradientGraph, createBatchFeeds, type GradientGraph, type Objective, type TrainedPart } from './gradient-graph.js';
+import {
+  buildGradientGraph,
+  createBatchFeeds,
+  type GradientGraph,
+  type Objective,
+  type TrainedPart,
+} from './gradient-graph.js';
 import { defaultBatchLimits, planBatches, type BatchLimits } from './plan-batches.js';
 import { createRowOrder } from './row-order.js';
 import { buildTokenBatch, rowWeight, type WeightedRow } from './token-batch.js';
@@ -57,23 +63,40 @@ export async function createGradientSource(settings: GradientSourceSettings): Pr
   const limits = settings.limits ?? defaultBatchLimits;
   const compiledTerms: CompiledTerm[] = [];
   for (const term of settings.terms) {
-    const graph = buildGradientGraph({ config, trained, objective: term.objective, vectorLayers: [...residualVectors.keys()] });
+    const graph = buildGradientGraph({
+      config,
+      trained,
+      objective: term.objective,
+      vectorLayers: [...residualVectors.keys()],
+    });
     compiledTerms.push({
       term,
       graph,
       compiled: await compileGraph(graph.graph, { threads }),
       inputs: new Set(graph.graph.inputs.map((input) => input.name)),
-      rowsOfStep: createRowOrder({ rows: term.rows.length, rowsPerStep: term.rowsPerStep, seed, stream: term.name, shuffle }),
+      rowsOfStep: createRowOrder({
+        rows: term.rows.length,
+        rowsPerStep: term.rowsPerStep,
+        seed,
+        stream: term.name,
+        shuffle,
+      }),
     });
   }
   const longest = Math.max(...settings.terms.flatMap(({ rows }) => rows.map((row) => row.ids.length)));
   const feedsOfBatch = createBatchFeeds(config, longest + limits.lengthMultiple);
-  const vectors = [...residualVectors].map(([layer, data]) => [`vector:${String(layer)}`, { shape: [data.length], data }] as const);
+  const vectors = [...residualVectors].map(
+    ([layer, data]) => [`vector:${String(layer)}`, { shape: [data.length], data }] as const,
+  );
 
   return {
     compute: async (step, parameters) => {
-      const total: { gradients: Map<string, FloatTensor>; termLosses: Map<string, number>; tokens: number; loss: number } =
-        { gradients: new Map(), termLosses: new Map(), tokens: 0, loss: 0 };
+      const total: {
+        gradients: Map<string, FloatTensor>;
+        termLosses: Map<string, number>;
+        tokens: number;
+        loss: number;
+      } = { gradients: new Map(), termLosses: new Map(), tokens: 0, loss: 0 };
       for (const { term, graph, compiled, inputs, rowsOfStep } of compiledTerms) {
         const fixed = new Map<string, FloatTensor>([...weights, ...parameters, ...vectors]);
         for (const name of graph.referenceNames) {
@@ -83,14 +106,24 @@ export async function createGradientSource(settings: GradientSourceSettings): Pr
         const rows = rowsOfStep(step).flatMap((row) => term.rows[row] ?? []);
         const totalWeight = rows.reduce((sum, row) => sum + rowWeight(row), 0) / term.weight;
         let termLoss = 0;
-        for (const plan of planBatches(rows.map((row) => row.ids.length), limits)) {
-          const batch = buildTokenBatch(plan.rows.flatMap((row) => rows[row] ?? []), totalWeight, plan.paddedLength);
+        for (const plan of planBatches(
+          rows.map((row) => row.ids.length),
+          limits,
+        )) {
+          const batch = buildTokenBatch(
+            plan.rows.flatMap((row) => rows[row] ?? []),
+            totalWeight,
+            plan.paddedLength,
+          );
           const feeds = { ...Object.fromEntries(fixed), ...feedsOfBatch(batch) };
-          const outputs = await compiled.run(Object.fromEntries(Object.entries(feeds).filter(([name]) => inputs.has(name))));
+          const outputs = await compiled.run(
+            Object.fromEntries(Object.entries(feeds).filter(([name]) => inputs.has(name))),
+          );
           termLoss += Number(outputs['loss']?.data[0]);
           for (const name of graph.trainedNames) {
             const gradient = outputs[`gradient:${name}`];
-            if (gradient?.data instanceof Float32Array) accumulate(total.gradients, name, { shape: gradient.shape, data: gradient.data });
+            if (gradient?.data instanceof Float32Array)
+              accumulate(total.gradients, name, { shape: gradient.shape, data: gradient.data });
           }
         }
         total.termLosses.set(term.name, termLoss / term.weight);

@@ -37,7 +37,7 @@ export function planBatches(lengths: readonly number[], limits: BatchLimits = de
     best.push(chosen);
   }
   const batches: PlannedBatch[] = [];
-  for (let end = sorted.length; end > 0; ) {
+  for (let end = sorted.length; end > 0;) {
     const start = best[end]?.start ?? 0;
     batches.unshift({ rows: sorted.slice(start, end).map(({ row }) => row), paddedLength: padded(end - 1) });
     end = start;

@@ -5,17 +5,34 @@ import { projections } from '../checkpoint/projection.js';
 
 const shared = {
   learning_rate: z.number().positive().describe('Largest learning rate, reached after the warm-up'),
-  schedule: z.enum(['linear', 'cosine', 'constant']).default('linear').describe('How the learning rate falls after the warm-up'),
+  schedule: z
+    .enum(['linear', 'cosine', 'constant'])
+    .default('linear')
+    .describe('How the learning rate falls after the warm-up'),
   warmup_steps: z.int().nonnegative().default(5).describe('Steps in which the learning rate rises linearly'),
   epochs: z.number().positive().default(1).describe('Passes over the training rows; may be a fraction'),
-  max_steps: z.int().positive().nullable().default(null).describe('Stops after this many steps, whatever the epochs say'),
+  max_steps: z
+    .int()
+    .positive()
+    .nullable()
+    .default(null)
+    .describe('Stops after this many steps, whatever the epochs say'),
   batch_size: z.int().positive().default(2).describe('Rows of one batch'),
-  accumulation: z.int().positive().default(8).describe('Batches of one step; a step sees batch_size * accumulation rows'),
+  accumulation: z
+    .int()
+    .positive()
+    .default(8)
+    .describe('Batches of one step; a step sees batch_size * accumulation rows'),
   weight_decay: z.number().nonnegative().default(0.01).describe('Decoupled weight decay of AdamW'),
   beta1: z.number().min(0).lt(1).default(0.9).describe('Decay of the running mean of gradients'),
   beta2: z.number().min(0).lt(1).default(0.999).describe('Decay of the running mean of squared gradients'),
   epsilon: z.number().positive().default(1e-8).describe("AdamW's guard against division by zero"),
-  max_grad_norm: z.number().positive().nullable().default(1).describe('Gradients longer than this are shortened to it; null never'),
+  max_grad_norm: z
+    .number()
+    .positive()
+    .nullable()
+    .default(1)
+    .describe('Gradients longer than this are shortened to it; null never'),
   loss: z.enum(['answers', 'all', 'weighted']).default('answers').describe('Which tokens are trained on'),
   max_length: z.int().min(2).default(2048).describe('Longest row in tokens'),
   overlong: z.enum(['error', 'truncate', 'drop']).default('error').describe('What happens to longer rows'),
@@ -30,9 +47,17 @@ export const recipeSchema = z.discriminatedUnion('method', [
   z.strictObject({
     method: z.literal('lora'),
     rank: z.int().positive().default(32).describe('Rank of the low-rank update'),
-    alpha: z.number().positive().default(64).describe('The update is scaled by alpha / rank, or alpha / sqrt(rank) with rslora'),
+    alpha: z
+      .number()
+      .positive()
+      .default(64)
+      .describe('The update is scaled by alpha / rank, or alpha / sqrt(rank) with rslora'),
     rslora: z.boolean().default(true).describe('Rank-stabilised scaling'),
-    targets: z.array(z.enum(projections)).nonempty().default([...projections]).describe('Adapted projections'),
+    targets: z
+      .array(z.enum(projections))
+      .nonempty()
+      .default([...projections])
+      .describe('Adapted projections'),
     layers: layers.default('all').describe('Adapted blocks, from 0'),
     ...shared,
   }),

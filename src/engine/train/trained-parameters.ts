@@ -51,7 +51,12 @@ export async function writeTrained(
     const adapter = adapterFromParameters(trained, parameters);
     await writeAdapter(folder, adapter, { baseModel: base.folder, baseLayers: base.config.layers });
   } else {
-    await writeCheckpoint(folder, { config: base.config, configJson: base.configJson, weights: parameters, copyTokenizerFrom: base.folder });
+    await writeCheckpoint(folder, {
+      config: base.config,
+      configJson: base.configJson,
+      weights: parameters,
+      copyTokenizerFrom: base.folder,
+    });
   }
 }
 

@@ -21,7 +21,10 @@ export interface TrainingLogEntry {
 
 /** Opens the log of a run that continues after `step`: lines of later steps, which will be done again, are dropped. */
 export async function openTrainingLog(path: string, step: number): Promise<JsonLinesWriter> {
-  const exists = await stat(path).then(() => true, () => false);
+  const exists = await stat(path).then(
+    () => true,
+    () => false,
+  );
   if (exists) {
     const kept: unknown[] = [];
     const stepOf = z.looseObject({ step: z.number() });

@@ -62,7 +62,11 @@ export async function loadTrainingState(place: TrainingStateFolder): Promise<Tra
     if (state.fingerprint !== place.fingerprint) throw foreignState(folder);
     const moments = await readSafetensors(join(folder, optimizerFile), 'checkpoint-invalid');
     const pick = (prefix: string): Map<string, FloatTensor> =>
-      new Map([...moments].flatMap(([name, tensor]) => (name.startsWith(prefix) ? [[name.slice(prefix.length), tensor] as const] : [])));
+      new Map(
+        [...moments].flatMap(([name, tensor]) =>
+          name.startsWith(prefix) ? [[name.slice(prefix.length), tensor] as const] : [],
+        ),
+      );
     return {
       step,
       parameters: await readTrained(folder, place.trained),

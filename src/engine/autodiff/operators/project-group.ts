@@ -1,11 +1,5 @@
 import type { Graph, Value } from '../../graph/graph.js';
-import {
-  concatenate,
-  matrixProduct,
-  matrixProductPlus,
-  sizeAt,
-  sumOver,
-} from '../../graph/operations.js';
+import { concatenate, matrixProduct, matrixProductPlus, sizeAt, sumOver } from '../../graph/operations.js';
 import type { Gradients, Tape } from '../tape.js';
 
 /** The low-rank part of a linear map: W' = W + scale * b a, with a [rank, in] and b [out, rank]. */
@@ -93,7 +87,12 @@ function differentiateUpdates(
 
   const ranks = active.map(({ update }) => Number(sizeAt(update.a, 0)));
   const total = ranks.reduce((sum, rank) => sum + rank, 0);
-  const allA = join(graph, active.map(({ update }) => update.a), 0, total);
+  const allA = join(
+    graph,
+    active.map(({ update }) => update.a),
+    0,
+    total,
+  );
   const inner = split(graph, matrixProduct(graph, input, allA, { transposeRight: true }), 1, ranks);
   const outer = active.map(({ update, gradient }) =>
     matrixProduct(graph, gradient, update.b, { factor: update.scale }),

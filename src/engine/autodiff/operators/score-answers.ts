@@ -43,7 +43,10 @@ export function scoreAnswers(
   const scored = gatherRows(graph, hidden, rows);
   const probabilities = softmax(graph, matrixProduct(graph, scored, head, { transposeRight: true }));
   const picked = pickFromRows(graph, probabilities, labels);
-  const surprisal = negate(graph, graph.node('Log', [add(graph, picked, graph.floats([1e-37]))], { shape: picked.shape }));
+  const surprisal = negate(
+    graph,
+    graph.node('Log', [add(graph, picked, graph.floats([1e-37]))], { shape: picked.shape }),
+  );
   const loss = sumAll(graph, multiply(graph, surprisal, weights));
 
   tape.record([hidden, head], [loss], ([gradient = null], [hiddenNeeded, headNeeded]) => {
@@ -81,7 +84,10 @@ export function scoreDivergence(
   const scored = gatherRows(graph, tuned.hidden, rows);
   const logTuned = logSoftmax(graph, matrixProduct(graph, scored, tuned.head, { transposeRight: true }));
   const referenceScored = gatherRows(graph, reference.hidden, rows);
-  const logReference = logSoftmax(graph, matrixProduct(graph, referenceScored, reference.head, { transposeRight: true }));
+  const logReference = logSoftmax(
+    graph,
+    matrixProduct(graph, referenceScored, reference.head, { transposeRight: true }),
+  );
   const referenceProbabilities = exponential(graph, logReference);
   const terms = multiply(graph, referenceProbabilities, subtract(graph, logReference, logTuned));
   const loss = sumAll(graph, multiply(graph, sumOver(graph, terms, -1), weights));

@@ -1,0 +1,119 @@
+import { Worker } from 'node:worker_threads';
+import { DriftlineError } from '../../foundation/driftline-error.js';
+import type { SampledAnswer, SampleRequest } from '../sample/sample-request.js';
+import type { FromWorker, SamplerSettings, ToWorker } from './sampler-messages.js';
+
+export interface SampleOptions {
+  /** Sequences decoded at once: more is faster, and takes more memory. Default 32. */
+  readonly slots?: number;
+  readonly signal?: AbortSignal;
+}
+
+/** A model that answers, on a thread of its own. */
+export interface Sampler {
+  /** Answers in the order in which they finish; `answer.request` says which request each belongs to. */
+  readonly sample: (
+    requests: readonly SampleRequest[],
+    options?: SampleOptions,
+  ) => AsyncGenerator<SampledAnswer, void, undefined>;
+  readonly close: () => Promise<void>;
+}
+
+interface Call {
+  readonly answers: SampledAnswer[];
+  state: 'open' | 'done' | DriftlineError;
+  wake: () => void;
+}
+
+/** Loads a model, with an adapter if one is given, on another thread, and returns when it is ready. */
+export async function openSampler(settings: SamplerSettings): Promise<Sampler> {
+  const worker = new Worker(new URL('./sampler-worker.js', import.meta.url), { workerData: settings });
+  const exited = new Promise<void>((resolve) => {
+    worker.once('exit', () => {
+      resolve();
+    });
+  });
+  const calls = new Map<number, Call>();
+  let count = 0;
+  let fatal: DriftlineError | null = null;
+  const post = (message: ToWorker): void => {
+    worker.postMessage(message);
+  };
+
+  await new Promise<void>((resolve, reject) => {
+    const failEverything = (error: DriftlineError): void => {
+      fatal = error;
+      for (const call of calls.values()) settle(call, error);
+      reject(error);
+    };
+    worker.on('message', (message: FromWorker) => {
+      if (message.kind === 'ready') resolve();
+      else if (message.kind === 'fault' && message.call === null) failEverything(new DriftlineError(message.fault));
+      else {
+        const call = calls.get(message.call ?? -1);
+        if (call === undefined) return;
+        if (message.kind === 'answer') {
+          call.answers.push(message.answer);
+          call.wake();
+        } else settle(call, message.kind === 'done' ? 'done' : new DriftlineError(message.fault));
+      }
+    });
+    worker.on('error', (cause) => {
+      failEverything(threadFault(cause));
+    });
+    worker.on('exit', () => {
+      failEverything(fatal ?? threadFault(undefined));
+    });
+  });
+
+  return {
+    sample: async function* (requests, { slots = 32, signal } = {}) {
+      if (fatal !== null) throw fatal;
+      count += 1;
+      const number = count;
+      const call: Call = { answers: [], state: 'open', wake: () => undefined };
+      calls.set(number, call);
+      const stop = (): void => {
+        post({ kind: 'stop', call: number });
+      };
+      post({ kind: 'sample', call: number, requests, slots });
+      if (signal?.aborted === true) stop();
+      signal?.addEventListener('abort', stop);
+      try {
+        for (;;) {
+          const answer = call.answers.shift();
+          if (answer !== undefined) yield answer;
+          else if (call.state === 'done') return;
+          else if (call.state !== 'open') throw call.state;
+          else
+            await new Promise<void>((resolve) => {
+              call.wake = resolve;
+            });
+        }
+      } finally {
+        // Also reached when the consumer leaves its loop early.
+        if (call.state === 'open') stop();
+        signal?.removeEventListener('abort', stop);
+        calls.delete(number);
+      }
+    },
+    close: async () => {
+      post({ kind: 'close' });
+      await exited;
+    },
+  };
+}
+
+function settle(call: Call, state: 'done' | DriftlineError): void {
+  if (call.state === 'open') call.state = state;
+  call.wake();
+}
+
+function threadFault(cause: unknown): DriftlineError {
+  return new DriftlineError({
+    code: 'engine-failed',
+    message: `The sampling thread ended${cause instanceof Error ? `: ${cause.message}` : ''}`,
+    hint: 'If memory ran out, use fewer slots or a smaller model; a closed sampler cannot be used again.',
+    cause,
+  });
+}

@@ -1,0 +1,48 @@
+import type { ErrorCode } from '../../foundation/error-codes.js';
+import { DriftlineError } from '../../foundation/driftline-error.js';
+import type { Interventions } from '../sample/decode-runner.js';
+import type { SampledAnswer, SampleRequest } from '../sample/sample-request.js';
+
+/** What a sampler is opened with; plain data, since it crosses to another thread. */
+export interface SamplerSettings {
+  /** A model folder. */
+  readonly model: string;
+  /** An adapter folder, merged into the model's weights. */
+  readonly adapter?: string;
+  readonly interventions?: Interventions;
+  /** Threads of one operator. Default all cores. */
+  readonly threads?: number;
+}
+
+export type ToWorker =
+  | {
+      readonly kind: 'sample';
+      readonly call: number;
+      readonly requests: readonly SampleRequest[];
+      readonly slots: number;
+    }
+  | { readonly kind: 'stop'; readonly call: number }
+  | { readonly kind: 'close' };
+
+export type FromWorker =
+  | { readonly kind: 'ready' }
+  | { readonly kind: 'answer'; readonly call: number; readonly answer: SampledAnswer }
+  | { readonly kind: 'done'; readonly call: number }
+  | { readonly kind: 'fault'; readonly call: number | null; readonly fault: Fault };
+
+/** An error as plain data. */
+export interface Fault {
+  readonly code: ErrorCode;
+  readonly message: string;
+  readonly hint: string;
+  readonly details: Readonly<Record<string, unknown>>;
+}
+
+export function faultOf(error: unknown): Fault {
+  if (DriftlineError.isInstance(error)) {
+    const { code, message, hint, details } = error;
+    return { code, message, hint, details };
+  }
+  const message = error instanceof Error ? (error.stack ?? error.message) : String(error);
+  return { code: 'internal-error', message, hint: 'Please report this.', details: {} };
+}

@@ -1,0 +1,59 @@
+import { availableParallelism } from 'node:os';
+import { parentPort, workerData } from 'node:worker_threads';
+import { mergeAdapter } from '../checkpoint/merge-adapter.js';
+import { readAdapter } from '../checkpoint/read-adapter.js';
+import { readCheckpoint } from '../checkpoint/read-checkpoint.js';
+import { createDecodeRunner } from '../sample/decode-runner.js';
+import { sampleAnswers } from '../sample/sample-answers.js';
+import { faultOf, type FromWorker, type SamplerSettings, type ToWorker } from './sampler-messages.js';
+
+/** The thread behind `openSampler`: it owns the model, and does one call after the other. */
+
+const port = parentPort;
+if (port === null) throw new Error('sampler-worker is started by openSampler');
+const post = (message: FromWorker): void => {
+  port.postMessage(message);
+};
+
+async function serve(settings: SamplerSettings): Promise<void> {
+  const { config, weights } = await readCheckpoint(settings.model);
+  const adapter = settings.adapter === undefined ? null : await readAdapter(settings.adapter, config);
+  const merged = adapter === null ? weights : mergeAdapter(weights, adapter);
+  const interventions = settings.interventions ?? {};
+  const runner = await createDecodeRunner(config, merged, interventions, settings.threads ?? availableParallelism());
+
+  const calls = new Map<number, AbortController>();
+  let last = Promise.resolve();
+  port.on('message', (message: ToWorker) => {
+    if (message.kind === 'stop') calls.get(message.call)?.abort();
+    else if (message.kind === 'close') {
+      for (const controller of calls.values()) controller.abort();
+      last = last.then(async () => {
+        await runner.release();
+        port.close();
+      });
+    } else {
+      const { call, requests, slots } = message;
+      const controller = new AbortController();
+      calls.set(call, controller);
+      last = last.then(async () => {
+        try {
+          const options = { slots, editedPrompts: interventions.from !== 'answer', signal: controller.signal };
+          for await (const answer of sampleAnswers(config, runner, requests, options))
+            post({ kind: 'answer', call, answer });
+          post({ kind: 'done', call });
+        } catch (error) {
+          post({ kind: 'fault', call, fault: faultOf(error) });
+        } finally {
+          calls.delete(call);
+        }
+      });
+    }
+  });
+  post({ kind: 'ready' });
+}
+
+serve(workerData as SamplerSettings).catch((error: unknown) => {
+  post({ kind: 'fault', call: null, fault: faultOf(error) });
+  port.close();
+});
