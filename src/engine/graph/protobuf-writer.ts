@@ -5,7 +5,7 @@ const encoder = new TextEncoder();
  * See https://protobuf.dev/programming-guides/encoding/.
  */
 export class ProtobufWriter {
-  private readonly chunks: Uint8Array[] = [];
+  private buffer = new Uint8Array(64);
   private length = 0;
 
   integer(field: number, value: number): this {
@@ -16,16 +16,18 @@ export class ProtobufWriter {
 
   float(field: number, value: number): this {
     this.varint(field * 8 + 5);
-    const bytes = new Uint8Array(4);
-    new DataView(bytes.buffer).setFloat32(0, value, true);
-    this.push(bytes);
+    this.reserve(4);
+    new DataView(this.buffer.buffer).setFloat32(this.length, value, true);
+    this.length += 4;
     return this;
   }
 
   bytes(field: number, value: Uint8Array): this {
     this.varint(field * 8 + 2);
     this.varint(value.length);
-    this.push(value);
+    this.reserve(value.length);
+    this.buffer.set(value, this.length);
+    this.length += value.length;
     return this;
   }
 
@@ -40,29 +42,33 @@ export class ProtobufWriter {
   }
 
   finish(): Uint8Array {
-    const result = new Uint8Array(this.length);
-    let offset = 0;
-    for (const chunk of this.chunks) {
-      result.set(chunk, offset);
-      offset += chunk.length;
-    }
-    return result;
+    return this.buffer.subarray(0, this.length);
   }
 
   /** Integers up to 2^53; negative ones as 64-bit two's complement, which protobuf wants in ten bytes. */
   private varint(value: number): void {
+    this.reserve(10);
+    if (value >= 0 && value < 2 ** 31) {
+      let rest = value;
+      while (rest >= 128) {
+        this.buffer[this.length++] = (rest & 127) | 128;
+        rest >>>= 7;
+      }
+      this.buffer[this.length++] = rest;
+      return;
+    }
     let rest = BigInt.asUintN(64, BigInt(value));
-    const bytes: number[] = [];
     while (rest >= 128n) {
-      bytes.push(Number(rest & 127n) | 128);
+      this.buffer[this.length++] = Number(rest & 127n) | 128;
       rest >>= 7n;
     }
-    bytes.push(Number(rest));
-    this.push(Uint8Array.from(bytes));
+    this.buffer[this.length++] = Number(rest);
   }
 
-  private push(chunk: Uint8Array): void {
-    this.chunks.push(chunk);
-    this.length += chunk.length;
+  private reserve(more: number): void {
+    if (this.length + more <= this.buffer.length) return;
+    const larger = new Uint8Array(Math.max(this.length + more, this.buffer.length * 2));
+    larger.set(this.buffer.subarray(0, this.length));
+    this.buffer = larger;
   }
 }

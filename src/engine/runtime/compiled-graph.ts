@@ -32,7 +32,9 @@ export async function compileGraph(graph: Graph, settings: CompileSettings): Pro
   const session = await InferenceSession.create(model.bytes, {
     intraOpNumThreads: settings.threads,
     interOpNumThreads: 1,
-    executionMode: 'sequential',
+    // Operators still run one after the other, as there is one thread between them. But in this mode the runtime leaves
+    // the reuse of memory to its allocator, instead of searching for it with a time quadratic in the size of the graph.
+    executionMode: 'parallel',
     // What is built is what runs: the graph already uses the runtime's fused operators, and its order is deliberate.
     graphOptimizationLevel: 'disabled',
     // The pattern planner keeps about half as much memory again alive, for no speed.

@@ -1,3 +1,5 @@
+import { DriftlineError } from '../../foundation/driftline-error.js';
+import { checkResidualLayers } from '../activations/read-residuals.js';
 import type { DecoderConfig } from '../checkpoint/decoder-config.js';
 import type { FloatTensor } from '../checkpoint/float-tensor.js';
 import { buildRotaryTable } from '../decoder/rotary-table.js';
@@ -83,6 +85,22 @@ export async function createDecodeRunner(
     },
     release: compiled.release,
   };
+}
+
+/** Refuses interventions at layers or of widths that the model does not have. */
+export function checkInterventions(config: DecoderConfig, { add, remove }: Interventions): void {
+  for (const vectors of [add, remove]) {
+    if (vectors === undefined) continue;
+    checkResidualLayers(config, vectors.keys());
+    for (const [layer, vector] of vectors) {
+      if (vector.length === config.width && vector.every(Number.isFinite)) continue;
+      throw new DriftlineError({
+        code: 'usage-invalid',
+        message: `The vector for residual layer ${String(layer)} must have ${String(config.width)} finite elements`,
+        hint: 'Make it from residuals of the same model.',
+      });
+    }
+  }
 }
 
 function unit(vector: Float32Array): Float32Array {

@@ -1,25 +1,35 @@
 import { availableParallelism } from 'node:os';
-import { parentPort, workerData } from 'node:worker_threads';
+import { parentPort, workerData, type MessagePort } from 'node:worker_threads';
+import { DriftlineError } from '../../foundation/driftline-error.js';
 import { mergeAdapter } from '../checkpoint/merge-adapter.js';
 import { readAdapter } from '../checkpoint/read-adapter.js';
 import { readCheckpoint } from '../checkpoint/read-checkpoint.js';
-import { createDecodeRunner } from '../sample/decode-runner.js';
+import { checkInterventions, createDecodeRunner } from '../sample/decode-runner.js';
 import { sampleAnswers } from '../sample/sample-answers.js';
 import { faultOf, type FromWorker, type SamplerSettings, type ToWorker } from './sampler-messages.js';
 
 /** The thread behind `openSampler`: it owns the model, and does one call after the other. */
 
-const port = parentPort;
-if (port === null) throw new Error('sampler-worker is started by openSampler');
+const port = requirePort();
 const post = (message: FromWorker): void => {
   port.postMessage(message);
 };
+
+function requirePort(): MessagePort {
+  if (parentPort !== null) return parentPort;
+  throw new DriftlineError({
+    code: 'internal-error',
+    message: 'sampler-worker is not a program of its own',
+    hint: 'Call openSampler.',
+  });
+}
 
 async function serve(settings: SamplerSettings): Promise<void> {
   const { config, weights } = await readCheckpoint(settings.model);
   const adapter = settings.adapter === undefined ? null : await readAdapter(settings.adapter, config);
   const merged = adapter === null ? weights : mergeAdapter(weights, adapter);
   const interventions = settings.interventions ?? {};
+  checkInterventions(config, interventions);
   const runner = await createDecodeRunner(config, merged, interventions, settings.threads ?? availableParallelism());
 
   const calls = new Map<number, AbortController>();

@@ -1,0 +1,39 @@
+import { readCheckpoint, type Checkpoint } from './checkpoint/read-checkpoint.js';
+import { resolveModelFolder, type DownloadProgress } from './checkpoint/hub-model.js';
+import { readTokenizer } from './tokenizer/read-tokenizer.js';
+import { checkTokenizerFits, type TextTokenizer } from './tokenizer/text-tokenizer.js';
+
+export interface OpenModelOptions {
+  /** HF_HOME, HF_TOKEN, HF_ENDPOINT, HF_HUB_OFFLINE and their kind. Default the process's own. */
+  readonly environment?: Readonly<Record<string, string | undefined>>;
+  readonly fetch?: typeof globalThis.fetch;
+  readonly signal?: AbortSignal;
+  /** Called while files are downloaded. */
+  readonly onDownload?: (progress: DownloadProgress) => void;
+  /** Told what the user should know and need not act on. */
+  readonly onNotice?: (notice: string) => void;
+}
+
+/** A model in memory with its tokenizer. */
+export interface OpenedModel {
+  readonly folder: string;
+  readonly checkpoint: Checkpoint;
+  readonly tokenizer: TextTokenizer;
+}
+
+/** Opens a model folder, or `hf:owner/name[@revision]` through the Hugging Face cache. */
+export async function openModel(reference: string, options: OpenModelOptions = {}): Promise<OpenedModel> {
+  const { environment = process.env, fetch = globalThis.fetch, signal, onDownload, onNotice } = options;
+  const folder = await resolveModelFolder(reference, {
+    environment,
+    fetch,
+    ...(signal === undefined ? {} : { signal }),
+    ...(onDownload === undefined ? {} : { onProgress: onDownload }),
+    ...(onNotice === undefined ? {} : { onNotice }),
+  });
+  // The tokenizer is small, and tells of a broken folder before gigabytes are read.
+  const tokenizer = await readTokenizer(folder);
+  const checkpoint = await readCheckpoint(folder, signal === undefined ? {} : { signal });
+  checkTokenizerFits(tokenizer, checkpoint.config.vocabulary);
+  return { folder, checkpoint, tokenizer };
+}
