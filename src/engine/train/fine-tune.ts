@@ -99,7 +99,11 @@ export async function fineTune(settings: FineTuneSettings): Promise<FineTuneResu
   });
   const state = (await loadTrainingState(place)) ?? startTraining(settings, trained);
   const { parameters, optimizer } = state;
-  if (state.step === steps) return { trained, parameters, stepsDone: 0, steps };
+  if (state.step === steps) {
+    // The run may have been killed after its last state was saved and before the result was.
+    await writeTrained(folder, base, trained, parameters);
+    return { trained, parameters, stepsDone: 0, steps };
+  }
 
   const log = await openTrainingLog(join(folder, 'training.jsonl'), state.step);
   const source = await createGradientSource({
@@ -197,7 +201,8 @@ function answerTerm(recipe: Recipe, rows: readonly WeightedRow[]): LossTerm {
 /** Steps of a run: whole epochs round up to whole steps each. */
 export function countSteps(recipe: Recipe, rows: number): number {
   const stepsPerEpoch = Math.ceil(rows / (recipe.batch_size * recipe.accumulation));
-  const steps = Math.ceil(stepsPerEpoch * recipe.epochs);
+  // 100 * 1.1 is 110.00000000000001, and means 110.
+  const steps = Math.max(1, Math.ceil(stepsPerEpoch * recipe.epochs - 1e-9));
   return recipe.max_steps === null ? steps : Math.min(steps, recipe.max_steps);
 }
 

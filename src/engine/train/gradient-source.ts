@@ -83,7 +83,9 @@ export async function createGradientSource(settings: GradientSourceSettings): Pr
       }),
     });
   }
-  const longest = Math.max(...settings.terms.flatMap(({ rows }) => rows.map((row) => row.ids.length)));
+  const longest = settings.terms
+    .flatMap(({ rows }) => rows)
+    .reduce((most, row) => Math.max(most, row.ids.length), 0);
   const feedsOfBatch = createBatchFeeds(config, longest + limits.lengthMultiple);
   const vectors = [...residualVectors].map(
     ([layer, data]) => [`vector:${String(layer)}`, { shape: [data.length], data }] as const,

@@ -71,7 +71,9 @@ export type RecipeInput = z.input<typeof recipeSchema>;
 export function parseRecipe(input: unknown, source = 'recipe'): Recipe {
   const parsed = recipeSchema.safeParse(input);
   if (parsed.success) return parsed.data;
-  const known = recipeSchema.options.flatMap((option) => Object.keys(option.shape));
+  const method: unknown = typeof input === 'object' && input !== null && 'method' in input ? input.method : undefined;
+  const chosen = recipeSchema.options.filter((option) => option.shape.method.value === method);
+  const known = (chosen.length > 0 ? chosen : recipeSchema.options).flatMap((option) => Object.keys(option.shape));
   const problems = parsed.error.issues.map((issue) => {
     if (issue.code === 'unrecognized_keys') {
       return issue.keys
