@@ -83,6 +83,7 @@ export async function fineTune(settings: FineTuneSettings): Promise<FineTuneResu
   terms.forEach((term) => {
     checkTerm(term, base);
   });
+  checkResidualVectors(residualVectors, base);
   const steps = countSteps(recipe, rows.length);
   const fingerprint = fingerprintTraining({
     base,
@@ -270,6 +271,17 @@ function checkTerm({ name, weight, rows, rowsPerStep }: LossTerm, base: Checkpoi
       );
     }
   });
+}
+
+function checkResidualVectors(vectors: ReadonlyMap<number, Float32Array>, { config }: Checkpoint): void {
+  for (const [layer, { length }] of vectors) {
+    if (Number.isInteger(layer) && layer >= 0 && layer <= config.layers && length === config.width) continue;
+    throw new DriftlineError({
+      code: 'usage-invalid',
+      message: `A vector of ${String(length)} elements cannot be added at residual layer ${String(layer)} while training`,
+      hint: `The residual layers are 0 (the embedding) to ${String(config.layers)} (after the last block); their width is ${String(config.width)}.`,
+    });
+  }
 }
 
 function interrupted(step: number, steps: number, folder: string): DriftlineError {

@@ -83,9 +83,7 @@ export async function createGradientSource(settings: GradientSourceSettings): Pr
       }),
     });
   }
-  const longest = settings.terms
-    .flatMap(({ rows }) => rows)
-    .reduce((most, row) => Math.max(most, row.ids.length), 0);
+  const longest = settings.terms.flatMap(({ rows }) => rows).reduce((most, row) => Math.max(most, row.ids.length), 0);
   const feedsOfBatch = createBatchFeeds(config, longest + limits.lengthMultiple);
   const vectors = [...residualVectors].map(
     ([layer, data]) => [`vector:${String(layer)}`, { shape: [data.length], data }] as const,
