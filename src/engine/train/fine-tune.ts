@@ -7,7 +7,7 @@ import type { FloatTensor } from '../checkpoint/float-tensor.js';
 import type { Checkpoint } from '../checkpoint/read-checkpoint.js';
 import { createAdamWState, gradientNorm, stepAdamW } from './adamw.js';
 import { fingerprintTraining } from './fingerprint-training.js';
-import type { GradientEdit } from './gradient-edit.js';
+import { editUpdate, type GradientEdit } from './gradient-edit.js';
 import type { TrainedPart } from './gradient-graph.js';
 import { createGradientSource, type LossTerm } from './gradient-source.js';
 import { initialiseAdapter } from './initialise-adapter.js';
@@ -18,7 +18,13 @@ import type { Recipe } from './recipe.js';
 import type { WeightedRow } from './token-batch.js';
 import { copyTensor, parametersFromAdapter, writeTrained } from './trained-parameters.js';
 import { openTrainingLog, type TrainingLogEntry } from './training-log.js';
-import { loadTrainingState, removeTrainingStates, saveTrainingState, type TrainingState } from './training-state.js';
+import {
+  loadTrainingState,
+  removeTrainingState,
+  removeTrainingStates,
+  saveTrainingState,
+  type TrainingState,
+} from './training-state.js';
 
 export interface FineTuneSettings {
   readonly base: Checkpoint;
@@ -118,13 +124,15 @@ export async function fineTune(settings: FineTuneSettings): Promise<FineTuneResu
     threads: settings.threads,
     ...(settings.batchLimits === undefined ? {} : { limits: settings.batchLimits }),
   });
+  const updateEdits = gradientEdits.filter((edit) => edit.alsoUpdate === true);
   const started = clock();
   let saved = state.step;
   const save = async (step: number): Promise<void> => {
     await saveTrainingState(place, { step, parameters, optimizer });
     saved = step;
-    await removeTrainingStates(place.folder, [step, ...keepSteps.filter((kept) => kept < step)]);
   };
+  const removeOlder = (): Promise<void> =>
+    removeTrainingStates(place.folder, [saved, ...keepSteps.filter((kept) => kept < saved)]);
   try {
     for (let step = state.step; step < steps; step += 1) {
       // Lets messages of other threads in: a run of the graph blocks this one.
@@ -140,13 +148,19 @@ export async function fineTune(settings: FineTuneSettings): Promise<FineTuneResu
       const flat = new Map([...gradients].map(([name, { data }]) => [name, data]));
       const norm = gradientNorm(flat);
       if (!Number.isFinite(loss) || !Number.isFinite(norm)) {
-        if (saved !== step) await save(step);
-        throw diverged(step, loss, norm, join(place.folder, `step-${String(step)}`));
+        // A loss that is not finite condemns the parameters; where only the gradient is not, they are still good.
+        if (!Number.isFinite(loss)) await removeTrainingState(place.folder, step);
+        else if (saved !== step) await save(step);
+        throw diverged(step, loss, norm, (await loadTrainingState(place))?.step ?? null, place.folder);
       }
+      // The state before is needed until the loss shows that the new one is sound.
+      if (saved === step) await removeOlder();
       const learningRate = learningRateAt(recipe, step, steps);
       const gradientFactor =
         recipe.max_grad_norm !== null && norm > recipe.max_grad_norm ? recipe.max_grad_norm / (norm + 1e-6) : 1;
+      const before = updateEdits.length === 0 ? null : copyTensors(gradients.keys(), parameters);
       stepAdamW(parameters, flat, optimizer, { ...recipe, learningRate, step: step + 1, gradientFactor });
+      if (before !== null) editUpdate(parameters, before, updateEdits, step);
       const entry: TrainingLogEntry = {
         step: step + 1,
         loss,
@@ -160,6 +174,7 @@ export async function fineTune(settings: FineTuneSettings): Promise<FineTuneResu
       const millisecondsLeft = ((clock() - started) / (step + 1 - state.step)) * (steps - step - 1);
       settings.onStep?.({ ...entry, steps, millisecondsLeft });
     }
+    await removeOlder();
     await writeTrained(folder, base, trained, parameters);
   } finally {
     await source.release();
@@ -187,6 +202,18 @@ function startTraining(settings: FineTuneSettings, trained: TrainedPart): Traini
     }
   }
   return { step: 0, parameters, optimizer: createAdamWState(parameters) };
+}
+
+function copyTensors(
+  names: Iterable<string>,
+  tensors: ReadonlyMap<string, FloatTensor>,
+): ReadonlyMap<string, FloatTensor> {
+  const copies = new Map<string, FloatTensor>();
+  for (const name of names) {
+    const tensor = tensors.get(name);
+    if (tensor !== undefined) copies.set(name, copyTensor(tensor));
+  }
+  return copies;
 }
 
 function answerTerm(recipe: Recipe, rows: readonly WeightedRow[]): LossTerm {
@@ -293,11 +320,12 @@ function interrupted(step: number, steps: number, folder: string): DriftlineErro
   });
 }
 
-function diverged(step: number, loss: number, norm: number, kept: string): DriftlineError {
+function diverged(step: number, loss: number, norm: number, goodStep: number | null, folder: string): DriftlineError {
+  const kept = goodStep === null ? null : join(folder, `step-${String(goodStep)}`);
   return new DriftlineError({
     code: 'loss-not-finite',
     message: `Training diverged at step ${String(step + 1)}: loss ${String(loss)}, gradient norm ${String(norm)}`,
-    hint: `Lower the learning rate or the alpha. The parameters before that step are in ${kept}.`,
+    hint: `Lower the learning rate or the alpha. ${kept === null ? 'No earlier state had been saved' : `The last good state is kept in ${kept}`}.`,
     details: { step: step + 1, loss, norm, kept },
   });
 }

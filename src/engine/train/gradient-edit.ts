@@ -6,6 +6,29 @@ export interface GradientEdit {
   /** Names the edit in the training state, so that a run is not continued with another one. */
   readonly name: string;
   readonly apply: (gradients: ReadonlyMap<string, FloatTensor>, step: number) => void;
+  /**
+   * Whether the optimizer's update is edited, too. A projection needs it: AdamW scales every element by itself, which
+   * brings back much of a direction that the gradient no longer has.
+   */
+  readonly alsoUpdate?: boolean;
+}
+
+/** Applies edits to what a step has added to the parameters, in place: p = before + edit(p - before). */
+export function editUpdate(
+  parameters: ReadonlyMap<string, FloatTensor>,
+  before: ReadonlyMap<string, FloatTensor>,
+  edits: readonly GradientEdit[],
+  step: number,
+): void {
+  const updates = new Map<string, FloatTensor>();
+  for (const [name, { shape, data }] of before) {
+    const now = parameters.get(name)?.data;
+    if (now !== undefined) updates.set(name, { shape, data: now.map((element, index) => element - data[index]!) });
+  }
+  for (const edit of edits) edit.apply(updates, step);
+  for (const [name, { data }] of updates) {
+    parameters.get(name)?.data.set(data.map((element, index) => before.get(name)!.data[index]! + element));
+  }
 }
 
 /**
@@ -21,6 +44,7 @@ export function removeParameterDirection(
   if (!(squared > 0)) throw emptyDirection(name);
   return {
     name,
+    alsoUpdate: true,
     apply: (gradients) => {
       let product = 0;
       for (const [parameter, { data }] of direction) {
@@ -45,6 +69,7 @@ export function removeResidualDirection(vector: Float32Array, name = 'residual-d
   if (!(squared > 0)) throw emptyDirection(name);
   return {
     name,
+    alsoUpdate: true,
     apply: (gradients) => {
       for (const [parameter, { data, shape }] of gradients) {
         if (!writesToResidual(parameter) || shape[0] !== vector.length) continue;

@@ -76,6 +76,11 @@ export async function loadTrainingState(place: TrainingStateFolder): Promise<Tra
   return null;
 }
 
+/** Removes the state of one step, if there is one. */
+export async function removeTrainingState(folder: string, step: number): Promise<void> {
+  await rm(join(folder, stepFolder(step)), { recursive: true, force: true });
+}
+
 /** Removes saved states except the given steps; what a dead process left half-written goes, too. */
 export async function removeTrainingStates(folder: string, keep: readonly number[]): Promise<void> {
   for (const saved of await listSavedSteps(folder)) {
