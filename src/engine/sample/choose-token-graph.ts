@@ -1,5 +1,5 @@
 import type { Graph, Value } from '../graph/graph.js';
-import { add, multiply, pickFromRows, reshape, sizeAt, softmax, subtract, sumOver } from '../graph/operations.js';
+import { add, multiply, pickFromRows, reshape, sizeAt, softmax, sumOver } from '../graph/operations.js';
 
 const blockWidth = 64;
 
@@ -28,7 +28,9 @@ export function chooseToken(
   const threshold = multiply(graph, total, inputs.uniform);
 
   const block = atMost(graph, countNotAbove(graph, cumulative, threshold), blocks - 1);
-  const before = pickFromRows(graph, subtract(graph, cumulative, sums), block);
+  // The sums before each block as they were compared with the threshold. Subtracting would round, and could end up above
+  // the threshold: the block's first token would be drawn even with probability zero.
+  const before = pickFromRows(graph, cumulate(graph, sums, { exclusive: 1 }), block);
   const offset = integers(graph, 'Mul', inputs.rowNumbers, graph.integerList([blocks]));
   const flat = graph.node('Reshape', [byBlock, graph.integerList([-1, blockWidth])], {
     shape: ['row blocks', blockWidth],
@@ -48,8 +50,8 @@ export function chooseToken(
   return integers(graph, 'Add', integers(graph, 'Mul', block, graph.integerList([blockWidth])), safe);
 }
 
-function cumulate(graph: Graph, values: Value): Value {
-  return graph.node('CumSum', [values, graph.integerList([1])], { shape: values.shape });
+function cumulate(graph: Graph, values: Value, attributes: { readonly exclusive?: 1 } = {}): Value {
+  return graph.node('CumSum', [values, graph.integerList([1])], { shape: values.shape }, attributes);
 }
 
 /** How many elements of each row are not above the row's threshold: [rows, n], [rows, 1] -> integers [rows]. */

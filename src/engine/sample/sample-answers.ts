@@ -24,6 +24,9 @@ export interface SampleSettings {
 /** Prompt tokens of one prefilling run, padding included. */
 const prefillTokens = 2048;
 
+/** Logits times this stay finite, and temperatures below its inverse leave nothing but the likeliest token anyway. */
+const largestInverseTemperature = 1e30;
+
 interface Sequence {
   readonly request: number;
   readonly settings: ParsedSampleRequest;
@@ -47,6 +50,7 @@ export async function* sampleAnswers(
   settings: SampleSettings,
 ): AsyncGenerator<SampledAnswer, void, undefined> {
   const { slots = 32, signal } = settings;
+  if (!Number.isInteger(slots) || slots < 1) throw badSlots(slots);
   const parsed = requests.map((request, index) => parseRequest(config, request, index));
   const waiting = groupByPrompt(parsed);
   const prefilled = new Map<string, PrefilledPrompt>();
@@ -114,7 +118,7 @@ async function decodeOnce(
     positions[row] = BigInt(length);
     ids[row] = BigInt(sequence.last);
     if (sequence.settings.temperature > 0) {
-      inverseTemperatures[row] = 1 / sequence.settings.temperature;
+      inverseTemperatures[row] = Math.min(1 / sequence.settings.temperature, largestInverseTemperature);
       uniforms[row] = Math.min(Math.fround(sequence.stream.uniform()), 1 - 2 ** -24);
     }
   });
@@ -293,6 +297,14 @@ function parseRequest(config: DecoderConfig, request: SampleRequest, index: numb
     });
   }
   return parsed.data;
+}
+
+function badSlots(slots: number): DriftlineError {
+  return new DriftlineError({
+    code: 'usage-invalid',
+    message: `Sampling cannot use ${String(slots)} slots`,
+    hint: 'Give a whole number of slots, at least 1; 32 is usual.',
+  });
 }
 
 function stopped(): DriftlineError {
