@@ -84,7 +84,10 @@ export async function removeTrainingState(folder: string, step: number): Promise
 /** Removes saved states except the given steps; what a dead process left half-written goes, too. */
 export async function removeTrainingStates(folder: string, keep: readonly number[]): Promise<void> {
   for (const saved of await listSavedSteps(folder)) {
-    if (!keep.includes(saved.step)) await rm(saved.folder, { recursive: true, force: true });
+    if (keep.includes(saved.step)) continue;
+    // First what makes it count, so that a kill in between leaves nothing that looks whole.
+    await rm(join(saved.folder, stateFile), { force: true });
+    await rm(saved.folder, { recursive: true, force: true });
   }
 }
 
