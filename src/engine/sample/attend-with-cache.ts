@@ -6,6 +6,7 @@ import {
   matrixProduct,
   reshape,
   rotate,
+  scale,
   shapeOf,
   sizeAt,
   softmax,
@@ -39,15 +40,16 @@ export function cachedAttention(inputs: CacheInputs): Attention {
     const headWidth = sizeAt(query, 3);
     const factor = 1 / Math.sqrt(Number(headWidth));
     const turned = (part: Value): Value => rotate(graph, swapMiddle(graph, part), positions, cosines, sines);
-    const queries = stack(graph, turned(query), groups);
+    // Scaled here and not by the product: the runtime's quick path for a single row takes no factor.
+    const queries = stack(graph, scale(graph, turned(query), factor), groups);
     const keys = turned(key);
     const values = swapMiddle(graph, value);
     inputs.onNew(layer, keys, values);
 
     const pastKeys = inputs.pastKeys(layer);
     const pastValues = inputs.pastValues(layer);
-    const overPast = matrixProduct(graph, queries, pastKeys, { transposeRight: true, factor });
-    const overNew = matrixProduct(graph, queries, keys, { transposeRight: true, factor });
+    const overPast = matrixProduct(graph, queries, pastKeys, { transposeRight: true });
+    const overNew = matrixProduct(graph, queries, keys, { transposeRight: true });
     const joined = concatenate(graph, [overPast, overNew], 3, 'past + length');
     const scores = reshape(graph, joined, [sizeAt(joined, 0), heads, 'length', 'past + length']);
     const attention = softmax(graph, add(graph, scores, mask));

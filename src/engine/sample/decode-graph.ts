@@ -37,7 +37,6 @@ export function buildDecodeGraph(
     constants.set(name, value);
     return value;
   };
-  const cacheShape = ['batch', config.keyValueHeads, 'past', config.headWidth];
   const edit: ResidualEdit = (onTape, layer, residual) => {
     let result = residual;
     if (edited.removed.includes(layer))
@@ -53,8 +52,10 @@ export function buildDecodeGraph(
     cosines: graph.input('cosines', 'float32', ['context', config.headWidth / 2]),
     sines: graph.input('sines', 'float32', ['context', config.headWidth / 2]),
     mask: graph.input('mask', 'float32', ['batch', 1, 'length', 'past + length']),
-    pastKeys: (layer) => graph.input(`past-keys:${String(layer)}`, 'float32', cacheShape),
-    pastValues: (layer) => graph.input(`past-values:${String(layer)}`, 'float32', cacheShape),
+    pastKeys: (layer) =>
+      graph.input(`past-keys:${String(layer)}`, 'float32', ['batch', config.keyValueHeads, 'past', config.headWidth]),
+    pastValues: (layer) =>
+      graph.input(`past-values:${String(layer)}`, 'float32', ['batch', config.keyValueHeads, 'past', config.headWidth]),
     onNew: (layer, keys, values) => {
       graph.output(`keys:${String(layer)}`, keys);
       graph.output(`values:${String(layer)}`, values);

@@ -2,7 +2,7 @@ import type { DecoderConfig } from '../checkpoint/decoder-config.js';
 import type { FeedTensor } from '../runtime/compiled-graph.js';
 
 /** Room for sequences grows by this many tokens, a multiple of the vector width, so that sums keep their order. */
-const growth = 64;
+const growth = 32;
 
 /** Keys and values of one sequence's first tokens, to be copied into slots: one [groups, tokens, width] a layer. */
 export interface CachedPrefix {
@@ -17,17 +17,22 @@ export interface CachedPrefix {
  */
 export class KeyValueCache {
   private capacity = growth;
-  private keys: Float32Array[];
-  private values: Float32Array[];
+  private readonly keys: readonly Float32Array[];
+  private readonly values: readonly Float32Array[];
   /** Tokens stored in each slot. */
   readonly lengths: Int32Array;
 
+  /** @param longest tokens of the longest sequence that will ever be stored */
   constructor(
     private readonly config: DecoderConfig,
     private readonly slots: number,
+    private readonly longest: number,
   ) {
-    this.keys = this.allocate();
-    this.values = this.allocate();
+    const { layers, keyValueHeads, headWidth } = config;
+    // The final size at once: memory that is not touched costs nothing, and moving within it less than a fresh buffer.
+    const size = slots * keyValueHeads * roundUp(longest) * headWidth;
+    this.keys = Array.from({ length: layers }, () => new Float32Array(size));
+    this.values = Array.from({ length: layers }, () => new Float32Array(size));
     this.lengths = new Int32Array(slots);
   }
 
@@ -39,19 +44,18 @@ export class KeyValueCache {
   /** Makes room for sequences of this many tokens. */
   reserve(tokens: number): void {
     if (tokens <= this.capacity) return;
-    const before = this.capacity;
-    this.capacity = Math.ceil(tokens / growth) * growth;
-    const { headWidth } = this.config;
-    const enlarge = (buffer: Float32Array): Float32Array => {
-      const larger = new Float32Array(this.slots * this.config.keyValueHeads * this.capacity * headWidth);
-      for (let row = 0; row < this.slots * this.config.keyValueHeads; row += 1) {
-        const start = row * before * headWidth;
-        larger.set(buffer.subarray(start, start + before * headWidth), row * this.capacity * headWidth);
+    if (tokens > this.longest)
+      throw new RangeError(`a cache for ${String(this.longest)} tokens cannot hold ${String(tokens)}`);
+    const { headWidth, keyValueHeads } = this.config;
+    const before = this.capacity * headWidth;
+    this.capacity = roundUp(tokens);
+    const after = this.capacity * headWidth;
+    for (const buffer of [...this.keys, ...this.values]) {
+      // Last row first, so that no row is overwritten before it has moved.
+      for (let row = this.slots * keyValueHeads - 1; row > 0; row -= 1) {
+        buffer.copyWithin(row * after, row * before, (row + 1) * before);
       }
-      return larger;
-    };
-    this.keys = this.keys.map(enlarge);
-    this.values = this.values.map(enlarge);
+    }
   }
 
   /** Starts a sequence in a slot with tokens that were computed before. */
@@ -59,27 +63,18 @@ export class KeyValueCache {
     this.lengths[slot] = prefix?.tokens ?? 0;
     if (prefix === null) return;
     this.reserve(prefix.tokens + 1);
-    const { keyValueHeads, headWidth } = this.config;
-    const size = prefix.tokens * headWidth;
     for (let layer = 0; layer < this.config.layers; layer += 1) {
-      for (let group = 0; group < keyValueHeads; group += 1) {
-        const place = this.offset(slot, group, 0);
-        this.keys[layer]!.set(prefix.keys[layer]!.subarray(group * size, (group + 1) * size), place);
-        this.values[layer]!.set(prefix.values[layer]!.subarray(group * size, (group + 1) * size), place);
-      }
+      this.store(this.keys[layer]!, slot, 0, prefix.keys[layer]!, 0, prefix.tokens);
+      this.store(this.values[layer]!, slot, 0, prefix.values[layer]!, 0, prefix.tokens);
     }
   }
 
-  /** Adds one token to each of the first `active` slots, from outputs of shape [rows, groups, 1, width]. */
+  /** Puts one token after the stored ones of each of the first `active` slots, from [rows, groups, 1, width]. */
   append(active: number, layer: number, newKeys: Float32Array, newValues: Float32Array): void {
-    const { keyValueHeads, headWidth } = this.config;
+    const size = this.config.keyValueHeads * this.config.headWidth;
     for (let slot = 0; slot < active; slot += 1) {
-      for (let group = 0; group < keyValueHeads; group += 1) {
-        const source = (slot * keyValueHeads + group) * headWidth;
-        const place = this.offset(slot, group, this.lengths[slot]!);
-        this.keys[layer]!.set(newKeys.subarray(source, source + headWidth), place);
-        this.values[layer]!.set(newValues.subarray(source, source + headWidth), place);
-      }
+      this.store(this.keys[layer]!, slot, this.lengths[slot]!, newKeys, slot * size, 1);
+      this.store(this.values[layer]!, slot, this.lengths[slot]!, newValues, slot * size, 1);
     }
   }
 
@@ -104,16 +99,26 @@ export class KeyValueCache {
     return feeds;
   }
 
-  private offset(slot: number, group: number, token: number): number {
+  /** Copies [groups, tokens, width], found in `source` from `start` on, to a slot's place from `token` on. */
+  private store(
+    target: Float32Array,
+    slot: number,
+    token: number,
+    source: Float32Array,
+    start: number,
+    tokens: number,
+  ): void {
     const { keyValueHeads, headWidth } = this.config;
-    return ((slot * keyValueHeads + group) * this.capacity + token) * headWidth;
+    const size = tokens * headWidth;
+    for (let group = 0; group < keyValueHeads; group += 1) {
+      const from = start + group * size;
+      const to = ((slot * keyValueHeads + group) * this.capacity + token) * headWidth;
+      // Rows of one token are too short for `set` to pay.
+      for (let i = 0; i < size; i += 1) target[to + i] = source[from + i]!;
+    }
   }
+}
 
-  private allocate(): Float32Array[] {
-    const { layers, keyValueHeads, headWidth } = this.config;
-    return Array.from(
-      { length: layers },
-      () => new Float32Array(this.slots * keyValueHeads * this.capacity * headWidth),
-    );
-  }
+function roundUp(tokens: number): number {
+  return Math.max(1, Math.ceil(tokens / growth)) * growth;
 }

@@ -122,14 +122,10 @@ function cutRow(config: DecoderConfig, data: Float32Array, row: number, length: 
 /** The cache of rows that have nothing in it yet. */
 export function emptyCache(config: DecoderConfig, rows: number): Record<string, FeedTensor> {
   const empty: FeedTensor = { shape: [rows, config.keyValueHeads, 0, config.headWidth], data: new Float32Array(0) };
-  return Object.fromEntries(
-    Array.from(
-      { length: config.layers },
-      (_, layer) =>
-        [
-          [`past-keys:${String(layer)}`, empty],
-          [`past-values:${String(layer)}`, empty],
-        ] as const,
-    ).flat(),
-  );
+  const feeds: Record<string, FeedTensor> = {};
+  for (let layer = 0; layer < config.layers; layer += 1) {
+    feeds[`past-keys:${String(layer)}`] = empty;
+    feeds[`past-values:${String(layer)}`] = empty;
+  }
+  return feeds;
 }

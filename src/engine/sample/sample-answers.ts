@@ -54,7 +54,9 @@ export async function* sampleAnswers(
   const parsed = requests.map((request, index) => parseRequest(config, request, index));
   const waiting = groupByPrompt(parsed);
   const prefilled = new Map<string, PrefilledPrompt>();
-  const cache = new KeyValueCache(config, Math.max(2, slots));
+  const rows = Math.max(2, Math.min(slots, requests.length));
+  const longest = Math.max(...parsed.map(({ prompt, maximumTokens }) => prompt.length + maximumTokens), 1);
+  const cache = new KeyValueCache(config, rows, Math.min(longest, config.context));
   const active: Sequence[] = [];
 
   while (waiting.length > 0 || active.length > 0) {
