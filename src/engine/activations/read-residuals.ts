@@ -68,8 +68,11 @@ export async function createResidualReader(settings: {
   return {
     read: async (row, kind) => {
       const tokens = row.ids.length;
-      if (tokens === 0 || tokens > config.context || row.promptLength < 0 || row.promptLength > tokens)
-        throw badRow(row, config);
+      const hasPrompt = Number.isInteger(row.promptLength) && row.promptLength >= 0 && row.promptLength <= tokens;
+      if (tokens === 0 || tokens > config.context || !hasPrompt) throw badRow(row, config);
+      // The runtime would take negative ids from the end of the embedding.
+      const foreign = row.ids.find((id) => !(Number.isInteger(id) && id >= 0 && id < config.vocabulary));
+      if (foreign !== undefined) throw foreignToken(foreign, config);
       const pools = poolMatrix(row, kind);
       const rotary = buildRotaryTable(config.rope, config.headWidth, tokens);
       const outputs = await compiled.run({
@@ -132,5 +135,13 @@ function badRow(row: ResidualRow, config: DecoderConfig): DriftlineError {
     code: 'row-too-long',
     message: `A row of ${String(row.ids.length)} tokens with a prompt of ${String(row.promptLength)} does not fit the context of ${String(config.context)}`,
     hint: 'Shorten the row; it needs at least one token, and no more prompt than tokens.',
+  });
+}
+
+function foreignToken(id: number, config: DecoderConfig): DriftlineError {
+  return new DriftlineError({
+    code: 'tokenizer-mismatch',
+    message: `A row has the token ${String(id)}, and the model's vocabulary is 0 to ${String(config.vocabulary - 1)}`,
+    hint: 'Encode the row with the tokenizer of this model.',
   });
 }
