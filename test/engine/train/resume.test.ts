@@ -1,4 +1,4 @@
-import { cp, mkdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { cp, mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 
 import { describe, expect, it } from 'vitest';
@@ -163,6 +163,12 @@ describe('saved states', () => {
     expect(states).toEqual(['step-12', 'step-3', 'step-8']);
     await trainUntil(3, stopped, { ...settings, keepSteps: [3, 8] });
     await expectSameFiles(join(folder, 'checkpoints/step-3'), join(stopped, 'checkpoints/step-3'));
+  });
+
+  it('are two at most while training: the last, and the one before until the next loss is known', async () => {
+    const folder = await makeTemporaryFolder();
+    await trainUntil(6, folder, { ...settings, saveEvery: 1 });
+    expect((await readdir(join(folder, 'checkpoints'))).sort()).toEqual(['step-5', 'step-6']);
   });
 
   it('of another run are refused, and left as they are', async () => {
