@@ -27,7 +27,11 @@ interface Call {
 
 /** Loads a model, with an adapter if one is given, on another thread, and returns when it is ready. */
 export async function openSampler(settings: SamplerSettings): Promise<Sampler> {
-  const worker = new Worker(new URL('./sampler-worker.js', import.meta.url), { workerData: settings });
+  const worker = new Worker(new URL('./sampler-worker.js', import.meta.url), {
+    workerData: settings,
+    // A thread inherits `--input-type`, of a program without a file, and would refuse to start from one.
+    ...(process.execArgv.some((argument) => argument.startsWith('--input-type')) ? { execArgv: [] } : {}),
+  });
   const exited = new Promise<void>((resolve) => {
     worker.once('exit', () => {
       resolve();
@@ -36,6 +40,7 @@ export async function openSampler(settings: SamplerSettings): Promise<Sampler> {
   const calls = new Map<number, Call>();
   let count = 0;
   let fatal: DriftlineError | null = null;
+  let closed = false;
   const post = (message: ToWorker): void => {
     worker.postMessage(message);
   };
@@ -68,6 +73,7 @@ export async function openSampler(settings: SamplerSettings): Promise<Sampler> {
 
   return {
     sample: async function* (requests, { slots = 32, signal } = {}) {
+      if (closed) throw closedFault();
       if (fatal !== null) throw fatal;
       count += 1;
       const number = count;
@@ -98,6 +104,7 @@ export async function openSampler(settings: SamplerSettings): Promise<Sampler> {
       }
     },
     close: async () => {
+      closed = true;
       post({ kind: 'close' });
       await exited;
     },
@@ -109,11 +116,19 @@ function settle(call: Call, state: 'done' | DriftlineError): void {
   call.wake();
 }
 
+function closedFault(): DriftlineError {
+  return new DriftlineError({
+    code: 'usage-invalid',
+    message: 'The sampler was closed before it was asked',
+    hint: 'Open another sampler, or close this one later.',
+  });
+}
+
 function threadFault(cause: unknown): DriftlineError {
   return new DriftlineError({
     code: 'engine-failed',
     message: `The sampling thread ended${cause instanceof Error ? `: ${cause.message}` : ''}`,
-    hint: 'If memory ran out, use fewer slots or a smaller model; a closed sampler cannot be used again.',
+    hint: 'If memory ran out, use fewer slots or a smaller model; then open the sampler again.',
     cause,
   });
 }
