@@ -19,12 +19,12 @@ it(`gives the byte-identical adapter and log after ${kills} kills at random mome
   await trainTiny(whole, killedRun);
   const stream = createRandomStream(0, 'kill');
   for (let kill = 0; kill < kills; kill += 1) {
-    const lines = stream.integer(6);
+    const lines = stream.integer(5);
     const milliseconds = stream.integer(30);
     expect(await trainAndKill(killed, lines, milliseconds)).toBe('SIGKILL');
   }
   const { stepsDone, steps } = await trainTiny(killed, killedRun);
-  // The killed processes got somewhere, and could not get to the end: each stood still after ten steps.
+  // The killed processes got somewhere, and could not get to the end: each stood still after eight steps.
   expect(stepsDone).toBeGreaterThan(0);
   expect(stepsDone).toBeLessThan(steps);
   expect(await readLog(killed)).toHaveLength(steps);
@@ -40,7 +40,7 @@ it(`gives the byte-identical adapter and log after ${kills} kills at random mome
 
 /** Lets a process train, and kills it some time after one step more than `steps`; gives the signal that ended it. */
 async function trainAndKill(folder: string, steps: number, milliseconds: number): Promise<NodeJS.Signals | null> {
-  const child = spawn(process.execPath, ['--import', 'tsx', script, folder, String(steps + 5)], {
+  const child = spawn(process.execPath, ['--import', 'tsx', script, folder, String(steps + 4)], {
     stdio: ['ignore', 'pipe', 'inherit'],
   });
   const ended = once(child, 'exit');

@@ -40,7 +40,7 @@ describe('training that was stopped', () => {
   it('continues to the byte-identical adapter and log, from any step', async () => {
     const whole = await makeTemporaryFolder();
     const { parameters } = await trainTiny(whole, settings);
-    for (const stops of [[1], [4], [7], [11], [2, 3, 8, 9]]) {
+    for (const stops of [[1], [4], [11], [2, 3, 8]]) {
       const folder = await makeTemporaryFolder();
       for (const step of stops) {
         const error = await trainUntil(step, folder);

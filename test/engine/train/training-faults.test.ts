@@ -1,8 +1,9 @@
 import { existsSync, mkdirSync, symlinkSync } from 'node:fs';
-import { cp, readdir } from 'node:fs/promises';
+import { cp, mkdtemp, readdir, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
-import { describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
 import type { FloatTensor } from '../../../src/engine/checkpoint/float-tensor.js';
 import { readAdapter } from '../../../src/engine/checkpoint/read-adapter.js';
@@ -88,6 +89,14 @@ describe('a loss that is not finite', () => {
 });
 
 describe.skipIf(!existsSync('/dev/full'))('a full disk', () => {
+  const settings = { recipe, saveEvery: 2, keepSteps: [2] };
+  let whole: string;
+  beforeAll(async () => {
+    whole = await mkdtemp(join(tmpdir(), 'driftline-test-'));
+    await trainTiny(whole, settings);
+  });
+  afterAll(() => rm(whole, { recursive: true, force: true }));
+
   /** Makes the next attempt to write a file fail for want of space, once. */
   function fillDiskFor(path: string): void {
     mkdirSync(join(path, '..'), { recursive: true });
@@ -101,13 +110,10 @@ describe.skipIf(!existsSync('/dev/full'))('a full disk', () => {
     ['the mark that a state is whole', 'checkpoints/step-4/state.json', 4],
     ['the result', 'adapter_model.safetensors', 12],
   ])('while writing %s leaves the state before intact, and can be continued', async (_label, file, step) => {
-    const [whole, folder] = [await makeTemporaryFolder(), await makeTemporaryFolder()];
-    await trainTiny(whole, { recipe, saveEvery: 2, keepSteps: [2] });
+    const folder = await makeTemporaryFolder();
     const error = await errorOf(() =>
       trainTiny(folder, {
-        recipe,
-        saveEvery: 2,
-        keepSteps: [2],
+        ...settings,
         onStep: (event) => {
           if (event.step === 3) fillDiskFor(join(folder, file));
         },
@@ -117,7 +123,7 @@ describe.skipIf(!existsSync('/dev/full'))('a full disk', () => {
     expect(error.message).toContain(file);
     expect(await readLog(folder)).toHaveLength(step);
     await expectSameFiles(join(folder, 'checkpoints/step-2'), join(whole, 'checkpoints/step-2'));
-    const { stepsDone } = await trainTiny(folder, { recipe, saveEvery: 2, keepSteps: [2] });
+    const { stepsDone } = await trainTiny(folder, settings);
     expect(stepsDone).toBe(step === 12 ? 0 : 10);
     await expectSameFiles(folder, whole);
   });
