@@ -73,7 +73,7 @@ const change: fc.Arbitrary<Change> = fc.oneof(
 it('holds what was put into it, whatever is loaded, appended, moved and reserved', () => {
   fc.assert(
     fc.property(fc.array(change, { maxLength: 25 }), fc.integer({ min: 1, max: slots }), (changes, active) => {
-      const cache = new KeyValueCache(tinyConfig, slots);
+      const cache = new KeyValueCache(tinyConfig, slots, 1024);
       const reference: Reference = Array.from({ length: slots }, () => []);
       for (const apply of changes) apply(cache, reference);
       expect([...cache.lengths]).toEqual(reference.map((row) => row.length));
@@ -84,7 +84,7 @@ it('holds what was put into it, whatever is loaded, appended, moved and reserved
 });
 
 it('grows by whole vectors, and only when it must', () => {
-  const cache = new KeyValueCache(tinyConfig, slots);
+  const cache = new KeyValueCache(tinyConfig, slots, 1024);
   let before = cache.past;
   for (const tokens of [1, 31, 32, 33, 64, 65, 128, 129, 10, 300]) {
     cache.reserve(tokens);
