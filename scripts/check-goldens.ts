@@ -240,20 +240,20 @@ class Difference {
   }
 }
 
-let failed = false;
-for (const folder of process.argv.slice(2)) {
-  try {
-    const result = await checkFolder(folder);
-    failed ||= !result.ok;
-    console.log(JSON.stringify(result));
-  } catch (error) {
-    if (!DriftlineError.isInstance(error)) throw error;
-    console.log(JSON.stringify({ folder, ok: false, code: error.code, message: error.message, hint: error.hint }));
-    process.exit(error.exitCode);
-  }
-}
 if (process.argv.length < 3) {
   console.error('Name the folders to check: npm run --silent check:goldens -- DIR...');
   process.exit(2);
 }
-process.exit(failed ? 1 : 0);
+let exitCode = 0;
+for (const folder of process.argv.slice(2)) {
+  try {
+    const result = await checkFolder(folder);
+    if (!result.ok) exitCode = Math.max(exitCode, 1);
+    console.log(JSON.stringify(result));
+  } catch (error) {
+    if (!DriftlineError.isInstance(error)) throw error;
+    exitCode = Math.max(exitCode, error.exitCode);
+    console.log(JSON.stringify({ folder, ok: false, code: error.code, message: error.message, hint: error.hint }));
+  }
+}
+process.exit(exitCode);

@@ -13,7 +13,9 @@ import { createGradientSource, type LossTerm } from './gradient-source.js';
 import { initialiseAdapter } from './initialise-adapter.js';
 import { learningRateAt } from './learning-rate.js';
 import { answerObjective } from './objectives.js';
-import type { BatchLimits } from './plan-batches.js';
+import { defaultBatchLimits, type BatchLimits } from './plan-batches.js';
+import { countSteps, trainedPartOf } from './plan-training.js';
+import { checkLossTerms, checkResidualVectors } from './check-training-input.js';
 import type { Recipe } from './recipe.js';
 import type { WeightedRow } from './token-batch.js';
 import { copyTensor, parametersFromAdapter, writeTrained } from './trained-parameters.js';
@@ -86,9 +88,7 @@ export async function fineTune(settings: FineTuneSettings): Promise<FineTuneResu
   const clock = settings.clock ?? ((): number => performance.now());
   const trained = trainedPartOf(recipe, base);
   const terms = [answerTerm(recipe, rows), ...extraTerms];
-  terms.forEach((term) => {
-    checkTerm(term, base);
-  });
+  checkLossTerms(terms, base);
   checkResidualVectors(residualVectors, base);
   const steps = countSteps(recipe, rows.length);
   const fingerprint = fingerprintTraining({
@@ -98,6 +98,7 @@ export async function fineTune(settings: FineTuneSettings): Promise<FineTuneResu
     residualVectors,
     gradientEdits,
     startFrom: settings.startFrom ?? null,
+    batchLimits: settings.batchLimits ?? defaultBatchLimits,
   });
   const place = { folder: join(folder, 'checkpoints'), base, trained, fingerprint };
 
@@ -112,7 +113,6 @@ export async function fineTune(settings: FineTuneSettings): Promise<FineTuneResu
     return { trained, parameters, stepsDone: 0, steps };
   }
 
-  const log = await openTrainingLog(join(folder, 'training.jsonl'), state.step);
   const source = await createGradientSource({
     config: base.config,
     weights: base.weights,
@@ -124,6 +124,7 @@ export async function fineTune(settings: FineTuneSettings): Promise<FineTuneResu
     threads: settings.threads,
     ...(settings.batchLimits === undefined ? {} : { limits: settings.batchLimits }),
   });
+  const log = await openTrainingLog(join(folder, 'training.jsonl'), state.step);
   const updateEdits = gradientEdits.filter((edit) => edit.alsoUpdate === true);
   const started = clock();
   let saved = state.step;
@@ -224,91 +225,6 @@ function answerTerm(recipe: Recipe, rows: readonly WeightedRow[]): LossTerm {
     rows,
     rowsPerStep: recipe.batch_size * recipe.accumulation,
   };
-}
-
-/** Steps of a run: whole epochs round up to whole steps each. */
-export function countSteps(recipe: Recipe, rows: number): number {
-  const stepsPerEpoch = Math.ceil(rows / (recipe.batch_size * recipe.accumulation));
-  // 100 * 1.1 is 110.00000000000001, and means 110.
-  const steps = Math.max(1, Math.ceil(stepsPerEpoch * recipe.epochs - 1e-9));
-  return recipe.max_steps === null ? steps : Math.min(steps, recipe.max_steps);
-}
-
-/** What a recipe trains in a given model. */
-export function trainedPartOf(recipe: Recipe, base: Checkpoint): TrainedPart {
-  if (recipe.method === 'full') return { method: 'full' };
-  const { rank, alpha, rslora, targets } = recipe;
-  const all = Array.from({ length: base.config.layers }, (_, layer) => layer);
-  const layers = recipe.layers === 'all' ? all : all.filter((layer) => recipe.layers.includes(layer as never));
-  const unknown = recipe.layers === 'all' ? [] : recipe.layers.filter((layer) => !all.includes(layer));
-  if (unknown.length > 0) {
-    throw new DriftlineError({
-      code: 'recipe-invalid',
-      message: `The recipe adapts layer ${unknown.join(', ')}, and the model has layers 0 to ${String(all.length - 1)}`,
-      hint: 'Correct "layers" in the recipe.',
-    });
-  }
-  return { method: 'lora', rank, alpha, rslora, targets, layers };
-}
-
-function checkTerm({ name, weight, rows, rowsPerStep }: LossTerm, base: Checkpoint): void {
-  const fail = (
-    code: 'rows-invalid' | 'row-too-long' | 'usage-invalid' | 'tokenizer-mismatch',
-    message: string,
-    hint: string,
-  ): never => {
-    throw new DriftlineError({ code, message, hint });
-  };
-  if (!(weight > 0) || !(rowsPerStep >= 1))
-    fail(
-      'usage-invalid',
-      `The loss term ${name} needs a positive weight and at least one row a step`,
-      'Leave the term out instead.',
-    );
-  if (rows.length === 0)
-    fail(
-      'rows-invalid',
-      `There are no training rows for ${name}`,
-      'Check the file, and whether every row was dropped as too long.',
-    );
-  rows.forEach(({ ids, weights }, row) => {
-    const { context, vocabulary } = base.config;
-    if (ids.length > context) {
-      fail(
-        'row-too-long',
-        `Row ${String(row + 1)} of ${name} has ${String(ids.length)} tokens; the model's context is ${String(context)}`,
-        'Set "max_length" to at most the context and "overlong" to truncate or drop.',
-      );
-    }
-    if (ids.some((id) => !Number.isInteger(id) || id < 0 || id >= vocabulary)) {
-      fail(
-        'tokenizer-mismatch',
-        `Row ${String(row + 1)} of ${name} has a token id outside the vocabulary of ${String(vocabulary)}`,
-        'Encode the rows with the tokenizer of this model.',
-      );
-    }
-    if (
-      weights.length !== ids.length ||
-      !weights.some((weightOfToken, position) => position > 0 && weightOfToken > 0)
-    ) {
-      fail(
-        'rows-invalid',
-        `Row ${String(row + 1)} of ${name} has no token to train on`,
-        'Remove the row, or check its answer.',
-      );
-    }
-  });
-}
-
-function checkResidualVectors(vectors: ReadonlyMap<number, Float32Array>, { config }: Checkpoint): void {
-  for (const [layer, { length }] of vectors) {
-    if (Number.isInteger(layer) && layer >= 0 && layer <= config.layers && length === config.width) continue;
-    throw new DriftlineError({
-      code: 'usage-invalid',
-      message: `A vector of ${String(length)} elements cannot be added at residual layer ${String(layer)} while training`,
-      hint: `The residual layers are 0 (the embedding) to ${String(config.layers)} (after the last block); their width is ${String(config.width)}.`,
-    });
-  }
 }
 
 function interrupted(step: number, steps: number, folder: string): DriftlineError {

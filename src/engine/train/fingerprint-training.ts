@@ -5,6 +5,7 @@ import type { FloatTensor } from '../checkpoint/float-tensor.js';
 import type { Checkpoint } from '../checkpoint/read-checkpoint.js';
 import type { GradientEdit } from './gradient-edit.js';
 import type { LossTerm } from './gradient-source.js';
+import type { BatchLimits } from './plan-batches.js';
 import type { Recipe } from './recipe.js';
 import type { WeightedRow } from './token-batch.js';
 import { parametersFromAdapter } from './trained-parameters.js';
@@ -20,6 +21,8 @@ export function fingerprintTraining(run: {
   readonly residualVectors: ReadonlyMap<number, Float32Array>;
   readonly gradientEdits: readonly GradientEdit[];
   readonly startFrom: Adapter | null;
+  /** How rows are packed decides the order of sums, and so the last bits. */
+  readonly batchLimits: BatchLimits;
 }): string {
   return hashJson({
     recipe: run.recipe,
@@ -37,6 +40,7 @@ export function fingerprintTraining(run: {
       hashTensors(new Map([['', { shape: [], data }]])),
     ]),
     gradientEdits: run.gradientEdits.map(({ name }) => name),
+    batchLimits: run.batchLimits,
   });
 }
 

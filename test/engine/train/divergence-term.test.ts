@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 
 import type { FloatTensor } from '../../../src/engine/checkpoint/float-tensor.js';
-import { trainedPartOf } from '../../../src/engine/train/fine-tune.js';
+import { trainedPartOf } from '../../../src/engine/train/plan-training.js';
 import { createGradientSource, type LossTerm } from '../../../src/engine/train/gradient-source.js';
 import { divergenceObjective } from '../../../src/engine/train/objectives.js';
 import { makeTemporaryFolder } from '../checkpoint/temporary-folder.js';

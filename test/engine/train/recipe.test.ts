@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 
 import { projections } from '../../../src/engine/checkpoint/projection.js';
-import { countSteps } from '../../../src/engine/train/fine-tune.js';
+import { countSteps } from '../../../src/engine/train/plan-training.js';
 import { parseRecipe } from '../../../src/engine/train/recipe.js';
 import { errorOf } from '../checkpoint/error-of.js';
 
