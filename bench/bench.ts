@@ -73,8 +73,8 @@ for (const shape of shapes) {
   const figure = await measureSharing(shape);
   shared.push(figure);
   console.log(
-    `${shape.name.padEnd(3)} 32 answers to one prompt of ${String(sharing.prompt)}: ${figure.many.toFixed(0)} ms; one prefill ${figure.prefill.toFixed(0)} ms + their own tokens ${figure.own.toFixed(0)} ms; ` +
-      `beyond their own tokens ${((figure.many - figure.own) / figure.prefill).toFixed(2)} prefills`,
+    `${shape.name.padEnd(3)} 32 answers of ${String(sharing.tokens)} tokens to one prompt of ${String(sharing.prompt)}: ${figure.many.toFixed(0)} ms; ` +
+      `one prefill ${figure.prefill.toFixed(0)} ms and their own tokens ${figure.own.toFixed(0)} ms; ${figure.ratio.toFixed(2)} times the sum`,
   );
 }
 pytorch?.close();
@@ -169,7 +169,7 @@ async function compare(
 /** What sharing a prompt saves: 32 answers to it, against one prefill and the decoding of 32 answers by itself. */
 async function measureSharing(
   shape: BenchShape,
-): Promise<{ shape: string; many: number; prefill: number; own: number }> {
+): Promise<{ shape: string; many: number; prefill: number; own: number; ratio: number }> {
   const engine = startEngine();
   const time = async (batch: number, tokens: number): Promise<number> => {
     const request = {
@@ -189,7 +189,9 @@ async function measureSharing(
   const one = await time(1, 1);
   const two = await time(1, 2);
   engine.close();
-  return { shape: shape.name, many, prefill: one - (two - one), own: (many - half) * 2 };
+  const prefill = one - (two - one);
+  const own = (many - half) * 2;
+  return { shape: shape.name, many, prefill, own, ratio: many / (prefill + own) };
 }
 
 function report(figure: Figure): void {

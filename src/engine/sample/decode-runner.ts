@@ -46,6 +46,7 @@ export async function createDecodeRunner(
   interventions: Interventions,
   threads: number,
 ): Promise<DecodeRunner> {
+  checkInterventions(config, interventions);
   const added = interventions.add ?? new Map<number, Float32Array>();
   const removed = new Map([...(interventions.remove ?? [])].map(([layer, vector]) => [layer, unit(vector)]));
   const edited: EditedLayers = { added: [...added.keys()], removed: [...removed.keys()] };

@@ -48,10 +48,6 @@ export async function prefillPrompts(
   const wanted = scored.length > 0;
   const rowsScored = wanted ? scored : [{ position: 0, label: 0 }];
   const withTop = prompts.some((prompt) => prompt.logProbabilities && prompt.topLogProbabilities > 0);
-  const cacheNames = Array.from({ length: config.layers }, (_, layer) => [
-    `keys:${String(layer)}`,
-    `values:${String(layer)}`,
-  ]).flat();
   const outputs = await runner.run(
     {
       rows,
@@ -67,7 +63,7 @@ export async function prefillPrompts(
       uniforms: new Float32Array(rowsScored.length),
       edited,
     },
-    [...cacheNames, ...(wanted ? ['label-log-probability'] : []), ...(withTop ? ['log-probabilities'] : [])],
+    [...cacheOutputs(config), ...(wanted ? ['label-log-probability'] : []), ...(withTop ? ['log-probabilities'] : [])],
   );
 
   let next = 0;
@@ -117,6 +113,11 @@ function cutRow(config: DecoderConfig, data: Float32Array, row: number, length: 
     result.set(data.subarray(start, start + tokens * headWidth), group * tokens * headWidth);
   }
   return result;
+}
+
+/** Names of a run's outputs that extend the cache. */
+export function cacheOutputs({ layers }: DecoderConfig): string[] {
+  return Array.from({ length: layers }, (_, layer) => [`keys:${String(layer)}`, `values:${String(layer)}`]).flat();
 }
 
 /** The cache of rows that have nothing in it yet. */

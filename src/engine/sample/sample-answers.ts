@@ -4,7 +4,7 @@ import type { DecoderConfig } from '../checkpoint/decoder-config.js';
 import type { DecodeRunner } from './decode-runner.js';
 import { KeyValueCache } from './key-value-cache.js';
 import { pickToken, topTokens } from './pick-token.js';
-import { floats, prefillPrompts, rowOf, type PrefilledPrompt } from './prefill-prompts.js';
+import { cacheOutputs, floats, prefillPrompts, rowOf, type PrefilledPrompt } from './prefill-prompts.js';
 import {
   sampleRequestSchema,
   type ParsedSampleRequest,
@@ -128,10 +128,6 @@ async function decodeOnce(
     ({ settings }) =>
       settings.topP < 1 || settings.topK > 0 || (settings.logProbabilities && settings.topLogProbabilities > 0),
   );
-  const cacheNames = Array.from({ length: config.layers }, (_, layer) => [
-    `keys:${String(layer)}`,
-    `values:${String(layer)}`,
-  ]).flat();
   const outputs = await runner.run(
     {
       rows,
@@ -148,7 +144,7 @@ async function decodeOnce(
       edited: true,
     },
     [
-      ...cacheNames,
+      ...cacheOutputs(config),
       'token',
       'greedy',
       'token-log-probability',

@@ -82,10 +82,10 @@ export async function openSampler(settings: SamplerSettings): Promise<Sampler> {
       const stop = (): void => {
         post({ kind: 'stop', call: number });
       };
-      post({ kind: 'sample', call: number, requests, slots });
-      if (signal?.aborted === true) stop();
       signal?.addEventListener('abort', stop);
       try {
+        post({ kind: 'sample', call: number, requests, slots });
+        if (signal?.aborted === true) stop();
         for (;;) {
           const answer = call.answers.shift();
           if (answer !== undefined) yield answer;

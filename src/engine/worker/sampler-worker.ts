@@ -4,7 +4,7 @@ import { DriftlineError } from '../../foundation/driftline-error.js';
 import { mergeAdapter } from '../checkpoint/merge-adapter.js';
 import { readAdapter } from '../checkpoint/read-adapter.js';
 import { readCheckpoint } from '../checkpoint/read-checkpoint.js';
-import { checkInterventions, createDecodeRunner } from '../sample/decode-runner.js';
+import { createDecodeRunner } from '../sample/decode-runner.js';
 import { sampleAnswers } from '../sample/sample-answers.js';
 import { faultOf, type FromWorker, type SamplerSettings, type ToWorker } from './sampler-messages.js';
 
@@ -29,7 +29,6 @@ async function serve(settings: SamplerSettings): Promise<void> {
   const adapter = settings.adapter === undefined ? null : await readAdapter(settings.adapter, config);
   const merged = adapter === null ? weights : mergeAdapter(weights, adapter);
   const interventions = settings.interventions ?? {};
-  checkInterventions(config, interventions);
   const runner = await createDecodeRunner(config, merged, interventions, settings.threads ?? availableParallelism());
 
   const calls = new Map<number, AbortController>();
