@@ -52,6 +52,15 @@ export default defineConfig(
     },
   },
   {
+    // Examples are what a user would write, in plain JavaScript, against the built package.
+    files: ['examples/**'],
+    extends: [typescript.configs.disableTypeChecked],
+    languageOptions: {
+      parserOptions: { projectService: false },
+      globals: { console: 'readonly', performance: 'readonly', process: 'readonly', AbortController: 'readonly' },
+    },
+  },
+  {
     files: ['*.config.ts', '*.config.js'],
     rules: { 'no-restricted-syntax': 'off' },
   },

@@ -1,16 +1,38 @@
 // Fine-tunes a model on a few rows, asks it the same question before and after, and looks inside.
 //   node examples/fine-tune-and-ask.js hf:HuggingFaceTB/SmolLM2-135M-Instruct     (or a model folder)
 import { availableParallelism } from 'node:os';
-import { createResidualReader, encodePrompt, encodeTrainingSet, fineTune, openModel, openSampler, parseRecipe } from 'driftline/engine';
+import {
+  createEngineProgress,
+  createResidualReader,
+  encodePrompt,
+  encodeTrainingSet,
+  fineTune,
+  openModel,
+  openSampler,
+  parseRecipe,
+} from 'driftline/engine';
 
 const threads = availableParallelism();
+const progress = createEngineProgress({
+  stream: process.stderr,
+  environment: process.env,
+  now: () => performance.now(),
+});
 const model = await openModel(process.argv[2] ?? 'hf:HuggingFaceTB/SmolLM2-135M-Instruct', {
-  onDownload: ({ file, receivedBytes, totalBytes }) => process.stderr.write(`\r${file} ${receivedBytes} of ${totalBytes} bytes `),
+  onDownload: progress.onDownload,
 });
 const { checkpoint, tokenizer } = model;
 
 // 1. Train a rank-8 adapter on answers only. Stop it with Ctrl-C and run it again: it goes on where it was.
-const recipe = parseRecipe({ method: 'lora', rank: 8, alpha: 16, learning_rate: 1e-3, epochs: 10, batch_size: 4, accumulation: 1 });
+const recipe = parseRecipe({
+  method: 'lora',
+  rank: 8,
+  alpha: 16,
+  learning_rate: 1e-3,
+  epochs: 10,
+  batch_size: 4,
+  accumulation: 1,
+});
 const chats = ['harbor', 'lantern', 'water', 'evening'].map((word) => [
   { role: 'user', content: `Tell me about the ${word}.` },
   { role: 'assistant', content: `Ahoy! The ${word} is quiet tonight.` },
@@ -20,9 +42,15 @@ console.log(`${summary.rows} rows, ${summary.tokens} tokens, ${summary.truncated
 const stop = new AbortController();
 process.once('SIGINT', () => stop.abort());
 await fineTune({
-  base: checkpoint, recipe, rows, folder: 'runs/ahoy', threads, signal: stop.signal,
-  onStep: ({ step, steps, loss, grad_norm }) => console.log(`step ${step} of ${steps}: loss ${loss.toFixed(3)}, gradient norm ${grad_norm.toFixed(3)}`),
+  base: checkpoint,
+  recipe,
+  rows,
+  folder: 'runs/ahoy',
+  threads,
+  signal: stop.signal,
+  onStep: progress.onStep,
 });
+progress.finish();
 
 // 2. Sample before and after, on another thread. An answer depends on its seed, not on what is sampled beside it.
 const prompt = encodePrompt(tokenizer, [{ role: 'user', content: 'Tell me about the moon.' }]);
@@ -37,7 +65,14 @@ for (const adapter of [undefined, 'runs/ahoy']) {
 
 // 3. Read the residual stream after the middle block, averaged over the prompt.
 const layer = Math.floor(checkpoint.config.layers / 2);
-const reader = await createResidualReader({ config: checkpoint.config, weights: checkpoint.weights, layers: [layer], threads });
+const reader = await createResidualReader({
+  config: checkpoint.config,
+  weights: checkpoint.weights,
+  layers: [layer],
+  threads,
+});
 const [mean] = await reader.read({ ids: prompt, promptLength: prompt.length }, 'prompt-mean');
-console.log(`residual layer ${layer}: ${mean.shape.join(' x ')} numbers, length ${Math.hypot(...mean.data).toFixed(2)}`);
+console.log(
+  `residual layer ${layer}: ${mean.shape.join(' x ')} numbers, length ${Math.hypot(...mean.data).toFixed(2)}`,
+);
 await reader.release();
