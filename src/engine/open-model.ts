@@ -1,5 +1,6 @@
 import { readCheckpoint, type Checkpoint } from './checkpoint/read-checkpoint.js';
 import { resolveModelFolder, type DownloadProgress } from './checkpoint/hub-model.js';
+import { isHubReference, parseHubReference } from './checkpoint/hub-reference.js';
 import { readTokenizer } from './tokenizer/read-tokenizer.js';
 import { checkTokenizerFits, type TextTokenizer } from './tokenizer/text-tokenizer.js';
 
@@ -33,7 +34,10 @@ export async function openModel(reference: string, options: OpenModelOptions = {
   });
   // The tokenizer is small, and tells of a broken folder before gigabytes are read.
   const tokenizer = await readTokenizer(folder);
-  const checkpoint = await readCheckpoint(folder, signal === undefined ? {} : { signal });
+  const checkpoint = await readCheckpoint(folder, {
+    ...(isHubReference(reference) ? { source: parseHubReference(reference).repository } : {}),
+    ...(signal === undefined ? {} : { signal }),
+  });
   checkTokenizerFits(tokenizer, checkpoint.config.vocabulary);
   return { folder, checkpoint, tokenizer };
 }

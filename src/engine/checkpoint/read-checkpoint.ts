@@ -10,6 +10,8 @@ import { openWeightFiles } from './weight-files.js';
 /** A model in memory: what it computes, and its weights by their Hugging Face names, as `decoderTensorShapes` lists them. */
 export interface Checkpoint {
   readonly folder: string;
+  /** How others find the model: `owner/name` of the hub; the folder where it is not given. */
+  readonly source?: string;
   readonly config: DecoderConfig;
   /** config.json as it stands. */
   readonly configJson: JsonObject;
@@ -22,6 +24,8 @@ export interface ReadProgress {
 }
 
 export interface ReadCheckpointOptions {
+  /** Becomes the checkpoint's `source`. */
+  readonly source?: string;
   readonly signal?: AbortSignal;
   readonly onProgress?: (progress: ReadProgress) => void;
 }
@@ -54,7 +58,8 @@ export async function readCheckpoint(folder: string, options: ReadCheckpointOpti
       const place = stored.get(name);
       if (place) weights.set(name, await place.file.readTensor(place.name, { signal: options.signal, onRead }));
     }
-    return { folder, configJson, ...settleTiedHead(config, weights) };
+    const source = options.source === undefined ? {} : { source: options.source };
+    return { folder, ...source, configJson, ...settleTiedHead(config, weights) };
   } finally {
     await files.close();
   }

@@ -49,7 +49,7 @@ export async function writeTrained(
 ): Promise<void> {
   if (trained.method === 'lora') {
     const adapter = adapterFromParameters(trained, parameters);
-    await writeAdapter(folder, adapter, { baseModel: base.folder, baseLayers: base.config.layers });
+    await writeAdapter(folder, adapter, { baseModel: base.source ?? base.folder, baseLayers: base.config.layers });
   } else {
     await writeCheckpoint(folder, {
       config: base.config,

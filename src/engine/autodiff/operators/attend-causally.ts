@@ -29,7 +29,8 @@ export interface AttentionInputs {
  * Causal attention with rotary embedding and grouped heads:
  * query [batch, length, heads, width], key and value [batch, length, groups, width] -> [batch, length, heads, width].
  *
- * The heads that share a key are stacked along the query axis, so that each group is one matrix product.
+ * The heads that share a key are stacked along the query axis, so that each group is one matrix product. The backward pass
+ * computes P again: keeping it would take heads * length^2 numbers for every block of the model at once.
  * With P = softmax(scale Q K^T + mask), O = P V and incoming gradient G:
  *   dV = P^T G,  dS = P (G V^T - rowsum(G O)),  dQ = scale dS K,  dK = scale dS^T Q, then the rotation backwards.
  */
@@ -43,14 +44,17 @@ export function attendCausally(tape: Tape, query: Value, key: Value, value: Valu
   const queries = stack(graph, rotate(graph, swapMiddle(graph, query), positions, cosines, sines), groups);
   const keys = rotate(graph, swapMiddle(graph, key), positions, cosines, sines);
   const values = swapMiddle(graph, value);
-  const scores = unstack(graph, matrixProduct(graph, queries, keys, { transposeRight: true, factor }), heads);
-  const attention = stack(graph, softmax(graph, add(graph, scores, mask)), groups);
-  const mixed = matrixProduct(graph, attention, values);
+  const attend = (): Value => {
+    const scores = unstack(graph, matrixProduct(graph, queries, keys, { transposeRight: true, factor }), heads);
+    return stack(graph, softmax(graph, add(graph, scores, mask)), groups);
+  };
+  const mixed = matrixProduct(graph, attend(), values);
   const output = swapMiddle(graph, unstack(graph, mixed, heads));
 
   tape.record([query, key, value], [output], ([gradient = null], [queryNeeded, keyNeeded, valueNeeded]) => {
     if (gradient === null) return [null, null, null];
     const incoming = stack(graph, swapMiddle(graph, gradient), groups);
+    const attention = attend();
     const valueGradient =
       valueNeeded === true
         ? swapMiddle(graph, matrixProduct(graph, attention, incoming, { transposeLeft: true }))
