@@ -4,21 +4,40 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
-import { expect, it } from 'vitest';
+import { afterEach, beforeEach, expect, it } from 'vitest';
 
-// Uses the built package, which `npm test` builds first.
-it('runs the example against a model folder', { timeout: 60_000 }, async () => {
-  const example = fileURLToPath(new URL('../examples/fine-tune-and-ask.js', import.meta.url));
-  const model = fileURLToPath(new URL('fixtures/goldens/qwen2-bias', import.meta.url));
-  const folder = await mkdtemp(join(tmpdir(), 'driftline-example-'));
-  try {
-    const { stdout } = await promisify(execFile)(process.execPath, [example, model], { cwd: folder });
-    expect(stdout).toMatch(/^4 rows, \d+ tokens, 0 truncated$/m);
-    expect(stdout.match(/^base [0-3] "/gm)).toHaveLength(4);
-    expect(stdout.match(/^runs\/ahoy [0-3] "/gm)).toHaveLength(4);
-    expect(stdout).toMatch(/^residual layer 1: 64 numbers, length \d+\.\d\d$/m);
-    await access(join(folder, 'runs/ahoy/adapter_model.safetensors'));
-  } finally {
-    await rm(folder, { recursive: true, force: true });
-  }
+// These use the built package, which `npm test` builds first.
+const example = fileURLToPath(new URL('../examples/fine-tune-and-ask.js', import.meta.url));
+const model = fileURLToPath(new URL('fixtures/goldens/qwen2-bias', import.meta.url));
+let folder = '';
+
+beforeEach(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'driftline-example-'));
+});
+afterEach(() => rm(folder, { recursive: true, force: true }));
+
+it('runs the example against a model folder, and finds it done the second time', { timeout: 60_000 }, async () => {
+  const run = (): Promise<{ stdout: string }> =>
+    promisify(execFile)(process.execPath, [example, model], { cwd: folder });
+  const { stdout } = await run();
+  expect(stdout).toMatch(/^4 rows, \d+ tokens, 0 truncated$/m);
+  expect(stdout).toMatch(/^trained 10 of 10 steps: loss \d\.\d+ to \d\.\d+$/m);
+  expect(stdout.match(/^base [0-3] "/gm)).toHaveLength(4);
+  expect(stdout.match(/^runs\/ahoy [0-3] "/gm)).toHaveLength(4);
+  expect(stdout).toMatch(/^residual layer 1: 64 numbers, length \d+\.\d\d$/m);
+  await access(join(folder, 'runs/ahoy/adapter_model.safetensors'));
+  const again = await run();
+  expect(again.stdout).toMatch(/^trained 0 of 10 steps$/m);
+  const answersOf = (text: string): string[] | null => text.match(/^(?:base|runs\/ahoy) .*$/gm);
+  expect(answersOf(again.stdout)?.sort()).toEqual(answersOf(stdout)?.sort());
+});
+
+it('ends a failure with a message, a hint and an exit code', { timeout: 30_000 }, async () => {
+  const failure = await promisify(execFile)(process.execPath, [example, join(folder, 'nothing')], { cwd: folder }).then(
+    () => null,
+    (error: unknown) => error as { code: number; stderr: string }, // what execFile rejects with
+  );
+  expect(failure?.code).toBe(2);
+  expect(failure?.stderr).toContain('there is no model folder');
+  expect(failure?.stderr).not.toContain('    at ');
 });
