@@ -20,10 +20,6 @@ export function multiply(graph: Graph, left: Value, right: Value): Value {
   return graph.node('Mul', [left, right], { shape: left.shape });
 }
 
-export function divide(graph: Graph, left: Value, right: Value): Value {
-  return graph.node('Div', [left, right], { shape: left.shape });
-}
-
 export function scale(graph: Graph, value: Value, factor: number): Value {
   return factor === 1 ? value : multiply(graph, value, graph.floats([factor]));
 }

@@ -34,7 +34,6 @@ describe('operations', () => {
     ],
     ['subtract', (graph, value) => operations.subtract(graph, value, graph.floats([1])), [2, 3], [0, 1, 2, 3, 4, 5]],
     ['multiply', (graph, value) => operations.multiply(graph, value, value), [2, 3], [1, 4, 9, 16, 25, 36]],
-    ['divide', (graph, value) => operations.divide(graph, value, graph.floats([2])), [2, 3], [0.5, 1, 1.5, 2, 2.5, 3]],
     ['scale', (graph, value) => operations.scale(graph, value, -2), [2, 3], [-2, -4, -6, -8, -10, -12]],
     ['negate', (graph, value) => operations.negate(graph, value), [2, 3], [-1, -2, -3, -4, -5, -6]],
     ['transpose', (graph, value) => operations.transpose(graph, value, [1, 0]), [3, 2], [1, 4, 2, 5, 3, 6]],
