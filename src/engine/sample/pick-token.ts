@@ -19,12 +19,11 @@ export function pickToken(logProbabilities: Float32Array, settings: PickSettings
   const weights = new Float64Array(logProbabilities.length);
   for (let i = 0; i < weights.length; i += 1)
     weights[i] = Math.exp((logProbabilities[i]! - largest) / settings.temperature);
-  const kept = keepLikeliest(weights, settings);
-  let total = 0;
-  for (const id of kept) total += weights[id]!;
-  const threshold = uniform * total;
+  if (settings.topK > 0) keepCount(weights, settings.topK);
+  if (settings.topP < 1) keepShare(weights, settings.topP);
+  const threshold = uniform * sumOf(weights);
   let sum = 0;
-  for (const id of kept) {
+  for (let id = 0; id < weights.length; id += 1) {
     sum += weights[id]!;
     if (sum > threshold) return id;
   }
@@ -48,22 +47,74 @@ export function topTokens(
   return best;
 }
 
-function keepLikeliest(weights: Float64Array, { topP, topK }: PickSettings): number[] {
-  const ids = Array.from(weights, (_, id) => id).filter((id) => weights[id]! > 0);
-  if (topP >= 1 && topK === 0) return ids;
-  ids.sort((a, b) => weights[b]! - weights[a]! || a - b);
-  if (topK > 0) ids.length = Math.min(ids.length, topK);
-  if (topP < 1) {
-    let total = 0;
-    for (const id of ids) total += weights[id]!;
-    let sum = 0;
-    const count = ids.findIndex((id) => {
-      sum += weights[id]!;
-      return sum >= topP * total;
-    });
-    if (count >= 0) ids.length = count + 1;
+/** Sets all weights but the `count` largest to 0; of equals the first stay. */
+function keepCount(weights: Float64Array, count: number): void {
+  keepLargest(weights, largestAscending(weights, 'count', count), count);
+}
+
+/** Sets all weights to 0 but the fewest largest that reach a share of their sum; of equals the first stay. */
+function keepShare(weights: Float64Array, share: number): void {
+  const enough = share * sumOf(weights);
+  // A little more than enough: sums in another order may differ in their last bits.
+  const ascending = largestAscending(weights, 'sum', enough * (1 + 1e-9));
+  let sum = 0;
+  let count = 0;
+  while (count < ascending.length && !(count > 0 && sum >= enough)) {
+    count += 1;
+    sum += ascending[ascending.length - count]!;
   }
-  return ids.sort((a, b) => a - b);
+  if (sum >= enough) keepLargest(weights, ascending, count);
+}
+
+function keepLargest(weights: Float64Array, ascending: Float64Array, count: number): void {
+  const start = ascending.length - count;
+  if (start < 0) return;
+  const smallest = ascending[start]!;
+  let equals = ascending.lastIndexOf(smallest) - start + 1;
+  for (let id = 0; id < weights.length; id += 1) {
+    if (weights[id]! > smallest) continue;
+    if (weights[id] === smallest && equals > 0) equals -= 1;
+    else weights[id] = 0;
+  }
+}
+
+/**
+ * The largest weights, ascending: at least as many as reach the given count or sum, or all. Weights are first put into
+ * bins of a sixteenth of an octave, so that only those of the upper bins have to be sorted.
+ */
+function largestAscending(weights: Float64Array, measure: 'count' | 'sum', enough: number): Float64Array {
+  const bins = new Uint32Array(new Float32Array(weights).buffer);
+  const inBin = new Float64Array(binOf(floatOneBits) + 1);
+  for (let id = 0; id < weights.length; id += 1)
+    if (weights[id]! > 0) inBin[binOf(bins[id]!)]! += measure === 'count' ? 1 : weights[id]!;
+  let lowest = inBin.length;
+  for (let reached = 0; lowest > 0 && reached < enough; ) {
+    lowest -= 1;
+    reached += inBin[lowest]!;
+  }
+  const largest = new Float64Array(weights.length);
+  let count = 0;
+  for (let id = 0; id < weights.length; id += 1) {
+    if (weights[id]! > 0 && binOf(bins[id]!) >= lowest) {
+      largest[count] = weights[id]!;
+      count += 1;
+    }
+  }
+  return largest.subarray(0, count).sort();
+}
+
+/** 1, the largest weight, as the bits of a float32. */
+const floatOneBits = 0x3f800000;
+
+/** A positive float32 keeps its order when its bits are read as an integer; here all but the lowest 19 count. */
+function binOf(bits: number): number {
+  return bits >>> 19;
+}
+
+function sumOf(weights: Float64Array): number {
+  let sum = 0;
+  for (let id = 0; id < weights.length; id += 1) sum += weights[id]!;
+  return sum;
 }
 
 function indexOfLargest(values: Float32Array): number {

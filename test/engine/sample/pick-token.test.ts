@@ -127,6 +127,67 @@ describe('pickToken', () => {
   });
 });
 
+describe('pickToken agrees with sorting', () => {
+  /** The same draw by sorting the whole vocabulary. */
+  function pickBySorting(
+    logProbabilities: Float32Array,
+    { temperature, topP, topK }: PickSettings,
+    uniform: number,
+  ): number | undefined {
+    const largest = logProbabilities.reduce((most, value) => Math.max(most, value));
+    let kept = Array.from(logProbabilities, (value, id) => ({ id, weight: Math.exp((value - largest) / temperature) }))
+      .filter(({ weight }) => weight > 0)
+      .sort((left, right) => right.weight - left.weight || left.id - right.id);
+    const sumOf = (tokens: typeof kept): number => tokens.reduce((sum, { weight }) => sum + weight, 0);
+    const byId = (tokens: typeof kept): typeof kept => [...tokens].sort((left, right) => left.id - right.id);
+    if (topK > 0) kept = kept.slice(0, topK);
+    if (topP < 1) {
+      const enough = topP * sumOf(byId(kept));
+      const count = kept.findIndex((_, index) => sumOf(kept.slice(0, index + 1)) >= enough);
+      if (count >= 0) kept = kept.slice(0, count + 1);
+    }
+    kept = byId(kept);
+    const threshold = uniform * sumOf(kept);
+    return kept.find((_, index) => sumOf(kept.slice(0, index + 1)) > threshold)?.id;
+  }
+
+  const settings = fc.record({
+    temperature: fc.constantFrom(1e-30, 0.1, 0.7, 1, 3, 1e300),
+    topP: fc.oneof(fc.constantFrom(1e-300, 0.25, 0.5, 0.75, 0.9, 1 - 2 ** -53, 1), fc.double({ min: 0.001, max: 1 })),
+    topK: fc.oneof(fc.constantFrom(0, 1), fc.nat(90)),
+  });
+  const uniform = fc.constantFrom(0, 0.1, 0.3, 0.5, 0.7, 0.9, almostOne);
+
+  it.each([
+    // Few values, so that many tokens are equal, some impossible; and all values, some with weights below float32.
+    ['of few values', fc.oneof(fc.integer({ min: -4, max: 0 }), fc.constantFrom(-200, -1e4))],
+    ['of any value', fc.double({ min: -300, max: 0, noNaN: true })],
+    ['of nearly equal values', fc.double({ min: -1e-3, max: 0, noNaN: true })],
+  ])('for weights %s', (_name, logit) => {
+    fc.assert(
+      fc.property(fc.array(logit, { minLength: 1, maxLength: 80 }), settings, uniform, (logits, chosen, number) => {
+        const distribution = Float32Array.from(logits);
+        expect(pickToken(distribution, chosen, number)).toBe(pickBySorting(distribution, chosen, number));
+      }),
+      { seed: 1, numRuns: 500 },
+    );
+  });
+
+  it('in a vocabulary of usual size', () => {
+    const stream = createRandomStream(0, 'large vocabulary');
+    const logits = Float32Array.from({ length: 5000 }, () => Math.round(16 * stream.normal()) / 8);
+    for (const chosen of [
+      { topP: 0.9, topK: 0 },
+      { topP: 1, topK: 50 },
+      { topP: 0.5, topK: 3000 },
+    ])
+      for (const number of [0, 0.5, almostOne])
+        expect(pickToken(logits, { temperature: 1, ...chosen }, number)).toBe(
+          pickBySorting(logits, { temperature: 1, ...chosen }, number),
+        );
+  });
+});
+
 describe('topTokens', () => {
   it('lists the likeliest first, equals by id', () => {
     const values = Float32Array.of(-3, -1, -2, -1, -5);
