@@ -8,6 +8,7 @@ export const errorCodes = {
   'write-failed': { exitCode: 1, meaning: 'a file could not be written' },
   'disk-full': { exitCode: 1, meaning: 'no space was left on the device while writing' },
   'usage-invalid': { exitCode: 2, meaning: 'a command or function was called with arguments that make no sense' },
+  'folder-in-use': { exitCode: 2, meaning: 'another process is working in the folder' },
   'file-unreadable': { exitCode: 2, meaning: 'a file does not exist or could not be read' },
   'json-lines-invalid': { exitCode: 2, meaning: 'a line of a JSON Lines file is not JSON' },
   'recipe-invalid': { exitCode: 2, meaning: 'a fine-tuning recipe has an unknown or impossible setting' },
