@@ -1,3 +1,5 @@
+import { z } from 'zod';
+import { DriftlineError } from '../../foundation/driftline-error.js';
 import type { ChatMessage } from '../tokenizer/chat-message.js';
 import { encodeTrainingRow, type EncodedRow } from '../tokenizer/encode-chat.js';
 import { fitRow, summariseFits, type FitSummary } from '../tokenizer/fit-row.js';
@@ -10,6 +12,10 @@ export interface EncodedTrainingSet {
   readonly summary: FitSummary;
 }
 
+const chatSchema = z
+  .array(z.object({ role: z.string().min(1), content: z.string(), weight: z.literal([0, 1]).optional() }))
+  .nonempty('no messages');
+
 /** Encodes chat rows by the recipe's `loss`, `max_length` and `overlong`, for a model with this context. */
 export function encodeTrainingSet(
   tokenizer: TextTokenizer,
@@ -20,6 +26,7 @@ export function encodeTrainingSet(
   const maximum = Math.min(recipe.max_length, context);
   const fitted = Array.from(chats, (messages, index) => {
     const row = index + 1;
+    checkChat(messages, row);
     return fitRow(encodeTrainingRow(tokenizer, messages, { loss: recipe.loss, row }), {
       maximum,
       policy: recipe.overlong,
@@ -27,4 +34,24 @@ export function encodeTrainingSet(
     });
   });
   return { rows: fitted.flatMap(({ row }) => row ?? []), summary: summariseFits(fitted) };
+}
+
+/** Refuses what is not a list of messages: rows often come straight from a file, whatever their type says. */
+function checkChat(chat: unknown, row: number): void {
+  const parsed = chatSchema.safeParse(chat);
+  if (parsed.success) return;
+  const wrapped = typeof chat === 'object' && chat !== null && 'messages' in chat;
+  const [issue] = parsed.error.issues;
+  const place = issue?.path
+    .map((step) => (typeof step === 'number' ? `[${String(step)}]` : `.${String(step)}`))
+    .join('');
+  throw new DriftlineError({
+    code: 'rows-invalid',
+    message: `Row ${String(row)} is not a list of chat messages: ${place ? `${place.replace(/^\./, '')}: ` : ''}${issue?.message ?? ''}`,
+    hint: wrapped
+      ? 'The row has its messages under "messages": pass row.messages.'
+      : 'Give each row as a list of messages, each with the texts "role" and "content", and "weight" 0 or 1 if at all.',
+    cause: parsed.error,
+    details: { row },
+  });
 }

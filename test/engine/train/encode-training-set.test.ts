@@ -138,3 +138,23 @@ it('reads rows of any iterable once', () => {
   }
   expect(encodeTrainingSet(tokenizer, generate(), recipeWith({}), context).rows).toEqual(encoded.slice(0, 2));
 });
+
+describe('rows that are not lists of messages', () => {
+  it.each<[string, unknown, string, string]>([
+    ['a whole row of a file', { messages: short }, 'expected array', 'pass row.messages'],
+    ['a text', 'How are you?', 'expected array', '"role" and "content"'],
+    ['nothing', null, 'expected array', '"role" and "content"'],
+    ['an empty list', [], 'no messages', '"role" and "content"'],
+    ['a message without content', [short[0], { role: 'assistant' }], '[1].content', '"role" and "content"'],
+    ['a message without a role', [{ content: 'Hello' }], '[0].role', '"role" and "content"'],
+    ['a weight of a half', [short[0], { ...short[1], weight: 0.5 }], '[1].weight', '"weight" 0 or 1'],
+  ])('such as %s are an error that names row and place', async (_label, row, message, hint) => {
+    const rows = [short, row] as ChatMessage[][]; // what a file can hold, whatever its reader says
+    const error = await errorOf(() => encodeTrainingSet(tokenizer, rows, recipeWith({}), context));
+    expect(error.code).toBe('rows-invalid');
+    expect(error.message).toContain('Row 2');
+    expect(error.message).toContain(message);
+    expect(error.hint).toContain(hint);
+    expect(error.details).toEqual({ row: 2 });
+  });
+});
