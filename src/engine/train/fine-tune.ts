@@ -31,7 +31,7 @@ import {
 export interface FineTuneSettings {
   readonly base: Checkpoint;
   readonly recipe: Recipe;
-  /** Encoded training rows; see `encodeTrainingRow` and `fitRow`. */
+  /** Encoded training rows; see `encodeTrainingSet`. */
   readonly rows: readonly WeightedRow[];
   /** Receives the result, training.jsonl and checkpoints/. A run that was stopped is continued from here. */
   readonly folder: string;

@@ -22,8 +22,8 @@ export function trainedPartOf(recipe: Recipe, base: Checkpoint): TrainedPart {
   if (unknown.length > 0) {
     throw new DriftlineError({
       code: 'recipe-invalid',
-      message: `The recipe adapts layer ${unknown.join(', ')}, and the model has layers 0 to ${String(all.length - 1)}`,
-      hint: 'Correct "layers" in the recipe.',
+      message: `The recipe adapts block ${unknown.join(', ')}, and the model has blocks 0 to ${String(all.length - 1)}`,
+      hint: 'Correct "layers" in the recipe: it names blocks, from 0, as PEFT does.',
     });
   }
   return { method: 'lora', rank, alpha, rslora, targets, layers };

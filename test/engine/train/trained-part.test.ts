@@ -62,7 +62,7 @@ describe('LoRA', () => {
     const folder = await makeTemporaryFolder();
     const error = await errorOf(() => trainTiny(folder, { recipe: { layers: [0, 2, 7] } }));
     expect(error.code).toBe('recipe-invalid');
-    expect(error.message).toContain('layer 2, 7');
+    expect(error.message).toContain('block 2, 7, and the model has blocks 0 to 1');
   });
 
   it('continues from another adapter, and refuses one of other settings', async () => {
