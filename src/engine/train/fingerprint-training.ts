@@ -1,18 +1,18 @@
 import { createHash } from 'node:crypto';
 import { hashJson } from '../../foundation/content-hash.js';
 import type { Adapter } from '../checkpoint/adapter.js';
-import type { FloatTensor } from '../checkpoint/float-tensor.js';
 import type { Checkpoint } from '../checkpoint/read-checkpoint.js';
 import type { GradientEdit } from './gradient-edit.js';
 import type { LossTerm } from './gradient-source.js';
 import type { BatchLimits } from './plan-batches.js';
 import type { Recipe } from './recipe.js';
 import type { WeightedRow } from './token-batch.js';
+import { hashTensors } from './hash-tensors.js';
 import { parametersFromAdapter } from './trained-parameters.js';
 
 /**
  * Hash of everything that decides a run's result, so that a saved state is never continued as something else.
- * Objectives and gradient edits are code: they count by their names.
+ * Objectives are code, and count by the name of their term; gradient edits by the fingerprint that they come with.
  */
 export function fingerprintTraining(run: {
   readonly base: Checkpoint;
@@ -39,18 +39,9 @@ export function fingerprintTraining(run: {
       layer,
       hashTensors(new Map([['', { shape: [], data }]])),
     ]),
-    gradientEdits: run.gradientEdits.map(({ name }) => name),
+    gradientEdits: run.gradientEdits.map(({ fingerprint }) => fingerprint),
     batchLimits: run.batchLimits,
   });
-}
-
-function hashTensors(tensors: ReadonlyMap<string, FloatTensor>): string {
-  const hash = createHash('sha256');
-  for (const [name, { shape, data }] of tensors) {
-    hash.update(`${name}[${shape.join()}]`);
-    hash.update(new Uint8Array(data.buffer, data.byteOffset, data.byteLength));
-  }
-  return hash.digest('hex');
 }
 
 function hashRows(rows: readonly WeightedRow[]): string {

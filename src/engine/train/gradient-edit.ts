@@ -1,10 +1,16 @@
 import { DriftlineError } from '../../foundation/driftline-error.js';
 import type { FloatTensor } from '../checkpoint/float-tensor.js';
+import { hashTensors } from './hash-tensors.js';
 
 /** A change to a step's gradient, in place, before its norm is measured and clipped. */
 export interface GradientEdit {
-  /** Names the edit in the training state, so that a run is not continued with another one. */
+  /** For messages. */
   readonly name: string;
+  /**
+   * Stands for all that the edit does in the training state: a run is only continued with edits of equal fingerprints. Make it
+   * of whatever `apply` depends on, and of a version that you raise when you change its code.
+   */
+  readonly fingerprint: string;
   readonly apply: (gradients: ReadonlyMap<string, FloatTensor>, step: number) => void;
   /**
    * Whether the optimizer's update is edited, too. A projection needs it: AdamW scales every element by itself, which
@@ -41,9 +47,10 @@ export function removeParameterDirection(
 ): GradientEdit {
   let squared = 0;
   for (const { data } of direction.values()) for (const element of data) squared += element * element;
-  if (!(squared > 0)) throw emptyDirection(name);
+  if (!(squared > 0 && squared < Infinity)) throw uselessDirection(name, squared);
   return {
     name,
+    fingerprint: `parameter-direction ${hashTensors(direction)}`,
     alsoUpdate: true,
     apply: (gradients) => {
       let product = 0;
@@ -66,13 +73,16 @@ export function removeParameterDirection(
 export function removeResidualDirection(vector: Float32Array, name = 'residual-direction'): GradientEdit {
   let squared = 0;
   for (const element of vector) squared += element * element;
-  if (!(squared > 0)) throw emptyDirection(name);
+  if (!(squared > 0 && squared < Infinity)) throw uselessDirection(name, squared);
   return {
     name,
+    fingerprint: `residual-direction ${hashTensors(new Map([['', { shape: [vector.length], data: vector }]]))}`,
     alsoUpdate: true,
     apply: (gradients) => {
-      for (const [parameter, { data, shape }] of gradients) {
-        if (!writesToResidual(parameter) || shape[0] !== vector.length) continue;
+      const writing = [...gradients].filter(([parameter]) => writesToResidual(parameter));
+      if (writing.length === 0) throw nothingWrites(name);
+      for (const [parameter, { data, shape }] of writing) {
+        if (shape[0] !== vector.length) throw otherWidth(name, vector.length, parameter, shape[0] ?? 0);
         const columns = data.length / vector.length;
         for (let column = 0; column < columns; column += 1) {
           let product = 0;
@@ -99,10 +109,26 @@ function matching(gradients: ReadonlyMap<string, FloatTensor>, parameter: string
   });
 }
 
-function emptyDirection(name: string): DriftlineError {
+function uselessDirection(name: string, squared: number): DriftlineError {
   return new DriftlineError({
     code: 'usage-invalid',
-    message: `The gradient direction ${name} has length zero`,
-    hint: 'Give a direction with at least one element that is not zero.',
+    message: `The gradient direction ${name} ${squared === 0 ? 'has length zero' : 'is not finite'}`,
+    hint: 'Give a direction of finite elements, of which at least one is not zero.',
+  });
+}
+
+function nothingWrites(name: string): DriftlineError {
+  return new DriftlineError({
+    code: 'usage-invalid',
+    message: `The gradient direction ${name} changes nothing: no trained matrix writes to the residual stream`,
+    hint: 'Train o_proj or down_proj, or leave the edit out.',
+  });
+}
+
+function otherWidth(name: string, length: number, parameter: string, width: number): DriftlineError {
+  return new DriftlineError({
+    code: 'usage-invalid',
+    message: `The gradient direction ${name} has ${String(length)} elements, and ${parameter} writes ${String(width)} channels`,
+    hint: `Give a direction of the residual stream of this model, whose width is ${String(width)}.`,
   });
 }

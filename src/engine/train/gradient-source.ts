@@ -14,6 +14,10 @@ import { buildTokenBatch, rowWeight, type WeightedRow } from './token-batch.js';
 
 /** A part of the training loss with a stream of rows of its own. */
 export interface LossTerm {
+  /**
+   * Decides the order of the term's rows and names its loss in the log. It also stands for the objective in the training state:
+   * give a term whose objective you change another name, or a stopped run is continued with the new objective.
+   */
   readonly name: string;
   /** What the term's mean over its rows is multiplied with. */
   readonly weight: number;

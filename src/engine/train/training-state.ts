@@ -116,7 +116,7 @@ function parseState(text: string): z.output<typeof stateSchema> | null {
 function foreignState(folder: string): DriftlineError {
   return new DriftlineError({
     code: 'training-state-mismatch',
-    message: `${folder} was saved by a training run with another recipe, other rows or another base model`,
+    message: `${folder} was saved by a training run with another recipe, other rows, gradient edits or vectors, or another base model`,
     hint: 'Train into another folder, or remove this one to start again.',
     details: { folder },
   });

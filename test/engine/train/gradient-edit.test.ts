@@ -138,8 +138,35 @@ describe('removeResidualDirection', () => {
       });
   });
 
-  it('refuses a vector of zeros', async () => {
-    expect((await errorOf(() => removeResidualDirection(new Float32Array(16)))).code).toBe('usage-invalid');
+  it.each([0, NaN, Infinity])('refuses a vector of %d', async (element) => {
+    const error = await errorOf(() => removeResidualDirection(new Float32Array(16).fill(element)));
+    expect(error.code).toBe('usage-invalid');
+    expect(error.message).toContain(element === 0 ? 'length zero' : 'not finite');
+  });
+
+  it('refuses a vector of another width, and training that writes nothing to the residual stream', async () => {
+    const train = async (targets: readonly string[], direction: Float32Array) =>
+      errorOf(async () =>
+        trainTiny(await makeTemporaryFolder(), {
+          recipe: { targets },
+          gradientEdits: [removeResidualDirection(direction)],
+        }),
+      );
+    const narrow = await train(['q_proj', 'o_proj'], vector.subarray(1));
+    expect(narrow.code).toBe('usage-invalid');
+    expect(narrow.message).toMatch(/has 15 elements, and .*o_proj.* writes 16 channels/);
+    const unused = await train(['q_proj', 'up_proj'], vector);
+    expect(unused.code).toBe('usage-invalid');
+    expect(unused.message).toContain('no trained matrix writes');
+  });
+
+  it('has the fingerprint of its vector', () => {
+    const { fingerprint } = removeResidualDirection(vector);
+    expect(removeResidualDirection(vector.slice(), 'renamed').fingerprint).toBe(fingerprint);
+    const other = vector.map((element, channel) => (channel === 3 ? -element : element));
+    expect(removeResidualDirection(other).fingerprint).not.toBe(fingerprint);
+    const direction = (name: string) => removeParameterDirection(new Map([[name, random(2)]])).fingerprint;
+    expect(new Set([direction('a'), direction('a'), direction('b')]).size).toBe(3);
   });
 
   it.each(['lora', 'full'] as const)('keeps %s training from writing along the direction', async (method) => {
@@ -170,6 +197,7 @@ describe('gradient edits', () => {
     const calls: string[] = [];
     const halve = (name: string) => ({
       name,
+      fingerprint: name,
       apply: (gradients: ReadonlyMap<string, FloatTensor>, step: number): void => {
         calls.push(`${name} ${step}`);
         for (const { data } of gradients.values())
@@ -193,7 +221,7 @@ describe('gradient edits', () => {
   it('that do nothing change nothing', async () => {
     const plain = await trainTiny(await makeTemporaryFolder());
     const edited = await trainTiny(await makeTemporaryFolder(), {
-      gradientEdits: [{ name: 'nothing', apply: () => undefined }],
+      gradientEdits: [{ name: 'nothing', fingerprint: 'nothing', apply: () => undefined }],
     });
     expectSameTensors(edited.parameters, plain.parameters);
   });

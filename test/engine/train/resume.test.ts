@@ -205,6 +205,19 @@ describe('saved states', () => {
     await expectSameFiles(folder, copy);
   });
 
+  it('of a run with a gradient edit are refused with the edit of another direction', async () => {
+    const folder = await makeTemporaryFolder();
+    const edited = (direction: Float32Array): Settings => ({
+      ...settings,
+      gradientEdits: [removeResidualDirection(direction)],
+    });
+    await trainUntil(5, folder, edited(vector));
+    const error = await errorOf(() => trainTiny(folder, edited(vector.map((element) => element + 1))));
+    expect(error.code).toBe('training-state-mismatch');
+    expect(error.message).toContain('gradient edits');
+    expect((await trainTiny(folder, edited(vector.slice()))).stepsDone).toBe(7);
+  });
+
   it('do not mind another pace of saving', async () => {
     const [whole, folder] = [await makeTemporaryFolder(), await makeTemporaryFolder()];
     await trainTiny(whole, settings);

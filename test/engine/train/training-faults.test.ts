@@ -19,12 +19,12 @@ import { readLog, trainTiny } from './train-tiny.js';
 
 const recipe = { epochs: 2 };
 
-/** Fills every tensor with a value at one step, counted from 0; under one name, whatever it does. */
+/** Fills every tensor with a value at one step, counted from 0; under one fingerprint, whatever it does. */
 function spoil(chosen: number, value: number, alsoUpdate: boolean): GradientEdit {
   const apply = (tensors: ReadonlyMap<string, FloatTensor>, step: number): void => {
     if (step === chosen) for (const { data } of tensors.values()) data.fill(value);
   };
-  return { name: 'spoil', apply, alsoUpdate };
+  return { name: 'spoil', fingerprint: 'spoil', apply, alsoUpdate };
 }
 
 const harmless = (alsoUpdate: boolean): GradientEdit => spoil(-1, 0, alsoUpdate);
