@@ -88,7 +88,7 @@ function largestAscending(weights: Float64Array, measure: 'count' | 'sum', enoug
   for (let id = 0; id < weights.length; id += 1)
     if (weights[id]! > 0) inBin[binOf(bins[id]!)]! += measure === 'count' ? 1 : weights[id]!;
   let lowest = inBin.length;
-  for (let reached = 0; lowest > 0 && reached < enough; ) {
+  for (let reached = 0; lowest > 0 && reached < enough;) {
     lowest -= 1;
     reached += inBin[lowest]!;
   }

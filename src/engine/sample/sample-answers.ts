@@ -2,9 +2,17 @@ import { DriftlineError } from '../../foundation/driftline-error.js';
 import { createRandomStream, type RandomStream } from '../../foundation/random-stream.js';
 import type { DecoderConfig } from '../checkpoint/decoder-config.js';
 import type { DecodeRunner } from './decode-runner.js';
+import { describeProblems } from './describe-problems.js';
 import { KeyValueCache } from './key-value-cache.js';
 import { pickToken, topTokens } from './pick-token.js';
-import { cacheOutputs, floats, prefillPrompts, rowOf, type PrefilledPrompt } from './prefill-prompts.js';
+import {
+  cacheOutputs,
+  floats,
+  prefillPrompts,
+  rowOf,
+  type PrefilledPrompt,
+  type PromptWork,
+} from './prefill-prompts.js';
 import {
   sampleRequestSchema,
   type ParsedSampleRequest,
@@ -53,7 +61,7 @@ export async function* sampleAnswers(
   if (!Number.isInteger(slots) || slots < 1) throw badSlots(slots);
   const parsed = requests.map((request, index) => parseRequest(config, request, index));
   const waiting = groupByPrompt(parsed);
-  const prefilled = new Map<string, PrefilledPrompt>();
+  const prefilled = new Map<SharedPrompt, PrefilledPrompt>();
   const rows = Math.max(2, Math.min(slots, requests.length));
   const longest = Math.max(...parsed.map(({ prompt, maximumTokens }) => prompt.length + maximumTokens), 1);
   const cache = new KeyValueCache(config, rows, Math.min(longest, config.context));
@@ -72,14 +80,14 @@ export async function* sampleAnswers(
     ) {
       const taken = waiting.splice(0, slots - active.length);
       await prefillMissing(config, runner, taken, prefilled, settings.editedPrompts);
-      for (const { request, key, index } of taken) {
-        const prompt = prefilled.get(key);
-        if (prompt === undefined) continue;
-        cache.load(active.length, prompt.prefix);
-        active.push(startSequence(config, request, index, prompt));
+      for (const { request, prompt, index } of taken) {
+        const ready = prefilled.get(prompt);
+        if (ready === undefined) continue;
+        cache.load(active.length, ready.prefix);
+        active.push(startSequence(config, request, index, ready));
       }
-      const needed = new Set(waiting.map(({ key }) => key));
-      for (const key of prefilled.keys()) if (!needed.has(key)) prefilled.delete(key);
+      const needed = new Set(waiting.map(({ prompt }) => prompt));
+      for (const prompt of prefilled.keys()) if (!needed.has(prompt)) prefilled.delete(prompt);
     }
     await decodeOnce(config, runner, cache, active);
     for (let slot = active.length - 1; slot >= 0; slot -= 1) {
@@ -185,48 +193,52 @@ async function decodeOnce(
   });
 }
 
+/** A prompt and all that any request wants of it. */
+interface SharedPrompt extends PromptWork {
+  logProbabilities: boolean;
+  topLogProbabilities: number;
+}
+
 interface WaitingRequest {
   readonly request: ParsedSampleRequest;
   readonly index: number;
-  readonly key: string;
+  readonly prompt: SharedPrompt;
 }
 
 /** Requests of one prompt stand together, at the place of the first. */
 function groupByPrompt(requests: readonly ParsedSampleRequest[]): WaitingRequest[] {
-  const groups = new Map<string, WaitingRequest[]>();
+  const groups = new Map<string, { readonly prompt: SharedPrompt; readonly members: WaitingRequest[] }>();
   requests.forEach((request, index) => {
-    const key = `${request.prompt.join()}|${String(request.promptLogProbabilities)}|${String(request.topLogProbabilities)}`;
-    const group = groups.get(key) ?? [];
-    group.push({ request, index, key });
-    groups.set(key, group);
+    const key = request.prompt.join();
+    const known = groups.get(key);
+    const prompt = known?.prompt ?? { ids: request.prompt, logProbabilities: false, topLogProbabilities: 0 };
+    const members = known?.members ?? [];
+    if (request.promptLogProbabilities) {
+      prompt.logProbabilities = true;
+      prompt.topLogProbabilities = Math.max(prompt.topLogProbabilities, request.topLogProbabilities);
+    }
+    members.push({ request, index, prompt });
+    groups.set(key, { prompt, members });
   });
-  return [...groups.values()].flat();
+  return [...groups.values()].flatMap(({ members }) => members);
 }
 
 async function prefillMissing(
   config: DecoderConfig,
   runner: DecodeRunner,
   taken: readonly WaitingRequest[],
-  prefilled: Map<string, PrefilledPrompt>,
+  prefilled: Map<SharedPrompt, PrefilledPrompt>,
   edited: boolean,
 ): Promise<void> {
-  const missing = [...new Map(taken.filter(({ key }) => !prefilled.has(key)).map((item) => [item.key, item])).values()];
-  missing.sort((a, b) => a.request.prompt.length - b.request.prompt.length || a.index - b.index);
+  const missing = [...new Set(taken.map(({ prompt }) => prompt))].filter((prompt) => !prefilled.has(prompt));
+  // Stable: prompts of one length stay in the order of their requests.
+  missing.sort((left, right) => left.ids.length - right.ids.length);
   while (missing.length > 0) {
     let count = 1;
-    while (count < missing.length && (count + 1) * missing[count]!.request.prompt.length <= prefillTokens) count += 1;
+    while (count < missing.length && (count + 1) * missing[count]!.ids.length <= prefillTokens) count += 1;
     const batch = missing.splice(0, count);
-    const results = await prefillPrompts(
-      config,
-      runner,
-      batch.map(({ request }) => ({
-        ids: request.prompt,
-        logProbabilities: request.promptLogProbabilities,
-        topLogProbabilities: request.topLogProbabilities,
-      })),
-      edited,
-    );
-    batch.forEach(({ key }, position) => prefilled.set(key, results[position]!));
+    const results = await prefillPrompts(config, runner, batch, edited);
+    batch.forEach((prompt, position) => prefilled.set(prompt, results[position]!));
   }
 }
 
@@ -243,7 +255,13 @@ function startSequence(
     stream: createRandomStream(settings.seed, 'answer'),
     ids: [],
     logProbabilities: [],
-    promptLogProbabilities: settings.promptLogProbabilities ? (prompt.logProbabilities ?? []) : null,
+    promptLogProbabilities: settings.promptLogProbabilities
+      ? (prompt.logProbabilities ?? []).map((token) => ({
+          ...token,
+          // Another request may have asked for more.
+          top: token.top.slice(0, settings.topLogProbabilities),
+        }))
+      : null,
     last: settings.prompt.at(-1)!,
   };
 }
@@ -270,11 +288,11 @@ function toAnswer(sequence: Sequence, finishReason: SampledAnswer['finishReason'
 function parseRequest(config: DecoderConfig, request: SampleRequest, index: number): ParsedSampleRequest {
   const parsed = sampleRequestSchema.safeParse(request);
   if (!parsed.success) {
-    const problems = parsed.error.issues.map(({ path, message }) => `${path.join('.')}: ${message}`);
+    const known = Object.keys(sampleRequestSchema.shape);
     throw new DriftlineError({
       code: 'usage-invalid',
-      message: `Sampling request ${String(index)}: ${problems.join('; ')}`,
-      hint: 'Correct the request.',
+      message: `Sampling request ${String(index)}: ${describeProblems(parsed.error, known)}`,
+      hint: `Correct the request. Its settings are ${known.join(', ')}.`,
       cause: parsed.error,
     });
   }

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 
 import { readCheckpoint } from '../../../src/engine/checkpoint/read-checkpoint.js';
+import type { DecodeRunner } from '../../../src/engine/sample/decode-runner.js';
 import type { SampleRequest, TokenLogProbability } from '../../../src/engine/sample/sample-request.js';
 import { createRandomStream } from '../../../src/foundation/random-stream.js';
 import { goldenFolder, goldenNames } from '../checkpoint/golden-folder.js';
@@ -83,7 +84,15 @@ describe('the lists', () => {
   it('go to the request that asked, among others of the same prompt', async () => {
     const runner = await openRunner(model);
     const settings = { prompt, seed: 5, maximumTokens: 3, stopTokens: [] };
-    const answers = await sampleAll(model, runner, [
+    const prefilled: number[] = [];
+    const recorded: DecodeRunner = {
+      ...runner,
+      run: (step, outputs) => {
+        if (step.past === 0) prefilled.push(step.rows);
+        return runner.run(step, outputs);
+      },
+    };
+    const answers = await sampleAll(model, recorded, [
       settings,
       { ...settings, promptLogProbabilities: true },
       { ...settings, promptLogProbabilities: true, topLogProbabilities: 2 },
@@ -102,6 +111,7 @@ describe('the lists', () => {
       [40, 40, 40],
     ]);
     expect(new Set(answers.map(({ ids }) => ids.join()))).toHaveLength(1);
+    expect(prefilled).toEqual([1]);
   });
 });
 

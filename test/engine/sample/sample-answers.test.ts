@@ -127,7 +127,9 @@ describe('requests that make no sense are refused before anything is sampled', (
     ['no tokens', { maximumTokens: 0 }, 'maximumTokens'],
     ['a broken stop token', { stopTokens: [0.5] }, 'stopTokens'],
     ['too many likely tokens', { topLogProbabilities: 101 }, 'topLogProbabilities'],
-    ['an unknown setting', { temprature: 1 } as Partial<SampleRequest>, 'temprature'],
+    ['an unknown setting', { temprature: 1 } as Partial<SampleRequest>, '"temprature" (did you mean "temperature"?)'],
+    ['an unknown setting unlike any', { quantisation: 1 } as Partial<SampleRequest>, 'unknown setting "quantisation"'],
+    ['a broken id, by its place', { prompt: [1, 2.5] }, 'request 1: prompt.1: '],
   ];
 
   it.each(bad)('%s', async (_name, settings, named) => {
