@@ -9,7 +9,7 @@ import type { Checkpoint } from '../checkpoint/read-checkpoint.js';
 import { readSafetensors } from '../checkpoint/read-safetensors.js';
 import { writeSafetensors } from '../checkpoint/write-safetensors.js';
 import type { AdamWState } from './adamw.js';
-import type { TrainedPart } from './gradient-graph.js';
+import { trainedParameterShapes, type TrainedPart } from './gradient-graph.js';
 import { readTrained, writeTrained } from './trained-parameters.js';
 
 const stateFile = 'state.json';
@@ -53,42 +53,69 @@ export async function saveTrainingState(place: TrainingStateFolder, state: Train
   await writeFileAtomically(join(folder, stateFile), `${JSON.stringify(json)}\n`);
 }
 
-/** The latest complete state; `null` if there is none. */
+/**
+ * The latest complete state that can be read; `null` if none was ever saved. Where all that were saved are damaged, that is
+ * an error: to start again silently would throw the user's steps away.
+ */
 export async function loadTrainingState(place: TrainingStateFolder): Promise<TrainingState | null> {
+  const damaged: { folder: string; cause: unknown }[] = [];
   for (const { step, folder } of (await listSavedSteps(place.folder)).reverse()) {
     const text = await readFile(join(folder, stateFile), 'utf8').catch(() => null);
-    const state = text === null ? null : parseState(text);
-    if (state === null || state.step !== step) continue;
-    if (state.fingerprint !== place.fingerprint) throw foreignState(folder);
-    const moments = await readSafetensors(join(folder, optimizerFile), 'checkpoint-invalid');
-    const pick = (prefix: string): Map<string, FloatTensor> =>
-      new Map(
-        [...moments].flatMap(([name, tensor]) =>
-          name.startsWith(prefix) ? [[name.slice(prefix.length), tensor] as const] : [],
-        ),
-      );
-    return {
-      step,
-      parameters: await readTrained(folder, place.trained),
-      optimizer: { mean: pick('mean.'), square: pick('square.') },
-    };
+    if (text === null) continue; // not finished
+    try {
+      const state = stateSchema.parse(JSON.parse(text));
+      if (state.fingerprint !== place.fingerprint) throw foreignState(folder);
+      if (state.step === step) return { step, ...(await readState(folder, place)) };
+      damaged.push({ folder, cause: null });
+    } catch (cause) {
+      if (DriftlineError.isInstance(cause) && cause.code === 'training-state-mismatch') throw cause;
+      damaged.push({ folder, cause });
+    }
   }
+  const [latest] = damaged;
+  if (latest !== undefined) throw allDamaged(place.folder, latest.folder, latest.cause);
   return null;
+}
+
+async function readState(folder: string, { base, trained }: TrainingStateFolder): Promise<Omit<TrainingState, 'step'>> {
+  const parameters = await readTrained(folder, trained);
+  const moments = await readSafetensors(join(folder, optimizerFile), 'checkpoint-invalid');
+  const pick = (prefix: string): Map<string, FloatTensor> =>
+    new Map(
+      [...moments].flatMap(([name, tensor]) =>
+        name.startsWith(prefix) ? [[name.slice(prefix.length), tensor] as const] : [],
+      ),
+    );
+  const optimizer = { mean: pick('mean.'), square: pick('square.') };
+  for (const [name, shape] of trainedParameterShapes(base.config, trained)) {
+    for (const tensors of [parameters, optimizer.mean, optimizer.square]) {
+      if (tensors.get(name)?.shape.join() === shape.join()) continue;
+      throw new DriftlineError({
+        code: 'checkpoint-invalid',
+        message: `${folder} does not have ${name} of shape [${shape.join(', ')}] everywhere`,
+        hint: 'Remove this folder, and train again from an earlier state.',
+      });
+    }
+  }
+  return { parameters, optimizer };
 }
 
 /** Removes the state of one step, if there is one. */
 export async function removeTrainingState(folder: string, step: number): Promise<void> {
-  await rm(join(folder, stepFolder(step)), { recursive: true, force: true });
+  await removeStateFolder(join(folder, stepFolder(step)));
 }
 
 /** Removes saved states except the given steps; what a dead process left half-written goes, too. */
 export async function removeTrainingStates(folder: string, keep: readonly number[]): Promise<void> {
   for (const saved of await listSavedSteps(folder)) {
-    if (keep.includes(saved.step)) continue;
-    // First what makes it count, so that a kill in between leaves nothing that looks whole.
-    await rm(join(saved.folder, stateFile), { force: true });
-    await rm(saved.folder, { recursive: true, force: true });
+    if (!keep.includes(saved.step)) await removeStateFolder(saved.folder);
   }
+}
+
+async function removeStateFolder(folder: string): Promise<void> {
+  // First what makes it count, so that a kill in between leaves nothing that looks whole.
+  await rm(join(folder, stateFile), { force: true });
+  await rm(folder, { recursive: true, force: true });
 }
 
 async function listSavedSteps(folder: string): Promise<{ step: number; folder: string }[]> {
@@ -105,19 +132,21 @@ function stepFolder(step: number): string {
   return `step-${String(step)}`;
 }
 
-function parseState(text: string): z.output<typeof stateSchema> | null {
-  try {
-    return stateSchema.parse(JSON.parse(text));
-  } catch {
-    return null; // not finished, or damaged: an earlier state serves
-  }
-}
-
 function foreignState(folder: string): DriftlineError {
   return new DriftlineError({
     code: 'training-state-mismatch',
     message: `${folder} was saved by a training run with another recipe, other rows, gradient edits or vectors, or another base model`,
     hint: 'Train into another folder, or remove this one to start again.',
     details: { folder },
+  });
+}
+
+function allDamaged(folder: string, latest: string, cause: unknown): DriftlineError {
+  return new DriftlineError({
+    code: 'checkpoint-invalid',
+    message: `${latest} is damaged, and no other saved state can be read${cause instanceof Error ? `: ${cause.message}` : ''}`,
+    hint: `Restore it from a copy, or remove ${folder} to start again.`,
+    cause,
+    details: { folder: latest },
   });
 }

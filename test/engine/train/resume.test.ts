@@ -1,4 +1,4 @@
-import { cp, mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { cp, mkdir, readdir, readFile, rm, stat, truncate, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 
 import { describe, expect, it } from 'vitest';
@@ -21,6 +21,11 @@ const vector = Float32Array.from({ length: 16 }, (_, channel) => Math.sin(channe
 
 /** Twelve steps that save every four. */
 const settings: Settings = { recipe: { epochs: 2 }, saveEvery: 4 };
+
+/** Leaves the first half of a file. */
+async function cutOff(path: string): Promise<void> {
+  await truncate(path, Math.floor((await stat(path)).size / 2));
+}
 
 /** Trains until a step is done, and expects to be told so. */
 async function trainUntil(step: number, folder: string, given: Settings = settings): Promise<DriftlineError> {
@@ -136,11 +141,38 @@ describe('what a killed process leaves behind', () => {
     expect(stepsDone).toBe(5);
   });
 
-  it('a damaged latest state: the one before serves', async () => {
-    const { stepsDone } = await expectRecovery((folder) =>
-      writeFile(join(folder, 'checkpoints/step-7/state.json'), '{"version":1'),
+  it.each(['state.json', 'adapter_model.safetensors', 'optimizer.safetensors'])(
+    'a latest state whose %s is cut off: the one before serves',
+    async (file) => {
+      const { stepsDone } = await expectRecovery((folder) => cutOff(join(folder, 'checkpoints/step-7', file)));
+      expect(stepsDone).toBe(8);
+    },
+  );
+
+  it('a latest state without its optimizer, or with the parameters of another one', async () => {
+    const missing = await expectRecovery((folder) => rm(join(folder, 'checkpoints/step-7/optimizer.safetensors')));
+    expect(missing.stepsDone).toBe(8);
+    const other = await makeTemporaryFolder();
+    await trainTiny(other, { recipe: { max_steps: 1, targets: ['q_proj'] } });
+    const swapped = await expectRecovery((folder) =>
+      cp(join(other, 'adapter_model.safetensors'), join(folder, 'checkpoints/step-7/adapter_model.safetensors')),
     );
-    expect(stepsDone).toBe(8);
+    expect(swapped.stepsDone).toBe(8);
+  });
+
+  it('only damaged states: that is said, and nothing is started again by itself', async () => {
+    const [folder, copy] = [await makeTemporaryFolder(), await makeTemporaryFolder()];
+    await trainUntil(7, folder);
+    await cutOff(join(folder, 'checkpoints/step-4/state.json'));
+    await cutOff(join(folder, 'checkpoints/step-7/optimizer.safetensors'));
+    await cp(folder, copy, { recursive: true });
+    const error = await errorOf(() => trainTiny(folder, settings));
+    expect(error.code).toBe('checkpoint-invalid');
+    expect(error.message).toContain('step-7 is damaged');
+    expect(error.hint).toContain(`remove ${join(folder, 'checkpoints')} to start again`);
+    await expectSameFiles(folder, copy);
+    await rm(join(folder, 'checkpoints'), { recursive: true });
+    expect((await trainTiny(folder, settings)).stepsDone).toBe(12);
   });
 
   it('a finished state without the result', async () => {
