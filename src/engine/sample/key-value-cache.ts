@@ -1,3 +1,4 @@
+import { DriftlineError } from '../../foundation/driftline-error.js';
 import type { DecoderConfig } from '../checkpoint/decoder-config.js';
 import type { FeedTensor } from '../runtime/compiled-graph.js';
 
@@ -17,22 +18,26 @@ export interface CachedPrefix {
  */
 export class KeyValueCache {
   private capacity = growth;
-  private readonly keys: readonly Float32Array[];
-  private readonly values: readonly Float32Array[];
+  /** Tokens that fit each slot before the buffers have to be replaced. */
+  private room: number;
+  private readonly keys: Float32Array[];
+  private readonly values: Float32Array[];
   /** Tokens stored in each slot. */
   readonly lengths: Int32Array;
 
-  /** @param longest tokens of the longest sequence that will ever be stored */
+  /**
+   * @param longest tokens of the longest sequence that may ever be stored
+   * @param expected tokens to allocate for at once; longer sequences replace the buffers by doubled ones
+   */
   constructor(
     private readonly config: DecoderConfig,
     private readonly slots: number,
     private readonly longest: number,
+    expected = longest,
   ) {
-    const { layers, keyValueHeads, headWidth } = config;
-    // The final size at once: memory that is not touched costs nothing, and moving within it less than a fresh buffer.
-    const size = slots * keyValueHeads * roundUp(longest) * headWidth;
-    this.keys = Array.from({ length: layers }, () => new Float32Array(size));
-    this.values = Array.from({ length: layers }, () => new Float32Array(size));
+    this.room = roundUp(Math.min(expected, longest));
+    this.keys = Array.from({ length: config.layers }, () => this.allocate(this.room));
+    this.values = Array.from({ length: config.layers }, () => this.allocate(this.room));
     this.lengths = new Int32Array(slots);
   }
 
@@ -46,15 +51,42 @@ export class KeyValueCache {
     if (tokens <= this.capacity) return;
     if (tokens > this.longest)
       throw new RangeError(`a cache for ${String(this.longest)} tokens cannot hold ${String(tokens)}`);
-    const { headWidth, keyValueHeads } = this.config;
-    const before = this.capacity * headWidth;
+    const before = this.capacity * this.config.headWidth;
     this.capacity = roundUp(tokens);
-    const after = this.capacity * headWidth;
-    for (const buffer of [...this.keys, ...this.values]) {
-      // Last row first, so that no row is overwritten before it has moved.
-      for (let row = this.slots * keyValueHeads - 1; row > 0; row -= 1) {
-        buffer.copyWithin(row * after, row * before, (row + 1) * before);
+    const after = this.capacity * this.config.headWidth;
+    const rows = this.slots * this.config.keyValueHeads;
+    if (this.capacity <= this.room) {
+      // Memory that is not touched costs nothing, and moving within a buffer less than a fresh one.
+      for (const buffer of [...this.keys, ...this.values]) {
+        // Last row first, so that no row is overwritten before it has moved.
+        for (let row = rows - 1; row > 0; row -= 1) buffer.copyWithin(row * after, row * before, (row + 1) * before);
       }
+      return;
+    }
+    this.room = Math.max(this.capacity, Math.min(2 * this.room, roundUp(this.longest)));
+    // One after the other, so that there is never more than one buffer too many.
+    for (const buffers of [this.keys, this.values]) {
+      for (const [layer, old] of buffers.entries()) {
+        const buffer = this.allocate(this.room);
+        for (let row = 0; row < rows; row += 1) buffer.set(old.subarray(row * before, (row + 1) * before), row * after);
+        buffers[layer] = buffer;
+      }
+    }
+  }
+
+  private allocate(tokens: number): Float32Array {
+    const { layers, keyValueHeads, headWidth } = this.config;
+    const size = this.slots * keyValueHeads * tokens * headWidth;
+    try {
+      return new Float32Array(size);
+    } catch (cause) {
+      const gibibytes = (2 * layers * size * Float32Array.BYTES_PER_ELEMENT) / 2 ** 30;
+      throw new DriftlineError({
+        code: 'engine-failed',
+        message: `There is no memory for the keys and values of ${String(this.slots)} sequences of ${String(tokens)} tokens: ${gibibytes.toFixed(1)} GiB`,
+        hint: 'Use fewer slots or a smaller maximumTokens.',
+        cause,
+      });
     }
   }
 

@@ -32,6 +32,9 @@ export interface SampleSettings {
 /** Prompt tokens of one prefilling run, padding included. */
 const prefillTokens = 2048;
 
+/** Tokens of an answer for which the cache has room at once. */
+const usualAnswer = 64;
+
 /** Logits times this stay finite, and temperatures below its inverse leave nothing but the likeliest token anyway. */
 const largestInverseTemperature = 1e30;
 
@@ -63,8 +66,9 @@ export async function* sampleAnswers(
   const waiting = groupByPrompt(parsed);
   const prefilled = new Map<SharedPrompt, PrefilledPrompt>();
   const rows = Math.max(2, Math.min(slots, requests.length));
-  const longest = Math.max(...parsed.map(({ prompt, maximumTokens }) => prompt.length + maximumTokens), 1);
-  const cache = new KeyValueCache(config, rows, Math.min(longest, config.context));
+  const longest = parsed.reduce((most, { prompt, maximumTokens }) => Math.max(most, prompt.length + maximumTokens), 1);
+  const expected = parsed.reduce((most, { prompt }) => Math.max(most, prompt.length), 0) + usualAnswer;
+  const cache = new KeyValueCache(config, rows, Math.min(longest, config.context), expected);
   const active: Sequence[] = [];
 
   while (waiting.length > 0 || active.length > 0) {

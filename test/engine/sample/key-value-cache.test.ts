@@ -2,6 +2,7 @@ import fc from 'fast-check';
 import { expect, it } from 'vitest';
 
 import { KeyValueCache, type CachedPrefix } from '../../../src/engine/sample/key-value-cache.js';
+import { errorOf } from '../checkpoint/error-of.js';
 import { tinyConfig } from '../decoder/tiny-model.js';
 
 const slots = 4;
@@ -33,6 +34,7 @@ function prefixOf(tokens: readonly number[]): CachedPrefix {
 }
 
 const slot = fc.nat(slots - 1);
+const active = fc.integer({ min: 1, max: slots });
 const token = fc.integer({ min: 1, max: 1000 });
 
 const change: fc.Arbitrary<Change> = fc.oneof(
@@ -47,15 +49,15 @@ const change: fc.Arbitrary<Change> = fc.oneof(
     reference[into] = [];
   }),
   fc
-    .tuple(fc.integer({ min: 1, max: slots }), fc.array(token, { minLength: slots, maxLength: slots }))
-    .map(([active, tokens]): Change => (cache, reference) => {
-      cache.reserve(Math.max(...reference.slice(0, active).map((row) => row.length)) + 1);
+    .tuple(active, fc.array(token, { minLength: slots, maxLength: slots }))
+    .map(([used, tokens]): Change => (cache, reference) => {
+      cache.reserve(Math.max(...reference.slice(0, used).map((row) => row.length)) + 1);
       for (let layer = 0; layer < layers; layer += 1) {
         const rows = (kind: 'keys' | 'values'): Float32Array =>
-          Float32Array.from(tokens.slice(0, active).flatMap((id) => [...rowsOf([id], kind, layer)]));
-        cache.append(active, layer, rows('keys'), rows('values'));
+          Float32Array.from(tokens.slice(0, used).flatMap((id) => [...rowsOf([id], kind, layer)]));
+        cache.append(used, layer, rows('keys'), rows('values'));
       }
-      for (let row = 0; row < active; row += 1) {
+      for (let row = 0; row < used; row += 1) {
         cache.lengths[row]! += 1;
         reference[row]!.push(tokens[row]!);
       }
@@ -72,13 +74,18 @@ const change: fc.Arbitrary<Change> = fc.oneof(
 
 it('holds what was put into it, whatever is loaded, appended, moved and reserved', () => {
   fc.assert(
-    fc.property(fc.array(change, { maxLength: 25 }), fc.integer({ min: 1, max: slots }), (changes, active) => {
-      const cache = new KeyValueCache(tinyConfig, slots, 1024);
-      const reference: Reference = Array.from({ length: slots }, () => []);
-      for (const apply of changes) apply(cache, reference);
-      expect([...cache.lengths]).toEqual(reference.map((row) => row.length));
-      expectFeeds(cache, reference, active);
-    }),
+    fc.property(
+      fc.array(change, { maxLength: 25 }),
+      active,
+      fc.constantFrom(1, 40, 1024),
+      (changes, used, expected) => {
+        const cache = new KeyValueCache(tinyConfig, slots, 1024, expected);
+        const reference: Reference = Array.from({ length: slots }, () => []);
+        for (const apply of changes) apply(cache, reference);
+        expect([...cache.lengths]).toEqual(reference.map((row) => row.length));
+        expectFeeds(cache, reference, used);
+      },
+    ),
     { seed: 1, numRuns: 150 },
   );
 });
@@ -95,6 +102,27 @@ it('grows by whole vectors, and only when it must', () => {
     before = cache.past;
   }
   expect(before).toBeGreaterThanOrEqual(300);
+});
+
+it('allocates for the tokens that are expected, and doubles when there are more', () => {
+  const bytesOf = (cache: KeyValueCache): number => cache.feeds(1)['past-keys:0']!.data.buffer.byteLength;
+  const cache = new KeyValueCache(tinyConfig, slots, 1000, 100);
+  const perToken = slots * keyValueHeads * headWidth * Float32Array.BYTES_PER_ELEMENT;
+  const rooms = [1, 128, 129, 256, 257, 600, 1000].map((tokens) => {
+    cache.reserve(tokens);
+    return bytesOf(cache) / perToken;
+  });
+  expect(rooms).toEqual([128, 128, 256, 256, 512, 1024, 1024]);
+});
+
+it('says what to do when the memory does not suffice', async () => {
+  const error = await errorOf(() => new KeyValueCache(tinyConfig, 1e12, 1024, 64));
+  expect(error.code).toBe('engine-failed');
+  expect(error.message).toContain('64 tokens');
+  expect(error.hint).toContain('fewer slots');
+  // The longest that may come is not allocated before it comes.
+  const cache = new KeyValueCache(tinyConfig, slots, 1e15, 64);
+  expect((await errorOf(() => cache.reserve(1e14))).hint).toContain('smaller maximumTokens');
 });
 
 /** The feeds of the first slots hold each slot's tokens in order. */

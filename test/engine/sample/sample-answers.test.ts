@@ -178,6 +178,14 @@ describe('requests that make no sense are refused before anything is sampled', (
   }
 });
 
+it('samples with room for far longer answers than memory would hold', async () => {
+  const endless = makeTinyModel({ context: 2 ** 40 });
+  const runner = await openRunner(endless);
+  const end = { prompt, seed: 0, stopTokens: Array.from({ length: vocabulary }, (_, id) => id) };
+  const [answer] = await sampleAll(endless, runner, [{ ...end, maximumTokens: 2 ** 39 }]);
+  expect(answer).toMatchObject({ ids: [], finishReason: 'stop' });
+});
+
 it('answers nothing when nothing is asked', async () => {
   expect(await sampleAll(model, await openRunner(model), [])).toEqual([]);
 });
