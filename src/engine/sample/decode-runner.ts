@@ -36,8 +36,15 @@ export interface DecodeStep {
 
 export interface DecodeRunner {
   readonly run: (step: DecodeStep, outputs: readonly string[]) => Promise<Record<string, FeedTensor>>;
+  /**
+   * The same compiled model with other vectors at the layers it was created with; layers that are not named keep theirs.
+   * A vector of zeros changes nothing. It must not be used after the release.
+   */
+  readonly withVectors: (changes: InterventionVectors) => DecodeRunner;
   readonly release: () => Promise<void>;
 }
+
+export type InterventionVectors = Pick<Interventions, 'add' | 'remove'>;
 
 /** Compiles the decode graph with its weights built in, and feeds it. */
 export async function createDecodeRunner(
@@ -47,21 +54,16 @@ export async function createDecodeRunner(
   threads: number,
 ): Promise<DecodeRunner> {
   checkInterventions(config, interventions);
-  const added = interventions.add ?? new Map<number, Float32Array>();
-  const removed = new Map([...(interventions.remove ?? [])].map(([layer, vector]) => [layer, unit(vector)]));
-  const edited: EditedLayers = { added: [...added.keys()], removed: [...removed.keys()] };
+  const initial = vectorFeeds(config, interventions);
+  const edited: EditedLayers = {
+    added: [...(interventions.add?.keys() ?? [])],
+    removed: [...(interventions.remove?.keys() ?? [])],
+  };
   const compiled = await compileGraph(buildDecodeGraph(config, weights, edited), { threads });
   let rotary = buildRotaryTable(config.rope, config.headWidth, Math.min(config.context, 512));
-  const nothing = new Float32Array(config.width);
-  const vectors = (apply: boolean): Record<string, FeedTensor> =>
-    Object.fromEntries(
-      [
-        ...[...added].map(([layer, data]) => [`add:${String(layer)}`, data] as const),
-        ...[...removed].map(([layer, data]) => [`remove:${String(layer)}`, data] as const),
-      ].map(([name, data]) => [name, { shape: [config.width], data: apply ? data : nothing }]),
-    );
-
-  return {
+  const nothing: FeedTensor = { shape: [config.width], data: new Float32Array(config.width) };
+  const unedited = Object.fromEntries(Object.keys(initial).map((name) => [name, nothing]));
+  const runnerWith = (vectors: Readonly<Record<string, FeedTensor>>): DecodeRunner => ({
     run: (step, outputs) => {
       const needed = step.past + step.length;
       if (needed > (rotary.cosines.shape[0] ?? 0)) rotary = buildRotaryTable(config.rope, config.headWidth, needed * 2);
@@ -79,13 +81,45 @@ export async function createDecodeRunner(
           'row-numbers': { shape: [scored], data: BigInt64Array.from({ length: scored }, (_, row) => BigInt(row)) },
           labels: { shape: [scored], data: step.labels },
           ...step.cache,
-          ...vectors(step.edited),
+          ...(step.edited ? vectors : unedited),
         },
         outputs,
       );
     },
+    withVectors: (changes) => {
+      checkInterventions(config, changes);
+      checkDeclared(edited, changes);
+      return runnerWith({ ...vectors, ...vectorFeeds(config, changes) });
+    },
     release: compiled.release,
-  };
+  });
+  return runnerWith(initial);
+}
+
+/** What the graph's inputs for these interventions are fed. */
+function vectorFeeds(config: DecoderConfig, { add, remove }: InterventionVectors): Record<string, FeedTensor> {
+  const shape = [config.width];
+  const added = [...(add ?? [])].map(([layer, data]) => [`add:${String(layer)}`, { shape, data }] as const);
+  const removed = [...(remove ?? [])].map(
+    ([layer, vector]) => [`remove:${String(layer)}`, { shape, data: unit(vector) }] as const,
+  );
+  return Object.fromEntries([...added, ...removed]);
+}
+
+function checkDeclared(edited: EditedLayers, { add, remove }: InterventionVectors): void {
+  for (const [what, declared, vectors] of [
+    ['add', edited.added, add],
+    ['remove', edited.removed, remove],
+  ] as const) {
+    const layer = [...(vectors?.keys() ?? [])].find((candidate) => !declared.includes(candidate));
+    if (layer === undefined) continue;
+    const known = declared.length === 0 ? 'none' : declared.join(', ');
+    throw new DriftlineError({
+      code: 'usage-invalid',
+      message: `The model was not opened to ${what} a vector at residual layer ${String(layer)}; its layers for that: ${known}`,
+      hint: `Open it with interventions.${what} for that layer; zeros will do, and change nothing by themselves.`,
+    });
+  }
 }
 
 /** Refuses interventions at layers or of widths that the model does not have. */

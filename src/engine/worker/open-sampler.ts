@@ -1,11 +1,18 @@
 import { Worker } from 'node:worker_threads';
 import { DriftlineError } from '../../foundation/driftline-error.js';
+import type { Interventions } from '../sample/decode-runner.js';
 import type { SampledAnswer, SampleRequest } from '../sample/sample-request.js';
+import { checkSampleOptions, checkSamplerSettings } from './check-sampler-input.js';
 import type { FromWorker, SamplerSettings, ToWorker } from './sampler-messages.js';
 
 export interface SampleOptions {
   /** Sequences decoded at once: more is faster, and takes more memory. Default 32. */
   readonly slots?: number;
+  /**
+   * Vectors for this call at layers that the sampler was opened with, in place of those; what is not named stays as it
+   * was opened. So a sweep over vectors loads the model once.
+   */
+  readonly interventions?: Interventions;
   readonly signal?: AbortSignal;
 }
 
@@ -27,6 +34,7 @@ interface Call {
 
 /** Loads a model, with an adapter if one is given, on another thread, and returns when it is ready. */
 export async function openSampler(settings: SamplerSettings): Promise<Sampler> {
+  checkSamplerSettings(settings);
   const worker = new Worker(new URL('./sampler-worker.js', import.meta.url), {
     workerData: settings,
     // A thread inherits `--input-type`, of a program without a file, and would refuse to start from one.
@@ -72,7 +80,9 @@ export async function openSampler(settings: SamplerSettings): Promise<Sampler> {
   });
 
   return {
-    sample: async function* (requests, { slots = 32, signal } = {}) {
+    sample: async function* (requests, options = {}) {
+      checkSampleOptions(options);
+      const { slots = 32, interventions = {}, signal } = options;
       if (closed) throw closedFault();
       if (fatal !== null) throw fatal;
       count += 1;
@@ -84,7 +94,7 @@ export async function openSampler(settings: SamplerSettings): Promise<Sampler> {
       };
       signal?.addEventListener('abort', stop);
       try {
-        post({ kind: 'sample', call: number, requests, slots });
+        post({ kind: 'sample', call: number, requests, slots, interventions });
         if (signal?.aborted === true) stop();
         for (;;) {
           const answer = call.answers.shift();

@@ -9,6 +9,7 @@ export interface SamplerSettings {
   readonly model: string;
   /** An adapter folder, merged into the model's weights. */
   readonly adapter?: string;
+  /** Changes of the residual stream; each call may give other vectors for the same layers. */
   readonly interventions?: Interventions;
   /** Threads of one operator. Default all cores. */
   readonly threads?: number;
@@ -20,6 +21,7 @@ export type ToWorker =
       readonly call: number;
       readonly requests: readonly SampleRequest[];
       readonly slots: number;
+      readonly interventions: Interventions;
     }
   | { readonly kind: 'stop'; readonly call: number }
   | { readonly kind: 'close' };

@@ -42,13 +42,14 @@ async function serve(settings: SamplerSettings): Promise<void> {
         port.close();
       });
     } else {
-      const { call, requests, slots } = message;
+      const { call, requests, slots, interventions: changes } = message;
       const controller = new AbortController();
       calls.set(call, controller);
       last = last.then(async () => {
         try {
-          const options = { slots, editedPrompts: interventions.from !== 'answer', signal: controller.signal };
-          for await (const answer of sampleAnswers(config, runner, requests, options))
+          const editedPrompts = (changes.from ?? interventions.from) !== 'answer';
+          const options = { slots, editedPrompts, signal: controller.signal };
+          for await (const answer of sampleAnswers(config, runner.withVectors(changes), requests, options))
             post({ kind: 'answer', call, answer });
           post({ kind: 'done', call });
         } catch (error) {

@@ -90,6 +90,33 @@ describe('a sampler on its own thread', () => {
     expect(await collect(await open({ interventions }), requests)).toEqual(expected);
   });
 
+  it('samples one call after the other with other vectors at the layers it was opened with', async () => {
+    const golden = await readCheckpoint(model);
+    const waves = (step: number): Float32Array =>
+      new Float32Array(golden.config.width).map((_, channel) => Math.sin(step * channel));
+    const zeros = new Float32Array(golden.config.width);
+    const opened = { add: new Map([[1, waves(1)]]), remove: new Map([[3, waves(2)]]) };
+    const sampler = await open({ interventions: opened });
+    const asOpened = await collect(sampler, requests);
+    const changes = { add: new Map([[1, waves(3)]]), from: 'answer' as const };
+    const runner = await openRunner(golden, { ...opened, ...changes });
+    const expected = await sampleAll(golden, runner, requests, { editedPrompts: false });
+    expect(expected).not.toEqual(asOpened);
+    expect(await collect(sampler, requests, { interventions: changes })).toEqual(expected);
+    expect(await collect(sampler, requests)).toEqual(asOpened);
+    const nothing = { add: new Map([[1, zeros]]), remove: new Map([[3, zeros]]) };
+    const plain = await sampleAll(golden, await openRunner(golden), requests);
+    expect(await collect(sampler, requests, { interventions: nothing })).toEqual(plain);
+    for (const [interventions, named] of [
+      [{ add: new Map([[3, zeros]]) }, 'add a vector at residual layer 3; its layers for that: 1'],
+      [{ remove: new Map([[3, new Float32Array(1)]]) }, 'layer 3'],
+    ] as const) {
+      const error = await errorOf(() => collect(sampler, requests, { interventions }));
+      expect(error.code).toBe('usage-invalid');
+      expect(error.message).toContain(named);
+    }
+  });
+
   it('leaves this thread free', async () => {
     const sampler = await shared;
     const steps = 200;
@@ -204,6 +231,36 @@ describe('bad input', () => {
     expect(error.code).toBe('tokenizer-mismatch');
     expect(answers).toHaveLength(2);
     expect((await errorOf(() => collect(sampler, requests, { slots: 0 }))).code).toBe('usage-invalid');
+  });
+
+  it.each([
+    ['a misspelt adapter', { adaptor: 'folder' }, 'unknown setting "adaptor" (did you mean "adapter"?)'],
+    ['no model', { model: undefined }, 'model'],
+    ['an empty model', { model: '' }, 'model'],
+    ['a reference to the hub', { model: 'hf:owner/name' }, 'hf:owner/name'],
+    ['an adapter of the hub', { adapter: 'hf:owner/name' }, 'adapter: hf:owner/name'],
+    ['an adapter that is no folder', { adapter: 3 }, 'adapter'],
+    ['no threads', { threads: 0 }, 'threads'],
+    ['a misspelt intervention', { interventions: { ad: new Map() } }, '"interventions.ad" (did you mean "add"?)'],
+    ['vectors in an object', { interventions: { add: { 1: new Float32Array(64) } } }, 'interventions.add'],
+    ['a vector that is a list', { interventions: { add: new Map([[1, [1, 2]]]) } }, 'interventions.add.1'],
+    ['an unknown place', { interventions: { from: 'end' } }, 'interventions.from'],
+  ])('in the settings is told without loading anything: %s', async (_name, settings, named) => {
+    // The type rules these out for those who check types.
+    const error = await errorOf(() => openSampler({ model: 'nowhere', ...settings } as SamplerSettings));
+    expect(error.code).toBe('usage-invalid');
+    expect(error.message).toContain(named);
+  });
+
+  it.each([
+    ['a misspelt option', { slot: 3 }, 'unknown setting "slot" (did you mean "slots"?)'],
+    ['broken slots', { slots: 1.5 }, 'slots'],
+    ['a signal that is none', { signal: true }, 'signal'],
+  ])('in the options ends the call: %s', async (_name, options, named) => {
+    // As above.
+    const error = await errorOf(async () => collect(await shared, requests, options as object));
+    expect(error.code).toBe('usage-invalid');
+    expect(error.message).toContain(named);
   });
 
   it('in the model folder is told before anything is sampled', async () => {
