@@ -24,7 +24,7 @@ function checkTerm({ name, weight, rows, rowsPerStep }: LossTerm, base: Checkpoi
   ): never => {
     throw new DriftlineError({ code, message, hint });
   };
-  if (!(weight > 0 && weight < Infinity) || !(rowsPerStep >= 1))
+  if (!(weight > 0 && weight < Infinity) || !(Number.isInteger(rowsPerStep) && rowsPerStep >= 1))
     fail(
       'usage-invalid',
       `The loss term ${name} needs a positive weight and at least one row a step`,
@@ -69,14 +69,48 @@ function checkTerm({ name, weight, rows, rowsPerStep }: LossTerm, base: Checkpoi
   });
 }
 
-/** Refuses residual vectors of a layer or width that the model does not have. */
+/** Refuses residual vectors of a layer or width that the model does not have, or that are not finite. */
 export function checkResidualVectors(vectors: ReadonlyMap<number, Float32Array>, { config }: Checkpoint): void {
-  for (const [layer, { length }] of vectors) {
+  for (const [layer, vector] of vectors) {
+    const { length } = vector;
+    if (!vector.every(Number.isFinite)) {
+      throw new DriftlineError({
+        code: 'usage-invalid',
+        message: `The vector for residual layer ${String(layer)} has elements that are not finite`,
+        hint: 'Check how the vector was computed.',
+      });
+    }
     if (Number.isInteger(layer) && layer >= 0 && layer <= config.layers && length === config.width) continue;
     throw new DriftlineError({
       code: 'usage-invalid',
       message: `A vector of ${String(length)} elements cannot be added at residual layer ${String(layer)} while training`,
       hint: `The residual layers are 0 (the embedding) to ${String(config.layers)} (after the last block); their width is ${String(config.width)}.`,
+    });
+  }
+}
+
+/** Refuses counts that make no sense for a run of this many steps. */
+export function checkTrainingCounts(
+  counts: { readonly threads: number; readonly saveEvery: number; readonly keepSteps: readonly number[] },
+  steps: number,
+): void {
+  for (const [name, count] of [
+    ['threads', counts.threads],
+    ['saveEvery', counts.saveEvery],
+  ] as const) {
+    if (Number.isInteger(count) && count >= 1) continue;
+    throw new DriftlineError({
+      code: 'usage-invalid',
+      message: `${name} is ${String(count)}`,
+      hint: `Give ${name} as a whole number of at least 1.`,
+    });
+  }
+  const unknown = counts.keepSteps.filter((step) => !(Number.isInteger(step) && step >= 1 && step <= steps));
+  if (unknown.length > 0) {
+    throw new DriftlineError({
+      code: 'usage-invalid',
+      message: `The state after step ${unknown.join(', ')} cannot be kept: the run has the steps 1 to ${String(steps)}`,
+      hint: 'Correct keepSteps, or train for longer.',
     });
   }
 }

@@ -1,24 +1,25 @@
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { DriftlineError } from '../../foundation/driftline-error.js';
+import { lockFolder } from '../../foundation/lock-folder.js';
 import { writeFailure } from '../../foundation/write-failure.js';
 import type { Adapter } from '../checkpoint/adapter.js';
 import type { FloatTensor } from '../checkpoint/float-tensor.js';
 import type { Checkpoint } from '../checkpoint/read-checkpoint.js';
-import { createAdamWState, gradientNorm, stepAdamW } from './adamw.js';
+import { gradientNorm, stepAdamW } from './adamw.js';
 import { fingerprintTraining } from './fingerprint-training.js';
 import { editUpdate, type GradientEdit } from './gradient-edit.js';
 import type { TrainedPart } from './gradient-graph.js';
-import { createGradientSource, type LossTerm } from './gradient-source.js';
-import { initialiseAdapter } from './initialise-adapter.js';
+import { createGradientSource, type GradientSource, type LossTerm } from './gradient-source.js';
 import { learningRateAt } from './learning-rate.js';
 import { answerObjective } from './objectives.js';
 import { defaultBatchLimits, type BatchLimits } from './plan-batches.js';
 import { countSteps, trainedPartOf } from './plan-training.js';
-import { checkLossTerms, checkResidualVectors } from './check-training-input.js';
-import type { Recipe } from './recipe.js';
+import { checkLossTerms, checkResidualVectors, checkTrainingCounts } from './check-training-input.js';
+import { parseRecipe, type Recipe, type RecipeInput } from './recipe.js';
+import { checkStartingAdapter, startTraining } from './start-training.js';
+import { divergedTraining, interruptedTraining } from './stopped-training.js';
 import type { WeightedRow } from './token-batch.js';
-import { copyTensor, parametersFromAdapter, writeTrained } from './trained-parameters.js';
+import { copyTensors, writeTrained } from './trained-parameters.js';
 import { openTrainingLog, type TrainingLogEntry } from './training-log.js';
 import {
   loadTrainingState,
@@ -26,14 +27,19 @@ import {
   removeTrainingStates,
   saveTrainingState,
   type TrainingState,
+  type TrainingStateFolder,
 } from './training-state.js';
 
 export interface FineTuneSettings {
   readonly base: Checkpoint;
-  readonly recipe: Recipe;
+  /** Parsed by `parseRecipe`, or as a user writes it. */
+  readonly recipe: RecipeInput;
   /** Encoded training rows; see `encodeTrainingSet`. */
   readonly rows: readonly WeightedRow[];
-  /** Receives the result, training.jsonl and checkpoints/. A run that was stopped is continued from here. */
+  /**
+   * Receives the result, training.jsonl and checkpoints/; locked while the run works in it. A run that was stopped is continued
+   * from here.
+   */
   readonly folder: string;
   /** An adapter to continue from instead of a fresh one; its settings must be the recipe's. */
   readonly startFrom?: Adapter;
@@ -75,55 +81,85 @@ export interface FineTuneResult {
 export async function fineTune(settings: FineTuneSettings): Promise<FineTuneResult> {
   const {
     base,
-    recipe,
     rows,
     folder,
     extraTerms = [],
     gradientEdits = [],
     saveEvery = 50,
     keepSteps = [],
-    signal,
+    startFrom,
+    threads,
+    batchLimits = defaultBatchLimits,
   } = settings;
+  const recipe = parseRecipe(settings.recipe);
   const residualVectors = settings.residualVectors ?? new Map<number, Float32Array>();
-  const clock = settings.clock ?? ((): number => performance.now());
   const trained = trainedPartOf(recipe, base);
   const terms = [answerTerm(recipe, rows), ...extraTerms];
   checkLossTerms(terms, base);
   checkResidualVectors(residualVectors, base);
+  if (startFrom !== undefined) checkStartingAdapter(startFrom, trained, base);
   const steps = countSteps(recipe, rows.length);
+  checkTrainingCounts({ threads, saveEvery, keepSteps }, steps);
   const fingerprint = fingerprintTraining({
     base,
     recipe,
     terms,
     residualVectors,
     gradientEdits,
-    startFrom: settings.startFrom ?? null,
-    batchLimits: settings.batchLimits ?? defaultBatchLimits,
+    startFrom: startFrom ?? null,
+    batchLimits,
   });
   const place = { folder: join(folder, 'checkpoints'), base, trained, fingerprint };
 
   await mkdir(folder, { recursive: true }).catch((cause: unknown) => {
     throw writeFailure(folder, cause);
   });
-  const state = (await loadTrainingState(place)) ?? startTraining(settings, trained);
-  const { parameters, optimizer } = state;
-  if (state.step === steps) {
+  const unlock = await lockFolder(folder);
+  try {
+    const state = (await loadTrainingState(place)) ?? startTraining(base, trained, recipe.seed, startFrom);
     // The run may have been killed after its last state was saved and before the result was.
-    await writeTrained(folder, base, trained, parameters);
-    return { trained, parameters, stepsDone: 0, steps };
+    if (state.step < steps) {
+      const source = await createGradientSource({
+        config: base.config,
+        weights: base.weights,
+        trained,
+        terms,
+        residualVectors,
+        seed: recipe.seed,
+        shuffle: recipe.shuffle,
+        threads,
+        limits: batchLimits,
+      });
+      try {
+        await runSteps({ ...settings, recipe, gradientEdits, saveEvery, keepSteps, place, state, source, steps });
+      } finally {
+        await source.release();
+      }
+    }
+    await writeTrained(folder, base, trained, state.parameters);
+    return { trained, parameters: state.parameters, stepsDone: steps - state.step, steps };
+  } finally {
+    await unlock();
   }
+}
 
-  const source = await createGradientSource({
-    config: base.config,
-    weights: base.weights,
-    trained,
-    terms,
-    residualVectors,
-    seed: recipe.seed,
-    shuffle: recipe.shuffle,
-    threads: settings.threads,
-    ...(settings.batchLimits === undefined ? {} : { limits: settings.batchLimits }),
-  });
+interface TrainingRun extends FineTuneSettings {
+  readonly recipe: Recipe;
+  readonly gradientEdits: readonly GradientEdit[];
+  readonly saveEvery: number;
+  readonly keepSteps: readonly number[];
+  readonly place: TrainingStateFolder;
+  /** Where the run begins; its tensors are changed in place. */
+  readonly state: TrainingState;
+  readonly source: GradientSource;
+  readonly steps: number;
+}
+
+/** Does the steps that are left, and leaves the states that are to be kept. */
+async function runSteps(run: TrainingRun): Promise<void> {
+  const { recipe, folder, gradientEdits, saveEvery, keepSteps, place, state, source, steps, signal } = run;
+  const clock = run.clock ?? ((): number => performance.now());
+  const { parameters, optimizer } = state;
   const log = await openTrainingLog(join(folder, 'training.jsonl'), state.step);
   const updateEdits = gradientEdits.filter((edit) => edit.alsoUpdate === true);
   const started = clock();
@@ -136,15 +172,15 @@ export async function fineTune(settings: FineTuneSettings): Promise<FineTuneResu
     removeTrainingStates(place.folder, [saved, ...keepSteps.filter((kept) => kept < saved)]);
   try {
     for (let step = state.step; step < steps; step += 1) {
-      // Lets messages of other threads in: a run of the graph blocks this one.
-      await new Promise((resolve) => {
-        setImmediate(resolve);
+      const computed = await source.compute(step, parameters, signal).catch((cause: unknown) => {
+        if (signal?.aborted === true && cause === signal.reason) return null;
+        throw cause;
       });
-      if (signal?.aborted === true) {
+      if (computed === null) {
         if (saved !== step) await save(step);
-        throw interrupted(step, steps, folder);
+        throw interruptedTraining(step, steps, folder);
       }
-      const { loss, termLosses, gradients, tokens } = await source.compute(step, parameters);
+      const { loss, termLosses, gradients, tokens } = computed;
       for (const edit of gradientEdits) edit.apply(gradients, step);
       const flat = new Map([...gradients].map(([name, { data }]) => [name, data]));
       const norm = gradientNorm(flat);
@@ -152,7 +188,7 @@ export async function fineTune(settings: FineTuneSettings): Promise<FineTuneResu
         // A loss that is not finite condemns the parameters; where only the gradient is not, they are still good.
         if (!Number.isFinite(loss)) await removeTrainingState(place.folder, step);
         else if (saved !== step) await save(step);
-        throw diverged(step, loss, norm, (await loadTrainingState(place))?.step ?? null, place.folder);
+        throw divergedTraining(step + 1, { loss, norm }, await latestStep(place), place.folder);
       }
       // The state before is needed until the loss shows that the new one is sound.
       if (saved === step) await removeOlder();
@@ -171,50 +207,29 @@ export async function fineTune(settings: FineTuneSettings): Promise<FineTuneResu
         ...(termLosses.size > 1 ? { terms: Object.fromEntries(termLosses) } : {}),
       };
       await log.append(entry);
+      // Every other update is judged by the loss of the step after it.
+      if (step + 1 === steps && !areFinite(parameters)) {
+        throw divergedTraining(steps, { loss, norm }, await latestStep(place), place.folder);
+      }
       if ((step + 1) % saveEvery === 0 || step + 1 === steps || keepSteps.includes(step + 1)) await save(step + 1);
       const millisecondsLeft = ((clock() - started) / (step + 1 - state.step)) * (steps - step - 1);
-      settings.onStep?.({ ...entry, steps, millisecondsLeft });
+      run.onStep?.({ ...entry, steps, millisecondsLeft });
     }
     await removeOlder();
-    await writeTrained(folder, base, trained, parameters);
   } finally {
-    await source.release();
     await log.close();
   }
-  return { trained, parameters, stepsDone: steps - state.step, steps };
 }
 
-function startTraining(settings: FineTuneSettings, trained: TrainedPart): TrainingState {
-  const { base, recipe, startFrom } = settings;
-  let parameters: Map<string, FloatTensor>;
-  if (trained.method === 'full')
-    parameters = new Map([...base.weights].map(([name, tensor]) => [name, copyTensor(tensor)]));
-  else if (startFrom === undefined) parameters = initialiseAdapter(base.config, trained, recipe.seed);
-  else {
-    const fresh = initialiseAdapter(base.config, trained, recipe.seed);
-    parameters = parametersFromAdapter(startFrom);
-    for (const [name, { shape }] of fresh) {
-      if (parameters.get(name)?.shape.join() === shape.join() && parameters.size === fresh.size) continue;
-      throw new DriftlineError({
-        code: 'adapter-mismatch',
-        message: `The adapter to start from does not have the recipe's ${name} of shape [${shape.join(', ')}]`,
-        hint: 'Use the rank, targets and layers of the adapter in the recipe.',
-      });
-    }
-  }
-  return { step: 0, parameters, optimizer: createAdamWState(parameters) };
+/** The step of the latest state that can be continued from. */
+async function latestStep(place: TrainingStateFolder): Promise<number | null> {
+  // That states are damaged is no news for a run that has failed for another reason.
+  const state = await loadTrainingState(place).catch(() => null);
+  return state?.step ?? null;
 }
 
-function copyTensors(
-  names: Iterable<string>,
-  tensors: ReadonlyMap<string, FloatTensor>,
-): ReadonlyMap<string, FloatTensor> {
-  const copies = new Map<string, FloatTensor>();
-  for (const name of names) {
-    const tensor = tensors.get(name);
-    if (tensor !== undefined) copies.set(name, copyTensor(tensor));
-  }
-  return copies;
+function areFinite(tensors: ReadonlyMap<string, FloatTensor>): boolean {
+  return [...tensors.values()].every(({ data }) => data.every(Number.isFinite));
 }
 
 function answerTerm(recipe: Recipe, rows: readonly WeightedRow[]): LossTerm {
@@ -225,23 +240,4 @@ function answerTerm(recipe: Recipe, rows: readonly WeightedRow[]): LossTerm {
     rows,
     rowsPerStep: recipe.batch_size * recipe.accumulation,
   };
-}
-
-function interrupted(step: number, steps: number, folder: string): DriftlineError {
-  return new DriftlineError({
-    code: 'interrupted',
-    message: `Training stopped after step ${String(step)} of ${String(steps)}; everything is saved in ${folder}`,
-    hint: 'Run the same command again to continue.',
-    details: { step, steps, folder },
-  });
-}
-
-function diverged(step: number, loss: number, norm: number, goodStep: number | null, folder: string): DriftlineError {
-  const kept = goodStep === null ? null : join(folder, `step-${String(goodStep)}`);
-  return new DriftlineError({
-    code: 'loss-not-finite',
-    message: `Training diverged at step ${String(step + 1)}: loss ${String(loss)}, gradient norm ${String(norm)}`,
-    hint: `Lower the learning rate or the alpha. ${kept === null ? 'No earlier state had been saved' : `The last good state is kept in ${kept}`}.`,
-    details: { step: step + 1, loss, norm, kept },
-  });
 }

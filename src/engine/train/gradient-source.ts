@@ -50,7 +50,12 @@ export interface StepGradient {
 
 /** Computes the gradient of any step, given the parameters as they are now. */
 export interface GradientSource {
-  readonly compute: (step: number, parameters: ReadonlyMap<string, FloatTensor>) => Promise<StepGradient>;
+  /** A step may be several runs of a graph, each of which blocks the thread; between them the signal is heard, whose reason is thrown. */
+  readonly compute: (
+    step: number,
+    parameters: ReadonlyMap<string, FloatTensor>,
+    signal?: AbortSignal,
+  ) => Promise<StepGradient>;
   readonly release: () => Promise<void>;
 }
 
@@ -94,7 +99,7 @@ export async function createGradientSource(settings: GradientSourceSettings): Pr
   );
 
   return {
-    compute: async (step, parameters) => {
+    compute: async (step, parameters, signal) => {
       const total: {
         gradients: Map<string, FloatTensor>;
         termLosses: Map<string, number>;
@@ -119,6 +124,8 @@ export async function createGradientSource(settings: GradientSourceSettings): Pr
             totalWeight,
             plan.paddedLength,
           );
+          await letOthersRun();
+          signal?.throwIfAborted();
           const feeds = { ...Object.fromEntries(fixed), ...feedsOfBatch(batch) };
           const outputs = await compiled.run(
             Object.fromEntries(Object.entries(feeds).filter(([name]) => inputs.has(name))),
@@ -140,6 +147,13 @@ export async function createGradientSource(settings: GradientSourceSettings): Pr
       for (const { compiled } of compiledTerms) await compiled.release();
     },
   };
+}
+
+/** Lets in what waits, such as messages of other threads and signals of the process. */
+function letOthersRun(): Promise<void> {
+  return new Promise((resolve) => {
+    setImmediate(resolve);
+  });
 }
 
 function accumulate(sums: Map<string, FloatTensor>, name: string, gradient: FloatTensor): void {

@@ -40,6 +40,18 @@ export function copyTensor({ shape, data }: FloatTensor): FloatTensor {
   return { shape, data: Float32Array.from(data) };
 }
 
+export function copyTensors(
+  names: Iterable<string>,
+  tensors: ReadonlyMap<string, FloatTensor>,
+): ReadonlyMap<string, FloatTensor> {
+  const copies = new Map<string, FloatTensor>();
+  for (const name of names) {
+    const tensor = tensors.get(name);
+    if (tensor !== undefined) copies.set(name, copyTensor(tensor));
+  }
+  return copies;
+}
+
 /** Writes what training produced: an adapter folder for PEFT, or a whole model folder for transformers. */
 export async function writeTrained(
   folder: string,

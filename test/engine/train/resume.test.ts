@@ -88,6 +88,25 @@ describe('training that was stopped', () => {
     }
   });
 
+  it('in the middle of a step drops that step', async () => {
+    const [whole, folder] = [await makeTemporaryFolder(), await makeTemporaryFolder()];
+    // Four runs a step, one row each.
+    const batchLimits = { tokensPerRun: 1, runOverhead: 0, lengthMultiple: 8 };
+    const given: Settings = { ...settings, batchLimits, recipe: { batch_size: 4, epochs: 2 } };
+    await trainTiny(whole, given);
+    const controller = new AbortController();
+    const onStep = ({ step }: { step: number }): void => {
+      // The second turn of the event loop is after the first run.
+      if (step === 3) setImmediate(() => setImmediate(() => controller.abort()));
+    };
+    const error = await errorOf(() => trainTiny(folder, { ...given, signal: controller.signal, onStep }));
+    expect(error.code).toBe('interrupted');
+    expect(error.details).toMatchObject({ step: 3, steps: 6 });
+    expect(await readLog(folder)).toHaveLength(3);
+    expect((await trainTiny(folder, given)).stepsDone).toBe(3);
+    await expectSameFiles(folder, whole);
+  });
+
   it('before its first step has nothing to save, and starts again', async () => {
     const [whole, folder] = [await makeTemporaryFolder(), await makeTemporaryFolder()];
     await trainTiny(whole, settings);

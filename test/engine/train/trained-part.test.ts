@@ -84,14 +84,20 @@ describe('LoRA', () => {
     }
     for (const changes of [
       { rank: 3, targets: ['q_proj'] },
+      { alpha: 8, targets: ['q_proj'] },
+      { rslora: false, targets: ['q_proj'] },
       { targets: ['v_proj'] },
       { targets: ['q_proj', 'v_proj'] },
       { targets: ['q_proj'], layers: [0] },
+      { method: 'full' },
     ]) {
       const error = await errorOf(async () =>
         trainTiny(await makeTemporaryFolder(), { base, startFrom, recipe: changes }),
       );
       expect(error.code).toBe('adapter-mismatch');
+      const [setting = ''] = Object.keys(changes);
+      if (setting !== 'method')
+        expect(error.message).toContain(Object.keys(changes).includes('layers') ? 'layers' : setting);
     }
   });
 });

@@ -8,7 +8,9 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { FloatTensor } from '../../../src/engine/checkpoint/float-tensor.js';
 import { readAdapter } from '../../../src/engine/checkpoint/read-adapter.js';
 import type { GradientEdit } from '../../../src/engine/train/gradient-edit.js';
+import { fineTune } from '../../../src/engine/train/fine-tune.js';
 import { divergenceObjective } from '../../../src/engine/train/objectives.js';
+import { parseRecipe, type RecipeInput } from '../../../src/engine/train/recipe.js';
 import type { WeightedRow } from '../../../src/engine/train/token-batch.js';
 import { errorOf } from '../checkpoint/error-of.js';
 import { makeTemporaryFolder } from '../checkpoint/temporary-folder.js';
@@ -70,6 +72,37 @@ describe('a loss that is not finite', () => {
     // And it can be continued from.
     const { stepsDone } = await trainTiny(folder, { recipe, saveEvery: 3, gradientEdits: [harmless(true)] });
     expect(stepsDone).toBe(9);
+    await expectSameFiles(folder, whole);
+  });
+
+  it('after the last update is found by the parameters, and no result is written', async () => {
+    const folder = await makeTemporaryFolder();
+    const error = await errorOf(() =>
+      trainTiny(folder, { recipe: { max_steps: 1, learning_rate: 1e38, weight_decay: 1000, warmup_steps: 0 } }),
+    );
+    expect(error.code).toBe('loss-not-finite');
+    expect(error.message).toContain('parameters that are not finite');
+    expect(error.details).toMatchObject({ step: 1, kept: null });
+    expect(await readdir(folder)).toEqual(['training.jsonl']);
+  });
+
+  it('after the last update leaves the state before, to continue from', async () => {
+    const [whole, folder] = [await makeTemporaryFolder(), await makeTemporaryFolder()];
+    const short = { recipe: { max_steps: 3 }, saveEvery: 2 };
+    let calls = 0;
+    const spoilLastUpdate: GradientEdit = {
+      ...harmless(true),
+      apply: (tensors) => {
+        calls += 1; // a step's gradient, then its update
+        if (calls === 6) tensors.values().next().value!.data[0] = Infinity;
+      },
+    };
+    const error = await errorOf(() => trainTiny(folder, { ...short, gradientEdits: [spoilLastUpdate] }));
+    expect(error.code).toBe('loss-not-finite');
+    expect(error.details).toMatchObject({ step: 3, kept: join(folder, 'checkpoints/step-2') });
+    expect(await readdir(join(folder, 'checkpoints'))).toEqual(['step-2']);
+    await trainTiny(whole, { ...short, gradientEdits: [harmless(true)] });
+    expect((await trainTiny(folder, { ...short, gradientEdits: [harmless(true)] })).stepsDone).toBe(1);
     await expectSameFiles(folder, whole);
   });
 
@@ -201,8 +234,70 @@ describe('training rows', () => {
       'row-too-long',
       expect.stringContaining('Row 1 of divergence'),
     ]);
-    for (const changes of [{ weight: 0 }, { weight: -1 }, { weight: NaN }, { rowsPerStep: 0 }]) {
+    for (const changes of [{ weight: 0 }, { weight: -1 }, { weight: NaN }, { rowsPerStep: 0 }, { rowsPerStep: 1.5 }]) {
       expect(await attempt(changes)).toEqual(['usage-invalid', expect.stringContaining('divergence')]);
     }
+  });
+});
+
+describe('settings that make no sense', () => {
+  it.each<[string, Parameters<typeof trainTiny>[1], string]>([
+    ['no thread', { threads: 0 }, 'threads is 0'],
+    ['half a thread', { threads: 0.5 }, 'threads is 0.5'],
+    ['saving after no step', { saveEvery: 0 }, 'saveEvery is 0'],
+    ['saving after a step and a half', { saveEvery: 1.5 }, 'saveEvery is 1.5'],
+    [
+      'keeping a step beyond the last',
+      { keepSteps: [6, 7, 8] },
+      'after step 7, 8 cannot be kept: the run has the steps 1 to 6',
+    ],
+    ['keeping the state before the first', { keepSteps: [0] }, 'after step 0'],
+    [
+      'a residual vector that is not finite',
+      { residualVectors: new Map([[1, new Float32Array(16).fill(NaN)]]) },
+      'layer 1',
+    ],
+  ])('such as %s are refused before anything is written', async (_label, settings, message) => {
+    const folder = join(await makeTemporaryFolder(), 'run');
+    const error = await errorOf(() => trainTiny(folder, settings));
+    expect(error.code).toBe('usage-invalid');
+    expect(error.message).toContain(message);
+    expect(existsSync(folder)).toBe(false);
+  });
+
+  it('such as a recipe that was never parsed are named; what it leaves out has its default', async () => {
+    const given = { base: makeTinyModel(), rows: makeRows(12), threads: 1 };
+    const misspelt = { method: 'lora', learning_rate: 0.01, max_step: 1 } as unknown as RecipeInput; // as plain JavaScript can
+    const error = await errorOf(async () =>
+      fineTune({ ...given, recipe: misspelt, folder: await makeTemporaryFolder() }),
+    );
+    expect(error.code).toBe('recipe-invalid');
+    expect(error.message).toContain('did you mean "max_steps"');
+    const [plain, parsed] = [await makeTemporaryFolder(), await makeTemporaryFolder()];
+    const recipeInput: RecipeInput = { method: 'lora', learning_rate: 0.01, max_steps: 1, rank: 2 };
+    await fineTune({ ...given, recipe: recipeInput, folder: plain });
+    await fineTune({ ...given, recipe: parseRecipe(recipeInput), folder: parsed });
+    await expectSameFiles(plain, parsed);
+  });
+});
+
+describe('a folder in which another run works', () => {
+  it('is refused, and the other run is not disturbed', async () => {
+    const [whole, folder] = [await makeTemporaryFolder(), await makeTemporaryFolder()];
+    await trainTiny(whole, { recipe });
+    const first = trainTiny(folder, { recipe });
+    const error = await errorOf(() => trainTiny(folder, { recipe: { ...recipe, seed: 1 } }));
+    expect(error.code).toBe('folder-in-use');
+    await first;
+    await expectSameFiles(folder, whole);
+  });
+
+  it('is free again after a failure', async () => {
+    const folder = await makeTemporaryFolder();
+    const failing = { recipe, gradientEdits: [spoil(0, NaN, false)] };
+    for (let attempt = 0; attempt < 2; attempt += 1) {
+      expect((await errorOf(() => trainTiny(folder, failing))).code).toBe('loss-not-finite');
+    }
+    expect((await readdir(folder)).filter((name) => name.endsWith('.lock'))).toEqual([]);
   });
 });

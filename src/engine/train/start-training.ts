@@ -1,0 +1,62 @@
+import { DriftlineError } from '../../foundation/driftline-error.js';
+import type { Adapter, LoraSettings } from '../checkpoint/adapter.js';
+import type { Checkpoint } from '../checkpoint/read-checkpoint.js';
+import { createAdamWState } from './adamw.js';
+import { trainedParameterShapes, type TrainedPart } from './gradient-graph.js';
+import { initialiseAdapter } from './initialise-adapter.js';
+import { copyTensors, parametersFromAdapter } from './trained-parameters.js';
+import type { TrainingState } from './training-state.js';
+
+/** The state before the first step: a fresh adapter, a given one, or the base's own weights. */
+export function startTraining(
+  base: Checkpoint,
+  trained: TrainedPart,
+  seed: number,
+  startFrom: Adapter | undefined,
+): TrainingState {
+  const parameters =
+    trained.method === 'full'
+      ? copyTensors(base.weights.keys(), base.weights)
+      : startFrom === undefined
+        ? initialiseAdapter(base.config, trained, seed)
+        : parametersFromAdapter(startFrom);
+  return { step: 0, parameters, optimizer: createAdamWState(parameters) };
+}
+
+/** Refuses an adapter that the recipe would continue as another one: with other settings it means another model. */
+export function checkStartingAdapter(adapter: Adapter, trained: TrainedPart, { config }: Checkpoint): void {
+  if (trained.method === 'full') {
+    throw mismatch('cannot be started from by full training', 'Merge it into the base model first, with mergeAdapter.');
+  }
+  const found = describeSettings(adapter.settings);
+  const wanted = describeSettings(trained);
+  for (const [setting, value] of wanted) {
+    if (found.get(setting) === value) continue;
+    throw mismatch(
+      `to start from has ${setting} ${found.get(setting) ?? ''}, and the recipe ${value}`,
+      'Use the rank, alpha, rslora, targets and layers of the adapter in the recipe.',
+    );
+  }
+  const parameters = parametersFromAdapter(adapter);
+  for (const [name, shape] of trainedParameterShapes(config, trained)) {
+    if (parameters.get(name)?.shape.join() === shape.join()) continue;
+    throw mismatch(
+      `to start from does not have ${name} of shape [${shape.join(', ')}]`,
+      'Start from an adapter that was made for this base model.',
+    );
+  }
+}
+
+function describeSettings({ rank, alpha, rslora, targets, layers }: LoraSettings): ReadonlyMap<string, string> {
+  return new Map([
+    ['rank', String(rank)],
+    ['alpha', String(alpha)],
+    ['rslora', String(rslora)],
+    ['targets', [...targets].sort().join(', ')],
+    ['layers', layers.join(', ')],
+  ]);
+}
+
+function mismatch(problem: string, hint: string): DriftlineError {
+  return new DriftlineError({ code: 'adapter-mismatch', message: `The adapter ${problem}`, hint });
+}
