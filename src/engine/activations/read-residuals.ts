@@ -33,7 +33,7 @@ export interface ResidualReader {
 /**
  * Opens a reader of the residual stream. Layer 0 is the embedding's output and layer n what block n (from 1) made of it,
  * before the final norm; a model of n blocks has n + 1 layers. transformers' `hidden_states` agrees, except that it
- * applies the final norm to the last entry.
+ * applies the final norm to the last entry. Blocks behind the last of the layers are neither built nor computed.
  */
 export async function createResidualReader(settings: {
   readonly config: DecoderConfig;
@@ -58,7 +58,9 @@ export async function createResidualReader(settings: {
   });
   const ids = graph.input('ids', 'int64', ['batch', 'length']);
   const pool = graph.input('pool', 'float32', ['pools', 'tokens']);
-  const { residuals } = buildDecoder(new Tape(graph), config, { weight, update: () => null }, ids, attention);
+  const parameters = { weight, update: () => null };
+  const blocks = Math.max(0, ...layers);
+  const { residuals } = buildDecoder(new Tape(graph), config, parameters, ids, attention, undefined, blocks);
   for (const layer of layers) {
     const residual = residuals[layer];
     if (residual !== undefined) graph.output(`residual:${String(layer)}`, matrixProduct(graph, pool, residual));

@@ -30,7 +30,10 @@ export interface DecoderGraph {
   readonly hidden: Value;
 }
 
-/** Builds the decoder's forward pass: ids [batch, length] -> hidden states [tokens, width], tokens = batch * length. */
+/**
+ * Builds the decoder's forward pass: ids [batch, length] -> hidden states [tokens, width], tokens = batch * length. With
+ * fewer `blocks` than the model has it ends after them: `hidden` is then the norm of that residual, which no head reads.
+ */
 export function buildDecoder(
   tape: Tape,
   config: DecoderConfig,
@@ -38,6 +41,7 @@ export function buildDecoder(
   ids: Value,
   attention: Attention,
   edit: ResidualEdit = (_tape, _layer, residual) => residual,
+  blocks = config.layers,
 ): DecoderGraph {
   const { graph } = tape;
   const { weight } = parameters;
@@ -50,7 +54,7 @@ export function buildDecoder(
 
   let residual = edit(tape, 0, embedTokens(tape, weight('model.embed_tokens.weight'), ids));
   const residuals = [residual];
-  for (let layer = 0; layer < config.layers; layer += 1) {
+  for (let layer = 0; layer < blocks; layer += 1) {
     const prefix = `model.layers.${String(layer)}.`;
     const map = (block: 'self_attn' | 'mlp', projection: Projection, biased: boolean): LinearMap => ({
       weight: weight(`${prefix}${block}.${projection}.weight`),

@@ -93,6 +93,18 @@ it('gives the layers in the order in which they were asked for, one asked for tw
   expect(await (await openReader(tiny, [1, 2, 1])).read(row, 'every')).toEqual([one, two, one]);
 });
 
+it('needs no block behind the last layer it reads', async () => {
+  const row = { ids, promptLength: 4 };
+  const expected = await (await openReader(tiny, [0, 1, 2])).read(row, 'every');
+  for (const layers of [[0], [1, 0], [1]]) {
+    const isRead = (name: string): boolean => Number(/layers\.(\d+)/.exec(name)?.[1] ?? -1) < Math.max(...layers);
+    const weights = new Map([...tiny.weights].filter(([name]) => isRead(name)));
+    expect(weights.size).toBeLessThan(tiny.weights.size);
+    const found = await (await openReader({ ...tiny, weights }, layers)).read(row, 'every');
+    expect(found).toEqual(layers.map((layer) => expected[layer]));
+  }
+});
+
 it('reads rows of any length one after the other, up to the whole context', async () => {
   const reader = await openReader(tiny, [2]);
   const long = Array.from({ length: tiny.config.context }, (_, index) => (index * 7) % tiny.config.vocabulary);
