@@ -34,6 +34,14 @@ const productSizes = [
 const sampling = { batch: 32, prompt: 32, tokens: 64 };
 const sharing = { prompt: 200, tokens: 64 };
 
+/** What a worker answers to a training or sampling task. */
+interface EngineAnswer {
+  readonly milliseconds: readonly number[];
+  readonly peakBytes: number;
+}
+
+const turnMilliseconds = 5000;
+
 interface Figure {
   readonly shape: string;
   readonly task: string;
@@ -137,13 +145,16 @@ async function compare(
   const theirs: number[] = [];
   let peakBytes = 0;
   let theirPeakBytes = 0;
+  // As many steps a turn as a few seconds hold.
+  const first = (await engine.ask({ ...request, steps: 1, warmup: 1 })) as unknown as EngineAnswer;
+  const steps = Math.min(4, Math.max(1, Math.round(turnMilliseconds / median(first.milliseconds))));
   for (let round = 0; round < rounds; round += 1) {
-    const turn = { ...request, steps: 4, warmup: round === 0 ? 2 : 1 };
-    const answer = (await engine.ask(turn)) as { milliseconds: number[]; peakBytes: number };
+    const turn = { ...request, steps, warmup: 1 };
+    const answer = (await engine.ask(turn)) as unknown as EngineAnswer;
     ours.push(...answer.milliseconds);
     peakBytes = answer.peakBytes;
     if (pytorch === null) continue;
-    const other = (await pytorch.ask(turn)) as { milliseconds: number[]; peakBytes: number; error?: string };
+    const other = (await pytorch.ask(turn)) as unknown as EngineAnswer & { readonly error?: string };
     if (other.error !== undefined) throw new Error(`PyTorch: ${other.error}`);
     theirs.push(...other.milliseconds);
     theirPeakBytes = other.peakBytes;
