@@ -20,6 +20,8 @@ export { mergeAdapter } from './checkpoint/merge-adapter.js';
 export type { ChatMessage } from './tokenizer/chat-message.js';
 export type { TextTokenizer } from './tokenizer/text-tokenizer.js';
 export { readTokenizer } from './tokenizer/read-tokenizer.js';
+export { trainTokenizer, type TrainedTokenizer, type TrainTokenizerOptions } from './tokenizer/train-tokenizer.js';
+export { writeTokenizer, type WriteTokenizerOptions } from './tokenizer/write-tokenizer.js';
 export { encodePrompt, encodeTrainingRow, type EncodedRow } from './tokenizer/encode-chat.js';
 export { createAnswerDecoder, type AnswerDecoder } from './tokenizer/answer-decoder.js';
 
