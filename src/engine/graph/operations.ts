@@ -109,22 +109,32 @@ export function gatherRows(graph: Graph, table: Value, indices: Value): Value {
   return graph.node('Gather', [table, indices], { shape: [...indices.shape, ...table.shape.slice(1)] }, { axis: 0 });
 }
 
-/** Adds rows into a copy of a matrix: base [n, w], indices [m], rows [m, w]; repeated indices add up. */
+/**
+ * Adds rows into a copy of a matrix: base [n, w], indices [m], rows [m, w]; repeated indices add up, in their order.
+ * ScatterND would do it too, but its threads race where indices repeat, and lose what they add:
+ * https://github.com/microsoft/onnxruntime/issues/18048
+ */
 export function scatterAddRows(graph: Graph, base: Value, indices: Value, rows: Value): Value {
-  const column = graph.node('Unsqueeze', [indices, graph.integerList([1])], {
+  const everywhere = graph.node('Expand', [asColumn(graph, indices), shapeOf(graph, rows)], {
     type: 'int64',
-    shape: [...indices.shape, 1],
+    shape: rows.shape,
   });
-  return graph.node('ScatterND', [base, column, rows], { shape: base.shape }, { reduction: 'add' });
+  return graph.node('ScatterElements', [base, everywhere, rows], { shape: base.shape }, { axis: 0, reduction: 'add' });
+}
+
+/** Adds rows into a copy of a matrix, as `scatterAddRows` does, where no index occurs twice. */
+export function scatterAddDistinctRows(graph: Graph, base: Value, indices: Value, rows: Value): Value {
+  return graph.node('ScatterND', [base, asColumn(graph, indices), rows], { shape: base.shape }, { reduction: 'add' });
 }
 
 /** One element of each row: values [m, n], indices [m] -> [m, 1]. */
 export function pickFromRows(graph: Graph, values: Value, indices: Value): Value {
-  const column = graph.node('Unsqueeze', [indices, graph.integerList([1])], {
-    type: 'int64',
-    shape: [...indices.shape, 1],
-  });
-  return graph.node('GatherElements', [values, column], { shape: [sizeAt(values, 0), 1] }, { axis: 1 });
+  return graph.node(
+    'GatherElements',
+    [values, asColumn(graph, indices)],
+    { shape: [sizeAt(values, 0), 1] },
+    { axis: 1 },
+  );
 }
 
 /** A tensor filled with zeros whose shape an earlier node computed. */
@@ -200,6 +210,10 @@ export function sizeAt(value: Value, axis: number): Dimension {
   const size = value.shape.at(axis);
   if (size === undefined) throw shapeFault(`axis ${String(axis)}`, [value]);
   return size;
+}
+
+function asColumn(graph: Graph, indices: Value): Value {
+  return graph.node('Unsqueeze', [indices, graph.integerList([1])], { type: 'int64', shape: [...indices.shape, 1] });
 }
 
 function reduced(value: Value, axis: number, keepAxis: boolean): Shape {

@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { Graph, type Value } from '../../../src/engine/graph/graph.js';
 import * as operations from '../../../src/engine/graph/operations.js';
 import { errorOf } from '../checkpoint/error-of.js';
+import { compileGraph } from '../../../src/engine/runtime/compiled-graph.js';
 import { floats, integers, runGraph } from './run-graph.js';
 
 const matrix = floats([1, 2, 3, 4, 5, 6], [2, 3]);
@@ -75,8 +76,39 @@ describe('operations', () => {
       [2, 3],
       [1, 2, 3, 15, 26, 37],
     ],
+    [
+      'scatterAddDistinctRows',
+      (graph, value) =>
+        operations.scatterAddDistinctRows(
+          graph,
+          value,
+          graph.integerList([1, 0]),
+          graph.floats([1, 1, 1, 10, 20, 30], [2, 3]),
+        ),
+      [2, 3],
+      [11, 22, 33, 5, 6, 7],
+    ],
   ])('%s', async (_name, apply, shape, elements) => {
     expect(await applyToMatrix(apply)).toEqual({ shape, elements });
+  });
+
+  it('loses none of the rows that scatterAddRows adds at one index, however many threads there are', async () => {
+    const [count, width] = [4000, 64];
+    const graph = new Graph();
+    const base = graph.input('base', 'float32', [2, width]);
+    const indices = graph.input('indices', 'int64', ['count']);
+    const rows = graph.input('rows', 'float32', ['count', width]);
+    graph.output('sums', operations.scatterAddRows(graph, base, indices, rows));
+    const compiled = await compileGraph(graph, { threads: 4 });
+    for (let run = 0; run < 5; run += 1) {
+      const { sums } = await compiled.run({
+        base: { shape: [2, width], data: new Float32Array(2 * width) },
+        indices: integers(Array.from({ length: count }, (_, row) => row % 2)),
+        rows: { shape: [count, width], data: new Float32Array(count * width).fill(1) },
+      });
+      expect(sums?.data).toEqual(new Float32Array(2 * width).fill(count / 2));
+    }
+    await compiled.release();
   });
 
   it.each<[string, (graph: Graph, value: Value) => Value, (element: number) => number]>([

@@ -8,6 +8,7 @@ import {
   multiply,
   negate,
   pickFromRows,
+  scatterAddDistinctRows,
   scatterAddRows,
   shapeOf,
   softmax,
@@ -18,7 +19,7 @@ import {
 } from '../../graph/operations.js';
 import type { Tape } from '../tape.js';
 
-/** The positions a loss looks at: rows of the token axis [positions], and the weight of each [positions, 1]. */
+/** The positions a loss looks at: rows of the token axis [positions], each once, and the weight of each [positions, 1]. */
 export interface ScoredPositions {
   readonly rows: Value;
   readonly weights: Value;
@@ -110,5 +111,5 @@ export function scoreDivergence(
 
 /** Rows of a gradient back at their places among all tokens, zeros elsewhere. */
 function spread({ graph }: Tape, like: Value, rows: Value, gradient: Value): Value {
-  return scatterAddRows(graph, zeros(graph, shapeOf(graph, like), like.shape), rows, gradient);
+  return scatterAddDistinctRows(graph, zeros(graph, shapeOf(graph, like), like.shape), rows, gradient);
 }
