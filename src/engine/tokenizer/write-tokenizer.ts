@@ -69,7 +69,7 @@ function checkSpecial(role: string, token: string, { specialTokens }: TrainedTok
     hint:
       nearest === null
         ? `Train the tokenizer with ${JSON.stringify(token)} among its special tokens.`
-        : `Did you mean ${JSON.stringify(nearest)}?`,
+        : `Write ${JSON.stringify(nearest)}, if that was meant.`,
     details: { role, token },
   });
 }
