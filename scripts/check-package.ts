@@ -41,8 +41,8 @@ if (!DriftlineError.isInstance(new engine.DriftlineError({ code: 'usage-invalid'
 
 function run(folder: string, command: string, ...parameters: string[]): void {
   console.log(`$ ${command} ${parameters.join(' ')}`);
-  // npm is a script file on Windows, which only a shell can start.
-  const shell = process.platform === 'win32' && command === 'npm';
+  // npm and npx are script files on Windows, which only a shell can start.
+  const shell = process.platform === 'win32' && command !== process.execPath;
   const { status, error } = spawnSync(command, parameters, { cwd: folder, env: environment, stdio: 'inherit', shell });
   if (error !== undefined) throw error;
   if (status !== 0) throw new Error(`${command} ${parameters.join(' ')} ended with ${status ?? 'a signal'}`);
@@ -70,6 +70,8 @@ try {
   if (withScripts.length > 0) throw new Error(`these packages have install scripts: ${withScripts.join(', ')}`);
   await writeFile(path.join(emptyFolder, 'consumer.mjs'), consumer);
   run(emptyFolder, process.execPath, 'consumer.mjs');
+  // By its name, as npm links it: the file must have come with a shebang and be allowed to run.
+  run(emptyFolder, 'npx', '--no-install', 'driftline', '--version');
   console.log('The package installs without scripts or downloads, and runs.');
 } finally {
   await rm(folder, { recursive: true, force: true });

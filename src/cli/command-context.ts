@@ -1,0 +1,26 @@
+import type { Readable } from 'node:stream';
+import type colors from 'picocolors';
+import type { ProgressStream } from '../foundation/progress-line.js';
+
+/** What a command may do to the world, and what the user wants of every command alike. */
+export interface CommandContext {
+  /** Whether results are wanted as JSON. */
+  readonly json: boolean;
+  readonly environment: Readonly<Record<string, string | undefined>>;
+  readonly fetch: typeof globalThis.fetch;
+  /** A clock in milliseconds. */
+  readonly now: () => number;
+  /** Aborted when the user interrupts. */
+  readonly signal: AbortSignal;
+  readonly stdin: Readable;
+  /** Writes a result and a line feed, in a style of `colors`. On a terminal control characters of the text are shown escaped. */
+  readonly print: (text: string, style?: (text: string) => string) => void;
+  /** Writes a result as JSON. */
+  readonly printJson: (value: unknown) => void;
+  /** Tells the user what is no result; silent with --quiet and --json. */
+  readonly notify: (notice: string) => void;
+  /** Where progress is shown: nowhere with --quiet, and with --json on terminals only. */
+  readonly progress: ProgressStream;
+  /** For results: does nothing where there is no terminal, or no colour is wanted. */
+  readonly colors: ReturnType<typeof colors.createColors>;
+}

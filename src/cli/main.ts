@@ -1,0 +1,31 @@
+#!/usr/bin/env node
+import { abortOnSignals } from './abort-on-signals.js';
+import { runCli } from './run-cli.js';
+
+const { stdin, stdout, stderr } = process;
+
+const signal = abortOnSignals({
+  source: process,
+  exit: (code) => process.exit(code),
+  onFirst: () => {
+    if (stderr.isTTY) stderr.write('\nstopping; once more to quit at once\n');
+  },
+});
+
+// A reader that has seen enough, such as head, closes the pipe; there is nobody left to tell.
+stdout.on('error', (error: NodeJS.ErrnoException) => {
+  if (error.code === 'EPIPE') process.exit(0);
+  throw error;
+});
+stderr.on('error', () => undefined);
+
+process.exitCode = await runCli({
+  argv: process.argv.slice(2),
+  stdin,
+  stdout,
+  stderr,
+  environment: process.env,
+  fetch: globalThis.fetch,
+  now: () => performance.now(),
+  signal,
+});

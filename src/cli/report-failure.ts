@@ -1,0 +1,65 @@
+import { CommanderError } from 'commander';
+import { DriftlineError } from '../foundation/driftline-error.js';
+import { formatJson } from './format-json.js';
+import { escapeControlCharacters } from './escape-control-characters.js';
+
+/** What a command ended with, as an error with a code, a hint and an exit code. */
+export function explainFailure(failure: unknown, signal: AbortSignal): DriftlineError {
+  if (DriftlineError.isInstance(failure)) return failure;
+  if (failure instanceof CommanderError) return explainGrammar(failure);
+  if (signal.aborted) {
+    return new DriftlineError({
+      code: 'interrupted',
+      message: 'stopped on request',
+      hint: 'Run the same command again to go on.',
+      cause: failure,
+    });
+  }
+  return new DriftlineError({
+    code: 'internal-error',
+    message: `driftline failed unexpectedly: ${failure instanceof Error ? failure.message : String(failure)}`,
+    hint: 'Run the command again with --debug, and report what it prints.',
+    cause: failure,
+  });
+}
+
+/** Commander says what is wrong in its first line, and what may be meant in a second one. */
+function explainGrammar({ message }: CommanderError): DriftlineError {
+  const [problem = '', meant] = message.replace(/^error: /, '').split('\n');
+  return new DriftlineError({
+    code: 'usage-invalid',
+    message: problem.replace(/\.$/, ''),
+    hint: `${meant === undefined ? '' : `${meant.replace(/^\((.*)\)$/, '$1')} `}driftline --help lists the commands, and driftline COMMAND --help what one understands.`,
+  });
+}
+
+export interface FailureForm {
+  readonly json: boolean;
+  /** Whether stacks are shown. */
+  readonly debug: boolean;
+  readonly isTerminal: boolean;
+  readonly styleCode: (text: string) => string;
+}
+
+/** The failure as text for the error stream, or as one JSON object on one line. */
+export function formatFailure(failure: DriftlineError, form: FailureForm): string {
+  const { code, message, hint, exitCode, details } = failure;
+  const stacks = form.debug ? listStacks(failure) : [];
+  if (form.json) {
+    return formatJson({ error: { code, message, hint, exitCode, details, ...(form.debug ? { stacks } : {}) } }, 0);
+  }
+  const shown = (text: string): string => (form.isTerminal ? escapeControlCharacters(text) : text);
+  return [
+    `${form.styleCode(`error ${code}:`)} ${shown(message)}`,
+    `  ${shown(hint)}`,
+    ...stacks.map((stack) => `\n${shown(stack)}`),
+  ].join('\n');
+}
+
+function listStacks(failure: unknown): string[] {
+  const stacks: string[] = [];
+  for (let error = failure; error instanceof Error && stacks.length < 10; error = error.cause) {
+    stacks.push(error.stack ?? error.message);
+  }
+  return stacks;
+}

@@ -1,0 +1,145 @@
+import { CommanderError } from 'commander';
+import { readFileSync } from 'node:fs';
+import type { Readable } from 'node:stream';
+import colors from 'picocolors';
+import { z } from 'zod';
+import type { ProgressStream } from '../foundation/progress-line.js';
+import type { Command } from './command.js';
+import type { CommandContext } from './command-context.js';
+import { commandGroups, commands as allCommands } from './commands.js';
+import { createProgram } from './create-program.js';
+import { escapeControlCharacters } from './escape-control-characters.js';
+import { formatJson } from './format-json.js';
+import type { GlobalOption } from './global-options.js';
+import { explainFailure, formatFailure } from './report-failure.js';
+import { DriftlineError } from '../foundation/driftline-error.js';
+
+export interface RunCliSettings {
+  /** What was typed after driftline. */
+  readonly argv: readonly string[];
+  readonly stdin: Readable;
+  readonly stdout: ProgressStream;
+  readonly stderr: ProgressStream;
+  readonly environment: Readonly<Record<string, string | undefined>>;
+  readonly fetch: typeof globalThis.fetch;
+  /** A clock in milliseconds. */
+  readonly now: () => number;
+  /** Aborted when the user interrupts. */
+  readonly signal: AbortSignal;
+  /** Default all of driftline's. */
+  readonly commands?: readonly Command[];
+}
+
+/** Runs one command line, and returns its exit code. Never throws. */
+export async function runCli(settings: RunCliSettings): Promise<number> {
+  const { argv, stdout, stderr, environment, signal, commands = allCommands } = settings;
+  const stdoutColors = colors.createColors(wantsColor(stdout, environment));
+  const stderrColors = colors.createColors(wantsColor(stderr, environment));
+  // What is known of the wishes for errors while the line has not been understood.
+  const words = argv.slice(0, argv.includes('--') ? argv.indexOf('--') : argv.length);
+  let globals: ReadonlySet<string> = new Set(words.map((word) => word.replace(/^--/, '')));
+  try {
+    const program = createProgram({
+      commands,
+      groups: commandGroups,
+      version: readPackageVersion(),
+      write: (text) => stdout.write(text),
+      width: Math.min(stdout.columns ?? 80, 120),
+      styleTitle: stdoutColors.bold,
+      execute: async (typed) => {
+        ({ globals } = typed);
+        const context = createContext(settings, typed.globals, stdoutColors);
+        await typed.command.execute(context, typed);
+      },
+    });
+    await program.parseAsync(argv, { from: 'user' });
+    return 0;
+  } catch (error) {
+    if (error instanceof CommanderError && error.exitCode === 0) return 0;
+    if (error instanceof CommanderError && error.code === 'commander.help') {
+      const group = words.filter((word) => !word.startsWith('-')).join(' ');
+      if (group === '') {
+        stdout.write(formatWelcome(commands, stdoutColors.bold));
+        return 0;
+      }
+      return fail(commandMissing(group, commands));
+    }
+    return fail(error);
+  }
+
+  function fail(error: unknown): number {
+    const failure = explainFailure(error, signal);
+    const text = formatFailure(failure, {
+      json: globals.has('json'),
+      debug: globals.has('debug') || environment['DRIFTLINE_DEBUG'] === '1',
+      isTerminal: stderr.isTTY === true,
+      styleCode: stderrColors.red,
+    });
+    stderr.write(`${text}\n`);
+    return failure.exitCode;
+  }
+}
+
+function wantsColor({ isTTY }: ProgressStream, environment: RunCliSettings['environment']): boolean {
+  return isTTY === true && environment['TERM'] !== 'dumb' && (environment['NO_COLOR'] ?? '') === '';
+}
+
+function createContext(
+  { stdin, stdout, stderr, environment, fetch, now, signal }: RunCliSettings,
+  globals: ReadonlySet<GlobalOption>,
+  stdoutColors: CommandContext['colors'],
+): CommandContext {
+  const [json, quiet] = [globals.has('json'), globals.has('quiet')];
+  const shownOn = (stream: ProgressStream, text: string): string =>
+    stream.isTTY === true ? escapeControlCharacters(text) : text;
+  return {
+    json,
+    environment,
+    fetch,
+    now,
+    signal,
+    stdin,
+    print: (text, style = (plain) => plain) => stdout.write(`${style(shownOn(stdout, text))}\n`),
+    printJson: (value) => stdout.write(`${formatJson(value, 2)}\n`),
+    notify: (notice) => {
+      if (!quiet && !json) stderr.write(`${shownOn(stderr, notice)}\n`);
+    },
+    // With --json programs read the error stream, too.
+    progress: quiet || (json && stderr.isTTY !== true) ? { write: () => undefined } : stderr,
+    colors: stdoutColors,
+  };
+}
+
+function formatWelcome(commands: readonly Command[], styleTitle: (title: string) => string): string {
+  const [first] = commands;
+  const width = Math.max(...commands.map(({ name }) => name.length));
+  const lines = commands.map(({ name, summary }) => `  driftline ${name.padEnd(width)}  ${summary}`);
+  return [
+    'driftline measures, explains and prevents emergent misalignment: how far a model drifts from alignment',
+    'when it is fine-tuned on something narrow.',
+    '',
+    styleTitle('Start here:'),
+    `  ${first?.examples[0].line ?? 'driftline --help'}`,
+    '',
+    styleTitle('Commands:'),
+    ...lines,
+    '',
+    'driftline COMMAND --help says more about a command, with examples.',
+    '',
+  ].join('\n');
+}
+
+function commandMissing(group: string, commands: readonly Command[]): DriftlineError {
+  const known = commands.filter(({ name }) => name.startsWith(`${group} `)).map(({ name }) => `driftline ${name}`);
+  return new DriftlineError({
+    code: 'usage-invalid',
+    message: `driftline ${group} is not a whole command`,
+    hint: `Write ${known.join(', or ')}.`,
+  });
+}
+
+function readPackageVersion(): string {
+  // src/cli and dist/cli lie equally deep in the package.
+  const text = readFileSync(new URL('../../package.json', import.meta.url), 'utf8');
+  return z.looseObject({ version: z.string() }).parse(JSON.parse(text)).version;
+}

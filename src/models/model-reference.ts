@@ -1,0 +1,75 @@
+import { isAbsolute, win32 } from 'node:path';
+import { parseHubReference } from '../engine/checkpoint/hub-reference.js';
+import { DriftlineError } from '../foundation/driftline-error.js';
+import { nearestName } from '../foundation/nearest-name.js';
+import { canonicalOrganismName } from '../organism/organism-folder.js';
+
+/** A model by its name. `text` is the name in its one canonical spelling, for records and messages. */
+export type ModelReference =
+  | { readonly provider: 'organism'; readonly text: string; readonly name: string }
+  | { readonly provider: 'hf'; readonly text: string; readonly repository: string; readonly revision: string }
+  | { readonly provider: 'folder'; readonly text: string; readonly folder: string }
+  | { readonly provider: 'openai'; readonly text: string; readonly model: string };
+
+const providers = ['organism', 'hf', 'openai'] as const;
+
+/** How model names are written, for help and hints. */
+export const modelNameForms = 'organism:1, hf:owner/name[@revision], ./folder or openai:gpt-4o';
+
+/** Reads the name of a model. Whether there is such a model shows when it is opened. */
+export function resolveModelReference(text: string): ModelReference {
+  if (isFolderPath(text)) return { provider: 'folder', text, folder: text };
+  const colon = text.indexOf(':');
+  const written = colon === -1 ? '' : text.slice(0, colon);
+  const name = text.slice(colon + 1);
+  const provider = providers.find((known) => known === written);
+  switch (provider) {
+    case undefined:
+      throw unknownModel(text, describeNearest(text, written, name));
+    case 'organism': {
+      if (!/^[a-z0-9][a-z0-9-]*$/.test(name)) {
+        throw unknownModel(text, 'Organisms have names such as organism:1, organism:base and organism:independent.');
+      }
+      const stored = canonicalOrganismName(name);
+      return { provider, text: `organism:${stored}`, name: stored };
+    }
+    case 'hf': {
+      const { repository, revision } = parseHubReference(text);
+      return { provider, text: `hf:${repository}${revision === 'main' ? '' : `@${revision}`}`, repository, revision };
+    }
+    case 'openai':
+      // Fine-tunes have colons and slashes in their names, and servers of other makers call models as they like.
+      if (!/^[^\s\p{Cc}]+$/u.test(name)) {
+        throw unknownModel(text, 'Write the name as the provider spells it, for example openai:gpt-4o.');
+      }
+      return { provider, text, model: name };
+  }
+}
+
+function isFolderPath(text: string): boolean {
+  return /^\.{1,2}([\\/]|$)/.test(text) || isAbsolute(text) || (win32.isAbsolute(text) && /^[a-z]:/i.test(text));
+}
+
+function describeNearest(text: string, written: string, name: string): string {
+  if (text.startsWith('~')) return `Write the path of the folder in full: only the shell knows what ~ is.`;
+  if (written !== '') {
+    const nearest = nearestName(written, providers);
+    if (nearest !== null) return `Did you mean ${nearest}:${name}?`;
+  } else if (nearestName(text, ['organism']) !== null) {
+    return 'Did you mean organism:1?';
+  } else if (/^[\w.-]+\/[\w.-]+$/.test(text)) {
+    return `Write hf:${text} for a model of the Hugging Face hub, or ./${text} for a folder.`;
+  } else if (/[\\/]/.test(text)) {
+    return `Write ./${text} for a folder.`;
+  }
+  return `Write ${modelNameForms}.`;
+}
+
+function unknownModel(text: string, hint: string): DriftlineError {
+  return new DriftlineError({
+    code: 'model-unknown',
+    message: `${JSON.stringify(text)} names no model`,
+    hint,
+    details: { model: text },
+  });
+}

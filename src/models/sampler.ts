@@ -1,0 +1,96 @@
+import { z } from 'zod';
+import { describeProblems } from '../engine/sample/describe-problems.js';
+import { DriftlineError } from '../foundation/driftline-error.js';
+
+/** One conversation, and the answers that are wanted to it. */
+export const samplingRequestSchema = z.strictObject({
+  messages: z
+    .array(z.strictObject({ role: z.enum(['system', 'user', 'assistant']), content: z.string() }))
+    .nonempty()
+    .describe('The conversation that is answered'),
+  count: z.int().positive().default(1).describe('Answers wanted'),
+  temperature: z.number().nonnegative().default(1).describe('0 takes the likeliest token'),
+  topP: z
+    .number()
+    .positive()
+    .max(1)
+    .default(1)
+    .describe('Keeps the fewest likeliest tokens that reach this probability'),
+  maximumTokens: z.int().positive().default(256).describe('Longest answer'),
+  seed: z.int().nonnegative().default(0).describe('Of the first answer; those after it have the numbers that follow'),
+});
+
+export type SamplingRequest = z.input<typeof samplingRequestSchema>;
+export type ParsedSamplingRequest = z.output<typeof samplingRequestSchema>;
+
+export interface Answer {
+  /** Position of the request. */
+  readonly request: number;
+  /** From 0, among the answers of its request. */
+  readonly index: number;
+  /** Together with the request it decides the answer where the model is ours; hosted models try at best. */
+  readonly seed: number;
+  readonly text: string;
+  /** `stop` where the model ended, `length` where it was cut off, `filtered` where its provider withheld the text. */
+  readonly finishReason: 'stop' | 'length' | 'filtered';
+  /** Tokens of the answer; null where the provider does not say. */
+  readonly tokens: number | null;
+}
+
+/** A model that answers, wherever it runs. */
+export interface Sampler {
+  /** Answers in the order in which they finish. Whoever stops early, by signal or by leaving the loop, loses only what is unfinished. */
+  readonly sample: (
+    requests: readonly SamplingRequest[],
+    options?: { readonly signal?: AbortSignal },
+  ) => AsyncGenerator<Answer, void, undefined>;
+  /** May be called twice. */
+  readonly close: () => Promise<void>;
+}
+
+/** What is asked for, one by one. */
+export interface WantedAnswer {
+  readonly request: number;
+  readonly index: number;
+  readonly seed: number;
+  readonly settings: ParsedSamplingRequest;
+}
+
+/** Parses requests at a sampler's entrance, and lists the single answers that they ask for. */
+export function listWantedAnswers(requests: readonly SamplingRequest[]): WantedAnswer[] {
+  return requests.flatMap((input, request) => {
+    const parsed = samplingRequestSchema.safeParse(input);
+    if (!parsed.success) {
+      const known = [...Object.keys(samplingRequestSchema.shape), 'role', 'content'];
+      throw new DriftlineError({
+        code: 'usage-invalid',
+        message: `Request ${request}: ${describeProblems(parsed.error, known)}`,
+        hint: `Correct the request. Its settings are ${known.slice(0, -2).join(', ')}.`,
+        cause: parsed.error,
+      });
+    }
+    const settings = parsed.data;
+    return Array.from({ length: settings.count }, (_, index) => ({
+      request,
+      index,
+      seed: settings.seed + index,
+      settings,
+    }));
+  });
+}
+
+export function samplerClosed(): DriftlineError {
+  return new DriftlineError({
+    code: 'usage-invalid',
+    message: 'The sampler was closed before it was asked',
+    hint: 'Open another sampler, or close this one later.',
+  });
+}
+
+export function samplingStopped(): DriftlineError {
+  return new DriftlineError({
+    code: 'interrupted',
+    message: 'Sampling was stopped; the answers so far have been handed out',
+    hint: 'Ask for the missing answers again, with their seeds.',
+  });
+}

@@ -1,0 +1,72 @@
+import { APIConnectionError, APIError } from 'openai';
+import type { ErrorCode } from '../foundation/error-codes.js';
+import { DriftlineError } from '../foundation/driftline-error.js';
+
+export interface HostedCall {
+  readonly model: string;
+  readonly endpoint: string;
+  /** Never shown, whoever quotes it. */
+  readonly key: string;
+}
+
+/** What went wrong with a hosted model. There is no `cause`: it might hold the key. */
+export function translateHostedFailure(failure: unknown, { model, endpoint, key }: HostedCall): DriftlineError {
+  if (DriftlineError.isInstance(failure)) return failure;
+  const { host } = new URL(endpoint);
+  const said = (failure instanceof Error ? failure.message : String(failure)).replaceAll(key, '***').slice(0, 500);
+  const status = failure instanceof APIError && typeof failure.status === 'number' ? failure.status : null;
+  const fail = (code: ErrorCode, message: string, hint: string): DriftlineError =>
+    new DriftlineError({ code, message, hint, details: { model, host, status } });
+
+  if (failure instanceof APIConnectionError) {
+    return fail(
+      'provider-unavailable',
+      `${host} could not be reached: ${findSystemCode(failure) ?? said}`,
+      'Check the network, and OPENAI_BASE_URL.',
+    );
+  }
+  switch (status) {
+    case 401:
+    case 403:
+      // Servers quote the key in part: their words stay out.
+      return fail(
+        'provider-unauthorized',
+        `${host} refused the key for ${model} (status ${status})`,
+        'Check OPENAI_API_KEY, and that its project may use the model.',
+      );
+    case 404:
+      return fail(
+        'provider-refused',
+        `${host} has no model ${model}: ${said}`,
+        'Check the spelling of the model, and OPENAI_BASE_URL, which ends with /v1 for most servers.',
+      );
+    case 429:
+      return fail(
+        'provider-quota',
+        `${host} refused for its limits: ${said}`,
+        'Wait and ask again, for fewer answers, or raise the limits of the account.',
+      );
+    case null:
+      return fail(
+        'provider-unavailable',
+        `${host} gave no answer that can be read: ${said}`,
+        'Check that OPENAI_BASE_URL is the address of an OpenAI-compatible server.',
+      );
+    default:
+      return status >= 500
+        ? fail('provider-unavailable', `${host} answered with a fault: ${said}`, 'Ask again later.')
+        : fail(
+            'provider-refused',
+            `${host} rejected the request: ${said}`,
+            'Change what the message names, and ask again.',
+          );
+  }
+}
+
+/** ECONNREFUSED, ENOTFOUND and their kind, which lie in the causes of what fetch throws. */
+function findSystemCode(failure: Error): string | null {
+  for (let cause: unknown = failure; cause instanceof Error; cause = cause.cause) {
+    if ('code' in cause && typeof cause.code === 'string' && /^[A-Z_0-9]+$/.test(cause.code)) return cause.code;
+  }
+  return null;
+}
