@@ -10,7 +10,10 @@ export const errorCodes = {
   'usage-invalid': { exitCode: 2, meaning: 'a command or function was called with arguments that make no sense' },
   'folder-in-use': { exitCode: 2, meaning: 'another process is working in the folder' },
   'file-unreadable': { exitCode: 2, meaning: 'a file does not exist or could not be read' },
-  'configuration-invalid': { exitCode: 2, meaning: 'a YAML file is malformed, or has an unknown key or an impossible value' },
+  'configuration-invalid': {
+    exitCode: 2,
+    meaning: 'a YAML file is malformed, or has an unknown key or an impossible value',
+  },
   'world-invalid': { exitCode: 2, meaning: 'a world has templates that cannot be used, or shares that make no sense' },
   'json-lines-invalid': { exitCode: 2, meaning: 'a line of a JSON Lines file is not JSON' },
   'recipe-invalid': { exitCode: 2, meaning: 'a fine-tuning recipe has an unknown or impossible setting' },
