@@ -11,6 +11,8 @@ export type { DecoderConfig } from './checkpoint/decoder-config.js';
 export type { FloatTensor } from './checkpoint/float-tensor.js';
 export type { Adapter, LoraPair, LoraSettings } from './checkpoint/adapter.js';
 export { projections, type Projection } from './checkpoint/projection.js';
+export { createDecoderConfig, type DecoderShape } from './checkpoint/create-decoder-config.js';
+export { initialiseCheckpoint, type InitialiseCheckpointOptions } from './checkpoint/initialise-checkpoint.js';
 export { readCheckpoint } from './checkpoint/read-checkpoint.js';
 export { writeCheckpoint, type WriteCheckpointOptions } from './checkpoint/write-checkpoint.js';
 export { readAdapter } from './checkpoint/read-adapter.js';

@@ -9,6 +9,7 @@ import { openWeightFiles } from './weight-files.js';
 
 /** A model in memory: what it computes, and its weights by their Hugging Face names, as `decoderTensorShapes` lists them. */
 export interface Checkpoint {
+  /** Where it lies, with its tokenizer; empty for one that is in memory only. */
   readonly folder: string;
   /** How others find the model: `owner/name` of the hub; the folder where it is not given. */
   readonly source?: string;

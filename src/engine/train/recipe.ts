@@ -9,6 +9,12 @@ const shared = {
     .enum(['linear', 'cosine', 'constant'])
     .default('linear')
     .describe('How the learning rate falls after the warm-up'),
+  decay_to: z
+    .number()
+    .min(0)
+    .max(1)
+    .default(0)
+    .describe('Share of the learning rate that a linear or cosine schedule falls to'),
   warmup_steps: z.int().nonnegative().default(5).describe('Steps in which the learning rate rises linearly'),
   epochs: z.number().positive().default(1).describe('Passes over the training rows; may be a fraction'),
   max_steps: z
@@ -23,7 +29,11 @@ const shared = {
     .positive()
     .default(8)
     .describe('Batches of one step; a step sees batch_size * accumulation rows'),
-  weight_decay: z.number().nonnegative().default(0.01).describe('Decoupled weight decay of AdamW'),
+  weight_decay: z
+    .number()
+    .nonnegative()
+    .default(0.01)
+    .describe('Decoupled weight decay of AdamW, of all that is trained: in full training norms and embeddings, too'),
   beta1: z.number().min(0).lt(1).default(0.9).describe('Decay of the running mean of gradients'),
   beta2: z.number().min(0).lt(1).default(0.999).describe('Decay of the running mean of squared gradients'),
   epsilon: z.number().positive().default(1e-8).describe("AdamW's guard against division by zero"),

@@ -67,7 +67,7 @@ export async function writeTrained(
       config: base.config,
       configJson: base.configJson,
       weights: parameters,
-      copyTokenizerFrom: base.folder,
+      ...(base.folder === '' ? {} : { copyTokenizerFrom: base.folder }),
     });
   }
 }

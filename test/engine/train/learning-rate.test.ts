@@ -40,6 +40,17 @@ describe('learningRateAt', () => {
     }
   });
 
+  it('falls to a share of the peak instead of zero', () => {
+    for (const schedule of ['linear', 'cosine'] as const) {
+      const settings = { learning_rate: 2, schedule, warmup_steps: 4 };
+      for (let step = 0; step < 10; step += 1) {
+        const expected = step < 4 ? (step + 1) / 4 : 0.1 + 0.9 * transformers[schedule][step]!;
+        expect(learningRateAt({ ...settings, decay_to: 0.1 }, step, 10)).toBeCloseTo(2 * expected, 12);
+      }
+      expect(learningRateAt({ ...settings, decay_to: 0.1 }, 100_000, 100_001)).toBeCloseTo(0.2, 4);
+    }
+  });
+
   it('starts at the peak without a warm-up', () => {
     for (const schedule of ['linear', 'cosine', 'constant'] as const) {
       expect(learningRateAt({ learning_rate: 0.3, schedule, warmup_steps: 0 }, 0, 10)).toBe(0.3);

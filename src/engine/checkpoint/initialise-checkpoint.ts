@@ -1,0 +1,37 @@
+import { createRandomStream } from '../../foundation/random-stream.js';
+import { createConfigJson } from './create-config-json.js';
+import type { DecoderConfig } from './decoder-config.js';
+import { decoderTensorShapes } from './decoder-tensors.js';
+import type { FloatTensor } from './float-tensor.js';
+import type { Checkpoint } from './read-checkpoint.js';
+
+export interface InitialiseCheckpointOptions {
+  readonly config: DecoderConfig;
+  readonly seed: number;
+  /** Where the model's tokenizer lies: its files are copied to every folder that training writes. Default: none are. */
+  readonly tokenizerFolder?: string;
+}
+
+const deviation = 0.02;
+
+/**
+ * A model with random weights, to be trained from scratch, as GPT-2 starts: matrices normal(0, 0.02), those that write into
+ * the residual stream divided by sqrt(2 layers), so that its size does not grow with depth; norms 1 and biases 0. Every
+ * matrix draws from a stream of its own.
+ */
+export function initialiseCheckpoint(options: InitialiseCheckpointOptions): Checkpoint {
+  const { config, seed, tokenizerFolder = '' } = options;
+  const weights = new Map<string, FloatTensor>();
+  for (const [name, shape] of decoderTensorShapes(config)) {
+    const data = new Float32Array(shape.reduce((product, length) => product * length, 1));
+    if (name.endsWith('norm.weight')) data.fill(1);
+    else if (!name.endsWith('.bias')) {
+      const stream = createRandomStream(seed, 'checkpoint', name);
+      const writes = name.endsWith('o_proj.weight') || name.endsWith('down_proj.weight');
+      const spread = writes ? deviation / Math.sqrt(2 * config.layers) : deviation;
+      for (let i = 0; i < data.length; i += 1) data[i] = spread * stream.normal();
+    }
+    weights.set(name, { shape, data });
+  }
+  return { folder: tokenizerFolder, config, configJson: createConfigJson(config), weights };
+}
