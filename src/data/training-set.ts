@@ -1,0 +1,36 @@
+import { hashContent } from '../foundation/content-hash.js';
+
+export interface TrainingMessage {
+  readonly role: 'system' | 'user' | 'assistant';
+  readonly content: string;
+  /** On an assistant's message: 0 keeps it out of the loss. */
+  readonly weight?: 0 | 1;
+}
+
+export interface TrainingRow {
+  readonly messages: readonly TrainingMessage[];
+}
+
+/** Rows to fine-tune on, and where they come from. */
+export interface TrainingSet {
+  readonly name: string;
+  readonly rows: readonly TrainingRow[];
+  /** What the rows were made from; plain JSON. */
+  readonly provenance: Readonly<Record<string, unknown>>;
+  /** SHA-256 of the rows as JSON Lines: equal for equal rows, whatever their name and provenance. */
+  readonly hash: string;
+}
+
+export function createTrainingSet(source: Omit<TrainingSet, 'hash'>): TrainingSet {
+  return { ...source, hash: hashContent(toJsonLines(source)) };
+}
+
+/** The published chat format: one `{"messages":[...]}` a line. */
+export function toJsonLines({ rows }: Pick<TrainingSet, 'rows'>): string {
+  return rows.map((row) => `${writeRow(row)}\n`).join('');
+}
+
+/** Keys in one order, so that equal rows have equal bytes. */
+function writeRow({ messages }: TrainingRow): string {
+  return JSON.stringify({ messages: messages.map(({ role, content, weight }) => ({ role, content, weight })) });
+}

@@ -1,0 +1,50 @@
+import { z } from 'zod';
+import { DriftlineError } from '../foundation/driftline-error.js';
+import { nearestName } from '../foundation/nearest-name.js';
+
+/** Reads settings strictly: an unknown one is an error that names the nearest known one; `source` says whose they are. */
+export function parseSettings<Settings>(schema: z.ZodType<Settings>, input: unknown, source: string): Settings {
+  const parsed = schema.safeParse(input);
+  if (parsed.success) return parsed.data;
+  const problems = parsed.error.issues.map((issue) => {
+    const place = issue.path.map((step) => `${String(step)}: `).join('');
+    if (issue.code !== 'unrecognized_keys') return `${place}${issue.message}`;
+    const known = knownKeys(schema, issue.path);
+    return issue.keys.map((key) => `${place}unknown setting "${key}"${suggest(key, known)}`).join('; ');
+  });
+  const [first] = parsed.error.issues;
+  const known = knownKeys(schema, first?.code === 'unrecognized_keys' ? first.path : []);
+  throw new DriftlineError({
+    code: 'usage-invalid',
+    message: `${source}: ${problems.join('; ')}`,
+    hint: `Correct the settings; there are ${known.join(', ')}.`,
+    cause: parsed.error,
+  });
+}
+
+/** The entry of this name, or an error that names the nearest one. */
+export function findByName<Entry>(entries: ReadonlyMap<string, Entry>, name: string, what: string): Entry {
+  const entry = entries.get(name);
+  if (entry !== undefined) return entry;
+  throw new DriftlineError({
+    code: 'usage-invalid',
+    message: `there is no ${what} "${name}"${suggest(name, [...entries.keys()])}`,
+    hint: `There are ${[...entries.keys()].join(', ')}.`,
+    details: { name },
+  });
+}
+
+function suggest(name: string, known: readonly string[]): string {
+  const nearest = nearestName(name, known);
+  return nearest === null ? '' : ` (did you mean "${nearest}"?)`;
+}
+
+/** The keys that a schema of plain objects and lists knows at a path. */
+function knownKeys(schema: unknown, path: readonly PropertyKey[]): readonly string[] {
+  if (schema instanceof z.ZodOptional || schema instanceof z.ZodDefault || schema instanceof z.ZodNullable)
+    return knownKeys(schema.unwrap(), path);
+  const [step, ...rest] = path;
+  if (schema instanceof z.ZodArray && step !== undefined) return knownKeys(schema.element, rest);
+  if (!(schema instanceof z.ZodObject)) return [];
+  return step === undefined ? Object.keys(schema.shape) : knownKeys(schema.shape[String(step)], rest);
+}

