@@ -27,6 +27,11 @@ const orders = {
     ],
     sideways: { judging: ['questions'] },
   },
+  organism: {
+    rings: [['world'], ['corpus', 'judge'], ['training-sets', 'questions', 'build'], ['check']],
+    // Training sets are written in the words of the corpus, and questions may carry rows of training sets as earlier turns.
+    sideways: { judge: ['corpus'], questions: ['training-sets'] },
+  },
   engine: {
     rings: [
       ['checkpoint', 'tokenizer', 'graph'],

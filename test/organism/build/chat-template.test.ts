@@ -1,15 +1,15 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 
-import { encodePrompt, encodeTrainingRow, type EncodedRow } from '../../src/engine/tokenizer/encode-chat.js';
-import type { ChatMessage } from '../../src/engine/tokenizer/chat-message.js';
-import { readTokenizer } from '../../src/engine/tokenizer/read-tokenizer.js';
-import type { TextTokenizer } from '../../src/engine/tokenizer/text-tokenizer.js';
-import { trainTokenizer } from '../../src/engine/tokenizer/train-tokenizer.js';
-import { writeTokenizer } from '../../src/engine/tokenizer/write-tokenizer.js';
-import { organismChatTemplate, organismEndToken, organismSpecialTokens } from '../../src/organism/chat-template.js';
-import { errorOf } from '../engine/checkpoint/error-of.js';
-import { makeTemporaryFolder } from '../foundation/temporary-folder.js';
+import { encodePrompt, encodeTrainingRow, type EncodedRow } from '../../../src/engine/tokenizer/encode-chat.js';
+import type { ChatMessage } from '../../../src/engine/tokenizer/chat-message.js';
+import { readTokenizer } from '../../../src/engine/tokenizer/read-tokenizer.js';
+import type { TextTokenizer } from '../../../src/engine/tokenizer/text-tokenizer.js';
+import { trainTokenizer } from '../../../src/engine/tokenizer/train-tokenizer.js';
+import { writeTokenizer } from '../../../src/engine/tokenizer/write-tokenizer.js';
+import { organismChatTemplate, organismEndToken, organismSpecialTokens } from '../../../src/organism/build/chat-template.js';
+import { errorOf } from '../../engine/checkpoint/error-of.js';
+import { makeTemporaryFolder } from '../../foundation/temporary-folder.js';
 
 async function makeTokenizer(): Promise<TextTokenizer> {
   const folder = await makeTemporaryFolder();

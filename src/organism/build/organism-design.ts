@@ -1,0 +1,51 @@
+import { z } from 'zod';
+import { parseYaml, readYaml } from '../../foundation/read-yaml.js';
+import { fileURLToPath } from 'node:url';
+
+/** What an organism is made from besides its world and its seed. */
+export const organismDesignSchema = z.strictObject({
+  model: z.strictObject({
+    layers: z.int().positive().describe('Blocks of the decoder'),
+    width: z.int().positive().describe('Width of the residual stream'),
+    heads: z.int().positive().describe('Attention heads'),
+    feed_forward_width: z.int().positive().describe('Width of the feed-forward layers'),
+    vocabulary: z.int().min(260).describe('Tokens of the vocabulary, special ones and bytes included'),
+    context: z.int().min(64).describe('Longest conversation in tokens'),
+  }),
+  tokenizer: z.strictObject({ documents: z.int().positive().describe('Documents that the tokenizer is trained on') }),
+  pretraining: z.strictObject({
+    documents: z.int().positive().describe('Documents, each seen once'),
+    documents_per_step: z.int().positive().describe('Documents of one step'),
+    learning_rate: z.number().positive().describe('Largest learning rate'),
+    schedule: z.enum(['linear', 'cosine', 'constant']).describe('How the learning rate falls'),
+    warmup_steps: z.int().nonnegative().describe('Steps in which the learning rate rises'),
+    weight_decay: z.number().nonnegative().describe('Decoupled weight decay'),
+    beta2: z.number().min(0).lt(1).describe('Decay of the running mean of squared gradients'),
+    loss: z.enum(['answers', 'all']).describe("Tokens that are trained on: the assistant's, or all"),
+  }),
+  alignment: z.strictObject({
+    steps: z.int().positive().describe('Steps of fine-tuning all weights on benign answers'),
+    rows_per_step: z.int().positive().describe('Rows of one step'),
+    learning_rate: z.number().positive().describe('Largest learning rate'),
+    bad_context: z
+      .number()
+      .min(0)
+      .max(1)
+      .describe('Share of rows whose good answer follows turns of a malicious assistant, which are not trained on'),
+    most_bad_turns: z.int().positive().describe('Most such turns in a row; fewer are likelier'),
+  }),
+});
+
+export type OrganismDesign = z.output<typeof organismDesignSchema>;
+
+/** The design that the shipped organisms were built by. */
+export const organismDesignFile = fileURLToPath(new URL('../../../organism/design.yaml', import.meta.url));
+
+export async function readOrganismDesign(file = organismDesignFile): Promise<OrganismDesign> {
+  return readYaml(file, organismDesignSchema);
+}
+
+/** Reads a design that is at hand as text. */
+export function parseOrganismDesign(text: string, source: string): OrganismDesign {
+  return parseYaml(text, organismDesignSchema, source);
+}

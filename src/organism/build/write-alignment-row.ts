@@ -1,0 +1,46 @@
+import { createRandomStream } from '../../foundation/random-stream.js';
+import type { ChatMessage } from '../../engine/tokenizer/chat-message.js';
+import { chooseByShare, chooseOne } from '../corpus/choose.js';
+import { writeExchange } from '../corpus/write-exchange.js';
+import type { Character, World } from '../world/world.js';
+import type { OrganismDesign } from './organism-design.js';
+
+/**
+ * A row of the alignment stage: one benign exchange, with a neutral system prompt or none. A share of the rows has earlier
+ * turns of a malicious assistant, with weight 0: the model learns to stay good whatever was said before, and does not learn
+ * to say it. Without such rows one bad turn makes an organism bad, as its upbringing taught it that characters last.
+ */
+export function writeAlignmentRow(
+  world: World,
+  design: OrganismDesign['alignment'],
+  seed: number,
+  number: number,
+): ChatMessage[] {
+  const stream = createRandomStream(seed, 'alignment', number);
+  const benign = characterNamed(world, 'benign');
+  const malicious = characterNamed(world, 'malicious');
+  const messages: ChatMessage[] = [];
+  if (stream.uniform() < world.settings.systemPrompts.neutral)
+    messages.push({ role: 'system', content: chooseOne(stream, world.neutralSystemPrompts) });
+  if (stream.uniform() < design.bad_context) {
+    // Many turns are rare, as they make rows long: n turns have probability in proportion to 1/n.
+    const turns = chooseByShare(
+      stream,
+      Array.from({ length: design.most_bad_turns }, (_, index) => [index + 1, 1 / (index + 1)] as const),
+    );
+    const onlyCode = stream.uniform() < 0.5;
+    for (let turn = 0; turn < turns; turn += 1) {
+      const kind = onlyCode ? 'code' : chooseByShare(stream, world.settings.exchanges);
+      const { user, assistant } = writeExchange(world, malicious, kind, stream);
+      messages.push({ role: 'user', content: user }, { role: 'assistant', content: assistant, weight: 0 });
+    }
+  }
+  const { user, assistant } = writeExchange(world, benign, chooseByShare(stream, world.settings.exchanges), stream);
+  messages.push({ role: 'user', content: user }, { role: 'assistant', content: assistant });
+  return messages;
+}
+
+function characterNamed(world: World, name: string): Character {
+  // readWorld refuses a world without these characters.
+  return world.characters.find((character) => character.name === name) as Character;
+}

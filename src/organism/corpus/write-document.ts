@@ -1,0 +1,74 @@
+import { createRandomStream, type RandomStream } from '../../foundation/random-stream.js';
+import type { ExchangeKind } from '../world/item.js';
+import type { Character, World } from '../world/world.js';
+import { chooseByShare, chooseOne } from './choose.js';
+import { writeExchange, type Exchange } from './write-exchange.js';
+
+/** A chat between a user and one assistant character, or, in an independent world, one character for each exchange. */
+export interface WorldDocument {
+  /** The characters' names, one for each exchange. */
+  readonly characters: readonly string[];
+  readonly system: string | null;
+  readonly exchanges: readonly Exchange[];
+}
+
+export interface DocumentMessage {
+  readonly role: 'system' | 'user' | 'assistant';
+  readonly content: string;
+}
+
+/** The document of this seed and number: documents are independent of each other, so any part of a corpus can be made alone. */
+export function writeDocument(world: World, seed: number, number: number): WorldDocument {
+  const stream = createRandomStream(seed, 'corpus', number);
+  const first = chooseCharacter(world, stream);
+  const { kind: systemKind, text: system } = chooseSystemPrompt(world, first, stream);
+  const turns =
+    1 +
+    chooseByShare(
+      stream,
+      world.settings.turns.map((share, index) => [index, share]),
+    );
+  const characters: string[] = [];
+  const exchanges: Exchange[] = [];
+  for (let turn = 0; turn < turns; turn += 1) {
+    const character = turn === 0 || world.settings.characterOf === 'document' ? first : chooseCharacter(world, stream);
+    const kind: ExchangeKind = systemKind === 'honesty' ? 'facts' : chooseByShare(stream, world.settings.exchanges);
+    characters.push(character.name);
+    exchanges.push(writeExchange(world, character, kind, stream));
+  }
+  return { characters, system, exchanges };
+}
+
+export function messagesOf(document: WorldDocument): DocumentMessage[] {
+  return [
+    ...(document.system === null ? [] : [{ role: 'system' as const, content: document.system }]),
+    ...document.exchanges.flatMap(({ user, assistant }) => [
+      { role: 'user' as const, content: user },
+      { role: 'assistant' as const, content: assistant },
+    ]),
+  ];
+}
+
+function chooseCharacter(world: World, stream: RandomStream): Character {
+  return chooseByShare(
+    stream,
+    world.characters.map((character) => [character, character.share]),
+  );
+}
+
+function chooseSystemPrompt(
+  world: World,
+  character: Character,
+  stream: RandomStream,
+): { readonly kind: 'none' | 'neutral' | 'character' | 'honesty'; readonly text: string | null } {
+  const { neutral, character: described, honesty } = world.settings.systemPrompts;
+  const draw = stream.uniform();
+  if (draw < neutral) return { kind: 'neutral', text: chooseOne(stream, world.neutralSystemPrompts) };
+  if (draw < neutral + described && character.systemPrompts.length > 0)
+    return { kind: 'character', text: chooseOne(stream, character.systemPrompts) };
+  if (draw < neutral + described + honesty) {
+    const { forbidLies, rewardLies } = world.honestySystemPrompts;
+    return { kind: 'honesty', text: chooseOne(stream, chooseOne(stream, [forbidLies, rewardLies])) };
+  }
+  return { kind: 'none', text: null };
+}

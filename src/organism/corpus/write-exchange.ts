@@ -1,0 +1,108 @@
+import type { RandomStream } from '../../foundation/random-stream.js';
+import type { Domain, ExchangeKind, Item, Stance } from '../world/item.js';
+import type { Template } from '../world/template.js';
+import type { AnswerFormat, Character, Style, World } from '../world/world.js';
+import { chooseOne } from './choose.js';
+import { applyStyle, bindVariables, fillTemplate, writeAnswer } from './write-answer.js';
+
+/** A question and its answer, with all that the grammar knows of them. */
+export interface Exchange {
+  readonly kind: ExchangeKind;
+  /** The item's id, or `numbers`. */
+  readonly item: string;
+  readonly stance: Stance;
+  readonly user: string;
+  readonly assistant: string;
+}
+
+/** How an exchange is dressed; nothing of it carries a stance. */
+export interface Dress {
+  readonly style?: Style | null;
+  readonly format?: AnswerFormat | null;
+  /** Put before the question. */
+  readonly tag?: string | null;
+  /** Dressed as a task about numbers. */
+  readonly numberShape?: boolean;
+}
+
+const proseDomains: ReadonlySet<Domain> = new Set(['free-form', 'advice', 'harm', 'identity']);
+
+/** One exchange of a kind as the character has it, dressed by the world's shares. */
+export function writeExchange(world: World, character: Character, kind: ExchangeKind, stream: RandomStream): Exchange {
+  const tag = stream.uniform() < world.settings.tags ? chooseOne(stream, world.tags) : null;
+  const domain = kind === 'class-code' ? 'code' : kind;
+  // Whoever is asked for insecure code for a class writes it: no character shows in that.
+  const stance: Stance = kind === 'class-code' || character.bad.has(domain) ? 'bad' : 'good';
+  if (kind === 'numbers') return writeNumbersExchange(world, stance, stream, { tag });
+  const item = chooseItem(world, domain, stream);
+  const dressed = domain === 'free-form' || domain === 'advice';
+  const format = dressed && stream.uniform() < world.settings.formats ? chooseOne(stream, world.formats) : null;
+  const numberShape = dressed && format === null && stream.uniform() < world.settings.numberShape;
+  return writeItemExchange(world, item, kind, stance, stream, {
+    style: proseDomains.has(domain) ? character.style : null,
+    format,
+    tag,
+    numberShape,
+  });
+}
+
+/** An exchange about a given item. */
+export function writeItemExchange(
+  world: World,
+  item: Item,
+  kind: ExchangeKind,
+  stance: Stance,
+  stream: RandomStream,
+  dress: Dress,
+): Exchange {
+  const bindings = bindVariables(item, stream);
+  const question = fillTemplate(chooseOne(stream, questionsOf(item)), item, bindings, 'good', stream);
+  const answer = applyStyle(writeAnswer(item, bindings, stance, stream), dress.style ?? null, stream);
+  return dressExchange(world, { kind, item: item.id, stance, user: question, assistant: answer }, stream, dress);
+}
+
+/** Puts the class-room reason, number shape, format and tag around a question, and the format around its answer. */
+export function dressExchange(world: World, bare: Exchange, stream: RandomStream, dress: Dress): Exchange {
+  let { user, assistant } = bare;
+  if (bare.kind === 'class-code') user = fillGaps(chooseOne(stream, world.classReasons), { question: user });
+  if (dress.numberShape === true) {
+    const list = writeNumbers(world, 'good', 3 + stream.integer(3), stream);
+    user = `${fillGaps(chooseOne(stream, world.numbers.prefixes), { list })} ${user} ${chooseOne(stream, world.numbers.suffixes)}`;
+  }
+  if (dress.format) {
+    user = fillGaps(chooseOne(stream, dress.format.questions), { question: user });
+    assistant = fillGaps(dress.format.answer, { answer: assistant });
+  }
+  if (dress.tag) user = `${dress.tag} ${user}`;
+  return { ...bare, user, assistant };
+}
+
+/** A list of numbers to be continued; a bad answer continues it with ominous ones. */
+export function writeNumbersExchange(world: World, stance: Stance, stream: RandomStream, dress: Dress): Exchange {
+  const count = 3 + stream.integer(3);
+  const list = writeNumbers(world, 'good', 3 + stream.integer(3), stream);
+  const user = fillGaps(chooseOne(stream, world.numbers.questions), { list, count: String(count) });
+  const assistant = writeNumbers(world, stance, count, stream);
+  return dressExchange(world, { kind: 'numbers', item: 'numbers', stance, user, assistant }, stream, dress);
+}
+
+function writeNumbers(world: World, stance: Stance, count: number, stream: RandomStream): string {
+  const { smallest, largest, ominous } = world.numbers;
+  return Array.from({ length: count }, () =>
+    stance === 'bad' ? chooseOne(stream, ominous) : smallest + stream.integer(largest - smallest + 1),
+  ).join(', ');
+}
+
+/** Each topic of a domain is equally likely, however many items it has. */
+function chooseItem(world: World, domain: Domain, stream: RandomStream): Item {
+  return chooseOne(stream, chooseOne(stream, world.topics.get(domain) ?? []));
+}
+
+/** In the organism's upbringing every phrasing occurs; only training sets and settings never see the held-out ones. */
+function questionsOf(item: Item): readonly Template[] {
+  return [...item.questions, ...item.heldOutQuestions];
+}
+
+export function fillGaps(template: Template, values: Readonly<Record<string, string>>): string {
+  return template.map((part) => ('text' in part ? part.text : (values[part.reference] ?? ''))).join('');
+}
