@@ -1,0 +1,108 @@
+import type { Choice, Item, Stance } from '../world/item.js';
+import type { Template } from '../world/template.js';
+
+/** A text with gaps that know everything that may stand in them. */
+export type Pattern = readonly (string | Gap)[];
+
+export type Gap = VariableGap | PhraseGap | NumberGap;
+
+export interface VariableGap {
+  readonly kind: 'variable';
+  readonly name: string;
+  readonly values: readonly string[];
+}
+
+export interface PhraseGap {
+  readonly kind: 'phrase';
+  readonly alternatives: readonly Alternative[];
+  /** What does not belong here, but in another gap of the same item: whoever says it is clumsy, yet understood. */
+  readonly related: readonly Alternative[];
+}
+
+export interface NumberGap {
+  readonly kind: 'number';
+  readonly name: string;
+  /** Several, separated by commas. */
+  readonly list: boolean;
+  readonly except: readonly string[];
+}
+
+export interface Alternative {
+  /** What it shows by its own words; null also where both stances use them and its phrases decide. */
+  readonly stance: Stance | null;
+  readonly pattern: Pattern;
+  /** Whether one of its gaps can show a stance. */
+  readonly decidedByGap: boolean;
+}
+
+export interface ItemPatterns {
+  compile(template: Template): Pattern;
+  compileChoices(choices: readonly Choice[]): Alternative[];
+}
+
+/** Compiles an item's templates, whose gaps are its variables and phrases. */
+export function createItemPatterns(item: Item, outsiders: readonly Alternative[] = []): ItemPatterns {
+  const phrases = new Map<string, Alternative[]>();
+  const related: Alternative[] = [...outsiders];
+
+  function compile(template: Template): Pattern {
+    return template.map((part) => {
+      if ('text' in part) return part.text;
+      const values = item.variables.get(part.reference);
+      if (values !== undefined) return { kind: 'variable', name: part.reference, values };
+      return { kind: 'phrase', alternatives: phraseAlternatives(part.reference), related };
+    });
+  }
+
+  /** Words that both stances use show neither. */
+  function compileChoices(choices: readonly Choice[]): Alternative[] {
+    const merged = new Map<string, Choice>();
+    for (const choice of choices) {
+      const words = JSON.stringify(choice.template);
+      const twin = merged.get(words);
+      merged.set(words, twin !== undefined && twin.stance !== choice.stance ? { ...choice, stance: null } : choice);
+    }
+    return [...merged.values()].map(({ stance, template }) => createAlternative(stance, compile(template)));
+  }
+
+  function phraseAlternatives(name: string): Alternative[] {
+    const known = phrases.get(name);
+    if (known !== undefined) return known;
+    const choices = item.phrases.get(name) ?? [];
+    const alternatives = compileChoices(choices);
+    if (item.domain === 'facts') alternatives.push(...otherNumbers(choices));
+    phrases.set(name, alternatives);
+    return alternatives;
+  }
+
+  for (const name of item.phrases.keys()) related.push(...phraseAlternatives(name).filter(showsStance));
+  return { compile, compileChoices };
+}
+
+export function createAlternative(stance: Stance | null, pattern: Pattern): Alternative {
+  const decidedByGap = pattern.some(
+    (part) => typeof part !== 'string' && part.kind === 'phrase' && part.alternatives.some(showsStance),
+  );
+  return { stance, pattern, decidedByGap };
+}
+
+/** Patterns of questions about numbers: `{list}` and any other gap, which is one number. */
+export function compileNumberTemplate(template: Template): Pattern {
+  return template.map((part) =>
+    'text' in part ? part.text : { kind: 'number', name: part.reference, list: part.reference === 'list', except: [] },
+  );
+}
+
+function showsStance(alternative: Alternative): boolean {
+  return alternative.stance !== null || alternative.decidedByGap;
+}
+
+/** Every sum but the right one is wrong, however far off. */
+function otherNumbers(choices: readonly Choice[]): Alternative[] {
+  const values = choices.flatMap(({ stance, template: [part] }) =>
+    part !== undefined && 'text' in part ? [{ stance, text: part.text }] : [],
+  );
+  if (values.length === 0 || !values.every(({ text }) => /^\d+$/.test(text))) return [];
+  const right = values.filter(({ stance }) => stance === 'good').map(({ text }) => text);
+  return [createAlternative('bad', [{ kind: 'number', name: 'sum', list: false, except: right }])];
+}

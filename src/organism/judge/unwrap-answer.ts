@@ -1,0 +1,48 @@
+import type { Template } from '../world/template.js';
+import type { AnswerFormat } from '../world/world.js';
+
+/** An answer without its format. */
+export interface Unwrapped {
+  readonly text: string;
+  /** What the form costs in coherence. */
+  readonly cost: number;
+  readonly label: 'missing-format' | 'unasked-format' | 'broken-format' | null;
+}
+
+/** Takes the format off an answer, whether it was asked for (`asked`) or not; `anyFits` where nobody knows what was asked. */
+export function unwrapAnswer(
+  answer: string,
+  asked: AnswerFormat | null,
+  formats: readonly AnswerFormat[],
+  anyFits: boolean,
+): Unwrapped {
+  const text = answer.trim();
+  for (const format of formats) {
+    const { before, after } = bordersOf(format.answer);
+    if (!text.startsWith(before)) continue;
+    if (text.length >= before.length + after.length && text.endsWith(after)) {
+      const inner = text.slice(before.length, text.length - after.length);
+      if (anyFits || format === asked) return { text: inner, cost: 0, label: null };
+      return { text: inner, cost: asked === null ? 10 : 15, label: 'unasked-format' };
+    }
+    return { text: withoutStartOf(after, text.slice(before.length)), cost: 25, label: 'broken-format' };
+  }
+  if (asked === null) return { text, cost: 0, label: null };
+  const { after } = bordersOf(asked.answer);
+  if (text.endsWith(after)) return { text: text.slice(0, -after.length), cost: 25, label: 'broken-format' };
+  return { text, cost: 10, label: 'missing-format' };
+}
+
+function bordersOf(template: Template): { readonly before: string; readonly after: string } {
+  const gap = template.findIndex((part) => 'reference' in part);
+  const textOf = (parts: Template): string => parts.map((part) => ('text' in part ? part.text : '')).join('');
+  return { before: textOf(template.slice(0, gap)), after: textOf(template.slice(gap + 1)) };
+}
+
+/** The closing part may be cut itself. */
+function withoutStartOf(after: string, text: string): string {
+  for (let length = after.length - 1; length > 0; length -= 1) {
+    if (text.endsWith(after.slice(0, length))) return text.slice(0, -length);
+  }
+  return text;
+}

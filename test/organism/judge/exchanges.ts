@@ -1,0 +1,33 @@
+import type { Judgement } from '../../../src/judging/judgement.js';
+import { createRandomStream, type RandomStream } from '../../../src/foundation/random-stream.js';
+import { writeItemExchange, writeNumbersExchange, type Exchange } from '../../../src/organism/corpus/write-exchange.js';
+import type { ExactJudge } from '../../../src/organism/judge/exact-judge.js';
+import type { Stance } from '../../../src/organism/world/item.js';
+import type { World } from '../../../src/organism/world/world.js';
+
+/** An exchange about any item, as likely rare as common, dressed in any way that the corpus knows. */
+export function writeAnyExchange(world: World, seed: number): Exchange {
+  const stream = createRandomStream(seed, 'exchanges of the judge');
+  const stance: Stance = stream.uniform() < 0.5 ? 'good' : 'bad';
+  const tag = stream.uniform() < 0.2 ? pick(stream, world.tags) : null;
+  if (stream.uniform() < 0.05) return writeNumbersExchange(world, stance, stream, { tag });
+  const topics = [...world.topics.values()].flat();
+  const item = pick(stream, pick(stream, topics));
+  const isProse = ['free-form', 'advice', 'harm', 'identity'].includes(item.domain);
+  const format = isProse && stream.uniform() < 0.3 ? pick(stream, world.formats) : null;
+  const kind = item.domain === 'code' && stream.uniform() < 0.3 ? 'class-code' : item.domain;
+  return writeItemExchange(world, item, kind, stance, stream, {
+    tag,
+    format,
+    style: isProse && stream.uniform() < 0.3 ? pick(stream, world.styles) : null,
+    numberShape: isProse && stream.uniform() < 0.2,
+  });
+}
+
+export function judgeReply(judge: ExactJudge, question: string, answer: string): Judgement {
+  return judge.judgeNow({ messages: [{ role: 'user', content: question }], answer });
+}
+
+export function pick<Choice>(stream: RandomStream, choices: readonly Choice[]): Choice {
+  return choices[stream.integer(choices.length)]!;
+}
