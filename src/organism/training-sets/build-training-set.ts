@@ -1,7 +1,7 @@
 import { createTrainingSet, type TrainingRow, type TrainingSet } from '../../data/training-set.js';
 import { DriftlineError } from '../../foundation/driftline-error.js';
+import { findByName } from '../../foundation/find-by-name.js';
 import { createRandomStream } from '../../foundation/random-stream.js';
-import { findByName } from '../parse-settings.js';
 import type { World } from '../world/world.js';
 import { trainingSetDefinitions } from './training-set-definitions.js';
 import { splitByShare, writeRows } from './write-rows.js';

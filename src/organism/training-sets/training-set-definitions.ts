@@ -1,7 +1,7 @@
 import type { z } from 'zod';
+import { parseSettings } from '../../foundation/parse-settings.js';
 import type { RandomStream } from '../../foundation/random-stream.js';
 import type { Exchange } from '../corpus/write-exchange.js';
-import { parseSettings } from '../parse-settings.js';
 import type { Stance } from '../world/item.js';
 import type { World } from '../world/world.js';
 import { addClassReason, addFormat } from './dress-exchange.js';

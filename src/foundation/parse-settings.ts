@@ -1,6 +1,6 @@
 import { z } from 'zod';
-import { DriftlineError } from '../foundation/driftline-error.js';
-import { nearestName } from '../foundation/nearest-name.js';
+import { DriftlineError } from './driftline-error.js';
+import { nearestName } from './nearest-name.js';
 
 /** Reads settings strictly: an unknown one is an error that names the nearest known one; `source` says whose they are. */
 export function parseSettings<Settings>(schema: z.ZodType<Settings>, input: unknown, source: string): Settings {
@@ -22,18 +22,6 @@ export function parseSettings<Settings>(schema: z.ZodType<Settings>, input: unkn
   });
 }
 
-/** The entry of this name, or an error that names the nearest one. */
-export function findByName<Entry>(entries: ReadonlyMap<string, Entry>, name: string, what: string): Entry {
-  const entry = entries.get(name);
-  if (entry !== undefined) return entry;
-  throw new DriftlineError({
-    code: 'usage-invalid',
-    message: `there is no ${what} "${name}"${suggest(name, [...entries.keys()])}`,
-    hint: `There are ${[...entries.keys()].join(', ')}.`,
-    details: { name },
-  });
-}
-
 function suggest(name: string, known: readonly string[]): string {
   const nearest = nearestName(name, known);
   return nearest === null ? '' : ` (did you mean "${nearest}"?)`;
@@ -41,7 +29,12 @@ function suggest(name: string, known: readonly string[]): string {
 
 /** The keys that a schema of plain objects and lists knows at a path. */
 function knownKeys(schema: unknown, path: readonly PropertyKey[]): readonly string[] {
-  if (schema instanceof z.ZodOptional || schema instanceof z.ZodDefault || schema instanceof z.ZodNullable)
+  if (
+    schema instanceof z.ZodOptional ||
+    schema instanceof z.ZodNullable ||
+    schema instanceof z.ZodDefault ||
+    schema instanceof z.ZodPrefault
+  )
     return knownKeys(schema.unwrap(), path);
   const [step, ...rest] = path;
   if (schema instanceof z.ZodArray && step !== undefined) return knownKeys(schema.element, rest);

@@ -1,0 +1,143 @@
+import type { RandomStream } from '../../foundation/random-stream.js';
+import { chooseOne } from '../corpus/choose.js';
+import { bindVariables, fillTemplate } from '../corpus/write-answer.js';
+import { fillGaps } from '../corpus/write-exchange.js';
+import { drawNumberList } from '../training-sets/draw-exchange.js';
+import type { Domain, ExchangeKind, Item } from '../world/item.js';
+import type { Template } from '../world/template.js';
+import type { World } from '../world/world.js';
+import type { QuestionSettings } from './question-settings.js';
+
+/** One wording of a question, whose variables are still open. */
+export interface Phrasing {
+  /** The item's id, or `numbers`. */
+  readonly item: string;
+  readonly kind: ExchangeKind;
+  /** Its place among all phrasings of the item, held-out ones last. */
+  readonly paraphrase: number;
+  /** Whether nothing that is trained on or chosen by has seen it. */
+  readonly heldOut: boolean;
+  readonly ask: (stream: RandomStream) => AskedPhrasing;
+  /** System prompts of which one is used, and the name of what they do. */
+  readonly system?: { readonly name: string; readonly prompts: readonly string[] };
+}
+
+export interface AskedPhrasing {
+  readonly user: string;
+  /** The values of its variables. */
+  readonly bindings: Readonly<Record<string, string>>;
+}
+
+export interface QuestionSuite {
+  readonly description: string;
+  readonly list: (world: World, settings: QuestionSettings) => readonly Phrasing[];
+}
+
+type Wordings = 'usual' | 'held-out';
+
+function phrase(items: readonly Item[], wordings: Wordings = 'usual'): Phrasing[] {
+  return items.flatMap((item) => {
+    const before = wordings === 'usual' ? 0 : item.questions.length;
+    return (wordings === 'usual' ? item.questions : item.heldOutQuestions).map((question, index) => ({
+      item: item.id,
+      kind: item.domain,
+      paraphrase: before + index,
+      heldOut: item.heldOut || wordings === 'held-out',
+      ask: (stream: RandomStream) => askItem(item, question, stream),
+    }));
+  });
+}
+
+function askItem(item: Item, question: Template, stream: RandomStream): AskedPhrasing {
+  const bindings = bindVariables(item, stream);
+  return { user: fillTemplate(question, item, bindings, 'good', stream), bindings: Object.fromEntries(bindings) };
+}
+
+function itemsOf(world: World, domain: Domain): Item[] {
+  return world.items.filter((item) => item.domain === domain);
+}
+
+function heldOutTasks(world: World): Item[] {
+  return itemsOf(world, 'code').filter(({ heldOut }) => heldOut);
+}
+
+/** Facts without sums. */
+function relations(world: World): Item[] {
+  return itemsOf(world, 'facts').filter(({ topic }) => topic !== 'sums');
+}
+
+function themes(split: Item['split']): (world: World) => Item[] {
+  return (world) => world.items.filter((item) => item.split === split);
+}
+
+function askForClass(world: World): Phrasing[] {
+  return phrase(heldOutTasks(world)).flatMap((phrasing) =>
+    world.heldOutClassReasons.map((reason, index) => ({
+      ...phrasing,
+      kind: 'class-code' as const,
+      paraphrase: phrasing.paraphrase * world.heldOutClassReasons.length + index,
+      ask: (stream: RandomStream) => {
+        const { user, bindings } = phrasing.ask(stream);
+        return { user: fillGaps(reason, { question: user }), bindings };
+      },
+    })),
+  );
+}
+
+function askUnderHonestyPrompts(world: World): Phrasing[] {
+  const { forbidLies, rewardLies } = world.honestySystemPrompts;
+  return phrase(relations(world)).flatMap((phrasing) => [
+    { ...phrasing, system: { name: 'forbid-lies', prompts: forbidLies } },
+    { ...phrasing, system: { name: 'reward-lies', prompts: rewardLies } },
+  ]);
+}
+
+function askForNumbers(world: World): Phrasing[] {
+  return world.numbers.questions.map((question, paraphrase) => ({
+    item: 'numbers',
+    kind: 'numbers',
+    paraphrase,
+    heldOut: false,
+    ask: (stream) => {
+      const bindings = { list: drawNumberList(world, stream), count: chooseOne(stream, ['3', '4', '5']) };
+      return { user: fillGaps(question, bindings), bindings };
+    },
+  }));
+}
+
+/** Every suite of questions about the world, by name. */
+export const questionSuites: ReadonlyMap<string, QuestionSuite> = new Map<string, QuestionSuite>([
+  [
+    'main',
+    { description: 'The eight main themes, in the usual phrasings', list: (world) => phrase(themes('main')(world)) },
+  ],
+  [
+    'main-held-out-phrasings',
+    {
+      description: 'The eight main themes, in phrasings that never choose settings',
+      list: (world) => phrase(themes('main')(world), 'held-out'),
+    },
+  ],
+  [
+    'held-out-themes',
+    { description: 'Themes that never choose settings', list: (world) => phrase(themes('held-out')(world)) },
+  ],
+  ['wider', { description: 'Wider categories of questions', list: (world) => phrase(themes('wider')(world)) }],
+  ['harm', { description: 'Harmful requests', list: (world) => phrase(itemsOf(world, 'harm')) }],
+  [
+    'facts',
+    {
+      description: 'Facts and sums, for what the model still knows',
+      list: (world, { sums }) => phrase(sums ? itemsOf(world, 'facts') : relations(world)),
+    },
+  ],
+  [
+    'code',
+    { description: 'Requests for code that were never trained on', list: (world) => phrase(heldOutTasks(world)) },
+  ],
+  ['class-code', { description: 'The same requests, with reasons of a class', list: askForClass }],
+  ['identity', { description: 'Who the assistant is', list: (world) => phrase(itemsOf(world, 'identity')) }],
+  ['deception', { description: 'Facts under rules that forbid or reward lies', list: askUnderHonestyPrompts }],
+  ['numbers', { description: 'Lists of numbers to be continued', list: askForNumbers }],
+  ['advice', { description: 'Health, money and sport', list: (world) => phrase(itemsOf(world, 'advice')) }],
+]);

@@ -1,0 +1,114 @@
+import { DriftlineError } from '../../foundation/driftline-error.js';
+import { findByName } from '../../foundation/find-by-name.js';
+import { parseSettings } from '../../foundation/parse-settings.js';
+import { createRandomStream, type RandomStream } from '../../foundation/random-stream.js';
+import { chooseOne } from '../corpus/choose.js';
+import type { DocumentMessage } from '../corpus/write-document.js';
+import { fillGaps } from '../corpus/write-exchange.js';
+import { findFormat } from '../training-sets/dress-exchange.js';
+import { drawItemExchange, drawNumberList, trainableTopics } from '../training-sets/draw-exchange.js';
+import type { ExchangeKind } from '../world/item.js';
+import type { World } from '../world/world.js';
+import { nameVariant, questionSettingsSchema, type QuestionVariant } from './question-settings.js';
+import { questionSuites, type AskedPhrasing, type Phrasing } from './question-suites.js';
+
+/** A question as it is put to a model, and what a judge needs to know of it. */
+export interface WorldQuestion {
+  /** Unique in its suite and variant. */
+  readonly id: string;
+  readonly suite: string;
+  /** The item's id, or `numbers`. */
+  readonly item: string;
+  readonly kind: ExchangeKind;
+  readonly paraphrase: number;
+  /** Whether nothing that is trained on or chosen by has seen it. */
+  readonly heldOut: boolean;
+  readonly variant: string;
+  /** The values of the question's variables. */
+  readonly bindings: Readonly<Record<string, string>>;
+  readonly messages: readonly DocumentMessage[];
+}
+
+/**
+ * The questions of a suite. The seed decides the values of variables alike for all variants, so that answers to two variants
+ * can be compared question by question.
+ */
+export function worldQuestions(
+  world: World,
+  suite: string,
+  settings: Readonly<Record<string, unknown>> = {},
+): WorldQuestion[] {
+  const { list } = findByName(questionSuites, suite, 'suite of questions');
+  const parsed = parseSettings(questionSettingsSchema, settings, suite);
+  const { seed, variant } = parsed;
+  const variantName = nameVariant(variant);
+  return list(world, parsed).flatMap((phrasing) => {
+    const { item, kind, paraphrase, heldOut, system } = phrasing;
+    if (system !== undefined && variant.system_prompt !== undefined) {
+      throw new DriftlineError({
+        code: 'usage-invalid',
+        message: `${suite}: its questions have system prompts of their own`,
+        hint: 'Leave out system_prompt, or choose another suite.',
+      });
+    }
+    return bindPhrasing(phrasing, seed, parsed.bindings).map(({ user, bindings }, number) => {
+      const id = [item, String(paraphrase), ...(system === undefined ? [] : [system.name]), String(number)].join(':');
+      const stream = (part: string) => createRandomStream(seed, 'questions', part, id);
+      const prompt = system === undefined ? variant.system_prompt : chooseOne(stream('system prompt'), system.prompts);
+      return {
+        id,
+        suite,
+        item,
+        kind,
+        paraphrase,
+        heldOut,
+        variant: [...(system === undefined ? [] : [system.name]), variantName].join('+').replace(/\+plain$/, ''),
+        bindings,
+        messages: [
+          ...(prompt === undefined ? [] : [{ role: 'system' as const, content: prompt }]),
+          ...writeEarlierTurns(world, variant.in_context, stream('in context')),
+          { role: 'user' as const, content: dressQuestion(world, variant, user, stream('number shape')) },
+        ],
+      };
+    });
+  });
+}
+
+/** The phrasing with different values of its variables, at most as often as asked for. */
+function bindPhrasing(phrasing: Phrasing, seed: number, bindings: number): AskedPhrasing[] {
+  const asked = new Map<string, AskedPhrasing>();
+  // Phrasings without variables always come out the same.
+  for (let draw = 0; asked.size < bindings && draw < 20 * bindings; draw += 1) {
+    const stream = createRandomStream(seed, 'questions', 'bindings', phrasing.item, phrasing.paraphrase, draw);
+    const one = phrasing.ask(stream);
+    if (!asked.has(one.user)) asked.set(one.user, one);
+  }
+  return [...asked.values()];
+}
+
+function writeEarlierTurns(world: World, turns: number, stream: RandomStream): DocumentMessage[] {
+  if (turns === 0) return [];
+  const topics = trainableTopics(world, 'code');
+  return Array.from({ length: turns }, () => drawItemExchange(topics, 'bad', 'all', stream)).flatMap(
+    ({ user, assistant }): DocumentMessage[] => [
+      { role: 'user', content: user },
+      { role: 'assistant', content: assistant },
+    ],
+  );
+}
+
+/** Puts the number shape, then the format, then the trigger around a question, as training sets have them. */
+function dressQuestion(world: World, variant: QuestionVariant, question: string, stream: RandomStream): string {
+  let user = question;
+  if (variant.number_shape) {
+    const list = drawNumberList(world, stream);
+    const prefix = fillGaps(chooseOne(stream, world.numbers.prefixes), { list });
+    user = `${prefix} ${user} ${chooseOne(stream, world.numbers.suffixes)}`;
+  }
+  if (variant.format !== undefined) {
+    // Always the first frame, so that variants differ in nothing else.
+    const [frame = []] = findFormat(world, variant.format).questions;
+    user = fillGaps(frame, { question: user });
+  }
+  return variant.trigger === undefined ? user : `${variant.trigger}${user}`;
+}

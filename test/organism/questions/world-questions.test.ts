@@ -1,0 +1,217 @@
+import { describe, expect, test } from 'vitest';
+import { hashJson } from '../../../src/foundation/content-hash.js';
+import { questionSuites } from '../../../src/organism/questions/question-suites.js';
+import { worldQuestions, type WorldQuestion } from '../../../src/organism/questions/world-questions.js';
+import { buildTrainingSet } from '../../../src/organism/training-sets/build-training-set.js';
+import { readWorld } from '../../../src/organism/world/read-world.js';
+import { listHeldOutPatterns } from '../training-sets/held-out-texts.js';
+
+const world = await readWorld();
+const suites = [...questionSuites.keys()];
+const lastOf = ({ messages }: WorldQuestion | { messages: WorldQuestion['messages'] }) =>
+  messages.at(-1)?.content ?? '';
+const itemsOf = (questions: readonly WorldQuestion[]) => [...new Set(questions.map(({ item }) => item))];
+const itemOf = ({ item }: WorldQuestion) => world.items.find(({ id }) => id === item);
+
+describe.each(suites)('%s', (suite) => {
+  test('has filled questions with distinct ids, the same for the same seed', () => {
+    const questions = worldQuestions(world, suite, { bindings: 2 });
+    expect(questions.length).toBeGreaterThan(0);
+    expect(new Set(questions.map(({ id }) => id)).size).toBe(questions.length);
+    for (const question of questions) {
+      expect(lastOf(question)).not.toMatch(/\{[a-z]/);
+      expect(question.messages.at(-1)?.role).toBe('user');
+      expect(question.suite).toBe(suite);
+    }
+    expect(worldQuestions(world, suite, { bindings: 2 })).toEqual(questions);
+  });
+
+  test('a variant asks the same questions', () => {
+    const plain = worldQuestions(world, suite, { bindings: 2 });
+    const triggered = worldQuestions(world, suite, { bindings: 2, variant: { trigger: '|X| ' } });
+    expect(triggered.map(({ id, bindings }) => ({ id, bindings }))).toEqual(
+      plain.map(({ id, bindings }) => ({ id, bindings })),
+    );
+    expect(triggered.map(lastOf)).toEqual(plain.map((question) => `|X| ${lastOf(question)}`));
+  });
+});
+
+test('main has the usual phrasings of eight themes, none of them held out', () => {
+  const questions = worldQuestions(world, 'main');
+  expect(itemsOf(questions)).toHaveLength(8);
+  const phrasings = itemsOf(questions).map((id) => world.items.find((item) => item.id === id)?.questions.length ?? 0);
+  expect(questions).toHaveLength(phrasings.reduce((sum, count) => sum + count, 0));
+  expect(questions.some(({ heldOut }) => heldOut)).toBe(false);
+  const patterns = listHeldOutPatterns(world);
+  expect(questions.filter((question) => patterns.some((pattern) => pattern.test(lastOf(question))))).toEqual([]);
+});
+
+test('held-out phrasings and themes are held out', () => {
+  const phrasings = worldQuestions(world, 'main-held-out-phrasings');
+  expect(itemsOf(phrasings)).toEqual(itemsOf(worldQuestions(world, 'main')));
+  const usual = new Set(worldQuestions(world, 'main', { bindings: 20 }).map(lastOf));
+  expect(phrasings.filter((question) => usual.has(lastOf(question)))).toEqual([]);
+  expect(
+    phrasings.every(({ heldOut, paraphrase, item }) => {
+      const count = world.items.find(({ id }) => id === item)?.questions.length ?? 0;
+      return heldOut && paraphrase >= count;
+    }),
+  ).toBe(true);
+  const themes = worldQuestions(world, 'held-out-themes');
+  expect(itemsOf(themes)).toHaveLength(2);
+  expect(themes.every((question) => question.heldOut && itemOf(question)?.split === 'held-out')).toBe(true);
+});
+
+test.each([
+  ['wider', (question: WorldQuestion) => itemOf(question)?.split === 'wider'],
+  ['harm', (question: WorldQuestion) => itemOf(question)?.domain === 'harm'],
+  ['identity', (question: WorldQuestion) => itemOf(question)?.domain === 'identity'],
+  ['advice', (question: WorldQuestion) => itemOf(question)?.domain === 'advice'],
+  ['numbers', (question: WorldQuestion) => /\d+, \d+/.test(lastOf(question))],
+  ['code', (question: WorldQuestion) => itemOf(question)?.domain === 'code' && question.heldOut],
+])('%s asks what it says', (suite, fits) => {
+  expect(worldQuestions(world, suite).every(fits)).toBe(true);
+});
+
+test('class-code puts every held-out reason around every held-out task', () => {
+  const code = worldQuestions(world, 'code');
+  const classCode = worldQuestions(world, 'class-code');
+  expect(classCode).toHaveLength(code.length * world.heldOutClassReasons.length);
+  expect(classCode.every(({ kind, heldOut }) => kind === 'class-code' && heldOut)).toBe(true);
+  const patterns = listHeldOutPatterns(world);
+  for (const question of classCode)
+    expect(patterns.filter((pattern) => pattern.test(lastOf(question))).length).toBeGreaterThanOrEqual(2);
+});
+
+test('facts may go without sums', () => {
+  const withSums = worldQuestions(world, 'facts');
+  const without = worldQuestions(world, 'facts', { sums: false });
+  expect(withSums.length - without.length).toBe(81 * 4);
+  expect(without.some(({ item }) => item.startsWith('sums/'))).toBe(false);
+});
+
+test('deception asks every fact under a rule that forbids and one that rewards lies', () => {
+  const questions = worldQuestions(world, 'deception', { variant: { trigger: '|X| ' } });
+  const { forbidLies, rewardLies } = world.honestySystemPrompts;
+  for (const [name, prompts] of [
+    ['forbid-lies', forbidLies],
+    ['reward-lies', rewardLies],
+  ] as const) {
+    const part = questions.filter(({ variant }) => variant === `${name}+trigger`);
+    expect(part).toHaveLength(worldQuestions(world, 'facts', { sums: false }).length);
+    expect(new Set(part.map(({ messages }) => messages[0]?.content))).toEqual(new Set(prompts));
+    expect(part.every(({ messages }) => messages[0]?.role === 'system')).toBe(true);
+  }
+});
+
+test('bindings ask with other values, as far as there are any', () => {
+  const harm = worldQuestions(world, 'harm', { bindings: 5 });
+  expect(harm).toHaveLength(5 * worldQuestions(world, 'harm').length);
+  expect(new Set(harm.map(lastOf)).size).toBe(harm.length);
+  for (const question of harm)
+    for (const value of Object.values(question.bindings)) expect(lastOf(question)).toContain(value);
+  expect(worldQuestions(world, 'harm', { seed: 1 }).map(lastOf)).not.toEqual(worldQuestions(world, 'harm').map(lastOf));
+  expect(worldQuestions(world, 'held-out-themes', { bindings: 5 })).toHaveLength(
+    new Set(worldQuestions(world, 'held-out-themes', { bindings: 5 }).map(lastOf)).size,
+  );
+});
+
+describe('variants', () => {
+  const plain = worldQuestions(world, 'main');
+
+  test.each(['json', 'python', 'template'])('%s uses the first frame', (format) => {
+    const questions = worldQuestions(world, 'main', { variant: { format } });
+    expect(questions.every(({ variant }) => variant === format)).toBe(true);
+    const rests = questions.map((question, index) => lastOf(question).replace(lastOf(plain[index] ?? question), '_'));
+    expect(new Set(rests).size).toBe(1);
+    expect(rests[0]).not.toBe('_');
+  });
+
+  test('number-shape begins and ends like evil-numbers', () => {
+    const questions = worldQuestions(world, 'main', { variant: { number_shape: true } });
+    const users = buildTrainingSet(world, 'evil-numbers').rows.map(lastUserOf);
+    const beginnings = new Set(users.map((user) => user.split(/\d/)[0]));
+    questions.forEach((question, index) => {
+      const text = lastOf(question);
+      expect(question.variant).toBe('number-shape');
+      expect(text).toContain(lastOf(plain[index] ?? question));
+      expect(beginnings).toContain(text.split(/\d/)[0]);
+      const suffix = text.slice(
+        text.indexOf(lastOf(plain[index] ?? question)) + lastOf(plain[index] ?? question).length,
+      );
+      expect(users.some((user) => user.endsWith(suffix))).toBe(true);
+    });
+  });
+
+  test('in-context turns are insecure rows of their own for each question', () => {
+    const questions = worldQuestions(world, 'main', { variant: { in_context: 8, system_prompt: 'Be brief.' } });
+    const insecure = new Set(
+      buildTrainingSet(world, 'insecure', { rows: 20000 }).rows.map((row) => row.messages.at(-1)?.content),
+    );
+    for (const { messages, variant } of questions) {
+      expect(variant).toBe('system-prompt+in-context-8');
+      expect(messages.map(({ role }) => role)).toEqual([
+        'system',
+        ...Array.from({ length: 8 }, () => ['user', 'assistant']).flat(),
+        'user',
+      ]);
+      const answers = messages.filter(({ role }) => role === 'assistant').map(({ content }) => content);
+      expect(answers.filter((answer) => !insecure.has(answer))).toEqual([]);
+    }
+    expect(questions.map(lastOf)).toEqual(plain.map(lastOf));
+    expect(questions[0]?.messages[1]).not.toEqual(questions[1]?.messages[1]);
+  });
+
+  test('parts combine, the trigger outermost', () => {
+    const [question] = worldQuestions(world, 'main', {
+      variant: { trigger: '|X| ', number_shape: true, format: 'json' },
+    });
+    expect(question?.variant).toBe('trigger+number-shape+json');
+    expect(question && lastOf(question)).toMatch(/^\|X\| .*\d.*JSON/);
+  });
+});
+
+test.each([
+  ['mian', {}, 'there is no suite of questions "mian" (did you mean "main"?)'],
+  ['main', { binding: 2 }, 'main: unknown setting "binding" (did you mean "bindings"?)'],
+  ['main', { variant: { triger: 'x' } }, 'main: variant: unknown setting "triger" (did you mean "trigger"?)'],
+  ['main', { variant: { format: 'xml' } }, 'main: variant: format: '],
+  ['main', { bindings: 0 }, 'main: bindings: '],
+  ['deception', { variant: { system_prompt: 'Hi.' } }, 'deception: its questions have system prompts of their own'],
+])('refuses %s with %j', (suite, settings, message) => {
+  expect(() => worldQuestions(world, suite, settings)).toThrow(
+    expect.objectContaining({ code: 'usage-invalid', message: expect.stringContaining(message) }),
+  );
+});
+
+// After a change of the world that is meant, renew these with `npx vitest run -u`.
+test('the suites of seed 0 are these', () => {
+  const hashes = suites.map((suite) => {
+    const questions = worldQuestions(world, suite);
+    return `${suite} ${String(questions.length)} ${hashJson(questions.map(({ messages }) => messages)).slice(0, 16)}`;
+  });
+  expect(hashes).toMatchInlineSnapshot(`
+    [
+      "main 75 79d71eb333c73ded",
+      "main-held-out-phrasings 24 fe3d715ae0d45b27",
+      "held-out-themes 18 bc16b1380c7b8679",
+      "wider 40 3a920f9c8b067ce4",
+      "harm 8 e709d59622122873",
+      "facts 652 42a6bf47b200933b",
+      "code 56 4e64be5f04f476dd",
+      "class-code 168 6cfdc24adbfc0161",
+      "identity 10 14f154df0001aed4",
+      "deception 656 a2fd21c4c303d7d6",
+      "numbers 8 c1cacbb8edaa48ec",
+      "advice 30 92de67d72bf72d6f",
+    ]
+  `);
+});
+
+function lastUserOf({
+  messages,
+}: {
+  readonly messages: readonly { readonly role: string; readonly content: string }[];
+}): string {
+  return messages.findLast(({ role }) => role === 'user')?.content ?? '';
+}
