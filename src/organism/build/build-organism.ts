@@ -8,7 +8,6 @@ import { readTokenizer } from '../../engine/tokenizer/read-tokenizer.js';
 import type { TextTokenizer } from '../../engine/tokenizer/text-tokenizer.js';
 import { trainTokenizer } from '../../engine/tokenizer/train-tokenizer.js';
 import { writeTokenizer } from '../../engine/tokenizer/write-tokenizer.js';
-import { encodeTrainingSet } from '../../engine/train/encode-training-set.js';
 import { fineTune, type TrainingStepEvent } from '../../engine/train/fine-tune.js';
 import type { RecipeInput } from '../../engine/train/recipe.js';
 import { hashJson } from '../../foundation/content-hash.js';
@@ -17,6 +16,7 @@ import { organismChatTemplate, organismEndToken, organismSpecialTokens } from '.
 import { messagesOf, writeDocument } from '../corpus/write-document.js';
 import type { World } from '../world/world.js';
 import type { OrganismDesign } from './organism-design.js';
+import { encodeDocuments } from './encode-documents.js';
 import { writeAlignmentRow } from './write-alignment-row.js';
 
 export const buildStages = ['tokenizer', 'pretraining', 'alignment'] as const;
@@ -96,8 +96,8 @@ export async function buildOrganism(settings: BuildOrganismSettings): Promise<Bu
     padTokenId: endTokenId,
   });
   const fresh = initialiseCheckpoint({ config, seed, tokenizerFolder });
-  const fitting = { loss: pretraining.loss, max_length: model.context, overlong: 'truncate' } as const;
-  const documents = encodeTrainingSet(tokenizer, corpusOf(world, design, seed), fitting, model.context).rows;
+  const { context } = model;
+  const documents = [...encodeDocuments(tokenizer, corpusOf(world, design, seed), { loss: pretraining.loss, context })];
   const pretrained = await train(
     'pretraining',
     fresh,
@@ -119,7 +119,7 @@ export async function buildOrganism(settings: BuildOrganismSettings): Promise<Bu
     documents,
   );
 
-  const alignmentRows = Array.from({ length: alignment.steps * alignment.rows_per_step }, (_, number) =>
+  const chats = Array.from({ length: alignment.steps * alignment.rows_per_step }, (_, number) =>
     writeAlignmentRow(world, alignment, seed, number),
   );
   const aligned = await train(
@@ -134,17 +134,12 @@ export async function buildOrganism(settings: BuildOrganismSettings): Promise<Bu
       epochs: 1,
       batch_size: alignment.rows_per_step,
       accumulation: 1,
-      loss: 'weighted',
+      loss: 'answers',
       max_length: model.context,
       shuffle: false,
       seed,
     },
-    encodeTrainingSet(
-      tokenizer,
-      alignmentRows,
-      { loss: 'weighted', max_length: model.context, overlong: 'drop' },
-      model.context,
-    ).rows,
+    [...encodeDocuments(tokenizer, chats, { loss: 'answers', context })],
   );
 
   const built = await readCheckpoint(aligned);

@@ -194,7 +194,7 @@ function findStyle(
   throw new DriftlineError({
     code: 'world-invalid',
     message: `world.yaml: the character "${character}" speaks in the unknown style "${name}"`,
-    hint: `styles.yaml has ${styles.map((known) => known.name).join(', ')}.`,
+    hint: `Choose one of styles.yaml: ${styles.map((known) => known.name).join(', ')}.`,
   });
 }
 
