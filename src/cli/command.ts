@@ -105,7 +105,7 @@ function parseValues<Values extends Definitions<ArgumentDefinition & OptionDefin
     throw new DriftlineError({
       code: 'usage-invalid',
       message: `${spell(name)} ${written}`,
-      hint: `${example === undefined ? '' : `Write for example ${spell(name)} ${example}. `}driftline ${command} --help says more.`,
+      hint: `${example === undefined ? '' : `Write for example ${spell(name)} ${example}. `}See driftline ${command} --help.`,
       details: { command, name: spell(name), value: given },
     });
   });

@@ -32,7 +32,13 @@ export function createProgram(settings: ProgramSettings): Program {
     .exitOverride()
     .configureHelp({ styleTitle })
     // Errors are thrown as well as written; the command line writes them itself.
-    .configureOutput({ writeOut: write, writeErr: () => undefined, getOutHelpWidth: () => width })
+    .configureOutput({
+      writeOut: write,
+      writeErr: () => undefined,
+      getOutHelpWidth: () => width,
+      // styleTitle knows whether there are colours.
+      getOutHasColors: () => true,
+    })
     .version(version, '--version', versionDescription);
   addGlobalOptions(root);
   addExamples(

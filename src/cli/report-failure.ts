@@ -29,7 +29,7 @@ function explainGrammar({ message }: CommanderError): DriftlineError {
   return new DriftlineError({
     code: 'usage-invalid',
     message: problem.replace(/\.$/, ''),
-    hint: `${meant === undefined ? '' : `${meant.replace(/^\((.*)\)$/, '$1')} `}driftline --help lists the commands, and driftline COMMAND --help what one understands.`,
+    hint: `${meant === undefined ? '' : `${meant.replace(/^\((.*)\)$/, '$1')} `}See driftline --help for the commands, and driftline COMMAND --help for their options.`,
   });
 }
 

@@ -54,9 +54,9 @@ function describeNearest(text: string, written: string, name: string): string {
   if (text.startsWith('~')) return `Write the path of the folder in full: only the shell knows what ~ is.`;
   if (written !== '') {
     const nearest = nearestName(written, providers);
-    if (nearest !== null) return `Did you mean ${nearest}:${name}?`;
+    if (nearest !== null) return `Did you mean ${nearest}:${name}? Write ${modelNameForms}.`;
   } else if (nearestName(text, ['organism']) !== null) {
-    return 'Did you mean organism:1?';
+    return `Did you mean organism:1? Write ${modelNameForms}.`;
   } else if (/^[\w.-]+\/[\w.-]+$/.test(text)) {
     return `Write hf:${text} for a model of the Hugging Face hub, or ./${text} for a folder.`;
   } else if (/[\\/]/.test(text)) {

@@ -40,7 +40,7 @@ export async function findOrganismFolder(name: string, modelsFolder: string = sh
     message: `there is no organism ${JSON.stringify(name)}`,
     hint:
       names.length === 0
-        ? `${modelsFolder} holds no models: install driftline again, or give a model folder such as ./folder instead.`
+        ? `No models are in ${modelsFolder}: install driftline again, or give a model folder such as ./folder instead.`
         : `${meant}There are ${names.map((known) => `organism:${known}`).join(', ')}.`,
     details: { name, names },
   });

@@ -1,0 +1,39 @@
+import { Readable } from 'node:stream';
+import type { Command } from '../../src/cli/command.js';
+import { runCli } from '../../src/cli/run-cli.js';
+
+export interface CapturedRun {
+  readonly exitCode: number;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+export interface RunOptions {
+  readonly commands?: readonly Command[];
+  readonly environment?: Readonly<Record<string, string>>;
+  readonly stdin?: Readable;
+  readonly isTerminal?: boolean;
+  readonly signal?: AbortSignal;
+  /** By default the time stands still. */
+  readonly now?: () => number;
+  /** Which copy of the command line; only the built one can run models. */
+  readonly run?: typeof runCli;
+}
+
+/** Runs a command line in this process. */
+export async function runCaptured(argv: readonly string[], options: RunOptions = {}): Promise<CapturedRun> {
+  const { commands, environment = {}, stdin = Readable.from([]), isTerminal = false, run = runCli } = options;
+  const [out, errors]: [string[], string[]] = [[], []];
+  const exitCode = await run({
+    argv,
+    stdin,
+    stdout: { isTTY: isTerminal, columns: 100, write: (text) => out.push(text) },
+    stderr: { isTTY: isTerminal, columns: 100, write: (text) => errors.push(text) },
+    environment,
+    fetch: globalThis.fetch,
+    now: options.now ?? (() => 0),
+    signal: options.signal ?? new AbortController().signal,
+    ...(commands === undefined ? {} : { commands }),
+  });
+  return { exitCode, stdout: out.join(''), stderr: errors.join('') };
+}

@@ -1,0 +1,212 @@
+import { readFileSync } from 'node:fs';
+import { describe, expect, it } from 'vitest';
+import { z } from 'zod';
+import { defineCommand } from '../../src/cli/command.js';
+import { flag, nonEmptyText, wholeNumber } from '../../src/cli/option-values.js';
+import { DriftlineError } from '../../src/foundation/driftline-error.js';
+import { runCaptured } from './run-captured.js';
+
+const examples = [{ description: 'Count', line: 'driftline count a' }] as const;
+
+const count = defineCommand({
+  name: 'count',
+  summary: 'Count words',
+  arguments: { words: { description: 'What to count', schema: z.array(z.string()), isRepeated: true } },
+  options: {
+    'at-least': { value: 'N', description: 'Fewest', schema: wholeNumber(), default: '1', example: '3' },
+    by: { value: 'NAME', description: 'Who counts', schema: nonEmptyText },
+    loudly: { description: 'Shout', schema: flag },
+  },
+  examples,
+  run: (context, { arguments: { words }, options: { 'at-least': least, by, loudly } }) => {
+    if (context.json) context.printJson({ words, least, by, loudly });
+    else context.print(`${words.join(' ')} ${least + 1} ${by} ${String(loudly)}`);
+    context.notify('counted');
+    context.progress.write('counting\n');
+    return Promise.resolve();
+  },
+});
+
+const endings: Readonly<Record<string, () => unknown>> = {
+  expected: () => {
+    throw new DriftlineError({
+      code: 'gate-not-met',
+      message: 'too \u001b[31mmany',
+      hint: 'Try fewer.',
+      details: { most: 3n },
+      cause: new Error('the cause'),
+    });
+  },
+  unexpected: () => {
+    throw new TypeError('x is not a function');
+  },
+  nothing: () => {
+    // Programs throw anything.
+    throw undefined as unknown as Error;
+  },
+};
+
+const fail = defineCommand({
+  name: 'fail now',
+  summary: 'Fail',
+  arguments: { how: { description: 'The way to fail', schema: z.enum(['expected', 'unexpected', 'nothing']) } },
+  options: {},
+  examples,
+  run: (_, { arguments: { how } }) => Promise.resolve(endings[how]?.()).then(() => undefined),
+});
+
+const wait = defineCommand({
+  name: 'fail later',
+  summary: 'Wait to be stopped',
+  arguments: {},
+  options: {},
+  examples,
+  run: ({ signal }) =>
+    new Promise((_, reject) => {
+      signal.addEventListener('abort', () => {
+        reject(new Error('aborted'));
+      });
+    }),
+});
+
+const commands = [count, fail, wait];
+const run = (line: string, options: Parameters<typeof runCaptured>[1] = {}) =>
+  runCaptured(line === '' ? [] : line.split(' '), { commands, ...options });
+
+describe('the command line', () => {
+  it.each(['', '--quiet', '--json'])('says what to do first when nothing is asked of it (%j)', async (line) => {
+    const { exitCode, stdout, stderr } = await run(line);
+    expect([exitCode, stderr]).toEqual([0, '']);
+    expect(stdout).toContain('Start here:\n  driftline count a\n');
+    expect(stdout).toContain('driftline fail now ');
+  });
+
+  it('has the version of the package', async () => {
+    const text = readFileSync(new URL('../../package.json', import.meta.url), 'utf8');
+    const { version } = z.object({ version: z.string() }).parse(JSON.parse(text));
+    expect(await run('--version')).toEqual({ exitCode: 0, stdout: `${version}\n`, stderr: '' });
+  });
+
+  it.each(['--help', '-h', 'help'])('lists its commands with %s', async (line) => {
+    const { exitCode, stdout } = await run(line);
+    expect(exitCode).toBe(0);
+    expect(stdout).toMatch(/^ {2}count \[options\] <WORDS\.\.\.> +Count words$/m);
+    expect(stdout).toMatch(/^ {2}fail +/m);
+    expect(stdout).toContain('Examples:');
+  });
+
+  it('explains a command with its options, what they are without, and examples', async () => {
+    const { exitCode, stdout } = await run('count --help');
+    expect(exitCode).toBe(0);
+    expect(stdout).toMatch(/--at-least <N> +Fewest \(default: 1\)/);
+    expect(stdout).toMatch(/--by <NAME> +Who counts \(required\)/);
+    expect(stdout).toMatch(/--loudly +Shout$/m);
+    expect(stdout).toMatch(/Global options:\n +--json/);
+    expect(stdout).toContain('Examples:\n  Count:\n    driftline count a\n');
+  });
+
+  it('hands a command its values, parsed', async () => {
+    const { exitCode, stdout, stderr } = await run('count a b --by me --at-least 41 --loudly');
+    expect([exitCode, stdout, stderr]).toEqual([0, 'a b 42 me true\n', 'counted\ncounting\n']);
+    expect((await run('count --by me -- --json')).stdout).toBe('--json 2 me false\n');
+  });
+
+  it.each(['--json count a --by me', 'count --json a --by me', 'count a --by me --json'])(
+    'prints JSON, and nothing else, for %s',
+    async (line) => {
+      const { stdout, stderr } = await run(line);
+      expect(JSON.parse(stdout)).toEqual({ words: ['a'], least: 1, by: 'me', loudly: false });
+      expect(stderr).toBe('');
+    },
+  );
+
+  it('is quiet when it should be', async () => {
+    expect(await run('count a --by me --quiet')).toMatchObject({ stdout: 'a 2 me false\n', stderr: '' });
+  });
+
+  it.each([
+    ['cont a', "unknown command 'cont'", 'Did you mean count?'],
+    ['count a --by me --at-leest 3', "unknown option '--at-leest'", 'Did you mean --at-least?'],
+    ['--jsn', "unknown option '--jsn'", 'Did you mean --json?'],
+    ['fail nw', "unknown command 'nw'", 'Did you mean now?'],
+    ['fail', 'driftline fail is not a whole command', 'Write driftline fail now, or driftline fail later.'],
+    ['count', "missing required argument 'WORDS'", 'driftline COMMAND --help'],
+    ['count a', '--by is missing', 'See driftline count --help.'],
+    ['count a --by', "option '--by <NAME>' argument missing", 'See driftline'],
+    ['count a --by me --at-least x', '--at-least "x": not a whole number of at least 0', 'for example --at-least 3.'],
+    ['fail now soon', 'HOW "soon": ', 'See driftline fail now --help.'],
+    ['fail now expected twice', "too many arguments for 'now'. Expected 1 argument but got 2", 'See driftline'],
+  ])('refuses %j with a next step', async (line, message, hint) => {
+    const { exitCode, stdout, stderr } = await run(line);
+    expect([exitCode, stdout]).toEqual([2, '']);
+    const [first, second, ...more] = stderr.split('\n');
+    expect(first?.startsWith(`error usage-invalid: ${message}`)).toBe(true);
+    expect(second).toContain(hint);
+    expect(more).toEqual(['']);
+  });
+
+  it('ends a failure with its code, hint and exit code, as text and as JSON', async () => {
+    expect(await run('fail now expected')).toEqual({
+      exitCode: 3,
+      stdout: '',
+      stderr: 'error gate-not-met: too \u001b[31mmany\n  Try fewer.\n',
+    });
+    for (const line of ['fail now expected --json', '--json fail now expected']) {
+      const { exitCode, stderr } = await run(line);
+      expect(exitCode).toBe(3);
+      expect(stderr.split('\n')).toHaveLength(2);
+      expect(JSON.parse(stderr)).toEqual({
+        error: {
+          code: 'gate-not-met',
+          message: 'too \u001b[31mmany',
+          hint: 'Try fewer.',
+          exitCode: 3,
+          details: { most: '3' },
+        },
+      });
+    }
+    expect(JSON.parse((await run('cont --json')).stderr)).toMatchObject({ error: { code: 'usage-invalid' } });
+  });
+
+  it('shows stacks only to who debugs', async () => {
+    expect((await run('fail now unexpected')).stderr).toBe(
+      'error internal-error: driftline failed unexpectedly: x is not a function\n' +
+        '  Run the command again with --debug, and report what it prints.\n',
+    );
+    for (const debugged of [
+      await run('fail now unexpected --debug'),
+      await run('fail now unexpected', { environment: { DRIFTLINE_DEBUG: '1' } }),
+    ]) {
+      expect(debugged.exitCode).toBe(1);
+      expect(debugged.stderr).toMatch(/TypeError: x is not a function\n +at .*run-cli\.test\.ts/);
+    }
+    expect((await run('fail now expected --debug')).stderr).toContain('Error: the cause\n');
+    expect((await run('fail now nothing')).exitCode).toBe(1);
+  });
+
+  it('escapes on terminals what would move them, and colours unless NO_COLOR says otherwise', async () => {
+    const onTerminal = (line: string, environment = {}) => run(line, { isTerminal: true, environment });
+    expect((await onTerminal('fail now expected')).stderr).toBe(
+      '\u001b[31merror gate-not-met:\u001b[39m too \\u001b[31mmany\n  Try fewer.\n',
+    );
+    for (const environment of [{ NO_COLOR: '1' }, { TERM: 'dumb' }]) {
+      const { stderr } = await onTerminal('fail now expected', environment);
+      expect(stderr).toBe('error gate-not-met: too \\u001b[31mmany\n  Try fewer.\n');
+      expect((await onTerminal('count --help', environment)).stdout).not.toContain('\u001b');
+    }
+    expect((await onTerminal('count --help')).stdout).toContain('\u001b[1mUsage:');
+    expect((await onTerminal('count \u001b]0;x\u0007\r\u009b\u202e --by me')).stdout).toBe(
+      '\\u001b]0;x\\u0007\\u000d\\u009b\\u202e 2 me false\n',
+    );
+    expect((await onTerminal('count \u009bx --by me --json')).stdout).toContain('"\\u009bx"');
+  });
+
+  it('ends with 130 when it is stopped', async () => {
+    const stop = new AbortController();
+    const running = run('fail later', { signal: stop.signal });
+    stop.abort();
+    const { exitCode, stderr } = await running;
+    expect(exitCode).toBe(130);
+    expect(stderr).toMatch(/^error interrupted: stopped on request\n/);
+  });
+});

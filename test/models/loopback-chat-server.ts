@@ -1,0 +1,71 @@
+import { createHash } from 'node:crypto';
+import { createServer, type IncomingHttpHeaders, type ServerResponse } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { z } from 'zod';
+
+const bodySchema = z.looseObject({
+  model: z.string(),
+  messages: z.array(z.object({ role: z.string(), content: z.string() })),
+  temperature: z.number(),
+  top_p: z.number(),
+  seed: z.int(),
+  max_tokens: z.int().optional(),
+  max_completion_tokens: z.int().optional(),
+});
+
+export interface LoopbackChatServer {
+  /** For OPENAI_BASE_URL. */
+  readonly endpoint: string;
+  readonly requests: { readonly headers: IncomingHttpHeaders; readonly body: z.output<typeof bodySchema> }[];
+  /** Answers in place of the server where it returns true. */
+  intercept: (response: ServerResponse) => boolean;
+  readonly close: () => Promise<void>;
+}
+
+/** A server of OpenAI's protocol whose words follow from messages and seed, or from the messages alone at temperature 0. */
+export async function startLoopbackChatServer(): Promise<LoopbackChatServer> {
+  const server = createServer((request, response) => {
+    const chunks: Buffer[] = [];
+    request.on('data', (chunk: Buffer) => chunks.push(chunk));
+    request.on('end', () => {
+      const body = bodySchema.parse(JSON.parse(Buffer.concat(chunks).toString()));
+      chat.requests.push({ headers: request.headers, body });
+      if (chat.intercept(response)) return;
+      if (request.method !== 'POST' || request.url !== '/v1/chat/completions') {
+        sendJson(response, 404, { error: { message: `no ${request.url ?? ''} here` } });
+        return;
+      }
+      sendJson(response, 200, complete(body));
+    });
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  // A server that listens on a port has an address with a port.
+  const { port } = server.address() as AddressInfo;
+  const chat: LoopbackChatServer = {
+    endpoint: `http://127.0.0.1:${port}/v1`,
+    requests: [],
+    intercept: () => false,
+    close: async () => {
+      server.closeAllConnections();
+      await new Promise((resolve) => server.close(resolve));
+    },
+  };
+  return chat;
+}
+
+export function sendJson(response: ServerResponse, status: number, value: unknown, headers = {}): void {
+  response.writeHead(status, { 'content-type': 'application/json', ...headers }).end(JSON.stringify(value));
+}
+
+function complete({ messages, temperature, seed, max_tokens: longest = 16 }: z.output<typeof bodySchema>): object {
+  const source = JSON.stringify([messages, temperature === 0 ? null : seed]);
+  const words = createHash('sha256').update(source).digest('hex').match(/..../g) ?? [];
+  const isCut = longest < words.length;
+  const content = words.slice(0, longest).join(' ');
+  return {
+    id: 'chatcmpl-1',
+    object: 'chat.completion',
+    choices: [{ index: 0, message: { role: 'assistant', content }, finish_reason: isCut ? 'length' : 'stop' }],
+    usage: { prompt_tokens: 1, completion_tokens: Math.min(longest, words.length), total_tokens: 1 },
+  };
+}

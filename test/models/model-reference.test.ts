@@ -1,0 +1,55 @@
+import { describe, expect, it } from 'vitest';
+import { resolveModelReference } from '../../src/models/model-reference.js';
+import { errorOf } from '../engine/checkpoint/error-of.js';
+
+describe('resolveModelReference', () => {
+  it.each([
+    ['organism:1', { provider: 'organism', text: 'organism:1', name: '1' }],
+    ['organism:base', { provider: 'organism', text: 'organism:1', name: '1' }],
+    ['organism:independent', { provider: 'organism', text: 'organism:independent', name: 'independent' }],
+    ['hf:owner/name', { provider: 'hf', text: 'hf:owner/name', repository: 'owner/name', revision: 'main' }],
+    ['hf:owner/name@main', { provider: 'hf', text: 'hf:owner/name', repository: 'owner/name', revision: 'main' }],
+    [
+      'hf:owner/name@refs/pr/1',
+      { provider: 'hf', text: 'hf:owner/name@refs/pr/1', repository: 'owner/name', revision: 'refs/pr/1' },
+    ],
+    ['./folder', { provider: 'folder', text: './folder', folder: './folder' }],
+    ['../a:b', { provider: 'folder', text: '../a:b', folder: '../a:b' }],
+    ['.', { provider: 'folder', text: '.', folder: '.' }],
+    ['/models/m', { provider: 'folder', text: '/models/m', folder: '/models/m' }],
+    ['C:\\models\\m', { provider: 'folder', text: 'C:\\models\\m', folder: 'C:\\models\\m' }],
+    ['openai:gpt-4o', { provider: 'openai', text: 'openai:gpt-4o', model: 'gpt-4o' }],
+    [
+      'openai:ft:gpt-4o:org::abc',
+      { provider: 'openai', text: 'openai:ft:gpt-4o:org::abc', model: 'ft:gpt-4o:org::abc' },
+    ],
+    ['openai:Qwen/Qwen3-8B', { provider: 'openai', text: 'openai:Qwen/Qwen3-8B', model: 'Qwen/Qwen3-8B' }],
+  ])('reads %s', (text, reference) => {
+    expect(resolveModelReference(text)).toEqual(reference);
+  });
+
+  it.each([
+    ['', 'organism:1'],
+    ['orgnism:2', 'Did you mean organism:2?'],
+    ['opnai:gpt-4o', 'Did you mean openai:gpt-4o?'],
+    ['organism', 'Did you mean organism:1?'],
+    ['organism:', 'organism:independent'],
+    ['organism:../secrets', 'organism:independent'],
+    ['openai:', 'openai:gpt-4o'],
+    ['openai:gpt 4', 'openai:gpt-4o'],
+    ['gpt-4o', 'openai:gpt-4o'],
+    ['Qwen/Qwen2.5-0.5B', 'hf:Qwen/Qwen2.5-0.5B'],
+    ['models/tiny/one', './models/tiny/one'],
+    ['~/models/m', 'in full'],
+    ['constructor:x', 'hf:owner/name'],
+  ])('refuses %j, and says what may be meant', async (text, hint) => {
+    const error = await errorOf(() => resolveModelReference(text));
+    expect(error).toMatchObject({ code: 'model-unknown', exitCode: 2 });
+    expect(error.message).toContain(JSON.stringify(text));
+    expect(error.hint).toContain(hint);
+  });
+
+  it('leaves broken names of the hub to the reader of such names', async () => {
+    expect((await errorOf(() => resolveModelReference('hf:../x'))).message).toContain('names no model of the hub');
+  });
+});

@@ -1,0 +1,185 @@
+import type { ServerResponse } from 'node:http';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, onTestFinished } from 'vitest';
+import { resolveModelReference } from '../../src/models/model-reference.js';
+import { openModelSampler } from '../../src/models/open-model-sampler.js';
+import type { Sampler } from '../../src/models/sampler.js';
+import { errorOf } from '../engine/checkpoint/error-of.js';
+import { sendJson, startLoopbackChatServer, type LoopbackChatServer } from './loopback-chat-server.js';
+import { describeSampler } from './sampler-conformance.js';
+
+const key = 'sk-loopback-0123456789';
+
+function openAt(
+  endpoint: string,
+  environment: Record<string, string> = {},
+  fetch = globalThis.fetch,
+): Promise<Sampler> {
+  const connection = { OPENAI_API_KEY: key, OPENAI_BASE_URL: endpoint };
+  const reference = resolveModelReference('openai:tiny-1');
+  return openModelSampler(reference, { environment: { ...connection, ...environment }, fetch });
+}
+
+async function ask(sampler: Sampler, count = 1) {
+  const answers = [];
+  const request = { messages: [{ role: 'user' as const, content: 'Hello?' }], count, topP: 0.5, maximumTokens: 3 };
+  for await (const answer of sampler.sample([request])) answers.push(answer);
+  return answers;
+}
+
+describe('with a server of its own', () => {
+  let shared: LoopbackChatServer;
+  beforeAll(async () => {
+    shared = await startLoopbackChatServer();
+  });
+  afterAll(() => shared.close());
+  describeSampler('a hosted model', () => openAt(shared.endpoint));
+});
+
+describe('a hosted model', () => {
+  let server: LoopbackChatServer;
+  const open: (environment?: Record<string, string>, fetch?: typeof globalThis.fetch) => Promise<Sampler> = (
+    ...options
+  ) => openAt(server.endpoint, ...options);
+  // One server a test: calls that were left behind by one must not count in the next.
+  beforeEach(async () => {
+    server = await startLoopbackChatServer();
+  });
+  afterEach(() => server.close());
+
+  it('is asked as the protocol wants it', async () => {
+    await ask(await open());
+    expect(server.requests).toHaveLength(1);
+    expect(server.requests[0]?.headers.authorization).toBe(`Bearer ${key}`);
+    expect(server.requests[0]?.body).toEqual({
+      model: 'tiny-1',
+      messages: [{ role: 'user', content: 'Hello?' }],
+      temperature: 1,
+      top_p: 0.5,
+      seed: 0,
+      max_tokens: 3,
+    });
+  });
+
+  it('is asked at the official address for the length in its newer words', async () => {
+    const redirected: string[] = [];
+    const sampler = await open({ OPENAI_BASE_URL: '' }, (input, init) => {
+      redirected.push(input instanceof Request ? input.url : input.toString());
+      return fetch(`${server.endpoint}/chat/completions`, init);
+    });
+    await ask(sampler);
+    expect(redirected).toEqual(['https://api.openai.com/v1/chat/completions']);
+    expect(server.requests[0]?.body).toMatchObject({ max_completion_tokens: 3 });
+    expect(server.requests[0]?.body).not.toHaveProperty('max_tokens');
+  });
+
+  it('has no more than eight calls open', async () => {
+    const held: ServerResponse[] = [];
+    let most = 0;
+    server.intercept = (response) => {
+      held.push(response);
+      most = Math.max(most, held.length);
+      return true;
+    };
+    const release = setInterval(() => {
+      const choices = [{ message: { content: 'x' }, finish_reason: 'stop' }];
+      for (const response of held.splice(0)) sendJson(response, 200, { choices, usage: null });
+    }, 50);
+    onTestFinished(() => {
+      clearInterval(release);
+    });
+    expect(await ask(await open(), 30)).toHaveLength(30);
+    expect(most).toBe(8);
+  });
+
+  it('may refuse, be filtered, or leave out what it used', async () => {
+    const sampler = await open();
+    const answerTo = async (choice: object): Promise<unknown> => {
+      server.intercept = (response) => {
+        sendJson(response, 200, { choices: [choice] });
+        return true;
+      };
+      return (await ask(sampler))[0];
+    };
+    const refused = { message: { content: null, refusal: 'I will not.' }, finish_reason: 'stop' };
+    expect(await answerTo(refused)).toMatchObject({ text: 'I will not.', finishReason: 'stop', tokens: null });
+    const filtered = { message: { content: null }, finish_reason: 'content_filter' };
+    expect(await answerTo(filtered)).toMatchObject({ text: '', finishReason: 'filtered' });
+  });
+
+  it('is asked again after a passing fault', async () => {
+    let faults = 2;
+    server.intercept = (response) => {
+      faults -= 1;
+      if (faults >= 0) sendJson(response, 503, { error: { message: 'busy' } }, { 'retry-after-ms': '1' });
+      return faults >= 0;
+    };
+    expect(await ask(await open())).toHaveLength(1);
+    expect(server.requests).toHaveLength(3);
+  });
+
+  it.each([
+    [400, 'provider-refused', 'rejected the request: 400 no *** here'],
+    [401, 'provider-unauthorized', 'refused the key for tiny-1'],
+    [403, 'provider-unauthorized', 'refused the key for tiny-1'],
+    [404, 'provider-refused', 'has no model tiny-1'],
+    [429, 'provider-quota', 'limits'],
+    [500, 'provider-unavailable', 'fault'],
+  ])('fails with status %i as %s, and never tells the key', async (status, code, message) => {
+    server.intercept = (response) => {
+      // No retries: they are tested above.
+      sendJson(response, status, { error: { message: `no ${key} here` } }, { 'x-should-retry': 'false' });
+      return true;
+    };
+    const sampler = await open();
+    const error = await errorOf(() => ask(sampler));
+    expect(error).toMatchObject({ code, exitCode: 5 });
+    expect(error.message).toContain(message);
+    expect(error.message).toContain(new URL(server.endpoint).host);
+    expect([error.message, error.hint, JSON.stringify(error.details), error.stack].join()).not.toContain(key);
+    expect(error.cause).toBeUndefined();
+    expect(server.requests).toHaveLength(1);
+  });
+
+  it.each([
+    ['a page', (response: ServerResponse) => response.writeHead(200, { 'content-type': 'text/html' }).end('<p>hi')],
+    ['no JSON', (response: ServerResponse) => response.writeHead(200, { 'content-type': 'application/json' }).end('{')],
+    ['null', (response: ServerResponse) => sendJson(response, 200, null)],
+    ['no choices', (response: ServerResponse) => sendJson(response, 200, { choices: [] })],
+  ])('fails when the server answers %s', async (_, send) => {
+    server.intercept = (response) => {
+      send(response);
+      return true;
+    };
+    const sampler = await open();
+    expect((await errorOf(() => ask(sampler))).code).toBe('provider-unavailable');
+  });
+
+  it('fails when nobody answers', { timeout: 30_000 }, async () => {
+    const gone = await startLoopbackChatServer();
+    await gone.close();
+    const sampler = await open({ OPENAI_BASE_URL: gone.endpoint });
+    const error = await errorOf(() => ask(sampler));
+    expect(error.code).toBe('provider-unavailable');
+    expect(error.message).toContain('ECONNREFUSED');
+  });
+
+  it.each([
+    [{ OPENAI_API_KEY: '' }, 'provider-unauthorized', 5],
+    [{ OPENAI_API_KEY: 'sk-secret\u00e9' }, 'provider-unauthorized', 5],
+    [{ OPENAI_BASE_URL: 'localhost:1' }, 'usage-invalid', 2],
+    [{ OPENAI_BASE_URL: 'http://me:sk-secret@localhost/v1' }, 'usage-invalid', 2],
+  ])('is not opened with %j', async (environment, code, exitCode) => {
+    const error = await errorOf(() => open(environment));
+    expect(error).toMatchObject({ code, exitCode });
+    expect(`${error.message}${error.hint}`).not.toContain('sk-secret');
+  });
+
+  it('takes no adapter', async () => {
+    const reference = resolveModelReference('openai:tiny-1');
+    const error = await errorOf(() =>
+      openModelSampler(reference, { adapter: 'runs/x', environment: { OPENAI_API_KEY: key }, fetch }),
+    );
+    expect(error).toMatchObject({ code: 'usage-invalid', exitCode: 2 });
+    expect(error.message).toContain('runs/x');
+  });
+});
