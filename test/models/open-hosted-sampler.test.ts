@@ -1,3 +1,4 @@
+import { once } from 'node:events';
 import type { ServerResponse } from 'node:http';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, onTestFinished } from 'vitest';
 import { resolveModelReference } from '../../src/models/model-reference.js';
@@ -89,6 +90,25 @@ describe('a hosted model', () => {
     });
     expect(await ask(await open(), 30)).toHaveLength(30);
     expect(most).toBe(8);
+  });
+
+  it('is not kept busy for a caller who has left', async () => {
+    const closed: Promise<unknown>[] = [];
+    let first: ServerResponse | null = null;
+    server.intercept = (response) => {
+      if (first === null) first = response;
+      else closed.push(once(response, 'close'));
+      if (closed.length === 7) sendJson(first, 200, { choices: [{ message: { content: 'x' } }] });
+      return true;
+    };
+    const sampler = await open();
+    const messages = [{ role: 'user' as const, content: 'Hello?' }];
+    for await (const { text } of sampler.sample([{ messages, count: 8 }])) {
+      expect(text).toBe('x');
+      break;
+    }
+    await Promise.all(closed);
+    expect(server.requests).toHaveLength(8);
   });
 
   it('may refuse, be filtered, or leave out what it used', async () => {
