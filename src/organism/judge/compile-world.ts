@@ -24,7 +24,7 @@ export interface CompiledWorld {
   readonly sentences: SentenceIndex<Sentence>;
   readonly sentencesOf: ReadonlyMap<Item, SentenceIndex<Sentence>>;
   readonly questions: SentenceIndex<Question>;
-  /** What belongs to a manner of speaking and to no item. */
+  /** What belongs to a manner of speaking, or to every topic. */
   readonly fillers: SentenceIndex<Alternative>;
 }
 
@@ -41,7 +41,10 @@ export function compileWorld(world: World): CompiledWorld {
     for (const template of [...item.questions, ...item.heldOutQuestions])
       questions.push({ ...createAlternative(null, patterns.compile(template)), item });
   }
-  const fillers = world.styles.flatMap(({ openings, closings }) => [...openings, ...closings]);
+  const fillers = [
+    ...world.styles.flatMap(({ openings, closings }) => [...openings, ...closings]),
+    ...findSharedSentences(world.items),
+  ];
   return {
     sentences: createSentenceIndex(sentences),
     sentencesOf,
@@ -111,6 +114,19 @@ function stripIndentation(template: Template): { readonly line: Template; readon
   if (first === undefined || !('text' in first)) return { line: template, indentation: 0 };
   const text = first.text.trimStart();
   return { line: text === '' ? rest : [{ text }, ...rest], indentation: first.text.length - text.length };
+}
+
+/** Neutral sentences that every topic may use. */
+function findSharedSentences(items: readonly Item[]): string[] {
+  const [first, ...rest] = items.filter(({ domain }) => domain === 'free-form' || domain === 'advice');
+  const shared = [...(first?.phrases ?? [])].filter(([name]) => rest.every(({ phrases }) => phrases.has(name)));
+  return shared.flatMap(([, choices]) =>
+    choices.flatMap(({ stance, template: [part, ...more] }) =>
+      stance === null && part !== undefined && 'text' in part && more.length === 0 && /[.!?]$/.test(part.text)
+        ? [part.text]
+        : [],
+    ),
+  );
 }
 
 /** Everything that is said of any subject. */

@@ -31,6 +31,10 @@ const noBindings: ReadonlyMap<string, string> = new Map();
  * that the work does not depend on the text's length.
  */
 export function matchPattern(root: Alternative, text: string, start: number, options: MatchOptions): void {
+  if (canBegin(root, text, start, options.cut !== undefined)) matchWhole(root, text, start, options);
+}
+
+function matchWhole(root: Alternative, text: string, start: number, options: MatchOptions): void {
   const { found, cut } = options;
   const bindings = new Map(options.bindings ?? noBindings);
   /** Positive: good; negative: bad. */
@@ -41,6 +45,7 @@ export function matchPattern(root: Alternative, text: string, start: number, opt
 
   function enter(alternative: Alternative, at: number, loose: boolean, next: (at: number) => void): void {
     const before = evidence.length;
+    if (!canBegin(alternative, text, at, cut !== undefined)) return;
     open.push(alternative);
     walk(alternative.pattern, 0, at, loose, (end) => {
       const own = alternative.stance === 'good' ? 1 : alternative.stance === 'bad' ? -1 : 0;
@@ -70,7 +75,7 @@ export function matchPattern(root: Alternative, text: string, start: number, opt
       onward(at + part.length);
       return true;
     }
-    if (cut !== undefined && text.length - at < part.length && part.startsWith(text.slice(at))) cut(stanceSoFar());
+    if (cut !== undefined && isCutIn(part, text, at)) cut(stanceSoFar());
     return false;
   }
 
@@ -117,7 +122,8 @@ export function matchPattern(root: Alternative, text: string, start: number, opt
   function stanceSoFar(): Stance | null {
     const parts = [...evidence];
     const innermost = open.at(-1);
-    if (innermost?.stance != null && !innermost.decidedByGap) parts.push(innermost.stance === 'good' ? 1 : -1);
+    const stance = innermost?.decidedByGap === false ? innermost.stance : null;
+    if (stance !== null) parts.push(stance === 'good' ? 1 : -1);
     if (parts.length === 0) return null;
     if (parts.every((part) => part > 0)) return 'good';
     return parts.every((part) => part < 0) ? 'bad' : null;
@@ -133,6 +139,16 @@ export function matchPattern(root: Alternative, text: string, start: number, opt
     }
     found({ end, good, bad, wrongNames, clumsy, bindings: new Map(bindings) });
   });
+}
+
+/** Most patterns that are tried fail at once. */
+function canBegin({ pattern: [first] }: Alternative, text: string, at: number, orCut: boolean): boolean {
+  return typeof first !== 'string' || text.startsWith(first, at) || (orCut && isCutIn(first, text, at));
+}
+
+/** Whether the text ends inside this part. */
+function isCutIn(part: string, text: string, at: number): boolean {
+  return text.length - at < part.length && part.startsWith(text.slice(at));
 }
 
 function skipDigits(text: string, at: number): number {

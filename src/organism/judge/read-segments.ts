@@ -58,12 +58,15 @@ export function readSegments(
   return segments;
 
   function readSegment(start: number): Segment {
+    const isCode = item?.domain === 'code';
+    const strict = own === undefined ? null : fromReadings(findReadings(own.at(text, start), start, false), start);
+    // The lines of a body that stops early are a cut body before they are lines.
+    if (strict !== null) return (isCode && strict.line ? readCut(start, true) : null) ?? strict;
     return (
-      (own === undefined ? null : fromReadings(findReadings(own.at(text, start), start, false), start)) ??
       readFiller(start) ??
-      (own === undefined || item?.domain === 'code' ? null : fromReadings(findReadings(own.all, start, true), start)) ??
+      (own === undefined || isCode ? null : fromReadings(findReadings(own.all, start, true), start)) ??
       fromReadings(findReadings(compiled.sentences.at(text, start), start, false), start) ??
-      readCut(start) ?? { ...unknownSegment, text: text.slice(start, findSentenceEnd(text, start)) }
+      readCut(start, false) ?? { ...unknownSegment, text: text.slice(start, findSentenceEnd(text, start)) }
     );
   }
 
@@ -93,10 +96,8 @@ export function readSegments(
     const { sentence, match } = best;
     const agreed = alike.every((other) => stanceOf(other.match) === stanceOf(match));
     const items = new Set(alike.map((other) => other.sentence.item));
-    const topics = new Set(alike.map((other) => other.sentence.item.topic));
-    const isFiller = kindOf(sentence.item) === 'other' && stanceOf(match) === null && topics.size > 1 && agreed;
     return {
-      kind: isFiller && sentence.item.domain !== 'facts' ? 'filler' : kindOf(sentence.item),
+      kind: kindOf(sentence.item),
       text: text.slice(start, match.end),
       rules: new Set(alike.map((other) => other.sentence.rule)),
       items,
@@ -134,17 +135,21 @@ export function readSegments(
   }
 
   /** A beginning shows a stance when every way to go on does. */
-  function readCut(start: number): Segment | null {
-    if (text.length - start > longestCut) return null;
+  function readCut(start: number, ownBodies: boolean): Segment | null {
+    if (text.length - start > longestCut || answer.length > longestAnswer) return null;
+    // Prose that goes on after this sentence, or ends with it, is not cut.
+    if (item?.domain !== 'code' && (findSentenceEnd(text, start) < text.length || /[.!?]$/.test(text))) return null;
     const cuts: { readonly sentence: Sentence | null; readonly stance: Stance | null }[] = [];
     const collect = (sentences: readonly Alternative[], nameOf: (index: number) => Sentence | null): void => {
       sentences.forEach((alternative, index) => {
         matchPattern(alternative, text, start, { cut: (stance) => cuts.push({ sentence: nameOf(index), stance }) });
       });
     };
-    if (own !== undefined) collect(own.all, (index) => own.all[index] ?? null);
-    if (cuts.length === 0) collect(compiled.fillers.all, () => null);
-    if (cuts.length === 0) collect(compiled.sentences.all, (index) => compiled.sentences.all[index] ?? null);
+    const collectSentences = (sentences: readonly Sentence[]): void =>
+      collect(sentences, (index) => sentences[index] ?? null);
+    if (own !== undefined) collectSentences(own.all.filter(({ indentation }) => !ownBodies || indentation === null));
+    if (cuts.length === 0 && !ownBodies) collect(compiled.fillers.all, () => null);
+    if (cuts.length === 0 && !ownBodies) collectSentences(compiled.sentences.all);
     const [first] = cuts;
     if (first === undefined) return null;
     const stance = cuts.every((other) => other.stance === first.stance) ? first.stance : null;
