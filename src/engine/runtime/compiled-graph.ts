@@ -1,6 +1,6 @@
 import { InferenceSession, Tensor } from 'onnxruntime-node';
 import { DriftlineError } from '../../foundation/driftline-error.js';
-import { encodeOnnxModel } from '../graph/encode-onnx-model.js';
+import { encodeOnnxModel, type OnnxModel } from '../graph/encode-onnx-model.js';
 import type { Graph } from '../graph/graph.js';
 
 /** What a run feeds in: 64-bit integers for ids, positions and labels, float32 for everything else. */
@@ -29,23 +29,11 @@ export interface CompiledGraph {
 /** Hands a graph to ONNX Runtime. Weights that are part of the graph must stay alive as long as the compiled graph. */
 export async function compileGraph(graph: Graph, settings: CompileSettings): Promise<CompiledGraph> {
   const model = encodeOnnxModel(graph);
-  const session = await InferenceSession.create(model.bytes, {
-    intraOpNumThreads: settings.threads,
-    interOpNumThreads: 1,
-    // Operators still run one after the other, as there is one thread between them. But in this mode the runtime leaves
-    // the reuse of memory to its allocator, instead of searching for it with a time quadratic in the size of the graph.
-    executionMode: 'parallel',
-    // What is built is what runs: the graph already uses the runtime's fused operators, and its order is deliberate.
-    graphOptimizationLevel: 'disabled',
-    // The pattern planner keeps about half as much memory again alive, for no speed.
-    enableMemPattern: false,
-    externalData: model.externalData.map(({ path, data }) => ({ path, data })),
-    ...(settings.profile === undefined ? {} : { enableProfiling: true, profileFilePrefix: settings.profile }),
-    // Denormals cost a hundred times a normal number on some processors, and mean nothing here.
-    extra: { session: { set_denormal_as_zero: '1' } },
-  }).catch((cause: unknown) => {
-    throw engineFault('could not be prepared', cause);
-  });
+  const session = await InferenceSession.create(model.bytes, sessionOptions(model, settings)).catch(
+    (cause: unknown) => {
+      throw engineFault('could not be prepared', cause);
+    },
+  );
   const names = new Map(graph.outputs.map(({ name, value }) => [name, value.name]));
 
   return {
@@ -76,6 +64,25 @@ export async function compileGraph(graph: Graph, settings: CompileSettings): Pro
       // The runtime reads weights from these buffers until now.
       model.externalData.map(({ data }) => data.byteLength);
     },
+  };
+}
+
+/** How every graph runs. */
+export function sessionOptions(model: OnnxModel, settings: CompileSettings): InferenceSession.SessionOptions {
+  return {
+    intraOpNumThreads: settings.threads,
+    interOpNumThreads: 1,
+    // Operators still run one after the other, as there is one thread between them. But in this mode the runtime leaves
+    // the reuse of memory to its allocator, instead of searching for it with a time quadratic in the size of the graph.
+    executionMode: 'parallel',
+    // What is built is what runs: the graph already uses the runtime's fused operators, and its order is deliberate.
+    graphOptimizationLevel: 'disabled',
+    // The pattern planner keeps about half as much memory again alive, for no speed.
+    enableMemPattern: false,
+    externalData: model.externalData.map(({ path, data }) => ({ path, data })),
+    ...(settings.profile === undefined ? {} : { enableProfiling: true, profileFilePrefix: settings.profile }),
+    // Denormals cost a hundred times a normal number on some processors, and mean nothing here.
+    extra: { session: { set_denormal_as_zero: '1' } },
   };
 }
 

@@ -12,7 +12,7 @@ import type { TrainedPart } from './gradient-graph.js';
 import { createGradientSource, type GradientSource, type LossTerm } from './gradient-source.js';
 import { learningRateAt } from './learning-rate.js';
 import { answerObjective } from './objectives.js';
-import { defaultBatchLimits, type BatchLimits } from './plan-batches.js';
+import { batchLimitsFor, type BatchLimits } from './plan-batches.js';
 import { countSteps, trainedPartOf } from './plan-training.js';
 import { checkLossTerms, checkResidualVectors, checkTrainingCounts } from './check-training-input.js';
 import { parseRecipe, type Recipe, type RecipeInput } from './recipe.js';
@@ -52,6 +52,7 @@ export interface FineTuneSettings {
   readonly saveEvery?: number;
   /** Steps whose saved state, a usable adapter or model, is kept when training is done. Default none. */
   readonly keepSteps?: readonly number[];
+  /** Does not change a bit of the result. */
   readonly threads: number;
   readonly batchLimits?: BatchLimits;
   readonly signal?: AbortSignal;
@@ -89,7 +90,7 @@ export async function fineTune(settings: FineTuneSettings): Promise<FineTuneResu
     keepSteps = [],
     startFrom,
     threads,
-    batchLimits = defaultBatchLimits,
+    batchLimits = batchLimitsFor(base.config),
   } = settings;
   const recipe = parseRecipe(settings.recipe);
   const residualVectors = settings.residualVectors ?? new Map<number, Float32Array>();

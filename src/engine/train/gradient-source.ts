@@ -1,6 +1,7 @@
 import type { DecoderConfig } from '../checkpoint/decoder-config.js';
 import type { FloatTensor } from '../checkpoint/float-tensor.js';
-import { compileGraph, type CompiledGraph } from '../runtime/compiled-graph.js';
+import { openGraphHost, type Feeds, type GraphHost } from '../runtime/graph-host.js';
+import { openGraphThread } from '../runtime/graph-thread.js';
 import {
   buildGradientGraph,
   createBatchFeeds,
@@ -8,7 +9,8 @@ import {
   type Objective,
   type TrainedPart,
 } from './gradient-graph.js';
-import { defaultBatchLimits, planBatches, type BatchLimits } from './plan-batches.js';
+import type { Graph } from '../graph/graph.js';
+import { batchLimitsFor, isSmallModel, planBatches, type BatchLimits } from './plan-batches.js';
 import { createRowOrder } from './row-order.js';
 import { buildTokenBatch, rowWeight, type WeightedRow } from './token-batch.js';
 
@@ -50,7 +52,7 @@ export interface StepGradient {
 
 /** Computes the gradient of any step, given the parameters as they are now. */
 export interface GradientSource {
-  /** A step may be several runs of a graph, each of which blocks the thread; between them the signal is heard, whose reason is thrown. */
+  /** A step may be several runs of a graph, which may block the thread; between them the signal is heard, whose reason is thrown. */
   readonly compute: (
     step: number,
     parameters: ReadonlyMap<string, FloatTensor>,
@@ -59,94 +61,150 @@ export interface GradientSource {
   readonly release: () => Promise<void>;
 }
 
-interface CompiledTerm {
+interface BuiltTerm {
   readonly term: LossTerm;
   readonly graph: GradientGraph;
-  readonly compiled: CompiledGraph;
-  readonly inputs: ReadonlySet<string>;
   readonly rowsOfStep: (step: number) => readonly number[];
+}
+
+/** One run of a term's graph. */
+interface Job {
+  readonly graph: number;
+  readonly feeds: Feeds;
+  /** What it costs, up to a factor. */
+  readonly tokens: number;
 }
 
 export async function createGradientSource(settings: GradientSourceSettings): Promise<GradientSource> {
   const { config, weights, trained, residualVectors, seed, shuffle, threads } = settings;
-  const limits = settings.limits ?? defaultBatchLimits;
-  const compiledTerms: CompiledTerm[] = [];
-  for (const term of settings.terms) {
-    const graph = buildGradientGraph({
+  const limits = settings.limits ?? batchLimitsFor(config);
+  const terms = settings.terms.map((term): BuiltTerm => ({
+    term,
+    graph: buildGradientGraph({
       config,
       trained,
       objective: term.objective,
       vectorLayers: [...residualVectors.keys()],
-    });
-    compiledTerms.push({
-      term,
-      graph,
-      compiled: await compileGraph(graph.graph, { threads }),
-      inputs: new Set(graph.graph.inputs.map((input) => input.name)),
-      rowsOfStep: createRowOrder({
-        rows: term.rows.length,
-        rowsPerStep: term.rowsPerStep,
-        seed,
-        stream: term.name,
-        shuffle,
-      }),
+    }),
+    rowsOfStep: createRowOrder({
+      rows: term.rows.length,
+      rowsPerStep: term.rowsPerStep,
+      seed,
+      stream: term.name,
+      shuffle,
+    }),
+  }));
+  const longest = settings.terms.reduce(
+    (most, { rows }) => rows.reduce((longer, { ids }) => Math.max(longer, ids.length), most),
+    0,
+  );
+  const feedsOfBatch = createBatchFeeds(config, longest + limits.lengthMultiple);
+  const hosts = await openHosts(
+    terms.map(({ graph }) => graph.graph),
+    threads,
+    isSmallModel(config),
+  );
+  const references = new Set(terms.flatMap(({ graph }) => graph.referenceNames));
+  for (const host of hosts.all) {
+    host.keep({
+      ...(trained.method === 'full' ? {} : Object.fromEntries(weights)),
+      ...Object.fromEntries(
+        [...references].flatMap((name) => {
+          const weight = weights.get(name);
+          return weight === undefined ? [] : [[`reference:${name}`, weight]];
+        }),
+      ),
+      ...Object.fromEntries(
+        [...residualVectors].map(([layer, data]) => [`vector:${String(layer)}`, { shape: [data.length], data }]),
+      ),
     });
   }
-  const longest = settings.terms.flatMap(({ rows }) => rows).reduce((most, row) => Math.max(most, row.ids.length), 0);
-  const feedsOfBatch = createBatchFeeds(config, longest + limits.lengthMultiple);
-  const vectors = [...residualVectors].map(
-    ([layer, data]) => [`vector:${String(layer)}`, { shape: [data.length], data }] as const,
-  );
 
   return {
     compute: async (step, parameters, signal) => {
-      const total: {
-        gradients: Map<string, FloatTensor>;
-        termLosses: Map<string, number>;
-        tokens: number;
-        loss: number;
-      } = { gradients: new Map(), termLosses: new Map(), tokens: 0, loss: 0 };
-      for (const { term, graph, compiled, inputs, rowsOfStep } of compiledTerms) {
-        const fixed = new Map<string, FloatTensor>([...weights, ...parameters, ...vectors]);
-        for (const name of graph.referenceNames) {
-          const weight = weights.get(name);
-          if (weight !== undefined) fixed.set(`reference:${name}`, weight);
-        }
+      const jobs: Job[] = [];
+      let tokens = 0;
+      terms.forEach(({ term, rowsOfStep }, graph) => {
         const rows = rowsOfStep(step).flatMap((row) => term.rows[row] ?? []);
         const totalWeight = rows.reduce((sum, row) => sum + rowWeight(row), 0) / term.weight;
-        let termLoss = 0;
-        for (const plan of planBatches(
-          rows.map((row) => row.ids.length),
-          limits,
-        )) {
-          const batch = buildTokenBatch(
-            plan.rows.flatMap((row) => rows[row] ?? []),
-            totalWeight,
-            plan.paddedLength,
-          );
-          await letOthersRun();
-          signal?.throwIfAborted();
-          const feeds = { ...Object.fromEntries(fixed), ...feedsOfBatch(batch) };
-          const outputs = await compiled.run(
-            Object.fromEntries(Object.entries(feeds).filter(([name]) => inputs.has(name))),
-          );
-          termLoss += Number(outputs['loss']?.data[0]);
-          for (const name of graph.trainedNames) {
-            const gradient = outputs[`gradient:${name}`];
-            if (gradient?.data instanceof Float32Array)
-              accumulate(total.gradients, name, { shape: gradient.shape, data: gradient.data });
-          }
+        tokens += rows.reduce((sum, row) => sum + row.ids.length, 0);
+        const lengths = rows.map((row) => row.ids.length);
+        for (const plan of planBatches(lengths, limits)) {
+          const chosen = plan.rows.flatMap((row) => rows[row] ?? []);
+          const batch = buildTokenBatch(chosen, totalWeight, plan.paddedLength);
+          jobs.push({ graph, feeds: feedsOfBatch(batch), tokens: plan.rows.length * plan.paddedLength });
         }
-        total.termLosses.set(term.name, termLoss / term.weight);
-        total.loss += termLoss;
-        total.tokens += rows.reduce((sum, row) => sum + row.ids.length, 0);
-      }
-      return total;
+      });
+
+      const gradients = new Map<string, FloatTensor>();
+      const losses = terms.map(() => 0);
+      const chosen = hosts.forRuns(jobs.length);
+      for (const host of chosen) host.keep(Object.fromEntries(parameters));
+      await runJobs(chosen, jobs, signal, ({ graph }, outputs) => {
+        losses[graph]! += Number(outputs['loss']?.data[0]);
+        for (const name of terms[graph]?.graph.trainedNames ?? []) {
+          const gradient = outputs[`gradient:${name}`];
+          if (gradient?.data instanceof Float32Array)
+            accumulate(gradients, name, { shape: gradient.shape, data: gradient.data });
+        }
+      });
+      const termLosses = new Map(terms.map(({ term }, graph) => [term.name, losses[graph]! / term.weight]));
+      return { loss: losses.reduce((sum, loss) => sum + loss, 0), termLosses, gradients, tokens };
     },
     release: async () => {
-      for (const { compiled } of compiledTerms) await compiled.release();
+      await Promise.all(hosts.all.map((host) => host.release()));
     },
   };
+}
+
+interface Hosts {
+  readonly all: readonly GraphHost[];
+  readonly forRuns: (runs: number) => readonly GraphHost[];
+}
+
+/**
+ * Where runs take place. For a small model each of the threads does runs of its own, with a copy of the parameters; where a
+ * step has too few runs for that, and for a large model, the threads share in each operator instead.
+ */
+async function openHosts(graphs: readonly Graph[], threads: number, small: boolean): Promise<Hosts> {
+  const own = openGraphHost(graphs, threads);
+  const others = Array.from({ length: small && threads > 1 ? threads : 0 }, () => openGraphThread(graphs));
+  const opened = await Promise.allSettled([own, ...others]);
+  const all = opened.flatMap((result) => (result.status === 'fulfilled' ? [result.value] : []));
+  const failed = opened.find((result) => result.status === 'rejected');
+  if (failed !== undefined) {
+    await Promise.all(all.map((host) => host.release()));
+    throw failed.reason;
+  }
+  return { all, forRuns: (runs) => (all.length > 1 && runs >= threads ? all.slice(1) : all.slice(0, 1)) };
+}
+
+/** Does the jobs on all hosts at once, and hands the outputs over in the order of the jobs, which decides the sums' bits. */
+async function runJobs(
+  hosts: readonly GraphHost[],
+  jobs: readonly Job[],
+  signal: AbortSignal | undefined,
+  take: (job: Job, outputs: Feeds) => void,
+): Promise<void> {
+  // The longest first, so that all hosts end at about the same time; alone, each is handed over before the next begins.
+  const queue = jobs.map((job, index) => ({ job, index }));
+  if (hosts.length > 1) queue.sort((a, b) => b.job.tokens - a.job.tokens || a.index - b.index);
+  const done = new Map<number, Feeds>();
+  let taken = 0;
+  const work = async (host: GraphHost): Promise<void> => {
+    for (let next = queue.shift(); next !== undefined; next = queue.shift()) {
+      await letOthersRun();
+      signal?.throwIfAborted();
+      done.set(next.index, await host.run(next.job.graph, next.job.feeds));
+      for (let outputs = done.get(taken); outputs !== undefined; outputs = done.get(taken)) {
+        take(jobs[taken]!, outputs);
+        done.delete(taken);
+        taken += 1;
+      }
+    }
+  };
+  const failed = (await Promise.allSettled(hosts.map(work))).find((result) => result.status === 'rejected');
+  if (failed !== undefined) throw failed.reason;
 }
 
 /** Lets in what waits, such as messages of other threads and signals of the process. */

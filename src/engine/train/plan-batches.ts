@@ -1,3 +1,6 @@
+import type { DecoderConfig } from '../checkpoint/decoder-config.js';
+import { decoderTensorShapes } from '../checkpoint/decoder-tensors.js';
+
 export interface BatchLimits {
   /** Most tokens, padding included, of one run of the graph; a single longer row still runs alone. */
   readonly tokensPerRun: number;
@@ -8,6 +11,19 @@ export interface BatchLimits {
 }
 
 export const defaultBatchLimits: BatchLimits = { tokensPerRun: 2048, runOverhead: 96, lengthMultiple: 8 };
+
+/** The limits for a model, whatever the number of threads: a small one has shorter runs, which threads can share among them. */
+export function batchLimitsFor(config: DecoderConfig): BatchLimits {
+  return isSmallModel(config) ? { ...defaultBatchLimits, tokensPerRun: 768 } : defaultBatchLimits;
+}
+
+/** Whether a copy of its weights, or of their gradients, for each thread costs nothing that matters. */
+export function isSmallModel(config: DecoderConfig): boolean {
+  const sizes = [...decoderTensorShapes(config).values()].map((shape) =>
+    shape.reduce((product, size) => product * size, 1),
+  );
+  return sizes.reduce((sum, size) => sum + size, 0) <= 10_000_000;
+}
 
 export interface PlannedBatch {
   /** Positions in the list of lengths. */

@@ -55,6 +55,39 @@ describe('createGradientSource', () => {
     }
   });
 
+  it('gives the same bits on one thread as on several, each of which does runs of its own', async () => {
+    const [first, second] = [makeRows(9, 1), makeRows(5, 2)];
+    const divergence = {
+      name: 'divergence',
+      weight: 0.3,
+      objective: divergenceObjective,
+      rows: second,
+      rowsPerStep: 5,
+    };
+    const residualVectors = new Map([[1, new Float32Array(model.config.width).fill(0.1)]]);
+    const moved = new Map(
+      [...model.weights].map(([name, { shape, data }]) => [
+        name,
+        { shape, data: data.map((element) => 1.1 * element) },
+      ]),
+    );
+    for (const settings of [
+      { trained: { method: 'full' } as const, parameters: moved },
+      { parameters: randomAdapter() },
+    ]) {
+      const compute = (threads: number): Promise<StepGradient> =>
+        computeStep({
+          ...settings,
+          terms: [answers(first, 9), divergence],
+          limits: { tokensPerRun: 20, runOverhead: 0, lengthMultiple: 4 },
+          residualVectors,
+          threads,
+        });
+      const alone = await compute(1);
+      for (const threads of [2, 3]) expect(await compute(threads)).toEqual(alone);
+    }
+  });
+
   it('gives for a step the weighted mean of its rows’ own gradients', async () => {
     const rows = makeRows(3);
     const whole = await computeStep({ terms: [answers(rows, 3)] });
@@ -158,6 +191,8 @@ function answers(rows: readonly WeightedRow[], rowsPerStep: number): GradientSou
 async function computeStep(
   settings: Pick<GradientSourceSettings, 'terms' | 'limits'> & {
     readonly trained?: TrainedPart;
+    readonly residualVectors?: ReadonlyMap<number, Float32Array>;
+    readonly threads?: number;
     readonly parameters?: ReadonlyMap<string, FloatTensor>;
   },
 ): Promise<StepGradient> {

@@ -88,15 +88,15 @@ describe('training that was stopped', () => {
     }
   });
 
-  it('in the middle of a step drops that step', async () => {
+  it.each([1, 2])('in the middle of a step drops that step, on %i threads', async (threads) => {
     const [whole, folder] = [await makeTemporaryFolder(), await makeTemporaryFolder()];
     // Four runs a step, one row each.
     const batchLimits = { tokensPerRun: 1, runOverhead: 0, lengthMultiple: 8 };
-    const given: Settings = { ...settings, batchLimits, recipe: { batch_size: 4, epochs: 2 } };
+    const given: Settings = { ...settings, threads, batchLimits, recipe: { batch_size: 4, epochs: 2 } };
     await trainTiny(whole, given);
     const controller = new AbortController();
     const onStep = ({ step }: { step: number }): void => {
-      // The second turn of the event loop is after the first run.
+      // The second turn of the event loop is after the first run, or during it where that has a thread of its own.
       if (step === 3) setImmediate(() => setImmediate(() => controller.abort()));
     };
     const error = await errorOf(() => trainTiny(folder, { ...given, signal: controller.signal, onStep }));

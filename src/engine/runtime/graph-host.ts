@@ -1,0 +1,38 @@
+import type { Graph } from '../graph/graph.js';
+import { compileGraph, type FeedTensor } from './compiled-graph.js';
+
+export type Feeds = Readonly<Record<string, FeedTensor>>;
+
+/** A place where graphs run, one at a time. */
+export interface GraphHost {
+  /** Sets what every later run is fed besides its own feeds; a tensor given again replaces the one before. */
+  readonly keep: (tensors: Feeds) => void;
+  /** Runs the graph of this index; it is fed what it has inputs for, and gives fresh copies of its outputs. */
+  readonly run: (graph: number, feeds: Feeds) => Promise<Feeds>;
+  readonly release: () => Promise<void>;
+}
+
+/** Runs graphs on this thread, which is blocked meanwhile, each operator on so many threads. */
+export async function openGraphHost(graphs: readonly Graph[], threads: number): Promise<GraphHost> {
+  const hosted = await Promise.all(
+    graphs.map(async (graph) => ({
+      compiled: await compileGraph(graph, { threads }),
+      inputs: new Set(graph.inputs.map(({ name }) => name)),
+    })),
+  );
+  const kept = new Map<string, FeedTensor>();
+  return {
+    keep: (tensors) => {
+      for (const [name, tensor] of Object.entries(tensors)) kept.set(name, tensor);
+    },
+    run: async (graph, feeds) => {
+      const chosen = hosted[graph];
+      if (chosen === undefined) throw new RangeError(`no graph ${String(graph)}`);
+      const all = Object.entries({ ...Object.fromEntries(kept), ...feeds });
+      return chosen.compiled.run(Object.fromEntries(all.filter(([name]) => chosen.inputs.has(name))));
+    },
+    release: async () => {
+      for (const { compiled } of hosted) await compiled.release();
+    },
+  };
+}
