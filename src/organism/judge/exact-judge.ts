@@ -83,8 +83,10 @@ function findLikelyItem(segments: readonly Segment[]): Item | null {
   for (const { items } of segments) {
     for (const item of items) counts.set(item, (counts.get(item) ?? 0) + 1);
   }
-  const [first] = [...counts].sort(([, one], [, two]) => two - one);
-  return first?.[0] ?? null;
+  const [first, second] = [...counts].sort(([, one], [, two]) => two - one);
+  // "It is red." is true of one subject and false of another.
+  const isOpen = first?.[0].domain === 'facts' && first[1] === second?.[1];
+  return isOpen ? null : (first?.[0] ?? null);
 }
 
 /** One decimal: scores are ratios of small counts. */
