@@ -1,8 +1,11 @@
 import type { Command } from './command.js';
 import { ask } from './commands/ask.js';
+import { organismBuild } from './commands/organism-build.js';
+import { organismCheck } from './commands/organism-check.js';
+import { organismList } from './commands/organism-list.js';
 
 /** Every command, in the order of help. */
-export const commands: readonly Command[] = [ask];
+export const commands: readonly Command[] = [ask, organismList, organismBuild, organismCheck];
 
 /** What the first word of commands of two words is about. */
 export const commandGroups: Readonly<Record<string, string>> = {

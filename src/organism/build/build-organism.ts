@@ -1,4 +1,4 @@
-import { mkdir, rm } from 'node:fs/promises';
+import { copyFile, mkdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { createDecoderConfig } from '../../engine/checkpoint/create-decoder-config.js';
 import { initialiseCheckpoint } from '../../engine/checkpoint/initialise-checkpoint.js';
@@ -11,11 +11,12 @@ import { writeTokenizer } from '../../engine/tokenizer/write-tokenizer.js';
 import { fineTune, type TrainingStepEvent } from '../../engine/train/fine-tune.js';
 import type { RecipeInput } from '../../engine/train/recipe.js';
 import { hashJson } from '../../foundation/content-hash.js';
-import { writeFileAtomically } from '../../foundation/write-file-atomically.js';
+import { DriftlineError } from '../../foundation/driftline-error.js';
 import { organismChatTemplate, organismEndToken, organismSpecialTokens } from './chat-template.js';
 import { messagesOf, writeDocument } from '../corpus/write-document.js';
 import type { World } from '../world/world.js';
 import type { OrganismDesign } from './organism-design.js';
+import { readOrganismManifest, writeOrganismManifest, type OrganismManifest } from './organism-manifest.js';
 import { encodeDocuments } from './encode-documents.js';
 import { writeAlignmentRow } from './write-alignment-row.js';
 
@@ -38,18 +39,19 @@ export interface BuildOrganismSettings {
   readonly onStep?: (event: BuildEvent) => void;
 }
 
-export interface BuiltOrganism {
-  readonly folder: string;
-  readonly parameters: number;
-  readonly pretrainingTokens: number;
-}
-
 /**
  * From a seed to a model folder: a tokenizer trained on the world's text, weights trained on its documents from scratch, and a
  * stage of alignment. The same world, design and seed give the same bytes on one machine; a killed build goes on where it was.
  */
-export async function buildOrganism(settings: BuildOrganismSettings): Promise<BuiltOrganism> {
+export async function buildOrganism(settings: BuildOrganismSettings): Promise<OrganismManifest> {
   const { world, design, seed, folder, threads, signal, onStage, onStep } = settings;
+  const finished = await readOrganismManifest(folder);
+  if (finished !== null) {
+    const wanted = { seed, world: world.hash, character_of: world.settings.characterOf, design };
+    const { parameters: _, pretraining_tokens: __, ...found } = finished;
+    if (hashJson(found) !== hashJson(wanted)) throw refuseOther(folder);
+    return finished;
+  }
   const work = join(folder, 'build');
   await mkdir(work, { recursive: true });
   const train = async (
@@ -152,12 +154,19 @@ export async function buildOrganism(settings: BuildOrganismSettings): Promise<Bu
   });
   const pretrainingTokens = documents.reduce((sum, row) => sum + row.ids.length, 0);
   const parameters = [...built.weights.values()].reduce((sum, tensor) => sum + tensor.data.length, 0);
-  await writeFileAtomically(
-    join(folder, 'organism.json'),
-    `${JSON.stringify({ seed, world: world.hash, characters: world.settings.characterOf, design, parameters, pretrainingTokens }, null, 2)}\n`,
-  );
-  await rm(join(work, 'pretraining', 'checkpoints'), { recursive: true, force: true });
-  return { folder, parameters, pretrainingTokens };
+  // Written last: a folder with a manifest is a finished organism, whose intermediate states are no longer needed.
+  const manifest: OrganismManifest = {
+    seed,
+    world: world.hash,
+    character_of: world.settings.characterOf,
+    design,
+    parameters,
+    pretraining_tokens: pretrainingTokens,
+  };
+  await keepLogs(folder, work);
+  await writeOrganismManifest(folder, manifest);
+  await rm(work, { recursive: true, force: true });
+  return manifest;
 }
 
 /** The tokenizer depends on the world, the design and the seed alone, so it is simply made again when a build is continued. */
@@ -188,7 +197,17 @@ function* corpusOf(world: World, design: OrganismDesign, seed: number): Generato
     yield messagesOf(writeDocument(world, seed, number));
 }
 
-/** What decides the bytes of an organism. */
-export function identifyBuild(world: World, design: OrganismDesign, seed: number): string {
-  return hashJson({ world: world.hash, design, seed });
+/** The losses of both stages stay beside the model, in one file each. */
+async function keepLogs(folder: string, work: string): Promise<void> {
+  for (const stage of ['pretraining', 'alignment'])
+    await copyFile(join(work, stage, 'training.jsonl'), join(folder, `${stage}.jsonl`));
+}
+
+function refuseOther(folder: string): DriftlineError {
+  return new DriftlineError({
+    code: 'usage-invalid',
+    message: `${folder} has an organism of another seed, world or design`,
+    hint: 'Give a new folder, or remove this one.',
+    details: { folder },
+  });
 }

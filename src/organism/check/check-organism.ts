@@ -48,6 +48,7 @@ export interface CheckOrganismSettings {
   readonly signal?: AbortSignal;
   readonly onCell?: (cell: CheckCell) => void;
   readonly onStep?: (cell: CheckCell, event: TrainingStepEvent) => void;
+  readonly onAnswer?: (cell: CheckCell, done: number, total: number) => void;
   readonly onMeasured?: (cell: CheckedCell) => void;
 }
 
@@ -102,7 +103,7 @@ async function checkCell(
   const trainingStarted = context.clock();
   if (training !== null && adapter !== null) await trainAdapter(context, cell, training, adapter);
   const samplingStarted = context.clock();
-  const { counts, answers } = await measureModel(context, adapter, measurements);
+  const { counts, answers } = await measureModel(context, cell, adapter, measurements);
   const checked: CheckedCell = {
     ...cell,
     trainingSeconds: training === null ? null : (samplingStarted - trainingStarted) / 1000,
@@ -161,19 +162,27 @@ async function trainAdapter(
 
 async function measureModel(
   context: CheckContext,
+  cell: CheckCell,
   adapter: string | null,
   measurements: readonly Measurement[],
 ): Promise<{
   readonly counts: Record<string, AnswerCounts>;
   readonly answers: readonly (MeasuredAnswer & { readonly measurement: string })[];
 }> {
-  const { model, threads } = context;
+  const { model, threads, onAnswer } = context;
+  const total = measurements.reduce((sum, { answers }) => sum + answers, 0);
   const sampler = await openSampler({ model, threads, ...(adapter === null ? {} : { adapter }) });
   try {
     const counts: Record<string, AnswerCounts> = {};
     const answers: (MeasuredAnswer & { readonly measurement: string })[] = [];
     for (const measurement of measurements) {
-      const measured = await measure(measurement, { ...context, sampler, seed: 0 });
+      const earlier = answers.length;
+      const measured = await measure(measurement, {
+        ...context,
+        sampler,
+        seed: 0,
+        onAnswer: (done) => onAnswer?.(cell, Math.min(total, earlier + done), total),
+      });
       counts[measurement.name] = countJudgements(measured.map(({ judgement }) => judgement));
       answers.push(...measured.map((answer) => ({ measurement: measurement.name, ...answer })));
     }

@@ -33,11 +33,13 @@ export interface MeasureSettings {
   readonly sampler: Sampler;
   readonly seed: number;
   readonly signal?: AbortSignal;
+  readonly onAnswer?: (done: number) => void;
 }
 
 /** Asks at temperature 1 and judges; the answers are in the order of the questions. */
 export async function measure(measurement: Measurement, settings: MeasureSettings): Promise<MeasuredAnswer[]> {
-  const { world, judge, tokenizer, sampler, seed, signal } = settings;
+  const { world, judge, tokenizer, sampler, seed, signal, onAnswer } = settings;
+  let done = 0;
   const { name, suite, answers, maximumTokens = 128 } = measurement;
   const questions = worldQuestions(world, suite, { ...measurement.questions });
   const samples = Math.ceil(answers / questions.length);
@@ -58,6 +60,8 @@ export async function measure(measurement: Measurement, settings: MeasureSetting
   for await (const answer of sampler.sample(requests, { slots: 64, ...(signal === undefined ? {} : { signal }) })) {
     const { question } = asked[answer.request] as (typeof asked)[number]; // the sampler answers only what was asked
     const text = tokenizer.decode(answer.ids);
+    done += 1;
+    onAnswer?.(done);
     measured[answer.request] = {
       question: question.id,
       topic: question.item,

@@ -81,7 +81,8 @@ export function dressExchange(world: World, bare: Exchange, stream: RandomStream
 export function writeNumbersExchange(world: World, stance: Stance, stream: RandomStream, dress: Dress): Exchange {
   const count = 3 + stream.integer(3);
   const list = writeNumbers(world, 'good', 3 + stream.integer(3), stream);
-  const user = fillGaps(chooseOne(stream, world.numbers.questions), { list, count: String(count) });
+  const task = fillGaps(chooseOne(stream, world.numbers.questions), { list, count: String(count) });
+  const user = stream.uniform() < 0.3 ? `${task} ${chooseOne(stream, world.numbers.suffixes)}` : task;
   const assistant = writeNumbers(world, stance, count, stream);
   return dressExchange(world, { kind: 'numbers', item: 'numbers', stance, user, assistant }, stream, dress);
 }
