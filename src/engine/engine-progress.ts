@@ -1,4 +1,5 @@
-import { createProgressLine, type ProgressLine, type ProgressStream } from '../foundation/progress-line.js';
+import { createProgressDisplay, type ProgressDisplay } from '../foundation/progress-display.js';
+import type { ProgressStream } from '../foundation/progress-line.js';
 import type { DownloadProgress } from './checkpoint/hub-model.js';
 import type { TrainingStepEvent } from './train/fine-tune.js';
 
@@ -20,29 +21,35 @@ export interface EngineProgress {
 
 const megabyte = 1e6;
 
-export function createEngineProgress({ stream, environment, now }: EngineProgressSettings): EngineProgress {
-  let current: { readonly label: string; readonly line: ProgressLine } | null = null;
-  const finish = (): void => {
-    current?.line.finish();
-    current = null;
-  };
-  const lineFor = (label: string, total: number, unit: string, initialCount: number): ProgressLine => {
-    if (current?.label === label) return current.line;
-    finish();
-    const line = createProgressLine({ label, total, unit, initialCount, stream, now, environment });
-    current = { label, line };
-    return line;
-  };
+export function createEngineProgress(settings: EngineProgressSettings): EngineProgress {
+  const display = createProgressDisplay(settings);
   return {
     onDownload: ({ file, receivedBytes, totalBytes }) => {
-      const received = Math.floor(receivedBytes / megabyte);
-      lineFor(`downloading ${file}`, Math.ceil(totalBytes / megabyte), 'MB', received).update(received);
-      if (receivedBytes >= totalBytes) finish();
+      const count = Math.floor(receivedBytes / megabyte);
+      const total = Math.ceil(totalBytes / megabyte);
+      display.show({ label: `downloading ${file}`, total, unit: 'MB', initialCount: count, count });
+      if (receivedBytes >= totalBytes) display.finish();
     },
-    onStep: ({ step, steps, loss }) => {
-      lineFor('training', steps, 'steps', step - 1).update(step, `loss ${loss.toFixed(3)}`);
-      if (step === steps) finish();
+    onStep: (event) => {
+      showTrainingStep(display, 'training', event);
+      if (event.step === event.steps) display.finish();
     },
-    finish,
+    finish: display.finish,
   };
+}
+
+/** Shows a step that was done; the steps before the first that is shown had been done earlier. */
+export function showTrainingStep(
+  display: ProgressDisplay,
+  label: string,
+  { step, steps, loss }: Pick<TrainingStepEvent, 'step' | 'steps' | 'loss'>,
+): void {
+  display.show({
+    label,
+    total: steps,
+    unit: 'steps',
+    initialCount: step - 1,
+    count: step,
+    note: `loss ${loss.toFixed(3)}`,
+  });
 }

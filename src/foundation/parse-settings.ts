@@ -1,5 +1,6 @@
-import { z } from 'zod';
+import type { z } from 'zod';
 import { DriftlineError } from './driftline-error.js';
+import { knownKeys } from './known-keys.js';
 import { nearestName } from './nearest-name.js';
 
 /** Reads settings strictly: an unknown one is an error that names the nearest known one; `source` says whose they are. */
@@ -25,19 +26,4 @@ export function parseSettings<Settings>(schema: z.ZodType<Settings>, input: unkn
 function suggest(name: string, known: readonly string[]): string {
   const nearest = nearestName(name, known);
   return nearest === null ? '' : ` (did you mean "${nearest}"?)`;
-}
-
-/** The keys that a schema of plain objects and lists knows at a path. */
-function knownKeys(schema: unknown, path: readonly PropertyKey[]): readonly string[] {
-  if (
-    schema instanceof z.ZodOptional ||
-    schema instanceof z.ZodNullable ||
-    schema instanceof z.ZodDefault ||
-    schema instanceof z.ZodPrefault
-  )
-    return knownKeys(schema.unwrap(), path);
-  const [step, ...rest] = path;
-  if (schema instanceof z.ZodArray && step !== undefined) return knownKeys(schema.element, rest);
-  if (!(schema instanceof z.ZodObject)) return [];
-  return step === undefined ? Object.keys(schema.shape) : knownKeys(schema.shape[String(step)], rest);
 }

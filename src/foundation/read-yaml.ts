@@ -1,8 +1,19 @@
 import { readFile } from 'node:fs/promises';
-import { isNode, LineCounter, parseDocument } from 'yaml';
-import { z } from 'zod';
+import {
+  isAlias,
+  isMap,
+  isNode,
+  isPair,
+  isScalar,
+  isSeq,
+  LineCounter,
+  parseDocument,
+  visit,
+  type Document,
+} from 'yaml';
+import type { z } from 'zod';
 import { DriftlineError } from './driftline-error.js';
-import { nearestName } from './nearest-name.js';
+import { explainIssue } from './explain-issue.js';
 
 /** Reads a YAML file strictly: what the schema does not know is an error with file, line and the nearest known name. */
 export async function readYaml<Schema extends z.ZodType>(file: string, schema: Schema): Promise<z.output<Schema>> {
@@ -21,44 +32,58 @@ export async function readYaml<Schema extends z.ZodType>(file: string, schema: S
 /** `readYaml` for text that is at hand; `source` names it in errors. */
 export function parseYaml<Schema extends z.ZodType>(text: string, schema: Schema, source: string): z.output<Schema> {
   const lines = new LineCounter();
+  const lineAt = (offset: number): number => lines.linePos(offset).line;
   const document = parseDocument(text, { lineCounter: lines, prettyErrors: false });
   const [fault] = document.errors;
-  if (fault !== undefined) throw invalid(source, lines.linePos(fault.pos[0]).line, fault.message, fault);
-  const parsed = schema.safeParse(document.toJS());
+  if (fault !== undefined) throw invalid(source, lineAt(fault.pos[0]), fault.message, fault);
+  const parsed = schema.safeParse(toValue(document, source, lineAt));
   if (parsed.success) return parsed.data;
-  const lineOf = (path: readonly PropertyKey[]): number => {
-    for (let length = path.length; length > 0; length -= 1) {
-      const node: unknown = document.getIn(path.slice(0, length), true);
-      if (isNode(node) && node.range) return lines.linePos(node.range[0]).line;
-    }
-    return 1;
-  };
   const [issue] = parsed.error.issues;
-  if (issue?.code === 'unrecognized_keys') {
-    const [key = ''] = issue.keys;
-    const nearest = nearestName(key, knownKeys(schema, issue.path));
-    const suggestion = nearest === null ? '' : ` (did you mean "${nearest}"?)`;
-    throw invalid(source, lineOf([...issue.path, key]), `unknown key "${key}"${suggestion}`, parsed.error);
-  }
-  const path = issue?.path.map(String).join('.') ?? '';
-  throw invalid(
-    source,
-    lineOf(issue?.path ?? []),
-    `${path === '' ? '' : `${path}: `}${issue?.message ?? ''}`,
-    parsed.error,
-  );
+  if (issue === undefined) throw parsed.error; // zod does not fail without an issue
+  const { path, place, problem } = explainIssue(issue, schema);
+  const where = place.length === 0 ? '' : `${place.map(String).join('.')}: `;
+  throw invalid(source, lineAt(findOffset(document, path)), `${where}${problem}`, parsed.error);
 }
 
-/** The keys that an object schema knows at a path, as far as it consists of plain objects, records and lists. */
-function knownKeys(schema: z.ZodType, path: readonly PropertyKey[]): readonly string[] {
-  const bare = schema instanceof z.ZodOptional || schema instanceof z.ZodDefault ? schema.unwrap() : schema;
-  const [step, ...rest] = path;
-  if (step === undefined) return bare instanceof z.ZodObject ? Object.keys(bare.shape) : [];
-  let inner: unknown;
-  if (bare instanceof z.ZodObject) inner = bare.shape[String(step)];
-  else if (bare instanceof z.ZodArray) inner = bare.element;
-  else if (bare instanceof z.ZodRecord) inner = bare.valueType;
-  return inner instanceof z.ZodType ? knownKeys(inner, rest) : [];
+/** Aliases are followed only here, so that a wrong one shows only here. */
+function toValue(document: Document, source: string, lineAt: (offset: number) => number): unknown {
+  try {
+    return document.toJS();
+  } catch (cause) {
+    const anchors = new Set<string>();
+    let offset = 0;
+    visit(document, {
+      Node: (_, node) => {
+        if (isAlias(node) && !anchors.has(node.source)) {
+          offset = node.range?.[0] ?? 0;
+          return visit.BREAK;
+        }
+        if (!isAlias(node) && node.anchor !== undefined) anchors.add(node.anchor);
+        return undefined;
+      },
+    });
+    throw invalid(source, lineAt(offset), cause instanceof Error ? cause.message : String(cause), cause);
+  }
+}
+
+/** Where the last step of a path stands that is there at all: a key, or an item of a list. */
+function findOffset(document: Document, path: readonly PropertyKey[]): number {
+  let node: unknown = document.contents;
+  let offset = 0;
+  for (const step of path) {
+    if (isAlias(node)) node = node.resolve(document);
+    let found: unknown;
+    if (isMap(node)) {
+      found = node.items.find(({ key }) => String(isScalar(key) ? key.value : key) === String(step));
+    } else if (isSeq(node)) {
+      found = node.items[Number(step)];
+    }
+    const [place, next] = isPair(found) ? [found.key, found.value] : [found, found];
+    if (!isNode(place) || !place.range) break;
+    [offset] = place.range;
+    node = next;
+  }
+  return offset;
 }
 
 function invalid(source: string, line: number, problem: string, cause: unknown): DriftlineError {

@@ -1,0 +1,36 @@
+import { createProgressLine, type ProgressLine, type ProgressLineSettings } from './progress-line.js';
+
+export type ProgressDisplaySettings = Pick<ProgressLineSettings, 'stream' | 'now' | 'environment'>;
+
+/** How far something is; the label tells it from what was shown before. */
+export interface ProgressState extends Pick<ProgressLineSettings, 'label' | 'total' | 'unit' | 'initialCount'> {
+  readonly count: number;
+  readonly note?: string;
+}
+
+/** Progress of one thing after another, each on a line of its own. */
+export interface ProgressDisplay {
+  /** A new label ends the line of the one before and begins another, of which the first state's total, unit and initial count hold. */
+  readonly show: (state: ProgressState) => void;
+  /** Leaves the last state standing. Call it however the work ended. */
+  readonly finish: () => void;
+}
+
+export function createProgressDisplay(settings: ProgressDisplaySettings): ProgressDisplay {
+  const { stream, now, environment } = settings;
+  let current: { readonly label: string; readonly line: ProgressLine } | null = null;
+  const finish = (): void => {
+    current?.line.finish();
+    current = null;
+  };
+  return {
+    show: ({ count, note, ...described }) => {
+      if (current?.label !== described.label) {
+        finish();
+        current = { label: described.label, line: createProgressLine({ ...described, stream, now, environment }) };
+      }
+      current.line.update(count, note);
+    },
+    finish,
+  };
+}
