@@ -56,9 +56,7 @@ export function attendCausally(tape: Tape, query: Value, key: Value, value: Valu
     const incoming = stack(graph, swapMiddle(graph, gradient), groups);
     const attention = attend();
     const valueGradient =
-      valueNeeded === true
-        ? swapMiddle(graph, matrixProduct(graph, attention, incoming, { transposeLeft: true }))
-        : null;
+      valueNeeded === true ? swapMiddle(graph, transposedLeftProduct(graph, attention, incoming)) : null;
     if (queryNeeded !== true && keyNeeded !== true) return [null, null, valueGradient];
     const attentionGradient = matrixProduct(graph, incoming, values, { transposeRight: true });
     const weighted = sumOver(graph, multiply(graph, incoming, mixed), -1);
@@ -70,13 +68,20 @@ export function attendCausally(tape: Tape, query: Value, key: Value, value: Valu
       queryNeeded === true
         ? rotateBack(unstack(graph, matrixProduct(graph, scoreGradient, keys, { factor }), heads))
         : null,
-      keyNeeded === true
-        ? rotateBack(matrixProduct(graph, scoreGradient, queries, { transposeLeft: true, factor }))
-        : null,
+      keyNeeded === true ? rotateBack(transposedLeftProduct(graph, scoreGradient, queries, factor)) : null,
       valueGradient,
     ];
   });
   return output;
+}
+
+/**
+ * factor * S^T X for S [batch, groups, m, length] and a narrow X [batch, groups, m, width], as the transpose of X^T S: the
+ * runtime is up to twice as fast where it need not transpose the large matrix.
+ */
+function transposedLeftProduct(graph: Graph, left: Value, right: Value, factor = 1): Value {
+  const swapped = matrixProduct(graph, transpose(graph, right, [0, 1, 3, 2]), left, { factor });
+  return transpose(graph, swapped, [0, 1, 3, 2]);
 }
 
 /** [batch, a, b, width] -> [batch, b, a, width] */

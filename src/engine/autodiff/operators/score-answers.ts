@@ -1,4 +1,4 @@
-import type { Value } from '../../graph/graph.js';
+import type { Graph, Value } from '../../graph/graph.js';
 import {
   add,
   exponential,
@@ -15,6 +15,7 @@ import {
   subtract,
   sumAll,
   sumOver,
+  transpose,
   zeros,
 } from '../../graph/operations.js';
 import type { Tape } from '../tape.js';
@@ -62,7 +63,7 @@ export function scoreAnswers(
     }
     if (headNeeded === true) {
       const weighted = multiply(graph, scored, seeded);
-      const expected = matrixProduct(graph, probabilities, weighted, { transposeLeft: true });
+      const expected = productOverRows(graph, probabilities, weighted);
       headGradient = scatterAddRows(graph, expected, labels, negate(graph, weighted));
     }
     return [hiddenGradient, headGradient];
@@ -102,11 +103,17 @@ export function scoreDivergence(
         ? spread(tape, tuned.hidden, rows, multiply(graph, matrixProduct(graph, excess, tuned.head), seeded))
         : null,
       headNeeded === true
-        ? matrixProduct(graph, excess, multiply(graph, scored, seeded), { transposeLeft: true })
+        ? productOverRows(graph, excess, multiply(graph, scored, seeded))
         : null,
     ];
   });
   return loss;
+}
+
+/** wide^T narrow, as the transpose of narrow^T wide: the runtime is slow where it has to transpose the larger matrix. */
+function productOverRows(graph: Graph, wide: Value, narrow: Value): Value {
+  const swapped = matrixProduct(graph, transpose(graph, narrow, [1, 0]), wide);
+  return transpose(graph, swapped, [1, 0]);
 }
 
 /** Rows of a gradient back at their places among all tokens, zeros elsewhere. */
