@@ -30,6 +30,7 @@ const settingsSchema = z.strictObject({
   formats: share,
   tags: share,
   number_shape: share,
+  alternatives: z.int().positive(),
 });
 const sharedSchema = z.strictObject({ phrases: z.record(z.string(), rule).default({}) });
 const stylesSchema = z.record(z.string(), z.strictObject({ openings: lines, closings: lines }));
@@ -69,14 +70,15 @@ export async function readWorld(folder = worldFolder, changes: WorldChanges = {}
   const topicFiles = await listYaml(at('topics'));
   const codeFiles = await listYaml(at('code'));
 
-  const items = [
+  const written = [
     ...(await Promise.all(topicFiles.map((file) => readTopic(file, shared.phrases)))),
     ...(await Promise.all(codeFiles.map(readCodeTasks))).flat(),
     ...(await readFacts(at('facts.yaml'))),
   ];
-  const sharedNames = new Set([...Object.keys(shared.phrases), ...codeVariables(items)]);
-  for (const item of items) checkItem(item, `${item.topic}.yaml`, sharedNames);
-  checkDistinct(items.map(({ id }) => id));
+  const sharedNames = new Set([...Object.keys(shared.phrases), ...codeVariables(written)]);
+  for (const item of written) checkItem(item, `${item.topic}.yaml`, sharedNames);
+  checkDistinct(written.map(({ id }) => id));
+  const items = written.map((item) => limitAlternatives(item, settings.alternatives));
 
   checkSum(
     'shares of characters',
@@ -168,6 +170,21 @@ async function listYaml(folder: string): Promise<string[]> {
 /** Tasks of one class share its variables, of which each task may use some. */
 function codeVariables(items: World['items']): string[] {
   return items.filter(({ domain }) => domain === 'code').flatMap(({ variables }) => [...variables.keys()]);
+}
+
+/** The first alternatives of each rule and stance of prose; code and facts are as they are. */
+function limitAlternatives(item: Item, most: number): Item {
+  if (item.domain === 'code' || item.domain === 'facts') return item;
+  const limit = (rules: Item['sentences']): Item['sentences'] =>
+    new Map(
+      [...rules].map(([name, choices]) => [
+        name,
+        choices.filter(
+          (choice, index) => choices.slice(0, index).filter(({ stance }) => stance === choice.stance).length < most,
+        ),
+      ]),
+    );
+  return { ...item, sentences: limit(item.sentences), phrases: limit(item.phrases) };
 }
 
 function describeItem(item: Item): unknown {
