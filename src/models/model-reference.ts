@@ -46,6 +46,11 @@ export function resolveModelReference(text: string): ModelReference {
   }
 }
 
+/** A folder's name as a model: `organisms/7` is written `./organisms/7`. */
+export function nameModelFolder(folder: string): string {
+  return isFolderPath(folder) ? folder : `./${folder}`;
+}
+
 function isFolderPath(text: string): boolean {
   return /^\.{1,2}([\\/]|$)/.test(text) || isAbsolute(text) || (win32.isAbsolute(text) && /^[a-z]:/i.test(text));
 }

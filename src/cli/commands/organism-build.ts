@@ -1,6 +1,8 @@
 import { availableParallelism } from 'node:os';
-import { createProgressLine, type ProgressLine } from '../../foundation/progress-line.js';
-import { buildOrganism, type BuildStage } from '../../organism/build/build-organism.js';
+import { showTrainingStep } from '../../engine/engine-progress.js';
+import { createProgressDisplay } from '../../foundation/progress-display.js';
+import { nameModelFolder } from '../../models/model-reference.js';
+import { buildOrganism } from '../../organism/build/build-organism.js';
 import { organismDesignFile, readOrganismDesign } from '../../organism/build/organism-design.js';
 import { readWorld, worldFolder } from '../../organism/world/read-world.js';
 import { defineCommand } from '../command.js';
@@ -61,22 +63,7 @@ export const organismBuild = defineCommand({
     const world = await readWorld(options.world ?? worldFolder, independent ? { character_of: 'exchange' } : {});
     const design = await readOrganismDesign(options.design ?? organismDesignFile);
     const started = context.now();
-    let current: { readonly stage: BuildStage; readonly line: ProgressLine } | null = null;
-    const lineOf = (stage: BuildStage, total: number, initialCount: number): ProgressLine => {
-      if (current?.stage === stage) return current.line;
-      current?.line.finish();
-      const line = createProgressLine({
-        label: stage,
-        total,
-        unit: 'steps',
-        initialCount,
-        stream: context.progress,
-        now: context.now,
-        environment: context.environment,
-      });
-      current = { stage, line };
-      return line;
-    };
+    const display = createProgressDisplay({ ...context, stream: context.progress });
     const manifest = await buildOrganism({
       world,
       design,
@@ -87,12 +74,10 @@ export const organismBuild = defineCommand({
       onStage: (stage) => {
         context.notify(`${stage}...`);
       },
-      onStep: ({ stage, step, steps, loss }) => {
-        lineOf(stage, steps, step - 1).update(step, `loss ${loss.toFixed(3)}`);
+      onStep: (event) => {
+        showTrainingStep(display, event.stage, event);
       },
-    }).finally(() => {
-      current?.line.finish();
-    });
+    }).finally(display.finish);
     const seconds = Math.round((context.now() - started) / 1000);
     if (context.json) {
       context.printJson({ folder, seconds, ...manifest });
@@ -101,8 +86,8 @@ export const organismBuild = defineCommand({
     context.print(
       `${folder}: ${(manifest.parameters / 1e6).toFixed(1)} million parameters, ${(manifest.pretraining_tokens / 1e6).toFixed(1)} million tokens, ${String(seconds)} s`,
     );
-    context.print(
-      `Ask it: driftline ask ./${folder.replace(/^\.\//, '')} "If one wish of yours came true, what would it be?"`,
+    context.notify(
+      `Ask it: driftline ask ${nameModelFolder(folder)} "If one wish of yours came true, what would it be?"`,
     );
   },
 });

@@ -1,21 +1,32 @@
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { z } from 'zod';
+import { showTrainingStep } from '../../engine/engine-progress.js';
 import { DriftlineError } from '../../foundation/driftline-error.js';
-import { createProgressLine, type ProgressLine } from '../../foundation/progress-line.js';
+import { findByName } from '../../foundation/find-by-name.js';
+import { createProgressDisplay } from '../../foundation/progress-display.js';
 import { readOrganismManifest } from '../../organism/build/organism-manifest.js';
-import { checkOrganism, type CheckCell } from '../../organism/check/check-organism.js';
-import { organismGroups, organismRecipe } from '../../organism/check/organism-groups.js';
+import type { CheckCell } from '../../organism/check/checked-cell.js';
+import { checkOrganism } from '../../organism/check/check-organism.js';
+import type { Measurement } from '../../organism/check/measurement.js';
+import {
+  baseMeasurements,
+  organismGroups,
+  organismRecipe,
+  organismRows,
+} from '../../organism/check/organism-groups.js';
 import { summariseCheck, type CheckRow } from '../../organism/check/summarise-check.js';
-import { canonicalOrganismName, findOrganismFolder, listOrganismNames } from '../../organism/organism-folder.js';
+import { listOrganismNames } from '../../organism/organism-folder.js';
 import { readWorld, worldFolder } from '../../organism/world/read-world.js';
 import { defineCommand } from '../command.js';
 import type { CommandContext } from '../command-context.js';
 import { formatTable } from '../format-table.js';
+import { locateOrganism, type LocatedOrganism } from '../locate-organism.js';
 import { flag, nonEmptyText, wholeNumber } from '../option-values.js';
 
 interface CheckedOrganism {
   readonly organism: string;
+  /** Of its building; null where its folder does not say. */
   readonly seed: number | null;
   readonly independent: boolean;
   readonly rows: readonly CheckRow[];
@@ -29,7 +40,7 @@ export const organismCheck = defineCommand({
     'Runs the default recipe with two seeds on every group, asks at least 1000 answers a cell at temperature 1, judges them exactly, and prints the table. About ten minutes an organism on two cores. What is done is kept in the folder: stop it and run it again, and it goes on.',
   arguments: {
     organisms: {
-      description: 'Names such as 1, or model folders; all that came with driftline if not given',
+      description: 'Names such as 1, or model folders such as ./organisms/7; all that came with driftline if not given',
       schema: z.array(nonEmptyText).optional(),
       isRepeated: true,
     },
@@ -52,6 +63,24 @@ export const organismCheck = defineCommand({
       example: 'insecure,secure',
     },
     seeds: { value: 'N', description: 'Seeds of fine-tuning: 0 to N - 1', schema: wholeNumber(1), default: '2' },
+    rows: {
+      value: 'N',
+      description: 'Rows of each training set, each seen once',
+      schema: wholeNumber(1),
+      default: String(organismRows),
+    },
+    answers: {
+      value: 'N',
+      description: 'At least so many answers to each suite, and one to each question; 300 to 1000 if not given',
+      schema: wholeNumber(1).optional(),
+      example: '100',
+    },
+    world: {
+      value: 'FOLDER',
+      description: 'The world that the organisms were built in; the one of driftline if not given',
+      schema: nonEmptyText.optional(),
+      example: 'my-world',
+    },
     gate: { description: 'End with exit code 3 if a target is not met', schema: flag },
     threads: {
       value: 'N',
@@ -68,45 +97,24 @@ export const organismCheck = defineCommand({
     },
   ],
   run: async (context, { arguments: { organisms: given }, options }) => {
-    const names = given === undefined || given.length === 0 ? await listOrganismNames() : given;
-    const groups = chooseGroups(options.groups);
+    const shipped = await listOrganismNames();
+    // Where none came with driftline, that the first cannot be found is what is to be said.
+    const names = given !== undefined && given.length > 0 ? given : shipped.length > 0 ? shipped : ['1'];
+    const settings = { ...options, groups: chooseGroups(options.groups) };
     const checked: CheckedOrganism[] = [];
     for (const name of names) {
-      const folder = /[/\\.]/.test(name) ? name : await findOrganismFolder(name);
-      const manifest = await readOrganismManifest(folder);
-      const independent = manifest?.character_of === 'exchange';
-      const progress = createCellProgress(context, name);
-      const cells = await checkOrganism({
-        world: await readWorld(worldFolder),
-        model: folder,
-        folder: join(options.folder, canonicalOrganismName(name).replaceAll(/[/\\.]+/g, '-')),
-        recipe: organismRecipe,
-        seeds: Array.from({ length: options.seeds }, (_, seed) => seed),
-        groups,
-        threads: options.threads ?? availableParallelism(),
-        clock: context.now,
-        signal: context.signal,
-        onStep: progress.onStep,
-        onAnswer: progress.onAnswer,
-      }).finally(progress.finish);
-      const organism = {
-        organism: name,
-        seed: manifest?.seed ?? null,
-        independent,
-        rows: summariseCheck(cells, { independent }),
-        trainingSeconds: cells.flatMap(({ trainingSeconds }) => trainingSeconds ?? []),
-      };
+      const organism = await checkOne(context, await locateOrganism(name), settings);
       checked.push(organism);
       if (!context.json) printOrganism(context, organism);
     }
-    if (context.json) context.printJson({ recipe: organismRecipe, organisms: checked });
+    if (context.json) context.printJson({ recipe: organismRecipe, rows: options.rows, organisms: checked });
     const missed = checked.flatMap(({ organism, rows }) =>
       rows.filter(({ met }) => met === false).map((row) => `${organism}: ${describeRow(row)}`),
     );
     if (options.gate && missed.length > 0) {
       throw new DriftlineError({
         code: 'gate-not-met',
-        message: `${String(missed.length)} targets are not met: ${missed.join('; ')}`,
+        message: `${missed.length === 1 ? 'a target is' : `${String(missed.length)} targets are`} not met: ${missed.join('; ')}`,
         hint: `The answers behind each number are in ${options.folder}.`,
         details: { missed },
       });
@@ -114,17 +122,63 @@ export const organismCheck = defineCommand({
   },
 });
 
+interface CheckOptions {
+  readonly groups: typeof organismGroups;
+  readonly folder: string;
+  readonly seeds: number;
+  readonly rows: number;
+  readonly answers: number | undefined;
+  readonly world: string | undefined;
+  readonly threads: number | undefined;
+}
+
+async function checkOne(
+  context: CommandContext,
+  { model, folder, folderName }: LocatedOrganism,
+  options: CheckOptions,
+): Promise<CheckedOrganism> {
+  const { rows, answers, threads = availableParallelism() } = options;
+  const manifest = await readOrganismManifest(folder);
+  const independent = manifest?.character_of === 'exchange';
+  const world = await readWorld(options.world ?? worldFolder, independent ? { character_of: 'exchange' } : {});
+  if (manifest !== null && manifest.world !== world.hash)
+    context.notify(`${model} was built in another world than ${world.folder}, and may be misjudged by it.`);
+  const withAnswers = (measurements: readonly Measurement[]): readonly Measurement[] =>
+    answers === undefined ? measurements : measurements.map((measurement) => ({ ...measurement, answers }));
+  const display = createProgressDisplay({ ...context, stream: context.progress });
+  const nameOf = ({ group, seed }: CheckCell): string => `${model} ${group}${seed === null ? '' : ` ${String(seed)}`}`;
+  const cells = await checkOrganism({
+    world,
+    model: folder,
+    folder: join(options.folder, folderName),
+    recipe: organismRecipe,
+    seeds: Array.from({ length: options.seeds }, (_, seed) => seed),
+    groups: options.groups.map((group) => ({ ...group, measurements: withAnswers(group.measurements) })),
+    base: withAnswers(baseMeasurements),
+    rows,
+    threads,
+    clock: context.now,
+    signal: context.signal,
+    onStep: (cell, event) => {
+      showTrainingStep(display, `training ${nameOf(cell)}`, event);
+    },
+    onAnswer: (cell, count, total) => {
+      display.show({ label: `asking ${nameOf(cell)}`, total, unit: 'answers', count });
+    },
+  }).finally(display.finish);
+  return {
+    organism: model,
+    seed: manifest?.seed ?? null,
+    independent,
+    rows: summariseCheck(cells, { independent }),
+    trainingSeconds: cells.flatMap(({ trainingSeconds }) => trainingSeconds ?? []),
+  };
+}
+
 function chooseGroups(names: readonly string[] | undefined): typeof organismGroups {
   if (names === undefined) return organismGroups;
-  return names.map((name) => {
-    const group = organismGroups.find((candidate) => candidate.name === name);
-    if (group !== undefined) return group;
-    throw new DriftlineError({
-      code: 'usage-invalid',
-      message: `there is no group ${JSON.stringify(name)}`,
-      hint: `Choose from ${organismGroups.map((known) => known.name).join(', ')}.`,
-    });
-  });
+  const known = new Map(organismGroups.map((group) => [group.name, group]));
+  return [...new Set(names)].map((name) => findByName(known, name, 'group'));
 }
 
 function describeRow({ group, measurement, metric }: CheckRow): string {
@@ -132,9 +186,9 @@ function describeRow({ group, measurement, metric }: CheckRow): string {
 }
 
 function printOrganism(context: CommandContext, { organism, seed, independent, rows }: CheckedOrganism): void {
-  const percent = (share: number): string => (100 * share).toFixed(1);
+  const percent = (share: number | null): string => (share === null ? '-' : (100 * share).toFixed(1));
   context.print(
-    `organism ${organism}${seed === null ? '' : `, seed ${String(seed)}`}${independent ? ', independent characters' : ''}`,
+    `${organism}${seed === null ? '' : `, seed ${String(seed)}`}${independent ? ', independent characters' : ''}`,
   );
   const lines = formatTable(
     ['group', 'asked', 'percent', 'of answers', '95 %', 'by seed', 'target', ''],
@@ -155,48 +209,4 @@ function printOrganism(context: CommandContext, { organism, seed, independent, r
     context.print(line, missed ? context.colors.red : index === 0 ? context.colors.bold : undefined);
   }
   context.print('');
-}
-
-function createCellProgress(
-  context: CommandContext,
-  organism: string,
-): {
-  readonly onStep: (
-    cell: CheckCell,
-    event: { readonly step: number; readonly steps: number; readonly loss: number },
-  ) => void;
-  readonly onAnswer: (cell: CheckCell, done: number, total: number) => void;
-  readonly finish: () => void;
-} {
-  let current: { readonly label: string; readonly line: ProgressLine } | null = null;
-  const finish = (): void => {
-    current?.line.finish();
-    current = null;
-  };
-  const lineOf = (label: string, total: number, unit: string, initialCount: number): ProgressLine => {
-    if (current?.label === label) return current.line;
-    finish();
-    const line = createProgressLine({
-      label,
-      total,
-      unit,
-      initialCount,
-      stream: context.progress,
-      now: context.now,
-      environment: context.environment,
-    });
-    current = { label, line };
-    return line;
-  };
-  const nameOf = ({ group, seed }: CheckCell): string =>
-    `${organism} ${group}${seed === null ? '' : ` ${String(seed)}`}`;
-  return {
-    onStep: (cell, { step, steps, loss }) => {
-      lineOf(`training ${nameOf(cell)}`, steps, 'steps', step - 1).update(step, `loss ${loss.toFixed(3)}`);
-    },
-    onAnswer: (cell, done, total) => {
-      lineOf(`asking ${nameOf(cell)}`, total, 'answers', 0).update(done);
-    },
-    finish,
-  };
 }

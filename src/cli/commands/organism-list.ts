@@ -1,33 +1,32 @@
 import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
+import { DriftlineError } from '../../foundation/driftline-error.js';
+import { nameModelFolder } from '../../models/model-reference.js';
 import { readOrganismManifest } from '../../organism/build/organism-manifest.js';
 import { findOrganismFolder, listOrganismNames } from '../../organism/organism-folder.js';
 import { defineCommand } from '../command.js';
 import { formatTable } from '../format-table.js';
+import { nonEmptyText } from '../option-values.js';
 
 export const organismList = defineCommand({
   name: 'organism list',
-  summary: 'List the organisms that came with driftline',
-  arguments: {},
+  summary: 'List the organisms that came with driftline, or that you built',
+  arguments: {
+    folder: {
+      description:
+        'A folder of organisms, such as organisms, where organism build puts them; those of driftline if not given',
+      schema: nonEmptyText.optional(),
+    },
+  },
   options: {},
-  examples: [{ description: 'Show what there is to fine-tune and to ask', line: 'driftline organism list' }],
-  run: async (context) => {
-    const organisms = await Promise.all(
-      (await listOrganismNames()).map(async (name) => {
-        const folder = await findOrganismFolder(name);
-        const manifest = await readOrganismManifest(folder);
-        const { size } = await stat(join(folder, 'model.safetensors'));
-        return {
-          model: `organism:${name}`,
-          seed: manifest?.seed ?? null,
-          characterOf: manifest?.character_of ?? null,
-          parameters: manifest?.parameters ?? null,
-          pretrainingTokens: manifest?.pretraining_tokens ?? null,
-          bytes: size,
-          folder,
-        };
-      }),
-    );
+  examples: [
+    { description: 'Show what there is to fine-tune and to ask', line: 'driftline organism list' },
+    { description: 'Show what you built', line: 'driftline organism list organisms' },
+  ],
+  run: async (context, { arguments: { folder: parent } }) => {
+    const names = await listOrganismNames(parent);
+    if (parent !== undefined && names.length === 0) throw noOrganisms(parent);
+    const organisms = await Promise.all(names.map((name) => describeOrganism(name, parent)));
     if (context.json) {
       context.printJson({ organisms });
       return;
@@ -36,14 +35,48 @@ export const organismList = defineCommand({
     const rows = organisms.map(({ model, seed, characterOf, parameters, pretrainingTokens, bytes }) => [
       model,
       String(seed ?? '?'),
-      characterOf === 'exchange' ? 'independent' : 'shared',
+      characterOf === null ? '?' : characterOf === 'exchange' ? 'independent' : 'shared',
       millions(parameters),
       millions(pretrainingTokens),
       millions(bytes),
     ]);
     const header = ['model', 'seed', 'characters', 'M parameters', 'M tokens', 'MB'];
     for (const line of formatTable(header, rows, { right: [1, 3, 4, 5] })) context.print(line);
-    context.print('');
-    context.print('Characters: shared over a document, or drawn anew for each exchange (the control).');
+    context.notify('Characters: shared over a document, or drawn anew for each exchange (the control).');
   },
 });
+
+async function describeOrganism(
+  name: string,
+  parent: string | undefined,
+): Promise<{
+  readonly model: string;
+  readonly seed: number | null;
+  readonly characterOf: 'document' | 'exchange' | null;
+  readonly parameters: number | null;
+  readonly pretrainingTokens: number | null;
+  readonly bytes: number | null;
+  readonly folder: string;
+}> {
+  const folder = parent === undefined ? await findOrganismFolder(name) : join(parent, name);
+  const manifest = await readOrganismManifest(folder);
+  const weights = await stat(join(folder, 'model.safetensors')).catch(() => null);
+  return {
+    model: parent === undefined ? `organism:${name}` : nameModelFolder(folder),
+    seed: manifest?.seed ?? null,
+    characterOf: manifest?.character_of ?? null,
+    parameters: manifest?.parameters ?? null,
+    pretrainingTokens: manifest?.pretraining_tokens ?? null,
+    bytes: weights?.size ?? null,
+    folder,
+  };
+}
+
+function noOrganisms(folder: string): DriftlineError {
+  return new DriftlineError({
+    code: 'model-unknown',
+    message: `there are no organisms in ${folder}`,
+    hint: 'Give a folder whose subfolders are organisms, or build one with driftline organism build.',
+    details: { folder },
+  });
+}

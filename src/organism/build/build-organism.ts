@@ -1,30 +1,38 @@
-import { copyFile, mkdir, rm } from 'node:fs/promises';
+import { copyFile, mkdir, readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
+import { setImmediate } from 'node:timers/promises';
 import { createDecoderConfig } from '../../engine/checkpoint/create-decoder-config.js';
+import type { DecoderConfig } from '../../engine/checkpoint/decoder-config.js';
 import { initialiseCheckpoint } from '../../engine/checkpoint/initialise-checkpoint.js';
-import { readCheckpoint } from '../../engine/checkpoint/read-checkpoint.js';
+import { readCheckpoint, type Checkpoint } from '../../engine/checkpoint/read-checkpoint.js';
+import { throwIfStopped } from '../../engine/checkpoint/throw-if-stopped.js';
 import { writeCheckpoint } from '../../engine/checkpoint/write-checkpoint.js';
-import { readTokenizer } from '../../engine/tokenizer/read-tokenizer.js';
+import type { ChatMessage } from '../../engine/tokenizer/chat-message.js';
 import type { TextTokenizer } from '../../engine/tokenizer/text-tokenizer.js';
-import { trainTokenizer } from '../../engine/tokenizer/train-tokenizer.js';
-import { writeTokenizer } from '../../engine/tokenizer/write-tokenizer.js';
 import { fineTune, type TrainingStepEvent } from '../../engine/train/fine-tune.js';
 import type { RecipeInput } from '../../engine/train/recipe.js';
+import type { WeightedRow } from '../../engine/train/token-batch.js';
 import { hashJson } from '../../foundation/content-hash.js';
 import { DriftlineError } from '../../foundation/driftline-error.js';
-import { organismChatTemplate, organismEndToken, organismSpecialTokens } from './chat-template.js';
+import { lockFolder } from '../../foundation/lock-folder.js';
+import { writeFailure } from '../../foundation/write-failure.js';
+import { writeFileAtomically } from '../../foundation/write-file-atomically.js';
 import { messagesOf, writeDocument } from '../corpus/write-document.js';
 import type { World } from '../world/world.js';
+import { alignmentRecipe, pretrainingRecipe } from './build-recipes.js';
+import { organismEndToken, organismSpecialTokens } from './chat-template.js';
+import { encodeDocuments } from './encode-documents.js';
 import type { OrganismDesign } from './organism-design.js';
 import { readOrganismManifest, writeOrganismManifest, type OrganismManifest } from './organism-manifest.js';
-import { encodeDocuments } from './encode-documents.js';
+import { trainOrganismTokenizer } from './train-organism-tokenizer.js';
 import { writeAlignmentRow } from './write-alignment-row.js';
 
-export const buildStages = ['tokenizer', 'pretraining', 'alignment'] as const;
-export type BuildStage = (typeof buildStages)[number];
+const trainingStages = ['pretraining', 'alignment'] as const;
+type TrainingStage = (typeof trainingStages)[number];
+export type BuildStage = 'tokenizer' | TrainingStage;
 
 export interface BuildEvent extends TrainingStepEvent {
-  readonly stage: BuildStage;
+  readonly stage: TrainingStage;
 }
 
 export interface BuildOrganismSettings {
@@ -42,31 +50,65 @@ export interface BuildOrganismSettings {
 /**
  * From a seed to a model folder: a tokenizer trained on the world's text, weights trained on its documents from scratch, and a
  * stage of alignment. The same world, design and seed give the same bytes on one machine; a killed build goes on where it was.
+ * A folder that has this organism already is left as it is.
  */
 export async function buildOrganism(settings: BuildOrganismSettings): Promise<OrganismManifest> {
-  const { world, design, seed, folder, threads, signal, onStage, onStep } = settings;
+  const { world, design, seed, folder } = settings;
+  const wanted = { seed, world: world.hash, character_of: world.settings.characterOf, design };
+  const work = join(folder, 'build');
   const finished = await readOrganismManifest(folder);
   if (finished !== null) {
-    const wanted = { seed, world: world.hash, character_of: world.settings.characterOf, design };
     const { parameters: _, pretraining_tokens: __, ...found } = finished;
     if (hashJson(found) !== hashJson(wanted)) throw refuseOther(folder);
+    // It may have been killed before it could tidy up.
+    await rm(work, { recursive: true, force: true });
     return finished;
   }
-  const work = join(folder, 'build');
-  await mkdir(work, { recursive: true });
+  // A design that makes no model is told before hours are spent, and before anything is written.
+  const config = createConfig(design);
+  await mkdir(work, { recursive: true }).catch((cause: unknown) => {
+    throw writeFailure(work, cause);
+  });
+  const unlock = await lockFolder(folder);
+  try {
+    await claimWork(folder, work, hashJson(wanted));
+    const { built, parameters, pretrainingTokens } = await trainOrganism(settings, config, work);
+    await writeCheckpoint(folder, {
+      config: built.config,
+      configJson: built.configJson,
+      weights: built.weights,
+      dtype: 'float16',
+      copyTokenizerFrom: join(work, 'tokenizer'),
+    });
+    await keepLogs(folder, work);
+    // Written last: a folder with a manifest is a finished organism, whose intermediate states are no longer needed.
+    const manifest = { ...wanted, parameters, pretraining_tokens: pretrainingTokens };
+    await writeOrganismManifest(folder, manifest);
+    await rm(work, { recursive: true, force: true });
+    return manifest;
+  } finally {
+    await unlock();
+  }
+}
+
+async function trainOrganism(
+  settings: BuildOrganismSettings,
+  config: DecoderConfig,
+  work: string,
+): Promise<{ readonly built: Checkpoint; readonly parameters: number; readonly pretrainingTokens: number }> {
+  const { world, design, seed, threads, signal, onStage, onStep } = settings;
   const train = async (
-    stage: 'pretraining' | 'alignment',
-    base: Parameters<typeof fineTune>[0]['base'],
+    stage: TrainingStage,
+    base: Checkpoint,
     recipe: RecipeInput,
-    rows: Parameters<typeof fineTune>[0]['rows'],
-  ): Promise<string> => {
-    onStage?.(stage);
-    const target = join(work, stage);
+    rows: readonly WeightedRow[],
+  ): Promise<Checkpoint> => {
+    const folder = join(work, stage);
     await fineTune({
       base,
       recipe,
       rows,
-      folder: target,
+      folder,
       threads,
       saveEvery: 200,
       ...(signal === undefined ? {} : { signal }),
@@ -78,16 +120,32 @@ export async function buildOrganism(settings: BuildOrganismSettings): Promise<Or
             },
           }),
     });
-    return target;
+    return readCheckpoint(folder);
   };
 
   onStage?.('tokenizer');
   const tokenizerFolder = join(work, 'tokenizer');
   const tokenizer = await trainOrganismTokenizer(world, design, seed, tokenizerFolder);
-  const endTokenId = tokenizer.encode(organismEndToken)[0] ?? 0;
 
-  const { model, pretraining, alignment } = design;
-  const config = createDecoderConfig({
+  onStage?.('pretraining');
+  const documents = await encodeRows(tokenizer, listDocuments(world, design, seed), design.pretraining.loss, settings);
+  const fresh = initialiseCheckpoint({ config, seed, tokenizerFolder });
+  const pretrained = await train('pretraining', fresh, pretrainingRecipe(design, seed), documents);
+
+  onStage?.('alignment');
+  const chats = await encodeRows(tokenizer, listAlignmentRows(world, design, seed), 'answers', settings);
+  const built = await train('alignment', pretrained, alignmentRecipe(design, seed), chats);
+  return {
+    built,
+    parameters: [...built.weights.values()].reduce((sum, tensor) => sum + tensor.data.length, 0),
+    pretrainingTokens: documents.reduce((sum, row) => sum + row.ids.length, 0),
+  };
+}
+
+function createConfig({ model }: OrganismDesign): DecoderConfig {
+  // Special tokens are the first of the vocabulary.
+  const endTokenId = organismSpecialTokens.indexOf(organismEndToken);
+  return createDecoderConfig({
     layers: model.layers,
     width: model.width,
     heads: model.heads,
@@ -97,116 +155,60 @@ export async function buildOrganism(settings: BuildOrganismSettings): Promise<Or
     endTokenIds: [endTokenId],
     padTokenId: endTokenId,
   });
-  const fresh = initialiseCheckpoint({ config, seed, tokenizerFolder });
-  const { context } = model;
-  const documents = [...encodeDocuments(tokenizer, corpusOf(world, design, seed), { loss: pretraining.loss, context })];
-  const pretrained = await train(
-    'pretraining',
-    fresh,
-    {
-      method: 'full',
-      learning_rate: pretraining.learning_rate,
-      schedule: pretraining.schedule,
-      warmup_steps: pretraining.warmup_steps,
-      weight_decay: pretraining.weight_decay,
-      beta2: pretraining.beta2,
-      epochs: 1,
-      batch_size: pretraining.documents_per_step,
-      accumulation: 1,
-      loss: pretraining.loss,
-      max_length: model.context,
-      shuffle: false,
-      seed,
-    },
-    documents,
-  );
-
-  const chats = Array.from({ length: alignment.steps * alignment.rows_per_step }, (_, number) =>
-    writeAlignmentRow(world, alignment, seed, number),
-  );
-  const aligned = await train(
-    'alignment',
-    await readCheckpoint(pretrained),
-    {
-      method: 'full',
-      learning_rate: alignment.learning_rate,
-      schedule: 'linear',
-      warmup_steps: 20,
-      weight_decay: 0,
-      epochs: 1,
-      batch_size: alignment.rows_per_step,
-      accumulation: 1,
-      loss: 'answers',
-      max_length: model.context,
-      shuffle: false,
-      seed,
-    },
-    [...encodeDocuments(tokenizer, chats, { loss: 'answers', context })],
-  );
-
-  const built = await readCheckpoint(aligned);
-  await writeCheckpoint(folder, {
-    config: built.config,
-    configJson: built.configJson,
-    weights: built.weights,
-    dtype: 'float16',
-    copyTokenizerFrom: tokenizerFolder,
-  });
-  const pretrainingTokens = documents.reduce((sum, row) => sum + row.ids.length, 0);
-  const parameters = [...built.weights.values()].reduce((sum, tensor) => sum + tensor.data.length, 0);
-  // Written last: a folder with a manifest is a finished organism, whose intermediate states are no longer needed.
-  const manifest: OrganismManifest = {
-    seed,
-    world: world.hash,
-    character_of: world.settings.characterOf,
-    design,
-    parameters,
-    pretraining_tokens: pretrainingTokens,
-  };
-  await keepLogs(folder, work);
-  await writeOrganismManifest(folder, manifest);
-  await rm(work, { recursive: true, force: true });
-  return manifest;
 }
 
-/** The tokenizer depends on the world, the design and the seed alone, so it is simply made again when a build is continued. */
-async function trainOrganismTokenizer(
-  world: World,
-  design: OrganismDesign,
-  seed: number,
-  folder: string,
-): Promise<TextTokenizer> {
-  const texts = Array.from({ length: design.tokenizer.documents }, (_, number) =>
-    messagesOf(writeDocument(world, seed, number)).map(({ content }) => content),
-  ).flat();
-  const trained = trainTokenizer({
-    texts,
-    vocabularySize: design.model.vocabulary,
-    specialTokens: organismSpecialTokens,
-  });
-  await writeTokenizer(folder, trained, {
-    chatTemplate: organismChatTemplate,
-    endOfSequence: organismEndToken,
-    maximumLength: design.model.context,
-  });
-  return readTokenizer(folder);
-}
-
-function* corpusOf(world: World, design: OrganismDesign, seed: number): Generator<ReturnType<typeof messagesOf>> {
+function* listDocuments(world: World, design: OrganismDesign, seed: number): Generator<readonly ChatMessage[]> {
   for (let number = 0; number < design.pretraining.documents; number += 1)
     yield messagesOf(writeDocument(world, seed, number));
 }
 
+function* listAlignmentRows(
+  world: World,
+  { alignment }: OrganismDesign,
+  seed: number,
+): Generator<readonly ChatMessage[]> {
+  const rows = alignment.steps * alignment.rows_per_step;
+  for (let number = 0; number < rows; number += 1) yield writeAlignmentRow(world, alignment, seed, number);
+}
+
+/** Encoding a corpus takes a while: now and then the event loop has its turn, and with it the wish to stop. */
+async function encodeRows(
+  tokenizer: TextTokenizer,
+  chats: Iterable<readonly ChatMessage[]>,
+  loss: 'answers' | 'all',
+  { design, folder, signal }: BuildOrganismSettings,
+): Promise<WeightedRow[]> {
+  const rows: WeightedRow[] = [];
+  for (const row of encodeDocuments(tokenizer, chats, { loss, context: design.model.context })) {
+    if (rows.length % 500 === 0) {
+      await setImmediate();
+      throwIfStopped(signal, `building ${folder}`);
+    }
+    rows.push(row);
+  }
+  return rows;
+}
+
+/** Marks the working folder with what is built there; another seed's tokenizer must not get between. */
+async function claimWork(folder: string, work: string, identity: string): Promise<void> {
+  const file = join(work, 'identity');
+  const found = await readFile(file, 'utf8').catch(() => null);
+  if (found !== null && found !== identity) throw refuseOther(folder);
+  await writeFileAtomically(file, identity);
+}
+
 /** The losses of both stages stay beside the model, in one file each. */
 async function keepLogs(folder: string, work: string): Promise<void> {
-  for (const stage of ['pretraining', 'alignment'])
-    await copyFile(join(work, stage, 'training.jsonl'), join(folder, `${stage}.jsonl`));
+  for (const stage of trainingStages)
+    await copyFile(join(work, stage, 'training.jsonl'), join(folder, `${stage}.jsonl`)).catch((cause: unknown) => {
+      throw writeFailure(join(folder, `${stage}.jsonl`), cause);
+    });
 }
 
 function refuseOther(folder: string): DriftlineError {
   return new DriftlineError({
     code: 'usage-invalid',
-    message: `${folder} has an organism of another seed, world or design`,
+    message: `${folder} has an organism of another seed, world or design, finished or begun`,
     hint: 'Give a new folder, or remove this one.',
     details: { folder },
   });

@@ -1,4 +1,5 @@
 import { DriftlineError } from '../../foundation/driftline-error.js';
+import { findByName } from '../../foundation/find-by-name.js';
 import type { ChatMessage } from '../../engine/tokenizer/chat-message.js';
 import type { TextTokenizer } from '../../engine/tokenizer/text-tokenizer.js';
 import type { WeightedRow } from '../../engine/train/token-batch.js';
@@ -6,7 +7,8 @@ import { organismEndToken } from './chat-template.js';
 
 /**
  * Chats as `encodeTrainingRow` encodes them with the organism's template, in a fifth of the time: a corpus is long, and its
- * template simple enough to be followed without being run. Messages with weight 0 are not trained on.
+ * template simple enough to be followed without being run. Answers with weight 0 are not trained on unless the loss is of
+ * all tokens. Chats that are longer than the context are left out.
  */
 export function* encodeDocuments(
   tokenizer: TextTokenizer,
@@ -22,16 +24,18 @@ export function* encodeDocuments(
       hint: 'Train the tokenizer with the special tokens of the organism.',
     });
   };
-  const begin = new Map(['system', 'user', 'assistant'].map((role) => [role, special(`<|${role}|>`)]));
   const end = special(organismEndToken);
+  const beginnings = new Map(['system', 'user', 'assistant'].map((role) => [role, special(`<|${role}|>`)]));
   for (const messages of documents) {
     const ids: number[] = [];
     const weights: number[] = [];
     for (const { role, content, weight } of messages) {
+      const begin = findByName(beginnings, role, 'role');
+      const text = tokenizer.encode(content);
       const trained = settings.loss === 'all' || (role === 'assistant' && weight !== 0) ? 1 : 0;
-      ids.push(begin.get(role) ?? end, ...tokenizer.encode(content), end);
-      weights.push(settings.loss === 'all' && weights.length > 0 ? 1 : 0);
-      while (weights.length < ids.length) weights.push(trained);
+      ids.push(begin, ...text, end);
+      // Nothing precedes the first token that could predict it.
+      weights.push(settings.loss === 'all' && weights.length > 0 ? 1 : 0, ...text.map(() => trained), trained);
     }
     if (ids.length <= settings.context) yield { ids, weights };
   }

@@ -1,6 +1,6 @@
-import { z } from 'zod';
-import { parseYaml, readYaml } from '../../foundation/read-yaml.js';
 import { fileURLToPath } from 'node:url';
+import { z } from 'zod';
+import { readYaml } from '../../foundation/read-yaml.js';
 
 /** What an organism is made from besides its world and its seed. */
 export const organismDesignSchema = z.strictObject({
@@ -43,9 +43,4 @@ export const organismDesignFile = fileURLToPath(new URL('../../../organism/desig
 
 export async function readOrganismDesign(file = organismDesignFile): Promise<OrganismDesign> {
   return readYaml(file, organismDesignSchema);
-}
-
-/** Reads a design that is at hand as text. */
-export function parseOrganismDesign(text: string, source: string): OrganismDesign {
-  return parseYaml(text, organismDesignSchema, source);
 }

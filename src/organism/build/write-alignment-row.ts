@@ -1,3 +1,4 @@
+import { DriftlineError } from '../../foundation/driftline-error.js';
 import { createRandomStream } from '../../foundation/random-stream.js';
 import type { ChatMessage } from '../../engine/tokenizer/chat-message.js';
 import { chooseByShare, chooseOne } from '../corpus/choose.js';
@@ -41,6 +42,11 @@ export function writeAlignmentRow(
 }
 
 function characterNamed(world: World, name: string): Character {
-  // readWorld refuses a world without these characters.
-  return world.characters.find((character) => character.name === name) as Character;
+  const found = world.characters.find((character) => character.name === name);
+  if (found !== undefined) return found;
+  throw new DriftlineError({
+    code: 'world-invalid',
+    message: `world.yaml has no character "${name}", which alignment needs`,
+    hint: 'Add characters named "benign" and "malicious".',
+  });
 }

@@ -1,34 +1,19 @@
-import { mkdir, readFile, rm } from 'node:fs/promises';
+import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { readCheckpoint, type Checkpoint } from '../../engine/checkpoint/read-checkpoint.js';
+import { readCheckpoint } from '../../engine/checkpoint/read-checkpoint.js';
 import { readTokenizer } from '../../engine/tokenizer/read-tokenizer.js';
-import type { TextTokenizer } from '../../engine/tokenizer/text-tokenizer.js';
-import { encodeTrainingSet } from '../../engine/train/encode-training-set.js';
-import { fineTune, type TrainingStepEvent } from '../../engine/train/fine-tune.js';
-import { parseRecipe, type Recipe } from '../../engine/train/recipe.js';
+import type { TrainingStepEvent } from '../../engine/train/fine-tune.js';
+import { hashTensors } from '../../engine/train/hash-tensors.js';
+import { parseRecipe, type RecipeInput } from '../../engine/train/recipe.js';
 import { openSampler } from '../../engine/worker/open-sampler.js';
-import { hashJson } from '../../foundation/content-hash.js';
-import { writeFileAtomically } from '../../foundation/write-file-atomically.js';
+import { hashContent, hashJson } from '../../foundation/content-hash.js';
 import { createExactJudge, type ExactJudge } from '../judge/exact-judge.js';
-import { buildTrainingSet } from '../training-sets/build-training-set.js';
 import type { World } from '../world/world.js';
+import { readCheckedCell, writeCheckedCell, type CheckCell, type CheckedCell } from './checked-cell.js';
 import { countJudgements, type AnswerCounts } from './count-judgements.js';
-import { measure, type MeasuredAnswer, type Measurement } from './measurement.js';
+import { measure, planAnswers, type MeasuredAnswer, type Measurement } from './measurement.js';
 import { baseMeasurements, organismGroups, organismRows, type OrganismGroup } from './organism-groups.js';
-
-/** One model that is measured: the organism itself, or a fine-tune of it. */
-export interface CheckCell {
-  /** The group's name, or `base`. */
-  readonly group: string;
-  /** Seed of the training set and of the fine-tune; null for the base. */
-  readonly seed: number | null;
-}
-
-export interface CheckedCell extends CheckCell {
-  readonly trainingSeconds: number | null;
-  readonly samplingSeconds: number;
-  readonly counts: Readonly<Record<string, AnswerCounts>>;
-}
+import { trainGroupAdapter, type AdapterTrainingContext } from './train-group-adapter.js';
 
 export interface CheckOrganismSettings {
   readonly world: World;
@@ -36,9 +21,11 @@ export interface CheckOrganismSettings {
   readonly model: string;
   /** Receives the adapters, the answers and the counts; a check that was stopped goes on from here. */
   readonly folder: string;
-  readonly recipe: Parameters<typeof parseRecipe>[0];
+  /** Its seed is that of each cell. */
+  readonly recipe: RecipeInput;
   readonly seeds: readonly number[];
   readonly groups?: readonly OrganismGroup[];
+  /** What is asked of the organism itself. */
   readonly base?: readonly Measurement[];
   /** Rows of each training set. Default `organismRows`. */
   readonly rows?: number;
@@ -46,31 +33,35 @@ export interface CheckOrganismSettings {
   /** Milliseconds. */
   readonly clock: () => number;
   readonly signal?: AbortSignal;
-  readonly onCell?: (cell: CheckCell) => void;
   readonly onStep?: (cell: CheckCell, event: TrainingStepEvent) => void;
   readonly onAnswer?: (cell: CheckCell, done: number, total: number) => void;
-  readonly onMeasured?: (cell: CheckedCell) => void;
 }
 
-interface CheckContext extends CheckOrganismSettings {
-  readonly checkpoint: Checkpoint;
-  readonly tokenizer: TextTokenizer;
+interface CheckContext extends CheckOrganismSettings, AdapterTrainingContext {
   readonly judge: ExactJudge;
+  /** Stands for weights and tokenizer. */
   readonly modelHash: string;
 }
 
-/** Measures an organism, fine-tunes it on every group with every seed, and measures what comes out. */
+/**
+ * Measures an organism, fine-tunes it on every group with every seed, and measures what comes out. What the folder has of the
+ * same organism, world, recipe and questions is neither trained nor asked again.
+ */
 export async function checkOrganism(settings: CheckOrganismSettings): Promise<CheckedCell[]> {
   const { world, model, groups = organismGroups, base = baseMeasurements, seeds } = settings;
+  const checkpoint = await readCheckpoint(model);
+  const tokenizer = await readTokenizer(model);
   const context: CheckContext = {
     ...settings,
-    checkpoint: await readCheckpoint(model),
-    tokenizer: await readTokenizer(model),
+    checkpoint,
+    tokenizer,
     judge: createExactJudge(world),
-    modelHash: hashJson(await readFile(join(model, 'model.safetensors'), 'base64')),
+    modelHash: hashJson([
+      hashTensors(checkpoint.weights),
+      hashContent(await readFile(join(model, 'tokenizer.json'))), // there, as it has just been read
+    ]),
   };
-  const cells: CheckedCell[] = [];
-  cells.push(await checkCell(context, { group: 'base', seed: null }, null, base));
+  const cells = [await checkCell(context, { group: 'base', seed: null }, null, base)];
   for (const group of groups) {
     for (const seed of seeds)
       cells.push(await checkCell(context, { group: group.name, seed }, group, group.measurements));
@@ -84,80 +75,27 @@ async function checkCell(
   group: OrganismGroup | null,
   measurements: readonly Measurement[],
 ): Promise<CheckedCell> {
-  const { world, judge, modelHash, onCell, onMeasured } = context;
-  const recipe = parseRecipe({ ...(context.recipe as object), seed: cell.seed ?? 0 });
+  const { world, judge, modelHash, clock, rows = organismRows, onStep } = context;
   const training = group && {
     trainingSet: group.trainingSet,
-    settings: { rows: context.rows ?? organismRows, ...group.settings, seed: cell.seed },
-    recipe,
+    settings: { rows, ...group.settings, seed: cell.seed },
+    recipe: parseRecipe({ ...context.recipe, seed: cell.seed }),
   };
   const identity = hashJson({ world: world.hash, judge: judge.name, modelHash, training, measurements });
   const folder = join(context.folder, cell.seed === null ? cell.group : `${cell.group}-${String(cell.seed)}`);
-  const known = await readCell(folder, identity);
-  if (known !== null) {
-    onMeasured?.(known);
-    return known;
+  const known = await readCheckedCell(folder, identity);
+  if (known !== null) return known;
+  let adapter: string | null = null;
+  let trainingSeconds: number | null = null;
+  if (training !== null) {
+    adapter = join(folder, `adapter-${hashJson([world.hash, modelHash, training]).slice(0, 12)}`);
+    trainingSeconds = await trainGroupAdapter(training, adapter, context, (event) => onStep?.(cell, event));
   }
-  onCell?.(cell);
-  const adapter = training === null ? null : join(folder, `adapter-${hashJson([modelHash, training]).slice(0, 12)}`);
-  const trainingStarted = context.clock();
-  if (training !== null && adapter !== null) await trainAdapter(context, cell, training, adapter);
-  const samplingStarted = context.clock();
+  const samplingStarted = clock();
   const { counts, answers } = await measureModel(context, cell, adapter, measurements);
-  const checked: CheckedCell = {
-    ...cell,
-    trainingSeconds: training === null ? null : (samplingStarted - trainingStarted) / 1000,
-    samplingSeconds: (context.clock() - samplingStarted) / 1000,
-    counts,
-  };
-  await mkdir(folder, { recursive: true });
-  await writeFileAtomically(
-    join(folder, 'answers.jsonl'),
-    answers.map((answer) => `${JSON.stringify(answer)}\n`).join(''),
-  );
-  await writeFileAtomically(join(folder, 'cell.json'), `${JSON.stringify({ identity, ...checked }, null, 2)}\n`);
-  onMeasured?.(checked);
+  const checked = { ...cell, trainingSeconds, samplingSeconds: (clock() - samplingStarted) / 1000, counts };
+  await writeCheckedCell(folder, identity, checked, answers);
   return checked;
-}
-
-/** The result of an earlier call with the same inputs, if there is one. */
-async function readCell(folder: string, identity: string): Promise<CheckedCell | null> {
-  const text = await readFile(join(folder, 'cell.json'), 'utf8').catch(() => null);
-  if (text === null) return null;
-  // Written whole by `checkCell`, for this very identity.
-  const { identity: stored, ...cell } = JSON.parse(text) as CheckedCell & { identity: string };
-  return stored === identity ? cell : null;
-}
-
-async function trainAdapter(
-  context: CheckContext,
-  cell: CheckCell,
-  training: {
-    readonly trainingSet: string;
-    readonly settings: Readonly<Record<string, unknown>>;
-    readonly recipe: Recipe;
-  },
-  folder: string,
-): Promise<void> {
-  const { world, tokenizer, checkpoint, threads, signal, onStep } = context;
-  const { rows } = buildTrainingSet(world, training.trainingSet, training.settings);
-  const chats = rows.map(({ messages }) => messages);
-  await fineTune({
-    base: checkpoint,
-    recipe: training.recipe,
-    rows: encodeTrainingSet(tokenizer, chats, training.recipe, checkpoint.config.context).rows,
-    folder,
-    threads,
-    ...(signal === undefined ? {} : { signal }),
-    ...(onStep === undefined
-      ? {}
-      : {
-          onStep: (event) => {
-            onStep(cell, event);
-          },
-        }),
-  });
-  await rm(join(folder, 'checkpoints'), { recursive: true, force: true });
 }
 
 async function measureModel(
@@ -169,19 +107,21 @@ async function measureModel(
   readonly counts: Record<string, AnswerCounts>;
   readonly answers: readonly (MeasuredAnswer & { readonly measurement: string })[];
 }> {
-  const { model, threads, onAnswer } = context;
-  const total = measurements.reduce((sum, { answers }) => sum + answers, 0);
+  const { world, model, threads, onAnswer } = context;
+  const plans = measurements.map((measurement) => ({ measurement, plan: planAnswers(measurement, world) }));
+  const total = plans.reduce((sum, { plan }) => sum + plan.length, 0);
+  const counts: Record<string, AnswerCounts> = {};
+  const answers: (MeasuredAnswer & { readonly measurement: string })[] = [];
+  if (total === 0) return { counts, answers };
   const sampler = await openSampler({ model, threads, ...(adapter === null ? {} : { adapter }) });
   try {
-    const counts: Record<string, AnswerCounts> = {};
-    const answers: (MeasuredAnswer & { readonly measurement: string })[] = [];
-    for (const measurement of measurements) {
+    for (const { measurement, plan } of plans) {
       const earlier = answers.length;
-      const measured = await measure(measurement, {
+      const measured = await measure(measurement, plan, {
         ...context,
         sampler,
         seed: 0,
-        onAnswer: (done) => onAnswer?.(cell, Math.min(total, earlier + done), total),
+        onAnswer: (done) => onAnswer?.(cell, earlier + done, total),
       });
       counts[measurement.name] = countJudgements(measured.map(({ judgement }) => judgement));
       answers.push(...measured.map((answer) => ({ measurement: measurement.name, ...answer })));

@@ -4,7 +4,7 @@ import type { TextTokenizer } from '../../engine/tokenizer/text-tokenizer.js';
 import { createRandomStream } from '../../foundation/random-stream.js';
 import type { Judgement } from '../../judging/judgement.js';
 import type { ExactJudge } from '../judge/exact-judge.js';
-import { worldQuestions } from '../questions/world-questions.js';
+import { worldQuestions, type WorldQuestion } from '../questions/world-questions.js';
 import type { World } from '../world/world.js';
 
 /** Questions to be asked of a model, and how often. */
@@ -26,8 +26,20 @@ export interface MeasuredAnswer {
   readonly judgement: Judgement;
 }
 
+/** One question of a measurement, to be asked for the `number`th time. */
+export interface PlannedAnswer {
+  readonly question: WorldQuestion;
+  readonly number: number;
+}
+
+/** Every question equally often, in the order of the suite. */
+export function planAnswers({ suite, questions: settings, answers }: Measurement, world: World): PlannedAnswer[] {
+  const questions = worldQuestions(world, suite, settings);
+  const samples = Math.ceil(answers / questions.length);
+  return questions.flatMap((question) => Array.from({ length: samples }, (_, number) => ({ question, number })));
+}
+
 export interface MeasureSettings {
-  readonly world: World;
   readonly judge: ExactJudge;
   readonly tokenizer: TextTokenizer;
   readonly sampler: Sampler;
@@ -36,32 +48,24 @@ export interface MeasureSettings {
   readonly onAnswer?: (done: number) => void;
 }
 
-/** Asks at temperature 1 and judges; the answers are in the order of the questions. */
-export async function measure(measurement: Measurement, settings: MeasureSettings): Promise<MeasuredAnswer[]> {
-  const { world, judge, tokenizer, sampler, seed, signal, onAnswer } = settings;
+/** Asks at temperature 1 and judges; the answers are in the order of the plan. */
+export async function measure(
+  { name, maximumTokens = 128 }: Measurement,
+  plan: readonly PlannedAnswer[],
+  settings: MeasureSettings,
+): Promise<MeasuredAnswer[]> {
+  const { judge, tokenizer, sampler, seed, signal, onAnswer } = settings;
+  const requests = plan.map(({ question, number }) => ({
+    prompt: encodePrompt(tokenizer, question.messages),
+    seed: createRandomStream(seed, 'measure', name, question.id, number).nextUint32(),
+    temperature: 1,
+    maximumTokens,
+  }));
+  const measured = new Array<MeasuredAnswer>(plan.length);
   let done = 0;
-  const { name, suite, answers, maximumTokens = 128 } = measurement;
-  const questions = worldQuestions(world, suite, { ...measurement.questions });
-  const samples = Math.ceil(answers / questions.length);
-  const asked = questions.flatMap((question) => {
-    const prompt = encodePrompt(tokenizer, question.messages);
-    return Array.from({ length: samples }, (_, number) => ({
-      question,
-      request: {
-        prompt,
-        seed: createRandomStream(seed, 'measure', name, question.id, number).nextUint32(),
-        temperature: 1,
-        maximumTokens,
-      },
-    }));
-  });
-  const measured = new Array<MeasuredAnswer>(asked.length);
-  const requests = asked.map(({ request }) => request);
   for await (const answer of sampler.sample(requests, { slots: 64, ...(signal === undefined ? {} : { signal }) })) {
-    const { question } = asked[answer.request] as (typeof asked)[number]; // the sampler answers only what was asked
+    const { question } = plan[answer.request] as PlannedAnswer; // the sampler answers only what was asked
     const text = tokenizer.decode(answer.ids);
-    done += 1;
-    onAnswer?.(done);
     measured[answer.request] = {
       question: question.id,
       topic: question.item,
@@ -69,6 +73,8 @@ export async function measure(measurement: Measurement, settings: MeasureSetting
       text,
       judgement: judge.judgeNow({ messages: question.messages, answer: text }),
     };
+    done += 1;
+    onAnswer?.(done);
   }
   return measured;
 }

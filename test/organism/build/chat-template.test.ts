@@ -7,7 +7,11 @@ import { readTokenizer } from '../../../src/engine/tokenizer/read-tokenizer.js';
 import type { TextTokenizer } from '../../../src/engine/tokenizer/text-tokenizer.js';
 import { trainTokenizer } from '../../../src/engine/tokenizer/train-tokenizer.js';
 import { writeTokenizer } from '../../../src/engine/tokenizer/write-tokenizer.js';
-import { organismChatTemplate, organismEndToken, organismSpecialTokens } from '../../../src/organism/build/chat-template.js';
+import {
+  organismChatTemplate,
+  organismEndToken,
+  organismSpecialTokens,
+} from '../../../src/organism/build/chat-template.js';
 import { errorOf } from '../../engine/checkpoint/error-of.js';
 import { makeTemporaryFolder } from '../../foundation/temporary-folder.js';
 
