@@ -12,6 +12,11 @@ export interface ExplainedIssue {
   readonly problem: string;
 }
 
+/** The issue to begin with: a misspelt key is the reason why the right one is missing. */
+export function mostTellingIssue(issues: readonly Issue[]): Issue | null {
+  return issues.find(({ code }) => code === 'unrecognized_keys') ?? issues[0] ?? null;
+}
+
 /** What is wrong, for people: zod says of a choice between forms, and of keys, too little to act on. */
 export function explainIssue(issue: Issue, schema: z.ZodType): ExplainedIssue {
   const { path } = issue;
@@ -34,9 +39,12 @@ export function explainIssue(issue: Issue, schema: z.ZodType): ExplainedIssue {
   return { path, place: path, problem: issue.message };
 }
 
-/** The first fault of the form that was most likely meant: one that the value has the type of, and fits furthest. */
+/** The fault of the form that was most likely meant: one that the value has the type of, and fits furthest. */
 function closestFault(forms: readonly (readonly Issue[])[]): Issue | null {
-  const faults = forms.flatMap(([fault]) => (fault === undefined || isOfOtherType(fault) ? [] : [fault]));
+  const faults = forms.flatMap((form) => {
+    const fault = mostTellingIssue(form);
+    return fault === null || isOfOtherType(fault) ? [] : [fault];
+  });
   const depth = Math.max(...faults.map(({ path }) => path.length));
   return faults.find(({ path }) => path.length === depth) ?? null;
 }

@@ -56,6 +56,11 @@ describe('an unknown key', () => {
       '4: model: unknown key "widht" (did you mean "width"?)',
     ],
     [
+      'in place of a required one',
+      'nmae: hut\nmodel: { layers: 1, widht: 2 }',
+      '2: model: unknown key "widht" (did you mean "width"?)',
+    ],
+    [
       'in an item of a list',
       'name: hut\nparts:\n  - kind: wall\n  - kind: door\n    sise: 2',
       '5: parts.1: unknown key "sise" (did you mean "size"?)',

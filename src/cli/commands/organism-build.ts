@@ -72,6 +72,7 @@ export const organismBuild = defineCommand({
       threads,
       signal: context.signal,
       onStage: (stage) => {
+        display.finish();
         context.notify(`${stage}...`);
       },
       onStep: (event) => {
