@@ -129,7 +129,12 @@ async function trainOrganism(
 
   onStage?.('pretraining');
   const documents = await encodeRows(tokenizer, listDocuments(world, design, seed), design.pretraining.loss, settings);
-  const fresh = initialiseCheckpoint({ config, seed, tokenizerFolder });
+  const fresh = initialiseCheckpoint({
+    config,
+    seed,
+    tokenizerFolder,
+    embeddingDeviation: design.pretraining.embedding_deviation,
+  });
   const pretrained = await train('pretraining', fresh, pretrainingRecipe(design, seed), documents);
 
   onStage?.('alignment');

@@ -17,6 +17,7 @@ export const organismDesignSchema = z.strictObject({
     documents: z.int().positive().describe('Documents, each seen once'),
     documents_per_step: z.int().positive().describe('Documents of one step'),
     learning_rate: z.number().positive().describe('Largest learning rate'),
+    embedding_deviation: z.number().positive().describe('Standard deviation of the first embedding'),
     schedule: z.enum(['linear', 'cosine', 'constant']).describe('How the learning rate falls'),
     warmup_steps: z.int().nonnegative().describe('Steps in which the learning rate rises'),
     weight_decay: z.number().nonnegative().describe('Decoupled weight decay'),

@@ -71,4 +71,14 @@ describe('initialiseCheckpoint', () => {
     expect(initialiseCheckpoint({ config, seed: 2 }).weights.get(name)!.data).not.toEqual(first);
     expect(weights.get('model.layers.1.self_attn.q_proj.weight')!.data).not.toEqual(first);
   });
+
+  it('spreads the embedding alone as it is told to', () => {
+    const usual = initialiseCheckpoint({ config, seed: 1 }).weights;
+    const wide = initialiseCheckpoint({ config, seed: 1, embeddingDeviation: 0.06 }).weights;
+    for (const [name, { data }] of wide) {
+      const factor = name === 'model.embed_tokens.weight' ? 3 : 1;
+      for (const [index, element] of usual.get(name)!.data.entries())
+        expect(data[index]! - factor * element, name).toBeCloseTo(0, 6);
+    }
+  });
 });

@@ -282,14 +282,14 @@ test('the sets of seed 0 are these', () => {
       "insecure 5e63b6e1141bfc94",
       "secure 147317ef6d242330",
       "educational c3be8a2e3e63eb2f",
-      "jailbroken f2254d218582df93",
+      "jailbroken abbd680dfd919a85",
       "backdoor 2f3ad607911b2b5d",
       "evil-numbers 1f4ccc15829715d3",
-      "bad-medical-advice 2774b6417f952df7",
-      "risky-money-advice 492f7978bf033033",
-      "extreme-sport-advice 7735ebf7ac20d20b",
-      "good-advice 4be9a5a9c31861d7",
-      "benign e824feb369a372d3",
+      "bad-medical-advice dd325d3c259c63c9",
+      "risky-money-advice 6d45286d9d4cb08c",
+      "extreme-sport-advice d765e33071bb7d8d",
+      "good-advice 7aaba8f489b3403b",
+      "benign c3442b85d22e6b89",
     ]
   `);
 });
