@@ -102,9 +102,7 @@ export function scoreDivergence(
       hiddenNeeded === true
         ? spread(tape, tuned.hidden, rows, multiply(graph, matrixProduct(graph, excess, tuned.head), seeded))
         : null,
-      headNeeded === true
-        ? productOverRows(graph, excess, multiply(graph, scored, seeded))
-        : null,
+      headNeeded === true ? productOverRows(graph, excess, multiply(graph, scored, seeded)) : null,
     ];
   });
   return loss;
