@@ -8,11 +8,13 @@ import { matrixProduct } from '../src/engine/graph/operations.js';
 import { compileGraph } from '../src/engine/runtime/compiled-graph.js';
 import { createDecodeRunner } from '../src/engine/sample/decode-runner.js';
 import { sampleAnswers } from '../src/engine/sample/sample-answers.js';
-import { createAdamWState, gradientNorm, stepAdamW } from '../src/engine/train/adamw.js';
-import type { TrainedPart } from '../src/engine/train/gradient-graph.js';
+import { gradientNorm, stepAdamW } from '../src/engine/train/adamw.js';
+import { trainedParameterShapes, type TrainedPart } from '../src/engine/train/gradient-graph.js';
 import { createGradientSource } from '../src/engine/train/gradient-source.js';
 import { initialiseAdapter } from '../src/engine/train/initialise-adapter.js';
 import { answerObjective } from '../src/engine/train/objectives.js';
+import { createOptimizerState } from '../src/engine/train/optimizer-state.js';
+import { parseRecipe } from '../src/engine/train/recipe.js';
 import { copyTensor } from '../src/engine/train/trained-parameters.js';
 import { benchConfig, type BenchShape } from './bench-shape.js';
 
@@ -93,7 +95,8 @@ async function buildTraining(
     trained.method === 'full'
       ? new Map([...weights].map(([name, tensor]) => [name, copyTensor(tensor)]))
       : initialiseAdapter(config, trained, 1);
-  const optimizer = createAdamWState(parameters);
+  const recipe = parseRecipe({ method: trained.method, learning_rate: 1e-4 });
+  const optimizer = createOptimizerState(recipe, trainedParameterShapes(config, trained));
   const ids = randomIds(request.shape.vocabulary, request.batch * request.length);
   const rows = Array.from({ length: request.batch }, (_, row) => ({
     ids: ids.slice(row * request.length, (row + 1) * request.length),
@@ -116,11 +119,8 @@ async function buildTraining(
     const gradientFactor = Math.min(1, 1 / gradientNorm(flat));
     step += 1;
     stepAdamW(parameters, flat, optimizer, {
-      beta1: 0.9,
-      beta2: 0.999,
-      epsilon: 1e-8,
-      weight_decay: 0.01,
-      learningRate: 1e-4,
+      ...recipe,
+      learningRate: recipe.learning_rate,
       step,
       gradientFactor,
     });

@@ -26,12 +26,14 @@ const shapeSchema = z.strictObject({
   normEpsilon: z.number().positive().default(1e-5),
   /** Whether one table serves as embedding and head. */
   tiedHead: z.boolean().default(true),
+  /** Whether queries and keys are RMS-normalised a head, as Qwen3 does. */
+  queryKeyNorm: z.boolean().default(false),
 });
 
 /** What a new decoder needs to be told. */
 export type DecoderShape = z.input<typeof shapeSchema>;
 
-/** The configuration of a new decoder of the Llama family, without biases. */
+/** The configuration of a new decoder without biases: of the Llama family, or of Qwen3's if it has norms of queries and keys. */
 export function createDecoderConfig(shape: DecoderShape): DecoderConfig {
   const parsed = shapeSchema.safeParse(shape);
   if (!parsed.success) throw impossible(parsed.error.issues.map(describe).join('; '));
@@ -49,7 +51,7 @@ export function createDecoderConfig(shape: DecoderShape): DecoderConfig {
     throw impossible(`the token id ${String(outside)} lies outside the vocabulary of ${String(vocabulary)}`);
   }
   return {
-    family: 'llama',
+    family: given.queryKeyNorm ? 'qwen3' : 'llama',
     ...given,
     keyValueHeads,
     headWidth,
@@ -57,7 +59,6 @@ export function createDecoderConfig(shape: DecoderShape): DecoderConfig {
     queryKeyValueBias: false,
     outputBias: false,
     feedForwardBias: false,
-    queryKeyNorm: false,
   };
 }
 

@@ -1,22 +1,11 @@
 import type { FloatTensor } from '../checkpoint/float-tensor.js';
+import type { OptimizerState } from './optimizer-state.js';
 
 export interface AdamWSettings {
   readonly beta1: number;
   readonly beta2: number;
   readonly epsilon: number;
   readonly weight_decay: number;
-}
-
-/** Running means of the gradients and of their squares, by parameter name. */
-export interface AdamWState {
-  readonly mean: ReadonlyMap<string, FloatTensor>;
-  readonly square: ReadonlyMap<string, FloatTensor>;
-}
-
-export function createAdamWState(parameters: ReadonlyMap<string, FloatTensor>): AdamWState {
-  const zerosLike = (): Map<string, FloatTensor> =>
-    new Map([...parameters].map(([name, { shape, data }]) => [name, { shape, data: new Float32Array(data.length) }]));
-  return { mean: zerosLike(), square: zerosLike() };
 }
 
 /**
@@ -29,7 +18,7 @@ export function createAdamWState(parameters: ReadonlyMap<string, FloatTensor>): 
 export function stepAdamW(
   parameters: ReadonlyMap<string, FloatTensor>,
   gradients: ReadonlyMap<string, Float32Array>,
-  state: AdamWState,
+  state: OptimizerState,
   settings: AdamWSettings & { readonly learningRate: number; readonly step: number; readonly gradientFactor: number },
 ): void {
   const { beta1, beta2, epsilon, learningRate, step, gradientFactor } = settings;

@@ -5,13 +5,14 @@ import { writeFailure } from '../../foundation/write-failure.js';
 import type { Adapter } from '../checkpoint/adapter.js';
 import type { FloatTensor } from '../checkpoint/float-tensor.js';
 import type { Checkpoint } from '../checkpoint/read-checkpoint.js';
-import { gradientNorm, stepAdamW } from './adamw.js';
+import { gradientNorm } from './adamw.js';
 import { fingerprintTraining } from './fingerprint-training.js';
 import { editUpdate, type GradientEdit } from './gradient-edit.js';
-import type { TrainedPart } from './gradient-graph.js';
+import { trainedParameterShapes, type TrainedPart } from './gradient-graph.js';
 import { createGradientSource, type GradientSource, type LossTerm } from './gradient-source.js';
 import { learningRateAt } from './learning-rate.js';
 import { answerObjective } from './objectives.js';
+import { createOptimizer, type Optimizer } from './optimizer.js';
 import { batchLimitsFor, type BatchLimits } from './plan-batches.js';
 import { countSteps, trainedPartOf } from './plan-training.js';
 import { checkLossTerms, checkResidualVectors, checkTrainingCounts } from './check-training-input.js';
@@ -76,8 +77,8 @@ export interface FineTuneResult {
 }
 
 /**
- * Fine-tunes by AdamW. Kill it at any moment and call it again with the same settings and folder: it continues from the
- * last saved state to the bit-identical result. On abort it saves, and throws `interrupted`.
+ * Fine-tunes by AdamW or Muon. Kill it at any moment and call it again with the same settings and folder: it continues
+ * from the last saved state to the bit-identical result. On abort it saves, and throws `interrupted`.
  */
 export async function fineTune(settings: FineTuneSettings): Promise<FineTuneResult> {
   const {
@@ -110,14 +111,14 @@ export async function fineTune(settings: FineTuneSettings): Promise<FineTuneResu
     startFrom: startFrom ?? null,
     batchLimits,
   });
-  const place = { folder: join(folder, 'checkpoints'), base, trained, fingerprint };
+  const place = { folder: join(folder, 'checkpoints'), base, trained, recipe, fingerprint };
 
   await mkdir(folder, { recursive: true }).catch((cause: unknown) => {
     throw writeFailure(folder, cause);
   });
   const unlock = await lockFolder(folder);
   try {
-    const state = (await loadTrainingState(place)) ?? startTraining(base, trained, recipe.seed, startFrom);
+    const state = (await loadTrainingState(place)) ?? startTraining(base, trained, recipe, startFrom);
     // The run may have been killed after its last state was saved and before the result was.
     if (state.step < steps) {
       const source = await createGradientSource({
@@ -132,7 +133,20 @@ export async function fineTune(settings: FineTuneSettings): Promise<FineTuneResu
         limits: batchLimits,
       });
       try {
-        await runSteps({ ...settings, recipe, gradientEdits, saveEvery, keepSteps, place, state, source, steps });
+        const optimizer = await createOptimizer(recipe, trainedParameterShapes(base.config, trained), threads);
+        const run = {
+          ...settings,
+          recipe,
+          gradientEdits,
+          saveEvery,
+          keepSteps,
+          place,
+          state,
+          source,
+          optimizer,
+          steps,
+        };
+        await runSteps(run).finally(() => optimizer.release());
       } finally {
         await source.release();
       }
@@ -153,20 +167,21 @@ interface TrainingRun extends FineTuneSettings {
   /** Where the run begins; its tensors are changed in place. */
   readonly state: TrainingState;
   readonly source: GradientSource;
+  readonly optimizer: Optimizer;
   readonly steps: number;
 }
 
 /** Does the steps that are left, and leaves the states that are to be kept. */
 async function runSteps(run: TrainingRun): Promise<void> {
-  const { recipe, folder, gradientEdits, saveEvery, keepSteps, place, state, source, steps, signal } = run;
+  const { recipe, folder, gradientEdits, saveEvery, keepSteps, place, state, source, optimizer, steps, signal } = run;
   const clock = run.clock ?? ((): number => performance.now());
-  const { parameters, optimizer } = state;
+  const { parameters } = state;
   const log = await openTrainingLog(join(folder, 'training.jsonl'), state.step);
   const updateEdits = gradientEdits.filter((edit) => edit.alsoUpdate === true);
   const started = clock();
   let saved = state.step;
   const save = async (step: number): Promise<void> => {
-    await saveTrainingState(place, { step, parameters, optimizer });
+    await saveTrainingState(place, { step, parameters, optimizer: state.optimizer });
     saved = step;
   };
   const removeOlder = (): Promise<void> =>
@@ -197,7 +212,7 @@ async function runSteps(run: TrainingRun): Promise<void> {
       const gradientFactor =
         recipe.max_grad_norm !== null && norm > recipe.max_grad_norm ? recipe.max_grad_norm / (norm + 1e-6) : 1;
       const before = updateEdits.length === 0 ? null : copyTensors(gradients.keys(), parameters);
-      stepAdamW(parameters, flat, optimizer, { ...recipe, learningRate, step: step + 1, gradientFactor });
+      await optimizer.step(parameters, flat, state.optimizer, { learningRate, step: step + 1, gradientFactor });
       if (before !== null) editUpdate(parameters, before, updateEdits, step);
       const entry: TrainingLogEntry = {
         step: step + 1,

@@ -1,5 +1,6 @@
 import type { DecoderConfig } from '../checkpoint/decoder-config.js';
 import type { FloatTensor } from '../checkpoint/float-tensor.js';
+import { gatherHosts } from '../runtime/gather-hosts.js';
 import { openGraphHost, type Feeds, type GraphHost } from '../runtime/graph-host.js';
 import { openGraphThread } from '../runtime/graph-thread.js';
 import {
@@ -169,13 +170,7 @@ interface Hosts {
 async function openHosts(graphs: readonly Graph[], threads: number, small: boolean): Promise<Hosts> {
   const own = openGraphHost(graphs, threads);
   const others = Array.from({ length: small && threads > 1 ? threads : 0 }, () => openGraphThread(graphs));
-  const opened = await Promise.allSettled([own, ...others]);
-  const all = opened.flatMap((result) => (result.status === 'fulfilled' ? [result.value] : []));
-  const failed = opened.find((result) => result.status === 'rejected');
-  if (failed !== undefined) {
-    await Promise.all(all.map((host) => host.release()));
-    throw failed.reason;
-  }
+  const all = await gatherHosts([own, ...others]);
   return { all, forRuns: (runs) => (all.length > 1 && runs >= threads ? all.slice(1) : all.slice(0, 1)) };
 }
 

@@ -33,9 +33,9 @@ const shared = {
     .number()
     .nonnegative()
     .default(0.01)
-    .describe('Decoupled weight decay of AdamW, of all that is trained: in full training norms and embeddings, too'),
-  beta1: z.number().min(0).lt(1).default(0.9).describe('Decay of the running mean of gradients'),
-  beta2: z.number().min(0).lt(1).default(0.999).describe('Decay of the running mean of squared gradients'),
+    .describe('Decoupled weight decay, of all that is trained: in full training norms and embeddings, too'),
+  beta1: z.number().min(0).lt(1).default(0.9).describe("Decay of AdamW's running mean of gradients"),
+  beta2: z.number().min(0).lt(1).default(0.999).describe("Decay of AdamW's running mean of squared gradients"),
   epsilon: z.number().positive().default(1e-8).describe("AdamW's guard against division by zero"),
   max_grad_norm: z
     .number()
@@ -71,7 +71,14 @@ export const recipeSchema = z.discriminatedUnion('method', [
     layers: layers.default('all').describe('Adapted blocks, from 0'),
     ...shared,
   }),
-  z.strictObject({ method: z.literal('full'), ...shared }),
+  z.strictObject({
+    method: z.literal('full'),
+    optimizer: z
+      .enum(['adamw', 'muon'])
+      .default('adamw')
+      .describe('What changes the matrices of the blocks; embeddings, head, norms and biases always get AdamW'),
+    ...shared,
+  }),
 ]);
 
 export type Recipe = z.output<typeof recipeSchema>;

@@ -1,9 +1,10 @@
 import { DriftlineError } from '../../foundation/driftline-error.js';
 import type { Adapter, LoraSettings } from '../checkpoint/adapter.js';
 import type { Checkpoint } from '../checkpoint/read-checkpoint.js';
-import { createAdamWState } from './adamw.js';
 import { trainedParameterShapes, type TrainedPart } from './gradient-graph.js';
 import { initialiseAdapter } from './initialise-adapter.js';
+import { createOptimizerState } from './optimizer-state.js';
+import type { Recipe } from './recipe.js';
 import { copyTensors, parametersFromAdapter } from './trained-parameters.js';
 import type { TrainingState } from './training-state.js';
 
@@ -11,16 +12,16 @@ import type { TrainingState } from './training-state.js';
 export function startTraining(
   base: Checkpoint,
   trained: TrainedPart,
-  seed: number,
+  recipe: Recipe,
   startFrom: Adapter | undefined,
 ): TrainingState {
   const parameters =
     trained.method === 'full'
       ? copyTensors(base.weights.keys(), base.weights)
       : startFrom === undefined
-        ? initialiseAdapter(base.config, trained, seed)
+        ? initialiseAdapter(base.config, trained, recipe.seed)
         : parametersFromAdapter(startFrom);
-  return { step: 0, parameters, optimizer: createAdamWState(parameters) };
+  return { step: 0, parameters, optimizer: createOptimizerState(recipe, trainedParameterShapes(base.config, trained)) };
 }
 
 /** Refuses an adapter that the recipe would continue as another one: with other settings it means another model. */

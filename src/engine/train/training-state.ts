@@ -8,8 +8,9 @@ import type { FloatTensor } from '../checkpoint/float-tensor.js';
 import type { Checkpoint } from '../checkpoint/read-checkpoint.js';
 import { readSafetensors } from '../checkpoint/read-safetensors.js';
 import { writeSafetensors } from '../checkpoint/write-safetensors.js';
-import type { AdamWState } from './adamw.js';
 import { trainedParameterShapes, type TrainedPart } from './gradient-graph.js';
+import { optimizerStateShapes, type OptimizerState } from './optimizer-state.js';
+import type { Recipe } from './recipe.js';
 import { readTrained, writeTrained } from './trained-parameters.js';
 
 const stateFile = 'state.json';
@@ -22,7 +23,7 @@ export interface TrainingState {
   /** Steps done. */
   readonly step: number;
   readonly parameters: ReadonlyMap<string, FloatTensor>;
-  readonly optimizer: AdamWState;
+  readonly optimizer: OptimizerState;
 }
 
 export interface TrainingStateFolder {
@@ -30,6 +31,7 @@ export interface TrainingStateFolder {
   readonly folder: string;
   readonly base: Checkpoint;
   readonly trained: TrainedPart;
+  readonly recipe: Recipe;
   /** Hash of all that decides the result; a state with another one is refused. */
   readonly fingerprint: string;
 }
@@ -77,7 +79,10 @@ export async function loadTrainingState(place: TrainingStateFolder): Promise<Tra
   return null;
 }
 
-async function readState(folder: string, { base, trained }: TrainingStateFolder): Promise<Omit<TrainingState, 'step'>> {
+async function readState(
+  folder: string,
+  { base, trained, recipe }: TrainingStateFolder,
+): Promise<Omit<TrainingState, 'step'>> {
   const parameters = await readTrained(folder, trained);
   const moments = await readSafetensors(join(folder, optimizerFile), 'checkpoint-invalid');
   const pick = (prefix: string): Map<string, FloatTensor> =>
@@ -87,17 +92,27 @@ async function readState(folder: string, { base, trained }: TrainingStateFolder)
       ),
     );
   const optimizer = { mean: pick('mean.'), square: pick('square.') };
-  for (const [name, shape] of trainedParameterShapes(base.config, trained)) {
-    for (const tensors of [parameters, optimizer.mean, optimizer.square]) {
-      if (tensors.get(name)?.shape.join() === shape.join()) continue;
-      throw new DriftlineError({
-        code: 'checkpoint-invalid',
-        message: `${folder} does not have ${name} of shape [${shape.join(', ')}] everywhere`,
-        hint: 'Remove this folder, and train again from an earlier state.',
-      });
-    }
-  }
+  const shapes = trainedParameterShapes(base.config, trained);
+  const wanted = optimizerStateShapes(recipe, shapes);
+  requireShapes(folder, parameters, shapes);
+  requireShapes(folder, optimizer.mean, wanted.mean);
+  requireShapes(folder, optimizer.square, wanted.square);
   return { parameters, optimizer };
+}
+
+function requireShapes(
+  folder: string,
+  tensors: ReadonlyMap<string, FloatTensor>,
+  shapes: ReadonlyMap<string, readonly number[]>,
+): void {
+  for (const [name, shape] of shapes) {
+    if (tensors.get(name)?.shape.join() === shape.join()) continue;
+    throw new DriftlineError({
+      code: 'checkpoint-invalid',
+      message: `${folder} does not have ${name} of shape [${shape.join(', ')}] everywhere`,
+      hint: 'Remove this folder, and train again from an earlier state.',
+    });
+  }
 }
 
 /** Removes the state of one step, if there is one. */

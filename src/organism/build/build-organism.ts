@@ -157,6 +157,7 @@ function createConfig({ model }: OrganismDesign): DecoderConfig {
     feedForwardWidth: model.feed_forward_width,
     vocabulary: model.vocabulary,
     context: model.context,
+    queryKeyNorm: model.query_key_norm,
     endTokenIds: [endTokenId],
     padTokenId: endTokenId,
   });

@@ -7,6 +7,7 @@ const eachRowOnce = { method: 'full', epochs: 1, accumulation: 1, shuffle: false
 export function pretrainingRecipe({ model, pretraining }: OrganismDesign, seed: number): RecipeInput {
   const {
     documents_per_step: batchSize,
+    optimizer,
     learning_rate,
     schedule,
     warmup_steps,
@@ -16,6 +17,7 @@ export function pretrainingRecipe({ model, pretraining }: OrganismDesign, seed: 
   } = pretraining;
   return {
     ...eachRowOnce,
+    optimizer,
     learning_rate,
     schedule,
     warmup_steps,

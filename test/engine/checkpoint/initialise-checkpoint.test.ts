@@ -20,11 +20,13 @@ const config = createDecoderConfig(shape);
 describe('createDecoderConfig', () => {
   it('makes what config.json says of the model when it is read again', () => {
     const full = createDecoderConfig({ ...shape, keyValueHeads: 2, beginTokenId: 1, padTokenId: 0, ropeTheta: 5e4 });
-    for (const made of [config, full]) {
+    const normed = createDecoderConfig({ ...shape, keyValueHeads: 2, queryKeyNorm: true });
+    for (const made of [config, full, normed, createDecoderConfig({ ...shape, queryKeyNorm: true, tiedHead: false })]) {
       const { configJson } = initialiseCheckpoint({ config: made, seed: 0 });
       expect(parseDecoderConfig(configJson, { path: 'config.json' })).toEqual(made);
     }
     expect(config).toMatchObject({ family: 'llama', headWidth: 16, keyValueHeads: 4, tiedHead: true });
+    expect([config.queryKeyNorm, normed.queryKeyNorm, normed.family]).toEqual([false, true, 'qwen3']);
   });
 
   it.each<[Partial<DecoderShape> & Record<string, unknown>, string]>([

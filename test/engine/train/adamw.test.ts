@@ -1,6 +1,9 @@
 import { describe, expect, it } from 'vitest';
 
-import { createAdamWState, gradientNorm, stepAdamW } from '../../../src/engine/train/adamw.js';
+import type { FloatTensor } from '../../../src/engine/checkpoint/float-tensor.js';
+import { gradientNorm, stepAdamW } from '../../../src/engine/train/adamw.js';
+import { createOptimizerState, type OptimizerState } from '../../../src/engine/train/optimizer-state.js';
+import { tinyRecipe } from './train-tiny.js';
 
 /**
  * Values of PyTorch 2.15, one list a step:
@@ -38,11 +41,16 @@ const runs = [
   },
 ];
 
+function createState(parameters: ReadonlyMap<string, FloatTensor>): OptimizerState {
+  const shapes = new Map([...parameters].map(([name, { shape }]) => [name, shape]));
+  return createOptimizerState(tinyRecipe({ method: 'full' }), shapes);
+}
+
 describe('stepAdamW', () => {
   it.each(runs)('agrees with torch.optim.AdamW $label', ({ start, settings, expected }) => {
     const parameter = Float32Array.from(start);
     const parameters = new Map([['p', { shape: [4], data: parameter }]]);
-    const state = createAdamWState(parameters);
+    const state = createState(parameters);
     expected.forEach((values, index) => {
       const gradients = new Map([['p', Float32Array.from(manyScales(index))]]);
       stepAdamW(parameters, gradients, state, { ...settings, step: index + 1, gradientFactor: 1 });
@@ -74,7 +82,7 @@ describe('stepAdamW', () => {
     ];
     const parameter = Float32Array.of(1, -2);
     const parameters = new Map([['p', { shape: [2], data: parameter }]]);
-    const state = createAdamWState(parameters);
+    const state = createState(parameters);
     const settings = { beta1: 0.8, beta2: 0.95, epsilon: 1e-3, weight_decay: 0.01, learningRate: 0.05 };
     expected.forEach((values, index) => {
       const gradients = new Map([['p', Float32Array.of(0.5 - 0.2 * index, 2)]]);
@@ -91,7 +99,7 @@ describe('stepAdamW', () => {
       ['moved', { shape: [1], data: Float32Array.of(1) }],
       ['kept', { shape: [1], data: Float32Array.of(1) }],
     ]);
-    const state = createAdamWState(parameters);
+    const state = createState(parameters);
     const settings = { ...usual, weight_decay: 0.5, learningRate: 0.1, step: 1, gradientFactor: 1 };
     stepAdamW(parameters, new Map([['moved', Float32Array.of(1)]]), state, settings);
     expect(parameters.get('kept')!.data).toEqual(Float32Array.of(1));

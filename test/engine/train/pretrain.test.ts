@@ -9,6 +9,7 @@ import {
   initialiseCheckpoint,
   readCheckpoint,
   readTokenizer,
+  type DecoderShape,
   type RecipeInput,
 } from '../../../src/engine/index.js';
 import { errorOf } from '../checkpoint/error-of.js';
@@ -18,7 +19,7 @@ import { makeTemporaryFolder } from '../checkpoint/temporary-folder.js';
 import { expectSameFiles, listFiles } from './expect-same-files.js';
 import { readLog } from './train-tiny.js';
 
-const config = createDecoderConfig({
+const shape = {
   layers: 2,
   width: 32,
   heads: 4,
@@ -27,13 +28,13 @@ const config = createDecoderConfig({
   context: 32,
   endTokenIds: [2],
   padTokenId: 0,
-});
+} satisfies DecoderShape;
 /** A sequence that can be learnt: every token is the one before plus three. */
 const rows = Array.from({ length: 48 }, (_, row) => {
   const ids = Array.from({ length: 8 + (row % 9) }, (_item, position) => (row + 3 * position) % 40);
   return { ids, weights: ids.map(() => 1) };
 });
-const recipe: RecipeInput = {
+const recipe = {
   method: 'full',
   loss: 'all',
   learning_rate: 5e-3,
@@ -45,13 +46,16 @@ const recipe: RecipeInput = {
   accumulation: 1,
   beta2: 0.95,
   weight_decay: 0.1,
-};
+} satisfies RecipeInput;
 
-describe('training from scratch', () => {
+describe.each([
+  ['AdamW', 'adamw', createDecoderConfig(shape)],
+  ['Muon and norms of queries and keys', 'muon', createDecoderConfig({ ...shape, queryKeyNorm: true })],
+] as const)('training from scratch with %s', (_label, optimizer, config) => {
   it('learns, and leaves a model folder that reads back', async () => {
     const folder = await makeTemporaryFolder();
     const base = initialiseCheckpoint({ config, seed: 0 });
-    const { parameters, steps } = await fineTune({ base, recipe, rows, folder, threads: 2 });
+    const { parameters, steps } = await fineTune({ base, recipe: { ...recipe, optimizer }, rows, folder, threads: 2 });
     const log = await readLog(folder);
     expect(log).toHaveLength(steps);
     expect(log[0]!.loss).toBeGreaterThan(3.5); // ln 40 = 3.69
@@ -75,7 +79,7 @@ describe('training from scratch', () => {
     const run = (target: string, signal?: AbortSignal): Promise<unknown> =>
       fineTune({
         base: initialiseCheckpoint({ config, seed: 0, tokenizerFolder }),
-        recipe: { ...recipe, epochs: 3 },
+        recipe: { ...recipe, optimizer, epochs: 3 },
         rows,
         folder: target,
         threads: 2,

@@ -33,7 +33,9 @@ describe('parseRecipe', () => {
       shuffle: true,
       seed: 0,
     });
-    expect(Object.keys(parseRecipe({ method: 'full', learning_rate: 1e-5 }))).not.toContain('rank');
+    const full = parseRecipe({ method: 'full', learning_rate: 1e-5 });
+    expect(Object.keys(full)).not.toContain('rank');
+    expect(full).toMatchObject({ method: 'full', optimizer: 'adamw', learning_rate: 1e-5, weight_decay: 0.01 });
   });
 
   it.each([
@@ -51,10 +53,13 @@ describe('parseRecipe', () => {
     expect(error.hint).toContain('weight_decay');
   });
 
-  it('does not offer a setting of the other method', async () => {
-    const error = await errorOf(() => parseRecipe({ method: 'full', learning_rate: 1e-5, rank: 8 }));
-    expect(error.message).toBe('recipe: unknown setting "rank"');
-    expect(error.hint).not.toContain('rank');
+  it.each([
+    ['full', 'rank', 8],
+    ['lora', 'optimizer', 'muon'],
+  ])('does not offer %s a setting of the other method', async (method, key, value) => {
+    const error = await errorOf(() => parseRecipe({ method, learning_rate: 1e-5, [key]: value }));
+    expect(error.message).toBe(`recipe: unknown setting "${key}"`);
+    expect(error.hint).not.toContain(key);
   });
 
   it.each([
@@ -67,6 +72,7 @@ describe('parseRecipe', () => {
     [{ method: 'lora', learning_rate: 1e-5, targets: ['q_proj', 'qkv'] }, 'targets.1'],
     [{ method: 'lora', learning_rate: 1e-5, layers: [-1] }, 'layers.0'],
     [{ method: 'full', learning_rate: 1e-5, schedule: 'step' }, 'schedule'],
+    [{ method: 'full', learning_rate: 1e-5, optimizer: 'sgd' }, 'optimizer'],
     [{ method: 'full', learning_rate: 1e-5, decay_to: 1.5 }, 'decay_to'],
     [{ method: 'full', learning_rate: 1e-5, beta2: 1 }, 'beta2'],
     [{ method: 'full', learning_rate: 1e-5, epochs: -1 }, 'epochs'],

@@ -71,6 +71,7 @@ describe('training that was stopped', () => {
     };
     const variants: Settings[] = [
       { base, recipe: { method: 'full', epochs: 2, learning_rate: 1e-3 } },
+      { base, recipe: { method: 'full', optimizer: 'muon', epochs: 2, learning_rate: 1e-3 } },
       {
         recipe: { epochs: 2, schedule: 'cosine', targets: ['o_proj'] },
         extraTerms: [divergence],
@@ -168,15 +169,17 @@ describe('what a killed process leaves behind', () => {
     },
   );
 
-  it('a latest state without its optimizer, or with the parameters of another one', async () => {
+  it('a latest state without its optimizer, or with the parameters or the optimizer of another one', async () => {
     const missing = await expectRecovery((folder) => rm(join(folder, 'checkpoints/step-7/optimizer.safetensors')));
     expect(missing.stepsDone).toBe(8);
     const other = await makeTemporaryFolder();
     await trainTiny(other, { recipe: { max_steps: 1, targets: ['q_proj'] } });
-    const swapped = await expectRecovery((folder) =>
-      cp(join(other, 'adapter_model.safetensors'), join(folder, 'checkpoints/step-7/adapter_model.safetensors')),
-    );
-    expect(swapped.stepsDone).toBe(8);
+    for (const file of ['adapter_model.safetensors', 'optimizer.safetensors']) {
+      const swapped = await expectRecovery((folder) =>
+        cp(join(other, 'checkpoints/step-1', file), join(folder, 'checkpoints/step-7', file)),
+      );
+      expect(swapped.stepsDone, file).toBe(8);
+    }
   });
 
   it('only damaged states: that is said, and nothing is started again by itself', async () => {

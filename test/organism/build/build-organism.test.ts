@@ -9,6 +9,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { readCheckpoint } from '../../../src/engine/checkpoint/read-checkpoint.js';
 import { readTokenizer } from '../../../src/engine/tokenizer/read-tokenizer.js';
 import { buildOrganism, type BuildOrganismSettings } from '../../../src/organism/build/build-organism.js';
+import { pretrainingRecipe } from '../../../src/organism/build/build-recipes.js';
 import { organismChatTemplate } from '../../../src/organism/build/chat-template.js';
 import { readOrganismManifest } from '../../../src/organism/build/organism-manifest.js';
 import { readWorld } from '../../../src/organism/world/read-world.js';
@@ -98,6 +99,18 @@ describe('a built organism', () => {
     for (const file of ['model.safetensors', 'pretraining.jsonl']) {
       const bytes = await Promise.all([whole, other, independent].map((folder) => readFile(join(folder, file), 'hex')));
       expect(new Set(bytes).size).toBe(3);
+    }
+  });
+
+  it('has norms of queries and keys if the design says so, and is pretrained by the optimizer that it names', async () => {
+    const folder = await makeTemporaryFolder();
+    const queryKeyNorm = !tinyDesign.model.query_key_norm;
+    await build(folder, { design: { ...tinyDesign, model: { ...tinyDesign.model, query_key_norm: queryKeyNorm } } });
+    const { config } = await readCheckpoint(folder);
+    expect(config).toMatchObject({ queryKeyNorm, family: queryKeyNorm ? 'qwen3' : 'llama' });
+    for (const optimizer of ['adamw', 'muon'] as const) {
+      const design = { ...tinyDesign, pretraining: { ...tinyDesign.pretraining, optimizer } };
+      expect(pretrainingRecipe(design, 3)).toMatchObject({ method: 'full', optimizer });
     }
   });
 
