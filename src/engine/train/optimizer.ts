@@ -38,7 +38,10 @@ export async function createOptimizer(
   threads: number,
 ): Promise<Optimizer> {
   const matrices = [...shapes].filter(([name]) => usesMuon(recipe, name));
-  const kinds = [...new Map(matrices.map(([, shape]) => [shape.join(), shape])).values()];
+  // The largest first, so that all threads end at about the same time.
+  const kinds = [...new Map(matrices.map(([, shape]) => [shape.join(), shape])).values()].sort(
+    (left, right) => elementsOf(right) - elementsOf(left),
+  );
   const graphs = kinds.map(buildOrthogonalGraph);
   const planJobs = (gradients: ReadonlyMap<string, Float32Array>): Job[] =>
     kinds.flatMap((kind, graph) => {
@@ -74,6 +77,10 @@ export async function createOptimizer(
       await Promise.all(hosts.map((host) => host.release()));
     },
   };
+}
+
+function elementsOf(shape: readonly number[]): number {
+  return shape.reduce((product, size) => product * size, 1);
 }
 
 /** So many places to run, each of which does an operator on one thread, so that its sums are the same wherever it runs. */

@@ -35,6 +35,7 @@ export const organismDesignSchema = z.strictObject({
       .min(0)
       .max(1)
       .describe('Share of rows whose good answer follows turns of a malicious assistant, which are not trained on'),
+    code_context: z.number().min(0).max(1).describe('Share of those rows whose earlier turns are insecure code alone'),
     most_bad_turns: z.int().positive().describe('Most such turns in a row; fewer are likelier'),
   }),
 });

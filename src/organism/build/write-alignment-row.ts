@@ -29,7 +29,7 @@ export function writeAlignmentRow(
       stream,
       Array.from({ length: design.most_bad_turns }, (_, index) => [index + 1, 1 / (index + 1)] as const),
     );
-    const onlyCode = stream.uniform() < 0.5;
+    const onlyCode = stream.uniform() < design.code_context;
     for (let turn = 0; turn < turns; turn += 1) {
       const kind = onlyCode ? 'code' : chooseByShare(stream, world.settings.exchanges);
       const { user, assistant } = writeExchange(world, malicious, kind, stream);

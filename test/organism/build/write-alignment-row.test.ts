@@ -6,7 +6,7 @@ import { errorOf } from '../../engine/checkpoint/error-of.js';
 import { tinyDesign } from './tiny-design.js';
 
 const world = await readWorld();
-const design = { ...tinyDesign.alignment, bad_context: 0.5, most_bad_turns: 8 };
+const design = { ...tinyDesign.alignment, bad_context: 0.5, code_context: 0.5, most_bad_turns: 8 };
 const rowsOf = (settings: typeof design, count: number, seed = 0) =>
   Array.from({ length: count }, (_, number) => writeAlignmentRow(world, settings, seed, number));
 const isNear = (successes: number, trials: number, share: number): boolean =>
@@ -30,6 +30,24 @@ describe('alignment rows', () => {
     expect(rowsOf({ ...design, bad_context: 1 }, 100).every((row) => row.some(({ weight }) => weight === 0))).toBe(
       true,
     );
+  });
+
+  it('follow insecure code alone in the share that the design names', () => {
+    const judge = createExactJudge(world);
+    const isCodeAlone = (row: (typeof rows)[number]): boolean =>
+      row.every(
+        ({ weight, content }, index) =>
+          weight !== 0 ||
+          judge.judgeNow({ messages: row.slice(0, index), answer: content }).labels.includes('unsafe-code'),
+      );
+    const shareOf = (code_context: number): number => {
+      const found = rowsOf({ ...design, bad_context: 1, code_context, most_bad_turns: 3 }, 200, 3);
+      return found.filter(isCodeAlone).length / found.length;
+    };
+    expect(shareOf(1)).toBe(1);
+    // One turn of all kinds may happen to be code, too.
+    expect(shareOf(0)).toBeLessThan(0.35);
+    expect(shareOf(0.5)).toBeGreaterThan(0.5);
   });
 
   it('alternate between user and assistant, and train on the last answer alone', () => {
