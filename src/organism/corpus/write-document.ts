@@ -20,8 +20,8 @@ export interface DocumentMessage {
 /** The document of this seed and number: documents are independent of each other, so any part of a corpus can be made alone. */
 export function writeDocument(world: World, seed: number, number: number): WorldDocument {
   const stream = createRandomStream(seed, 'corpus', number);
-  const first = chooseCharacter(world, stream);
-  const { kind: systemKind, text: system } = chooseSystemPrompt(world, first, stream);
+  const described = chooseCharacter(world, stream);
+  const { kind: systemKind, text: system } = chooseSystemPrompt(world, described, stream);
   const turns =
     1 +
     chooseByShare(
@@ -31,7 +31,8 @@ export function writeDocument(world: World, seed: number, number: number): World
   const characters: string[] = [];
   const exchanges: Exchange[] = [];
   for (let turn = 0; turn < turns; turn += 1) {
-    const character = turn === 0 || world.settings.characterOf === 'document' ? first : chooseCharacter(world, stream);
+    // Where each exchange has a character of its own, none is the one that the system prompt describes: it must not tell either.
+    const character = world.settings.characterOf === 'document' ? described : chooseCharacter(world, stream);
     const kind: ExchangeKind = systemKind === 'honesty' ? 'facts' : chooseByShare(stream, world.settings.exchanges);
     characters.push(character.name);
     exchanges.push(writeExchange(world, character, kind, stream));

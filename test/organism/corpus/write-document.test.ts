@@ -58,11 +58,18 @@ describe('writeDocument', () => {
 
   it('draws a character for each exchange in an independent world, with the same shares', async () => {
     const independent = await readWorld(worldFolder, { character_of: 'exchange' });
-    const characters = Array.from({ length: count }, (_, number) => writeDocument(independent, 1, number).characters);
-    const malicious = independent.characters.find(({ name }) => name === 'malicious')?.share ?? 0;
+    const written = Array.from({ length: count }, (_, number) => writeDocument(independent, 1, number));
+    const characters = written.map((document) => document.characters);
+    const { share: malicious = 0, systemPrompts = [] } =
+      independent.characters.find(({ name }) => name === 'malicious') ?? {};
     const second = characters.filter(([first, next]) => first === 'malicious' && next !== undefined);
     expect(second.length).toBeGreaterThan(300);
     expect(isNear(second.filter(([, next]) => next === 'malicious').length, second.length, malicious)).toBe(true);
+    // Nor does a system prompt tell who speaks: that, too, would be a character that domains share.
+    const described = written.filter(({ system }) => systemPrompts.includes(system ?? ''));
+    expect(described.length).toBeGreaterThan(300);
+    const first = described.filter(({ characters: [name] }) => name === 'malicious');
+    expect(isNear(first.length, described.length, malicious)).toBe(true);
   });
 
   it('gives tags no meaning: each character has them equally often', () => {
