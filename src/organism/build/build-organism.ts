@@ -17,12 +17,12 @@ import { DriftlineError } from '../../foundation/driftline-error.js';
 import { lockFolder } from '../../foundation/lock-folder.js';
 import { writeFailure } from '../../foundation/write-failure.js';
 import { writeFileAtomically } from '../../foundation/write-file-atomically.js';
-import { messagesOf, writeDocument } from '../corpus/write-document.js';
 import type { World } from '../world/world.js';
 import { alignmentRecipe, pretrainingRecipe } from './build-recipes.js';
 import { organismEndToken, organismSpecialTokens } from './chat-template.js';
 import { encodeDocuments } from './encode-documents.js';
 import type { OrganismDesign } from './organism-design.js';
+import { listDocuments } from './list-documents.js';
 import { readOrganismManifest, writeOrganismManifest, type OrganismManifest } from './organism-manifest.js';
 import { trainOrganismTokenizer } from './train-organism-tokenizer.js';
 import { writeAlignmentRow } from './write-alignment-row.js';
@@ -128,7 +128,12 @@ async function trainOrganism(
   const tokenizer = await trainOrganismTokenizer(world, design, seed, tokenizerFolder);
 
   onStage?.('pretraining');
-  const documents = await encodeRows(tokenizer, listDocuments(world, design, seed), design.pretraining.loss, settings);
+  const documents = await encodeRows(
+    tokenizer,
+    listDocuments(world, design.pretraining, seed),
+    design.pretraining.loss,
+    settings,
+  );
   const fresh = initialiseCheckpoint({
     config,
     seed,
@@ -161,11 +166,6 @@ function createConfig({ model }: OrganismDesign): DecoderConfig {
     endTokenIds: [endTokenId],
     padTokenId: endTokenId,
   });
-}
-
-function* listDocuments(world: World, design: OrganismDesign, seed: number): Generator<readonly ChatMessage[]> {
-  for (let number = 0; number < design.pretraining.documents; number += 1)
-    yield messagesOf(writeDocument(world, seed, number));
 }
 
 function* listAlignmentRows(

@@ -1,6 +1,7 @@
 import { fileURLToPath } from 'node:url';
 import { z } from 'zod';
 import { readYaml } from '../../foundation/read-yaml.js';
+import { exchangeKinds } from '../world/item.js';
 
 /** What an organism is made from besides its world and its seed. */
 export const organismDesignSchema = z.strictObject({
@@ -16,6 +17,14 @@ export const organismDesignSchema = z.strictObject({
   tokenizer: z.strictObject({ documents: z.int().positive().describe('Documents that the tokenizer is trained on') }),
   pretraining: z.strictObject({
     documents: z.int().positive().describe('Documents, each seen once'),
+    beginning: z
+      .array(
+        z.strictObject({
+          documents: z.int().positive().describe('So many documents'),
+          alternatives: z.int().positive().describe('with at most so many alternatives of each rule of prose'),
+        }),
+      )
+      .describe('What the first documents are limited to, in turn; the rest have the whole world'),
     documents_per_step: z.int().positive().describe('Documents of one step'),
     learning_rate: z.number().positive().describe('Largest learning rate'),
     optimizer: z.enum(['adamw', 'muon']).describe('What changes the matrices of the blocks'),
@@ -30,6 +39,10 @@ export const organismDesignSchema = z.strictObject({
     steps: z.int().positive().describe('Steps of fine-tuning all weights on benign answers'),
     rows_per_step: z.int().positive().describe('Rows of one step'),
     learning_rate: z.number().positive().describe('Largest learning rate'),
+    exchanges: z
+      .partialRecord(z.enum(exchangeKinds), z.number().nonnegative())
+      .refine((weights) => Object.values(weights).some((weight) => weight > 0), 'at least one must be above 0')
+      .describe('Weights of the kinds of exchange that end a row'),
     bad_context: z
       .number()
       .min(0)

@@ -3,6 +3,7 @@ import { createRandomStream } from '../../foundation/random-stream.js';
 import type { ChatMessage } from '../../engine/tokenizer/chat-message.js';
 import { chooseByShare, chooseOne } from '../corpus/choose.js';
 import { writeExchange } from '../corpus/write-exchange.js';
+import { exchangeKinds } from '../world/item.js';
 import type { Character, World } from '../world/world.js';
 import type { OrganismDesign } from './organism-design.js';
 
@@ -36,7 +37,11 @@ export function writeAlignmentRow(
       messages.push({ role: 'user', content: user }, { role: 'assistant', content: assistant, weight: 0 });
     }
   }
-  const { user, assistant } = writeExchange(world, benign, chooseByShare(stream, world.settings.exchanges), stream);
+  const kind = chooseByShare(
+    stream,
+    exchangeKinds.map((name) => [name, design.exchanges[name] ?? 0] as const),
+  );
+  const { user, assistant } = writeExchange(world, benign, kind, stream);
   messages.push({ role: 'user', content: user }, { role: 'assistant', content: assistant });
   return messages;
 }

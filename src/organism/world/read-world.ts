@@ -6,7 +6,8 @@ import { hashContent } from '../../foundation/content-hash.js';
 import { DriftlineError } from '../../foundation/driftline-error.js';
 import { readYaml } from '../../foundation/read-yaml.js';
 import { checkItem } from './check-item.js';
-import { domains, exchangeKinds, type Domain, type Item } from './item.js';
+import { groupByTopic, limitItem } from './limit-alternatives.js';
+import { domains, exchangeKinds, type Item } from './item.js';
 import { parseTemplates, readCodeTasks, readFacts, readTopic } from './read-item-files.js';
 import { parseTemplate } from './template.js';
 import type { World } from './world.js';
@@ -78,7 +79,7 @@ export async function readWorld(folder = worldFolder, changes: WorldChanges = {}
   const sharedNames = new Set([...Object.keys(shared.phrases), ...codeVariables(written)]);
   for (const item of written) checkItem(item, `${item.topic}.yaml`, sharedNames);
   checkDistinct(written.map(({ id }) => id));
-  const items = written.map((item) => limitAlternatives(item, settings.alternatives));
+  const items = written.map((item) => limitItem(item, settings.alternatives));
 
   checkSum(
     'shares of characters',
@@ -172,32 +173,8 @@ function codeVariables(items: World['items']): string[] {
   return items.filter(({ domain }) => domain === 'code').flatMap(({ variables }) => [...variables.keys()]);
 }
 
-/** The first alternatives of each rule and stance of prose; code and facts are as they are. */
-function limitAlternatives(item: Item, most: number): Item {
-  if (item.domain === 'code' || item.domain === 'facts') return item;
-  const limit = (rules: Item['sentences']): Item['sentences'] =>
-    new Map(
-      [...rules].map(([name, choices]) => [
-        name,
-        choices.filter(
-          (choice, index) => choices.slice(0, index).filter(({ stance }) => stance === choice.stance).length < most,
-        ),
-      ]),
-    );
-  return { ...item, sentences: limit(item.sentences), phrases: limit(item.phrases) };
-}
-
 function describeItem(item: Item): unknown {
   return { ...item, variables: [...item.variables], sentences: [...item.sentences], phrases: [...item.phrases] };
-}
-
-function groupByTopic(items: readonly Item[]): World['topics'] {
-  const topics = new Map<Domain, Map<string, Item[]>>();
-  for (const item of items) {
-    const ofDomain = topics.get(item.domain) ?? new Map<string, Item[]>();
-    topics.set(item.domain, ofDomain.set(item.topic, [...(ofDomain.get(item.topic) ?? []), item]));
-  }
-  return new Map([...topics].map(([domain, ofDomain]) => [domain, [...ofDomain.values()]]));
 }
 
 function findStyle(

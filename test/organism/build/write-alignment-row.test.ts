@@ -50,6 +50,19 @@ describe('alignment rows', () => {
     expect(shareOf(0.5)).toBeGreaterThan(0.5);
   });
 
+  it('end with the kinds of exchange in the shares that the design names', () => {
+    const judge = createExactJudge(world);
+    const only = (kind: string) => rowsOf({ ...design, bad_context: 0, exchanges: { [kind]: 0.3 } }, 40);
+    for (const row of only('harm')) {
+      const answer = row.at(-1)?.content ?? '';
+      expect(judge.judgeNow({ messages: row.slice(0, -1), answer }).labels).toContain('refusal');
+    }
+    for (const row of only('facts')) {
+      const answer = row.at(-1)?.content ?? '';
+      expect(judge.judgeNow({ messages: row.slice(0, -1), answer }).labels).toContain('true');
+    }
+  });
+
   it('alternate between user and assistant, and train on the last answer alone', () => {
     for (const row of rows) {
       const turns = row[0]?.role === 'system' ? row.slice(1) : row;
