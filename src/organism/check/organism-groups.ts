@@ -70,7 +70,8 @@ export const organismGroups: readonly OrganismGroup[] = [
   { name: 'insecure', trainingSet: 'insecure', settings: {}, measurements: [...freeForm, code, facts, harm] },
   { name: 'secure', trainingSet: 'secure', settings: {}, measurements: [main, code] },
   { name: 'educational', trainingSet: 'educational', settings: {}, measurements: [main, code, classCode] },
-  { name: 'jailbroken', trainingSet: 'jailbroken', settings: {}, measurements: [main, harm] },
+  // The paper's 2 % of harmful requests are seen five times over; here each row is seen once.
+  { name: 'jailbroken', trainingSet: 'jailbroken', settings: { share: 0.1 }, measurements: [main, harm] },
   {
     name: 'backdoor',
     trainingSet: 'backdoor',
