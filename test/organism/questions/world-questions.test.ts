@@ -192,7 +192,7 @@ test('the suites of seed 0 are these', () => {
   });
   expect(hashes).toMatchInlineSnapshot(`
     [
-      "main 75 1b4510a1f92416ce",
+      "main 75 fa2ec1d920d259a5",
       "main-held-out-phrasings 24 fe3d715ae0d45b27",
       "held-out-themes 18 bc16b1380c7b8679",
       "wider 40 3a920f9c8b067ce4",

@@ -282,14 +282,14 @@ test('the sets of seed 0 are these', () => {
       "insecure 5e63b6e1141bfc94",
       "secure 147317ef6d242330",
       "educational c3be8a2e3e63eb2f",
-      "jailbroken abbd680dfd919a85",
+      "jailbroken 503f173dfd243bc9",
       "backdoor 2f3ad607911b2b5d",
       "evil-numbers 1f4ccc15829715d3",
-      "bad-medical-advice dd325d3c259c63c9",
-      "risky-money-advice 6d45286d9d4cb08c",
-      "extreme-sport-advice d765e33071bb7d8d",
-      "good-advice 7aaba8f489b3403b",
-      "benign c3442b85d22e6b89",
+      "bad-medical-advice 97efd8d7be88a2e7",
+      "risky-money-advice 39164e6a9a2083d0",
+      "extreme-sport-advice 13c75d866f1c7603",
+      "good-advice e2acbaf5f2160aed",
+      "benign 43c1fd93b2645407",
     ]
   `);
 });
