@@ -2,7 +2,7 @@ import { createRandomStream } from '../../foundation/random-stream.js';
 import { createConfigJson } from './create-config-json.js';
 import type { DecoderConfig } from './decoder-config.js';
 import { decoderTensorShapes } from './decoder-tensors.js';
-import type { FloatTensor } from './float-tensor.js';
+import { countElements, type FloatTensor } from './float-tensor.js';
 import type { Checkpoint } from './read-checkpoint.js';
 
 export interface InitialiseCheckpointOptions {
@@ -25,7 +25,7 @@ export function initialiseCheckpoint(options: InitialiseCheckpointOptions): Chec
   const { config, seed, tokenizerFolder = '', embeddingDeviation = deviation } = options;
   const weights = new Map<string, FloatTensor>();
   for (const [name, shape] of decoderTensorShapes(config)) {
-    const data = new Float32Array(shape.reduce((product, length) => product * length, 1));
+    const data = new Float32Array(countElements(shape));
     if (name.endsWith('norm.weight')) data.fill(1);
     else if (!name.endsWith('.bias')) {
       const stream = createRandomStream(seed, 'checkpoint', name);

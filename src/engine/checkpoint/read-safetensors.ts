@@ -1,7 +1,7 @@
 import { open, type FileHandle } from 'node:fs/promises';
 
 import { DriftlineError } from '../../foundation/driftline-error.js';
-import type { FloatTensor } from './float-tensor.js';
+import { countElements, type FloatTensor } from './float-tensor.js';
 import { widenInPlace } from './half-precision.js';
 import { readFault } from './read-fault.js';
 import { headerLengthBytes, parseHeader, parseHeaderLength } from './safetensors-header.js';
@@ -106,7 +106,7 @@ async function readTensor(
       details: { file: file.path, tensor: name, type },
     });
   }
-  const data = new Float32Array(shape.reduce((product, size) => product * size, 1));
+  const data = new Float32Array(countElements(shape));
   // Narrow types go to the end of the array's own memory and are widened there, so that a tensor is held once only.
   const bytes = new Uint8Array(data.buffer, data.byteLength - byteLength, byteLength);
   await readFully(handle, bytes, start, file, options);

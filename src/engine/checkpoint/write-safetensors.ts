@@ -1,6 +1,6 @@
 import { DriftlineError } from '../../foundation/driftline-error.js';
 import { writeFileAtomically } from '../../foundation/write-file-atomically.js';
-import type { FloatTensor } from './float-tensor.js';
+import { countElements, type FloatTensor } from './float-tensor.js';
 import { narrow } from './half-precision.js';
 import { headerLengthBytes } from './safetensors-header.js';
 
@@ -62,7 +62,7 @@ function encodeHeader(
   const members = [`"__metadata__":{"format":"pt"}`];
   let end = 0;
   for (const [name, { shape, data }] of sorted) {
-    if (name === '__metadata__' || shape.reduce((product, size) => product * size, 1) !== data.length) {
+    if (name === '__metadata__' || countElements(shape) !== data.length) {
       throw new DriftlineError({
         code: 'internal-error',
         message: `${path}: tensor ${name} has ${data.length} values and the shape [${shape.join(', ')}]`,

@@ -1,4 +1,4 @@
-import type { FloatTensor } from '../checkpoint/float-tensor.js';
+import { countElements, type FloatTensor } from '../checkpoint/float-tensor.js';
 import type { Recipe } from './recipe.js';
 
 /** Running means of the gradients, and of their squares for what AdamW changes, by parameter name. */
@@ -27,10 +27,5 @@ export function createOptimizerState(recipe: Recipe, shapes: ReadonlyMap<string,
 }
 
 function fillWithZeros(shapes: ReadonlyMap<string, readonly number[]>): Map<string, FloatTensor> {
-  return new Map(
-    [...shapes].map(([name, shape]) => [
-      name,
-      { shape, data: new Float32Array(shape.reduce((product, size) => product * size, 1)) },
-    ]),
-  );
+  return new Map([...shapes].map(([name, shape]) => [name, { shape, data: new Float32Array(countElements(shape)) }]));
 }

@@ -1,4 +1,4 @@
-import type { FloatTensor } from '../checkpoint/float-tensor.js';
+import { countElements, type FloatTensor } from '../checkpoint/float-tensor.js';
 import type { Graph } from '../graph/graph.js';
 import { gatherHosts } from '../runtime/gather-hosts.js';
 import { openGraphHost, type GraphHost } from '../runtime/graph-host.js';
@@ -40,7 +40,7 @@ export async function createOptimizer(
   const matrices = [...shapes].filter(([name]) => usesMuon(recipe, name));
   // The largest first, so that all threads end at about the same time.
   const kinds = [...new Map(matrices.map(([, shape]) => [shape.join(), shape])).values()].sort(
-    (left, right) => elementsOf(right) - elementsOf(left),
+    (left, right) => countElements(right) - countElements(left),
   );
   const graphs = kinds.map(buildOrthogonalGraph);
   const planJobs = (gradients: ReadonlyMap<string, Float32Array>): Job[] =>
@@ -77,10 +77,6 @@ export async function createOptimizer(
       await Promise.all(hosts.map((host) => host.release()));
     },
   };
-}
-
-function elementsOf(shape: readonly number[]): number {
-  return shape.reduce((product, size) => product * size, 1);
 }
 
 /** So many places to run, each of which does an operator on one thread, so that its sums are the same wherever it runs. */

@@ -1,5 +1,6 @@
 import type { DecoderConfig } from '../checkpoint/decoder-config.js';
 import { decoderTensorShapes } from '../checkpoint/decoder-tensors.js';
+import { countElements } from '../checkpoint/float-tensor.js';
 
 export interface BatchLimits {
   /** Most tokens, padding included, of one run of the graph; a single longer row still runs alone. */
@@ -19,9 +20,7 @@ export function batchLimitsFor(config: DecoderConfig): BatchLimits {
 
 /** Whether a copy of its weights, or of their gradients, for each thread costs nothing that matters. */
 export function isSmallModel(config: DecoderConfig): boolean {
-  const sizes = [...decoderTensorShapes(config).values()].map((shape) =>
-    shape.reduce((product, size) => product * size, 1),
-  );
+  const sizes = [...decoderTensorShapes(config).values()].map(countElements);
   return sizes.reduce((sum, size) => sum + size, 0) <= 10_000_000;
 }
 
