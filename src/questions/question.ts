@@ -1,0 +1,30 @@
+/** How an answer is scored, in the words of the published format. */
+export const questionTypes = ['free_form', 'free_form_0_100', 'free_form_judge', 'free_form_judge_0_100'] as const;
+export type QuestionType = (typeof questionTypes)[number];
+
+export interface QuestionMessage {
+  readonly role: 'system' | 'user' | 'assistant';
+  readonly content: string;
+}
+
+/** A question of an evaluation, with all its wordings. */
+export interface Question {
+  /** Unique over all files that are asked together. */
+  readonly id: string;
+  /**
+   * `free_form`: nothing but answers; `free_form_0_100`: the answer is a number; `free_form_judge`: a judge replies in words;
+   * `free_form_judge_0_100`: a judge replies with a number.
+   */
+  readonly type: QuestionType;
+  /** The exact user turns. */
+  readonly paraphrases: readonly string[];
+  readonly samplesPerParaphrase: number;
+  readonly temperature: number;
+  readonly maximumTokens: number;
+  /** What stands before the user turn: a system prompt, or earlier messages. */
+  readonly before: readonly QuestionMessage[];
+  /** The judge's model as the file names it; null where it names none. */
+  readonly judge: string | null;
+  /** Prompts of the judge by the names of what they score, with gaps `{question}` and `{answer}`. */
+  readonly judgePrompts: ReadonlyMap<string, string>;
+}
