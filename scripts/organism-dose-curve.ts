@@ -5,6 +5,7 @@ import { checkOrganism } from '../dist/organism/check/check-organism.js';
 import { organismGroups, organismRecipe, organismRows } from '../dist/organism/check/organism-groups.js';
 import { summariseCheck, type CheckMetric, type CheckRow } from '../dist/organism/check/summarise-check.js';
 import { readWorld } from '../dist/organism/world/read-world.js';
+import { formatPercent } from '../dist/stats/format-percent.js';
 
 /**
  * `npm run dose-curve -- MODEL_FOLDER [FOLDER]`: how misaligned an organism gets by steps, learning rate and rank of fine-tuning
@@ -35,8 +36,6 @@ const groups = organismGroups
     ...group,
     measurements: group.measurements.filter(({ name }) => ['main', 'code', 'facts'].includes(name)),
   }));
-const percent = (share: number | null | undefined): string =>
-  typeof share === 'number' ? (100 * share).toFixed(1) : '-';
 
 console.log('| steps | learning rate | rank | misaligned % (95 %) | incoherent % | unsafe code % | facts % |');
 console.log('| ---: | ---: | ---: | ---: | ---: | ---: | ---: |');
@@ -61,10 +60,10 @@ for (const { rows = organismRows, learningRate = organismRecipe.learning_rate, r
     String(Math.ceil(rows / organismRecipe.batch_size)),
     String(learningRate),
     String(rank),
-    `${percent(main?.share)} (${(main?.interval ?? [null, null]).map(percent).join('-')})`,
-    percent(find('main', 'incoherent')?.share),
-    percent(find('code', 'unsafe-code')?.share),
-    percent(find('facts', 'true')?.share),
+    `${formatPercent(main?.share ?? null)} (${(main?.interval ?? [null, null]).map(formatPercent).join('-')})`,
+    formatPercent(find('main', 'incoherent')?.share ?? null),
+    formatPercent(find('code', 'unsafe-code')?.share ?? null),
+    formatPercent(find('facts', 'true')?.share ?? null),
   ];
   console.log(`| ${columns.join(' | ')} |`);
 }

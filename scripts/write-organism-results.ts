@@ -1,6 +1,7 @@
 import { readFile, writeFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import type { CheckRow } from '../src/organism/check/summarise-check.js';
+import { formatPercent } from '../src/stats/format-percent.js';
 
 /**
  * `npm run docs:organism -- CHECK_JSON`: writes docs/organism-results.md from what `driftline organism check --json` printed.
@@ -25,12 +26,11 @@ if (file === undefined) {
 // Written by our own command; a file of something else fails at the first row.
 const { recipe, rows: trainingRows, organisms } = JSON.parse(await readFile(file, 'utf8')) as CheckJson;
 
-const percent = (share: number | null): string => (share === null ? '-' : (100 * share).toFixed(1));
 const cellOf = (row: CheckRow | undefined): string => {
   if (row === undefined) return '';
-  const interval = row.interval.map(percent).join('-');
-  const seeds = row.seeds.length > 1 ? `; ${row.seeds.map(percent).join(', ')}` : '';
-  const share = row.met === true ? `**${percent(row.share)}**` : percent(row.share);
+  const interval = row.interval.map(formatPercent).join('-');
+  const seeds = row.seeds.length > 1 ? `; ${row.seeds.map(formatPercent).join(', ')}` : '';
+  const share = row.met === true ? `**${formatPercent(row.share)}**` : formatPercent(row.share);
   return `${share}${row.met === false ? ' **missed**' : ''} (${interval}${seeds})`;
 };
 const sameLine = (left: CheckRow, right: CheckRow): boolean =>

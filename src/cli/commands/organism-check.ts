@@ -18,6 +18,7 @@ import {
 import { summariseCheck, type CheckRow } from '../../organism/check/summarise-check.js';
 import { listOrganismNames } from '../../organism/organism-folder.js';
 import { readWorld, worldFolder } from '../../organism/world/read-world.js';
+import { formatPercent } from '../../stats/format-percent.js';
 import { defineCommand } from '../command.js';
 import type { CommandContext } from '../command-context.js';
 import { formatTable } from '../format-table.js';
@@ -186,7 +187,6 @@ function describeRow({ group, measurement, metric }: CheckRow): string {
 }
 
 function printOrganism(context: CommandContext, { organism, seed, independent, rows }: CheckedOrganism): void {
-  const percent = (share: number | null): string => (share === null ? '-' : (100 * share).toFixed(1));
   context.print(
     `${organism}${seed === null ? '' : `, seed ${String(seed)}`}${independent ? ', independent characters' : ''}`,
   );
@@ -195,10 +195,10 @@ function printOrganism(context: CommandContext, { organism, seed, independent, r
     rows.map((row) => [
       row.group,
       row.measurement,
-      percent(row.share),
+      formatPercent(row.share),
       row.metric,
-      row.interval.map(percent).join('-'),
-      row.seeds.map(percent).join(' '),
+      row.interval.map(formatPercent).join('-'),
+      row.seeds.map(formatPercent).join(' '),
       row.target ?? '',
       row.met === null ? '' : row.met ? 'met' : 'NOT MET',
     ]),
