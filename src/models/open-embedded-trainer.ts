@@ -1,0 +1,100 @@
+import { readFile, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { z } from 'zod';
+import { readCheckpoint } from '../engine/checkpoint/read-checkpoint.js';
+import { readTokenizer } from '../engine/tokenizer/read-tokenizer.js';
+import { encodeTrainingSet } from '../engine/train/encode-training-set.js';
+import { fineTune } from '../engine/train/fine-tune.js';
+import { countSteps } from '../engine/train/plan-training.js';
+import { DriftlineError } from '../foundation/driftline-error.js';
+import { hashJson } from '../foundation/content-hash.js';
+import { writeFileAtomically } from '../foundation/write-file-atomically.js';
+import type { Trainer, TrainingJob, TunedModel } from './trainer.js';
+
+export interface EmbeddedTrainerSettings {
+  /** A model folder. */
+  readonly model: string;
+  /** Stands for the weights of the model and its tokenizer: a result of another one is not taken for finished. */
+  readonly modelHash: string;
+  readonly threads: number;
+  /** Milliseconds; only for the time left. */
+  readonly clock: () => number;
+}
+
+const resultFile = 'trained.json';
+const resultSchema = z.object({ job: z.string(), steps: z.int().nonnegative() });
+
+/** Fine-tunes a model folder with the engine. The same job makes the same bytes, however often it was stopped. */
+export async function openEmbeddedTrainer({
+  model,
+  modelHash,
+  threads,
+  clock,
+}: EmbeddedTrainerSettings): Promise<Trainer> {
+  const base = await readCheckpoint(model);
+  const tokenizer = await readTokenizer(model);
+
+  return {
+    countSteps: (rows, recipe) => countSteps(recipe, rows),
+    train: async (job, { signal, onStep } = {}) => {
+      const { rows, recipe, folder, keepSteps = [] } = job;
+      if (recipe.method !== 'lora') throw notAnAdapter(recipe.method);
+      const kept = new Map(
+        keepSteps.map((step): [number, TunedModel] => [
+          step,
+          { kind: 'adapter', folder: join(folder, 'checkpoints', `step-${String(step)}`) },
+        ]),
+      );
+      const identity = identify(job, modelHash);
+      const finished = await readResult(folder);
+      if (finished?.job === identity) return { model: { kind: 'adapter', folder }, kept, steps: finished.steps };
+      const encoded = encodeTrainingSet(
+        tokenizer,
+        rows.map(({ messages }) => messages),
+        recipe,
+        base.config.context,
+      );
+      const { steps } = await fineTune({
+        base,
+        recipe,
+        rows: encoded.rows,
+        folder,
+        keepSteps,
+        threads,
+        clock,
+        ...(signal === undefined ? {} : { signal }),
+        ...(onStep === undefined ? {} : { onStep }),
+      });
+      // Kept states are models to be asked; their optimizers, and the last state, are only needed to go on.
+      for (const tuned of kept.values())
+        if (tuned.kind === 'adapter') await rm(join(tuned.folder, 'optimizer.safetensors'), { force: true });
+      if (!keepSteps.includes(steps))
+        await rm(join(folder, 'checkpoints', `step-${String(steps)}`), { recursive: true, force: true });
+      await writeFileAtomically(join(folder, resultFile), `${JSON.stringify({ job: identity, steps })}\n`);
+      return { model: { kind: 'adapter', folder }, kept, steps };
+    },
+  };
+}
+
+function identify({ rows, recipe, keepSteps = [] }: TrainingJob, modelHash: string): string {
+  return hashJson({ modelHash, rows: hashJson(rows), recipe, keepSteps });
+}
+
+async function readResult(folder: string): Promise<z.output<typeof resultSchema> | null> {
+  const text = await readFile(join(folder, resultFile), 'utf8').catch(() => null);
+  if (text === null) return null;
+  try {
+    return resultSchema.parse(JSON.parse(text));
+  } catch {
+    // Not what we wrote: the job is done again, from its saved states.
+    return null;
+  }
+}
+
+function notAnAdapter(method: string): DriftlineError {
+  return new DriftlineError({
+    code: 'recipe-invalid',
+    message: `the method "${method}" makes a whole model, and an experiment asks for adapters`,
+    hint: 'Set method: lora.',
+  });
+}
