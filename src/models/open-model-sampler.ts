@@ -44,7 +44,7 @@ export async function openModelSampler(reference: ModelReference, options: OpenM
 }
 
 /** What the engine can open: a folder, or a model of the hub. */
-async function locateModel(reference: Exclude<ModelReference, { provider: 'openai' }>): Promise<string> {
+export async function locateModel(reference: Exclude<ModelReference, { provider: 'openai' }>): Promise<string> {
   switch (reference.provider) {
     case 'organism':
       return findOrganismFolder(reference.name);

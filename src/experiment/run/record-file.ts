@@ -1,0 +1,111 @@
+import { z } from 'zod';
+import { openJsonLinesWriter } from '../../foundation/append-json-lines.js';
+import { hashJson } from '../../foundation/content-hash.js';
+import { DriftlineError } from '../../foundation/driftline-error.js';
+import { readJsonLines } from '../../foundation/read-json-lines.js';
+import { writeFileAtomically } from '../../foundation/write-file-atomically.js';
+
+/** A file of records that only grows while a run is going; the first line of each key counts. */
+export interface RecordFile<Stored extends object> {
+  /** By key, in the order of the file. Grows with every append. */
+  readonly records: ReadonlyMap<string, Stored>;
+  /** Returns when they have reached the disk. A record whose key is there already is an error of ours. */
+  append(...records: readonly Stored[]): Promise<void>;
+  /** Writes the file anew, in the order of these keys; records of other keys stay, behind them. */
+  arrange(keys: Iterable<string>): Promise<void>;
+  close(): Promise<void>;
+}
+
+export interface RecordFileSettings<Stored extends object> {
+  readonly file: string;
+  /** What a line holds besides its `check`. */
+  readonly schema: z.ZodType<Stored>;
+  readonly keyOf: (record: Stored) => string;
+  /** Told of lines that are not as they were written: they are left out, and what they stood for is done again. */
+  readonly onSpoilt?: (lines: readonly number[]) => void;
+}
+
+/** Enough that no edit passes by chance. */
+const checkLength = 16;
+
+/**
+ * Opens a file of records and reads what it has. Every line carries a checksum of its content, so that a line that was
+ * edited by hand, or is of another kind, is not trusted. A half-written last line is what a killed run leaves, and no news.
+ */
+export async function openRecordFile<Stored extends object>({
+  file,
+  schema,
+  keyOf,
+  onSpoilt,
+}: RecordFileSettings<Stored>): Promise<RecordFile<Stored>> {
+  let writer = await openJsonLinesWriter(file);
+  const records = new Map<string, Stored>();
+  const spoilt: number[] = [];
+  try {
+    for await (const { line, value } of readJsonLines(file, { halfWrittenEnd: 'skip' })) {
+      const record = readRecord(value, schema);
+      const key = record === null ? null : keyOf(record);
+      if (record === null || key === null || records.has(key)) spoilt.push(line);
+      else records.set(key, record);
+    }
+    if (spoilt.length > 0) {
+      onSpoilt?.(spoilt);
+      await rewrite(records.values());
+    }
+  } catch (cause) {
+    await writer.close();
+    throw cause;
+  }
+
+  async function rewrite(kept: Iterable<Stored>): Promise<void> {
+    await writer.close();
+    await writeFileAtomically(file, Array.from(kept, (record) => `${JSON.stringify(withCheck(record))}\n`).join(''));
+    writer = await openJsonLinesWriter(file);
+  }
+
+  return {
+    records,
+    append: async (...added) => {
+      for (const record of added) {
+        const key = keyOf(record);
+        if (records.has(key)) throw writtenTwice(file, key);
+        records.set(key, record);
+      }
+      await writer.append(...added.map(withCheck));
+    },
+    arrange: async (keys) => {
+      const arranged = new Map<string, Stored>();
+      for (const key of [...keys, ...records.keys()]) {
+        const record = records.get(key);
+        if (record !== undefined) arranged.set(key, record);
+      }
+      const isInOrder = [...arranged.keys()].every((key, index) => key === [...records.keys()][index]);
+      if (isInOrder) return;
+      records.clear();
+      for (const [key, record] of arranged) records.set(key, record);
+      await rewrite(records.values());
+    },
+    close: () => writer.close(),
+  };
+}
+
+function withCheck<Stored extends object>(record: Stored): Stored & { check: string } {
+  return { ...record, check: hashJson(record).slice(0, checkLength) };
+}
+
+function readRecord<Stored extends object>(value: unknown, schema: z.ZodType<Stored>): Stored | null {
+  const { success, data } = z.looseObject({ check: z.string() }).safeParse(value);
+  if (!success) return null;
+  const { check, ...rest } = data;
+  if (hashJson(rest).slice(0, checkLength) !== check) return null;
+  const parsed = schema.safeParse(rest);
+  return parsed.success ? parsed.data : null;
+}
+
+function writtenTwice(file: string, key: string): DriftlineError {
+  return new DriftlineError({
+    code: 'internal-error',
+    message: `${file} has a record of ${key} already`,
+    hint: 'Report this: nothing should be asked twice.',
+  });
+}

@@ -1,0 +1,71 @@
+import { resolveModelFolder } from '../engine/checkpoint/hub-model.js';
+import { DriftlineError } from '../foundation/driftline-error.js';
+import { identifyModelFolder } from './identify-model-folder.js';
+import type { ModelReference } from './model-reference.js';
+import { locateModel, openModelSampler, type OpenModelSamplerOptions } from './open-model-sampler.js';
+import type { Sampler } from './sampler.js';
+import type { Trainer, TunedModel } from './trainer.js';
+
+export interface OpenBaseModelOptions extends Omit<OpenModelSamplerOptions, 'adapter' | 'threads'> {
+  readonly threads: number;
+  /** Milliseconds; only for the time left. */
+  readonly clock: () => number;
+}
+
+/** A model that an experiment starts from. */
+export interface BaseModel {
+  readonly reference: ModelReference;
+  /** Equal for equal models, wherever they lie: a hash of its files, or the name of a hosted one. */
+  readonly identity: string;
+  /** Null where it cannot be fine-tuned. */
+  readonly openTrainer: (() => Promise<Trainer>) | null;
+  /** The base itself (null), or what was made of it. */
+  readonly openSampler: (tuned: TunedModel | null) => Promise<Sampler>;
+}
+
+/** Finds a model, downloading it if need be; weights are read only when it is trained or asked. */
+export async function openBaseModel(reference: ModelReference, options: OpenBaseModelOptions): Promise<BaseModel> {
+  if (reference.provider === 'openai') {
+    return {
+      reference,
+      identity: reference.text,
+      openTrainer: null,
+      openSampler: (tuned) => {
+        if (tuned?.kind === 'adapter') throw adapterOnHosted(reference.text);
+        return openModelSampler(tuned === null ? reference : { ...reference, model: tuned.model }, options);
+      },
+    };
+  }
+  const { threads, clock, ...rest } = options;
+  const folder = await resolveModelFolder(await locateModel(reference), rest);
+  const identity = await identifyModelFolder(folder);
+  const local = { provider: 'folder', text: folder, folder } as const;
+  return {
+    reference,
+    identity,
+    openTrainer: async () => {
+      const { openEmbeddedTrainer } = await import('./open-embedded-trainer.js');
+      return openEmbeddedTrainer({ model: folder, modelHash: identity, threads, clock });
+    },
+    openSampler: (tuned) => {
+      if (tuned?.kind === 'named') throw namedOnFolder(reference.text, tuned.model);
+      return openModelSampler(local, { ...options, ...(tuned === null ? {} : { adapter: tuned.folder }) });
+    },
+  };
+}
+
+function adapterOnHosted(model: string): DriftlineError {
+  return new DriftlineError({
+    code: 'internal-error',
+    message: `an adapter was made for ${model}, which runs elsewhere`,
+    hint: 'Report this.',
+  });
+}
+
+function namedOnFolder(model: string, named: string): DriftlineError {
+  return new DriftlineError({
+    code: 'internal-error',
+    message: `${named} was made of ${model}, which runs here`,
+    hint: 'Report this.',
+  });
+}
