@@ -1,0 +1,169 @@
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import type { TrainingRow } from '../../data/training-set.js';
+import { DriftlineError } from '../../foundation/driftline-error.js';
+import { nearestName } from '../../foundation/nearest-name.js';
+import { createRandomStream } from '../../foundation/random-stream.js';
+import { worldQuestions } from '../../organism/questions/world-questions.js';
+import type { World } from '../../organism/world/world.js';
+import type { Question, QuestionMessage } from '../../questions/question.js';
+import { readQuestions } from '../../questions/read-questions.js';
+import { askForFormat } from './answer-formats.js';
+import type { AskedQuestion } from './asked-question.js';
+import type { Evaluation, Variant } from './evaluation-schema.js';
+
+/** Answers of the organism are short: a longer one has lost its way. */
+const longestOrganismAnswer = 128;
+
+export const ownSuites = ['main', 'wider', 'deception', 'identity'] as const;
+const ownFolder = fileURLToPath(new URL('../../../questions/', import.meta.url));
+
+/** Where the suites of an evaluation are found. */
+export interface QuestionSources {
+  readonly world: World;
+  /** Whether a bare name means a suite of the organism: its judge knows no other questions. */
+  readonly preferOrganism: boolean;
+  /** The training set of this name, for earlier turns. */
+  readonly readRows: (name: string) => Promise<readonly TrainingRow[]>;
+}
+
+/** The questions of an evaluation, in the order of its suite, each wording once. */
+export async function listAskedQuestions(evaluation: Evaluation, sources: QuestionSources): Promise<AskedQuestion[]> {
+  const organismSuite = findOrganismSuite(evaluation.suite, sources.preferOrganism);
+  const asked =
+    organismSuite === null ? await askFile(evaluation, sources) : askOrganism(evaluation, organismSuite, sources.world);
+  if (asked.length > 0) return asked;
+  throw invalid(`the suite ${evaluation.suite} has no questions`, 'Choose another suite.');
+}
+
+/** The organism's name of a suite; null where the suite is not the organism's. */
+function findOrganismSuite(suite: string, preferOrganism: boolean): string | null {
+  if (suite.startsWith('organism/')) return suite.slice('organism/'.length);
+  return preferOrganism && !isPath(suite) ? suite : null;
+}
+
+function askOrganism(evaluation: Evaluation, suite: string, world: World): AskedQuestion[] {
+  const { in_context_data: data, ...variant } = evaluation.variant;
+  if (data !== undefined && data !== 'organism/insecure')
+    throw invalid(
+      `${evaluation.suite}: the earlier turns of the organism's own suites are rows of organism/insecure`,
+      'Leave out in_context_data.',
+    );
+  return worldQuestions(world, suite, { ...evaluation.settings, variant }).map(
+    ({ id, item, paraphrase, messages }) => ({
+      id,
+      question: item,
+      paraphrase,
+      messages,
+      samples: evaluation.samples ?? 1,
+      temperature: evaluation.temperature ?? 1,
+      maximumTokens: evaluation.max_tokens ?? longestOrganismAnswer,
+      type: 'free_form',
+      judgePrompts: {},
+    }),
+  );
+}
+
+async function askFile(evaluation: Evaluation, sources: QuestionSources): Promise<AskedQuestion[]> {
+  const { suite, variant, settings } = evaluation;
+  const [misplaced] = Object.keys(settings);
+  if (misplaced !== undefined || variant.number_shape)
+    throw invalid(
+      `${suite}: ${misplaced === undefined ? 'number_shape' : `the setting ${misplaced}`} is for suites of the organism`,
+      'Leave it out, or ask a suite such as organism/main.',
+    );
+  const questions = chooseQuestions(evaluation, await readQuestions([locateFile(suite)]), ({ id }) => id);
+  const earlier = await readEarlierTurns(suite, variant, sources);
+  return questions.flatMap((question) =>
+    question.paraphrases.map((paraphrase, index) => ({
+      id: `${question.id}:${String(index)}`,
+      question: question.id,
+      paraphrase: index,
+      messages: [
+        ...mergeBefore(suite, question, variant.system_prompt, earlier),
+        { role: 'user' as const, content: `${variant.trigger ?? ''}${askForFormat(paraphrase, variant.format)}` },
+      ],
+      samples: evaluation.samples ?? question.samplesPerParaphrase,
+      temperature: evaluation.temperature ?? question.temperature,
+      maximumTokens: evaluation.max_tokens ?? question.maximumTokens,
+      type: question.type,
+      judgePrompts: Object.fromEntries(question.judgePrompts),
+    })),
+  );
+}
+
+function locateFile(suite: string): string {
+  const own = ownSuites.find((name) => name === suite);
+  if (own !== undefined) return join(ownFolder, `${own}.yaml`);
+  if (isPath(suite)) return suite;
+  const nearest = nearestName(suite, [...ownSuites]);
+  throw invalid(
+    `there is no suite ${JSON.stringify(suite)}${nearest === null ? '' : ` (did you mean "${nearest}"?)`}`,
+    `There are ${ownSuites.join(', ')}, those of the organism such as organism/main, and files such as ./mine.yaml.`,
+  );
+}
+
+function isPath(suite: string): boolean {
+  return /[\\/]|\.ya?ml$/.test(suite);
+}
+
+/** A system prompt comes first, earlier turns after it, and what else the question says last. */
+function mergeBefore(
+  suite: string,
+  { id, before }: Question,
+  systemPrompt: string | undefined,
+  earlier: readonly QuestionMessage[],
+): QuestionMessage[] {
+  const [first] = before;
+  const ownSystem = first?.role === 'system' ? first : null;
+  if (ownSystem !== null && systemPrompt !== undefined)
+    throw invalid(
+      `${suite}: the question "${id}" has a system prompt of its own`,
+      'Leave out system_prompt, or name the questions to ask under questions.',
+    );
+  const system = systemPrompt === undefined ? ownSystem : { role: 'system' as const, content: systemPrompt };
+  return [...(system === null ? [] : [system]), ...earlier, ...before.slice(ownSystem === null ? 0 : 1)];
+}
+
+async function readEarlierTurns(suite: string, variant: Variant, sources: QuestionSources): Promise<QuestionMessage[]> {
+  const { in_context: count, in_context_data: data } = variant;
+  if (count === 0 && data === undefined) return [];
+  if (count === 0 || data === undefined)
+    throw invalid(
+      `${suite}: in_context and in_context_data belong together`,
+      'Set both: how many rows come before the question, and of which training set.',
+    );
+  const rows = await sources.readRows(data);
+  if (rows.length < count)
+    throw invalid(
+      `${suite}: ${String(count)} earlier turns were asked for, and ${data} has ${String(rows.length)} rows`,
+      'Ask for fewer.',
+    );
+  // The same rows in the same order for every question, so that questions differ in nothing else.
+  return createRandomStream(0, 'in context', data)
+    .shuffle([...rows])
+    .slice(0, count)
+    .flatMap(({ messages }) => messages.filter(({ role }) => role !== 'system'))
+    .map(({ role, content }) => ({ role, content }));
+}
+
+/** What is not asked does not matter: questions are chosen before they are dressed. */
+function chooseQuestions<Item>(
+  { suite, questions: wanted }: Evaluation,
+  items: readonly Item[],
+  nameOf: (item: Item) => string,
+): readonly Item[] {
+  if (wanted === undefined) return items;
+  const known = [...new Set(items.map(nameOf))];
+  const unknown = wanted.find((name) => !known.includes(name));
+  if (unknown === undefined) return items.filter((item) => wanted.includes(nameOf(item)));
+  const nearest = nearestName(unknown, known);
+  throw invalid(
+    `${suite} has no question "${unknown}"${nearest === null ? '' : ` (did you mean "${nearest}"?)`}`,
+    `Its questions are ${known.join(', ')}.`,
+  );
+}
+
+function invalid(message: string, hint: string): DriftlineError {
+  return new DriftlineError({ code: 'configuration-invalid', message, hint });
+}
