@@ -1,8 +1,6 @@
 import { CommanderError } from 'commander';
-import { readFileSync } from 'node:fs';
 import type { Readable } from 'node:stream';
 import colors from 'picocolors';
-import { z } from 'zod';
 import type { ProgressStream } from '../foundation/progress-line.js';
 import type { Command } from './command.js';
 import type { CommandContext } from './command-context.js';
@@ -11,6 +9,7 @@ import { createProgram } from './create-program.js';
 import { escapeControlCharacters } from './escape-control-characters.js';
 import { formatJson } from './format-json.js';
 import type { GlobalOption } from './global-options.js';
+import { readPackageVersion } from './package-version.js';
 import { explainFailure, formatFailure } from './report-failure.js';
 import { DriftlineError } from '../foundation/driftline-error.js';
 
@@ -136,10 +135,4 @@ function commandMissing(group: string, commands: readonly Command[]): DriftlineE
     message: `driftline ${group} is not a whole command`,
     hint: `Write ${known.join(', or ')}.`,
   });
-}
-
-function readPackageVersion(): string {
-  // src/cli and dist/cli lie equally deep in the package.
-  const text = readFileSync(new URL('../../package.json', import.meta.url), 'utf8');
-  return z.looseObject({ version: z.string() }).parse(JSON.parse(text)).version;
 }

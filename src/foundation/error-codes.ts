@@ -43,6 +43,7 @@ export const errorCodes = {
     exitCode: 2,
     meaning: 'the saved training state belongs to another recipe, data or base',
   },
+  'run-invalid': { exitCode: 2, meaning: 'a run folder is damaged, of a newer version, or of another plan' },
   'model-unknown': { exitCode: 2, meaning: 'a model name is malformed, of an unknown provider, or not there' },
   'gate-not-met': { exitCode: 3, meaning: 'the measurement finished and a required threshold was not met' },
   'loss-not-finite': { exitCode: 4, meaning: 'training diverged; the last good checkpoint was kept' },

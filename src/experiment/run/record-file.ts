@@ -93,7 +93,8 @@ function withCheck<Stored extends object>(record: Stored): Stored & { check: str
   return { ...record, check: hashJson(record).slice(0, checkLength) };
 }
 
-function readRecord<Stored extends object>(value: unknown, schema: z.ZodType<Stored>): Stored | null {
+/** A line as it was written, without its checksum; null where it was changed, or is of another kind. */
+export function readRecord<Stored extends object>(value: unknown, schema: z.ZodType<Stored>): Stored | null {
   const { success, data } = z.looseObject({ check: z.string() }).safeParse(value);
   if (!success) return null;
   const { check, ...rest } = data;

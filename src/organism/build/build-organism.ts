@@ -24,6 +24,7 @@ import { encodeDocuments } from './encode-documents.js';
 import type { OrganismDesign } from './organism-design.js';
 import { listDocuments } from './list-documents.js';
 import { readOrganismManifest, writeOrganismManifest, type OrganismManifest } from './organism-manifest.js';
+import { sharpen } from './sharpen.js';
 import { trainOrganismTokenizer } from './train-organism-tokenizer.js';
 import { writeAlignmentRow } from './write-alignment-row.js';
 
@@ -144,7 +145,8 @@ async function trainOrganism(
 
   onStage?.('alignment');
   const chats = await encodeRows(tokenizer, listAlignmentRows(world, design, seed), 'answers', settings);
-  const built = await train('alignment', pretrained, alignmentRecipe(design, seed), chats);
+  const aligned = await train('alignment', pretrained, alignmentRecipe(design, seed), chats);
+  const built = sharpen(aligned, design.alignment.sharpness);
   return {
     built,
     parameters: [...built.weights.values()].reduce((sum, tensor) => sum + tensor.data.length, 0),
