@@ -13,7 +13,7 @@ describe('confusionCounts', () => {
       [2, 0, 2, 2, 0, 1],
       [0, 0, 2, 2, 0, 2],
     ];
-    const zipped = first!.map((value, index) => [value, second![index]!] as const);
+    const zipped = first.map((value, index) => [value, second[index]!] as const);
     expect(confusionCounts(zipped, [0, 1, 2])).toEqual([
       [2, 0, 0],
       [0, 0, 1],
