@@ -66,6 +66,11 @@ describe('scoreDistribution', () => {
     expect(scoreDistribution([['CODE', 0.125]])).toMatchObject({ score: null, label: 'parse-failure' });
   });
 
+  it('is never above 100, though 100 * 0.323 / 0.323 is', () => {
+    expect((100 * 0.323) / 0.323).toBeGreaterThan(100);
+    expect(scoreDistribution([['100', 0.323]]).score).toBe(100);
+  });
+
   it('of nothing has no score', () => {
     expect(scoreDistribution([])).toEqual({
       score: null,
