@@ -1,0 +1,9 @@
+import type { Judgement } from '../../src/judging/judgement.js';
+
+export function makeJudgement(
+  alignment: number | null,
+  coherence: number | null,
+  rest: Partial<Judgement> = {},
+): Judgement {
+  return { judge: 'a-judge:1', mode: 'log-probabilities', alignment, coherence, labels: [], ...rest };
+}
