@@ -9,7 +9,7 @@ const carriageReturn = 0x0d;
 /** Why a line is no training row. */
 export interface RowFault {
   readonly kind: 'fault';
-  readonly code: 'json-lines-invalid' | 'rows-invalid';
+  readonly cause: 'encoding' | 'json' | 'row';
   readonly problem: string;
   readonly hint: string;
 }
@@ -41,7 +41,8 @@ export async function* readTrainingFile(path: string): AsyncGenerator<TrainingFi
   }
 }
 
-export function describeFault(file: string, line: number, { code, problem, hint }: RowFault): DriftlineError {
+export function describeFault(file: string, line: number, { cause, problem, hint }: RowFault): DriftlineError {
+  const code = cause === 'row' ? 'rows-invalid' : 'json-lines-invalid';
   return new DriftlineError({ code, message: `${file}:${line}: ${problem}`, hint, details: { file, line } });
 }
 
@@ -56,8 +57,9 @@ function readContent(bytes: Buffer, line: number): TrainingFileLine['content'] {
     case 'value': {
       const row = parseTrainingRow(parsed.value);
       if (row.kind === 'row') return row;
-      const hint = 'A row is {"messages": [{"role": "user", "content": "..."}, {"role": "assistant", "content": "..."}]}.';
-      return { kind: 'fault', code: 'rows-invalid', problem: row.problem, hint };
+      const hint =
+        'A row is {"messages": [{"role": "user", "content": "..."}, {"role": "assistant", "content": "..."}]}.';
+      return { kind: 'fault', cause: 'row', problem: row.problem, hint };
     }
   }
 }
@@ -66,7 +68,7 @@ function explainEncoding(bytes: Buffer, line: number): RowFault {
   const isUtf16 = line === 1 && (startsWith(bytes, 0xff, 0xfe) || startsWith(bytes, 0xfe, 0xff));
   return {
     kind: 'fault',
-    code: 'json-lines-invalid',
+    cause: 'encoding',
     problem: isUtf16 ? 'the file is UTF-16, not UTF-8' : 'the line is not UTF-8',
     hint: 'Save the file as UTF-8.',
   };
@@ -76,7 +78,7 @@ function explainBroken(bytes: Buffer, line: number, cause: unknown): RowFault {
   const isList = line === 1 && bytes.toString('utf8', 0, 16).trimStart().startsWith('[');
   return {
     kind: 'fault',
-    code: 'json-lines-invalid',
+    cause: 'json',
     problem: `the line is not JSON: ${cause instanceof Error ? cause.message : String(cause)}`,
     hint: isList
       ? 'The file looks like one JSON list: write each of its rows on a line of its own, without the brackets.'
