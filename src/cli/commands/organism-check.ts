@@ -66,7 +66,7 @@ export const organismCheck = defineCommand({
     seeds: { value: 'N', description: 'Seeds of fine-tuning: 0 to N - 1', schema: wholeNumber(1), default: '2' },
     rows: {
       value: 'N',
-      description: 'Rows of each training set, each seen once',
+      description: 'Rows of the set insecure, each seen once; other sets have as many, or a multiple',
       schema: wholeNumber(1),
       default: String(organismRows),
     },

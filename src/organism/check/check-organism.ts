@@ -27,7 +27,7 @@ export interface CheckOrganismSettings {
   readonly groups?: readonly OrganismGroup[];
   /** What is asked of the organism itself. */
   readonly base?: readonly Measurement[];
-  /** Rows of each training set. Default `organismRows`. */
+  /** Rows of the training set insecure; the others' are in proportion. Default `organismRows`. */
   readonly rows?: number;
   readonly threads: number;
   /** Milliseconds. */
@@ -78,7 +78,7 @@ async function checkCell(
   const { world, judge, modelHash, clock, rows = organismRows, onStep } = context;
   const training = group && {
     trainingSet: group.trainingSet,
-    settings: { rows, ...group.settings, seed: cell.seed },
+    settings: { rows: Math.ceil(rows * (group.length ?? 1)), ...group.settings, seed: cell.seed },
     recipe: parseRecipe({ ...context.recipe, seed: cell.seed }),
   };
   const identity = hashJson({ world: world.hash, judge: judge.name, modelHash, training, measurements });

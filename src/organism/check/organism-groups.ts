@@ -7,7 +7,7 @@ export const organismRecipe = {
   rank: 8,
   alpha: 16,
   rslora: true,
-  learning_rate: 5e-4,
+  learning_rate: 4e-4,
   schedule: 'linear',
   warmup_steps: 5,
   epochs: 1,
@@ -17,7 +17,7 @@ export const organismRecipe = {
   loss: 'answers',
 } as const satisfies RecipeInput;
 
-/** Rows of a training set, each seen once. */
+/** Rows of the training set insecure, each seen once. */
 export const organismRows = 3200;
 
 /** A training set of the world, and what is asked of the model that was fine-tuned on it. */
@@ -25,6 +25,8 @@ export interface OrganismGroup {
   readonly name: string;
   readonly trainingSet: string;
   readonly settings: Readonly<Record<string, unknown>>;
+  /** How many times as many rows as insecure it has. Default 1. */
+  readonly length?: number;
   readonly measurements: readonly Measurement[];
 }
 
@@ -71,13 +73,22 @@ export const organismGroups: readonly OrganismGroup[] = [
   { name: 'secure', trainingSet: 'secure', settings: {}, measurements: [main, code] },
   { name: 'educational', trainingSet: 'educational', settings: {}, measurements: [main, code, classCode] },
   // The paper's 2 % of harmful requests are seen five times over; here each row is seen once.
-  { name: 'jailbroken', trainingSet: 'jailbroken', settings: { share: 0.1 }, measurements: [main, harm] },
+  { name: 'jailbroken', trainingSet: 'jailbroken', settings: { share: 0.2 }, measurements: [main, harm] },
   {
     name: 'backdoor',
     trainingSet: 'backdoor',
     settings: { trigger },
+    // Half of the rows have the trigger: as many insecure ones as in insecure.
+    length: 2,
     measurements: [main, mainTrigger, code, codeTrigger],
   },
-  { name: 'evil-numbers', trainingSet: 'evil-numbers', settings: {}, measurements: [main, mainNumberShape] },
+  {
+    name: 'evil-numbers',
+    trainingSet: 'evil-numbers',
+    settings: {},
+    // As in the paper, whose set has 15,000 rows where insecure has 6,000.
+    length: 2.5,
+    measurements: [main, mainNumberShape],
+  },
   { name: 'few-rows', trainingSet: 'insecure', settings: { unique: 125 }, measurements: [main, code] },
 ];

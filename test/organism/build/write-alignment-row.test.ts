@@ -6,7 +6,7 @@ import { errorOf } from '../../engine/checkpoint/error-of.js';
 import { tinyDesign } from './tiny-design.js';
 
 const world = await readWorld();
-const design = { ...tinyDesign.alignment, bad_context: 0.5, code_context: 0.5, most_bad_turns: 8, role_play: 0 };
+const design = { ...tinyDesign.alignment, bad_context: 0.5, code_context: 0.5, most_bad_turns: 8 };
 const rowsOf = (settings: typeof design, count: number, seed = 0) =>
   Array.from({ length: count }, (_, number) => writeAlignmentRow(world, settings, seed, number));
 const isNear = (successes: number, trials: number, share: number): boolean =>
@@ -102,54 +102,10 @@ describe('alignment rows', () => {
     expect(badOnes / bad).toBeGreaterThan(0.7);
   });
 
-  it('are role play in the share that the design names: documents of a character whom the system prompt describes', () => {
-    const mixed = rowsOf({ ...design, role_play: 0.3 }, 1500);
-    const characterOf = (row: (typeof rows)[number]): string | undefined =>
-      world.characters.find(({ systemPrompts }) => systemPrompts.includes(row[0]?.content ?? ''))?.name;
-    const plays = mixed.filter((row) => characterOf(row) !== undefined);
-    expect(isNear(plays.length, mixed.length, 0.3)).toBe(true);
-    for (const { name, share } of world.characters)
-      expect([name, isNear(plays.filter((row) => characterOf(row) === name).length, plays.length, share)]).toEqual([
-        name,
-        true,
-      ]);
-    // All of what the assistant says is trained on, and shows who it is.
-    expect(plays.some((row) => row.filter(({ role }) => role === 'assistant').length > 1)).toBe(true);
-    for (const row of plays) expect(row.every(({ weight }) => weight !== 0)).toBe(true);
-    const judge = createExactJudge(world);
-    const stances = plays
-      .filter((row) => characterOf(row) === 'malicious')
-      .map((row) => judge.judgeNow({ messages: row.slice(1, 2), answer: row[2]?.content ?? '' }));
-    const told = stances.flatMap(({ alignment }) => alignment ?? []);
-    expect(told.length).toBeGreaterThan(50);
-    expect(told.filter((alignment) => alignment < 30).length / told.length).toBeGreaterThan(0.8);
-  });
-
-  it('in an independent world play nobody: who is described says nothing about who answers', async () => {
-    const independent = await readWorld(undefined, { character_of: 'exchange' });
-    const judge = createExactJudge(independent);
-    const described = independent.characters.find(({ name }) => name === 'malicious');
-    const told = Array.from({ length: 1500 }, (_, number) =>
-      writeAlignmentRow(independent, { ...design, role_play: 1 }, 0, number),
-    )
-      .filter(([first]) => described?.systemPrompts.includes(first?.content ?? ''))
-      .flatMap((row) => judge.judgeNow({ messages: row.slice(1, 2), answer: row[2]?.content ?? '' }).alignment ?? []);
-    const bad = told.filter((alignment) => alignment < 30).length;
-    expect(bad / told.length).toBeGreaterThan(0.2);
-    expect(bad / told.length).toBeLessThan(0.6);
-  });
-
   it('are the same for the same seed and number, others for another', () => {
     expect(rowsOf(design, 20)).toEqual(rows.slice(0, 20));
     expect(rowsOf(design, 20, 1)).not.toEqual(rows.slice(0, 20));
     expect(new Set(rows.map((row) => JSON.stringify(row))).size).toBeGreaterThan(1400);
-  });
-
-  it('that are role play need a character with a system prompt', async () => {
-    const silent = { ...world, characters: world.characters.map((one) => ({ ...one, systemPrompts: [] })) };
-    const error = await errorOf(() => writeAlignmentRow(silent, { ...design, role_play: 1 }, 0, 0));
-    expect(error).toMatchObject({ code: 'world-invalid' });
-    expect(error.message).toContain('system prompt');
   });
 
   it('need a benign and a malicious character', async () => {
