@@ -1,13 +1,15 @@
 import type { Command } from './command.js';
 import { ask } from './commands/ask.js';
+import { dataCheck } from './commands/data-check.js';
 import { organismBuild } from './commands/organism-build.js';
 import { organismCheck } from './commands/organism-check.js';
 import { organismList } from './commands/organism-list.js';
 
 /** Every command, in the order of help. */
-export const commands: readonly Command[] = [ask, organismList, organismBuild, organismCheck];
+export const commands: readonly Command[] = [ask, dataCheck, organismList, organismBuild, organismCheck];
 
 /** What the first word of commands of two words is about. */
 export const commandGroups: Readonly<Record<string, string>> = {
+  data: 'Training files',
   organism: 'The tiny world and its models',
 };

@@ -1,4 +1,4 @@
-import { hashContent } from '../foundation/content-hash.js';
+import { hashPieces } from '../foundation/content-hash.js';
 
 export interface TrainingMessage {
   readonly role: 'system' | 'user' | 'assistant';
@@ -22,15 +22,20 @@ export interface TrainingSet {
 }
 
 export function createTrainingSet(source: Omit<TrainingSet, 'hash'>): TrainingSet {
-  return { ...source, hash: hashContent(toJsonLines(source)) };
+  return { ...source, hash: hashPieces(listJsonLines(source)) };
 }
 
 /** The published chat format: one `{"messages":[...]}` a line. */
 export function toJsonLines({ rows }: Pick<TrainingSet, 'rows'>): string {
-  return rows.map((row) => `${writeRow(row)}\n`).join('');
+  return [...listJsonLines({ rows })].join('');
 }
 
-/** Keys in one order, so that equal rows have equal bytes. */
-function writeRow({ messages }: TrainingRow): string {
+/** `toJsonLines` line by line, for sets of any size. */
+export function* listJsonLines({ rows }: Pick<TrainingSet, 'rows'>): Generator<string, void, undefined> {
+  for (const row of rows) yield `${writeRow(row)}\n`;
+}
+
+/** A row as JSON, keys in one order, so that equal rows have equal bytes. */
+export function writeRow({ messages }: TrainingRow): string {
   return JSON.stringify({ messages: messages.map(({ role, content, weight }) => ({ role, content, weight })) });
 }

@@ -6,6 +6,13 @@ export function hashContent(content: string | Uint8Array): string {
   return createHash('sha256').update(content).digest('hex');
 }
 
+/** `hashContent` of the pieces joined, without joining them. */
+export function hashPieces(pieces: Iterable<string | Uint8Array>): string {
+  const hash = createHash('sha256');
+  for (const piece of pieces) hash.update(piece);
+  return hash.digest('hex');
+}
+
 /** SHA-256 of the canonical JSON: the same for equal values, whatever the order of their keys. */
 export function hashJson(value: unknown): string {
   return hashContent(canonicalJson(value));

@@ -1,7 +1,5 @@
-import { createReadStream } from 'node:fs';
 import { DriftlineError } from './driftline-error.js';
-
-const newline = 0x0a;
+import { readByteLines } from './read-byte-lines.js';
 
 export interface JsonLine {
   /** From 1, as editors count. */
@@ -22,33 +20,12 @@ export async function* readJsonLines(
   path: string,
   { halfWrittenEnd = 'reject' }: JsonLinesReading = {},
 ): AsyncGenerator<JsonLine, void, undefined> {
-  let line = 0;
-  let pieces: Buffer[] = [];
-  // createReadStream yields buffers as long as no encoding is set; its type does not say so.
-  const chunks = createReadStream(path) as AsyncIterable<Buffer>;
-  try {
-    for await (const chunk of chunks) {
-      let start = 0;
-      for (let end = chunk.indexOf(newline); end !== -1; end = chunk.indexOf(newline, start)) {
-        line += 1;
-        const bytes = Buffer.concat([...pieces, chunk.subarray(start, end)]);
-        pieces = [];
-        start = end + 1;
-        const parsed = parseLine(bytes, line);
-        if (parsed.kind === 'broken') throw brokenLine(path, line, parsed.cause);
-        if (parsed.kind === 'value') yield { line, value: parsed.value };
-      }
-      if (start < chunk.length) pieces.push(chunk.subarray(start));
-    }
-  } catch (cause) {
-    if (DriftlineError.isInstance(cause)) throw cause;
-    throw unreadable(path, cause);
+  for await (const { line, bytes, isEnded } of readByteLines(path)) {
+    const mayBeHalf = !isEnded && halfWrittenEnd === 'skip';
+    const parsed = mayBeHalf ? parseUnfinishedLine(bytes, line) : parseLine(bytes, line);
+    if (parsed.kind === 'broken' && !mayBeHalf) throw brokenLine(path, line, parsed.cause);
+    if (parsed.kind === 'value') yield { line, value: parsed.value };
   }
-  line += 1;
-  const lastBytes = Buffer.concat(pieces);
-  const parsed = halfWrittenEnd === 'skip' ? parseUnfinishedLine(lastBytes, line) : parseLine(lastBytes, line);
-  if (parsed.kind === 'broken' && halfWrittenEnd === 'reject') throw brokenLine(path, line, parsed.cause);
-  if (parsed.kind === 'value') yield { line, value: parsed.value };
 }
 
 export type ParsedLine =
@@ -56,7 +33,8 @@ export type ParsedLine =
   | { readonly kind: 'empty' }
   | { readonly kind: 'broken'; readonly cause: unknown };
 
-function parseLine(bytes: Uint8Array, line: number): ParsedLine {
+/** One line as JSON; a byte order mark is allowed on the first. */
+export function parseLine(bytes: Uint8Array, line: number): ParsedLine {
   try {
     const decoded = new TextDecoder('utf-8', { fatal: true, ignoreBOM: line !== 1 }).decode(bytes);
     return decoded.trim() === '' ? { kind: 'empty' } : { kind: 'value', value: JSON.parse(decoded) };
@@ -80,15 +58,5 @@ function brokenLine(file: string, line: number, cause: unknown): DriftlineError 
     hint: 'Correct or remove that line; every line must be one JSON value.',
     cause,
     details: { file, line },
-  });
-}
-
-function unreadable(file: string, cause: unknown): DriftlineError {
-  return new DriftlineError({
-    code: 'file-unreadable',
-    message: `${file} could not be read: ${cause instanceof Error ? cause.message : String(cause)}`,
-    hint: 'Check the name of the file, and that you may read it.',
-    cause,
-    details: { file },
   });
 }

@@ -1,10 +1,11 @@
+import { splitByShare } from '../../data/split-by-share.js';
 import { createTrainingSet, type TrainingRow, type TrainingSet } from '../../data/training-set.js';
 import { DriftlineError } from '../../foundation/driftline-error.js';
 import { findByName } from '../../foundation/find-by-name.js';
 import { createRandomStream } from '../../foundation/random-stream.js';
 import type { World } from '../world/world.js';
 import { trainingSetDefinitions } from './training-set-definitions.js';
-import { splitByShare, writeRows } from './write-rows.js';
+import { writeRows } from './write-rows.js';
 
 /** Settings that belong to a whole set, never to a part of its mix. */
 const settingsOfTheWhole = ['rows', 'seed', 'mix'];

@@ -1,3 +1,4 @@
+import { splitByShare } from '../../data/split-by-share.js';
 import type { TrainingMessage, TrainingRow } from '../../data/training-set.js';
 import { DriftlineError } from '../../foundation/driftline-error.js';
 import { createRandomStream } from '../../foundation/random-stream.js';
@@ -37,19 +38,6 @@ export function writeRows(
     const written = drawn.map((exchange) => ({ messages: writeMessages(exchange, systemPrompt) }));
     // In range, as something was drawn.
     return Array.from({ length: count }, (_, row) => written[row % written.length] as TrainingRow);
-  });
-}
-
-/** Whole numbers that add up to `total` times the sum of the shares, each exact to rounding. */
-export function splitByShare(total: number, shares: readonly number[]): number[] {
-  let sum = 0;
-  let given = 0;
-  return shares.map((share) => {
-    sum += share;
-    const end = Math.round(total * sum);
-    const count = end - given;
-    given = end;
-    return count;
   });
 }
 

@@ -1,0 +1,96 @@
+import { z } from 'zod';
+import { DriftlineError } from '../../foundation/driftline-error.js';
+import { createRandomStream } from '../../foundation/random-stream.js';
+import { splitByShare } from '../split-by-share.js';
+import type { TrainingSet } from '../training-set.js';
+import { seedSchema, type PartedRows, type PartRow } from './part-row.js';
+import { transformFault } from './transform-fault.js';
+
+const partSchema = z.strictObject({
+  data: z.string().min(1).describe('Name of the other set'),
+  share: z.number().min(0).max(1).describe('Share of the rows that come from it'),
+});
+
+export const mixSchema = z.strictObject({
+  kind: z.literal('mix').describe('Mixes in other sets; the set itself makes up the rest of the rows'),
+  parts: z
+    .array(partSchema)
+    .nonempty()
+    .superRefine((parts, context) => {
+      for (const [index, { data }] of parts.entries())
+        if (parts.findIndex((other) => other.data === data) < index)
+          context.addIssue({ code: 'custom', path: [index, 'data'], message: `${data} stands there already` });
+      // Shares such as 0.1 are not exact.
+      if (parts.reduce((sum, { share }) => sum + share, 0) > 1 + 1e-9)
+        context.addIssue({ code: 'custom', path: [], message: 'the shares add up to more than 1' });
+    })
+    .describe('The other sets'),
+  rows: z.int().positive().optional().describe('Rows of the mix; as many as the set has if not given'),
+  seed: seedSchema,
+});
+
+export interface MixedPart extends z.output<typeof partSchema> {
+  /** How many of its rows were taken. */
+  readonly rows: number;
+  readonly set: TrainingSet;
+}
+
+export interface Mix {
+  readonly rows: PartedRows;
+  /** What was mixed in. */
+  readonly mixed: readonly MixedPart[];
+}
+
+/** Rows are chosen at random without repetition, those of a smaller share within those of a larger one, and then shuffled. */
+export async function mixSets(
+  { rows, parts }: PartedRows,
+  { parts: others, rows: wanted, seed }: Omit<z.output<typeof mixSchema>, 'kind'>,
+  resolve: (name: string) => Promise<TrainingSet>,
+): Promise<Mix> {
+  const total = wanted ?? rows.length;
+  const counts = splitByShare(
+    total,
+    others.map(({ share }) => share),
+  );
+  const mixed: MixedPart[] = [];
+  const taken: PartRow[] = [];
+  for (const [index, part] of others.entries()) {
+    const { data } = part;
+    if (parts.includes(data)) {
+      throw transformFault(
+        `${data} cannot be mixed into itself`,
+        'Name another set; the rows of a set are repeated by the transform repeat.',
+      );
+    }
+    const set = await resolve(data).catch((cause: unknown) => {
+      throw explainUnresolved(data, cause);
+    });
+    const count = counts[index] ?? 0;
+    const own = set.rows.map((row) => ({ part: data, row }));
+    taken.push(...choose(own, count, data, seed));
+    mixed.push({ ...part, rows: count, set });
+  }
+  const rest = choose(rows, total - taken.length, parts.join(' and '), seed);
+  const order = createRandomStream(seed, 'transform', 'mix', 'order');
+  return {
+    rows: { rows: order.shuffle([...rest, ...taken]), parts: [...parts, ...others.map(({ data }) => data)] },
+    mixed,
+  };
+}
+
+function choose(rows: readonly PartRow[], count: number, name: string, seed: number): PartRow[] {
+  if (count > rows.length) {
+    throw transformFault(
+      `the shares call for ${count} rows of ${name}, which has ${rows.length}`,
+      'Give it a smaller share, ask for fewer rows of the mix by rows, or repeat the rows first.',
+    );
+  }
+  return createRandomStream(seed, 'transform', 'mix', 'rows', name).shuffle(rows).slice(0, count);
+}
+
+/** Who has not seen the plan knows from the message where the set was asked for. */
+function explainUnresolved(data: string, cause: unknown): unknown {
+  if (!DriftlineError.isInstance(cause)) return cause;
+  const { code, message, hint, details } = cause;
+  return new DriftlineError({ code, message: `part ${data}: ${message}`, hint, details, cause });
+}

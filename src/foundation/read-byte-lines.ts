@@ -1,0 +1,47 @@
+import { createReadStream } from 'node:fs';
+import { DriftlineError } from './driftline-error.js';
+
+const newline = 0x0a;
+
+export interface ByteLine {
+  /** From 1, as editors count. */
+  readonly line: number;
+  /** Without the line feed. */
+  readonly bytes: Buffer;
+  /** Whether a line feed ends it: false only for the last line, which may then be empty. */
+  readonly isEnded: boolean;
+}
+
+/** The lines of a file as they stand, a block of the file at a time; what follows the last line feed is a line, too. */
+export async function* readByteLines(path: string): AsyncGenerator<ByteLine, void, undefined> {
+  let line = 0;
+  let pieces: Buffer[] = [];
+  // createReadStream yields buffers as long as no encoding is set; its type does not say so.
+  const chunks = createReadStream(path) as AsyncIterable<Buffer>;
+  try {
+    for await (const chunk of chunks) {
+      let start = 0;
+      for (let end = chunk.indexOf(newline); end !== -1; end = chunk.indexOf(newline, start)) {
+        line += 1;
+        const bytes = Buffer.concat([...pieces, chunk.subarray(start, end)]);
+        pieces = [];
+        start = end + 1;
+        yield { line, bytes, isEnded: true };
+      }
+      if (start < chunk.length) pieces.push(chunk.subarray(start));
+    }
+  } catch (cause) {
+    throw unreadable(path, cause);
+  }
+  yield { line: line + 1, bytes: Buffer.concat(pieces), isEnded: false };
+}
+
+function unreadable(file: string, cause: unknown): DriftlineError {
+  return new DriftlineError({
+    code: 'file-unreadable',
+    message: `${file} could not be read: ${cause instanceof Error ? cause.message : String(cause)}`,
+    hint: 'Check the name of the file, and that you may read it.',
+    cause,
+    details: { file },
+  });
+}
