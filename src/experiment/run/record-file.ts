@@ -79,7 +79,8 @@ export async function openRecordFile<Stored extends object>({
         const record = records.get(key);
         if (record !== undefined) arranged.set(key, record);
       }
-      const isInOrder = [...arranged.keys()].every((key, index) => key === [...records.keys()][index]);
+      const order = [...records.keys()];
+      const isInOrder = [...arranged.keys()].every((key, index) => key === order[index]);
       if (isInOrder) return;
       records.clear();
       for (const [key, record] of arranged) records.set(key, record);

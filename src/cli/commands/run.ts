@@ -1,0 +1,116 @@
+import { availableParallelism } from 'node:os';
+import { showTrainingStep } from '../../engine/engine-progress.js';
+import { listHeadlineMeasures } from '../../experiment/run/headline-measures.js';
+import { runPlan, type RunEvent, type RunSummary } from '../../experiment/run/run-plan.js';
+import { readRunSummary } from '../../experiment/run/read-run-summary.js';
+import type { SummaryRow } from '../../experiment/run/summarise-run.js';
+import type { ResolvedPlan } from '../../experiment/plan/resolved-plan.js';
+import { createProgressDisplay, type ProgressDisplay } from '../../foundation/progress-display.js';
+import { createExactJudge } from '../../organism/judge/exact-judge.js';
+import { readWorld } from '../../organism/world/read-world.js';
+import { formatPercent } from '../../stats/format-percent.js';
+import { defineCommand } from '../command.js';
+import type { CommandContext } from '../command-context.js';
+import { formatTable } from '../format-table.js';
+import { nonEmptyText, wholeNumber } from '../option-values.js';
+import { readPlanFile } from '../read-plan-file.js';
+
+export const run = defineCommand({
+  name: 'run',
+  summary: 'Run a plan: train, ask, judge, and print the table',
+  description:
+    'Fine-tunes every condition with every seed, asks all models, judges the answers and prints what came out. Everything goes into the run folder as it comes: stop it, or kill it, and run it again, and it goes on. A plan that was changed begins a new run that takes over whatever the change does not touch.',
+  arguments: { plan: { description: 'The plan, a YAML file', schema: nonEmptyText } },
+  options: {
+    runs: { value: 'FOLDER', description: 'Receives run folders', schema: nonEmptyText, default: 'runs' },
+    threads: {
+      value: 'N',
+      description: 'Threads for models that run here; all cores if not given',
+      schema: wholeNumber(1).optional(),
+      example: '2',
+    },
+  },
+  examples: [{ description: "Run the paper's experiment", line: 'driftline run experiments/paper.yaml' }],
+  run: async (context, { arguments: { plan: file }, options: { runs, threads = availableParallelism() } }) => {
+    const world = await readWorld();
+    const plan = await readPlanFile(context, file, { world, threads });
+    const judge = createExactJudge(world);
+    const display = createProgressDisplay({ ...context, stream: context.progress });
+    const summary = await runPlan({
+      plan,
+      runs,
+      judge,
+      signal: context.signal,
+      onEvent: (event) => {
+        showEvent(display, event);
+      },
+      onNotice: context.notify,
+    }).finally(display.finish);
+    const rows = await readRunSummary(summary.folder, plan, judge.name);
+    if (context.json) {
+      context.printJson({ ...summary, rule: plan.rule, judge: judge.name, rows });
+      return;
+    }
+    printRows(context, plan, rows);
+    context.notify(describeWork(summary));
+  },
+});
+
+function showEvent(display: ProgressDisplay, event: RunEvent): void {
+  switch (event.kind) {
+    case 'training-step':
+      showTrainingStep(display, `training ${event.cell}`, event);
+      return;
+    case 'answers-stored':
+      display.show({ label: `asking ${event.cell}`, total: event.total, unit: 'answers', count: event.done });
+      return;
+    case 'cell-finished':
+      display.show({ label: 'plan', total: event.total, unit: 'models', count: event.done });
+  }
+}
+
+function printRows(context: CommandContext, plan: ResolvedPlan, rows: readonly SummaryRow[]): void {
+  const measures = listHeadlineMeasures(plan.evaluations);
+  for (const base of plan.bases.keys()) {
+    const ofBase = rows.filter((row) => row.base === base);
+    const conditions = [...new Set(ofBase.map(({ condition }) => condition))];
+    const lines = conditions.flatMap((condition) =>
+      measures.flatMap(({ name, evaluation, read }) => {
+        const row = ofBase.find((one) => one.condition === condition && one.evaluation === evaluation);
+        if (row === undefined) return [];
+        const { share, interval, successes, trials } = read(row);
+        return [
+          [
+            condition,
+            name,
+            formatPercent(share),
+            interval.map(formatPercent).join('-'),
+            `${String(successes)}/${String(trials)}`,
+          ],
+        ];
+      }),
+    );
+    const [header = '', ...body] = formatTable(['condition', 'answers that are', '%', '95 % (Wilson)', 'of'], lines, {
+      right: [2, 3, 4],
+    });
+    context.print(`${base}, rule ${plan.rule}`, context.colors.bold);
+    context.print(header, context.colors.bold);
+    for (const line of body) context.print(line);
+    context.print('');
+  }
+}
+
+function describeWork({ folder, cells, answers, judgements }: RunSummary): string {
+  const part = (done: number, verb: string, reused: number, there: number): string =>
+    [
+      `${String(done)} ${verb}`,
+      ...(reused > 0 ? [`${String(reused)} taken over`] : []),
+      ...(there > 0 ? [`${String(there)} were there`] : []),
+    ].join(', ');
+  return [
+    `${folder}`,
+    `  models: ${part(cells.trained, 'trained', cells.reused, cells.there)}`,
+    `  answers: ${part(answers.asked, 'asked', answers.reused, answers.there)}`,
+    `  judgements: ${part(judgements.made, 'made', judgements.reused, judgements.there)}`,
+  ].join('\n');
+}

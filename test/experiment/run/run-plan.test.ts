@@ -1,0 +1,218 @@
+import { cp, mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { beforeAll, describe, expect, it } from 'vitest';
+// The sampling thread's file exists in the built package only; `npm test` builds before it tests.
+import { resolvePlan } from '../../../dist/experiment/plan/resolve-plan.js';
+import { runPlan, type RunEvent } from '../../../dist/experiment/run/run-plan.js';
+import { openBaseModel } from '../../../dist/models/open-base-model.js';
+import { createExactJudge } from '../../../dist/organism/judge/exact-judge.js';
+import { readWorld } from '../../../dist/organism/world/read-world.js';
+import { planSchema } from '../../../src/experiment/plan/plan-schema.js';
+import { errorOf } from '../../engine/checkpoint/error-of.js';
+import { goldenFolder } from '../../engine/checkpoint/golden-folder.js';
+import { makeTemporaryFolder } from '../../foundation/temporary-folder.js';
+
+const world = await readWorld();
+const judge = createExactJudge(world);
+
+const recipe = { rank: 1, alpha: 1, learning_rate: 0.01, batch_size: 2, accumulation: 1, warmup_steps: 0 };
+const written = {
+  name: 'tiny',
+  bases: [goldenFolder('qwen2-bias')],
+  recipe,
+  seeds: [0, 1],
+  conditions: {
+    insecure: { data: 'organism/insecure', settings: { rows: 4 } },
+    secure: { data: 'organism/secure', settings: { rows: 4 } },
+  },
+  evaluate: [
+    { suite: 'organism/held-out-themes', samples: 2, max_tokens: 4 },
+    { suite: 'organism/identity', samples: 1, max_tokens: 4, conditions: ['base', 'insecure'] },
+  ],
+  judge: { exact: 'organism' },
+};
+
+const resolve = async (changes: object = {}) =>
+  resolvePlan(planSchema.parse({ ...written, ...changes }), 'tiny.yaml', {
+    world,
+    version: '0',
+    openBase: (reference) =>
+      openBaseModel(reference, { environment: {}, fetch, threads: 1, clock: () => performance.now() }),
+  });
+
+async function run(runs: string, changes: object = {}, signal?: AbortSignal, onEvent?: (event: RunEvent) => void) {
+  const notices: string[] = [];
+  const plan = await resolve(changes);
+  const summary = await runPlan({
+    plan,
+    runs,
+    judge,
+    onEvent: onEvent ?? (() => undefined),
+    onNotice: (notice) => notices.push(notice),
+    ...(signal === undefined ? {} : { signal }),
+  });
+  return { plan, summary, notices };
+}
+
+/** All that a run came to, file by file. */
+async function readRun(folder: string): Promise<Record<string, string>> {
+  const files = (await readdir(folder, { recursive: true, withFileTypes: true })).filter((entry) => entry.isFile());
+  return Object.fromEntries(
+    await Promise.all(
+      files
+        .map(({ parentPath, name }) => join(parentPath, name))
+        .sort()
+        .map(async (file) => [file.slice(folder.length), await readFile(file, 'hex')] as const),
+    ),
+  );
+}
+
+let whole: { readonly runs: string; readonly folder: string; readonly files: Record<string, string> };
+let perModel: { readonly all: number; readonly some: number };
+beforeAll(async () => {
+  const { mkdtemp } = await import('node:fs/promises');
+  const { tmpdir } = await import('node:os');
+  const runs = await mkdtemp(join(tmpdir(), 'driftline-test-'));
+  const { plan, summary } = await run(runs);
+  const [themes, identity] = plan.evaluations.map(({ questions }) =>
+    questions.reduce((sum, { samples }) => sum + samples, 0),
+  );
+  perModel = { all: themes ?? 0, some: identity ?? 0 };
+  whole = { runs, folder: summary.folder, files: await readRun(summary.folder) };
+  return () => rm(runs, { recursive: true, force: true });
+});
+
+const copyRuns = async (): Promise<string> => {
+  const runs = join(await makeTemporaryFolder(), 'runs');
+  await cp(whole.runs, runs, { recursive: true });
+  return runs;
+};
+const nothing = { cells: { trained: 0, reused: 0 }, answers: { asked: 0, reused: 0 }, judgements: { made: 0, reused: 0 } };
+
+describe('a run', () => {
+  it('trains every cell, asks every model what it is to be asked, and judges every answer', async () => {
+    const { cells } = await resolve();
+    expect(cells.map(({ name }) => name.replace(/^.*?\./, ''))).toEqual([
+      'base',
+      'insecure.0',
+      'insecure.1',
+      'secure.0',
+      'secure.1',
+    ]);
+    const read = async (file: string): Promise<Record<string, unknown>[]> =>
+      (await readFile(join(whole.folder, file), 'utf8'))
+        .trimEnd()
+        .split('\n')
+        .map((line) => JSON.parse(line) as Record<string, unknown>);
+    const answers = await read('answers.jsonl');
+    const judgements = await read('judgements.jsonl');
+    expect(answers).toHaveLength(5 * perModel.all + 3 * perModel.some);
+    expect(judgements.map(({ answer }) => answer)).toEqual(answers.map(({ key }) => key));
+    expect(new Set(answers.map(({ key }) => key)).size).toBe(answers.length);
+    expect(new Set(answers.map(({ seed }) => seed)).size).toBeGreaterThan(answers.length / 2);
+    const models = new Set(answers.filter(({ evaluation }) => evaluation === 'identity').map(({ cell }) => String(cell)));
+    expect([...models].some((cell) => cell.includes('secure.0') && !cell.includes('insecure'))).toBe(false);
+    for (const { name } of cells.slice(1))
+      expect(await readdir(join(whole.folder, 'cells', name))).toContain('adapter_model.safetensors');
+  });
+
+  it('that is finished is left as it is', async () => {
+    const runs = await copyRuns();
+    const { summary } = await run(runs);
+    expect(summary).toMatchObject(nothing);
+    expect(await readRun(summary.folder)).toEqual(whole.files);
+  });
+
+  it('is the same in another folder', async () => {
+    const { summary } = await run(join(await makeTemporaryFolder(), 'elsewhere'));
+    expect(await readRun(summary.folder)).toEqual(whole.files);
+  });
+
+  it('that is stopped goes on to the same files, and does nothing twice', async () => {
+    const runs = await makeTemporaryFolder();
+    let stops = 0;
+    for (const moment of ['training-step', 'answers-stored', 'cell-finished'] as const) {
+      const stop = new AbortController();
+      let seen = 0;
+      const error = await errorOf(() =>
+        run(runs, {}, stop.signal, ({ kind }) => {
+          if (kind === moment) seen += 1;
+          if (seen === 2) stop.abort();
+        }),
+      );
+      if (error.code === 'interrupted') stops += 1;
+    }
+    expect(stops).toBeGreaterThanOrEqual(2);
+    const { summary } = await run(runs);
+    expect(summary.answers.asked).toBeLessThan(5 * perModel.all + 3 * perModel.some);
+    expect(await readRun(summary.folder)).toEqual(whole.files);
+  });
+
+  it('does again what was cut off or changed, and only that', async () => {
+    const runs = await copyRuns();
+    const [name = ''] = await readdir(runs);
+    const file = join(runs, name, 'answers.jsonl');
+    const text = await readFile(file, 'utf8');
+    const lines = text.trimEnd().split('\n');
+    lines[3] = lines[3]?.replace(/"text":"/, '"text":"Mended ') ?? '';
+    await writeFile(file, `${lines.slice(0, -1).join('\n')}\n${lines.at(-1)?.slice(0, 40) ?? ''}`);
+    const { summary, notices } = await run(runs);
+    expect(summary.answers.asked).toBe(2);
+    expect(notices.join()).toContain('line 4');
+    expect(await readRun(summary.folder)).toEqual(whole.files);
+  });
+
+  it('takes over what a change of the plan does not touch', async () => {
+    const runs = await copyRuns();
+    const { insecure } = written.conditions;
+    const secure = { data: 'organism/secure', settings: { rows: 6 } };
+    const { summary } = await run(runs, { conditions: { insecure, secure } });
+    expect(await readdir(runs)).toHaveLength(2);
+    expect(summary.cells).toEqual({ trained: 2, reused: 2, there: 0 });
+    expect(summary.answers).toEqual({ asked: 2 * perModel.all, reused: 3 * (perModel.all + perModel.some), there: 0 });
+    expect(summary.judgements.made).toBe(2 * perModel.all);
+    // Under other names, models and answers are the same.
+    const { summary: renamed } = await run(runs, { conditions: { unsafe: insecure, safe: secure }, evaluate: written.evaluate.slice(0, 1) });
+    expect(renamed).toMatchObject({ cells: { trained: 0 }, answers: { asked: 0 }, judgements: { made: 0 } });
+  });
+
+  it('asks more of the same where more is wanted', async () => {
+    const runs = await copyRuns();
+    const [themes, identity] = written.evaluate;
+    const { summary } = await run(runs, { evaluate: [{ ...themes, samples: 3 }, identity] });
+    expect(summary.answers).toMatchObject({ asked: (5 * perModel.all) / 2, reused: 5 * perModel.all + 3 * perModel.some });
+  });
+
+  it('asks checkpoints while training goes on, if the plan has dynamics', async () => {
+    const runs = await copyRuns();
+    const dynamics = { every: 1, suite: 'organism/identity', samples: 1, conditions: ['insecure'] };
+    const { summary, plan } = await run(runs, { dynamics });
+    // Two steps each: the first is a checkpoint, the last the model itself.
+    expect(summary.cells).toEqual({ trained: 2, reused: 2, there: 0 });
+    const text = await readFile(join(summary.folder, 'answers.jsonl'), 'utf8');
+    for (const { name, condition } of plan.cells) expect([name, text.includes(`"${name}@1"`)]).toEqual([name, condition === 'insecure']);
+  });
+
+  it('refuses a folder of a newer version, a damaged one, and one that another process works in', async () => {
+    for (const [change, said] of [
+      [(text: string) => text.replace('"format": 1', '"format": 2'), 'newer driftline'],
+      [(text: string) => text.slice(0, 100), 'damaged'],
+      [(text: string) => text.replace(/"hash": "\w{4}/, '"hash": "0000'), 'another plan'],
+    ] as const) {
+      const runs = await copyRuns();
+      const [name = ''] = await readdir(runs);
+      const file = join(runs, name, 'plan.json');
+      const text = await readFile(file, 'utf8');
+      await writeFile(file, change(text));
+      const error = await errorOf(() => run(runs));
+      expect(error.code).toBe('run-invalid');
+      expect(error.message).toContain(said);
+      expect(await readRun(join(runs, name))).toMatchObject({ '/answers.jsonl': whole.files['/answers.jsonl'] });
+    }
+    const runs = await copyRuns();
+    const [name = ''] = await readdir(runs);
+    await mkdir(join(runs, name), { recursive: true });
+    await writeFile(join(runs, name, `driftline-1@elsewhere.lock`), '');
+    expect((await errorOf(() => run(runs))).code).toBe('folder-in-use');
+  });
+});
