@@ -29,11 +29,11 @@ export function describeTrainingFile(report: TrainingFileReport): string[] {
       : [
           ...roles
             .slice(0, shownTexts)
-            .map(({ roles: names, rows: with_ }) => `  roles      ${names}: ${countOf(with_, 'row')}`),
+            .map(({ roles: names, rows: having }) => `  roles      ${names}: ${countOf(having, 'row')}`),
           ...more(roles.length - shownTexts, '             and', 'other orders of roles'),
           ...systemPrompts
             .slice(0, shownTexts)
-            .map(({ text, rows: with_ }) => `  system     ${showText(shorten(text))}: ${countOf(with_, 'row')}`),
+            .map(({ text, rows: having }) => `  system     ${showText(shorten(text))}: ${countOf(having, 'row')}`),
           ...more(systemPrompts.length - shownTexts, '             and', 'other system prompts'),
           `  different  ${countOf(unique.rows, 'row')}, ${countOf(unique.questions, 'question')}, ${countOf(unique.answers, 'answer')}`,
           ...describeLengths(report).map((line) => `  ${line}`),
@@ -70,7 +70,9 @@ function describeProblems(report: TrainingFileReport): string[] {
   return [
     ...faults.slice(0, shownFaults).map(({ line, problem }) => `line ${line} is no row: ${problem}`),
     ...more(faults.length - shownFaults, 'and', 'other lines that are no rows'),
-    ...(repeated === 0 ? [] : [`${countOf(repeated, 'row')} repeat others: ${listGroups(duplicates)}`]),
+    ...(repeated === 0
+      ? []
+      : [`${repeated === 1 ? '1 row repeats another' : `${repeated} rows repeat others`}: ${listGroups(duplicates)}`]),
     ...(tooLong.rows.length === 0
       ? []
       : [

@@ -35,7 +35,7 @@ const rowSchema = z.looseObject({
       }
       const first = messages.find(({ role }) => role !== 'system');
       if (first?.role !== 'user') complain([], 'a user message comes before the first assistant message');
-      if (messages.at(-1)?.role !== 'assistant') complain([], 'the last message is not the assistant’s');
+      if (messages.at(-1)?.role !== 'assistant') complain([], 'the last message is not an assistant message');
     }),
 });
 
@@ -58,7 +58,9 @@ export function parseTrainingRow(value: unknown): ParsedRow {
     const { messages, ...extra } = parsed.data;
     return { kind: 'row', row: { messages: messages.map(toMessage) }, extraKeys: Object.keys(extra) };
   }
-  if (typeof value === 'object' && value !== null && !Array.isArray(value) && !('messages' in value)) {
+  if (typeof value !== 'object' || value === null || Array.isArray(value))
+    return { kind: 'fault', problem: 'a row is an object with the key "messages"' };
+  if (!('messages' in value)) {
     const nearest = nearestName('messages', Object.keys(value));
     return { kind: 'fault', problem: `there is no key "messages"${nearest === null ? '' : `, but "${nearest}"`}` };
   }

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { canonicalJson, hashContent, hashJson } from '../../src/foundation/content-hash.js';
+import { canonicalJson, hashContent, hashJson, hashPieces } from '../../src/foundation/content-hash.js';
 
 describe('hashContent', () => {
   it('gives the SHA-256 of FIPS 180-2 for "abc", as text and as bytes', () => {
@@ -12,6 +12,10 @@ describe('hashContent', () => {
   it('reads strings as UTF-8', () => {
     expect(hashContent('€')).toBe(hashContent(Uint8Array.of(0xe2, 0x82, 0xac)));
   });
+});
+
+it('hashes pieces as if they were joined', () => {
+  expect(hashPieces(['a', Uint8Array.of(0x62), '', 'c'])).toBe(hashContent('abc'));
 });
 
 describe('canonicalJson', () => {
