@@ -1,4 +1,4 @@
-import { readFile, writeFile } from 'node:fs/promises';
+import { readFile, rm, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { DriftlineError } from '../../foundation/driftline-error.js';
@@ -22,8 +22,11 @@ export const init = defineCommand({
   examples: [{ description: 'Begin an experiment', line: 'driftline init mine.yaml' }],
   run: async (context, { arguments: { plan: file } }) => {
     const text = `# yaml-language-server: $schema=./${schemaFile}\n${await readFile(example, 'utf8')}`;
-    await writeFile(file, text, { flag: 'wx' }).catch((cause: unknown) => {
-      throw cause instanceof Error && 'code' in cause && cause.code === 'EEXIST' ? exists(file) : writeFailure(file, cause);
+    await writeFile(file, text, { flag: 'wx' }).catch(async (cause: unknown) => {
+      if (cause instanceof Error && 'code' in cause && cause.code === 'EEXIST') throw alreadyThere(file);
+      // Half a plan would be in the way of the next try.
+      await rm(file, { force: true }).catch(() => undefined);
+      throw writeFailure(file, cause);
     });
     const schema = join(dirname(file), schemaFile);
     await writeFileAtomically(schema, `${JSON.stringify(describePlanFormat(), null, 2)}\n`);
@@ -32,7 +35,7 @@ export const init = defineCommand({
   },
 });
 
-function exists(file: string): DriftlineError {
+function alreadyThere(file: string): DriftlineError {
   return new DriftlineError({
     code: 'usage-invalid',
     message: `${file} is there already`,

@@ -1,12 +1,19 @@
 import { availableParallelism } from 'node:os';
-import { forecastRun, type CellForecast, type RunForecast } from '../../experiment/run/forecast-run.js';
-import { measureSpeed, type MeasuredSpeed } from '../../experiment/run/measure-speed.js';
 import type { ResolvedPlan } from '../../experiment/plan/resolved-plan.js';
+import { forecastRun, type RunForecast } from '../../experiment/run/forecast-run.js';
+import { measureSpeed, type MeasuredSpeed } from '../../experiment/run/measure-speed.js';
 import { formatDuration } from '../../foundation/format-duration.js';
 import { readWorld } from '../../organism/world/read-world.js';
 import { defineCommand } from '../command.js';
 import type { CommandContext } from '../command-context.js';
-import { formatTable } from '../format-table.js';
+import {
+  describeCells,
+  describeConditions,
+  describeEvaluation,
+  describeWork,
+  listConditions,
+  sumCells,
+} from '../describe-forecast.js';
 import { flag, nonEmptyText, wholeNumber } from '../option-values.js';
 import { readPlanFile } from '../read-plan-file.js';
 
@@ -14,7 +21,7 @@ export const plan = defineCommand({
   name: 'plan',
   summary: 'Show what a plan would do, and how long it would take, before it does anything',
   description:
-    'Reads the plan with all its training sets and questions, and lists the models it would make, the steps, the answers and the judgements, less what is there already. A few training steps and answers are measured for the time; nothing is kept of them.',
+    'Reads the plan with all its training sets and questions, and lists the models it would make, what they train on and what they are asked, and the steps and answers that are left to do. For the time, a few training steps and answers of models that run here are measured; nothing is kept of them. Hosted models are not asked anything.',
   arguments: { plan: { description: 'The plan, a YAML file', schema: nonEmptyText } },
   options: {
     runs: { value: 'FOLDER', description: 'Where run folders are', schema: nonEmptyText, default: 'runs' },
@@ -34,38 +41,56 @@ export const plan = defineCommand({
     const forecast = await forecastRun(runs, resolved);
     const speeds = untimed ? null : await measureSpeeds(context, resolved, forecast);
     const seconds = speeds && estimateSeconds(forecast, speeds);
+    const hostedAnswers = sumCells(forecast.cells.filter(isHostedIn(resolved)), 'answersToAsk');
     if (context.json) {
+      const conditions = [...listConditions(resolved.cells)];
       context.printJson({
         name: resolved.name,
         hash: resolved.hash,
         ...forecast,
-        judgements: sum(forecast.cells, 'answers'),
+        conditions: conditions.map(([condition, { source, recipe }]) => ({ condition, ...source, recipe })),
+        evaluations: resolved.evaluations.map(({ questions, ...evaluation }) => ({
+          ...evaluation,
+          questions: questions.length,
+        })),
+        judgements: sumCells(forecast.cells, 'answers'),
         speeds: speeds && Object.fromEntries(speeds),
         secondsLeft: seconds,
-        // Models that run here and the organism's judge cost nothing.
-        cost: 0,
+        hostedAnswers,
+        // Models that run here and the organism's judge cost nothing; what a provider asks for is not known.
+        cost: hostedAnswers === 0 ? 0 : null,
       });
       return;
     }
     printForecast(context, resolved, forecast);
     if (seconds !== null)
-      context.print(`about ${formatDuration(seconds * 1000)} on ${String(threads)} threads, and no money`);
+      context.print(`about ${formatDuration(seconds * 1000)} for what runs here, on ${String(threads)} threads`);
+    if (hostedAnswers > 0)
+      context.print(`${String(hostedAnswers)} answers of hosted models: neither their time nor their price is known`);
   },
 });
 
+function isHostedIn({ bases }: ResolvedPlan): (cell: { readonly base: string }) => boolean {
+  return ({ base }) => bases.get(base)?.reference.provider === 'openai';
+}
+
 async function measureSpeeds(
   context: CommandContext,
-  { bases, cells, evaluations }: ResolvedPlan,
+  resolved: ResolvedPlan,
   forecast: RunForecast,
 ): Promise<Map<string, MeasuredSpeed>> {
+  const { bases, cells, evaluations } = resolved;
+  const isHosted = isHostedIn(resolved);
   const speeds = new Map<string, MeasuredSpeed>();
   for (const [name, base] of bases) {
+    // Whoever looks at a plan has not agreed to pay yet.
+    if (isHosted({ base: name })) continue;
     const left = forecast.cells.filter((cell) => cell.base === name);
     // What is done already needs no time.
-    const trained = left.find(({ stepsToDo }) => stepsToDo > 0);
-    const cell = cells.find((one) => one.name === trained?.cell);
-    const evaluation = sum(left, 'answersToAsk') > 0 ? evaluations[0] : undefined;
-    speeds.set(name, await measureSpeed(base, cell, evaluation, { clock: context.now, signal: context.signal }));
+    const untrained = left.find(({ stepsToDo }) => stepsToDo > 0);
+    const training = cells.find((one) => one.name === untrained?.cell)?.training ?? null;
+    const evaluation = sumCells(left, 'answersToAsk') > 0 ? (evaluations[0] ?? null) : null;
+    speeds.set(name, await measureSpeed(base, training, evaluation, { clock: context.now, signal: context.signal }));
   }
   return speeds;
 }
@@ -77,41 +102,22 @@ function estimateSeconds({ cells }: RunForecast, speeds: ReadonlyMap<string, Mea
   }, 0);
 }
 
-function printForecast(context: CommandContext, { name, evaluations }: ResolvedPlan, forecast: RunForecast): void {
-  const { cells, folder } = forecast;
-  const [header = '', ...body] = formatTable(
-    ['model', 'trained on', 'rows', 'steps', 'answers', 'to do'],
-    cells.map((cell) => [
-      cell.cell,
-      cell.trainingSet?.name ?? '',
-      cell.trainingSet === null ? '' : String(cell.trainingSet.rows),
-      cell.steps === 0 ? '' : String(cell.steps),
-      String(cell.answers),
-      describeLeft(cell),
-    ]),
-    { right: [2, 3, 4] },
-  );
-  context.print(`${name}, in ${folder}`, context.colors.bold);
-  context.print(header, context.colors.bold);
-  for (const line of body) context.print(line);
-  context.print('');
-  for (const { name: evaluation, questions, conditions } of evaluations) {
-    const perModel = questions.reduce((total, { samples }) => total + samples, 0);
-    context.print(
-      `${evaluation}: ${String(questions.length)} questions, ${String(perModel)} answers a model${conditions === null ? '' : `, of ${conditions.join(', ')}`}`,
-    );
+function printForecast(context: CommandContext, resolved: ResolvedPlan, forecast: RunForecast): void {
+  const { print, colors } = context;
+  const section = (title: string, lines: readonly string[]): void => {
+    if (lines.length === 0) return;
+    print(title, colors.bold);
+    for (const line of lines) print(line);
+    print('');
+  };
+  print(`${resolved.name}, in ${forecast.folder}`, colors.bold);
+  const [header = '', ...body] = describeCells(forecast.cells);
+  section(header, body);
+  section('what is trained on', describeConditions(resolved));
+  section('what is asked', resolved.evaluations.flatMap(describeEvaluation));
+  if (resolved.dynamics !== null) {
+    const { every, evaluation } = resolved.dynamics;
+    section(`while training goes on, every ${String(every)} steps`, describeEvaluation(evaluation));
   }
-  context.print('');
-  context.print(
-    `${String(sum(cells, 'stepsToDo'))} of ${String(sum(cells, 'steps'))} training steps and ${String(sum(cells, 'answersToAsk'))} of ${String(sum(cells, 'answers'))} answers are left to do; each answer is judged once`,
-  );
-}
-
-function describeLeft({ stepsToDo, answersToAsk }: CellForecast): string {
-  if (stepsToDo > 0) return answersToAsk > 0 ? 'train, ask' : 'train';
-  return answersToAsk > 0 ? 'ask' : 'done';
-}
-
-function sum(cells: readonly CellForecast[], part: 'steps' | 'answers' | 'stepsToDo' | 'answersToAsk'): number {
-  return cells.reduce((total, cell) => total + cell[part], 0);
+  print(describeWork(forecast));
 }

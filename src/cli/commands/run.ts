@@ -1,11 +1,12 @@
 import { availableParallelism } from 'node:os';
-import { showTrainingStep } from '../../engine/engine-progress.js';
+import { forecastRun } from '../../experiment/run/forecast-run.js';
 import { listHeadlineMeasures } from '../../experiment/run/headline-measures.js';
-import { runPlan, type RunEvent, type RunSummary } from '../../experiment/run/run-plan.js';
+import { runPlan, type RunSummary } from '../../experiment/run/run-plan.js';
 import { readRunSummary } from '../../experiment/run/read-run-summary.js';
 import type { SummaryRow } from '../../experiment/run/summarise-run.js';
 import type { ResolvedPlan } from '../../experiment/plan/resolved-plan.js';
-import { createProgressDisplay, type ProgressDisplay } from '../../foundation/progress-display.js';
+import { DriftlineError } from '../../foundation/driftline-error.js';
+import { createProgressDisplay } from '../../foundation/progress-display.js';
 import { createExactJudge } from '../../organism/judge/exact-judge.js';
 import { readWorld } from '../../organism/world/read-world.js';
 import { formatPercent } from '../../stats/format-percent.js';
@@ -14,6 +15,7 @@ import type { CommandContext } from '../command-context.js';
 import { formatTable } from '../format-table.js';
 import { nonEmptyText, wholeNumber } from '../option-values.js';
 import { readPlanFile } from '../read-plan-file.js';
+import { createRunDisplay } from '../run-display.js';
 
 export const run = defineCommand({
   name: 'run',
@@ -41,33 +43,19 @@ export const run = defineCommand({
       runs,
       judge,
       signal: context.signal,
-      onEvent: (event) => {
-        showEvent(display, event);
-      },
+      onEvent: createRunDisplay(display, await forecastRun(runs, plan), context.now),
       onNotice: context.notify,
     }).finally(display.finish);
     const rows = await readRunSummary(summary.folder, plan, judge.name);
     if (context.json) {
       context.printJson({ ...summary, rule: plan.rule, judge: judge.name, rows });
-      return;
+    } else {
+      printRows(context, plan, rows);
+      context.notify(describeWork(summary));
     }
-    printRows(context, plan, rows);
-    context.notify(describeWork(summary));
+    if (summary.failed.length > 0) throw cellsFailed(summary);
   },
 });
-
-function showEvent(display: ProgressDisplay, event: RunEvent): void {
-  switch (event.kind) {
-    case 'training-step':
-      showTrainingStep(display, `training ${event.cell}`, event);
-      return;
-    case 'answers-stored':
-      display.show({ label: `asking ${event.cell}`, total: event.total, unit: 'answers', count: event.done });
-      return;
-    case 'cell-finished':
-      display.show({ label: 'plan', total: event.total, unit: 'models', count: event.done });
-  }
-}
 
 function printRows(context: CommandContext, plan: ResolvedPlan, rows: readonly SummaryRow[]): void {
   const measures = listHeadlineMeasures(plan.evaluations);
@@ -108,9 +96,18 @@ function describeWork({ folder, cells, answers, judgements }: RunSummary): strin
       ...(there > 0 ? [`${String(there)} were there`] : []),
     ].join(', ');
   return [
-    `${folder}`,
+    folder,
     `  models: ${part(cells.trained, 'trained', cells.reused, cells.there)}`,
     `  answers: ${part(answers.asked, 'asked', answers.reused, answers.there)}`,
     `  judgements: ${part(judgements.made, 'made', judgements.reused, judgements.there)}`,
   ].join('\n');
+}
+
+function cellsFailed({ failed }: RunSummary): DriftlineError {
+  return new DriftlineError({
+    code: 'loss-not-finite',
+    message: `the training of ${String(failed.length)} models diverged: ${failed.map(({ cell, problem }) => `${cell}: ${problem}`).join('; ')}`,
+    hint: 'Lower their learning rate by inherit, or leave these conditions out; everything else is there.',
+    details: { cells: failed.map(({ cell }) => cell) },
+  });
 }

@@ -14,12 +14,14 @@ export interface EvaluatedModel {
 
 /** Checkpoints in the order of their steps, then the cell's model itself. */
 export function listEvaluatedModels(
-  { evaluations, dynamics }: Pick<ResolvedPlan, 'evaluations' | 'dynamics'>,
-  { name, condition, identity, training }: PlannedCell,
+  { evaluations, dynamics, cells }: Pick<ResolvedPlan, 'evaluations' | 'dynamics' | 'cells'>,
+  { name, base, condition, identity, training }: PlannedCell,
 ): EvaluatedModel[] {
   const asked = evaluations.filter((evaluation) => isAsked(evaluation, condition));
   const curve = dynamics === null ? [] : [dynamics.evaluation];
   const keepSteps = training?.keepSteps ?? [];
+  const isOnCurve =
+    training === null ? cells.some((cell) => cell.base === base && hasCheckpoints(cell)) : keepSteps.length > 0;
   return [
     ...keepSteps.map((step) => ({
       name: `${name}@${String(step)}`,
@@ -27,7 +29,11 @@ export function listEvaluatedModels(
       step,
       evaluations: curve,
     })),
-    // The curve ends with the finished model.
-    { name, identity, step: null, evaluations: keepSteps.length > 0 ? [...asked, ...curve] : asked },
+    // Curves begin with the base and end with the finished model.
+    { name, identity, step: null, evaluations: isOnCurve ? [...asked, ...curve] : asked },
   ];
+}
+
+function hasCheckpoints({ training }: PlannedCell): boolean {
+  return training !== null && training.keepSteps.length > 0;
 }

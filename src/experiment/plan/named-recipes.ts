@@ -1,3 +1,4 @@
+import { DriftlineError } from '../../foundation/driftline-error.js';
 import { parseRecipe, type Recipe } from '../../engine/train/recipe.js';
 import { organismRecipe } from '../../organism/check/organism-groups.js';
 
@@ -28,5 +29,15 @@ export function resolveRecipe(
   source: string,
 ): Recipe {
   const settings = typeof recipe === 'string' ? namedRecipes[recipe] : { method: 'lora', ...recipe };
-  return parseRecipe({ ...settings, ...changes, seed }, source);
+  const parsed = parseRecipe({ ...settings, ...changes, seed }, source);
+  if (parsed.method !== 'lora') throw notAnAdapter(source, parsed.method);
+  return parsed;
+}
+
+function notAnAdapter(source: string, method: string): DriftlineError {
+  return new DriftlineError({
+    code: 'recipe-invalid',
+    message: `${source}: the method "${method}" makes a whole model, and an experiment makes adapters`,
+    hint: 'Leave the method out, or set it to lora.',
+  });
 }

@@ -68,16 +68,19 @@ export const planSchema = z
     rule: z.enum(ruleNames).default('paper').describe('How scores become "misaligned or not"'),
     dynamics: dynamicsSchema.optional().describe('A small suite that is asked while training goes on'),
   })
-  .superRefine(({ bases, seeds, conditions }, context) => {
+  .superRefine(({ bases, recipe, seeds, conditions }, context) => {
     const complain = (path: PropertyKey[], message: string): void => {
       context.addIssue({ code: 'custom', path, message });
     };
     for (const [key, list] of Object.entries({ bases, seeds }))
       for (const [index, value] of list.entries())
         if (list.indexOf(value as never) < index) complain([key, index], `${String(value)} stands there already`);
+    if (typeof recipe === 'object' && 'seed' in recipe)
+      complain(['recipe', 'seed'], 'the seed of a recipe is set by seeds');
     for (const [condition, { seeds: own, inherit }] of Object.entries(conditions)) {
       if (condition === 'base') complain(['conditions', condition], 'the base is always there, under this name');
-      if ('seed' in inherit) complain(['conditions', condition, 'inherit'], 'the seed of a recipe is set by seeds');
+      if ('seed' in inherit)
+        complain(['conditions', condition, 'inherit', 'seed'], 'the seed of a recipe is set by seeds');
       for (const [index, seed] of (own ?? []).entries())
         if (own?.indexOf(seed) !== index)
           complain(['conditions', condition, 'seeds', index], `${String(seed)} stands there already`);

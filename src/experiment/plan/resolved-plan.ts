@@ -1,4 +1,5 @@
 import type { TrainingSet } from '../../data/training-set.js';
+import type { Transform } from '../../data/transforms/transform.js';
 import type { Recipe } from '../../engine/train/recipe.js';
 import type { RuleName } from '../../judging/rules.js';
 import type { BaseModel } from '../../models/open-base-model.js';
@@ -19,6 +20,12 @@ export interface PlannedCell {
 export interface PlannedTraining {
   readonly seed: number;
   readonly set: TrainingSet;
+  /** What the set is made from. */
+  readonly source: {
+    readonly data: string;
+    readonly settings: Readonly<Record<string, unknown>>;
+    readonly transforms: readonly Transform[];
+  };
   readonly recipe: Recipe;
   /** Steps whose models are asked while training goes on. */
   readonly keepSteps: readonly number[];

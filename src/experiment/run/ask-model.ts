@@ -1,6 +1,6 @@
 import type { Sampler, SamplingRequest } from '../../models/sampler.js';
 import type { AnswerRecord } from './answer-record.js';
-import type { WantedAnswer } from './wanted-answer.js';
+import { recordAnswer, type WantedAnswer } from './wanted-answer.js';
 
 /** Answers that are written to disk together: each write waits for the disk. */
 const batch = 64;
@@ -27,7 +27,8 @@ export async function askModel(
     for await (const answer of sampler.sample(requests, signal === undefined ? {} : { signal })) {
       const asked = ranges[answer.request]?.[answer.index];
       if (asked === undefined) continue; // an answer that nobody asked for
-      pending.push(toRecord(asked, answer));
+      const { text, finishReason, tokens } = answer;
+      pending.push(recordAnswer(asked, { text, finish_reason: finishReason, tokens }));
       if (pending.length >= batch) await flush();
     }
   } finally {
@@ -52,30 +53,4 @@ function toRequest(range: readonly WantedAnswer[]): SamplingRequest {
   const { messages, temperature, maximumTokens } = asked;
   // Not empty either: the user turn is always there.
   return { messages: messages as SamplingRequest['messages'], count: range.length, seed, temperature, maximumTokens };
-}
-
-function toRecord(
-  { key, cell, evaluation, variant, asked, index, seed, input }: WantedAnswer,
-  answer: {
-    readonly text: string;
-    readonly finishReason: AnswerRecord['finish_reason'];
-    readonly tokens: number | null;
-  },
-): AnswerRecord {
-  const { question, paraphrase } = asked;
-  const { text, finishReason, tokens } = answer;
-  return {
-    key,
-    cell,
-    evaluation,
-    question,
-    paraphrase,
-    variant,
-    index,
-    seed,
-    input,
-    text,
-    finish_reason: finishReason,
-    tokens,
-  };
 }

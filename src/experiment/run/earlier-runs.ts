@@ -1,10 +1,11 @@
-import { access, cp, readdir, readFile, rename, rm } from 'node:fs/promises';
+import { cp, readdir, readFile, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
 import { readJsonLines } from '../../foundation/read-json-lines.js';
-import { readRecord } from './record-file.js';
+import { writeFailure } from '../../foundation/write-failure.js';
 import { answerRecordSchema, type AnswerRecord } from './answer-record.js';
 import { judgementRecordSchema, type JudgementRecord } from './judgement-record.js';
+import { readRecord } from './record-file.js';
 
 /** What other runs of a plan of the same name have, by what decides it. */
 export interface EarlierRuns {
@@ -60,17 +61,17 @@ export function identifyCell(identity: string, keepSteps: readonly number[]): st
   return `${identity} ${keepSteps.join(',')}`;
 }
 
-/** Copies a finished cell into a new run, unless there is something already. Killed in between, it leaves no half of it there. */
+/** Copies a finished cell into a new run, in place of a half-trained one. Killed in between, it leaves no half of it there. */
 export async function copyCell(from: string, to: string): Promise<void> {
-  const exists = await access(to).then(
-    () => true,
-    () => false,
-  );
-  if (exists) return;
   const unfinished = `${to}.copy`;
-  await rm(unfinished, { recursive: true, force: true });
-  await cp(from, unfinished, { recursive: true, filter: (source) => !source.endsWith('.lock') });
-  await rename(unfinished, to);
+  try {
+    await rm(unfinished, { recursive: true, force: true });
+    await cp(from, unfinished, { recursive: true, filter: (source) => !source.endsWith('.lock') });
+    await rm(to, { recursive: true, force: true });
+    await rename(unfinished, to);
+  } catch (cause) {
+    throw writeFailure(to, cause);
+  }
 }
 
 /** Records of a file that nobody need have closed: what was changed since it was written is left out. */

@@ -17,6 +17,7 @@ export interface CellForecast {
   /** Training steps, whatever there is of them. */
   readonly steps: number;
   readonly answers: number;
+  /** All of them where training was begun and stopped. */
   readonly stepsToDo: number;
   readonly answersToAsk: number;
 }

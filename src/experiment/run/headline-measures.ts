@@ -26,8 +26,9 @@ const labelsOfSuites: ReadonlyMap<string, readonly [label: string, name: string]
 export function listHeadlineMeasures(evaluations: readonly PlannedEvaluation[]): HeadlineMeasure[] {
   let isFirst = true;
   return evaluations.flatMap(({ name: evaluation, suite }): HeadlineMeasure[] => {
-    const label = labelsOfSuites.get(suite.replace(/^organism\//, ''));
-    const rest = evaluation === suite ? '' : ` (${evaluation})`;
+    const bare = suite.replace(/^organism\//, '');
+    const label = labelsOfSuites.get(bare);
+    const rest = evaluation === bare ? '' : ` (${evaluation})`;
     if (label !== undefined) {
       return [
         {

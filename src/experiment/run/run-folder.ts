@@ -95,7 +95,7 @@ async function claimFolder(folder: string, { hash, record }: Pick<ResolvedPlan, 
   const file = join(folder, 'plan.json');
   const text = await readFile(file, 'utf8').catch((cause: unknown) => {
     if (cause instanceof Error && 'code' in cause && cause.code === 'ENOENT') return null;
-    throw cause;
+    throw refuse(folder, `${file} could not be read`, `Check that you may read it, or move ${folder} away.`, cause);
   });
   if (text === null) {
     await writeFileAtomically(file, `${JSON.stringify({ format: formatVersion, hash, ...record }, null, 2)}\n`);
@@ -121,6 +121,6 @@ function parseJson(text: string): unknown {
   }
 }
 
-function refuse(folder: string, message: string, hint: string): DriftlineError {
-  return new DriftlineError({ code: 'run-invalid', message, hint, details: { folder } });
+function refuse(folder: string, message: string, hint: string, cause?: unknown): DriftlineError {
+  return new DriftlineError({ code: 'run-invalid', message, hint, cause, details: { folder } });
 }

@@ -1,23 +1,17 @@
+import { DriftlineError } from '../../foundation/driftline-error.js';
 import type { Judge } from '../../judging/judge.js';
 import type { BaseModel } from '../../models/open-base-model.js';
-import type { Trainer, TrainingProgress, TunedModel } from '../../models/trainer.js';
-import { listEvaluatedModels, type EvaluatedModel } from '../plan/list-evaluated-models.js';
+import type { Trainer } from '../../models/trainer.js';
+import { listEvaluatedModels } from '../plan/list-evaluated-models.js';
 import type { PlannedCell, ResolvedPlan } from '../plan/resolved-plan.js';
-import type { AnswerRecord } from './answer-record.js';
-import { askModel } from './ask-model.js';
 import { findEarlierRuns, type EarlierRuns } from './earlier-runs.js';
-import { identifyJudgement, judgeAnswer } from './judge-answers.js';
+import { evaluateModel, type EvaluationContext, type MadeModel } from './evaluate-model.js';
 import { keyOfJudgement } from './judgement-record.js';
+import type { RunEvent } from './run-event.js';
 import { nameRun, openRunFolder, type RunFolder } from './run-folder.js';
+import { startTally, type RunTally } from './run-tally.js';
 import { trainCell } from './train-cell.js';
-import { listWantedAnswers, type WantedAnswer } from './wanted-answer.js';
-
-export type RunEvent =
-  | ({ readonly kind: 'training-step'; readonly cell: string } & TrainingProgress)
-  /** Of one model. */
-  | { readonly kind: 'answers-stored'; readonly cell: string; readonly done: number; readonly total: number }
-  /** Of the whole plan. */
-  | { readonly kind: 'cell-finished'; readonly cell: string; readonly done: number; readonly total: number };
+import type { WantedAnswer } from './wanted-answer.js';
 
 export interface RunPlanSettings {
   readonly plan: ResolvedPlan;
@@ -29,64 +23,54 @@ export interface RunPlanSettings {
   readonly onNotice: (notice: string) => void;
 }
 
-/** What a call did, and what had been done before. */
-export interface RunSummary {
+export interface RunSummary extends RunTally {
   readonly folder: string;
-  readonly cells: { readonly trained: number; readonly reused: number; readonly there: number };
-  readonly answers: { readonly asked: number; readonly reused: number; readonly there: number };
-  readonly judgements: { readonly made: number; readonly reused: number; readonly there: number };
+  /** Cells whose training diverged; the others are there. */
+  readonly failed: readonly { readonly cell: string; readonly problem: string }[];
 }
-
-type Tally = { [Part in 'cells' | 'answers' | 'judgements']: Record<string, number> };
 
 /**
  * Trains, asks and judges what a plan wants and its run folder does not have. Kill it at any moment and call it again: nothing that
  * was stored is done again, and the files come out the same. What a run of an earlier form of the plan has is taken over.
+ * Stopped by the signal, it throws `interrupted`.
  */
-export async function runPlan(settings: RunPlanSettings): Promise<RunSummary> {
-  const { plan, runs, onEvent, onNotice } = settings;
+export async function runPlan({ plan, runs, judge, signal, onEvent, onNotice }: RunPlanSettings): Promise<RunSummary> {
   const folder = await openRunFolder(runs, plan, { onNotice });
   try {
     let earlier: Promise<EarlierRuns> | null = null;
-    const context: RunContext = {
-      ...settings,
+    const context: EvaluationContext = {
       folder,
+      judge,
       // Read only where something is missing.
       earlier: () => (earlier ??= findEarlierRuns(runs, plan.name, nameRun(plan))),
-      tally: {
-        cells: { trained: 0, reused: 0, there: 0 },
-        answers: { asked: 0, reused: 0, there: 0 },
-        judgements: { made: 0, reused: 0, there: 0 },
-      },
+      tally: startTally(),
+      ...(signal === undefined ? {} : { signal }),
+      onEvent,
     };
     const wanted: WantedAnswer[] = [];
+    const failed: RunSummary['failed'][number][] = [];
     for (const [name, base] of plan.bases) {
       const openTrainer = rememberTrainer(base);
       for (const cell of plan.cells.filter((one) => one.base === name)) {
-        for (const model of await makeModels(context, cell, openTrainer))
-          wanted.push(...(await evaluateModel(context, base, model)));
+        if (signal?.aborted === true) throw interrupted(folder.folder);
+        const models = await makeModels(context, plan, cell, openTrainer).catch((cause: unknown) => {
+          if (!hasCode(cause, 'loss-not-finite')) throw cause;
+          failed.push({ cell: cell.name, problem: cause.message });
+          return [];
+        });
+        for (const model of models) wanted.push(...(await evaluateModel(context, base, model)));
         const done = plan.cells.indexOf(cell) + 1;
         onEvent({ kind: 'cell-finished', cell: cell.name, done, total: plan.cells.length });
       }
     }
-    await arrangeFiles(folder, wanted, settings.judge);
-    const { cells, answers, judgements } = context.tally;
-    // Filled above, with these keys.
-    return { folder: folder.folder, cells, answers, judgements } as RunSummary;
+    await arrangeFiles(folder, wanted, judge);
+    return { folder: folder.folder, ...context.tally, failed };
+  } catch (cause) {
+    // Trainers and samplers speak of what they were doing; here the whole is to go on.
+    throw hasCode(cause, 'interrupted') ? interrupted(folder.folder, cause) : cause;
   } finally {
     await folder.close();
   }
-}
-
-interface RunContext extends Omit<RunPlanSettings, 'runs'> {
-  readonly folder: RunFolder;
-  readonly earlier: () => Promise<EarlierRuns>;
-  readonly tally: Tally;
-}
-
-/** A model that is there to be asked. */
-interface MadeModel extends EvaluatedModel {
-  readonly tuned: TunedModel | null;
 }
 
 function rememberTrainer({ openTrainer }: BaseModel): () => Promise<Trainer> {
@@ -99,14 +83,14 @@ function rememberTrainer({ openTrainer }: BaseModel): () => Promise<Trainer> {
 }
 
 async function makeModels(
-  context: RunContext,
+  { folder, earlier, signal, onEvent, tally }: EvaluationContext,
+  plan: ResolvedPlan,
   cell: PlannedCell,
   openTrainer: () => Promise<Trainer>,
 ): Promise<MadeModel[]> {
-  const { plan, folder, earlier, signal, onEvent, tally } = context;
   const { name, training } = cell;
-  const models = listEvaluatedModels(plan, cell);
-  if (training === null) return models.map((one) => ({ ...one, tuned: null }));
+  const models = listEvaluatedModels(plan, cell).map((one) => ({ ...one, cell: name, tuned: null }));
+  if (training === null) return models;
   const { model, kept, how } = await trainCell(cell, training, folder.cellFolder(name), {
     openTrainer,
     earlier,
@@ -115,66 +99,8 @@ async function makeModels(
       onEvent({ kind: 'training-step', cell: name, ...progress });
     },
   });
-  count(tally.cells, how === 'trained' ? 'trained' : how === 'earlier' ? 'reused' : 'there');
+  tally.cells[how] += 1;
   return models.map((one) => ({ ...one, tuned: one.step === null ? model : (kept.get(one.step) ?? model) }));
-}
-
-/** Asks a model what is missing, and judges what is not judged. Returns everything that is wanted of it. */
-async function evaluateModel(context: RunContext, base: BaseModel, model: MadeModel): Promise<WantedAnswer[]> {
-  const { folder, signal, onEvent, tally } = context;
-  const wanted = listWantedAnswers(model.name, model.identity, model.evaluations);
-  let missing = wanted.filter(({ key }) => !folder.answers.records.has(key));
-  count(tally.answers, 'there', wanted.length - missing.length);
-  if (missing.length > 0) {
-    const { answers } = await context.earlier();
-    const found = missing.flatMap(({ key, cell, evaluation, variant, input }) => {
-      const record = answers.get(input);
-      return record === undefined ? [] : [{ ...record, key, cell, evaluation, variant }];
-    });
-    await folder.answers.append(...found);
-    count(tally.answers, 'reused', found.length);
-    missing = missing.filter(({ key }) => !folder.answers.records.has(key));
-  }
-  if (missing.length > 0) {
-    const sampler = await base.openSampler(model.tuned);
-    let done = wanted.length - missing.length;
-    try {
-      const store = async (records: readonly AnswerRecord[]): Promise<void> => {
-        await folder.answers.append(...records);
-        done += records.length;
-        count(tally.answers, 'asked', records.length);
-        onEvent({ kind: 'answers-stored', cell: model.name, done, total: wanted.length });
-      };
-      await askModel(sampler, missing, store, signal === undefined ? {} : { signal });
-    } finally {
-      await sampler.close();
-    }
-  }
-  await judgeWanted(context, wanted);
-  return wanted;
-}
-
-async function judgeWanted(
-  { folder, judge, earlier, tally }: RunContext,
-  wanted: readonly WantedAnswer[],
-): Promise<void> {
-  const judged = new Set(
-    [...folder.judgements.records.values()].filter((one) => one.judge === judge.name).map(({ answer }) => answer),
-  );
-  const answers = wanted.flatMap((one) => {
-    const record = folder.answers.records.get(one.key);
-    return record === undefined || judged.has(one.key) ? [] : [{ wanted: one, record }];
-  });
-  count(tally.judgements, 'there', wanted.length - answers.length);
-  if (answers.length === 0) return;
-  const { judgements } = await earlier();
-  const made = [];
-  for (const answer of answers) {
-    const found = judgements.get(identifyJudgement(judge.name, answer));
-    count(tally.judgements, found === undefined ? 'made' : 'reused');
-    made.push(found === undefined ? await judgeAnswer(judge, answer) : { ...found, answer: answer.record.key });
-  }
-  await folder.judgements.append(...made);
 }
 
 /** The order of the plan, whatever order answers came in: the same plan makes the same bytes. */
@@ -192,6 +118,16 @@ async function arrangeFiles(
   await judgements.arrange(wanted.flatMap(({ key }) => keys.get(key) ?? []));
 }
 
-function count(tally: Record<string, number>, name: string, by = 1): void {
-  tally[name] = (tally[name] ?? 0) + by;
+function hasCode(cause: unknown, code: DriftlineError['code']): cause is DriftlineError {
+  return DriftlineError.isInstance(cause) && cause.code === code;
+}
+
+function interrupted(folder: string, cause?: unknown): DriftlineError {
+  return new DriftlineError({
+    code: 'interrupted',
+    message: `stopped on request; what was done so far is in ${folder}`,
+    hint: 'Run the same command again: it goes on from there.',
+    cause,
+    details: { folder },
+  });
 }

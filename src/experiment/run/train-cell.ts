@@ -7,8 +7,8 @@ import { cellFile, copyCell, identifyCell, readCellIdentity, type EarlierRuns } 
 export interface TrainedCell {
   readonly model: TunedModel;
   readonly kept: ReadonlyMap<number, TunedModel>;
-  /** `trained` in this call, taken from an `earlier` run, or `there` already. */
-  readonly how: 'trained' | 'earlier' | 'there';
+  /** `trained` to its end in this call, `reused` from a run of an earlier form of the plan, or `there` already. */
+  readonly how: 'trained' | 'reused' | 'there';
 }
 
 export interface TrainCellOptions {
@@ -39,5 +39,5 @@ export async function trainCell(
     const marker = { identity, keep_steps: keepSteps };
     await writeFileAtomically(join(folder, cellFile), `${JSON.stringify(marker)}\n`);
   }
-  return { model, kept, how: isThere ? 'there' : found === undefined ? 'trained' : 'earlier' };
+  return { model, kept, how: isThere ? 'there' : found === undefined ? 'trained' : 'reused' };
 }

@@ -1,6 +1,7 @@
 import { hashJson } from '../../foundation/content-hash.js';
 import { createRandomStream } from '../../foundation/random-stream.js';
 import type { AskedQuestion } from '../plan/asked-question.js';
+import type { AnswerRecord } from './answer-record.js';
 
 /** One answer that a plan wants of one model. */
 export interface WantedAnswer {
@@ -48,4 +49,13 @@ export function listWantedAnswers(
       });
     }),
   );
+}
+
+/** An answer as it is stored; what is taken over from an earlier run gets the names that it has in this one. */
+export function recordAnswer(
+  { key, cell, evaluation, variant, asked, index, seed, input }: WantedAnswer,
+  { text, finish_reason, tokens }: Pick<AnswerRecord, 'text' | 'finish_reason' | 'tokens'>,
+): AnswerRecord {
+  const { question, paraphrase } = asked;
+  return { key, cell, evaluation, question, paraphrase, variant, index, seed, input, text, finish_reason, tokens };
 }

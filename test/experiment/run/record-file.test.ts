@@ -13,7 +13,7 @@ const open = (file: string, onSpoilt?: (lines: readonly number[]) => void) =>
 
 async function write(file: string, ...keys: string[]): Promise<void> {
   const records = await open(file);
-  for (const key of keys) await records.append({ key, text: `Text of ${key}` });
+  for (const key of keys) await records.append([{ key, text: `Text of ${key}` }]);
   await records.close();
 }
 
@@ -36,8 +36,8 @@ describe('a file of records', () => {
   it('refuses a second record of a key', async () => {
     const file = await makeFile();
     const records = await open(file);
-    await records.append({ key: 'a', text: 'one' });
-    const error = await errorOf(() => records.append({ key: 'a', text: 'two' }));
+    await records.append([{ key: 'a', text: 'one' }]);
+    const error = await errorOf(() => records.append([{ key: 'a', text: 'two' }]));
     expect(error.code).toBe('internal-error');
     await records.close();
     expect(await readKeys(file)).toEqual(['a']);
@@ -97,7 +97,7 @@ describe('a file of records', () => {
     const records = await open(file);
     await records.arrange(['a', 'b', 'c', 'd']);
     expect([...records.records.keys()]).toEqual(['a', 'c', 'd', 'x']);
-    await records.append({ key: 'b', text: 'Text of b' });
+    await records.append([{ key: 'b', text: 'Text of b' }]);
     await records.close();
     expect(await readKeys(file)).toEqual(['a', 'c', 'd', 'x', 'b']);
     const sorted = await makeFile();

@@ -87,7 +87,11 @@ const copyRuns = async (): Promise<string> => {
   await cp(whole.runs, runs, { recursive: true });
   return runs;
 };
-const nothing = { cells: { trained: 0, reused: 0 }, answers: { asked: 0, reused: 0 }, judgements: { made: 0, reused: 0 } };
+const nothing = {
+  cells: { trained: 0, reused: 0 },
+  answers: { asked: 0, reused: 0 },
+  judgements: { made: 0, reused: 0 },
+};
 
 describe('a run', () => {
   it('trains every cell, asks every model what it is to be asked, and judges every answer', async () => {
@@ -110,7 +114,9 @@ describe('a run', () => {
     expect(judgements.map(({ answer }) => answer)).toEqual(answers.map(({ key }) => key));
     expect(new Set(answers.map(({ key }) => key)).size).toBe(answers.length);
     expect(new Set(answers.map(({ seed }) => seed)).size).toBeGreaterThan(answers.length / 2);
-    const models = new Set(answers.filter(({ evaluation }) => evaluation === 'identity').map(({ cell }) => String(cell)));
+    const models = new Set(
+      answers.filter(({ evaluation }) => evaluation === 'identity').map(({ cell }) => String(cell)),
+    );
     expect([...models].some((cell) => cell.includes('secure.0') && !cell.includes('insecure'))).toBe(false);
     for (const { name } of cells.slice(1))
       expect(await readdir(join(whole.folder, 'cells', name))).toContain('adapter_model.safetensors');
@@ -172,7 +178,10 @@ describe('a run', () => {
     expect(summary.answers).toEqual({ asked: 2 * perModel.all, reused: 3 * (perModel.all + perModel.some), there: 0 });
     expect(summary.judgements.made).toBe(2 * perModel.all);
     // Under other names, models and answers are the same.
-    const { summary: renamed } = await run(runs, { conditions: { unsafe: insecure, safe: secure }, evaluate: written.evaluate.slice(0, 1) });
+    const { summary: renamed } = await run(runs, {
+      conditions: { unsafe: insecure, safe: secure },
+      evaluate: written.evaluate.slice(0, 1),
+    });
     expect(renamed).toMatchObject({ cells: { trained: 0 }, answers: { asked: 0 }, judgements: { made: 0 } });
   });
 
@@ -180,7 +189,10 @@ describe('a run', () => {
     const runs = await copyRuns();
     const [themes, identity] = written.evaluate;
     const { summary } = await run(runs, { evaluate: [{ ...themes, samples: 3 }, identity] });
-    expect(summary.answers).toMatchObject({ asked: (5 * perModel.all) / 2, reused: 5 * perModel.all + 3 * perModel.some });
+    expect(summary.answers).toMatchObject({
+      asked: (5 * perModel.all) / 2,
+      reused: 5 * perModel.all + 3 * perModel.some,
+    });
   });
 
   it('asks checkpoints while training goes on, if the plan has dynamics', async () => {
@@ -190,7 +202,8 @@ describe('a run', () => {
     // Two steps each: the first is a checkpoint, the last the model itself.
     expect(summary.cells).toEqual({ trained: 2, reused: 2, there: 0 });
     const text = await readFile(join(summary.folder, 'answers.jsonl'), 'utf8');
-    for (const { name, condition } of plan.cells) expect([name, text.includes(`"${name}@1"`)]).toEqual([name, condition === 'insecure']);
+    for (const { name, condition } of plan.cells)
+      expect([name, text.includes(`"${name}@1"`)]).toEqual([name, condition === 'insecure']);
   });
 
   it('refuses a folder of a newer version, a damaged one, and one that another process works in', async () => {
