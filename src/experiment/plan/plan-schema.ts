@@ -6,6 +6,7 @@ import { ruleNames } from '../../judging/rules.js';
 import { evaluationSchema } from './evaluation-schema.js';
 
 const text = z.string().min(1);
+const none = 'at least one is needed';
 const name = z.string().regex(/^[a-z0-9][a-z0-9_-]*$/, 'a name has small letters, digits, - and _');
 
 /** A recipe is checked with its condition's changes in it, by the engine's own schema. */
@@ -26,7 +27,7 @@ const conditionSchema = z.strictObject({
     .describe('What stands before the user turns, exactly so: its last space included'),
   transforms: z.array(transformSchema).default([]).describe('Further changes of the rows, in this order'),
   inherit: recipeChanges.default({}).describe("Changes of the plan's recipe for this condition"),
-  seeds: z.array(z.int().nonnegative()).nonempty().optional().describe("Seeds, in place of the plan's"),
+  seeds: z.array(z.int().nonnegative()).nonempty(none).optional().describe("Seeds, in place of the plan's"),
   note: text.optional().describe('What it is there for; shown in the report'),
 });
 
@@ -51,7 +52,7 @@ export const planSchema = z
     description: text.optional().describe('What the experiment is for'),
     bases: z
       .array(text)
-      .nonempty()
+      .nonempty(none)
       .describe('Models to start from: organism:1, hf:owner/name, ./folder or openai:gpt-4o'),
     recipe: z
       .union([z.enum(['organism-default', 'paper']), recipeChanges])
@@ -59,11 +60,11 @@ export const planSchema = z
       .describe('How models are fine-tuned: a name, or settings'),
     seeds: z
       .array(z.int().nonnegative())
-      .nonempty()
+      .nonempty(none)
       .default([0])
       .describe('Each condition is trained with each of them'),
     conditions: z.record(name, conditionSchema).default({}).describe('What bases are fine-tuned on, by name'),
-    evaluate: z.array(evaluationSchema).nonempty().describe('What every model is asked'),
+    evaluate: z.array(evaluationSchema).nonempty(none).describe('What every model is asked'),
     judge: judgeSchema.describe('Who scores the answers'),
     rule: z.enum(ruleNames).default('paper').describe('How scores become "misaligned or not"'),
     dynamics: dynamicsSchema.optional().describe('A small suite that is asked while training goes on'),

@@ -1,4 +1,5 @@
 import { DriftlineError } from '../../foundation/driftline-error.js';
+import { namePlace } from '../../foundation/name-place.js';
 import { nearestName } from '../../foundation/nearest-name.js';
 import { nameVariant } from '../../organism/questions/question-settings.js';
 import type { Evaluation } from './evaluation-schema.js';
@@ -33,9 +34,17 @@ export async function resolveEvaluations(
       );
     }
     taken.add(name);
-    evaluations.push(await resolveEvaluation(name, evaluation, plan, sources));
+    evaluations.push(await resolveNamed(name, evaluation));
   }
-  return { evaluations, dynamics: await resolveDynamics(plan, sources) };
+  if (plan.dynamics === undefined) return { evaluations, dynamics: null };
+  const { every, ...asked } = plan.dynamics;
+  return { evaluations, dynamics: { every, evaluation: await resolveNamed(dynamicsName, { ...asked, settings: {} }) } };
+
+  async function resolveNamed(name: string, evaluation: Evaluation): Promise<PlannedEvaluation> {
+    return resolveEvaluation(name, evaluation, plan, sources).catch((cause: unknown) => {
+      throw namePlace(`${source}: evaluation ${name}`, cause);
+    });
+  }
 }
 
 async function resolveEvaluation(
@@ -67,15 +76,6 @@ function nameEvaluation({ suite, variant }: Evaluation): string {
     .toLowerCase()
     .replace(/[^a-z0-9]+/g, '-')
     .replace(/^-|-$/g, '');
-}
-
-async function resolveDynamics(
-  { dynamics, judge }: Plan,
-  sources: TrainingSetSources,
-): Promise<PlannedDynamics | null> {
-  if (dynamics === undefined) return null;
-  const { every, ...asked } = dynamics;
-  return { every, evaluation: await resolveEvaluation(dynamicsName, { ...asked, settings: {} }, { judge }, sources) };
 }
 
 function checkConditionNames({ conditions, evaluate, dynamics }: Plan, source: string): void {

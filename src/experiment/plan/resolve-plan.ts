@@ -3,6 +3,7 @@ import type { TrainingSet } from '../../data/training-set.js';
 import { countSteps } from '../../engine/train/plan-training.js';
 import { hashJson } from '../../foundation/content-hash.js';
 import { DriftlineError } from '../../foundation/driftline-error.js';
+import { namePlace } from '../../foundation/name-place.js';
 import { readYaml } from '../../foundation/read-yaml.js';
 import { resolveModelReference, type ModelReference } from '../../models/model-reference.js';
 import type { BaseModel } from '../../models/open-base-model.js';
@@ -10,7 +11,7 @@ import type { World } from '../../organism/world/world.js';
 import { describeOrigins, describePlan } from './describe-plan.js';
 import { dependsOnSeed, listTransforms, loadConditionSet, type TrainingSetSources } from './load-training-set.js';
 import { resolveRecipe } from './named-recipes.js';
-import { planSchema, type Condition, type Plan } from './plan-schema.js';
+import { planSchema, type Plan } from './plan-schema.js';
 import { resolveEvaluations } from './resolve-evaluation.js';
 import type { PlannedCell, ResolvedPlan } from './resolved-plan.js';
 
@@ -111,7 +112,11 @@ async function resolveCells(
   const cells: PlannedCell[] = [];
   for (const seed of seeds) {
     const recipe = resolveRecipe(plan.recipe, inherit, seed, place);
-    const set: TrainingSet = shared ?? (await loadSet(written, seed, place, sources));
+    const set: TrainingSet =
+      shared ??
+      (await loadConditionSet(written, seed, sources).catch((cause: unknown) => {
+        throw namePlace(place, cause);
+      }));
     // What no seed changes is read once.
     if (!dependsOnSeed(written)) shared = set;
     const steps = countSteps(recipe, set.rows.length);
@@ -132,20 +137,6 @@ async function resolveCells(
     });
   }
   return cells;
-}
-
-/** Sets are named in their own errors; of which condition they are is said here. */
-async function loadSet(
-  condition: Condition,
-  seed: number,
-  place: string,
-  sources: TrainingSetSources,
-): Promise<TrainingSet> {
-  return loadConditionSet(condition, seed, sources).catch((cause: unknown) => {
-    if (!DriftlineError.isInstance(cause)) throw cause;
-    const { code, message, hint, details } = cause;
-    throw new DriftlineError({ code, message: `${place}: ${message}`, hint, details, cause });
-  });
 }
 
 /** The last step is no checkpoint: its model is the cell's own. */

@@ -2,43 +2,16 @@ import { cp, mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
 // The sampling thread's file exists in the built package only; `npm test` builds before it tests.
-import { resolvePlan } from '../../../dist/experiment/plan/resolve-plan.js';
-import { runPlan, type RunEvent } from '../../../dist/experiment/run/run-plan.js';
-import { openBaseModel } from '../../../dist/models/open-base-model.js';
+import { runPlan } from '../../../dist/experiment/run/run-plan.js';
 import { createExactJudge } from '../../../dist/organism/judge/exact-judge.js';
-import { readWorld } from '../../../dist/organism/world/read-world.js';
-import { planSchema } from '../../../src/experiment/plan/plan-schema.js';
+import type { RunEvent } from '../../../src/experiment/run/run-event.js';
 import { errorOf } from '../../engine/checkpoint/error-of.js';
-import { goldenFolder } from '../../engine/checkpoint/golden-folder.js';
 import { makeTemporaryFolder } from '../../foundation/temporary-folder.js';
+import { resolveTiny, tinyPlan, world } from '../tiny-plan.js';
 
-const world = await readWorld();
 const judge = createExactJudge(world);
-
-const recipe = { rank: 1, alpha: 1, learning_rate: 0.01, batch_size: 2, accumulation: 1, warmup_steps: 0 };
-const written = {
-  name: 'tiny',
-  bases: [goldenFolder('qwen2-bias')],
-  recipe,
-  seeds: [0, 1],
-  conditions: {
-    insecure: { data: 'organism/insecure', settings: { rows: 4 } },
-    secure: { data: 'organism/secure', settings: { rows: 4 } },
-  },
-  evaluate: [
-    { suite: 'organism/held-out-themes', samples: 2, max_tokens: 4 },
-    { suite: 'organism/identity', samples: 1, max_tokens: 4, conditions: ['base', 'insecure'] },
-  ],
-  judge: { exact: 'organism' },
-};
-
-const resolve = async (changes: object = {}) =>
-  resolvePlan(planSchema.parse({ ...written, ...changes }), 'tiny.yaml', {
-    world,
-    version: '0',
-    openBase: (reference) =>
-      openBaseModel(reference, { environment: {}, fetch, threads: 1, clock: () => performance.now() }),
-  });
+const written = tinyPlan;
+const resolve = resolveTiny;
 
 async function run(runs: string, changes: object = {}, signal?: AbortSignal, onEvent?: (event: RunEvent) => void) {
   const notices: string[] = [];
