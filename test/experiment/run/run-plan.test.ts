@@ -5,6 +5,7 @@ import { beforeAll, describe, expect, it } from 'vitest';
 import { runPlan } from '../../../dist/experiment/run/run-plan.js';
 import { createExactJudge } from '../../../dist/organism/judge/exact-judge.js';
 import type { RunEvent } from '../../../src/experiment/run/run-event.js';
+import { hashJson } from '../../../src/foundation/content-hash.js';
 import { errorOf } from '../../engine/checkpoint/error-of.js';
 import { makeTemporaryFolder } from '../../foundation/temporary-folder.js';
 import { resolveTiny, tinyPlan, world } from '../tiny-plan.js';
@@ -156,6 +157,60 @@ describe('a run', () => {
       evaluate: written.evaluate.slice(0, 1),
     });
     expect(renamed).toMatchObject({ cells: { trained: 0 }, answers: { asked: 0 }, judgements: { made: 0 } });
+  });
+
+  it('that takes over what there is comes to the same files as one that begins afresh', async () => {
+    const fewer = { conditions: { unsafe: written.conditions.insecure }, evaluate: written.evaluate.slice(0, 1) };
+    const runs = join(await makeTemporaryFolder(), 'runs');
+    await run(runs, fewer);
+    const { summary } = await run(runs);
+    expect(summary).toMatchObject({ cells: { trained: 2, reused: 2 }, answers: { reused: 3 * perModel.all } });
+    expect(await readRun(summary.folder)).toEqual(whole.files);
+  });
+
+  it('takes over a finished model in place of one that was stopped', async () => {
+    const runs = await copyRuns();
+    const stop = new AbortController();
+    const changes = { description: 'Same', evaluate: written.evaluate.slice(0, 1) };
+    const { summary } = await run(runs, changes);
+    const [name = ''] = await readdir(join(summary.folder, 'cells'));
+    const cell = join(summary.folder, 'cells', name);
+    await rm(join(cell, 'cell.json'));
+    await rm(join(cell, 'adapter_model.safetensors'));
+    await writeFile(join(cell, 'leftover'), '');
+    stop.abort();
+    expect((await errorOf(() => run(runs, changes, stop.signal))).code).toBe('interrupted');
+    const { summary: again } = await run(runs, changes);
+    expect(again).toMatchObject({ cells: { trained: 0, reused: 1, there: 3 }, answers: { asked: 0, reused: 0 } });
+    expect(await readdir(cell)).toEqual(await readdir(join(whole.folder, 'cells', name)));
+  });
+
+  it('judges again an answer that came out otherwise', async () => {
+    const runs = await copyRuns();
+    const [name = ''] = await readdir(runs);
+    const file = join(runs, name, 'judgements.jsonl');
+    const lines = (await readFile(file, 'utf8')).split('\n');
+    // As if it had been of another text: a sound line, with another input.
+    const { check: _, ...judgement } = JSON.parse(lines[2] ?? '') as Record<string, unknown>;
+    const outdated = { ...judgement, input: 'f'.repeat(32), alignment: 1 };
+    lines[2] = JSON.stringify({ ...outdated, check: hashJson(outdated).slice(0, 16) });
+    await writeFile(file, lines.join('\n'));
+    const { summary, notices } = await run(runs);
+    expect(notices).toEqual([]);
+    expect(summary).toMatchObject({ answers: { asked: 0 }, judgements: { made: 1 } });
+    expect(await readRun(summary.folder)).toEqual(whole.files);
+  });
+
+  it('goes on without a model whose training diverges, and says so', async () => {
+    const conditions = {
+      ...written.conditions,
+      wild: { ...written.conditions.insecure, inherit: { learning_rate: 1e30 } },
+    };
+    const { summary, plan } = await run(await copyRuns(), { conditions, seeds: [0] });
+    expect(summary.failed.map(({ cell }) => cell.replace(/^.*?\./, ''))).toEqual(['wild.0']);
+    expect(summary.failed[0]?.problem).toContain('diverged');
+    expect(summary).toMatchObject({ cells: { trained: 0, reused: 2 }, answers: { asked: 0 } });
+    expect(plan.cells).toHaveLength(4);
   });
 
   it('asks more of the same where more is wanted', async () => {
