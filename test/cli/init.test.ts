@@ -31,6 +31,16 @@ describe('driftline init', () => {
     expect(JSON.parse(stdout)).toEqual({ plan: join(folder, 'a.yaml'), schema: join(folder, 'plan.schema.json') });
   });
 
+  it('writes any of the ready plans', async () => {
+    const file = join(await makeTemporaryFolder(), 'mine.yaml');
+    expect((await init(file, '--from', 'mixing')).exitCode).toBe(0);
+    expect(await readFile(file, 'utf8')).toContain('\nname: mixing\n');
+    const unknown = await init(`${file}.other`, '--from', 'papr');
+    expect(unknown.exitCode).toBe(2);
+    expect(unknown.stderr).toContain('there is no ready plan "papr" (did you mean "paper"?)');
+    expect(unknown.stderr).toContain('There are backdoor, ');
+  });
+
   it('overwrites no plan', async () => {
     const file = join(await makeTemporaryFolder(), 'mine.yaml');
     await writeFile(file, 'name: mine\n');

@@ -1,7 +1,8 @@
-import { readFile, rm, writeFile } from 'node:fs/promises';
+import { readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { DriftlineError } from '../../foundation/driftline-error.js';
+import { findByName } from '../../foundation/find-by-name.js';
 import { writeFailure } from '../../foundation/write-failure.js';
 import { writeFileAtomically } from '../../foundation/write-file-atomically.js';
 import { describePlanFormat } from '../../experiment/plan/plan-format.js';
@@ -9,19 +10,30 @@ import { defineCommand } from '../command.js';
 import { nonEmptyText } from '../option-values.js';
 
 const schemaFile = 'plan.schema.json';
-const example = fileURLToPath(new URL('../../../experiments/example.yaml', import.meta.url));
+const readyPlans = fileURLToPath(new URL('../../../experiments/', import.meta.url));
 
 export const init = defineCommand({
   name: 'init',
-  summary: 'Write a commented example of a plan',
+  summary: 'Write a plan to begin with',
   description: `Writes the plan, and beside it ${schemaFile}, by which editors complete and check it. Overwrites no plan.`,
   arguments: {
     plan: { description: 'File to write; plan.yaml if not given', schema: nonEmptyText.default('plan.yaml') },
   },
-  options: {},
-  examples: [{ description: 'Begin an experiment', line: 'driftline init mine.yaml' }],
-  run: async (context, { arguments: { plan: file } }) => {
-    const text = `# yaml-language-server: $schema=./${schemaFile}\n${await readFile(example, 'utf8')}`;
+  options: {
+    from: {
+      value: 'NAME',
+      description:
+        'The ready plan that is written: a commented example, or one of the experiments that come with driftline, such as paper, backdoor or mixing',
+      schema: nonEmptyText,
+      default: 'example',
+    },
+  },
+  examples: [
+    { description: 'Begin an experiment', line: 'driftline init mine.yaml' },
+    { description: "Begin with the paper's groups", line: 'driftline init paper.yaml --from paper' },
+  ],
+  run: async (context, { arguments: { plan: file }, options: { from } }) => {
+    const text = `# yaml-language-server: $schema=./${schemaFile}\n${await readReadyPlan(from)}`;
     await writeFile(file, text, { flag: 'wx' }).catch(async (cause: unknown) => {
       if (cause instanceof Error && 'code' in cause && cause.code === 'EEXIST') throw alreadyThere(file);
       // Half a plan would be in the way of the next try.
@@ -34,6 +46,12 @@ export const init = defineCommand({
     else context.print(`${file} is written. Look at it, then: driftline plan ${file}`);
   },
 });
+
+async function readReadyPlan(name: string): Promise<string> {
+  const plans = (await readdir(readyPlans)).filter((file) => file.endsWith('.yaml'));
+  const file = findByName(new Map(plans.map((plan) => [plan.slice(0, -'.yaml'.length), plan])), name, 'ready plan');
+  return readFile(join(readyPlans, file), 'utf8');
+}
 
 function alreadyThere(file: string): DriftlineError {
   return new DriftlineError({

@@ -33,7 +33,7 @@ export const plan = defineCommand({
     },
     untimed: { description: 'Leave out the estimate of time, which takes some seconds', schema: flag },
   },
-  examples: [{ description: 'Look before it starts', line: 'driftline plan experiments/paper.yaml' }],
+  examples: [{ description: 'Look before it starts', line: 'driftline plan mine.yaml' }],
   run: async (context, { arguments: { plan: file }, options }) => {
     const { runs, threads = availableParallelism(), untimed } = options;
     const world = await readWorld();

@@ -32,7 +32,7 @@ export const run = defineCommand({
       example: '2',
     },
   },
-  examples: [{ description: "Run the paper's experiment", line: 'driftline run experiments/paper.yaml' }],
+  examples: [{ description: 'Run an experiment, or go on with it', line: 'driftline run mine.yaml' }],
   run: async (context, { arguments: { plan: file }, options: { runs, threads = availableParallelism() } }) => {
     const world = await readWorld();
     const plan = await readPlanFile(context, file, { world, threads });

@@ -10,7 +10,7 @@ const none = 'at least one is needed';
 const name = z.string().regex(/^[a-z0-9][a-z0-9_-]*$/, 'a name has small letters, digits, - and _');
 
 /** A recipe is checked with its condition's changes in it, by the engine's own schema. */
-const recipeChanges = z.record(z.string(), z.unknown());
+export const recipeChanges = z.record(z.string(), z.unknown());
 
 const conditionSchema = z.strictObject({
   data: text.describe(
