@@ -61,7 +61,7 @@ set: organism/backdoor, rows 4, trigger "|T| " (ends with a space)
   it('estimates the time from a few steps and answers', async () => {
     const { file, runs } = await writePlan(changes);
     const { stdout } = await plan([file, '--runs', runs, '--threads', '1'], { now: slowClock() });
-    expect(stdout).toMatch(/about .* for what runs here, on 1 threads\n$/);
+    expect(stdout).toMatch(/about .* for what runs here, with one thread\n$/);
     const asJson = await plan([file, '--runs', runs, '--threads', '1', '--json'], { now: slowClock() });
     const { secondsLeft, cells, speeds } = schema.parse(JSON.parse(asJson.stdout));
     const [speed] = Object.values(speeds ?? {});

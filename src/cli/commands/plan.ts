@@ -64,7 +64,9 @@ export const plan = defineCommand({
     }
     printForecast(context, resolved, forecast);
     if (seconds !== null)
-      context.print(`about ${formatDuration(seconds * 1000)} for what runs here, on ${String(threads)} threads`);
+      context.print(
+        `about ${formatDuration(seconds * 1000)} for what runs here, with ${threads === 1 ? 'one thread' : `${String(threads)} threads`}`,
+      );
     if (hostedAnswers > 0)
       context.print(`${String(hostedAnswers)} answers of hosted models: neither their time nor their price is known`);
   },

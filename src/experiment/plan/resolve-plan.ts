@@ -1,4 +1,4 @@
-import { dirname, isAbsolute, join } from 'node:path';
+import { basename, dirname, isAbsolute, join, resolve } from 'node:path';
 import type { TrainingSet } from '../../data/training-set.js';
 import { countSteps } from '../../engine/train/plan-training.js';
 import { hashJson } from '../../foundation/content-hash.js';
@@ -57,7 +57,7 @@ export async function resolvePlan(
   };
 }
 
-/** Bases by names for files and tables: `organism:1` is organism-1. */
+/** Bases by names for files and tables: `organism:1` is organism-1, `./models/mine` is mine. */
 async function openBases(
   plan: Plan,
   folder: string,
@@ -65,9 +65,8 @@ async function openBases(
 ): Promise<Map<string, BaseModel>> {
   const bases = new Map<string, BaseModel>();
   for (const written of plan.bases) {
-    const reference = resolveModelReference(written);
-    const base = await openBase(locateFolder(reference, folder));
-    bases.set(nameBase(reference, bases), base);
+    const reference = locateFolder(resolveModelReference(written), folder);
+    bases.set(nameBase(reference, bases), await openBase(reference));
   }
   return bases;
 }
@@ -78,8 +77,9 @@ function locateFolder(reference: ModelReference, folder: string): ModelReference
   return { ...reference, folder: join(folder, reference.folder) };
 }
 
-function nameBase({ text }: ModelReference, taken: ReadonlyMap<string, unknown>): string {
-  const short = text
+function nameBase(reference: ModelReference, taken: ReadonlyMap<string, unknown>): string {
+  // Where a folder lies is nothing to the results.
+  const short = (reference.provider === 'folder' ? basename(resolve(reference.folder)) : reference.text)
     .toLowerCase()
     .replace(/[^a-z0-9]+/g, '-')
     .slice(-60)

@@ -1,6 +1,7 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { writeFailure } from '../../foundation/write-failure.js';
 import type { BaseModel } from '../../models/open-base-model.js';
 import type { SamplingRequest } from '../../models/sampler.js';
 import type { PlannedEvaluation, PlannedTraining } from '../plan/resolved-plan.js';
@@ -42,7 +43,9 @@ async function timeSteps(
   { clock, signal }: MeasureSpeedOptions,
 ): Promise<number | null> {
   if (openTrainer === null) return null;
-  const folder = await mkdtemp(join(tmpdir(), 'driftline-plan-'));
+  const folder = await mkdtemp(join(tmpdir(), 'driftline-plan-')).catch((cause: unknown) => {
+    throw writeFailure(tmpdir(), cause);
+  });
   try {
     const trainer = await openTrainer();
     const moments = [clock()];

@@ -1,5 +1,6 @@
-import { cp, mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { cp, mkdir, mkdtemp, readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { basename, dirname, join } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
 // The sampling thread's file exists in the built package only; `npm test` builds before it tests.
 import { runPlan } from '../../../dist/experiment/run/run-plan.js';
@@ -44,8 +45,6 @@ async function readRun(folder: string): Promise<Record<string, string>> {
 let whole: { readonly runs: string; readonly folder: string; readonly files: Record<string, string> };
 let perModel: { readonly all: number; readonly some: number };
 beforeAll(async () => {
-  const { mkdtemp } = await import('node:fs/promises');
-  const { tmpdir } = await import('node:os');
   const runs = await mkdtemp(join(tmpdir(), 'driftline-test-'));
   const { plan, summary } = await run(runs);
   const [themes, identity] = plan.evaluations.map(({ questions }) =>
@@ -141,6 +140,40 @@ describe('a run', () => {
     expect(notices.join()).toContain('line 4');
     expect(await readRun(summary.folder)).toEqual(whole.files);
   });
+
+  it.runIf(process.platform === 'linux').each([
+    ['the plan', 'plan.json'],
+    ['an adapter', join('cells', 'CELL', 'adapter_model.safetensors')],
+    ['the mark of a finished training', join('cells', 'CELL', 'trained.json')],
+    ['the mark of a finished cell', join('cells', 'CELL', 'cell.json')],
+  ])('that finds the disk full while it writes %s says so, and goes on when there is space', async (_, file) => {
+    const { cells } = await resolve();
+    const path = join(basename(whole.folder), file.replace('CELL', cells[2]?.name ?? ''));
+    const runs = join(await makeTemporaryFolder(), 'runs');
+    await mkdir(dirname(join(runs, path)), { recursive: true });
+    await symlink('/dev/full', join(runs, `${path}.partial`));
+    const error = await errorOf(() => run(runs));
+    expect(error.code).toBe('disk-full');
+    expect(error.message).toContain(join(runs, path));
+    const { summary } = await run(runs);
+    expect(await readRun(summary.folder)).toEqual(whole.files);
+  });
+
+  it.runIf(process.platform === 'linux')(
+    'keeps the answers where the disk is full while they are written anew',
+    async () => {
+      const runs = await copyRuns();
+      const file = join(runs, basename(whole.folder), 'answers.jsonl');
+      const spoilt = (await readFile(file, 'utf8')).replace('"text":"', '"text":"Mended ');
+      await writeFile(file, spoilt);
+      await symlink('/dev/full', `${file}.partial`);
+      expect((await errorOf(() => run(runs))).code).toBe('disk-full');
+      expect(await readFile(file, 'utf8')).toBe(spoilt);
+      const { summary } = await run(runs);
+      expect(summary.answers.asked).toBe(1);
+      expect(await readRun(summary.folder)).toEqual(whole.files);
+    },
+  );
 
   it('takes over what a change of the plan does not touch', async () => {
     const runs = await copyRuns();
