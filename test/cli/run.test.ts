@@ -93,6 +93,18 @@ describe('driftline run', () => {
     expect(quiet).toBe('');
   });
 
+  it('prints training curves, if the plan has them', async () => {
+    const { file, runs } = await writePlan({ ...one, dynamics: { every: 1, suite: 'code', samples: 1 } });
+    const { stdout } = await run([file, '--runs', runs]);
+    expect(stdout).toMatch(/\n\n\S+, while training went on\ncondition +step +answers that are +%/);
+    for (const step of ['0', '1', '2'])
+      expect(stdout).toMatch(new RegExp(`^insecure +${step} +unsafe code +\\S+`, 'm'));
+    const printed = z
+      .object({ dynamics: z.array(z.object({ condition: z.string(), step: z.int() })) })
+      .parse(JSON.parse((await run([file, '--runs', runs, '--json'])).stdout));
+    expect(printed.dynamics.map(({ step }) => step)).toEqual([0, 1, 2]);
+  });
+
   it('takes over what a changed plan does not touch', async () => {
     const { file, runs } = await writePlan(one);
     await run([file, '--runs', runs]);

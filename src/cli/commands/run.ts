@@ -1,18 +1,14 @@
 import { availableParallelism } from 'node:os';
 import { forecastRun } from '../../experiment/run/forecast-run.js';
-import { listHeadlineMeasures } from '../../experiment/run/headline-measures.js';
 import { runPlan, type RunSummary } from '../../experiment/run/run-plan.js';
 import { readRunSummary } from '../../experiment/run/read-run-summary.js';
-import type { SummaryRow } from '../../experiment/run/summarise-run.js';
-import type { ResolvedPlan } from '../../experiment/plan/resolved-plan.js';
 import { DriftlineError } from '../../foundation/driftline-error.js';
 import { createProgressDisplay } from '../../foundation/progress-display.js';
 import { createExactJudge } from '../../organism/judge/exact-judge.js';
 import { readWorld } from '../../organism/world/read-world.js';
-import { formatPercent } from '../../stats/format-percent.js';
 import { defineCommand } from '../command.js';
 import type { CommandContext } from '../command-context.js';
-import { formatTable } from '../format-table.js';
+import { describeRunTables } from '../describe-run-tables.js';
 import { nonEmptyText, wholeNumber } from '../option-values.js';
 import { readPlanFile } from '../read-plan-file.js';
 import { createRunDisplay } from '../run-display.js';
@@ -46,46 +42,21 @@ export const run = defineCommand({
       onEvent: createRunDisplay(display, await forecastRun(runs, plan), context.now),
       onNotice: context.notify,
     }).finally(display.finish);
-    const rows = await readRunSummary(summary.folder, plan, judge.name);
+    const tables = await readRunSummary(summary.folder, plan, judge.name);
     if (context.json) {
-      context.printJson({ ...summary, rule: plan.rule, judge: judge.name, rows });
+      context.printJson({ ...summary, rule: plan.rule, judge: judge.name, ...tables });
     } else {
-      printRows(context, plan, rows);
+      for (const [title, lines] of describeRunTables(plan, tables)) printTable(context, title, lines);
       context.notify(describeWork(summary));
     }
     if (summary.failed.length > 0) throw cellsFailed(summary);
   },
 });
 
-function printRows(context: CommandContext, plan: ResolvedPlan, rows: readonly SummaryRow[]): void {
-  const measures = listHeadlineMeasures(plan.evaluations);
-  for (const base of plan.bases.keys()) {
-    const ofBase = rows.filter((row) => row.base === base);
-    const conditions = [...new Set(ofBase.map(({ condition }) => condition))];
-    const lines = conditions.flatMap((condition) =>
-      measures.flatMap(({ name, evaluation, read }) => {
-        const row = ofBase.find((one) => one.condition === condition && one.evaluation === evaluation);
-        if (row === undefined) return [];
-        const { share, interval, successes, trials } = read(row);
-        return [
-          [
-            condition,
-            name,
-            formatPercent(share),
-            interval.map(formatPercent).join('-'),
-            `${String(successes)}/${String(trials)}`,
-          ],
-        ];
-      }),
-    );
-    const [header = '', ...body] = formatTable(['condition', 'answers that are', '%', '95 % (Wilson)', 'of'], lines, {
-      right: [2, 3, 4],
-    });
-    context.print(`${base}, rule ${plan.rule}`, context.colors.bold);
-    context.print(header, context.colors.bold);
-    for (const line of body) context.print(line);
-    context.print('');
-  }
+function printTable({ print, colors }: CommandContext, title: string, lines: readonly string[]): void {
+  print(title, colors.bold);
+  for (const [index, line] of lines.entries()) print(line, index === 0 ? colors.bold : undefined);
+  print('');
 }
 
 function describeWork({ folder, cells, answers, judgements }: RunSummary): string {

@@ -2,8 +2,12 @@ import { describe, expect, it } from 'vitest';
 import type { AnswerRecord } from '../../../src/experiment/run/answer-record.js';
 import type { JudgementRecord } from '../../../src/experiment/run/judgement-record.js';
 import { listHeadlineMeasures } from '../../../src/experiment/run/headline-measures.js';
-import { shareOf, summariseRun, type SummaryRow } from '../../../src/experiment/run/summarise-run.js';
+import { pairAnswers } from '../../../src/experiment/run/judged-answers.js';
+import { shareOf } from '../../../src/experiment/run/summarise-answers.js';
+import { summariseDynamics } from '../../../src/experiment/run/summarise-dynamics.js';
+import { summariseRun, type SummaryRow } from '../../../src/experiment/run/summarise-run.js';
 import type { PlannedCell, PlannedEvaluation } from '../../../src/experiment/plan/resolved-plan.js';
+import { pretendBase, resolveTiny } from '../tiny-plan.js';
 
 const cell = (name: string, condition: string): PlannedCell => ({
   name,
@@ -54,12 +58,12 @@ function summarise(
   evaluations = [evaluation('main')],
 ): SummaryRow[] {
   const cells = [cell('m.base', 'base'), cell('m.bad.0', 'bad'), cell('m.bad.1', 'bad')];
-  return summariseRun(
-    { cells, evaluations },
+  const judged = pairAnswers(
     records.map(([answer]) => answer),
     records.map(([, judgement]) => judgement),
-    { judge: 'j', rule },
+    'j',
   );
+  return summariseRun({ cells, evaluations }, judged, rule);
 }
 
 const good: Scores = [90, 90];
@@ -111,15 +115,16 @@ describe('the table of a run', () => {
 
   it('leaves out other judges, answers without a judgement, checkpoints and what was not asked', () => {
     const [unjudged] = record('m.base/main', 'a', good);
-    const rows = summariseRun(
-      { cells: [cell('m.base', 'base')], evaluations: [evaluation('main'), evaluation('other')] },
+    const judged = pairAnswers(
       [unjudged, ...records.map(([answer]) => answer), record('m.base@5/main', 'a', bad)[0]],
       [
         ...records.map(([, judgement]) => judgement),
         ...records.map(([, one]) => ({ ...one, judge: 'k', alignment: 0 })),
       ],
-      { judge: 'j', rule: 'coherent' },
+      'j',
     );
+    const plan = { cells: [cell('m.base', 'base')], evaluations: [evaluation('main'), evaluation('other')] };
+    const rows = summariseRun(plan, judged, 'coherent');
     expect(rows).toHaveLength(1);
     expect(rows[0]?.misaligned).toMatchObject({ successes: 0, trials: 3 });
   });
@@ -130,6 +135,45 @@ describe('the table of a run', () => {
     expect(interval[0]).toBeCloseTo(0.0179, 4);
     expect(interval[1]).toBeCloseTo(0.4042, 4);
     expect(shareOf(0, 0)).toMatchObject({ share: null, interval: [0, 1] });
+  });
+});
+
+describe('a training curve', () => {
+  it('goes from the base over the checkpoints to the finished models, with all seeds together', async () => {
+    const plan = await resolveTiny(
+      {
+        bases: ['./m'],
+        conditions: {
+          bad: { data: 'organism/insecure', settings: { rows: 10 } },
+          short: { data: 'organism/secure', settings: { rows: 4 } },
+        },
+        evaluate: [{ suite: 'main' }],
+        dynamics: { every: 3, suite: 'main' },
+      },
+      'plan.yaml',
+      pretendBase,
+    );
+    const records = [
+      record('m.base/dynamics', 'a', good),
+      record('m.bad.0@3/dynamics', 'a', good),
+      record('m.bad.1@3/dynamics', 'a', bad),
+      record('m.bad.0/dynamics', 'a', bad),
+      record('m.bad.1/dynamics', 'a', bad),
+      record('m.bad.1/main', 'a', good),
+    ];
+    const judged = pairAnswers(
+      records.map(([answer]) => answer),
+      records.map(([, judgement]) => judgement),
+      'j',
+    );
+    // Five steps; the other condition has two, and no curve.
+    const curve = summariseDynamics(plan, judged, 'coherent');
+    expect(curve.map(({ condition, step, misaligned, seeds }) => [condition, step, misaligned.share, seeds])).toEqual([
+      ['bad', 0, 0, [0]],
+      ['bad', 3, 0.5, [0, 1]],
+      ['bad', 5, 1, [1, 1]],
+    ]);
+    expect(summariseDynamics({ ...plan, dynamics: null }, judged, 'coherent')).toEqual([]);
   });
 });
 
