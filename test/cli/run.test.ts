@@ -150,6 +150,34 @@ describe('driftline run', () => {
     await expect(readdir(runs)).rejects.toThrow('ENOENT');
   });
 
+  it('works in no folder that another process works in', async () => {
+    const server = await startLoopbackChatServer();
+    onTestFinished(() => server.close());
+    const { file, runs } = await writePlan({ bases: ['openai:tiny'], conditions: {}, evaluate: [{ suite: 'main' }] });
+    const environment = { OPENAI_API_KEY: 'sk-test', OPENAI_BASE_URL: server.endpoint };
+    const main = fileURLToPath(new URL('../../dist/cli/main.js', import.meta.url));
+    const first = spawn(process.execPath, [main, 'run', file, '--runs', runs], {
+      stdio: 'ignore',
+      env: { ...process.env, ...environment },
+    });
+    const ended = once(first, 'close');
+    // It waits for an answer, and has the folder.
+    await new Promise<void>((resolve) => {
+      server.intercept = () => {
+        resolve();
+        return true;
+      };
+    });
+    const second = await run([file, '--runs', runs], { environment });
+    expect(second.exitCode).toBe(2);
+    expect(second.stderr).toMatch(new RegExp(`error folder-in-use: .* is in use by process ${String(first.pid)} on `));
+    first.kill('SIGKILL');
+    await ended;
+    server.intercept = () => false;
+    // What a killed process leaves is in nobody's way.
+    expect((await run([file, '--runs', runs], { environment })).exitCode).toBe(0);
+  });
+
   it('stops at a signal with exit code 130, and goes on when it is run again', async () => {
     const server = await startLoopbackChatServer();
     onTestFinished(() => server.close());
