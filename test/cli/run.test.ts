@@ -7,6 +7,7 @@ import { describe, expect, it, onTestFinished } from 'vitest';
 import { z } from 'zod';
 // The sampling thread's file exists in the built package only; `npm test` builds before it tests.
 import { runCli as runBuiltCli } from '../../dist/cli/run-cli.js';
+import { makeTemporaryFolder } from '../foundation/temporary-folder.js';
 import { startLoopbackChatServer } from '../models/loopback-chat-server.js';
 import { runCaptured, type RunOptions } from './run-captured.js';
 import { writePlan } from './write-plan.js';
@@ -148,6 +149,19 @@ describe('driftline run', () => {
     expect(stderr).toContain(`error ${name}: `);
     expect(stderr).toContain(problem);
     await expect(readdir(runs)).rejects.toThrow('ENOENT');
+  });
+
+  it('starts no telemetry of the numerical runtime, which would leave files behind', async () => {
+    const { file, runs } = await writePlan(one);
+    const main = fileURLToPath(new URL('../../dist/cli/main.js', import.meta.url));
+    const temporary = await makeTemporaryFolder();
+    const { ORT_DISABLE_TELEMETRY: _, ...environment } = process.env;
+    const child = spawn(process.execPath, [main, 'run', file, '--runs', runs, '--threads', '1'], {
+      stdio: 'ignore',
+      env: { ...environment, TMPDIR: temporary },
+    });
+    expect(await once(child, 'close')).toEqual([0, null]);
+    expect(await readdir(temporary)).toEqual([]);
   });
 
   it('works in no folder that another process works in', async () => {
