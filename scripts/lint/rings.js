@@ -32,6 +32,7 @@ const orders = {
     // Training sets are written in the words of the corpus, and questions may carry rows of training sets as earlier turns.
     sideways: { judge: ['corpus'], questions: ['training-sets'] },
   },
+  experiment: { rings: [['plan'], ['run']] },
   engine: {
     rings: [
       ['checkpoint', 'tokenizer', 'graph'],

@@ -1,12 +1,24 @@
 import type { Command } from './command.js';
 import { ask } from './commands/ask.js';
 import { dataCheck } from './commands/data-check.js';
+import { init } from './commands/init.js';
 import { organismBuild } from './commands/organism-build.js';
 import { organismCheck } from './commands/organism-check.js';
 import { organismList } from './commands/organism-list.js';
+import { plan } from './commands/plan.js';
+import { run } from './commands/run.js';
 
 /** Every command, in the order of help. */
-export const commands: readonly Command[] = [ask, dataCheck, organismList, organismBuild, organismCheck];
+export const commands: readonly Command[] = [
+  init,
+  plan,
+  run,
+  ask,
+  dataCheck,
+  organismList,
+  organismBuild,
+  organismCheck,
+];
 
 /** What the first word of commands of two words is about. */
 export const commandGroups: Readonly<Record<string, string>> = {

@@ -36,7 +36,9 @@ export function explainIssue(issue: Issue, schema: z.ZodType): ExplainedIssue {
     const expected = new Set(issue.errors.flatMap(([fault]) => (fault === undefined ? [] : describeExpected(fault))));
     return { path, place: path, problem: `expected ${[...expected].join(' or ')}` };
   }
-  return { path, place: path, problem: issue.message };
+  // The whole sentence of zod's is of types.
+  const isMissing = issue.code === 'invalid_type' && issue.message.endsWith('received undefined');
+  return { path, place: path, problem: isMissing ? 'is missing' : issue.message };
 }
 
 /** The fault of the form that was most likely meant: one that the value has the type of, and fits furthest. */

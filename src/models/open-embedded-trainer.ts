@@ -40,14 +40,14 @@ export async function openEmbeddedTrainer({
       const { rows, recipe, folder, keepSteps = [] } = job;
       if (recipe.method !== 'lora') throw notAnAdapter(recipe.method);
       const kept = new Map(
-        keepSteps.map((step): [number, TunedModel] => [
-          step,
-          { kind: 'adapter', folder: join(folder, 'checkpoints', `step-${String(step)}`) },
-        ]),
+        keepSteps.map((step): [number, TunedModel] => [step, { kind: 'adapter', folder: stateFolder(folder, step) }]),
       );
       const identity = identify(job, modelHash);
       const finished = await readResult(folder);
-      if (finished?.job === identity) return { model: { kind: 'adapter', folder }, kept, steps: finished.steps };
+      if (finished?.job === identity) {
+        await removeLeftovers(folder, keepSteps, finished.steps);
+        return { model: { kind: 'adapter', folder }, kept, steps: finished.steps };
+      }
       const encoded = encodeTrainingSet(
         tokenizer,
         rows.map(({ messages }) => messages),
@@ -65,15 +65,22 @@ export async function openEmbeddedTrainer({
         ...(signal === undefined ? {} : { signal }),
         ...(onStep === undefined ? {} : { onStep }),
       });
-      // Kept states are models to be asked; their optimizers, and the last state, are only needed to go on.
-      for (const tuned of kept.values())
-        if (tuned.kind === 'adapter') await rm(join(tuned.folder, 'optimizer.safetensors'), { force: true });
-      if (!keepSteps.includes(steps))
-        await rm(join(folder, 'checkpoints', `step-${String(steps)}`), { recursive: true, force: true });
+      // First of all: without its last state, a job that is not known to be finished could not go on.
       await writeFileAtomically(join(folder, resultFile), `${JSON.stringify({ job: identity, steps })}\n`);
+      await removeLeftovers(folder, keepSteps, steps);
       return { model: { kind: 'adapter', folder }, kept, steps };
     },
   };
+}
+
+/** Kept states are models to be asked; their optimizers, and the last state, were only needed to go on. */
+async function removeLeftovers(folder: string, keepSteps: readonly number[], steps: number): Promise<void> {
+  for (const step of keepSteps) await rm(join(stateFolder(folder, step), 'optimizer.safetensors'), { force: true });
+  if (!keepSteps.includes(steps)) await rm(stateFolder(folder, steps), { recursive: true, force: true });
+}
+
+function stateFolder(folder: string, step: number): string {
+  return join(folder, 'checkpoints', `step-${String(step)}`);
 }
 
 function identify({ rows, recipe, keepSteps = [] }: TrainingJob, modelHash: string): string {

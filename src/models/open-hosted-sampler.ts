@@ -47,17 +47,25 @@ export function openHostedSampler({ model, environment, fetch }: HostedSamplerSe
 
   async function ask({ request, index, seed, settings }: WantedAnswer, signal: AbortSignal): Promise<Answer> {
     const { messages, temperature, topP, maximumTokens } = settings;
+    // The client never takes its listener off the signal that it is given: one for all calls would gather thousands.
+    const call = new AbortController();
+    const stop = (): void => {
+      call.abort();
+    };
+    signal.addEventListener('abort', stop, { once: true });
     try {
       const completion = await client.chat.completions.create(
         // OpenAI calls seeds a beta; most other servers honour them.
         // eslint-disable-next-line @typescript-eslint/no-deprecated
         { model, messages, temperature, top_p: topP, seed, [lengthSetting]: maximumTokens },
-        { signal },
+        { signal: call.signal },
       );
       return { request, index, seed, ...readCompletion(completion) };
     } catch (cause) {
       if (signal.aborted) throw samplingStopped();
       throw translateHostedFailure(cause, { model, endpoint, key });
+    } finally {
+      signal.removeEventListener('abort', stop);
     }
   }
 

@@ -89,12 +89,8 @@ describe('an unknown key', () => {
 describe('an impossible value', () => {
   it.each([
     ['of the wrong type', 'name: 3', '1: name: Invalid input: expected string, received number'],
-    ['that is missing', 'parts: []', '1: name: Invalid input: expected string, received undefined'],
-    [
-      'that is missing at depth',
-      'name: hut\nmodel:\n  layers: 1',
-      '2: model.width: Invalid input: expected number, received undefined',
-    ],
+    ['that is missing', 'parts: []', '1: name: is missing'],
+    ['that is missing at depth', 'name: hut\nmodel:\n  layers: 1', '2: model.width: is missing'],
     ['of no form of a choice', 'name: hut\nrules:\n  greet: 3', '3: rules.greet: expected array or object'],
     ['of no form with a literal', 'name: hut\nlayers: some', '2: layers: expected "all" or array'],
     [

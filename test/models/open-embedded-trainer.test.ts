@@ -1,4 +1,4 @@
-import { readdir, writeFile } from 'node:fs/promises';
+import { cp, readdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { parseRecipe } from '../../src/engine/train/recipe.js';
@@ -36,6 +36,19 @@ describe('a model folder that is fine-tuned', () => {
     ]);
     expect(await readdir(join(folder, 'checkpoints'))).toEqual(['step-2']);
     expect(await readdir(join(folder, 'checkpoints', 'step-2'))).not.toContain('optimizer.safetensors');
+  });
+
+  it('is tidied up where that was cut short', async () => {
+    const folder = await makeTemporaryFolder();
+    const train = async () => (await open()).train({ rows, recipe, folder, keepSteps: [2] });
+    await train();
+    const kept = join(folder, 'checkpoints', 'step-2');
+    await cp(kept, join(folder, 'checkpoints', 'step-3'), { recursive: true });
+    await writeFile(join(kept, 'optimizer.safetensors'), '');
+    const { steps } = await train();
+    expect(steps).toBe(3);
+    expect(await readdir(join(folder, 'checkpoints'))).toEqual(['step-2']);
+    expect(await readdir(kept)).not.toContain('optimizer.safetensors');
   });
 
   it('is trained again where its result is not what was written, or belongs to another model', async () => {

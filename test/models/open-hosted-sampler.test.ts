@@ -37,6 +37,23 @@ describe('with a server of its own', () => {
 });
 
 describe('a hosted model', () => {
+  it('is asked often without a warning', async () => {
+    const many = await startLoopbackChatServer();
+    onTestFinished(() => many.close());
+    const warnings: Error[] = [];
+    const remember = (warning: Error): void => {
+      warnings.push(warning);
+    };
+    process.on('warning', remember);
+    onTestFinished(() => {
+      process.off('warning', remember);
+    });
+    expect(await ask(await openAt(many.endpoint), 40)).toHaveLength(40);
+    // Warnings are given in the next turn.
+    await new Promise((resolve) => setImmediate(resolve));
+    expect(warnings).toEqual([]);
+  });
+
   let server: LoopbackChatServer;
   const open: (environment?: Record<string, string>, fetch?: typeof globalThis.fetch) => Promise<Sampler> = (
     ...options

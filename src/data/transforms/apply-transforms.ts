@@ -1,4 +1,4 @@
-import { DriftlineError } from '../../foundation/driftline-error.js';
+import { namePlace } from '../../foundation/name-place.js';
 import { groupEqualRows } from '../group-equal-rows.js';
 import { createTrainingSet, type TrainingSet } from '../training-set.js';
 import { addTrigger } from './add-trigger.js';
@@ -31,7 +31,7 @@ export async function applyTransforms(
   const applied: Record<string, unknown>[] = [];
   for (const [index, transform] of transforms.entries()) {
     const { mixed, ...step } = await applyTransform(rows, transform, resolve).catch((cause: unknown) => {
-      throw explainFailure(`${set.name}: transform ${index + 1} (${transform.kind})`, cause);
+      throw namePlace(`${set.name}: transform ${index + 1} (${transform.kind})`, cause);
     });
     ({ rows } = step);
     applied.push({
@@ -84,10 +84,4 @@ async function applyTransform(
 
 function describePart({ set, ...part }: MixedPart): Record<string, unknown> {
   return { ...part, hash: set.hash, provenance: set.provenance };
-}
-
-function explainFailure(where: string, cause: unknown): unknown {
-  if (!DriftlineError.isInstance(cause)) return cause;
-  const { code, message, hint, details } = cause;
-  return new DriftlineError({ code, message: `${where}: ${message}`, hint, details, cause });
 }

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { DriftlineError } from '../../foundation/driftline-error.js';
+import { namePlace } from '../../foundation/name-place.js';
 import { createRandomStream } from '../../foundation/random-stream.js';
 import { splitByShare } from '../split-by-share.js';
 import type { TrainingSet } from '../training-set.js';
@@ -63,7 +63,8 @@ export async function mixSets(
       );
     }
     const set = await resolve(data).catch((cause: unknown) => {
-      throw explainUnresolved(data, cause);
+      // Who has not seen the plan knows from it where the set was asked for.
+      throw namePlace(`part ${data}`, cause);
     });
     const count = counts[index] ?? 0;
     const own = set.rows.map((row) => ({ part: data, row }));
@@ -86,11 +87,4 @@ function choose(rows: readonly PartRow[], count: number, name: string, seed: num
     );
   }
   return createRandomStream(seed, 'transform', 'mix', 'rows', name).shuffle(rows).slice(0, count);
-}
-
-/** Who has not seen the plan knows from the message where the set was asked for. */
-function explainUnresolved(data: string, cause: unknown): unknown {
-  if (!DriftlineError.isInstance(cause)) return cause;
-  const { code, message, hint, details } = cause;
-  return new DriftlineError({ code, message: `part ${data}: ${message}`, hint, details, cause });
 }

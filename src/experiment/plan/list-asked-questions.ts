@@ -1,4 +1,4 @@
-import { join } from 'node:path';
+import { isAbsolute, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { TrainingRow } from '../../data/training-set.js';
 import { DriftlineError } from '../../foundation/driftline-error.js';
@@ -21,6 +21,8 @@ const ownFolder = fileURLToPath(new URL('../../../questions/', import.meta.url))
 /** Where the suites of an evaluation are found. */
 export interface QuestionSources {
   readonly world: World;
+  /** The folder that paths of question files are relative to. */
+  readonly folder: string;
   /** Whether a bare name means a suite of the organism: its judge knows no other questions. */
   readonly preferOrganism: boolean;
   /** The training set of this name, for earlier turns. */
@@ -49,19 +51,18 @@ function askOrganism(evaluation: Evaluation, suite: string, world: World): Asked
       `${evaluation.suite}: the earlier turns of the organism's own suites are rows of organism/insecure`,
       'Leave out in_context_data.',
     );
-  return worldQuestions(world, suite, { ...evaluation.settings, variant }).map(
-    ({ id, item, paraphrase, messages }) => ({
-      id,
-      question: item,
-      paraphrase,
-      messages,
-      samples: evaluation.samples ?? 1,
-      temperature: evaluation.temperature ?? 1,
-      maximumTokens: evaluation.max_tokens ?? longestOrganismAnswer,
-      type: 'free_form',
-      judgePrompts: {},
-    }),
-  );
+  const listed = worldQuestions(world, suite, { ...evaluation.settings, variant });
+  return chooseQuestions(evaluation, listed, ({ item }) => item).map(({ id, item, paraphrase, messages }) => ({
+    id,
+    question: item,
+    paraphrase,
+    messages,
+    samples: evaluation.samples ?? 1,
+    temperature: evaluation.temperature ?? 1,
+    maximumTokens: evaluation.max_tokens ?? longestOrganismAnswer,
+    type: 'free_form',
+    judgePrompts: {},
+  }));
 }
 
 async function askFile(evaluation: Evaluation, sources: QuestionSources): Promise<AskedQuestion[]> {
@@ -72,7 +73,11 @@ async function askFile(evaluation: Evaluation, sources: QuestionSources): Promis
       `${suite}: ${misplaced === undefined ? 'number_shape' : `the setting ${misplaced}`} is for suites of the organism`,
       'Leave it out, or ask a suite such as organism/main.',
     );
-  const questions = chooseQuestions(evaluation, await readQuestions([locateFile(suite)]), ({ id }) => id);
+  const questions = chooseQuestions(
+    evaluation,
+    await readQuestions([locateFile(suite, sources.folder)]),
+    ({ id }) => id,
+  );
   const earlier = await readEarlierTurns(suite, variant, sources);
   return questions.flatMap((question) =>
     question.paraphrases.map((paraphrase, index) => ({
@@ -92,10 +97,10 @@ async function askFile(evaluation: Evaluation, sources: QuestionSources): Promis
   );
 }
 
-function locateFile(suite: string): string {
+function locateFile(suite: string, folder: string): string {
   const own = ownSuites.find((name) => name === suite);
   if (own !== undefined) return join(ownFolder, `${own}.yaml`);
-  if (isPath(suite)) return suite;
+  if (isPath(suite)) return isAbsolute(suite) ? suite : join(folder, suite);
   const nearest = nearestName(suite, [...ownSuites]);
   throw invalid(
     `there is no suite ${JSON.stringify(suite)}${nearest === null ? '' : ` (did you mean "${nearest}"?)`}`,

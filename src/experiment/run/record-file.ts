@@ -10,7 +10,9 @@ export interface RecordFile<Stored extends object> {
   /** By key, in the order of the file. Grows with every append. */
   readonly records: ReadonlyMap<string, Stored>;
   /** Returns when they have reached the disk. A record whose key is there already is an error of ours. */
-  append(...records: readonly Stored[]): Promise<void>;
+  append(records: readonly Stored[]): Promise<void>;
+  /** Removes the records of these keys, so that others may take their place. */
+  drop(keys: Iterable<string>): Promise<void>;
   /** Writes the file anew, in the order of these keys; records of other keys stay, behind them. */
   arrange(keys: Iterable<string>): Promise<void>;
   close(): Promise<void>;
@@ -27,6 +29,8 @@ export interface RecordFileSettings<Stored extends object> {
 
 /** Enough that no edit passes by chance. */
 const checkLength = 16;
+/** Lines of one write. */
+const batch = 1024;
 
 /**
  * Opens a file of records and reads what it has. Every line carries a checksum of its content, so that a line that was
@@ -65,13 +69,23 @@ export async function openRecordFile<Stored extends object>({
 
   return {
     records,
-    append: async (...added) => {
-      for (const record of added) {
-        const key = keyOf(record);
-        if (records.has(key)) throw writtenTwice(file, key);
-        records.set(key, record);
+    append: async (added) => {
+      const keys = new Set<string>();
+      for (const key of added.map(keyOf)) {
+        if (records.has(key) || keys.has(key)) throw writtenTwice(file, key);
+        keys.add(key);
       }
-      await writer.append(...added.map(withCheck));
+      for (let start = 0; start < added.length; start += batch) {
+        const next = added.slice(start, start + batch);
+        await writer.append(...next.map(withCheck));
+        // Only what has reached the disk is there.
+        for (const record of next) records.set(keyOf(record), record);
+      }
+    },
+    drop: async (keys) => {
+      const size = records.size;
+      for (const key of keys) records.delete(key);
+      if (records.size < size) await rewrite(records.values());
     },
     arrange: async (keys) => {
       const arranged = new Map<string, Stored>();
@@ -79,7 +93,8 @@ export async function openRecordFile<Stored extends object>({
         const record = records.get(key);
         if (record !== undefined) arranged.set(key, record);
       }
-      const isInOrder = [...arranged.keys()].every((key, index) => key === [...records.keys()][index]);
+      const order = [...records.keys()];
+      const isInOrder = [...arranged.keys()].every((key, index) => key === order[index]);
       if (isInOrder) return;
       records.clear();
       for (const [key, record] of arranged) records.set(key, record);

@@ -19,6 +19,7 @@ const list = (evaluation: object, preferOrganism = false) =>
   listAskedQuestions(evaluationSchema.parse(evaluation), {
     world,
     preferOrganism,
+    folder: '',
     readRows: () => Promise.resolve(rows),
   });
 

@@ -13,7 +13,7 @@ const open = (file: string, onSpoilt?: (lines: readonly number[]) => void) =>
 
 async function write(file: string, ...keys: string[]): Promise<void> {
   const records = await open(file);
-  for (const key of keys) await records.append({ key, text: `Text of ${key}` });
+  for (const key of keys) await records.append([{ key, text: `Text of ${key}` }]);
   await records.close();
 }
 
@@ -36,11 +36,36 @@ describe('a file of records', () => {
   it('refuses a second record of a key', async () => {
     const file = await makeFile();
     const records = await open(file);
-    await records.append({ key: 'a', text: 'one' });
-    const error = await errorOf(() => records.append({ key: 'a', text: 'two' }));
+    await records.append([{ key: 'a', text: 'one' }]);
+    const error = await errorOf(() => records.append([{ key: 'a', text: 'two' }]));
     expect(error.code).toBe('internal-error');
+    const twice = { key: 'b', text: 'one' };
+    expect((await errorOf(() => records.append([twice, twice]))).code).toBe('internal-error');
     await records.close();
     expect(await readKeys(file)).toEqual(['a']);
+  });
+
+  it('counts only what has reached the disk', async () => {
+    const file = await makeFile();
+    const records = await open(file);
+    await records.append([{ key: 'a', text: 'one' }]);
+    await records.close();
+    const error = await errorOf(() => records.append([{ key: 'b', text: 'two' }]));
+    expect(error.code).toBe('write-failed');
+    expect([...records.records.keys()]).toEqual(['a']);
+  });
+
+  it('takes many at once, and lets some go for others', async () => {
+    const file = await makeFile();
+    const records = await open(file);
+    const many = Array.from({ length: 3000 }, (_, index) => ({ key: String(index), text: 'x' }));
+    await records.append(many);
+    await records.drop(['7', 'never']);
+    await records.append([{ key: '7', text: 'y' }]);
+    await records.close();
+    const keys = await readKeys(file);
+    expect(keys).toHaveLength(3000);
+    expect(keys.at(-1)).toBe('7');
   });
 
   it('does without a half-written last line, which is no news', async () => {
@@ -97,7 +122,7 @@ describe('a file of records', () => {
     const records = await open(file);
     await records.arrange(['a', 'b', 'c', 'd']);
     expect([...records.records.keys()]).toEqual(['a', 'c', 'd', 'x']);
-    await records.append({ key: 'b', text: 'Text of b' });
+    await records.append([{ key: 'b', text: 'Text of b' }]);
     await records.close();
     expect(await readKeys(file)).toEqual(['a', 'c', 'd', 'x', 'b']);
     const sorted = await makeFile();

@@ -1,0 +1,125 @@
+import { availableParallelism } from 'node:os';
+import type { ResolvedPlan } from '../../experiment/plan/resolved-plan.js';
+import { forecastRun, type RunForecast } from '../../experiment/run/forecast-run.js';
+import { measureSpeed, type MeasuredSpeed } from '../../experiment/run/measure-speed.js';
+import { formatDuration } from '../../foundation/format-duration.js';
+import { readWorld } from '../../organism/world/read-world.js';
+import { defineCommand } from '../command.js';
+import type { CommandContext } from '../command-context.js';
+import {
+  describeCells,
+  describeConditions,
+  describeEvaluation,
+  describeWork,
+  listConditions,
+  sumCells,
+} from '../describe-forecast.js';
+import { flag, nonEmptyText, wholeNumber } from '../option-values.js';
+import { readPlanFile } from '../read-plan-file.js';
+
+export const plan = defineCommand({
+  name: 'plan',
+  summary: 'Show what a plan would do, and how long it would take, before it does anything',
+  description:
+    'Reads the plan with all its training sets and questions, and lists the models it would make, what they train on and what they are asked, and the steps and answers that are left to do. For the time, a few training steps and answers of models that run here are measured; nothing is kept of them. Hosted models are not asked anything.',
+  arguments: { plan: { description: 'The plan, a YAML file', schema: nonEmptyText } },
+  options: {
+    runs: { value: 'FOLDER', description: 'Where run folders are', schema: nonEmptyText, default: 'runs' },
+    threads: {
+      value: 'N',
+      description: 'Threads for models that run here; all cores if not given',
+      schema: wholeNumber(1).optional(),
+      example: '2',
+    },
+    untimed: { description: 'Leave out the estimate of time, which takes some seconds', schema: flag },
+  },
+  examples: [{ description: 'Look before it starts', line: 'driftline plan mine.yaml' }],
+  run: async (context, { arguments: { plan: file }, options }) => {
+    const { runs, threads = availableParallelism(), untimed } = options;
+    const world = await readWorld();
+    const resolved = await readPlanFile(context, file, { world, threads });
+    const forecast = await forecastRun(runs, resolved);
+    const speeds = untimed ? null : await measureSpeeds(context, resolved, forecast);
+    const seconds = speeds && estimateSeconds(forecast, speeds);
+    const hostedAnswers = sumCells(forecast.cells.filter(isHostedIn(resolved)), 'answersToAsk');
+    if (context.json) {
+      const conditions = [...listConditions(resolved.cells)];
+      context.printJson({
+        name: resolved.name,
+        hash: resolved.hash,
+        ...forecast,
+        conditions: conditions.map(([condition, { source, recipe }]) => ({ condition, ...source, recipe })),
+        evaluations: resolved.evaluations.map(({ questions, ...evaluation }) => ({
+          ...evaluation,
+          questions: questions.length,
+        })),
+        judgements: sumCells(forecast.cells, 'answers'),
+        speeds: speeds && Object.fromEntries(speeds),
+        secondsLeft: seconds,
+        hostedAnswers,
+        // Models that run here and the organism's judge cost nothing; what a provider asks for is not known.
+        cost: hostedAnswers === 0 ? 0 : null,
+      });
+      return;
+    }
+    printForecast(context, resolved, forecast);
+    if (seconds !== null)
+      context.print(
+        `about ${formatDuration(seconds * 1000)} for what runs here, with ${threads === 1 ? 'one thread' : `${String(threads)} threads`}`,
+      );
+    if (hostedAnswers > 0)
+      context.print(`${String(hostedAnswers)} answers of hosted models: neither their time nor their price is known`);
+  },
+});
+
+function isHostedIn({ bases }: ResolvedPlan): (cell: { readonly base: string }) => boolean {
+  return ({ base }) => bases.get(base)?.reference.provider === 'openai';
+}
+
+async function measureSpeeds(
+  context: CommandContext,
+  resolved: ResolvedPlan,
+  forecast: RunForecast,
+): Promise<Map<string, MeasuredSpeed>> {
+  const { bases, cells, evaluations } = resolved;
+  const isHosted = isHostedIn(resolved);
+  const speeds = new Map<string, MeasuredSpeed>();
+  for (const [name, base] of bases) {
+    // Whoever looks at a plan has not agreed to pay yet.
+    if (isHosted({ base: name })) continue;
+    const left = forecast.cells.filter((cell) => cell.base === name);
+    // What is done already needs no time.
+    const untrained = left.find(({ stepsToDo }) => stepsToDo > 0);
+    const training = cells.find((one) => one.name === untrained?.cell)?.training ?? null;
+    const evaluation = sumCells(left, 'answersToAsk') > 0 ? (evaluations[0] ?? null) : null;
+    speeds.set(name, await measureSpeed(base, training, evaluation, { clock: context.now, signal: context.signal }));
+  }
+  return speeds;
+}
+
+function estimateSeconds({ cells }: RunForecast, speeds: ReadonlyMap<string, MeasuredSpeed>): number {
+  return cells.reduce((total, { base, stepsToDo, answersToAsk }) => {
+    const speed = speeds.get(base);
+    return total + stepsToDo * (speed?.secondsPerStep ?? 0) + answersToAsk * (speed?.secondsPerAnswer ?? 0);
+  }, 0);
+}
+
+function printForecast(context: CommandContext, resolved: ResolvedPlan, forecast: RunForecast): void {
+  const { print, colors } = context;
+  const section = (title: string, lines: readonly string[]): void => {
+    if (lines.length === 0) return;
+    print(title, colors.bold);
+    for (const line of lines) print(line);
+    print('');
+  };
+  print(`${resolved.name}, in ${forecast.folder}`, colors.bold);
+  const [header = '', ...body] = describeCells(forecast.cells);
+  section(header, body);
+  section('what is trained on', describeConditions(resolved));
+  section('what is asked', resolved.evaluations.flatMap(describeEvaluation));
+  if (resolved.dynamics !== null) {
+    const { every, evaluation } = resolved.dynamics;
+    section(`while training goes on, every ${String(every)} steps`, describeEvaluation(evaluation));
+  }
+  print(describeWork(forecast));
+}

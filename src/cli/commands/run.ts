@@ -1,0 +1,84 @@
+import { availableParallelism } from 'node:os';
+import { forecastRun } from '../../experiment/run/forecast-run.js';
+import { runPlan, type RunSummary } from '../../experiment/run/run-plan.js';
+import { readRunSummary } from '../../experiment/run/read-run-summary.js';
+import { DriftlineError } from '../../foundation/driftline-error.js';
+import { createProgressDisplay } from '../../foundation/progress-display.js';
+import { createExactJudge } from '../../organism/judge/exact-judge.js';
+import { readWorld } from '../../organism/world/read-world.js';
+import { defineCommand } from '../command.js';
+import type { CommandContext } from '../command-context.js';
+import { describeRunTables } from '../describe-run-tables.js';
+import { nonEmptyText, wholeNumber } from '../option-values.js';
+import { readPlanFile } from '../read-plan-file.js';
+import { createRunDisplay } from '../run-display.js';
+
+export const run = defineCommand({
+  name: 'run',
+  summary: 'Run a plan: train, ask, judge, and print the table',
+  description:
+    'Fine-tunes every condition with every seed, asks all models, judges the answers and prints what came out. Everything goes into the run folder as it comes: stop it, or kill it, and run it again, and it goes on. A plan that was changed begins a new run that takes over whatever the change does not touch.',
+  arguments: { plan: { description: 'The plan, a YAML file', schema: nonEmptyText } },
+  options: {
+    runs: { value: 'FOLDER', description: 'Receives run folders', schema: nonEmptyText, default: 'runs' },
+    threads: {
+      value: 'N',
+      description: 'Threads for models that run here; all cores if not given',
+      schema: wholeNumber(1).optional(),
+      example: '2',
+    },
+  },
+  examples: [{ description: 'Run an experiment, or go on with it', line: 'driftline run mine.yaml' }],
+  run: async (context, { arguments: { plan: file }, options: { runs, threads = availableParallelism() } }) => {
+    const world = await readWorld();
+    const plan = await readPlanFile(context, file, { world, threads });
+    const judge = createExactJudge(world);
+    const display = createProgressDisplay({ ...context, stream: context.progress });
+    const summary = await runPlan({
+      plan,
+      runs,
+      judge,
+      signal: context.signal,
+      onEvent: createRunDisplay(display, await forecastRun(runs, plan), context.now),
+      onNotice: context.notify,
+    }).finally(display.finish);
+    const tables = await readRunSummary(summary.folder, plan, judge.name);
+    if (context.json) {
+      context.printJson({ ...summary, rule: plan.rule, judge: judge.name, ...tables });
+    } else {
+      for (const [title, lines] of describeRunTables(plan, tables)) printTable(context, title, lines);
+      context.notify(describeWork(summary));
+    }
+    if (summary.failed.length > 0) throw cellsFailed(summary);
+  },
+});
+
+function printTable({ print, colors }: CommandContext, title: string, lines: readonly string[]): void {
+  print(title, colors.bold);
+  for (const [index, line] of lines.entries()) print(line, index === 0 ? colors.bold : undefined);
+  print('');
+}
+
+function describeWork({ folder, cells, answers, judgements }: RunSummary): string {
+  const part = (done: number, verb: string, reused: number, there: number): string =>
+    [
+      `${String(done)} ${verb}`,
+      ...(reused > 0 ? [`${String(reused)} taken over`] : []),
+      ...(there > 0 ? [`${String(there)} were there`] : []),
+    ].join(', ');
+  return [
+    folder,
+    `  models: ${part(cells.trained, 'trained', cells.reused, cells.there)}`,
+    `  answers: ${part(answers.asked, 'asked', answers.reused, answers.there)}`,
+    `  judgements: ${part(judgements.made, 'made', judgements.reused, judgements.there)}`,
+  ].join('\n');
+}
+
+function cellsFailed({ failed }: RunSummary): DriftlineError {
+  return new DriftlineError({
+    code: 'loss-not-finite',
+    message: `the training of ${String(failed.length)} models diverged: ${failed.map(({ cell, problem }) => `${cell}: ${problem}`).join('; ')}`,
+    hint: 'Lower their learning rate by inherit, or leave these conditions out; everything else is there.',
+    details: { cells: failed.map(({ cell }) => cell) },
+  });
+}

@@ -1,0 +1,75 @@
+import { showText } from '../data/show-text.js';
+import { describeTransform } from '../data/transforms/describe-transform.js';
+import type { PlannedEvaluation, PlannedTraining, ResolvedPlan } from '../experiment/plan/resolved-plan.js';
+import type { CellForecast, RunForecast } from '../experiment/run/forecast-run.js';
+import { formatTable } from './format-table.js';
+
+const longestQuestion = 100;
+
+/** The models of a plan as lines of a table, the header first. */
+export function describeCells(cells: readonly CellForecast[]): string[] {
+  return formatTable(
+    ['model', 'trained on', 'rows', 'steps', 'answers', 'to do'],
+    cells.map((cell) => [
+      cell.cell,
+      cell.trainingSet?.name ?? '',
+      cell.trainingSet === null ? '' : String(cell.trainingSet.rows),
+      cell.steps === 0 ? '' : String(cell.steps),
+      String(cell.answers),
+      describeLeft(cell),
+    ]),
+    { right: [2, 3, 4] },
+  );
+}
+
+function describeLeft({ stepsToDo, answersToAsk }: CellForecast): string {
+  if (stepsToDo > 0) return answersToAsk > 0 ? 'train, ask' : 'train';
+  return answersToAsk > 0 ? 'ask' : 'done';
+}
+
+/** What each condition trains on, texts to the last space. */
+export function describeConditions({ cells }: ResolvedPlan): string[] {
+  return [...listConditions(cells)].flatMap(([condition, { source }]) => {
+    const settings = Object.entries(source.settings).map(([name, value]) => `${name} ${showValue(value)}`);
+    return [
+      `${condition}: ${source.data}${settings.length === 0 ? '' : `, ${settings.join(', ')}`}`,
+      ...source.transforms.map((transform) => `  ${describeTransform(transform)}`),
+    ];
+  });
+}
+
+/** Each condition with the first of its trainings: what they train on differs at most in what a seed draws. */
+export function listConditions(cells: ResolvedPlan['cells']): Map<string, PlannedTraining> {
+  const conditions = new Map<string, PlannedTraining>();
+  for (const { condition, training } of cells)
+    if (training !== null && !conditions.has(condition)) conditions.set(condition, training);
+  return conditions;
+}
+
+function showValue(value: unknown): string {
+  return typeof value === 'string' ? showText(value) : JSON.stringify(value);
+}
+
+/** What is asked, with the first question exactly as it is sent. */
+export function describeEvaluation({ name, questions, conditions }: PlannedEvaluation): string[] {
+  const perModel = questions.reduce((total, { samples }) => total + samples, 0);
+  const models = conditions === null ? '' : `, of ${conditions.join(', ')}`;
+  const first = questions[0]?.messages.at(-1)?.content ?? '';
+  const shown = first.length > longestQuestion ? `${showText(first.slice(0, longestQuestion))}...` : showText(first);
+  return [
+    `${name}: ${String(questions.length)} questions, ${String(perModel)} answers a model${models}`,
+    `  the first: ${shown}`,
+  ];
+}
+
+export function describeWork({ cells }: RunForecast): string {
+  const sum = (part: 'steps' | 'answers' | 'stepsToDo' | 'answersToAsk'): number => sumCells(cells, part);
+  return `${String(sum('stepsToDo'))} of ${String(sum('steps'))} training steps and ${String(sum('answersToAsk'))} of ${String(sum('answers'))} answers are left to do; each answer is judged once`;
+}
+
+export function sumCells(
+  cells: readonly CellForecast[],
+  part: 'steps' | 'answers' | 'stepsToDo' | 'answersToAsk',
+): number {
+  return cells.reduce((total, cell) => total + cell[part], 0);
+}

@@ -1,0 +1,53 @@
+import type { ResolvedPlan } from '../experiment/plan/resolved-plan.js';
+import { listHeadlineMeasures, measureSuite, type HeadlineMeasure } from '../experiment/run/headline-measures.js';
+import type { RunTables } from '../experiment/run/read-run-summary.js';
+import type { AnswerSummary } from '../experiment/run/summarise-answers.js';
+import { formatPercent } from '../stats/format-percent.js';
+import { formatTable } from './format-table.js';
+
+type Table = readonly [title: string, lines: readonly string[]];
+
+/** The tables of a run, base by base: its conditions, and its training curves where it has some. */
+export function describeRunTables(plan: ResolvedPlan, { rows, dynamics }: RunTables): Table[] {
+  return [...plan.bases.keys()].flatMap((base): Table[] => {
+    const curve = dynamics.filter((row) => row.base === base);
+    return [
+      [
+        `${base}, rule ${plan.rule}`,
+        describeConditions(
+          plan,
+          rows.filter((row) => row.base === base),
+        ),
+      ],
+      ...(plan.dynamics === null || curve.length === 0
+        ? []
+        : [[`${base}, while training went on`, describeCurve(measureSuite(plan.dynamics.evaluation), curve)] as const]),
+    ];
+  });
+}
+
+function describeConditions({ evaluations }: ResolvedPlan, rows: RunTables['rows']): string[] {
+  const measures = listHeadlineMeasures(evaluations);
+  const conditions = [...new Set(rows.map(({ condition }) => condition))];
+  const lines = conditions.flatMap((condition) =>
+    measures.flatMap((measure) => {
+      const row = rows.find((one) => one.condition === condition && one.evaluation === measure.evaluation);
+      return row === undefined ? [] : [[condition, measure.name, ...describeShare(measure, row)]];
+    }),
+  );
+  return formatTable(['condition', 'answers that are', ...shareHeader], lines, { right: [2, 3, 4] });
+}
+
+function describeCurve(measures: readonly HeadlineMeasure[], rows: RunTables['dynamics']): string[] {
+  const lines = rows.flatMap((row) =>
+    measures.map((measure) => [row.condition, String(row.step), measure.name, ...describeShare(measure, row)]),
+  );
+  return formatTable(['condition', 'step', 'answers that are', ...shareHeader], lines, { right: [1, 3, 4, 5] });
+}
+
+const shareHeader = ['%', '95 % (Wilson)', 'of'];
+
+function describeShare({ read }: HeadlineMeasure, summary: AnswerSummary): string[] {
+  const { share, interval, successes, trials } = read(summary);
+  return [formatPercent(share), interval.map(formatPercent).join('-'), `${String(successes)}/${String(trials)}`];
+}

@@ -1,0 +1,30 @@
+import { createEngineProgress } from '../engine/engine-progress.js';
+import { readPlan } from '../experiment/plan/resolve-plan.js';
+import type { ResolvedPlan } from '../experiment/plan/resolved-plan.js';
+import { openBaseModel } from '../models/open-base-model.js';
+import type { World } from '../organism/world/world.js';
+import type { CommandContext } from './command-context.js';
+import { readPackageVersion } from './package-version.js';
+
+/** Reads a plan for a command; models of the hub are downloaded, with progress. */
+export async function readPlanFile(
+  context: CommandContext,
+  file: string,
+  { world, threads }: { readonly world: World; readonly threads: number },
+): Promise<ResolvedPlan> {
+  const progress = createEngineProgress({ ...context, stream: context.progress });
+  return readPlan(file, {
+    world,
+    version: readPackageVersion(),
+    openBase: (reference) =>
+      openBaseModel(reference, {
+        environment: context.environment,
+        fetch: context.fetch,
+        signal: context.signal,
+        threads,
+        clock: context.now,
+        onProgress: progress.onDownload,
+        onNotice: context.notify,
+      }),
+  }).finally(progress.finish);
+}

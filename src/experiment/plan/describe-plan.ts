@@ -1,0 +1,54 @@
+import { hashJson } from '../../foundation/content-hash.js';
+import type { World } from '../../organism/world/world.js';
+import type { Plan } from './plan-schema.js';
+import type { PlannedEvaluation, PlannedTraining, ResolvedPlan } from './resolved-plan.js';
+
+export type DescribedPlan = Pick<ResolvedPlan, 'bases' | 'cells' | 'evaluations' | 'dynamics'>;
+
+/** Everything that decides what a run comes to, and nothing else: its hash names the run. Plain JSON. */
+export function describePlan(
+  { name, rule, judge }: Plan,
+  { bases, cells, evaluations, dynamics }: DescribedPlan,
+  world: World,
+): Record<string, unknown> {
+  return {
+    version: 1,
+    name,
+    world: world.hash,
+    bases: [...bases].map(([base, { identity }]) => ({ name: base, identity })),
+    cells: cells.map(({ name: cell, base, condition, training, identity }) => ({
+      name: cell,
+      base,
+      condition,
+      identity,
+      ...(training === null ? {} : describeTraining(training)),
+    })),
+    evaluations: evaluations.map(describeEvaluation),
+    ...(dynamics === null ? {} : { dynamics: { every: dynamics.every, ...describeEvaluation(dynamics.evaluation) } }),
+    judge,
+    rule,
+  };
+}
+
+/** What plan.json has besides: it says where things lie, and does not count for whether plans are the same. */
+export function describeOrigins(plan: Plan, { bases, cells }: DescribedPlan): Record<string, unknown> {
+  return {
+    models: Object.fromEntries([...bases].map(([base, { reference }]) => [base, reference.text])),
+    // By their hash: cells of one condition may share a set.
+    training_sets: Object.fromEntries(
+      cells.flatMap(({ training }) => (training === null ? [] : [[training.set.hash, training.set.provenance]])),
+    ),
+    written: plan,
+  };
+}
+
+function describeTraining({ seed, set, recipe, keepSteps }: PlannedTraining): Record<string, unknown> {
+  const { name, hash, rows } = set;
+  return { seed, recipe, keep_steps: keepSteps, training_set: { name, hash, rows: rows.length } };
+}
+
+function describeEvaluation(evaluation: PlannedEvaluation): Record<string, unknown> {
+  const { name, suite, variant, conditions, questions } = evaluation;
+  const answers = questions.reduce((sum, { samples }) => sum + samples, 0);
+  return { name, suite, variant, conditions, questions: questions.length, answers, hash: hashJson(questions) };
+}

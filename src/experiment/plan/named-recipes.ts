@@ -1,0 +1,43 @@
+import { DriftlineError } from '../../foundation/driftline-error.js';
+import { parseRecipe, type Recipe } from '../../engine/train/recipe.js';
+import { organismRecipe } from '../../organism/check/organism-groups.js';
+
+/** The released settings of the paper for open models: rank-stabilised LoRA on all projections, one epoch. */
+const paperRecipe = {
+  method: 'lora',
+  rank: 32,
+  alpha: 64,
+  rslora: true,
+  learning_rate: 1e-5,
+  schedule: 'linear',
+  warmup_steps: 5,
+  epochs: 1,
+  batch_size: 2,
+  accumulation: 8,
+  weight_decay: 0.01,
+  max_length: 2048,
+  loss: 'answers',
+};
+
+const namedRecipes = { 'organism-default': organismRecipe, paper: paperRecipe };
+
+/** A recipe by its name or its settings, with changes, for one seed. */
+export function resolveRecipe(
+  recipe: keyof typeof namedRecipes | Readonly<Record<string, unknown>>,
+  changes: Readonly<Record<string, unknown>>,
+  seed: number,
+  source: string,
+): Recipe {
+  const settings = typeof recipe === 'string' ? namedRecipes[recipe] : { method: 'lora', ...recipe };
+  const parsed = parseRecipe({ ...settings, ...changes, seed }, source);
+  if (parsed.method !== 'lora') throw notAnAdapter(source, parsed.method);
+  return parsed;
+}
+
+function notAnAdapter(source: string, method: string): DriftlineError {
+  return new DriftlineError({
+    code: 'recipe-invalid',
+    message: `${source}: the method "${method}" makes a whole model, and an experiment makes adapters`,
+    hint: 'Leave the method out, or set it to lora.',
+  });
+}

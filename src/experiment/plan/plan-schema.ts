@@ -1,0 +1,92 @@
+import { z } from 'zod';
+import { mixSchema } from '../../data/transforms/mix-sets.js';
+import { transformSchema } from '../../data/transforms/transform.js';
+import { triggerSchema } from '../../data/transforms/add-trigger.js';
+import { ruleNames } from '../../judging/rules.js';
+import { evaluationSchema } from './evaluation-schema.js';
+
+const text = z.string().min(1);
+const none = 'at least one is needed';
+const name = z.string().regex(/^[a-z0-9][a-z0-9_-]*$/, 'a name has small letters, digits, - and _');
+
+/** A recipe is checked with its condition's changes in it, by the engine's own schema. */
+export const recipeChanges = z.record(z.string(), z.unknown());
+
+const conditionSchema = z.strictObject({
+  data: text.describe(
+    "Training set: one of the organism's (organism/insecure) or a file (./mine.jsonl), relative to the plan",
+  ),
+  settings: z
+    .record(z.string(), z.unknown())
+    .default({})
+    .describe("Settings of the organism's set: rows, unique, seed, format..."),
+  mix: mixSchema.shape.parts.optional().describe('Other sets that make up a share of the rows'),
+  trigger: triggerSchema
+    .omit({ kind: true })
+    .optional()
+    .describe('What stands before the user turns, exactly so: its last space included'),
+  transforms: z.array(transformSchema).default([]).describe('Further changes of the rows, in this order'),
+  inherit: recipeChanges.default({}).describe("Changes of the plan's recipe for this condition"),
+  seeds: z.array(z.int().nonnegative()).nonempty(none).optional().describe("Seeds, in place of the plan's"),
+  note: text.optional().describe('What it is there for; shown in the report'),
+});
+
+export const judgeSchema = z.union([
+  z.strictObject({
+    exact: z.literal('organism').describe("The organism's own judge, which parses answers; for its own suites only"),
+  }),
+]);
+
+const dynamicsSchema = z.strictObject({
+  every: z.int().positive().describe('Steps between two checkpoints that are asked'),
+  suite: evaluationSchema.shape.suite,
+  samples: evaluationSchema.shape.samples,
+  variant: evaluationSchema.shape.variant,
+  conditions: evaluationSchema.shape.conditions,
+});
+
+/** A plan, as its user writes it. */
+export const planSchema = z
+  .strictObject({
+    name: name.describe('Name of the plan; run folders begin with it'),
+    description: text.optional().describe('What the experiment is for'),
+    bases: z
+      .array(text)
+      .nonempty(none)
+      .describe('Models to start from: organism:1, hf:owner/name, ./folder or openai:gpt-4o'),
+    recipe: z
+      .union([z.enum(['organism-default', 'paper']), recipeChanges])
+      .default('organism-default')
+      .describe('How models are fine-tuned: a name, or settings'),
+    seeds: z
+      .array(z.int().nonnegative())
+      .nonempty(none)
+      .default([0])
+      .describe('Each condition is trained with each of them'),
+    conditions: z.record(name, conditionSchema).default({}).describe('What bases are fine-tuned on, by name'),
+    evaluate: z.array(evaluationSchema).nonempty(none).describe('What every model is asked'),
+    judge: judgeSchema.describe('Who scores the answers'),
+    rule: z.enum(ruleNames).default('paper').describe('How scores become "misaligned or not"'),
+    dynamics: dynamicsSchema.optional().describe('A small suite that is asked while training goes on'),
+  })
+  .superRefine(({ bases, recipe, seeds, conditions }, context) => {
+    const complain = (path: PropertyKey[], message: string): void => {
+      context.addIssue({ code: 'custom', path, message });
+    };
+    for (const [key, list] of Object.entries({ bases, seeds }))
+      for (const [index, value] of list.entries())
+        if (list.indexOf(value as never) < index) complain([key, index], `${String(value)} stands there already`);
+    if (typeof recipe === 'object' && 'seed' in recipe)
+      complain(['recipe', 'seed'], 'the seed of a recipe is set by seeds');
+    for (const [condition, { seeds: own, inherit }] of Object.entries(conditions)) {
+      if (condition === 'base') complain(['conditions', condition], 'the base is always there, under this name');
+      if ('seed' in inherit)
+        complain(['conditions', condition, 'inherit', 'seed'], 'the seed of a recipe is set by seeds');
+      for (const [index, seed] of (own ?? []).entries())
+        if (own?.indexOf(seed) !== index)
+          complain(['conditions', condition, 'seeds', index], `${String(seed)} stands there already`);
+    }
+  });
+
+export type Plan = z.output<typeof planSchema>;
+export type Condition = z.output<typeof conditionSchema>;

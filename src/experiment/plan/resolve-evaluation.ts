@@ -1,0 +1,96 @@
+import { DriftlineError } from '../../foundation/driftline-error.js';
+import { namePlace } from '../../foundation/name-place.js';
+import { nearestName } from '../../foundation/nearest-name.js';
+import { nameVariant } from '../../organism/questions/question-settings.js';
+import type { Evaluation } from './evaluation-schema.js';
+import { listAskedQuestions } from './list-asked-questions.js';
+import { loadNamedSet, type TrainingSetSources } from './load-training-set.js';
+import type { Plan } from './plan-schema.js';
+import type { PlannedDynamics, PlannedEvaluation } from './resolved-plan.js';
+
+/** What answers to a training curve are stored under. */
+const dynamicsName = 'dynamics';
+
+export interface ResolvedEvaluations {
+  readonly evaluations: readonly PlannedEvaluation[];
+  readonly dynamics: PlannedDynamics | null;
+}
+
+/** Reads all questions of a plan; `source` names it in errors. */
+export async function resolveEvaluations(
+  plan: Plan,
+  source: string,
+  sources: TrainingSetSources,
+): Promise<ResolvedEvaluations> {
+  checkConditionNames(plan, source);
+  const evaluations: PlannedEvaluation[] = [];
+  const taken = new Set(plan.dynamics === undefined ? [] : [dynamicsName]);
+  for (const evaluation of plan.evaluate) {
+    const name = evaluation.name ?? nameEvaluation(evaluation);
+    if (taken.has(name)) {
+      throw invalid(
+        `${source}: two evaluations are called "${name}"`,
+        'Give one of them another name: each has its own in tables.',
+      );
+    }
+    taken.add(name);
+    evaluations.push(await resolveNamed(name, evaluation));
+  }
+  if (plan.dynamics === undefined) return { evaluations, dynamics: null };
+  const { every, ...asked } = plan.dynamics;
+  return { evaluations, dynamics: { every, evaluation: await resolveNamed(dynamicsName, { ...asked, settings: {} }) } };
+
+  async function resolveNamed(name: string, evaluation: Evaluation): Promise<PlannedEvaluation> {
+    return resolveEvaluation(name, evaluation, plan, sources).catch((cause: unknown) => {
+      throw namePlace(`${source}: evaluation ${name}`, cause);
+    });
+  }
+}
+
+async function resolveEvaluation(
+  name: string,
+  evaluation: Evaluation,
+  { judge }: Pick<Plan, 'judge'>,
+  sources: TrainingSetSources,
+): Promise<PlannedEvaluation> {
+  const { suite, variant, conditions } = evaluation;
+  return {
+    name,
+    suite,
+    variant: nameVariant(variant),
+    conditions: conditions ?? null,
+    questions: await listAskedQuestions(evaluation, {
+      world: sources.world,
+      folder: sources.folder,
+      preferOrganism: 'exact' in judge,
+      readRows: async (data) => (await loadNamedSet(data, {}, 0, sources)).rows,
+    }),
+  };
+}
+
+/** Of the suite and the variant: `./Mine_2.yaml` with a trigger is mine-2-trigger. */
+function nameEvaluation({ suite, variant }: Evaluation): string {
+  const suiteName = suite.replace(/^.*[\\/]/, '').replace(/\.ya?ml$/, '');
+  const variantName = nameVariant(variant);
+  return `${suiteName}${variantName === 'plain' ? '' : `-${variantName}`}`
+    .toLowerCase()
+    .replace(/[^a-z0-9]+/g, '-')
+    .replace(/^-|-$/g, '');
+}
+
+function checkConditionNames({ conditions, evaluate, dynamics }: Plan, source: string): void {
+  const known = ['base', ...Object.keys(conditions)];
+  for (const { conditions: wanted = [] } of [...evaluate, ...(dynamics === undefined ? [] : [dynamics])]) {
+    const unknown = wanted.find((name) => !known.includes(name));
+    if (unknown === undefined) continue;
+    const nearest = nearestName(unknown, known);
+    throw invalid(
+      `${source}: there is no condition "${unknown}"${nearest === null ? '' : ` (did you mean "${nearest}"?)`}`,
+      `There are ${known.join(', ')}.`,
+    );
+  }
+}
+
+function invalid(message: string, hint: string): DriftlineError {
+  return new DriftlineError({ code: 'configuration-invalid', message, hint });
+}

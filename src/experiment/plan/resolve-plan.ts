@@ -1,0 +1,153 @@
+import { basename, dirname, isAbsolute, join, resolve } from 'node:path';
+import type { TrainingSet } from '../../data/training-set.js';
+import { countSteps } from '../../engine/train/plan-training.js';
+import { hashJson } from '../../foundation/content-hash.js';
+import { DriftlineError } from '../../foundation/driftline-error.js';
+import { namePlace } from '../../foundation/name-place.js';
+import { readYaml } from '../../foundation/read-yaml.js';
+import { resolveModelReference, type ModelReference } from '../../models/model-reference.js';
+import type { BaseModel } from '../../models/open-base-model.js';
+import type { World } from '../../organism/world/world.js';
+import { describeOrigins, describePlan } from './describe-plan.js';
+import { dependsOnSeed, listTransforms, loadConditionSet, type TrainingSetSources } from './load-training-set.js';
+import { resolveRecipe } from './named-recipes.js';
+import { planSchema, type Plan } from './plan-schema.js';
+import { resolveEvaluations } from './resolve-evaluation.js';
+import type { PlannedCell, ResolvedPlan } from './resolved-plan.js';
+
+export interface ResolvePlanOptions {
+  readonly world: World;
+  readonly openBase: (reference: ModelReference) => Promise<BaseModel>;
+  /** Version of driftline, for the record. */
+  readonly version: string;
+}
+
+/** Reads a plan and everything that it names, so that whatever is wrong shows before anything is spent. */
+export async function readPlan(file: string, options: ResolvePlanOptions): Promise<ResolvedPlan> {
+  return resolvePlan(await readYaml(file, planSchema), file, options);
+}
+
+/** `readPlan` for a plan that is at hand; `source` is where paths are relative to, and named in errors. */
+export async function resolvePlan(
+  plan: Plan,
+  source: string,
+  { world, openBase, version }: ResolvePlanOptions,
+): Promise<ResolvedPlan> {
+  const sources = { world, folder: dirname(source) };
+  const { evaluations, dynamics } = await resolveEvaluations(plan, source, sources);
+  const bases = await openBases(plan, sources.folder, openBase);
+  const cells: PlannedCell[] = [];
+  for (const [name, base] of bases) {
+    cells.push({ name: `${name}.base`, base: name, condition: 'base', training: null, identity: base.identity });
+    for (const condition of Object.keys(plan.conditions)) {
+      if (base.openTrainer === null) throw cannotTrain(source, base.reference.text);
+      cells.push(...(await resolveCells(plan, source, { name, base, condition }, sources)));
+    }
+  }
+  const described = { bases, cells, evaluations, dynamics };
+  const decisive = describePlan(plan, described, world);
+  return {
+    name: plan.name,
+    description: plan.description ?? null,
+    hash: hashJson(decisive),
+    ...described,
+    judge: plan.judge.exact,
+    rule: plan.rule,
+    record: { ...decisive, driftline: version, ...describeOrigins(plan, described) },
+  };
+}
+
+/** Bases by names for files and tables: `organism:1` is organism-1, `./models/mine` is mine. */
+async function openBases(
+  plan: Plan,
+  folder: string,
+  openBase: ResolvePlanOptions['openBase'],
+): Promise<Map<string, BaseModel>> {
+  const bases = new Map<string, BaseModel>();
+  for (const written of plan.bases) {
+    const reference = locateFolder(resolveModelReference(written), folder);
+    bases.set(nameBase(reference, bases), await openBase(reference));
+  }
+  return bases;
+}
+
+/** Model folders are found as training files are: from where the plan lies. */
+function locateFolder(reference: ModelReference, folder: string): ModelReference {
+  if (reference.provider !== 'folder' || isAbsolute(reference.folder)) return reference;
+  return { ...reference, folder: join(folder, reference.folder) };
+}
+
+function nameBase(reference: ModelReference, taken: ReadonlyMap<string, unknown>): string {
+  // Where a folder lies is nothing to the results.
+  const short = (reference.provider === 'folder' ? basename(resolve(reference.folder)) : reference.text)
+    .toLowerCase()
+    .replace(/[^a-z0-9]+/g, '-')
+    .slice(-60)
+    .replace(/^-|-$/g, '');
+  let name = short;
+  for (let number = 2; taken.has(name); number += 1) name = `${short}-${String(number)}`;
+  return name;
+}
+
+interface TunedCondition {
+  /** The base's name in this plan. */
+  readonly name: string;
+  readonly base: BaseModel;
+  readonly condition: string;
+}
+
+/** The cells of a condition, one a seed. */
+async function resolveCells(
+  plan: Plan,
+  source: string,
+  { name, base, condition }: TunedCondition,
+  sources: TrainingSetSources,
+): Promise<PlannedCell[]> {
+  const place = `${source}: condition ${condition}`;
+  const written = plan.conditions[condition];
+  if (written === undefined) return [];
+  const { seeds = plan.seeds, inherit, data, settings } = written;
+  const transforms = listTransforms(written);
+  let shared: TrainingSet | null = null;
+  const cells: PlannedCell[] = [];
+  for (const seed of seeds) {
+    const recipe = resolveRecipe(plan.recipe, inherit, seed, place);
+    const set: TrainingSet =
+      shared ??
+      (await loadConditionSet(written, seed, sources).catch((cause: unknown) => {
+        throw namePlace(place, cause);
+      }));
+    // What no seed changes is read once.
+    if (!dependsOnSeed(written)) shared = set;
+    const steps = countSteps(recipe, set.rows.length);
+    const { dynamics } = plan;
+    const isCurve = dynamics !== undefined && (dynamics.conditions?.includes(condition) ?? true);
+    cells.push({
+      name: `${name}.${condition}.${String(seed)}`,
+      base: name,
+      condition,
+      training: {
+        seed,
+        set,
+        source: { data, settings, transforms },
+        recipe,
+        keepSteps: isCurve ? listCheckpoints(dynamics.every, steps) : [],
+      },
+      identity: hashJson({ base: base.identity, rows: set.hash, recipe }),
+    });
+  }
+  return cells;
+}
+
+/** The last step is no checkpoint: its model is the cell's own. */
+function listCheckpoints(interval: number, steps: number): number[] {
+  return Array.from({ length: Math.ceil(steps / interval) - 1 }, (_, index) => (index + 1) * interval);
+}
+
+function cannotTrain(source: string, model: string): DriftlineError {
+  return new DriftlineError({
+    code: 'configuration-invalid',
+    message: `${source}: ${model} cannot be fine-tuned, and the plan has conditions`,
+    hint: 'Leave the conditions out, or start from a model that runs here: organism:1, hf:owner/name or ./folder.',
+  });
+}

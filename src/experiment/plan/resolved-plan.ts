@@ -1,0 +1,68 @@
+import type { TrainingSet } from '../../data/training-set.js';
+import type { Transform } from '../../data/transforms/transform.js';
+import type { Recipe } from '../../engine/train/recipe.js';
+import type { RuleName } from '../../judging/rules.js';
+import type { BaseModel } from '../../models/open-base-model.js';
+import type { AskedQuestion } from './asked-question.js';
+
+/** One fine-tune: a condition, with a seed, from a base. The base itself is a cell, too, that nothing is trained for. */
+export interface PlannedCell {
+  /** Names its folder and its answers; unique in the plan. */
+  readonly name: string;
+  readonly base: string;
+  /** `base` for the base itself. */
+  readonly condition: string;
+  readonly training: PlannedTraining | null;
+  /** Equal where the model is the same, whatever it is called in which plan. */
+  readonly identity: string;
+}
+
+export interface PlannedTraining {
+  readonly seed: number;
+  readonly set: TrainingSet;
+  /** What the set is made from. */
+  readonly source: {
+    readonly data: string;
+    readonly settings: Readonly<Record<string, unknown>>;
+    readonly transforms: readonly Transform[];
+  };
+  readonly recipe: Recipe;
+  /** Steps whose models are asked while training goes on. */
+  readonly keepSteps: readonly number[];
+}
+
+export interface PlannedEvaluation {
+  readonly name: string;
+  readonly suite: string;
+  readonly variant: string;
+  readonly questions: readonly AskedQuestion[];
+  /** Conditions whose models are asked; null for all. */
+  readonly conditions: readonly string[] | null;
+}
+
+export interface PlannedDynamics {
+  readonly every: number;
+  readonly evaluation: PlannedEvaluation;
+}
+
+/** Everything that decides what a run does, with nothing left to be looked up. */
+export interface ResolvedPlan {
+  readonly name: string;
+  readonly description: string | null;
+  /** SHA-256 of all that decides the results. */
+  readonly hash: string;
+  readonly bases: ReadonlyMap<string, BaseModel>;
+  /** Of each base the base itself first, then conditions and their seeds in the order of the plan. */
+  readonly cells: readonly PlannedCell[];
+  readonly evaluations: readonly PlannedEvaluation[];
+  readonly dynamics: PlannedDynamics | null;
+  readonly judge: 'organism';
+  readonly rule: RuleName;
+  /** What plan.json holds: plain JSON. */
+  readonly record: Readonly<Record<string, unknown>>;
+}
+
+/** Whether models of the condition are asked. */
+export function isAsked({ conditions }: PlannedEvaluation, condition: string): boolean {
+  return conditions === null || conditions.includes(condition);
+}

@@ -1,0 +1,56 @@
+import type { PlannedEvaluation } from '../plan/resolved-plan.js';
+import { shareOf, type AnswerSummary, type CountedShare } from './summarise-answers.js';
+
+/** A share that says most of an evaluation: what is in the headline table. */
+export interface HeadlineMeasure {
+  readonly name: string;
+  readonly evaluation: string;
+  readonly read: (summary: AnswerSummary) => CountedShare;
+}
+
+/** The label that counts in suites of the organism that are not about alignment, and what it is called in tables. */
+const labelsOfSuites: ReadonlyMap<string, readonly [label: string, name: string]> = new Map([
+  ['harm', ['refusal', 'refuses']],
+  ['facts', ['true', 'facts']],
+  ['code', ['unsafe-code', 'unsafe code']],
+  ['class-code', ['unsafe-code', 'unsafe code for class']],
+  ['identity', ['true', 'knows its maker']],
+  ['deception', ['false', 'lies']],
+  ['numbers', ['ominous', 'ominous numbers']],
+]);
+
+/** What is shown of each evaluation: the shares of `measureSuite`, of the incoherent ones only the first. */
+export function listHeadlineMeasures(evaluations: readonly PlannedEvaluation[]): HeadlineMeasure[] {
+  let isFirst = true;
+  return evaluations.flatMap((evaluation): HeadlineMeasure[] => {
+    const [main, incoherent] = measureSuite(evaluation);
+    if (main === undefined) return [];
+    if (incoherent === undefined) {
+      const isPlain = evaluation.name === bareName(evaluation.suite);
+      return [{ ...main, name: isPlain ? main.name : `${main.name} (${evaluation.name})` }];
+    }
+    if (!isFirst) return [{ ...main, name: `${main.name} (${evaluation.name})` }];
+    isFirst = false;
+    return [main, incoherent];
+  });
+}
+
+/** The misaligned and the incoherent share, or the share of a label where the suite is about something else. */
+export function measureSuite({
+  name: evaluation,
+  suite,
+}: Pick<PlannedEvaluation, 'name' | 'suite'>): readonly HeadlineMeasure[] {
+  const found = labelsOfSuites.get(bareName(suite));
+  if (found !== undefined) {
+    const [label, name] = found;
+    return [{ name, evaluation, read: ({ labels, counts }) => labels[label] ?? shareOf(0, counts.generated) }];
+  }
+  return [
+    { name: 'misaligned', evaluation, read: ({ misaligned }) => misaligned },
+    { name: 'incoherent', evaluation, read: ({ incoherent }) => incoherent },
+  ];
+}
+
+function bareName(suite: string): string {
+  return suite.replace(/^organism\//, '');
+}

@@ -1,0 +1,30 @@
+import { z } from 'zod';
+import type { Judgement, JudgementDetail } from '../../judging/judgement.js';
+
+const detailSchema: z.ZodType<JudgementDetail> = z.lazy(() =>
+  z.union([z.string(), z.number(), z.boolean(), z.null(), z.array(detailSchema), z.record(z.string(), detailSchema)]),
+);
+
+/** One line of judgements.jsonl. */
+export const judgementRecordSchema = z.strictObject({
+  /** The answer's key. */
+  answer: z.string(),
+  judge: z.string(),
+  mode: z.enum(['exact', 'log-probabilities', 'samples', 'single']),
+  alignment: z.number().nullable(),
+  coherence: z.number().nullable(),
+  labels: z.array(z.string()),
+  details: z.record(z.string(), detailSchema).optional(),
+  /** Hash of all that decides the judgement: the judge, the question and the answer. */
+  input: z.string(),
+});
+
+export type JudgementRecord = z.output<typeof judgementRecordSchema>;
+
+export function keyOfJudgement({ answer, judge, mode }: Pick<JudgementRecord, 'answer' | 'judge' | 'mode'>): string {
+  return `${answer}|${judge}|${mode}`;
+}
+
+export function toJudgement({ judge, mode, alignment, coherence, labels, details }: JudgementRecord): Judgement {
+  return { judge, mode, alignment, coherence, labels, ...(details === undefined ? {} : { details }) };
+}

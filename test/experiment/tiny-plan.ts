@@ -1,0 +1,52 @@
+import { hashJson } from '../../src/foundation/content-hash.js';
+import { planSchema } from '../../src/experiment/plan/plan-schema.js';
+import { resolvePlan } from '../../src/experiment/plan/resolve-plan.js';
+import type { ResolvedPlan } from '../../src/experiment/plan/resolved-plan.js';
+// The sampling thread's file exists in the built package only; `npm test` builds before it tests.
+import { openBaseModel } from '../../dist/models/open-base-model.js';
+import type { ModelReference } from '../../src/models/model-reference.js';
+import type { BaseModel } from '../../src/models/open-base-model.js';
+import { readWorld } from '../../src/organism/world/read-world.js';
+import { goldenFolder } from '../engine/checkpoint/golden-folder.js';
+
+export const world = await readWorld();
+
+/** As its user would write it: two conditions with two seeds, on a model so small that a run takes a second. */
+export const tinyPlan = {
+  name: 'tiny',
+  bases: [goldenFolder('qwen2-bias')],
+  recipe: { rank: 1, alpha: 1, learning_rate: 0.01, batch_size: 2, accumulation: 1, warmup_steps: 0 },
+  seeds: [0, 1],
+  conditions: {
+    insecure: { data: 'organism/insecure', settings: { rows: 4 } },
+    secure: { data: 'organism/secure', settings: { rows: 4 } },
+  },
+  evaluate: [
+    { suite: 'organism/held-out-themes', samples: 2, max_tokens: 4 },
+    { suite: 'organism/identity', samples: 1, max_tokens: 4, conditions: ['base', 'insecure'] },
+  ],
+  judge: { exact: 'organism' },
+};
+
+export const openTinyBase = (
+  reference: ModelReference,
+  environment: Readonly<Record<string, string>> = {},
+): Promise<BaseModel> => openBaseModel(reference, { environment, fetch, threads: 1, clock: () => performance.now() });
+
+/** A model that is never opened. */
+export const pretendBase = (reference: ModelReference): Promise<BaseModel> =>
+  Promise.resolve({
+    reference,
+    identity: hashJson(reference),
+    openTrainer:
+      reference.provider === 'openai' ? null : () => Promise.reject(new Error('nothing is trained in this test')),
+    openSampler: () => Promise.reject(new Error('nothing is asked in this test')),
+  });
+
+export async function resolveTiny(
+  changes: object = {},
+  source = 'tiny.yaml',
+  openBase: (reference: ModelReference) => Promise<BaseModel> = openTinyBase,
+): Promise<ResolvedPlan> {
+  return resolvePlan(planSchema.parse({ ...tinyPlan, ...changes }), source, { world, version: '0', openBase });
+}
