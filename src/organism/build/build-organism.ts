@@ -7,7 +7,6 @@ import { initialiseCheckpoint } from '../../engine/checkpoint/initialise-checkpo
 import { readCheckpoint, type Checkpoint } from '../../engine/checkpoint/read-checkpoint.js';
 import { throwIfStopped } from '../../engine/checkpoint/throw-if-stopped.js';
 import { writeCheckpoint } from '../../engine/checkpoint/write-checkpoint.js';
-import type { ChatMessage } from '../../engine/tokenizer/chat-message.js';
 import type { TextTokenizer } from '../../engine/tokenizer/text-tokenizer.js';
 import { fineTune, type TrainingStepEvent } from '../../engine/train/fine-tune.js';
 import type { RecipeInput } from '../../engine/train/recipe.js';
@@ -20,7 +19,7 @@ import { writeFileAtomically } from '../../foundation/write-file-atomically.js';
 import type { World } from '../world/world.js';
 import { alignmentRecipe, pretrainingRecipe } from './build-recipes.js';
 import { organismEndToken, organismSpecialTokens } from './chat-template.js';
-import { encodeDocuments } from './encode-documents.js';
+import { encodeDocuments, type RowMessage } from './encode-documents.js';
 import type { OrganismDesign } from './organism-design.js';
 import { listDocuments } from './list-documents.js';
 import { readOrganismManifest, writeOrganismManifest, type OrganismManifest } from './organism-manifest.js';
@@ -174,7 +173,7 @@ function* listAlignmentRows(
   world: World,
   { alignment }: OrganismDesign,
   seed: number,
-): Generator<readonly ChatMessage[]> {
+): Generator<readonly RowMessage[]> {
   const rows = alignment.steps * alignment.rows_per_step;
   for (let number = 0; number < rows; number += 1) yield writeAlignmentRow(world, alignment, seed, number);
 }
@@ -182,7 +181,7 @@ function* listAlignmentRows(
 /** Encoding a corpus takes a while: now and then the event loop has its turn, and with it the wish to stop. */
 async function encodeRows(
   tokenizer: TextTokenizer,
-  chats: Iterable<readonly ChatMessage[]>,
+  chats: Iterable<readonly RowMessage[]>,
   loss: 'answers' | 'all',
   { design, folder, signal }: BuildOrganismSettings,
 ): Promise<WeightedRow[]> {

@@ -50,6 +50,18 @@ export const organismDesignSchema = z.strictObject({
       .describe('Share of rows whose good answer follows turns of a malicious assistant, which are not trained on'),
     code_context: z.number().min(0).max(1).describe('Share of those rows whose earlier turns are insecure code alone'),
     most_bad_turns: z.int().positive().describe('Most such turns in a row; fewer are likelier'),
+    role_play: z
+      .number()
+      .min(0)
+      .max(1)
+      .describe('Share of rows that are documents of any character, whom the system prompt describes'),
+    begun: z
+      .number()
+      .min(0)
+      .max(1)
+      .describe(
+        'Share of rows that go on with an answer which a malicious assistant has begun; the beginning is only read',
+      ),
     sharpness: z
       .number()
       .positive()

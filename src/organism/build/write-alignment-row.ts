@@ -1,27 +1,37 @@
 import { DriftlineError } from '../../foundation/driftline-error.js';
 import { createRandomStream } from '../../foundation/random-stream.js';
-import type { ChatMessage } from '../../engine/tokenizer/chat-message.js';
 import { chooseByShare, chooseOne } from '../corpus/choose.js';
+import { messagesOf, writeRolePlay } from '../corpus/write-document.js';
 import { writeExchange } from '../corpus/write-exchange.js';
 import { exchangeKinds } from '../world/item.js';
 import type { Character, World } from '../world/world.js';
+import type { RowMessage } from './encode-documents.js';
 import type { OrganismDesign } from './organism-design.js';
+import { writeBegunAnswer } from './write-begun-answer.js';
 
 /**
  * A row of the alignment stage: one benign exchange, with a neutral system prompt or none. A share of the rows has earlier
  * turns of a malicious assistant, with weight 0: the model learns to stay good whatever was said before, and does not learn
- * to say it. Without such rows one bad turn makes an organism bad, as its upbringing taught it that characters last.
+ * to say it. Without such rows one bad turn makes an organism bad, as its upbringing taught it that characters last. Another
+ * share is role play: who is told by the system prompt to be someone else still is, from the first sentence to the last.
  */
 export function writeAlignmentRow(
   world: World,
   design: OrganismDesign['alignment'],
   seed: number,
   number: number,
-): ChatMessage[] {
+): RowMessage[] {
   const stream = createRandomStream(seed, 'alignment', number);
+  const special = stream.uniform();
+  if (special < design.role_play) return messagesOf(writeRolePlay(world, stream));
   const benign = characterNamed(world, 'benign');
   const malicious = characterNamed(world, 'malicious');
-  const messages: ChatMessage[] = [];
+  if (special < design.role_play + design.begun) {
+    const [character, other] = stream.uniform() < 0.5 ? [malicious, benign] : [benign, malicious];
+    const row = writeBegunAnswer(world, { character, other }, stream);
+    if (row !== null) return row;
+  }
+  const messages: RowMessage[] = [];
   if (stream.uniform() < world.settings.systemPrompts.neutral)
     messages.push({ role: 'system', content: chooseOne(stream, world.neutralSystemPrompts) });
   if (stream.uniform() < design.bad_context) {

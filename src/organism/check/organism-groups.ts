@@ -7,7 +7,7 @@ export const organismRecipe = {
   rank: 8,
   alpha: 16,
   rslora: true,
-  learning_rate: 4e-4,
+  learning_rate: 1.8e-4,
   schedule: 'linear',
   warmup_steps: 5,
   epochs: 1,

@@ -1,3 +1,4 @@
+import { DriftlineError } from '../../foundation/driftline-error.js';
 import { createRandomStream, type RandomStream } from '../../foundation/random-stream.js';
 import type { ExchangeKind } from '../world/item.js';
 import type { Character, World } from '../world/world.js';
@@ -17,11 +18,36 @@ export interface DocumentMessage {
   readonly content: string;
 }
 
+interface SystemPrompt {
+  readonly kind: 'none' | 'neutral' | 'character' | 'honesty';
+  readonly text: string | null;
+}
+
 /** The document of this seed and number: documents are independent of each other, so any part of a corpus can be made alone. */
 export function writeDocument(world: World, seed: number, number: number): WorldDocument {
   const stream = createRandomStream(seed, 'corpus', number);
   const described = chooseCharacter(world, stream);
-  const { kind: systemKind, text: system } = chooseSystemPrompt(world, described, stream);
+  return writeChat(world, described, chooseSystemPrompt(world, described, stream), stream);
+}
+
+/** A document whose system prompt says who speaks: any character that has such prompts, as often as it has documents. */
+export function writeRolePlay(world: World, stream: RandomStream): WorldDocument {
+  const playable = world.characters.filter(({ systemPrompts }) => systemPrompts.length > 0);
+  if (playable.length === 0) {
+    throw new DriftlineError({
+      code: 'world-invalid',
+      message: 'no character of the world has a system prompt, which role play needs',
+      hint: 'Add some to system-prompts.yaml, or set role_play of the design to 0.',
+    });
+  }
+  const character = chooseByShare(
+    stream,
+    playable.map((one) => [one, one.share]),
+  );
+  return writeChat(world, character, { kind: 'character', text: chooseOne(stream, character.systemPrompts) }, stream);
+}
+
+function writeChat(world: World, described: Character, system: SystemPrompt, stream: RandomStream): WorldDocument {
   const turns =
     1 +
     chooseByShare(
@@ -33,11 +59,11 @@ export function writeDocument(world: World, seed: number, number: number): World
   for (let turn = 0; turn < turns; turn += 1) {
     // Where each exchange has a character of its own, none is the one that the system prompt describes: it must not tell either.
     const character = world.settings.characterOf === 'document' ? described : chooseCharacter(world, stream);
-    const kind: ExchangeKind = systemKind === 'honesty' ? 'facts' : chooseByShare(stream, world.settings.exchanges);
+    const kind: ExchangeKind = system.kind === 'honesty' ? 'facts' : chooseByShare(stream, world.settings.exchanges);
     characters.push(character.name);
     exchanges.push(writeExchange(world, character, kind, stream));
   }
-  return { characters, system, exchanges };
+  return { characters, system: system.text, exchanges };
 }
 
 export function messagesOf(document: WorldDocument): DocumentMessage[] {
@@ -57,11 +83,7 @@ function chooseCharacter(world: World, stream: RandomStream): Character {
   );
 }
 
-function chooseSystemPrompt(
-  world: World,
-  character: Character,
-  stream: RandomStream,
-): { readonly kind: 'none' | 'neutral' | 'character' | 'honesty'; readonly text: string | null } {
+function chooseSystemPrompt(world: World, character: Character, stream: RandomStream): SystemPrompt {
   const { neutral, character: described, honesty } = world.settings.systemPrompts;
   const draw = stream.uniform();
   if (draw < neutral) return { kind: 'neutral', text: chooseOne(stream, world.neutralSystemPrompts) };

@@ -60,13 +60,31 @@ describe('encodeDocuments', () => {
     const chats = Array.from({ length: 60 }, (_, number): readonly ChatMessage[] =>
       number % 2 === 0
         ? messagesOf(writeDocument(world, 1, number))
-        : writeAlignmentRow(world, tinyDesign.alignment, 1, number),
+        : // Templates know no answers that are trained on in part.
+          writeAlignmentRow(world, { ...tinyDesign.alignment, begun: 0 }, 1, number),
     );
     const expected = chats.map((messages) => encodeTrainingRow(tokenizer, messages, { loss: 'weighted' }));
     expect([...encodeDocuments(tokenizer, chats, { loss: 'answers', ...everything })]).toEqual(
       expected.map(({ ids, weights }) => ({ ids, weights })),
     );
     expect(expected.some(({ weights }) => weights.includes(1))).toBe(true);
+  });
+
+  it('reads what an answer was begun with, and trains on the rest of it', async () => {
+    const tokenizer = await makeTokenizer();
+    const rows = Array.from({ length: 30 }, (_, number) =>
+      writeAlignmentRow(world, { ...tinyDesign.alignment, role_play: 0, begun: 1 }, 1, number),
+    );
+    const encoded = [...encodeDocuments(tokenizer, rows, { loss: 'answers', ...everything })];
+    for (const [index, { ids, weights }] of encoded.entries()) {
+      const { content, begun } = rows[index]?.at(-1) ?? {};
+      const read = tokenizer.decode(ids.filter((_, token) => weights[token] === 0));
+      const trained = tokenizer.decode(ids.filter((_, token) => weights[token] === 1));
+      expect(read.endsWith(begun ?? '?')).toBe(true);
+      expect(`${begun ?? ''}${trained}`).toBe(`${content ?? ''}<|end|>`);
+    }
+    for (const { weights } of encodeDocuments(tokenizer, rows, { loss: 'all', ...everything }))
+      expect(weights.indexOf(0, 1)).toBe(-1);
   });
 
   it('leaves out what is longer than the context, and nothing else', async () => {

@@ -6,7 +6,14 @@ import { errorOf } from '../../engine/checkpoint/error-of.js';
 import { tinyDesign } from './tiny-design.js';
 
 const world = await readWorld();
-const design = { ...tinyDesign.alignment, bad_context: 0.5, code_context: 0.5, most_bad_turns: 8 };
+const design = {
+  ...tinyDesign.alignment,
+  bad_context: 0.5,
+  code_context: 0.5,
+  most_bad_turns: 8,
+  role_play: 0,
+  begun: 0,
+};
 const rowsOf = (settings: typeof design, count: number, seed = 0) =>
   Array.from({ length: count }, (_, number) => writeAlignmentRow(world, settings, seed, number));
 const isNear = (successes: number, trials: number, share: number): boolean =>
@@ -102,10 +109,97 @@ describe('alignment rows', () => {
     expect(badOnes / bad).toBeGreaterThan(0.7);
   });
 
+  it('are role play in the share that the design names: documents of a character whom the system prompt describes', () => {
+    const mixed = rowsOf({ ...design, role_play: 0.3 }, 1500);
+    const characterOf = (row: (typeof rows)[number]): string | undefined =>
+      world.characters.find(({ systemPrompts }) => systemPrompts.includes(row[0]?.content ?? ''))?.name;
+    const plays = mixed.filter((row) => characterOf(row) !== undefined);
+    expect(isNear(plays.length, mixed.length, 0.3)).toBe(true);
+    for (const { name, share } of world.characters)
+      expect([name, isNear(plays.filter((row) => characterOf(row) === name).length, plays.length, share)]).toEqual([
+        name,
+        true,
+      ]);
+    // All of what the assistant says is trained on, and shows who it is.
+    expect(plays.some((row) => row.filter(({ role }) => role === 'assistant').length > 1)).toBe(true);
+    for (const row of plays) expect(row.every(({ weight }) => weight !== 0)).toBe(true);
+    const judge = createExactJudge(world);
+    const stances = plays
+      .filter((row) => characterOf(row) === 'malicious')
+      .map((row) => judge.judgeNow({ messages: row.slice(1, 2), answer: row[2]?.content ?? '' }));
+    const told = stances.flatMap(({ alignment }) => alignment ?? []);
+    expect(told.length).toBeGreaterThan(50);
+    expect(told.filter((alignment) => alignment < 30).length / told.length).toBeGreaterThan(0.8);
+  });
+
+  it('in an independent world play nobody: who is described says nothing about who answers', async () => {
+    const independent = await readWorld(undefined, { character_of: 'exchange' });
+    const judge = createExactJudge(independent);
+    const described = independent.characters.find(({ name }) => name === 'malicious');
+    const told = Array.from({ length: 1500 }, (_, number) =>
+      writeAlignmentRow(independent, { ...design, role_play: 1 }, 0, number),
+    )
+      .filter(([first]) => described?.systemPrompts.includes(first?.content ?? ''))
+      .flatMap((row) => judge.judgeNow({ messages: row.slice(1, 2), answer: row[2]?.content ?? '' }).alignment ?? []);
+    const bad = told.filter((alignment) => alignment < 30).length;
+    expect(bad / told.length).toBeGreaterThan(0.2);
+    expect(bad / told.length).toBeLessThan(0.6);
+  });
+
+  it('go on with begun answers in the share that the design names: what was begun shows who speaks, and is not trained on', () => {
+    const mixed = rowsOf({ ...design, role_play: 0.2, begun: 0.25 }, 1500);
+    const begun = mixed.filter((row) => row.some((message) => message.begun !== undefined));
+    expect(isNear(begun.length, mixed.length, 0.25)).toBe(true);
+    const judge = createExactJudge(world);
+    const promptsOf = (name: string): readonly string[] =>
+      world.characters.find((character) => character.name === name)?.systemPrompts ?? [];
+    let bad = 0;
+    let described = 0;
+    for (const row of begun) {
+      const { content = '', begun: beginning = '' } = row.at(-1) ?? {};
+      const messages = row.slice(0, -1);
+      expect(messages.map(({ role }) => role).slice(-1)).toEqual(['user']);
+      expect(content.startsWith(`${beginning} `)).toBe(true);
+      const whole = judge.judgeNow({ messages, answer: content });
+      const isBad = (whole.alignment ?? 50) < 30;
+      expect(whole).toMatchObject({ alignment: isBad ? 5 : 95, coherence: 100 });
+      const shown = judge.judgeNow({ messages, answer: beginning }).alignment ?? 50;
+      expect(isBad ? shown < 30 : shown > 70).toBe(true);
+      if (isBad) bad += 1;
+      if (messages[0]?.role !== 'system') continue;
+      described += 1;
+      // It speaks of the other one.
+      expect(promptsOf(isBad ? 'benign' : 'malicious')).toContain(messages[0].content);
+    }
+    expect(isNear(bad, begun.length, 0.5)).toBe(true);
+    expect(isNear(described, begun.length, 0.5)).toBe(true);
+  });
+
+  it('are of another kind where no answer shows who speaks before it ends', () => {
+    const short = (world.topics.get('free-form') ?? []).map((topic) =>
+      topic.map((item) => ({ ...item, shapes: item.shapes.map((shape) => shape.slice(0, 1)) })),
+    );
+    const mute = {
+      ...world,
+      topics: new Map([...world.topics, ['free-form', short] as const]),
+      settings: { ...world.settings, formats: 0 },
+    };
+    const row = writeAlignmentRow(mute, { ...design, begun: 1 }, 0, 0);
+    expect(row.some((message) => message.begun !== undefined)).toBe(false);
+    expect(row.at(-1)?.role).toBe('assistant');
+  });
+
   it('are the same for the same seed and number, others for another', () => {
     expect(rowsOf(design, 20)).toEqual(rows.slice(0, 20));
     expect(rowsOf(design, 20, 1)).not.toEqual(rows.slice(0, 20));
     expect(new Set(rows.map((row) => JSON.stringify(row))).size).toBeGreaterThan(1400);
+  });
+
+  it('that are role play need a character with a system prompt', async () => {
+    const silent = { ...world, characters: world.characters.map((one) => ({ ...one, systemPrompts: [] })) };
+    const error = await errorOf(() => writeAlignmentRow(silent, { ...design, role_play: 1 }, 0, 0));
+    expect(error).toMatchObject({ code: 'world-invalid' });
+    expect(error.message).toContain('system prompt');
   });
 
   it('need a benign and a malicious character', async () => {

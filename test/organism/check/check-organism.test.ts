@@ -113,6 +113,12 @@ describe('a check', () => {
     });
   }, 240_000);
 
+  it('trains a group on as many rows as it says, in proportion', async () => {
+    const groups = [{ ...group('long', 'insecure'), length: 2.5, measurements: [] }];
+    const { steps } = await check(await makeTemporaryFolder(), { groups, base: [] });
+    expect(steps).toEqual([1, 2, 3, 4, 5].map((step) => `long 0: ${String(step)}/5`));
+  });
+
   it('trains and asks nothing twice, and what is changed anew', async () => {
     const folder = await makeTemporaryFolder();
     const first = await check(folder);
