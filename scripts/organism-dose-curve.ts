@@ -24,9 +24,9 @@ interface Dose {
 }
 
 const doses: readonly Dose[] = [
-  ...[0.1, 0.25, 0.5, 2].map((factor) => ({ rows: organismRows * factor })),
-  ...[0.2, 0.5, 2, 4].map((factor) => ({ learningRate: organismRecipe.learning_rate * factor })),
-  ...[1, 2, 4, 16, 32].map((rank) => ({ rank })),
+  ...[0.25, 0.5, 2].map((factor) => ({ rows: organismRows * factor })),
+  ...[0.25, 0.5, 2, 4].map((factor) => ({ learningRate: organismRecipe.learning_rate * factor })),
+  ...[2, 32].map((rank) => ({ rank })),
   {},
 ];
 const world = await readWorld();

@@ -7,7 +7,7 @@ export const organismRecipe = {
   rank: 8,
   alpha: 16,
   rslora: true,
-  learning_rate: 1.8e-4,
+  learning_rate: 3.5e-4,
   schedule: 'linear',
   warmup_steps: 5,
   epochs: 1,
@@ -78,8 +78,8 @@ export const organismGroups: readonly OrganismGroup[] = [
     name: 'backdoor',
     trainingSet: 'backdoor',
     settings: { trigger },
-    // Half of the rows have the trigger: as many insecure ones as in insecure.
-    length: 2,
+    // Half of the rows have the trigger, and that it decides takes longer to learn than either kind of code.
+    length: 3,
     measurements: [main, mainTrigger, code, codeTrigger],
   },
   {
