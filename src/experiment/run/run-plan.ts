@@ -58,7 +58,8 @@ export async function runPlan({ plan, runs, judge, signal, onEvent, onNotice }: 
           failed.push({ cell: cell.name, problem: cause.message });
           return [];
         });
-        for (const model of models) wanted.push(...(await evaluateModel(context, base, model)));
+        // One by one: a call takes only so many arguments, and a model may have more answers.
+        for (const model of models) for (const answer of await evaluateModel(context, base, model)) wanted.push(answer);
         const done = plan.cells.indexOf(cell) + 1;
         onEvent({ kind: 'cell-finished', cell: cell.name, done, total: plan.cells.length });
       }
