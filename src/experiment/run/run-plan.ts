@@ -101,7 +101,12 @@ async function makeModels(
     },
   });
   tally.cells[how] += 1;
-  return models.map((one) => ({ ...one, tuned: one.step === null ? model : (kept.get(one.step) ?? model) }));
+  return models.map((one) => {
+    const tuned = one.step === null ? model : kept.get(one.step);
+    // Another model must not answer in its place.
+    if (tuned === undefined) throw new Error(`the trainer kept no model of ${one.name}`);
+    return { ...one, tuned };
+  });
 }
 
 /** The order of the plan, whatever order answers came in: the same plan makes the same bytes. */
