@@ -6,6 +6,7 @@ import { readTokenizer } from '../engine/tokenizer/read-tokenizer.js';
 import { encodeTrainingSet } from '../engine/train/encode-training-set.js';
 import { fineTune } from '../engine/train/fine-tune.js';
 import { countSteps } from '../engine/train/plan-training.js';
+import { removeTrainingStates } from '../engine/train/training-state.js';
 import { DriftlineError } from '../foundation/driftline-error.js';
 import { hashJson } from '../foundation/content-hash.js';
 import { writeFileAtomically } from '../foundation/write-file-atomically.js';
@@ -45,7 +46,7 @@ export async function openEmbeddedTrainer({
       const identity = identify(job, modelHash);
       const finished = await readResult(folder);
       if (finished?.job === identity) {
-        await removeLeftovers(folder, keepSteps, finished.steps);
+        await removeLeftovers(folder, keepSteps);
         return { model: { kind: 'adapter', folder }, kept, steps: finished.steps };
       }
       const encoded = encodeTrainingSet(
@@ -67,16 +68,17 @@ export async function openEmbeddedTrainer({
       });
       // First of all: without its last state, a job that is not known to be finished could not go on.
       await writeFileAtomically(join(folder, resultFile), `${JSON.stringify({ job: identity, steps })}\n`);
-      await removeLeftovers(folder, keepSteps, steps);
+      await removeLeftovers(folder, keepSteps);
       return { model: { kind: 'adapter', folder }, kept, steps };
     },
   };
 }
 
-/** Kept states are models to be asked; their optimizers, and the last state, were only needed to go on. */
-async function removeLeftovers(folder: string, keepSteps: readonly number[], steps: number): Promise<void> {
+/** Kept states are models to be asked; their optimizers, and the other states, were only needed to go on. */
+async function removeLeftovers(folder: string, keepSteps: readonly number[]): Promise<void> {
   for (const step of keepSteps) await rm(join(stateFolder(folder, step), 'optimizer.safetensors'), { force: true });
-  if (!keepSteps.includes(steps)) await rm(stateFolder(folder, steps), { recursive: true, force: true });
+  // Also one before the last, which whoever was killed right after the last had no time to remove.
+  await removeTrainingStates(join(folder, 'checkpoints'), keepSteps);
 }
 
 function stateFolder(folder: string, step: number): string {
