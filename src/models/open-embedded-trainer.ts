@@ -1,8 +1,9 @@
 import { readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
-import { readCheckpoint } from '../engine/checkpoint/read-checkpoint.js';
+import { readCheckpoint, type Checkpoint } from '../engine/checkpoint/read-checkpoint.js';
 import { readTokenizer } from '../engine/tokenizer/read-tokenizer.js';
+import type { TextTokenizer } from '../engine/tokenizer/text-tokenizer.js';
 import { encodeTrainingSet } from '../engine/train/encode-training-set.js';
 import { fineTune } from '../engine/train/fine-tune.js';
 import { countSteps } from '../engine/train/plan-training.js';
@@ -26,16 +27,13 @@ const resultFile = 'trained.json';
 const resultSchema = z.object({ job: z.string(), steps: z.int().nonnegative() });
 
 /** Fine-tunes a model folder with the engine. The same job makes the same bytes, however often it was stopped. */
-export async function openEmbeddedTrainer({
-  model,
-  modelHash,
-  threads,
-  clock,
-}: EmbeddedTrainerSettings): Promise<Trainer> {
-  const base = await readCheckpoint(model);
-  const tokenizer = await readTokenizer(model);
+export function openEmbeddedTrainer({ model, modelHash, threads, clock }: EmbeddedTrainerSettings): Promise<Trainer> {
+  let opened: Promise<readonly [Checkpoint, TextTokenizer]> | null = null;
+  // Gigabytes, that a job which is finished does not need.
+  const open = (): NonNullable<typeof opened> =>
+    (opened ??= Promise.all([readCheckpoint(model), readTokenizer(model)]));
 
-  return {
+  return Promise.resolve({
     countSteps: (rows, recipe) => countSteps(recipe, rows),
     train: async (job, { signal, onStep } = {}) => {
       const { rows, recipe, folder, keepSteps = [] } = job;
@@ -49,6 +47,7 @@ export async function openEmbeddedTrainer({
         await removeLeftovers(folder, keepSteps);
         return { model: { kind: 'adapter', folder }, kept, steps: finished.steps };
       }
+      const [base, tokenizer] = await open();
       const encoded = encodeTrainingSet(
         tokenizer,
         rows.map(({ messages }) => messages),
@@ -71,7 +70,7 @@ export async function openEmbeddedTrainer({
       await removeLeftovers(folder, keepSteps);
       return { model: { kind: 'adapter', folder }, kept, steps };
     },
-  };
+  });
 }
 
 /** Kept states are models to be asked; their optimizers, and the other states, were only needed to go on. */

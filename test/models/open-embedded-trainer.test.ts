@@ -1,10 +1,10 @@
-import { cp, readdir, writeFile } from 'node:fs/promises';
+import { cp, readdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { parseRecipe } from '../../src/engine/train/recipe.js';
 import { openEmbeddedTrainer } from '../../src/models/open-embedded-trainer.js';
 import { errorOf } from '../engine/checkpoint/error-of.js';
-import { goldenFolder } from '../engine/checkpoint/golden-folder.js';
+import { copyGolden, goldenFolder } from '../engine/checkpoint/golden-folder.js';
 import { makeTemporaryFolder } from '../foundation/temporary-folder.js';
 import { describeTrainer, identifyAdapter } from './trainer-conformance.js';
 
@@ -50,6 +50,25 @@ describe('a model folder that is fine-tuned', () => {
     expect(steps).toBe(3);
     expect(await readdir(join(folder, 'checkpoints'))).toEqual(['step-2']);
     expect(await readdir(kept)).not.toContain('optimizer.safetensors');
+  });
+
+  it('is read only for a job that is not done', async () => {
+    const model = await copyGolden('qwen2-bias');
+    const folder = await makeTemporaryFolder();
+    const train = async (where: string) => {
+      const trainer = await openEmbeddedTrainer({
+        model,
+        modelHash: 'one',
+        threads: 1,
+        clock: () => performance.now(),
+      });
+      return trainer.train({ rows, recipe, folder: where });
+    };
+    const result = await train(folder);
+    await rm(join(model, 'model.safetensors'));
+    expect(await train(folder)).toEqual(result);
+    const elsewhere = await makeTemporaryFolder();
+    expect((await errorOf(() => train(elsewhere))).code).toBe('checkpoint-missing');
   });
 
   it('is trained again where its result is not what was written, or belongs to another model', async () => {
