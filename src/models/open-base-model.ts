@@ -1,5 +1,7 @@
 import { resolveModelFolder } from '../engine/checkpoint/hub-model.js';
+import { hashJson } from '../foundation/content-hash.js';
 import { DriftlineError } from '../foundation/driftline-error.js';
+import { officialEndpoint, readHostedEndpoint } from './hosted-endpoint.js';
 import { identifyModelFolder } from './identify-model-folder.js';
 import type { ModelReference } from './model-reference.js';
 import { locateModel, openModelSampler, type OpenModelSamplerOptions } from './open-model-sampler.js';
@@ -15,7 +17,7 @@ export interface OpenBaseModelOptions extends Omit<OpenModelSamplerOptions, 'ada
 /** A model that an experiment starts from. */
 export interface BaseModel {
   readonly reference: ModelReference;
-  /** Equal for equal models, wherever they lie: a hash of its files, or the name of a hosted one. */
+  /** Equal for equal models, wherever they lie: a hash of its files, or of a hosted one its name and who hosts it. */
   readonly identity: string;
   /** Null where it cannot be fine-tuned. */
   readonly openTrainer: (() => Promise<Trainer>) | null;
@@ -28,7 +30,7 @@ export async function openBaseModel(reference: ModelReference, options: OpenBase
   if (reference.provider === 'openai') {
     return {
       reference,
-      identity: reference.text,
+      identity: identifyHosted(reference.text, readHostedEndpoint(options.environment)),
       openTrainer: null,
       openSampler: (tuned) => {
         if (tuned?.kind === 'adapter') throw adapterOnHosted(reference.text);
@@ -52,6 +54,11 @@ export async function openBaseModel(reference: ModelReference, options: OpenBase
       return openModelSampler(local, { ...options, ...(tuned === null ? {} : { adapter: tuned.folder }) });
     },
   };
+}
+
+/** Servers of other makers call models as they like: one name at two addresses may be two models. */
+function identifyHosted(model: string, endpoint: string): string {
+  return endpoint === officialEndpoint ? model : hashJson({ model, endpoint });
 }
 
 function adapterOnHosted(model: string): DriftlineError {

@@ -1,11 +1,13 @@
 import { readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
-import { readCheckpoint } from '../engine/checkpoint/read-checkpoint.js';
+import { readCheckpoint, type Checkpoint } from '../engine/checkpoint/read-checkpoint.js';
 import { readTokenizer } from '../engine/tokenizer/read-tokenizer.js';
+import type { TextTokenizer } from '../engine/tokenizer/text-tokenizer.js';
 import { encodeTrainingSet } from '../engine/train/encode-training-set.js';
 import { fineTune } from '../engine/train/fine-tune.js';
 import { countSteps } from '../engine/train/plan-training.js';
+import { removeTrainingStates } from '../engine/train/training-state.js';
 import { DriftlineError } from '../foundation/driftline-error.js';
 import { hashJson } from '../foundation/content-hash.js';
 import { writeFileAtomically } from '../foundation/write-file-atomically.js';
@@ -25,16 +27,13 @@ const resultFile = 'trained.json';
 const resultSchema = z.object({ job: z.string(), steps: z.int().nonnegative() });
 
 /** Fine-tunes a model folder with the engine. The same job makes the same bytes, however often it was stopped. */
-export async function openEmbeddedTrainer({
-  model,
-  modelHash,
-  threads,
-  clock,
-}: EmbeddedTrainerSettings): Promise<Trainer> {
-  const base = await readCheckpoint(model);
-  const tokenizer = await readTokenizer(model);
+export function openEmbeddedTrainer({ model, modelHash, threads, clock }: EmbeddedTrainerSettings): Promise<Trainer> {
+  let opened: Promise<readonly [Checkpoint, TextTokenizer]> | null = null;
+  // Gigabytes, that a job which is finished does not need.
+  const open = (): NonNullable<typeof opened> =>
+    (opened ??= Promise.all([readCheckpoint(model), readTokenizer(model)]));
 
-  return {
+  return Promise.resolve({
     countSteps: (rows, recipe) => countSteps(recipe, rows),
     train: async (job, { signal, onStep } = {}) => {
       const { rows, recipe, folder, keepSteps = [] } = job;
@@ -45,9 +44,10 @@ export async function openEmbeddedTrainer({
       const identity = identify(job, modelHash);
       const finished = await readResult(folder);
       if (finished?.job === identity) {
-        await removeLeftovers(folder, keepSteps, finished.steps);
+        await removeLeftovers(folder, keepSteps);
         return { model: { kind: 'adapter', folder }, kept, steps: finished.steps };
       }
+      const [base, tokenizer] = await open();
       const encoded = encodeTrainingSet(
         tokenizer,
         rows.map(({ messages }) => messages),
@@ -67,16 +67,17 @@ export async function openEmbeddedTrainer({
       });
       // First of all: without its last state, a job that is not known to be finished could not go on.
       await writeFileAtomically(join(folder, resultFile), `${JSON.stringify({ job: identity, steps })}\n`);
-      await removeLeftovers(folder, keepSteps, steps);
+      await removeLeftovers(folder, keepSteps);
       return { model: { kind: 'adapter', folder }, kept, steps };
     },
-  };
+  });
 }
 
-/** Kept states are models to be asked; their optimizers, and the last state, were only needed to go on. */
-async function removeLeftovers(folder: string, keepSteps: readonly number[], steps: number): Promise<void> {
+/** Kept states are models to be asked; their optimizers, and the other states, were only needed to go on. */
+async function removeLeftovers(folder: string, keepSteps: readonly number[]): Promise<void> {
   for (const step of keepSteps) await rm(join(stateFolder(folder, step), 'optimizer.safetensors'), { force: true });
-  if (!keepSteps.includes(steps)) await rm(stateFolder(folder, steps), { recursive: true, force: true });
+  // Also one before the last, which whoever was killed right after the last had no time to remove.
+  await removeTrainingStates(join(folder, 'checkpoints'), keepSteps);
 }
 
 function stateFolder(folder: string, step: number): string {

@@ -2,6 +2,7 @@ import OpenAI from 'openai';
 import { z } from 'zod';
 import { describeProblems } from '../engine/sample/describe-problems.js';
 import { DriftlineError } from '../foundation/driftline-error.js';
+import { officialEndpoint, readHostedEndpoint } from './hosted-endpoint.js';
 import { translateHostedFailure } from './translate-hosted-failure.js';
 import {
   listWantedAnswers,
@@ -19,10 +20,6 @@ export interface HostedSamplerSettings {
   readonly environment: Readonly<Record<string, string | undefined>>;
   readonly fetch: typeof globalThis.fetch;
 }
-
-const officialEndpoint = 'https://api.openai.com/v1';
-
-const unreadableAddress = { protocol: '', username: '', password: '' };
 
 /** Calls that are open at once. */
 const parallelCalls = 8;
@@ -111,17 +108,7 @@ function readConnection(environment: HostedSamplerSettings['environment']): { ke
       hint: 'Set OPENAI_API_KEY to your key; for a local server that wants none, set it to any word.',
     });
   }
-  const written = environment['OPENAI_BASE_URL']?.trim() ?? '';
-  const endpoint = (written === '' ? officialEndpoint : written).replace(/\/+$/, '');
-  const { protocol, username, password } = URL.canParse(endpoint) ? new URL(endpoint) : unreadableAddress;
-  if ((protocol !== 'http:' && protocol !== 'https:') || `${username}${password}` !== '') {
-    throw new DriftlineError({
-      code: 'usage-invalid',
-      message: 'OPENAI_BASE_URL is no http or https address, or has a name or password in it',
-      hint: 'Unset OPENAI_BASE_URL, or set it to an address such as http://127.0.0.1:8000/v1.',
-    });
-  }
-  return { key, endpoint };
+  return { key, endpoint: readHostedEndpoint(environment) };
 }
 
 /** Only what is used, and all of it optional that servers of other makers leave out. */

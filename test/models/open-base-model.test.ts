@@ -45,4 +45,16 @@ describe('a hosted model as a base', () => {
     const error = await errorOf(async () => base.openSampler({ kind: 'adapter', folder }));
     expect(error.code).toBe('internal-error');
   });
+
+  it('is another at another address', async () => {
+    const identify = async (address?: string): Promise<string> => {
+      const environment = { OPENAI_BASE_URL: address };
+      return (await openBaseModel(resolveModelReference('openai:mine'), { ...options, environment })).identity;
+    };
+    const local = await identify('http://127.0.0.1:8000/v1');
+    expect(await identify('http://127.0.0.1:8000/v1/')).toBe(local);
+    expect(await identify('https://api.openai.com/v1')).toBe(await identify());
+    expect(new Set([local, await identify('http://127.0.0.1:8001/v1'), await identify()]).size).toBe(3);
+    expect((await errorOf(() => identify('nowhere'))).code).toBe('usage-invalid');
+  });
 });

@@ -1,10 +1,10 @@
-import { cp, readdir, writeFile } from 'node:fs/promises';
+import { cp, readdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { parseRecipe } from '../../src/engine/train/recipe.js';
 import { openEmbeddedTrainer } from '../../src/models/open-embedded-trainer.js';
 import { errorOf } from '../engine/checkpoint/error-of.js';
-import { goldenFolder } from '../engine/checkpoint/golden-folder.js';
+import { copyGolden, goldenFolder } from '../engine/checkpoint/golden-folder.js';
 import { makeTemporaryFolder } from '../foundation/temporary-folder.js';
 import { describeTrainer, identifyAdapter } from './trainer-conformance.js';
 
@@ -43,12 +43,32 @@ describe('a model folder that is fine-tuned', () => {
     const train = async () => (await open()).train({ rows, recipe, folder, keepSteps: [2] });
     await train();
     const kept = join(folder, 'checkpoints', 'step-2');
-    await cp(kept, join(folder, 'checkpoints', 'step-3'), { recursive: true });
+    for (const leftover of ['step-1', 'step-3'])
+      await cp(kept, join(folder, 'checkpoints', leftover), { recursive: true });
     await writeFile(join(kept, 'optimizer.safetensors'), '');
     const { steps } = await train();
     expect(steps).toBe(3);
     expect(await readdir(join(folder, 'checkpoints'))).toEqual(['step-2']);
     expect(await readdir(kept)).not.toContain('optimizer.safetensors');
+  });
+
+  it('is read only for a job that is not done', async () => {
+    const model = await copyGolden('qwen2-bias');
+    const folder = await makeTemporaryFolder();
+    const train = async (where: string) => {
+      const trainer = await openEmbeddedTrainer({
+        model,
+        modelHash: 'one',
+        threads: 1,
+        clock: () => performance.now(),
+      });
+      return trainer.train({ rows, recipe, folder: where });
+    };
+    const result = await train(folder);
+    await rm(join(model, 'model.safetensors'));
+    expect(await train(folder)).toEqual(result);
+    const elsewhere = await makeTemporaryFolder();
+    expect((await errorOf(() => train(elsewhere))).code).toBe('checkpoint-missing');
   });
 
   it('is trained again where its result is not what was written, or belongs to another model', async () => {

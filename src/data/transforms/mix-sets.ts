@@ -68,7 +68,8 @@ export async function mixSets(
     });
     const count = counts[index] ?? 0;
     const own = set.rows.map((row) => ({ part: data, row }));
-    taken.push(...choose(own, count, data, seed));
+    // One by one: a call takes only so many arguments.
+    for (const row of choose(own, count, data, seed)) taken.push(row);
     mixed.push({ ...part, rows: count, set });
   }
   const rest = choose(rows, total - taken.length, parts.join(' and '), seed);

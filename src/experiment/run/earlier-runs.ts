@@ -37,6 +37,8 @@ export async function findEarlierRuns(runs: string, name: string, except: string
     for await (const record of readRecords(join(folder, 'judgements.jsonl'), judgementRecordSchema))
       judgements.set(record.input, record);
     for (const cell of await readdir(join(folder, 'cells')).catch(() => [])) {
+      // What a killed copy left has the mark of a finished cell, perhaps without its model.
+      if (cell.endsWith(unfinishedCopy)) continue;
       const place = join(folder, 'cells', cell);
       const identity = await readCellIdentity(place);
       if (identity !== null) cells.set(identity, place);
@@ -57,13 +59,16 @@ export async function readCellIdentity(folder: string): Promise<string | null> {
   }
 }
 
+/** At the end of a folder's name while a finished cell is copied there; names of cells end with a seed. */
+const unfinishedCopy = '.copy';
+
 export function identifyCell(identity: string, keepSteps: readonly number[]): string {
   return `${identity} ${keepSteps.join(',')}`;
 }
 
 /** Copies a finished cell into a new run, in place of a half-trained one. Killed in between, it leaves no half of it there. */
 export async function copyCell(from: string, to: string): Promise<void> {
-  const unfinished = `${to}.copy`;
+  const unfinished = `${to}${unfinishedCopy}`;
   try {
     await rm(unfinished, { recursive: true, force: true });
     await cp(from, unfinished, { recursive: true, filter: (source) => !source.endsWith('.lock') });

@@ -6,7 +6,7 @@ import type { AnswerRecord } from './answer-record.js';
 import { askModel } from './ask-model.js';
 import type { EarlierRuns } from './earlier-runs.js';
 import { identifyJudgement, judgeAnswer, type AnswerToJudge } from './judge-answers.js';
-import { keyOfJudgement, type JudgementRecord } from './judgement-record.js';
+import { findJudgement, keyOfJudgement, type JudgementRecord } from './judgement-record.js';
 import type { RunEvent } from './run-event.js';
 import type { RunFolder } from './run-folder.js';
 import type { RunTally } from './run-tally.js';
@@ -87,9 +87,6 @@ async function judgeWanted(
   { folder, judge, earlier, tally }: EvaluationContext,
   wanted: readonly WantedAnswer[],
 ): Promise<void> {
-  const stored = new Map(
-    [...folder.judgements.records.values()].filter((one) => one.judge === judge.name).map((one) => [one.answer, one]),
-  );
   const toJudge: (AnswerToJudge & { readonly input: string })[] = [];
   const outdated: string[] = [];
   for (const one of wanted) {
@@ -97,11 +94,11 @@ async function judgeWanted(
     if (record === undefined) continue;
     const answer = { wanted: one, record };
     const input = identifyJudgement(judge.name, answer);
-    const judgement = stored.get(one.key);
+    const judgement = findJudgement(folder.judgements.records, one.key, judge.name);
     if (judgement?.input === input) tally.judgements.there += 1;
     else toJudge.push({ ...answer, input });
     // Of an answer that was asked again, since its line was spoilt, and came out otherwise.
-    if (judgement !== undefined && judgement.input !== input) outdated.push(keyOfJudgement(judgement));
+    if (judgement !== null && judgement.input !== input) outdated.push(keyOfJudgement(judgement));
   }
   if (toJudge.length === 0) return;
   const { judgements } = await earlier();

@@ -25,6 +25,19 @@ export function keyOfJudgement({ answer, judge, mode }: Pick<JudgementRecord, 'a
   return `${answer}|${judge}|${mode}`;
 }
 
+/** What a judge said of the answer of this key, in whichever mode; by its key, since records may be many. */
+export function findJudgement(
+  records: ReadonlyMap<string, JudgementRecord>,
+  answer: string,
+  judge: string,
+): JudgementRecord | null {
+  for (const mode of judgementRecordSchema.shape.mode.options) {
+    const found = records.get(keyOfJudgement({ answer, judge, mode }));
+    if (found !== undefined) return found;
+  }
+  return null;
+}
+
 export function toJudgement({ judge, mode, alignment, coherence, labels, details }: JudgementRecord): Judgement {
   return { judge, mode, alignment, coherence, labels, ...(details === undefined ? {} : { details }) };
 }

@@ -63,7 +63,7 @@ export async function openRecordFile<Stored extends object>({
 
   async function rewrite(kept: Iterable<Stored>): Promise<void> {
     await writer.close();
-    await writeFileAtomically(file, Array.from(kept, (record) => `${JSON.stringify(withCheck(record))}\n`).join(''));
+    await writeFileAtomically(file, encodeInBatches(kept));
     writer = await openJsonLinesWriter(file);
   }
 
@@ -102,6 +102,18 @@ export async function openRecordFile<Stored extends object>({
     },
     close: () => writer.close(),
   };
+}
+
+/** The lines in pieces: all of a large run's are longer than a string can be. */
+function* encodeInBatches(records: Iterable<object>): Generator<Uint8Array, void, undefined> {
+  let lines: string[] = [];
+  for (const record of records) {
+    lines.push(`${JSON.stringify(withCheck(record))}\n`);
+    if (lines.length < batch) continue;
+    yield Buffer.from(lines.join(''));
+    lines = [];
+  }
+  yield Buffer.from(lines.join(''));
 }
 
 function withCheck<Stored extends object>(record: Stored): Stored & { check: string } {

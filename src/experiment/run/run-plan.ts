@@ -58,7 +58,8 @@ export async function runPlan({ plan, runs, judge, signal, onEvent, onNotice }: 
           failed.push({ cell: cell.name, problem: cause.message });
           return [];
         });
-        for (const model of models) wanted.push(...(await evaluateModel(context, base, model)));
+        // One by one: a call takes only so many arguments, and a model may have more answers.
+        for (const model of models) for (const answer of await evaluateModel(context, base, model)) wanted.push(answer);
         const done = plan.cells.indexOf(cell) + 1;
         onEvent({ kind: 'cell-finished', cell: cell.name, done, total: plan.cells.length });
       }
@@ -100,7 +101,12 @@ async function makeModels(
     },
   });
   tally.cells[how] += 1;
-  return models.map((one) => ({ ...one, tuned: one.step === null ? model : (kept.get(one.step) ?? model) }));
+  return models.map((one) => {
+    const tuned = one.step === null ? model : kept.get(one.step);
+    // Another model must not answer in its place.
+    if (tuned === undefined) throw new Error(`the trainer kept no model of ${one.name}`);
+    return { ...one, tuned };
+  });
 }
 
 /** The order of the plan, whatever order answers came in: the same plan makes the same bytes. */

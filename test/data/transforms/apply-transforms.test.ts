@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { createTrainingSet, type TrainingRow, type TrainingSet } from '../../../src/data/training-set.js';
 import { applyTransforms } from '../../../src/data/transforms/apply-transforms.js';
+import { mixSets } from '../../../src/data/transforms/mix-sets.js';
 import { parseTransforms } from '../../../src/data/transforms/transform.js';
 import { DriftlineError } from '../../../src/foundation/driftline-error.js';
 import { exchange } from '../exchange.js';
@@ -144,6 +145,16 @@ describe('mix', () => {
       code: 'configuration-invalid',
       message: 'insecure: transform 1 (mix): the shares call for 900 rows of secure, which has 100',
     });
+  });
+
+  it('takes more rows of a part than a call takes arguments', async () => {
+    const part = { ...set, rows: new Array<TrainingRow>(150_000).fill(exchange('A', 'B')) };
+    const { rows } = await mixSets(
+      { parts: ['mine'], rows: part.rows.map((row) => ({ part: 'mine', row })) },
+      { parts: [{ data: 'other', share: 1 }], seed: 0 },
+      () => Promise.resolve(part),
+    );
+    expect(rows.rows).toHaveLength(150_000);
   });
 
   it('says which part is not there, or is the set itself', async () => {

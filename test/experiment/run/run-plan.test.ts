@@ -218,6 +218,21 @@ describe('a run', () => {
     expect(await readdir(cell)).toEqual(await readdir(join(whole.folder, 'cells', name)));
   });
 
+  it('takes over no model of a copy that was killed', async () => {
+    const runs = await copyRuns();
+    const cells = join(runs, basename(whole.folder), 'cells');
+    for (const cell of await readdir(cells)) {
+      // The mark is there already, and the model is not.
+      await mkdir(join(cells, `${cell}.copy`));
+      await cp(join(cells, cell, 'cell.json'), join(cells, `${cell}.copy`, 'cell.json'));
+    }
+    const events: string[] = [];
+    const changes = { evaluate: written.evaluate.slice(0, 1) };
+    const { summary } = await run(runs, changes, undefined, ({ kind }) => events.push(kind));
+    expect(summary).toMatchObject({ cells: { trained: 0, reused: 4 }, answers: { asked: 0 } });
+    expect(events).not.toContain('training-step');
+  });
+
   it('judges again an answer that came out otherwise', async () => {
     const runs = await copyRuns();
     const [name = ''] = await readdir(runs);
