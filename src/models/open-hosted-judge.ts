@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events';
 import { APIError } from 'openai';
 import { DriftlineError } from '../foundation/driftline-error.js';
 import { limitConcurrency } from '../foundation/limit-concurrency.js';
@@ -30,7 +31,9 @@ const withheldReasons: readonly unknown[] = ['content_filter', 'context_length_e
 /** A model behind OpenAI's chat completions as a judge. The key is looked for when it is first asked: what is stored can be read without one. */
 export function openHostedJudge({ environment, fetch, signal, model, ...settings }: HostedJudgeSettings): Judge {
   const limit = limitConcurrency(parallelCalls);
-  const stop = signal ?? new AbortController().signal;
+  // Every open call listens to it, which is no leak.
+  const stop = AbortSignal.any(signal === undefined ? [] : [signal]);
+  setMaxListeners(parallelCalls, stop);
   const isStopped = (): boolean => stop.aborted;
   let opened: HostedConnection | null = null;
 
