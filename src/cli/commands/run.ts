@@ -30,16 +30,17 @@ export const run = defineCommand({
   },
   examples: [{ description: 'Run an experiment, or go on with it', line: 'driftline run mine.yaml' }],
   run: async (context, { arguments: { plan: file }, options: { runs, threads = availableParallelism() } }) => {
+    const { environment, fetch, signal } = context;
     const world = await readWorld();
     const plan = await readPlanFile(context, file, { world, threads });
-    const { judge, calibration } = await openJudge(plan.judge, { ...context, world });
+    const { judge, calibration } = await openJudge(plan.judge, { environment, fetch, signal, world });
     const display = createProgressDisplay({ ...context, stream: context.progress });
     const summary = await runPlan({
       plan,
       runs,
       judge,
       calibration,
-      signal: context.signal,
+      signal,
       onEvent: createRunDisplay(display, await forecastRun(runs, plan), context.now),
       onNotice: context.notify,
     }).finally(display.finish);
