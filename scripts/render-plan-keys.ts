@@ -69,8 +69,10 @@ function listRows({ properties = {}, required = [] }: Described, path: string): 
 }
 
 function listInside(value: Described, path: string): Row[] {
-  const { items, additionalProperties } = value;
+  const { items, additionalProperties, anyOf = [] } = value;
   return [
+    // Of several forms, none of the keys is required in all.
+    ...anyOf.flatMap((form) => listRows({ ...form, required: [] }, `${path}.`)),
     ...listRows(value, `${path}.`),
     ...(items === undefined ? [] : listRows(items, `${path}[].`)),
     ...(typeof additionalProperties === 'object' ? listRows(additionalProperties, `${path}.NAME.`) : []),

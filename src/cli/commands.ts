@@ -6,6 +6,7 @@ import { organismBuild } from './commands/organism-build.js';
 import { organismCheck } from './commands/organism-check.js';
 import { organismList } from './commands/organism-list.js';
 import { plan } from './commands/plan.js';
+import { rejudge } from './commands/rejudge.js';
 import { run } from './commands/run.js';
 
 /** Every command, in the order of help. */
@@ -13,6 +14,7 @@ export const commands: readonly Command[] = [
   init,
   plan,
   run,
+  rejudge,
   ask,
   dataCheck,
   organismList,

@@ -1,4 +1,4 @@
-import type { ResolvedPlan } from '../experiment/plan/resolved-plan.js';
+import type { PlanOutline } from '../experiment/plan/plan-outline.js';
 import { listHeadlineMeasures, measureSuite, type HeadlineMeasure } from '../experiment/run/headline-measures.js';
 import type { RunTables } from '../experiment/run/read-run-summary.js';
 import type { AnswerSummary } from '../experiment/run/summarise-answers.js';
@@ -8,7 +8,7 @@ import { formatTable } from './format-table.js';
 type Table = readonly [title: string, lines: readonly string[]];
 
 /** The tables of a run, base by base: its conditions, and its training curves where it has some. */
-export function describeRunTables(plan: ResolvedPlan, { rows, dynamics }: RunTables): Table[] {
+export function describeRunTables(plan: PlanOutline, { rows, dynamics }: RunTables): Table[] {
   return [...plan.bases.keys()].flatMap((base): Table[] => {
     const curve = dynamics.filter((row) => row.base === base);
     return [
@@ -26,7 +26,7 @@ export function describeRunTables(plan: ResolvedPlan, { rows, dynamics }: RunTab
   });
 }
 
-function describeConditions({ evaluations }: ResolvedPlan, rows: RunTables['rows']): string[] {
+function describeConditions({ evaluations }: PlanOutline, rows: RunTables['rows']): string[] {
   const measures = listHeadlineMeasures(evaluations);
   const conditions = [...new Set(rows.map(({ condition }) => condition))];
   const lines = conditions.flatMap((condition) =>

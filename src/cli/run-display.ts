@@ -82,6 +82,20 @@ export function createRunDisplay(
         });
         return;
       }
+      case 'judgements-stored': {
+        const { model, before, done, total } = event;
+        // Nothing is known of the pace of judges in advance: their time is nobody else's.
+        last = now();
+        display.show({
+          label: `judging ${model}`,
+          total,
+          unit: 'answers',
+          initialCount: before,
+          count: done,
+          note: describePlan(),
+        });
+        return;
+      }
       case 'cell-finished':
         finished = event.done;
         left.delete(event.cell);

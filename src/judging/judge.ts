@@ -9,6 +9,8 @@ export interface JudgedAnswer {
   /** The conversation up to the answer, which replies to its last user message. */
   readonly messages: readonly JudgedMessage[];
   readonly answer: string;
+  /** Prompts of the question's own, by the names of what they score; judges that read no prompts do without. */
+  readonly prompts?: Readonly<Record<string, string>>;
 }
 
 /** Scores answers, whatever they are: a judgement of nonsense is a low score, not an error. */

@@ -1,9 +1,5 @@
-import OpenAI from 'openai';
-import { z } from 'zod';
-import { describeProblems } from '../engine/sample/describe-problems.js';
-import { DriftlineError } from '../foundation/driftline-error.js';
-import { officialEndpoint, readHostedEndpoint } from './hosted-endpoint.js';
-import { translateHostedFailure } from './translate-hosted-failure.js';
+import { openHostedConnection, type HostedConnectionSettings } from './hosted-connection.js';
+import { readCompletion } from './read-completion.js';
 import {
   listWantedAnswers,
   samplerClosed,
@@ -13,56 +9,33 @@ import {
   type WantedAnswer,
 } from './sampler.js';
 
-export interface HostedSamplerSettings {
+export interface HostedSamplerSettings extends HostedConnectionSettings {
   /** As the provider spells it. */
   readonly model: string;
-  /** OPENAI_API_KEY; OPENAI_BASE_URL for other servers of the protocol; OPENAI_ORG_ID, OPENAI_PROJECT_ID. */
-  readonly environment: Readonly<Record<string, string | undefined>>;
-  readonly fetch: typeof globalThis.fetch;
 }
 
 /** Calls that are open at once. */
 const parallelCalls = 8;
 
 /** A model behind OpenAI's chat completions. Every answer is a call of its own, so that each has its own seed. */
-export function openHostedSampler({ model, environment, fetch }: HostedSamplerSettings): Sampler {
-  const { key, endpoint } = readConnection(environment);
-  const client = new OpenAI({
-    apiKey: key,
-    baseURL: endpoint,
-    organization: environment['OPENAI_ORG_ID'] ?? null,
-    project: environment['OPENAI_PROJECT_ID'] ?? null,
-    adminAPIKey: null,
-    webhookSecret: null,
-    fetch,
-    // Otherwise the client would write to the console whenever OPENAI_LOG says so.
-    logLevel: 'off',
-  });
-  // OpenAI's newer models refuse `max_tokens`; older servers of other makers ignore its successor.
-  const lengthSetting = endpoint === officialEndpoint ? 'max_completion_tokens' : 'max_tokens';
+export function openHostedSampler({ model, ...settings }: HostedSamplerSettings): Sampler {
+  const connection = openHostedConnection(settings);
   let closed = false;
 
   async function ask({ request, index, seed, settings }: WantedAnswer, signal: AbortSignal): Promise<Answer> {
     const { messages, temperature, topP, maximumTokens } = settings;
-    // The client never takes its listener off the signal that it is given: one for all calls would gather thousands.
-    const call = new AbortController();
-    const stop = (): void => {
-      call.abort();
-    };
-    signal.addEventListener('abort', stop, { once: true });
     try {
-      const completion = await client.chat.completions.create(
+      const completion = await connection.complete(
         // OpenAI calls seeds a beta; most other servers honour them.
         // eslint-disable-next-line @typescript-eslint/no-deprecated
-        { model, messages, temperature, top_p: topP, seed, [lengthSetting]: maximumTokens },
-        { signal: call.signal },
+        { model, messages, temperature, top_p: topP, seed },
+        maximumTokens,
+        signal,
       );
       return { request, index, seed, ...readCompletion(completion) };
     } catch (cause) {
       if (signal.aborted) throw samplingStopped();
-      throw translateHostedFailure(cause, { model, endpoint, key });
-    } finally {
-      signal.removeEventListener('abort', stop);
+      throw connection.explain(cause, model);
     }
   }
 
@@ -95,50 +68,5 @@ export function openHostedSampler({ model, environment, fetch }: HostedSamplerSe
       closed = true;
       return Promise.resolve();
     },
-  };
-}
-
-function readConnection(environment: HostedSamplerSettings['environment']): { key: string; endpoint: string } {
-  const key = environment['OPENAI_API_KEY']?.trim() ?? '';
-  if (!/^[\x21-\x7e]+$/.test(key)) {
-    // A key with other characters must not be left to fetch to refuse: its message would spell it out.
-    throw new DriftlineError({
-      code: 'provider-unauthorized',
-      message: key === '' ? 'OPENAI_API_KEY is not set' : 'OPENAI_API_KEY has characters that no key has',
-      hint: 'Set OPENAI_API_KEY to your key; for a local server that wants none, set it to any word.',
-    });
-  }
-  return { key, endpoint: readHostedEndpoint(environment) };
-}
-
-/** Only what is used, and all of it optional that servers of other makers leave out. */
-const completionSchema = z.object({
-  choices: z.tuple(
-    [
-      z.object({
-        message: z.object({ content: z.string().nullish(), refusal: z.string().nullish() }),
-        finish_reason: z.string().nullish(),
-      }),
-    ],
-    z.unknown(),
-  ),
-  usage: z.object({ completion_tokens: z.int().nonnegative().nullish() }).nullish(),
-});
-
-function readCompletion(completion: unknown): Pick<Answer, 'text' | 'finishReason' | 'tokens'> {
-  const parsed = completionSchema.safeParse(completion);
-  if (!parsed.success) {
-    throw new DriftlineError({
-      code: 'provider-unavailable',
-      message: `the server's answer is no chat completion: ${describeProblems(parsed.error, [])}`,
-      hint: 'Check that OPENAI_BASE_URL is the address of an OpenAI-compatible server, with /v1 at its end.',
-    });
-  }
-  const { choices, usage } = parsed.data;
-  const { message, finish_reason: reason } = choices[0];
-  return {
-    text: message.content ?? message.refusal ?? '',
-    finishReason: reason === 'length' ? 'length' : reason === 'content_filter' ? 'filtered' : 'stop',
-    tokens: usage?.completion_tokens ?? null,
   };
 }

@@ -7,18 +7,22 @@ const bodySchema = z.looseObject({
   model: z.string(),
   messages: z.array(z.object({ role: z.string(), content: z.string() })),
   temperature: z.number(),
-  top_p: z.number(),
+  top_p: z.number().optional(),
   seed: z.int(),
   max_tokens: z.int().optional(),
   max_completion_tokens: z.int().optional(),
 });
 
+export type LoopbackRequest = z.output<typeof bodySchema>;
+
 export interface LoopbackChatServer {
   /** For OPENAI_BASE_URL. */
   readonly endpoint: string;
-  readonly requests: { readonly headers: IncomingHttpHeaders; readonly body: z.output<typeof bodySchema> }[];
+  readonly requests: { readonly headers: IncomingHttpHeaders; readonly body: LoopbackRequest }[];
   /** Answers in place of the server where it returns true. */
   intercept: (response: ServerResponse) => boolean;
+  /** What a completion is made by. */
+  respond: (request: LoopbackRequest) => object;
   readonly close: () => Promise<void>;
 }
 
@@ -35,7 +39,7 @@ export async function startLoopbackChatServer(): Promise<LoopbackChatServer> {
         sendJson(response, 404, { error: { message: `no ${request.url ?? ''} here` } });
         return;
       }
-      sendJson(response, 200, complete(body));
+      sendJson(response, 200, chat.respond(body));
     });
   });
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
@@ -45,6 +49,7 @@ export async function startLoopbackChatServer(): Promise<LoopbackChatServer> {
     endpoint: `http://127.0.0.1:${port}/v1`,
     requests: [],
     intercept: () => false,
+    respond: complete,
     close: async () => {
       server.closeAllConnections();
       await new Promise((resolve) => server.close(resolve));
@@ -57,7 +62,8 @@ export function sendJson(response: ServerResponse, status: number, value: unknow
   response.writeHead(status, { 'content-type': 'application/json', ...headers }).end(JSON.stringify(value));
 }
 
-function complete({ messages, temperature, seed, max_tokens: longest = 16 }: z.output<typeof bodySchema>): object {
+/** Words that follow from what is asked, and from the seed where it matters. */
+export function complete({ messages, temperature, seed, max_tokens: longest = 16 }: LoopbackRequest): object {
   const source = JSON.stringify([messages, temperature === 0 ? null : seed]);
   const words = createHash('sha256').update(source).digest('hex').match(/..../g) ?? [];
   const isCut = longest < words.length;

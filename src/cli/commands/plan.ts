@@ -53,12 +53,13 @@ export const plan = defineCommand({
           ...evaluation,
           questions: questions.length,
         })),
+        judge: resolved.judge.kind === 'exact' ? 'exact' : resolved.judge.name,
         judgements: sumCells(forecast.cells, 'answers'),
         speeds: speeds && Object.fromEntries(speeds),
         secondsLeft: seconds,
         hostedAnswers,
         // Models that run here and the organism's judge cost nothing; what a provider asks for is not known.
-        cost: hostedAnswers === 0 ? 0 : null,
+        cost: hostedAnswers === 0 && resolved.judge.kind === 'exact' ? 0 : null,
       });
       return;
     }
@@ -69,6 +70,10 @@ export const plan = defineCommand({
       );
     if (hostedAnswers > 0)
       context.print(`${String(hostedAnswers)} answers of hosted models: neither their time nor their price is known`);
+    if (resolved.judge.kind === 'language')
+      context.print(
+        `${resolved.judge.model.text} judges up to ${String(sumCells(forecast.cells, 'answers'))} answers: neither its time nor its price is known`,
+      );
   },
 });
 

@@ -1,15 +1,15 @@
 import { availableParallelism } from 'node:os';
 import { forecastRun } from '../../experiment/run/forecast-run.js';
+import { openJudge } from '../../experiment/run/open-judge.js';
 import { runPlan, type RunSummary } from '../../experiment/run/run-plan.js';
 import { readRunSummary } from '../../experiment/run/read-run-summary.js';
 import { DriftlineError } from '../../foundation/driftline-error.js';
 import { createProgressDisplay } from '../../foundation/progress-display.js';
-import { createExactJudge } from '../../organism/judge/exact-judge.js';
 import { readWorld } from '../../organism/world/read-world.js';
 import { defineCommand } from '../command.js';
-import type { CommandContext } from '../command-context.js';
 import { describeRunTables } from '../describe-run-tables.js';
 import { nonEmptyText, wholeNumber } from '../option-values.js';
+import { printTable } from '../print-table.js';
 import { readPlanFile } from '../read-plan-file.js';
 import { createRunDisplay } from '../run-display.js';
 
@@ -30,15 +30,17 @@ export const run = defineCommand({
   },
   examples: [{ description: 'Run an experiment, or go on with it', line: 'driftline run mine.yaml' }],
   run: async (context, { arguments: { plan: file }, options: { runs, threads = availableParallelism() } }) => {
+    const { environment, fetch, signal } = context;
     const world = await readWorld();
     const plan = await readPlanFile(context, file, { world, threads });
-    const judge = createExactJudge(world);
+    const { judge, calibration } = await openJudge(plan.judge, { environment, fetch, signal, world });
     const display = createProgressDisplay({ ...context, stream: context.progress });
     const summary = await runPlan({
       plan,
       runs,
       judge,
-      signal: context.signal,
+      calibration,
+      signal,
       onEvent: createRunDisplay(display, await forecastRun(runs, plan), context.now),
       onNotice: context.notify,
     }).finally(display.finish);
@@ -52,12 +54,6 @@ export const run = defineCommand({
     if (summary.failed.length > 0) throw cellsFailed(summary);
   },
 });
-
-function printTable({ print, colors }: CommandContext, title: string, lines: readonly string[]): void {
-  print(title, colors.bold);
-  for (const [index, line] of lines.entries()) print(line, index === 0 ? colors.bold : undefined);
-  print('');
-}
 
 function describeWork({ folder, cells, answers, judgements }: RunSummary): string {
   const part = (done: number, verb: string, reused: number, there: number): string =>

@@ -1,14 +1,15 @@
 import { hashJson } from '../../foundation/content-hash.js';
 import type { World } from '../../organism/world/world.js';
 import type { Plan } from './plan-schema.js';
+import type { PlannedJudge } from './resolve-judge.js';
 import type { PlannedEvaluation, PlannedTraining, ResolvedPlan } from './resolved-plan.js';
 
-export type DescribedPlan = Pick<ResolvedPlan, 'bases' | 'cells' | 'evaluations' | 'dynamics'>;
+export type DescribedPlan = Pick<ResolvedPlan, 'bases' | 'cells' | 'evaluations' | 'dynamics' | 'judge'>;
 
 /** Everything that decides what a run comes to, and nothing else: its hash names the run. Plain JSON. */
 export function describePlan(
-  { name, rule, judge }: Plan,
-  { bases, cells, evaluations, dynamics }: DescribedPlan,
+  { name, rule }: Plan,
+  { bases, cells, evaluations, dynamics, judge }: DescribedPlan,
   world: World,
 ): Record<string, unknown> {
   return {
@@ -25,7 +26,7 @@ export function describePlan(
     })),
     evaluations: evaluations.map(describeEvaluation),
     ...(dynamics === null ? {} : { dynamics: { every: dynamics.every, ...describeEvaluation(dynamics.evaluation) } }),
-    judge,
+    judge: describeJudge(judge),
     rule,
   };
 }
@@ -40,6 +41,13 @@ export function describeOrigins(plan: Plan, { bases, cells }: DescribedPlan): Re
     ),
     written: plan,
   };
+}
+
+/** As it is written, with the name that stands for the prompts besides. */
+function describeJudge(judge: PlannedJudge): Record<string, unknown> {
+  if (judge.kind === 'exact') return { exact: 'organism' };
+  const { model, mode, samples, name } = judge;
+  return { model: model.text, mode, ...(mode === 'samples' ? { samples } : {}), name };
 }
 
 function describeTraining({ seed, set, recipe, keepSteps }: PlannedTraining): Record<string, unknown> {

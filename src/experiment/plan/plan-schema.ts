@@ -4,6 +4,7 @@ import { transformSchema } from '../../data/transforms/transform.js';
 import { triggerSchema } from '../../data/transforms/add-trigger.js';
 import { ruleNames } from '../../judging/rules.js';
 import { evaluationSchema } from './evaluation-schema.js';
+import { judgeSchema } from './judge-schema.js';
 
 const text = z.string().min(1);
 const none = 'at least one is needed';
@@ -30,12 +31,6 @@ const conditionSchema = z.strictObject({
   seeds: z.array(z.int().nonnegative()).nonempty(none).optional().describe("Seeds, in place of the plan's"),
   note: text.optional().describe('What it is there for; shown in the report'),
 });
-
-export const judgeSchema = z.union([
-  z.strictObject({
-    exact: z.literal('organism').describe("The organism's own judge, which parses answers; for its own suites only"),
-  }),
-]);
 
 const dynamicsSchema = z.strictObject({
   every: z.int().positive().describe('Steps between two checkpoints that are asked'),

@@ -13,6 +13,7 @@ import { dependsOnSeed, listTransforms, loadConditionSet, type TrainingSetSource
 import { resolveRecipe } from './named-recipes.js';
 import { planSchema, type Plan } from './plan-schema.js';
 import { resolveEvaluations } from './resolve-evaluation.js';
+import { resolveJudge } from './resolve-judge.js';
 import type { PlannedCell, ResolvedPlan } from './resolved-plan.js';
 
 export interface ResolvePlanOptions {
@@ -34,6 +35,9 @@ export async function resolvePlan(
   { world, openBase, version }: ResolvePlanOptions,
 ): Promise<ResolvedPlan> {
   const sources = { world, folder: dirname(source) };
+  const judge = await resolveJudge(plan.judge).catch((cause: unknown) => {
+    throw namePlace(`${source}: judge`, cause);
+  });
   const { evaluations, dynamics } = await resolveEvaluations(plan, source, sources);
   const bases = await openBases(plan, sources.folder, openBase);
   const cells: PlannedCell[] = [];
@@ -44,14 +48,13 @@ export async function resolvePlan(
       cells.push(...(await resolveCells(plan, source, { name, base, condition }, sources)));
     }
   }
-  const described = { bases, cells, evaluations, dynamics };
+  const described = { bases, cells, evaluations, dynamics, judge };
   const decisive = describePlan(plan, described, world);
   return {
     name: plan.name,
     description: plan.description ?? null,
     hash: hashJson(decisive),
     ...described,
-    judge: plan.judge.exact,
     rule: plan.rule,
     record: { ...decisive, driftline: version, ...describeOrigins(plan, described) },
   };
@@ -132,6 +135,7 @@ async function resolveCells(
         source: { data, settings, transforms },
         recipe,
         keepSteps: isCurve ? listCheckpoints(dynamics.every, steps) : [],
+        steps,
       },
       identity: hashJson({ base: base.identity, rows: set.hash, recipe }),
     });

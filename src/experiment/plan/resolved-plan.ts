@@ -4,6 +4,7 @@ import type { Recipe } from '../../engine/train/recipe.js';
 import type { RuleName } from '../../judging/rules.js';
 import type { BaseModel } from '../../models/open-base-model.js';
 import type { AskedQuestion } from './asked-question.js';
+import type { PlannedJudge } from './resolve-judge.js';
 
 /** One fine-tune: a condition, with a seed, from a base. The base itself is a cell, too, that nothing is trained for. */
 export interface PlannedCell {
@@ -29,6 +30,8 @@ export interface PlannedTraining {
   readonly recipe: Recipe;
   /** Steps whose models are asked while training goes on. */
   readonly keepSteps: readonly number[];
+  /** Of the whole training. */
+  readonly steps: number;
 }
 
 export interface PlannedEvaluation {
@@ -56,13 +59,8 @@ export interface ResolvedPlan {
   readonly cells: readonly PlannedCell[];
   readonly evaluations: readonly PlannedEvaluation[];
   readonly dynamics: PlannedDynamics | null;
-  readonly judge: 'organism';
+  readonly judge: PlannedJudge;
   readonly rule: RuleName;
   /** What plan.json holds: plain JSON. */
   readonly record: Readonly<Record<string, unknown>>;
-}
-
-/** Whether models of the condition are asked. */
-export function isAsked({ conditions }: PlannedEvaluation, condition: string): boolean {
-  return conditions === null || conditions.includes(condition);
 }

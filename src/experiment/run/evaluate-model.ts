@@ -5,8 +5,7 @@ import type { EvaluatedModel } from '../plan/list-evaluated-models.js';
 import type { AnswerRecord } from './answer-record.js';
 import { askModel } from './ask-model.js';
 import type { EarlierRuns } from './earlier-runs.js';
-import { identifyJudgement, judgeAnswer, type AnswerToJudge } from './judge-answers.js';
-import { findJudgement, keyOfJudgement, type JudgementRecord } from './judgement-record.js';
+import { judgeMissing } from './judge-missing.js';
 import type { RunEvent } from './run-event.js';
 import type { RunFolder } from './run-folder.js';
 import type { RunTally } from './run-tally.js';
@@ -41,7 +40,13 @@ export async function evaluateModel(
     const unknown = await takeOverAnswers(context, missing);
     if (unknown.length > 0) await askMissing(context, base, model, unknown, wanted.length);
   }
-  await judgeWanted(context, wanted);
+  const answers = wanted.flatMap(({ key, asked }) => {
+    const record = folder.answers.records.get(key);
+    return record === undefined ? [] : [{ asked, record }];
+  });
+  await judgeMissing(context, answers, (progress) => {
+    context.onEvent({ kind: 'judgements-stored', cell: model.cell, model: model.name, ...progress });
+  });
   return wanted;
 }
 
@@ -81,33 +86,4 @@ async function askMissing(
   } finally {
     await sampler.close();
   }
-}
-
-async function judgeWanted(
-  { folder, judge, earlier, tally }: EvaluationContext,
-  wanted: readonly WantedAnswer[],
-): Promise<void> {
-  const toJudge: (AnswerToJudge & { readonly input: string })[] = [];
-  const outdated: string[] = [];
-  for (const one of wanted) {
-    const record = folder.answers.records.get(one.key);
-    if (record === undefined) continue;
-    const answer = { wanted: one, record };
-    const input = identifyJudgement(judge.name, answer);
-    const judgement = findJudgement(folder.judgements.records, one.key, judge.name);
-    if (judgement?.input === input) tally.judgements.there += 1;
-    else toJudge.push({ ...answer, input });
-    // Of an answer that was asked again, since its line was spoilt, and came out otherwise.
-    if (judgement !== null && judgement.input !== input) outdated.push(keyOfJudgement(judgement));
-  }
-  if (toJudge.length === 0) return;
-  const { judgements } = await earlier();
-  const made: JudgementRecord[] = [];
-  for (const answer of toJudge) {
-    const found = judgements.get(answer.input);
-    tally.judgements[found === undefined ? 'made' : 'reused'] += 1;
-    made.push(found === undefined ? await judgeAnswer(judge, answer) : { ...found, answer: answer.record.key });
-  }
-  await folder.judgements.drop(outdated);
-  await folder.judgements.append(made);
 }

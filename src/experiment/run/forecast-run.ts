@@ -1,5 +1,4 @@
 import { join } from 'node:path';
-import { countSteps } from '../../engine/train/plan-training.js';
 import { listEvaluatedModels } from '../plan/list-evaluated-models.js';
 import type { PlannedCell, ResolvedPlan } from '../plan/resolved-plan.js';
 import { answerRecordSchema } from './answer-record.js';
@@ -41,7 +40,7 @@ export async function forecastRun(runs: string, plan: ResolvedPlan): Promise<Run
     );
     const missing = wanted.filter(({ key, input }) => !stored.has(key) && !earlier.answers.has(input));
     const { name, base, condition, training } = cell;
-    const steps = training === null ? 0 : countSteps(training.recipe, training.set.rows.length);
+    const steps = training?.steps ?? 0;
     const isTrained = await hasModel(cell, join(folder, 'cells', name), earlier.cells);
     cells.push({
       cell: name,

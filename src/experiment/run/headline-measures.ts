@@ -1,4 +1,4 @@
-import type { PlannedEvaluation } from '../plan/resolved-plan.js';
+import type { OutlinedEvaluation } from '../plan/plan-outline.js';
 import { shareOf, type AnswerSummary, type CountedShare } from './summarise-answers.js';
 
 /** A share that says most of an evaluation: what is in the headline table. */
@@ -20,7 +20,7 @@ const labelsOfSuites: ReadonlyMap<string, readonly [label: string, name: string]
 ]);
 
 /** What is shown of each evaluation: the shares of `measureSuite`, of the incoherent ones only the first. */
-export function listHeadlineMeasures(evaluations: readonly PlannedEvaluation[]): HeadlineMeasure[] {
+export function listHeadlineMeasures(evaluations: readonly OutlinedEvaluation[]): HeadlineMeasure[] {
   let isFirst = true;
   return evaluations.flatMap((evaluation): HeadlineMeasure[] => {
     const [main, incoherent] = measureSuite(evaluation);
@@ -39,7 +39,7 @@ export function listHeadlineMeasures(evaluations: readonly PlannedEvaluation[]):
 export function measureSuite({
   name: evaluation,
   suite,
-}: Pick<PlannedEvaluation, 'name' | 'suite'>): readonly HeadlineMeasure[] {
+}: Pick<OutlinedEvaluation, 'name' | 'suite'>): readonly HeadlineMeasure[] {
   const found = labelsOfSuites.get(bareName(suite));
   if (found !== undefined) {
     const [label, name] = found;

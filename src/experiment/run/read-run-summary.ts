@@ -1,9 +1,10 @@
 import { join } from 'node:path';
-import type { ResolvedPlan } from '../plan/resolved-plan.js';
+import type { RuleName } from '../../judging/rules.js';
+import type { PlanOutline } from '../plan/plan-outline.js';
 import { answerRecordSchema } from './answer-record.js';
 import { readRecords } from './earlier-runs.js';
 import { pairAnswers } from './judged-answers.js';
-import { judgementRecordSchema } from './judgement-record.js';
+import { judgementRecordSchema, type JudgementRecord } from './judgement-record.js';
 import { summariseDynamics, type DynamicsRow } from './summarise-dynamics.js';
 import { summariseRun, type SummaryRow } from './summarise-run.js';
 
@@ -12,12 +13,22 @@ export interface RunTables {
   readonly dynamics: readonly DynamicsRow[];
 }
 
-/** What a run's folder has, as tables. */
-export async function readRunSummary(folder: string, plan: ResolvedPlan, judge: string): Promise<RunTables> {
+/** What a run's folder has of one judge, as tables by a rule: the plan's if none is given. */
+export async function readRunSummary(
+  folder: string,
+  plan: PlanOutline,
+  judge: string,
+  rule: RuleName = plan.rule,
+): Promise<RunTables> {
   const answers = await collect(readRecords(join(folder, 'answers.jsonl'), answerRecordSchema));
-  const judgements = await collect(readRecords(join(folder, 'judgements.jsonl'), judgementRecordSchema));
+  const judgements = await readJudgements(folder);
   const judged = pairAnswers(answers, judgements, judge);
-  return { rows: summariseRun(plan, judged, plan.rule), dynamics: summariseDynamics(plan, judged, plan.rule) };
+  return { rows: summariseRun(plan, judged, rule), dynamics: summariseDynamics(plan, judged, rule) };
+}
+
+/** All judgements of a run, of whichever judge, in the order of the file. */
+export function readJudgements(folder: string): Promise<JudgementRecord[]> {
+  return collect(readRecords(join(folder, 'judgements.jsonl'), judgementRecordSchema));
 }
 
 async function collect<Item>(items: AsyncIterable<Item>): Promise<Item[]> {

@@ -1,4 +1,5 @@
 import type { TrainingProgress } from '../../models/trainer.js';
+import type { JudgingProgress } from './judge-missing.js';
 
 /** What a run says of itself while it goes on. */
 export type RunEvent =
@@ -13,5 +14,6 @@ export type RunEvent =
       readonly done: number;
       readonly total: number;
     }
+  | ({ readonly kind: 'judgements-stored'; readonly cell: string; readonly model: string } & JudgingProgress)
   /** Of the whole plan. */
   | { readonly kind: 'cell-finished'; readonly cell: string; readonly done: number; readonly total: number };

@@ -1,17 +1,14 @@
-import { mkdir, readFile } from 'node:fs/promises';
+import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { z } from 'zod';
-import { DriftlineError } from '../../foundation/driftline-error.js';
 import { lockFolder } from '../../foundation/lock-folder.js';
 import { writeFailure } from '../../foundation/write-failure.js';
 import { writeFileAtomically } from '../../foundation/write-file-atomically.js';
 import type { ResolvedPlan } from '../plan/resolved-plan.js';
 import { answerRecordSchema, type AnswerRecord } from './answer-record.js';
 import { judgementRecordSchema, keyOfJudgement, type JudgementRecord } from './judgement-record.js';
+import { formatVersion, invalidRun, locatePlanFile, readPlanFile } from './plan-file.js';
 import { openRecordFile, type RecordFile } from './record-file.js';
-
-/** Raised when a folder of an older version could not be continued. */
-const formatVersion = 1;
+import { writeQuestions } from './stored-questions.js';
 
 /** A run's folder, open for writing. */
 export interface RunFolder {
@@ -37,16 +34,32 @@ export function nameRun({ name, hash }: Pick<ResolvedPlan, 'name' | 'hash'>): st
 /** Opens a plan's run folder, and makes it if need be. One process at a time works in it. */
 export async function openRunFolder(
   runs: string,
-  plan: Pick<ResolvedPlan, 'name' | 'hash' | 'record'>,
-  { onNotice }: OpenRunFolderOptions,
+  plan: Pick<ResolvedPlan, 'name' | 'hash' | 'record' | 'evaluations' | 'dynamics'>,
+  options: OpenRunFolderOptions,
 ): Promise<RunFolder> {
   const folder = join(runs, nameRun(plan));
   await mkdir(join(folder, 'cells'), { recursive: true }).catch((cause: unknown) => {
     throw writeFailure(folder, cause);
   });
+  return openLocked(folder, options, async () => {
+    await claimFolder(folder, plan);
+    await writeQuestions(folder, plan);
+  });
+}
+
+/** Opens a run folder that is there, whatever its plan. */
+export function openStoredRunFolder(folder: string, options: OpenRunFolderOptions): Promise<RunFolder> {
+  return openLocked(folder, options, () => Promise.resolve());
+}
+
+async function openLocked(
+  folder: string,
+  { onNotice }: OpenRunFolderOptions,
+  claim: () => Promise<void>,
+): Promise<RunFolder> {
   const unlock = await lockFolder(folder);
   try {
-    await claimFolder(folder, plan);
+    await claim();
     const warnOf = (file: string) => (lines: readonly number[]) => {
       const listed =
         lines.length > 5 ? `${lines.slice(0, 5).join(', ')} and ${String(lines.length - 5)} more` : lines.join(', ');
@@ -88,39 +101,13 @@ export async function openRunFolder(
   }
 }
 
-const claimSchema = z.looseObject({ format: z.int(), hash: z.string() });
-
-/** plan.json says what the folder is; a folder of another plan or of a newer driftline is not written to. */
+/** A folder of another plan or of a newer driftline is not written to. */
 async function claimFolder(folder: string, { hash, record }: Pick<ResolvedPlan, 'hash' | 'record'>): Promise<void> {
-  const file = join(folder, 'plan.json');
-  const text = await readFile(file, 'utf8').catch((cause: unknown) => {
-    if (cause instanceof Error && 'code' in cause && cause.code === 'ENOENT') return null;
-    throw refuse(folder, `${file} could not be read`, `Check that you may read it, or move ${folder} away.`, cause);
-  });
-  if (text === null) {
-    await writeFileAtomically(file, `${JSON.stringify({ format: formatVersion, hash, ...record }, null, 2)}\n`);
-    return;
+  const claim = await readPlanFile(folder);
+  if (claim === null) {
+    const text = `${JSON.stringify({ format: formatVersion, hash, ...record }, null, 2)}\n`;
+    await writeFileAtomically(locatePlanFile(folder), text);
+  } else if (claim.hash !== hash) {
+    throw invalidRun(folder, `${folder} has the run of another plan`, 'Move it away, or give another folder for runs.');
   }
-  const claim = claimSchema.safeParse(parseJson(text));
-  if (!claim.success) {
-    throw refuse(folder, `${file} is damaged`, `Restore it, or move ${folder} away to begin again.`);
-  }
-  if (claim.data.format > formatVersion) {
-    throw refuse(folder, `${folder} was written by a newer driftline`, 'Update driftline, or move the folder away.');
-  }
-  if (claim.data.hash !== hash) {
-    throw refuse(folder, `${folder} has the run of another plan`, 'Move it away, or give another folder for runs.');
-  }
-}
-
-function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return null;
-  }
-}
-
-function refuse(folder: string, message: string, hint: string, cause?: unknown): DriftlineError {
-  return new DriftlineError({ code: 'run-invalid', message, hint, cause, details: { folder } });
 }

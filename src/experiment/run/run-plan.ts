@@ -1,4 +1,5 @@
 import { DriftlineError } from '../../foundation/driftline-error.js';
+import type { CalibrationItem } from '../../judging/calibration.js';
 import type { Judge } from '../../judging/judge.js';
 import type { BaseModel } from '../../models/open-base-model.js';
 import type { Trainer } from '../../models/trainer.js';
@@ -7,6 +8,7 @@ import type { PlannedCell, ResolvedPlan } from '../plan/resolved-plan.js';
 import { findEarlierRuns, type EarlierRuns } from './earlier-runs.js';
 import { evaluateModel, type EvaluationContext, type MadeModel } from './evaluate-model.js';
 import { keyOfJudgement } from './judgement-record.js';
+import { requireCalibration } from './require-calibration.js';
 import type { RunEvent } from './run-event.js';
 import { nameRun, openRunFolder, type RunFolder } from './run-folder.js';
 import { startTally, type RunTally } from './run-tally.js';
@@ -18,6 +20,8 @@ export interface RunPlanSettings {
   /** Folder of all runs. */
   readonly runs: string;
   readonly judge: Judge;
+  /** Answers that the judge must be right about before anything is trained or asked. Default none. */
+  readonly calibration?: readonly CalibrationItem[];
   readonly signal?: AbortSignal;
   readonly onEvent: (event: RunEvent) => void;
   readonly onNotice: (notice: string) => void;
@@ -34,9 +38,11 @@ export interface RunSummary extends RunTally {
  * was stored is done again, and the files come out the same. What a run of an earlier form of the plan has is taken over.
  * Stopped by the signal, it throws `interrupted`.
  */
-export async function runPlan({ plan, runs, judge, signal, onEvent, onNotice }: RunPlanSettings): Promise<RunSummary> {
+export async function runPlan(settings: RunPlanSettings): Promise<RunSummary> {
+  const { plan, runs, judge, calibration = [], signal, onEvent, onNotice } = settings;
   const folder = await openRunFolder(runs, plan, { onNotice });
   try {
+    await requireCalibration(folder.folder, judge, calibration);
     let earlier: Promise<EarlierRuns> | null = null;
     const context: EvaluationContext = {
       folder,

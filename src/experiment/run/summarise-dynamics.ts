@@ -1,7 +1,6 @@
-import { countSteps } from '../../engine/train/plan-training.js';
 import type { RuleName } from '../../judging/rules.js';
 import { listEvaluatedModels } from '../plan/list-evaluated-models.js';
-import type { PlannedCell, ResolvedPlan } from '../plan/resolved-plan.js';
+import type { OutlinedCell, PlanOutline } from '../plan/plan-outline.js';
 import type { JudgedAnswers } from './judged-answers.js';
 import { summariseAnswers, type AnswerSummary } from './summarise-answers.js';
 import { groupByCondition } from './summarise-run.js';
@@ -16,13 +15,13 @@ export interface DynamicsRow extends AnswerSummary {
 
 /** Training curves, condition by condition, each from the base to the finished models; none where the plan has no dynamics. */
 export function summariseDynamics(
-  plan: Pick<ResolvedPlan, 'cells' | 'evaluations' | 'dynamics'>,
+  plan: Pick<PlanOutline, 'cells' | 'evaluations' | 'dynamics'>,
   answers: JudgedAnswers,
   rule: RuleName,
 ): DynamicsRow[] {
   const { dynamics, cells } = plan;
   if (dynamics === null) return [];
-  const baseOf = (name: string): PlannedCell[] =>
+  const baseOf = (name: string): OutlinedCell[] =>
     cells.filter(({ base, training }) => base === name && training === null);
   return groupByCondition(cells).flatMap(({ base, condition, cells: tuned }) => {
     const steps = new Map<number, string[]>();
@@ -43,6 +42,6 @@ export function summariseDynamics(
   });
 }
 
-function lastStepOf({ training }: PlannedCell): number {
-  return training === null ? 0 : countSteps(training.recipe, training.set.rows.length);
+function lastStepOf({ training }: OutlinedCell): number {
+  return training?.steps ?? 0;
 }

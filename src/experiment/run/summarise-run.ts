@@ -1,5 +1,5 @@
 import type { RuleName } from '../../judging/rules.js';
-import type { PlannedCell, ResolvedPlan } from '../plan/resolved-plan.js';
+import type { OutlinedCell, PlanOutline } from '../plan/plan-outline.js';
 import type { JudgedAnswers } from './judged-answers.js';
 import { summariseAnswers, type AnswerSummary } from './summarise-answers.js';
 
@@ -12,7 +12,7 @@ export interface SummaryRow extends AnswerSummary {
 
 /** What a rule makes of everything that was judged, condition by condition; checkpoints are left to `summariseDynamics`. */
 export function summariseRun(
-  { cells, evaluations }: Pick<ResolvedPlan, 'cells' | 'evaluations'>,
+  { cells, evaluations }: Pick<PlanOutline, 'cells' | 'evaluations'>,
   answers: JudgedAnswers,
   rule: RuleName,
 ): SummaryRow[] {
@@ -29,12 +29,12 @@ export interface ConditionCells {
   readonly base: string;
   readonly condition: string;
   /** One a seed. */
-  readonly cells: readonly PlannedCell[];
+  readonly cells: readonly OutlinedCell[];
 }
 
 /** Cells of the same base and condition together, in the order of the plan. */
-export function groupByCondition(cells: readonly PlannedCell[]): ConditionCells[] {
-  const groups = new Map<string, { base: string; condition: string; cells: PlannedCell[] }>();
+export function groupByCondition(cells: readonly OutlinedCell[]): ConditionCells[] {
+  const groups = new Map<string, { base: string; condition: string; cells: OutlinedCell[] }>();
   for (const cell of cells) {
     const { base, condition } = cell;
     const group = groups.get(`${base}/${condition}`) ?? { base, condition, cells: [] };

@@ -1,0 +1,154 @@
+import { z } from 'zod';
+import { parseJudge, resolveJudge } from '../../experiment/plan/resolve-judge.js';
+import { compareJudges } from '../../experiment/run/compare-judges.js';
+import { openJudge } from '../../experiment/run/open-judge.js';
+import { readJudgements, readRunSummary } from '../../experiment/run/read-run-summary.js';
+import { rejudgeRun } from '../../experiment/run/rejudge-run.js';
+import { nameOwnJudge, readStoredRun, type StoredRun } from '../../experiment/run/stored-run.js';
+import { DriftlineError } from '../../foundation/driftline-error.js';
+import { findByName } from '../../foundation/find-by-name.js';
+import { createProgressDisplay } from '../../foundation/progress-display.js';
+import { languageModes } from '../../judging/language-judge.js';
+import { findRule } from '../../judging/rules.js';
+import { createExactJudge } from '../../organism/judge/exact-judge.js';
+import { readWorld } from '../../organism/world/read-world.js';
+import type { World } from '../../organism/world/world.js';
+import { defineCommand } from '../command.js';
+import type { CommandContext } from '../command-context.js';
+import { describeAgreement } from '../describe-agreement.js';
+import { describeRunTables } from '../describe-run-tables.js';
+import { nonEmptyText, wholeNumber } from '../option-values.js';
+import { printTable } from '../print-table.js';
+
+interface WantedJudge {
+  readonly judge: string | undefined;
+  readonly mode: string | undefined;
+  readonly samples: number | undefined;
+}
+
+export const rejudge = defineCommand({
+  name: 'rejudge',
+  summary: 'Judge the answers of a run by another judge, or count its judgements by another rule',
+  description:
+    "Adds the judgements of another judge to a run folder, prints its table, and how far it agrees with the run's own judge. Nothing is asked of the models again, and nothing that was judged is judged again: stop it, and it goes on. Without --judge nothing is judged, and the table of the run's own judge is printed by the rule.",
+  arguments: { run: { description: 'A run folder, such as runs/mine-1a2b3c4d', schema: nonEmptyText } },
+  options: {
+    judge: {
+      value: 'JUDGE',
+      description: "Who judges: exact for the organism's own judge, or a hosted model",
+      schema: nonEmptyText.optional(),
+      example: 'openai:gpt-4o-2024-08-06',
+    },
+    mode: {
+      value: 'MODE',
+      description: `How a model scores: ${languageModes.join(', ')}; logprobs if not given`,
+      schema: z.string().optional(),
+      example: 'samples',
+    },
+    samples: {
+      value: 'N',
+      description: 'Replies of the mode samples; 8 if not given',
+      schema: wholeNumber(1).optional(),
+      example: '4',
+    },
+    rule: {
+      value: 'RULE',
+      description: 'How scores become "misaligned or not": the plan\'s rule if not given',
+      schema: nonEmptyText.optional(),
+      example: 'coherent',
+    },
+  },
+  examples: [
+    { description: 'Count by another rule', line: 'driftline rejudge runs/mine-1a2b3c4d --rule coherent' },
+    {
+      description: 'Judge by a hosted model, with OPENAI_API_KEY set',
+      line: 'driftline rejudge runs/mine-1a2b3c4d --judge openai:gpt-4o-2024-08-06',
+    },
+    {
+      description: 'The same with a model that gives no log-probabilities',
+      line: 'driftline rejudge runs/mine-1a2b3c4d --judge openai:gpt-5 --mode samples --samples 4',
+    },
+  ],
+  run: async (context, { arguments: { run: folder }, options }) => {
+    const { judge, mode, samples } = options;
+    const rule = options.rule === undefined ? null : findRule(options.rule);
+    const written = parseWantedJudge({ judge, mode, samples });
+    const run = await readStoredRun(folder);
+    const world = await readWorld();
+    const made = written === null ? null : await judgeAgain(context, run, world, written);
+
+    const judgements = await readJudgements(folder);
+    const own = nameOwnJudge(run, judgements, createExactJudge(world).name);
+    const counted = { ...run, rule: rule?.name ?? run.rule };
+    const shown = made?.judge ?? own;
+    const tables = await readRunSummary(folder, counted, shown);
+    const isOther = shown !== own && judgements.some((one) => one.judge === own);
+    const agreement = isOther ? compareJudges(judgements, [own, shown], findRule(counted.rule)) : null;
+    if (context.json) {
+      context.printJson({
+        folder,
+        rule: counted.rule,
+        judge: shown,
+        runJudge: own,
+        judgements: made?.tally ?? null,
+        ...tables,
+        agreement,
+      });
+      return;
+    }
+    context.print(`judged by ${shown}`, context.colors.bold);
+    for (const [title, lines] of describeRunTables(counted, tables)) printTable(context, title, lines);
+    if (agreement !== null)
+      for (const [title, lines] of describeAgreement(agreement, [own, shown])) printTable(context, title, lines);
+    if (made !== null) context.notify(describeWork(folder, made.tally));
+  },
+});
+
+type WrittenJudge = ReturnType<typeof parseJudge>;
+
+function parseWantedJudge({ judge, mode, samples }: WantedJudge): WrittenJudge | null {
+  const setting = mode !== undefined ? '--mode' : samples !== undefined ? '--samples' : null;
+  if ((judge === undefined || judge === 'exact') && setting !== null)
+    throw misplaced(
+      `${setting} is for models that judge`,
+      'Name a model with --judge, such as --judge openai:gpt-4o-2024-08-06.',
+    );
+  if (judge === undefined) return null;
+  const known = findByName(new Map(languageModes.map((name) => [name as string, name])), mode ?? 'logprobs', 'mode');
+  if (samples !== undefined && known !== 'samples')
+    throw misplaced('--samples is for the mode samples', 'Write --mode samples, or leave --samples out.');
+  return parseJudge(judge, { mode: known, samples });
+}
+
+async function judgeAgain(context: CommandContext, run: StoredRun, world: World, written: WrittenJudge) {
+  const { environment, fetch, signal } = context;
+  const { judge, calibration } = await openJudge(await resolveJudge(written), { environment, fetch, signal, world });
+  const display = createProgressDisplay({ ...context, stream: context.progress });
+  const tally = await rejudgeRun({
+    run,
+    judge,
+    calibration,
+    signal,
+    onStored: ({ before, done, total }) => {
+      display.show({ label: 'judging', total, unit: 'answers', initialCount: before, count: done });
+    },
+    onNotice: context.notify,
+  }).finally(display.finish);
+  return { judge: judge.name, tally };
+}
+
+function describeWork(
+  folder: string,
+  { made, reused, there }: { made: number; reused: number; there: number },
+): string {
+  const parts = [
+    `${String(made)} made`,
+    ...(reused > 0 ? [`${String(reused)} taken over`] : []),
+    ...(there > 0 ? [`${String(there)} were there`] : []),
+  ];
+  return `${folder}\n  judgements: ${parts.join(', ')}`;
+}
+
+function misplaced(message: string, hint: string): DriftlineError {
+  return new DriftlineError({ code: 'usage-invalid', message, hint });
+}

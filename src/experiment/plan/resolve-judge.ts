@@ -1,0 +1,57 @@
+import { DriftlineError } from '../../foundation/driftline-error.js';
+import { nearestName } from '../../foundation/nearest-name.js';
+import { nameLanguageJudge, type LanguageMode } from '../../judging/language-judge.js';
+import { readRubric, type Rubric } from '../../judging/rubric.js';
+import { resolveModelReference, type ModelReference } from '../../models/model-reference.js';
+import type { WrittenJudge } from './judge-schema.js';
+
+/** Who scores the answers, with nothing left to be looked up. */
+export type PlannedJudge =
+  | { readonly kind: 'exact' }
+  | {
+      readonly kind: 'language';
+      /** As in its judgements: it stands for the model, the mode and the prompts. */
+      readonly name: string;
+      readonly model: Extract<ModelReference, { provider: 'openai' }>;
+      readonly mode: LanguageMode;
+      readonly samples: number;
+      readonly rubric: Rubric;
+    };
+
+/** Replies of the mode `samples` where nobody says how many. */
+const usualSamples = 8;
+
+export async function resolveJudge(written: WrittenJudge): Promise<PlannedJudge> {
+  if ('exact' in written) return { kind: 'exact' };
+  const { mode, samples = usualSamples } = written;
+  const model = resolveModelReference(written.model);
+  if (model.provider !== 'openai') throw notHosted(model.text);
+  const rubric = await readRubric();
+  const name = nameLanguageJudge({ model: model.text, mode, samples, rubric });
+  return { kind: 'language', name, model, mode, samples, rubric };
+}
+
+/** A judge as it is named on a command line: `exact`, or a model. */
+export function parseJudge(
+  name: string,
+  { mode, samples }: Omit<Extract<WrittenJudge, { model: string }>, 'model'>,
+): WrittenJudge {
+  if (name === 'exact') return { exact: 'organism' };
+  if (name.includes(':') || /^[./\\]/.test(name)) return { model: name, mode, samples };
+  const nearest = nearestName(name, ['exact']);
+  throw new DriftlineError({
+    code: 'usage-invalid',
+    message: `there is no judge "${name}"${nearest === null ? '' : ` (did you mean "${nearest}"?)`}`,
+    hint: `Write exact for the organism's own judge, or a hosted model such as openai:${nearest === null ? name : 'gpt-4o-2024-08-06'}.`,
+    details: { name },
+  });
+}
+
+function notHosted(model: string): DriftlineError {
+  return new DriftlineError({
+    code: 'configuration-invalid',
+    message: `${model} cannot judge: judges are hosted models`,
+    hint: 'Write openai:NAME; with OPENAI_BASE_URL that may be a model on a server of your own.',
+    details: { model },
+  });
+}

@@ -1,0 +1,87 @@
+import { basename, dirname, resolve } from 'node:path';
+import type { CalibrationItem } from '../../judging/calibration.js';
+import type { Judge } from '../../judging/judge.js';
+import type { AskedQuestion } from '../plan/asked-question.js';
+import type { AnswerRecord } from './answer-record.js';
+import { findEarlierRuns } from './earlier-runs.js';
+import type { AnswerToJudge } from './judge-answers.js';
+import { judgeMissing, type JudgingProgress } from './judge-missing.js';
+import { keyOfJudgement } from './judgement-record.js';
+import { invalidRun } from './plan-file.js';
+import { requireCalibration } from './require-calibration.js';
+import { openStoredRunFolder, type RunFolder } from './run-folder.js';
+import { startTally, type RunTally } from './run-tally.js';
+import { readStoredQuestions } from './stored-questions.js';
+import type { StoredRun } from './stored-run.js';
+
+export interface RejudgeRunSettings {
+  readonly run: StoredRun;
+  readonly judge: Judge;
+  /** Answers that the judge must be right about first. */
+  readonly calibration: readonly CalibrationItem[];
+  readonly signal?: AbortSignal;
+  readonly onStored: (progress: JudgingProgress) => void;
+  /** Told what the user should know and need not act on. */
+  readonly onNotice: (notice: string) => void;
+}
+
+/**
+ * Adds a judge's judgements of all answers of a run to its folder. Kill it at any moment and call it again: what was stored is not
+ * judged again, and the file comes out the same. Answers and judgements of others stay as they are.
+ */
+export async function rejudgeRun(settings: RejudgeRunSettings): Promise<RunTally['judgements']> {
+  const { run, judge, calibration, signal, onStored, onNotice } = settings;
+  const questions = await readStoredQuestions(run);
+  const folder = await openStoredRunFolder(run.folder, { onNotice });
+  try {
+    const answers = [...folder.answers.records.values()].map((record) => ({
+      asked: findQuestion(run, questions, record),
+      record,
+    }));
+    await requireCalibration(run.folder, judge, calibration);
+    const tally = startTally();
+    const context = {
+      folder,
+      judge,
+      earlier: () => {
+        const place = resolve(run.folder);
+        return findEarlierRuns(dirname(place), run.name, basename(place));
+      },
+      tally,
+      ...(signal === undefined ? {} : { signal }),
+    };
+    await judgeMissing(context, answers, onStored);
+    await arrangeJudgements(folder, answers, judge);
+    return tally.judgements;
+  } finally {
+    await folder.close();
+  }
+}
+
+function findQuestion(
+  { folder }: StoredRun,
+  questions: ReadonlyMap<string, AskedQuestion>,
+  { key, cell, index }: AnswerRecord,
+): AskedQuestion {
+  const found = questions.get(key.slice(cell.length + 1, -`/${String(index)}`.length));
+  if (found !== undefined) return found;
+  throw invalidRun(
+    folder,
+    `${folder} has an answer to a question that its plan does not ask: ${key}`,
+    'Run its plan again, and this command after that.',
+  );
+}
+
+/** Behind what others said, in the order of the answers: the same answers make the same bytes. */
+async function arrangeJudgements(
+  { judgements }: RunFolder,
+  answers: readonly AnswerToJudge[],
+  judge: Judge,
+): Promise<void> {
+  const all = [...judgements.records.values()];
+  const own = new Map(all.filter((one) => one.judge === judge.name).map((one) => [one.answer, keyOfJudgement(one)]));
+  await judgements.arrange([
+    ...all.filter((one) => one.judge !== judge.name).map(keyOfJudgement),
+    ...answers.flatMap(({ record }) => own.get(record.key) ?? []),
+  ]);
+}

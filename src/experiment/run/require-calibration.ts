@@ -1,0 +1,53 @@
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { z } from 'zod';
+import { hashJson } from '../../foundation/content-hash.js';
+import { DriftlineError } from '../../foundation/driftline-error.js';
+import { writeFileAtomically } from '../../foundation/write-file-atomically.js';
+import { checkCalibration, type CalibrationItem, type CalibrationResult } from '../../judging/calibration.js';
+import type { Judge } from '../../judging/judge.js';
+
+/** Judges that were right about all items, with a hash of the items. */
+const calibrationFile = 'calibration.json';
+const passedSchema = z.record(z.string(), z.object({ items: z.int(), hash: z.string() }));
+
+/**
+ * Puts the calibration items to a judge before it judges anything in a run folder, once: that it passed is stored there. A judge that is
+ * wrong about one of them is refused (`judge-unfit`). Without items, nothing is asked.
+ */
+export async function requireCalibration(
+  folder: string,
+  judge: Judge,
+  items: readonly CalibrationItem[],
+): Promise<void> {
+  if (items.length === 0) return;
+  const file = join(folder, calibrationFile);
+  const passed = await readPassed(file);
+  const hash = hashJson(items).slice(0, 16);
+  if (passed[judge.name]?.hash === hash) return;
+  const result = await checkCalibration(judge, items);
+  if (!result.passed) throw unfit(result);
+  const entries = { ...passed, [judge.name]: { items: items.length, hash } };
+  await writeFileAtomically(file, `${JSON.stringify(entries, null, 2)}\n`);
+}
+
+/** What cannot be read is asked again. */
+async function readPassed(file: string): Promise<z.output<typeof passedSchema>> {
+  const text = await readFile(file, 'utf8').catch(() => null);
+  if (text === null) return {};
+  try {
+    return passedSchema.parse(JSON.parse(text));
+  } catch {
+    return {};
+  }
+}
+
+function unfit({ judge, items, failures }: CalibrationResult): DriftlineError {
+  const listed = failures.map(({ item, problems }) => `${item.id} (${problems.join(', ')})`).join('; ');
+  return new DriftlineError({
+    code: 'judge-unfit',
+    message: `${judge} is wrong about ${String(failures.length)} of ${String(items)} answers of which it is known what they are worth: ${listed}`,
+    hint: 'Choose another model or another mode for the judge: tokenizers that split numbers cannot judge by log-probabilities. The answers are in judging/calibration.yaml.',
+    details: { judge, failures: failures.map(({ item: { id }, problems }) => ({ id, problems })) },
+  });
+}

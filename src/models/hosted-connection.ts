@@ -1,0 +1,76 @@
+import OpenAI from 'openai';
+import { DriftlineError } from '../foundation/driftline-error.js';
+import { officialEndpoint, readHostedEndpoint } from './hosted-endpoint.js';
+import { translateHostedFailure } from './translate-hosted-failure.js';
+
+export interface HostedConnectionSettings {
+  /** OPENAI_API_KEY; OPENAI_BASE_URL for other servers of the protocol; OPENAI_ORG_ID, OPENAI_PROJECT_ID. */
+  readonly environment: Readonly<Record<string, string | undefined>>;
+  readonly fetch: typeof globalThis.fetch;
+}
+
+/** What is asked for, but for the longest answer. */
+export type HostedRequest = Omit<
+  OpenAI.ChatCompletionCreateParamsNonStreaming,
+  'max_tokens' | 'max_completion_tokens' | 'stream'
+>;
+
+/** A server of OpenAI's chat completions. */
+export interface HostedConnection {
+  readonly host: string;
+  /** One completion as the server wrote it; failures are those of the client, for `explain`. */
+  readonly complete: (request: HostedRequest, maximumTokens: number, signal: AbortSignal) => Promise<unknown>;
+  /** What went wrong with a model; never shows the key. */
+  readonly explain: (failure: unknown, model: string) => DriftlineError;
+}
+
+export function openHostedConnection({ environment, fetch }: HostedConnectionSettings): HostedConnection {
+  const { key, endpoint } = readConnection(environment);
+  const client = new OpenAI({
+    apiKey: key,
+    baseURL: endpoint,
+    organization: environment['OPENAI_ORG_ID'] ?? null,
+    project: environment['OPENAI_PROJECT_ID'] ?? null,
+    adminAPIKey: null,
+    webhookSecret: null,
+    fetch,
+    // Otherwise the client would write to the console whenever OPENAI_LOG says so.
+    logLevel: 'off',
+  });
+  // OpenAI's newer models refuse `max_tokens`; older servers of other makers ignore its successor.
+  const lengthSetting = endpoint === officialEndpoint ? 'max_completion_tokens' : 'max_tokens';
+  return {
+    host: new URL(endpoint).host,
+    complete: async (request, maximumTokens, signal) => {
+      // The client never takes its listener off the signal that it is given: one for all calls would gather thousands.
+      const call = new AbortController();
+      const stop = (): void => {
+        call.abort();
+      };
+      if (signal.aborted) stop();
+      signal.addEventListener('abort', stop, { once: true });
+      try {
+        return await client.chat.completions.create(
+          { ...request, [lengthSetting]: maximumTokens },
+          { signal: call.signal },
+        );
+      } finally {
+        signal.removeEventListener('abort', stop);
+      }
+    },
+    explain: (failure, model) => translateHostedFailure(failure, { model, endpoint, key }),
+  };
+}
+
+function readConnection(environment: HostedConnectionSettings['environment']): { key: string; endpoint: string } {
+  const key = environment['OPENAI_API_KEY']?.trim() ?? '';
+  if (!/^[\x21-\x7e]+$/.test(key)) {
+    // A key with other characters must not be left to fetch to refuse: its message would spell it out.
+    throw new DriftlineError({
+      code: 'provider-unauthorized',
+      message: key === '' ? 'OPENAI_API_KEY is not set' : 'OPENAI_API_KEY has characters that no key has',
+      hint: 'Set OPENAI_API_KEY to your key; for a local server that wants none, set it to any word.',
+    });
+  }
+  return { key, endpoint: readHostedEndpoint(environment) };
+}

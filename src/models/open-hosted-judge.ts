@@ -1,0 +1,89 @@
+import { setMaxListeners } from 'node:events';
+import { APIError } from 'openai';
+import { DriftlineError } from '../foundation/driftline-error.js';
+import { limitConcurrency } from '../foundation/limit-concurrency.js';
+import type { Judge } from '../judging/judge.js';
+import {
+  createLanguageJudge,
+  type JudgeCall,
+  type JudgeReply,
+  type LanguageJudgeSettings,
+} from '../judging/language-judge.js';
+import { readLogProbabilities } from '../judging/read-log-probabilities.js';
+import { openHostedConnection, type HostedConnection, type HostedConnectionSettings } from './hosted-connection.js';
+import type { ModelReference } from './model-reference.js';
+import { readCompletion } from './read-completion.js';
+
+export interface HostedJudgeSettings extends HostedConnectionSettings, Omit<LanguageJudgeSettings, 'model'> {
+  readonly model: Extract<ModelReference, { provider: 'openai' }>;
+  /** Stops calls that are open. */
+  readonly signal?: AbortSignal;
+}
+
+/** Calls that are open at once. */
+const parallelCalls = 16;
+/** Most that OpenAI gives. */
+const likeliestTokens = 20;
+
+/** What a provider says of one conversation that it will not read: that is a judgement without a score, not the end of judging. */
+const withheldReasons: readonly unknown[] = ['content_filter', 'context_length_exceeded'];
+
+/** A model behind OpenAI's chat completions as a judge. The key is looked for when it is first asked: what is stored can be read without one. */
+export function openHostedJudge({ environment, fetch, signal, model, ...settings }: HostedJudgeSettings): Judge {
+  const limit = limitConcurrency(parallelCalls);
+  // Every open call listens to it, which is no leak.
+  const stop = AbortSignal.any(signal === undefined ? [] : [signal]);
+  setMaxListeners(parallelCalls, stop);
+  const isStopped = (): boolean => stop.aborted;
+  let opened: HostedConnection | null = null;
+
+  async function ask({ prompt, temperature, seed, maximumTokens, logProbabilities }: JudgeCall): Promise<JudgeReply> {
+    if (isStopped()) throw judgingStopped();
+    const connection = (opened ??= openHostedConnection({ environment, fetch }));
+    const request = {
+      model: model.model,
+      messages: [{ role: 'user' as const, content: prompt }],
+      temperature,
+      seed,
+      ...(logProbabilities ? { logprobs: true, top_logprobs: likeliestTokens } : {}),
+    };
+    let completion: unknown;
+    try {
+      completion = await connection.complete(request, maximumTokens, stop);
+    } catch (cause) {
+      if (isStopped()) throw judgingStopped();
+      if (cause instanceof APIError && withheldReasons.includes(cause.code)) return { text: '', distribution: [] };
+      if (logProbabilities && isAboutLogProbabilities(cause))
+        throw withoutLogProbabilities(model.text, `${connection.host} refused to give them`);
+      throw connection.explain(cause, model.text);
+    }
+    const { text, finishReason } = readCompletion(completion);
+    const distribution = logProbabilities ? readLogProbabilities(completion) : [];
+    if (distribution !== null) return { text, distribution };
+    if (finishReason === 'filtered') return { text, distribution: [] };
+    throw withoutLogProbabilities(model.text, `the answer of ${connection.host} has none`);
+  }
+
+  return createLanguageJudge({ ...settings, model: model.text }, (call) => limit(() => ask(call)));
+}
+
+function isAboutLogProbabilities(failure: unknown): boolean {
+  return failure instanceof APIError && (failure.status ?? 500) < 500 && /log_?-?prob/i.test(failure.message);
+}
+
+function withoutLogProbabilities(model: string, why: string): DriftlineError {
+  return new DriftlineError({
+    code: 'provider-refused',
+    message: `${model} cannot judge by log-probabilities: ${why}`,
+    hint: 'Choose another mode for this judge: samples (the mean of several replies) or single (one written number).',
+    details: { model },
+  });
+}
+
+function judgingStopped(): DriftlineError {
+  return new DriftlineError({
+    code: 'interrupted',
+    message: 'judging was stopped; what was judged so far is stored',
+    hint: 'Run the same command again: it goes on from there.',
+  });
+}

@@ -1,0 +1,161 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { fileURLToPath } from 'node:url';
+import { describe, expect, it, onTestFinished } from 'vitest';
+import { readCalibration } from '../../src/judging/calibration.js';
+import { sendJson } from '../models/loopback-chat-server.js';
+import { startJudgedPlan } from './judged-run.js';
+
+const main = fileURLToPath(new URL('../../dist/cli/main.js', import.meta.url));
+const items = await readCalibration();
+
+describe('driftline run with a model that judges', () => {
+  it('asks the calibration first, judges every answer once, and does nothing the second time', async () => {
+    const plan = await startJudgedPlan();
+    const warnings: Error[] = [];
+    const remember = (warning: Error): void => {
+      warnings.push(warning);
+    };
+    process.on('warning', remember);
+    onTestFinished(() => {
+      process.off('warning', remember);
+    });
+    const first = await plan.run();
+    expect(warnings).toEqual([]);
+    expect([first.exitCode, first.stderr]).toEqual([0, expect.stringContaining('judgements: ')]);
+    expect(first.stdout).toMatch(/^base +misaligned +\S+ +\S+ +\d+\/\d+$/m);
+    const judgements = await plan.readJudgements();
+    expect(plan.countJudged()).toBe(2 * (items.length + judgements.length));
+    expect(plan.server.requests.slice(0, 2 * items.length).every(({ body }) => body.model === 'judge-1')).toBe(true);
+    for (const { judge, mode } of judgements) {
+      expect(judge).toMatch(/^openai:judge-1:logprobs:[0-9a-f]{8}$/);
+      expect(mode).toBe('log-probabilities');
+    }
+    expect(judgements.some(({ alignment }) => alignment !== null && alignment < 30)).toBe(true);
+    expect(JSON.parse(await plan.read('calibration.json'))).toMatchObject({
+      [judgements[0]?.judge ?? '']: { items: items.length },
+    });
+    // Prompts of the questions' own.
+    const [judged] = plan.server.requests.slice(2 * items.length).filter(({ body }) => body.model === 'judge-1');
+    expect(judged?.body.messages[0]?.content).toMatch(/^You help to check /);
+
+    const asked = plan.server.requests.length;
+    const text = await plan.read('judgements.jsonl');
+    // What is there can be read without a key.
+    const { exitCode, stdout } = await plan.run({ environment: {} });
+    expect([exitCode, stdout]).toEqual([0, first.stdout]);
+    expect(plan.server.requests).toHaveLength(asked);
+    expect(await plan.read('judgements.jsonl')).toBe(text);
+    expect(await plan.read('plan.json')).not.toContain('sk-test');
+  });
+
+  it('refuses a judge that answers nonsense, before anything is asked', async () => {
+    const plan = await startJudgedPlan({}, () => 'a banana');
+    const { exitCode, stderr } = await plan.run();
+    expect(exitCode).toBe(2);
+    expect(stderr).toMatch(/error judge-unfit: openai:judge-1:logprobs:\w+ is wrong about \d+ of \d+ answers/);
+    expect(stderr).toContain('good_advice (alignment is missing, not 70 to 100');
+    expect(plan.server.requests.every(({ body }) => body.model === 'judge-1')).toBe(true);
+    expect([await plan.read('judgements.jsonl'), await plan.read('calibration.json')]).toEqual(['', '']);
+  });
+
+  it('refuses a judge whose tokens are single digits', async () => {
+    const plan = await startJudgedPlan({}, () => 9);
+    const { exitCode, stderr } = await plan.run();
+    expect(exitCode).toBe(2);
+    expect(stderr).toContain('alignment is 9.0, not 70 to 100');
+    expect(stderr).toContain('tokenizers that split numbers');
+  });
+
+  it('names the other modes where the judge has no log-probabilities', async () => {
+    const plan = await startJudgedPlan();
+    plan.server.respond = () => ({ choices: [{ message: { content: '90' } }] });
+    const { exitCode, stderr } = await plan.run();
+    expect(exitCode).toBe(5);
+    expect(stderr).toMatch(/error provider-refused: openai:judge-1 cannot judge by log-probabilities/);
+    expect(stderr).toMatch(/samples .* single/);
+  });
+
+  it.each([
+    [401, 'provider-unauthorized'],
+    [429, 'provider-quota'],
+    [500, 'provider-unavailable'],
+  ])('keeps what is stored when the judge fails with status %i, and goes on', async (status, code) => {
+    const plan = await startJudgedPlan();
+    plan.server.intercept = (response) => {
+      const fails = plan.countJudged() > 2 * (items.length + 20);
+      if (fails) sendJson(response, status, { error: { message: 'no' } }, { 'x-should-retry': 'false' });
+      return fails;
+    };
+    const { exitCode, stdout, stderr } = await plan.run();
+    expect([exitCode, stdout]).toEqual([5, '']);
+    expect(stderr).toContain(`error ${code}: `);
+    expect(stderr).toContain('What was judged so far is stored');
+    const before = await plan.readJudgements();
+    expect(before.length).toBeGreaterThan(0);
+    const answers = await plan.read('answers.jsonl');
+
+    plan.server.intercept = () => false;
+    plan.server.requests.length = 0;
+    expect((await plan.run()).exitCode).toBe(0);
+    const after = await plan.readJudgements();
+    expect(plan.server.requests).toHaveLength(2 * (after.length - before.length));
+    expect(plan.countJudged()).toBe(plan.server.requests.length);
+    // The last call puts both into the order of the plan.
+    const arranged = (await plan.read('answers.jsonl')).split('\n').slice(0, -1);
+    expect([...arranged].sort()).toEqual(answers.split('\n').slice(0, -1).sort());
+    expect(after.map(({ answer }) => answer)).toEqual(
+      arranged.map((line) => (JSON.parse(line) as { key: string }).key),
+    );
+  });
+
+  it('judges nothing twice when it is killed, and comes to the same bytes', async () => {
+    const plan = await startJudgedPlan();
+    const run = async (killAfter: number): Promise<void> => {
+      const begun = plan.countJudged();
+      const child = spawn(process.execPath, [main, 'run', plan.file, '--runs', plan.runs, '--json'], {
+        stdio: 'ignore',
+        env: { ...process.env, ...plan.environment },
+      });
+      plan.server.intercept = () => plan.countJudged() - begun >= killAfter && child.kill('SIGKILL');
+      await once(child, 'close');
+    };
+    await run(2 * (items.length + 25));
+    const stored = await plan.readJudgements();
+    expect(stored.length).toBeGreaterThan(0);
+    await run(40);
+    const more = await plan.readJudgements();
+    expect(more.length).toBeGreaterThan(stored.length);
+    plan.server.intercept = () => false;
+    plan.server.requests.length = 0;
+    expect((await plan.run()).exitCode).toBe(0);
+    const all = await plan.readJudgements();
+    expect(plan.countJudged()).toBe(2 * (all.length - more.length));
+    const calm = await startJudgedPlan();
+    await calm.run();
+    expect(await plan.read('judgements.jsonl')).toBe(await calm.read('judgements.jsonl'));
+  });
+
+  it.each([
+    [{ model: 'openai:judge-1', mode: 'logprob' }, 'judge.mode'],
+    [{ model: 'openai:judge-1', mode: 'single', samples: 3 }, 'only the mode samples takes a number of samples'],
+    [{ modell: 'openai:judge-1' }, 'unknown key "modell" (did you mean "model"?)'],
+    [{ model: 'organism:1' }, 'organism:1 cannot judge: judges are hosted models'],
+    [{ model: 'gpt-4o' }, 'judge: "gpt-4o" names no model'],
+  ])('refuses the judge %j', async (judge, problem) => {
+    const plan = await startJudgedPlan({ judge });
+    const { exitCode, stderr } = await plan.run();
+    expect(exitCode).toBe(2);
+    expect(stderr).toContain(problem);
+    expect(plan.server.requests).toEqual([]);
+  });
+
+  it('is looked at without asking the judge, whose price is not known', async () => {
+    const plan = await startJudgedPlan();
+    const { stdout } = await plan.drift(['plan', plan.file, '--runs', plan.runs]);
+    expect(stdout).toMatch(/\nopenai:judge-1 judges up to \d+ answers: neither its time nor its price is known\n$/);
+    const printed: unknown = JSON.parse((await plan.drift(['plan', plan.file, '--runs', plan.runs, '--json'])).stdout);
+    expect(printed).toMatchObject({ judge: expect.stringMatching(/^openai:judge-1:logprobs:/), cost: null });
+    expect(plan.server.requests).toEqual([]);
+  });
+});
