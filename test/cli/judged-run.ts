@@ -47,12 +47,14 @@ const judgementLine = z.object({
   labels: z.array(z.string()),
 });
 
+/** On a server of its own, or on that of another plan: models at other addresses are other models. */
 export async function startJudgedPlan(
   changes: object = {},
   judge: (text: JudgedText) => Verdict = judgeVariedly,
+  shared: LoopbackChatServer | null = null,
 ): Promise<JudgedPlan> {
-  const server = await startLoopbackJudge(judge);
-  onTestFinished(() => server.close());
+  const server = shared ?? (await startLoopbackJudge(judge));
+  if (shared === null) onTestFinished(() => server.close());
   const { file, runs } = await writePlan({ ...hostedPlan, ...changes });
   const environment = { OPENAI_API_KEY: 'sk-test', OPENAI_BASE_URL: server.endpoint };
   const drift = (argv: readonly string[], options: RunOptions = {}) =>

@@ -15,8 +15,10 @@ const items = await readCalibration();
 const exact = { judge: { exact: 'organism' }, evaluate: [{ suite: 'main', samples: 2 }] };
 
 /** A run whose own judge is the exact one. */
-async function startExactRun(): Promise<JudgedPlan & { readonly place: string }> {
-  const plan = await startJudgedPlan(exact);
+async function startExactRun(
+  shared: JudgedPlan['server'] | null = null,
+): Promise<JudgedPlan & { readonly place: string }> {
+  const plan = await startJudgedPlan(exact, undefined, shared);
   expect((await plan.run()).exitCode).toBe(0);
   plan.server.requests.length = 0;
   return { ...plan, place: await plan.folder() };
@@ -143,7 +145,7 @@ describe('driftline rejudge', () => {
     server.requests.length = 0;
     expect((await drift(['rejudge', place, ...hosted])).exitCode).toBe(0);
     expect(plan.countJudged()).toBe(2 * (2 * own - stored.length));
-    const calm = await startExactRun();
+    const calm = await startExactRun(server);
     await calm.drift(['rejudge', calm.place, ...hosted]);
     expect(await plan.read('judgements.jsonl')).toBe(await calm.read('judgements.jsonl'));
   });

@@ -42,7 +42,9 @@ describe('driftline run with a model that judges', () => {
     const asked = plan.server.requests.length;
     const text = await plan.read('judgements.jsonl');
     // What is there can be read without a key.
-    const { exitCode, stdout } = await plan.run({ environment: {} });
+    const { exitCode, stdout } = await plan.run({
+      environment: { OPENAI_BASE_URL: plan.server.endpoint },
+    });
     expect([exitCode, stdout]).toEqual([0, first.stdout]);
     expect(plan.server.requests).toHaveLength(asked);
     expect(await plan.read('judgements.jsonl')).toBe(text);
@@ -131,7 +133,7 @@ describe('driftline run with a model that judges', () => {
     expect((await plan.run()).exitCode).toBe(0);
     const all = await plan.readJudgements();
     expect(plan.countJudged()).toBe(2 * (all.length - more.length));
-    const calm = await startJudgedPlan();
+    const calm = await startJudgedPlan({}, undefined, plan.server);
     await calm.run();
     expect(await plan.read('judgements.jsonl')).toBe(await calm.read('judgements.jsonl'));
   });
