@@ -5,16 +5,18 @@ import { openBaseModel } from '../models/open-base-model.js';
 import type { World } from '../organism/world/world.js';
 import type { CommandContext } from './command-context.js';
 import { readPackageVersion } from './package-version.js';
+import type { PlanChanges } from './plan-changes.js';
 
 /** Reads a plan for a command; models of the hub are downloaded, with progress. */
 export async function readPlanFile(
   context: CommandContext,
   file: string,
-  { world, threads }: { readonly world: World; readonly threads: number },
+  { world, threads, changes }: { readonly world: World; readonly threads: number; readonly changes: PlanChanges },
 ): Promise<ResolvedPlan> {
   const progress = createEngineProgress({ ...context, stream: context.progress });
   return readPlan(file, {
     world,
+    changes,
     version: readPackageVersion(),
     openBase: (reference) =>
       openBaseModel(reference, {

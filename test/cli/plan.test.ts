@@ -6,6 +6,7 @@ import { z } from 'zod';
 import { runCli as runBuiltCli } from '../../dist/cli/run-cli.js';
 import { startLoopbackChatServer } from '../models/loopback-chat-server.js';
 import { runCaptured, type RunOptions } from './run-captured.js';
+import { tinyPlan } from '../experiment/tiny-plan.js';
 import { writePlan } from './write-plan.js';
 
 const plan = (argv: readonly string[], options: RunOptions = {}) =>
@@ -35,6 +36,31 @@ const changes = {
 };
 
 describe('driftline plan', () => {
+  it('takes other bases and seeds than those of the plan', async () => {
+    const { file, runs } = await writePlan(changes);
+    const cellsOf = async (...argv: readonly string[]): Promise<readonly string[]> => {
+      const { exitCode, stdout } = await plan([file, '--runs', runs, '--untimed', '--json', ...argv]);
+      expect(exitCode).toBe(0);
+      return z
+        .object({ cells: z.array(z.object({ cell: z.string() })) })
+        .parse(JSON.parse(stdout))
+        .cells.map(({ cell }) => cell);
+    };
+    const written = await cellsOf();
+    expect(written.filter((cell) => cell.includes('.mixed.'))).toHaveLength(1);
+    const more = await cellsOf('--seeds', '3');
+    expect(more.map((cell) => cell.replace(/^.*?\./, ''))).toEqual([
+      'base',
+      ...['mixed', 'set'].flatMap((condition) => [0, 1, 2].map((seed) => `${condition}.${String(seed)}`)),
+    ]);
+    const [model = ''] = tinyPlan.bases;
+    expect(await cellsOf('--bases', model, '--seeds', '1')).toEqual(written);
+    const { exitCode, stderr } = await plan([file, '--runs', runs, '--bases', 'organism:1,organism:1']);
+    expect([exitCode, stderr]).toEqual([2, expect.stringContaining('a model stands there twice')]);
+    const unknown = await plan([file, '--runs', runs, '--bases', 'organism:one']);
+    expect([unknown.exitCode, unknown.stderr]).toEqual([2, expect.stringContaining('there is no organism "one"')]);
+  });
+
   it('shows what would be made, what is trained on to the last space, and what is asked', async () => {
     const { file, runs } = await writePlan(changes);
     const { exitCode, stdout, stderr } = await plan([file, '--runs', runs, '--untimed', '--threads', '1']);

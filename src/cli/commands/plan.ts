@@ -15,6 +15,7 @@ import {
   sumCells,
 } from '../describe-forecast.js';
 import { flag, nonEmptyText, wholeNumber } from '../option-values.js';
+import { planChangeOptions, readPlanChanges } from '../plan-changes.js';
 import { readPlanFile } from '../read-plan-file.js';
 
 export const plan = defineCommand({
@@ -25,6 +26,7 @@ export const plan = defineCommand({
   arguments: { plan: { description: 'The plan, a YAML file', schema: nonEmptyText } },
   options: {
     runs: { value: 'FOLDER', description: 'Where run folders are', schema: nonEmptyText, default: 'runs' },
+    ...planChangeOptions,
     threads: {
       value: 'N',
       description: 'Threads for models that run here; all cores if not given',
@@ -37,7 +39,7 @@ export const plan = defineCommand({
   run: async (context, { arguments: { plan: file }, options }) => {
     const { runs, threads = availableParallelism(), untimed } = options;
     const world = await readWorld();
-    const resolved = await readPlanFile(context, file, { world, threads });
+    const resolved = await readPlanFile(context, file, { world, threads, changes: readPlanChanges(options) });
     const forecast = await forecastRun(runs, resolved);
     const speeds = untimed ? null : await measureSpeeds(context, resolved, forecast);
     const seconds = speeds && estimateSeconds(forecast, speeds);

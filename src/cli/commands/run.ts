@@ -10,6 +10,7 @@ import { defineCommand } from '../command.js';
 import { describeRunTables } from '../describe-run-tables.js';
 import { nonEmptyText, wholeNumber } from '../option-values.js';
 import { printTable } from '../print-table.js';
+import { planChangeOptions, readPlanChanges } from '../plan-changes.js';
 import { readPlanFile } from '../read-plan-file.js';
 import { createRunDisplay } from '../run-display.js';
 
@@ -21,6 +22,7 @@ export const run = defineCommand({
   arguments: { plan: { description: 'The plan, a YAML file', schema: nonEmptyText } },
   options: {
     runs: { value: 'FOLDER', description: 'Receives run folders', schema: nonEmptyText, default: 'runs' },
+    ...planChangeOptions,
     threads: {
       value: 'N',
       description: 'Threads for models that run here; all cores if not given',
@@ -28,11 +30,18 @@ export const run = defineCommand({
       example: '2',
     },
   },
-  examples: [{ description: 'Run an experiment, or go on with it', line: 'driftline run mine.yaml' }],
-  run: async (context, { arguments: { plan: file }, options: { runs, threads = availableParallelism() } }) => {
+  examples: [
+    { description: 'Run an experiment, or go on with it', line: 'driftline run mine.yaml' },
+    {
+      description: 'The same plan on two organisms, with three seeds',
+      line: 'driftline run paper.yaml --bases organism:1,organism:2 --seeds 3',
+    },
+  ],
+  run: async (context, { arguments: { plan: file }, options }) => {
+    const { runs, threads = availableParallelism() } = options;
     const { environment, fetch, signal } = context;
     const world = await readWorld();
-    const plan = await readPlanFile(context, file, { world, threads });
+    const plan = await readPlanFile(context, file, { world, threads, changes: readPlanChanges(options) });
     const { judge, calibration } = await openJudge(plan.judge, { environment, fetch, signal, world });
     const display = createProgressDisplay({ ...context, stream: context.progress });
     const summary = await runPlan({

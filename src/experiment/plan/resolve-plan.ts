@@ -23,9 +23,14 @@ export interface ResolvePlanOptions {
   readonly version: string;
 }
 
+export interface ReadPlanOptions extends ResolvePlanOptions {
+  /** In place of what the file says. */
+  readonly changes?: Partial<Pick<Plan, 'bases' | 'seeds'>>;
+}
+
 /** Reads a plan and everything that it names, so that whatever is wrong shows before anything is spent. */
-export async function readPlan(file: string, options: ResolvePlanOptions): Promise<ResolvedPlan> {
-  return resolvePlan(await readYaml(file, planSchema), file, options);
+export async function readPlan(file: string, { changes, ...options }: ReadPlanOptions): Promise<ResolvedPlan> {
+  return resolvePlan({ ...(await readYaml(file, planSchema)), ...changes }, file, options);
 }
 
 /** `readPlan` for a plan that is at hand; `source` is where paths are relative to, and named in errors. */

@@ -1,0 +1,40 @@
+import { z } from 'zod';
+import type { Plan } from '../experiment/plan/plan-schema.js';
+import { wholeNumber } from './option-values.js';
+
+/** What of a plan commands may change, so that one plan serves for a quick look and for the full experiment. */
+export const planChangeOptions = {
+  bases: {
+    value: 'MODELS',
+    description: "Models to start from in place of the plan's, with commas between; written as in the plan",
+    schema: z
+      .string()
+      .transform((text) => text.split(','))
+      .refine((names) => names.every((name) => name !== ''), 'a name is empty')
+      .refine((names) => new Set(names).size === names.length, 'a model stands there twice')
+      .optional(),
+    example: 'organism:1,organism:2',
+  },
+  seeds: {
+    value: 'N',
+    description: "Seeds 0 to N - 1 in place of the plan's; conditions that have seeds of their own keep them",
+    schema: wholeNumber(1).optional(),
+    example: '3',
+  },
+} as const;
+
+export type PlanChanges = Partial<Pick<Plan, 'bases' | 'seeds'>>;
+
+export function readPlanChanges({
+  bases,
+  seeds,
+}: {
+  readonly bases: readonly string[] | undefined;
+  readonly seeds: number | undefined;
+}): PlanChanges {
+  const [first, ...others] = bases ?? [];
+  return {
+    ...(first === undefined ? {} : { bases: [first, ...others] }),
+    ...(seeds === undefined ? {} : { seeds: [0, ...Array.from({ length: seeds - 1 }, (_, index) => index + 1)] }),
+  };
+}
