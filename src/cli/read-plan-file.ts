@@ -5,7 +5,7 @@ import { openBaseModel } from '../models/open-base-model.js';
 import type { World } from '../organism/world/world.js';
 import type { CommandContext } from './command-context.js';
 import { readPackageVersion } from './package-version.js';
-import type { PlanChanges } from './plan-changes.js';
+import type { PlanChanges } from './plan-options.js';
 
 /** Reads a plan for a command; models of the hub are downloaded, with progress. */
 export async function readPlanFile(

@@ -14,8 +14,8 @@ import {
   listConditions,
   sumCells,
 } from '../describe-forecast.js';
-import { flag, nonEmptyText, wholeNumber } from '../option-values.js';
-import { planChangeOptions, readPlanChanges } from '../plan-changes.js';
+import { flag } from '../option-values.js';
+import { planArguments, planOptions, readPlanChanges } from '../plan-options.js';
 import { readPlanFile } from '../read-plan-file.js';
 
 export const plan = defineCommand({
@@ -23,16 +23,9 @@ export const plan = defineCommand({
   summary: 'Show what a plan would do, and how long it would take, before it does anything',
   description:
     'Reads the plan with all its training sets and questions, and lists the models it would make, what they train on and what they are asked, and the steps and answers that are left to do. For the time, a few training steps and answers of models that run here are measured; nothing is kept of them. Hosted models are not asked anything.',
-  arguments: { plan: { description: 'The plan, a YAML file', schema: nonEmptyText } },
+  arguments: planArguments,
   options: {
-    runs: { value: 'FOLDER', description: 'Where run folders are', schema: nonEmptyText, default: 'runs' },
-    ...planChangeOptions,
-    threads: {
-      value: 'N',
-      description: 'Threads for models that run here; all cores if not given',
-      schema: wholeNumber(1).optional(),
-      example: '2',
-    },
+    ...planOptions,
     untimed: { description: 'Leave out the estimate of time, which takes some seconds', schema: flag },
   },
   examples: [{ description: 'Look before it starts', line: 'driftline plan mine.yaml' }],

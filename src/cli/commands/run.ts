@@ -8,9 +8,8 @@ import { createProgressDisplay } from '../../foundation/progress-display.js';
 import { readWorld } from '../../organism/world/read-world.js';
 import { defineCommand } from '../command.js';
 import { describeRunTables } from '../describe-run-tables.js';
-import { nonEmptyText, wholeNumber } from '../option-values.js';
 import { printTable } from '../print-table.js';
-import { planChangeOptions, readPlanChanges } from '../plan-changes.js';
+import { planArguments, planOptions, readPlanChanges } from '../plan-options.js';
 import { readPlanFile } from '../read-plan-file.js';
 import { createRunDisplay } from '../run-display.js';
 
@@ -19,17 +18,8 @@ export const run = defineCommand({
   summary: 'Run a plan: train, ask, judge, and print the table',
   description:
     'Fine-tunes every condition with every seed, asks all models, judges the answers and prints what came out. Everything goes into the run folder as it comes: stop it, or kill it, and run it again, and it goes on. A plan that was changed begins a new run that takes over whatever the change does not touch.',
-  arguments: { plan: { description: 'The plan, a YAML file', schema: nonEmptyText } },
-  options: {
-    runs: { value: 'FOLDER', description: 'Receives run folders', schema: nonEmptyText, default: 'runs' },
-    ...planChangeOptions,
-    threads: {
-      value: 'N',
-      description: 'Threads for models that run here; all cores if not given',
-      schema: wholeNumber(1).optional(),
-      example: '2',
-    },
-  },
+  arguments: planArguments,
+  options: planOptions,
   examples: [
     { description: 'Run an experiment, or go on with it', line: 'driftline run mine.yaml' },
     {

@@ -1,9 +1,12 @@
 import { z } from 'zod';
 import type { Plan } from '../experiment/plan/plan-schema.js';
-import { wholeNumber } from './option-values.js';
+import { nonEmptyText, wholeNumber } from './option-values.js';
 
-/** What of a plan commands may change, so that one plan serves for a quick look and for the full experiment. */
-export const planChangeOptions = {
+export const planArguments = { plan: { description: 'The plan, a YAML file', schema: nonEmptyText } } as const;
+
+/** Of commands that read a plan; its bases and seeds may be changed, so that one plan serves a quick look and the full experiment. */
+export const planOptions = {
+  runs: { value: 'FOLDER', description: 'Folder of run folders', schema: nonEmptyText, default: 'runs' },
   bases: {
     value: 'MODELS',
     description: "Models to start from in place of the plan's, with commas between; written as in the plan",
@@ -20,6 +23,12 @@ export const planChangeOptions = {
     description: "Seeds 0 to N - 1 in place of the plan's; conditions that have seeds of their own keep them",
     schema: wholeNumber(1).optional(),
     example: '3',
+  },
+  threads: {
+    value: 'N',
+    description: 'Threads for models that run here; all cores if not given',
+    schema: wholeNumber(1).optional(),
+    example: '2',
   },
 } as const;
 
