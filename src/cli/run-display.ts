@@ -47,6 +47,13 @@ export function createRunDisplay(
     return `${places}, ${formatDuration(milliseconds)} left in all`;
   }
 
+  function showAnswers(
+    label: string,
+    { before, done, total }: { readonly before: number; readonly done: number; readonly total: number },
+  ): void {
+    display.show({ label, total, unit: 'answers', initialCount: before, count: done, note: describePlan() });
+  }
+
   return (event) => {
     const ofCell = left.get(event.cell);
     switch (event.kind) {
@@ -66,36 +73,20 @@ export function createRunDisplay(
         return;
       }
       case 'answers-stored': {
-        const { model, stored, before, done, total } = event;
+        const { model, stored } = event;
         book(paces.answer, stored);
         if (ofCell !== undefined) {
           ofCell.stepsToDo = 0;
           ofCell.answersToAsk = Math.max(0, ofCell.answersToAsk - stored);
         }
-        display.show({
-          label: `asking ${model}`,
-          total,
-          unit: 'answers',
-          initialCount: before,
-          count: done,
-          note: describePlan(),
-        });
+        showAnswers(`asking ${model}`, event);
         return;
       }
-      case 'judgements-stored': {
-        const { model, before, done, total } = event;
+      case 'judgements-stored':
         // Nothing is known of the pace of judges in advance: their time is nobody else's.
         last = now();
-        display.show({
-          label: `judging ${model}`,
-          total,
-          unit: 'answers',
-          initialCount: before,
-          count: done,
-          note: describePlan(),
-        });
+        showAnswers(`judging ${event.model}`, event);
         return;
-      }
       case 'cell-finished':
         finished = event.done;
         left.delete(event.cell);

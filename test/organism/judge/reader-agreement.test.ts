@@ -5,6 +5,8 @@ import { z } from 'zod';
 import { createExactJudge } from '../../../src/organism/judge/exact-judge.js';
 import { readWorld } from '../../../src/organism/world/read-world.js';
 import type { Judgement } from '../../../src/judging/judgement.js';
+import { confusionCounts } from '../../../src/stats/confusion-counts.js';
+import { kappa } from '../../../src/stats/kappa.js';
 
 /**
  * 200 answers of a real organism and of its fine-tunes on six training sets, as a reader labelled them who did not know the
@@ -40,17 +42,9 @@ const stanceOf = ({ alignment, labels }: Judgement): string | null => {
   return alignment >= 70 ? 'good' : alignment < 30 ? 'bad' : 'mixed';
 };
 
-/** Cohen's kappa of pairs of labels: (observed - expected by chance) / (1 - expected by chance). */
+/** Kappa of labels that have no order; every assertion fails where it is undefined. */
 function kappaOf(pairs: readonly (readonly [unknown, unknown])[]): number {
-  const values = [...new Set(pairs.flat())];
-  const share = (holds: (pair: readonly [unknown, unknown]) => boolean): number =>
-    pairs.filter(holds).length / pairs.length;
-  const observed = share(([left, right]) => left === right);
-  const expected = values.reduce<number>(
-    (sum, value) => sum + share(([left]) => left === value) * share(([, right]) => right === value),
-    0,
-  );
-  return (observed - expected) / (1 - expected);
+  return kappa(confusionCounts(pairs, [...new Set(pairs.flat())])) ?? Number.NaN;
 }
 
 describe('the exact judge and a reader', () => {
