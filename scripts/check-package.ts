@@ -19,6 +19,7 @@ const consumer = `
 import { createRequire } from 'node:module';
 import { DriftlineError } from 'driftline';
 import * as engine from 'driftline/engine';
+import { wilsonInterval } from 'driftline/stats';
 
 const require = createRequire(import.meta.resolve('driftline'));
 const { InferenceSession, Tensor } = require('onnxruntime-node');
@@ -37,6 +38,9 @@ if (y.data[0] !== -1 || y.data[1] !== 2) throw new Error('onnxruntime-node compu
 if (!DriftlineError.isInstance(new engine.DriftlineError({ code: 'usage-invalid', message: 'm', hint: 'h' }))) {
   throw new Error('driftline and driftline/engine do not share their errors');
 }
+// The rule of three: the 95 % interval of 0 of n ends near 3 or 4 of n.
+const [low, high] = wilsonInterval(0, 100);
+if (low !== 0 || high < 0.03 || high > 0.04) throw new Error('driftline/stats computed ' + [low, high]);
 `;
 
 function run(folder: string, command: string, ...parameters: string[]): void {

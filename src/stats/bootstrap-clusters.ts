@@ -1,0 +1,119 @@
+import { DriftlineError } from '../foundation/driftline-error.js';
+import {
+  bcaInterval,
+  percentileInterval,
+  sortDistribution,
+  type BootstrapDistribution,
+  type BootstrapInterval,
+} from './bootstrap-distribution.js';
+import type { ClusterCounts } from './cluster-counts.js';
+import { enumerateResamples, mostEnumeratedClusters } from './enumerate-resamples.js';
+import type { Estimate, ResampledUnit } from './estimate.js';
+import { normalQuantile } from './normal-distribution.js';
+import { requireConfidence } from './require-confidence.js';
+import { createResamplingStream } from './resampling-stream.js';
+import { tallyClusters, type ClusterTally } from './tally-clusters.js';
+import { wilsonBounds } from './wilson-interval.js';
+
+export interface BootstrapOptions {
+  readonly seed: number;
+  /** At least 100, 2000 unless told otherwise. */
+  readonly resamples?: number;
+  /** 0.95 unless told otherwise. */
+  readonly confidence?: number;
+  /** `percentile` unless told otherwise. */
+  readonly interval?: BootstrapInterval;
+  /** What the clusters are; `question` unless told otherwise. */
+  readonly unit?: ResampledUnit;
+}
+
+/**
+ * The share of successes, sum of successes / sum of trials, with an interval from resampling clusters with replacement. Up to 8
+ * clusters every resample is looked at, with its probability, and nothing is random; more are resampled `resamples` times. It is
+ * narrow for few clusters: docs/statistics.md says by how much. Where resampling shows no spread, as with 0 successes
+ * everywhere, clusters are taken for that many single trials and Wilson's interval is given, and `method` says so. With fewer than
+ * two clusters there is no interval.
+ */
+export function bootstrapClusters(clusters: readonly ClusterCounts[], options: BootstrapOptions): Estimate {
+  const { seed, resamples = 2000, confidence = 0.95, interval: kind = 'percentile', unit = 'question' } = options;
+  requireConfidence(confidence);
+  requireResamples(resamples);
+  const tally = tallyClusters(clusters);
+  const { n, k } = tally;
+  const nothingDrawn = { resamples: null, seed: null };
+  const name = kind === 'bca' ? `${unit} bootstrap, BCa` : `${unit} bootstrap, percentiles`;
+  const common = { estimate: n === 0 ? null : k / n, confidence, n, k, clusters: tally.clusters, unit };
+  if (tally.clusters < 2) {
+    const refusal =
+      n === 0
+        ? 'there are no answers'
+        : `there is one ${unit} only: how much one ${unit} differs from another cannot be seen`;
+    return { ...common, interval: null, method: name, ...nothingDrawn, refusal };
+  }
+  const exact = tally.clusters <= mostEnumeratedClusters;
+  const distribution = exact ? allResamples(tally) : drawResamples(tally, seed, resamples);
+  const bounds =
+    kind === 'bca'
+      ? bcaInterval(distribution, confidence, k / n, leaveOneOutShares(tally))
+      : percentileInterval(distribution, confidence);
+  if (bounds === null || bounds[0] >= bounds[1]) {
+    const asTrials = wilsonBounds(k / n, tally.clusters, normalQuantile((1 + confidence) / 2));
+    const method = `Wilson with each ${unit} as one trial, because resampling shows no spread`;
+    return { ...common, interval: asTrials, method, ...nothingDrawn, refusal: null };
+  }
+  if (exact) {
+    return { ...common, interval: bounds, method: `${name}, of every resample`, ...nothingDrawn, refusal: null };
+  }
+  return { ...common, interval: bounds, method: name, resamples, seed, refusal: null };
+}
+
+function allResamples({ clusters, successes, trials }: ClusterTally): BootstrapDistribution {
+  const shares: number[] = [];
+  const weights: number[] = [];
+  enumerateResamples(clusters, (counts, probability) => {
+    let drawnSuccesses = 0;
+    let drawnTrials = 0;
+    for (let cluster = 0; cluster < clusters; cluster += 1) {
+      drawnSuccesses += counts[cluster]! * successes[cluster]!;
+      drawnTrials += counts[cluster]! * trials[cluster]!;
+    }
+    shares.push(drawnSuccesses / drawnTrials);
+    weights.push(probability);
+  });
+  return sortDistribution(Float64Array.from(shares), Float64Array.from(weights));
+}
+
+function drawResamples(
+  { clusters, successes, trials }: ClusterTally,
+  seed: number,
+  resamples: number,
+): BootstrapDistribution {
+  const stream = createResamplingStream(seed, 'bootstrap-clusters');
+  const drawn = new Uint32Array(clusters);
+  const shares = new Float64Array(resamples);
+  for (let resample = 0; resample < resamples; resample += 1) {
+    stream.fill(drawn, clusters);
+    let drawnSuccesses = 0;
+    let drawnTrials = 0;
+    for (let index = 0; index < clusters; index += 1) {
+      const cluster = drawn[index]!;
+      drawnSuccesses += successes[cluster]!;
+      drawnTrials += trials[cluster]!;
+    }
+    shares[resample] = drawnSuccesses / drawnTrials;
+  }
+  return sortDistribution(shares, null);
+}
+
+function leaveOneOutShares({ successes, trials, k, n }: ClusterTally): Float64Array {
+  return successes.map((count, cluster) => (k - count) / (n - trials[cluster]!));
+}
+
+function requireResamples(resamples: number): void {
+  if (Number.isSafeInteger(resamples) && resamples >= 100) return;
+  throw new DriftlineError({
+    code: 'usage-invalid',
+    message: `${String(resamples)} resamples are too few, or not a whole number`,
+    hint: 'Draw at least 100; 2000 are usual.',
+  });
+}

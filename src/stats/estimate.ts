@@ -1,0 +1,29 @@
+/** What is taken for independent, and so what an interval says about: other answers, other questions, other models. */
+export type ResampledUnit = 'answer' | 'question' | 'model' | 'model, then question';
+
+/**
+ * A number with what one must know to trust it; plain JSON. Where a method cannot say how sure the number is, `interval` is null and
+ * `refusal` says why: no value is ever NaN, and no interval has zero width.
+ */
+export interface Estimate {
+  /** A share 0..1, or a difference of shares -1..1; null where there are no answers. */
+  readonly estimate: number | null;
+  readonly interval: readonly [low: number, high: number] | null;
+  /** Of the interval, such as 0.95. */
+  readonly confidence: number;
+  /** Answers. */
+  readonly n: number;
+  /** Successes among them. */
+  readonly k: number;
+  /** Clusters with answers; null where answers were taken for independent. */
+  readonly clusters: number | null;
+  readonly unit: ResampledUnit;
+  /** In words, with every choice that it depends on. */
+  readonly method: string;
+  /** Drawn; null where nothing was drawn. */
+  readonly resamples: number | null;
+  /** Null where nothing was drawn. */
+  readonly seed: number | null;
+  /** In plain words; null where there is an interval. */
+  readonly refusal: string | null;
+}
