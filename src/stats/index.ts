@@ -13,6 +13,14 @@ export { clusterStandardError } from './cluster-standard-error.js';
 export { designEffect, type DesignEffect } from './design-effect.js';
 export { normalCumulative, normalQuantile } from './normal-distribution.js';
 
+export type { Alternative, HypothesisTest } from './hypothesis-test.js';
+export type { ShareCounts } from './share-counts.js';
+export { fisherExact, type FisherExactTest } from './fisher-exact.js';
+export { newcombeInterval } from './newcombe-interval.js';
+export { mannWhitney, type MannWhitneyTest } from './mann-whitney.js';
+export { adjustPValues, type AdjustedFamily, type NamedPValue, type PValueAdjustment } from './adjust-p-values.js';
+
 export { confusionCounts } from './confusion-counts.js';
 export { kappa, type KappaWeights } from './kappa.js';
 export { rankCorrelation } from './rank-correlation.js';
+export { krippendorffAlpha, type MeasurementLevel } from './krippendorff-alpha.js';

@@ -1,4 +1,4 @@
-import { DriftlineError } from '../foundation/driftline-error.js';
+import { rankValues } from './rank-values.js';
 
 /**
  * Spearman's rank correlation of pairs of numbers, -1 to 1 without a unit: Pearson's correlation of their ranks,
@@ -8,34 +8,12 @@ import { DriftlineError } from '../foundation/driftline-error.js';
  * Psychology 15:72.
  */
 export function rankCorrelation(pairs: readonly (readonly [first: number, second: number])[]): number | null {
-  const first = centredRanks(pairs.map(([value]) => value));
-  const second = centredRanks(pairs.map(([, value]) => value));
+  const first = rankValues(pairs.map(([value]) => value)).centred;
+  const second = rankValues(pairs.map(([, value]) => value)).centred;
   const spread = sumOfProducts(first, first) * sumOfProducts(second, second);
   if (spread === 0) return null;
   // Rounding must not leave a correlation just beyond what there is.
   return Math.min(1, Math.max(-1, sumOfProducts(first, second) / Math.sqrt(spread)));
-}
-
-/** Twice the distance of each rank from the mean rank: whole numbers, of which no rounding makes a variance that is not there. */
-function centredRanks(values: readonly number[]): readonly number[] {
-  for (const value of values) {
-    if (Number.isFinite(value)) continue;
-    throw new DriftlineError({
-      code: 'usage-invalid',
-      message: `${String(value)} has no rank`,
-      hint: 'Leave out pairs without a number.',
-    });
-  }
-  const order = values.map((_, index) => index).sort((left, right) => values[left]! - values[right]!);
-  const centred = new Array<number>(values.length).fill(0);
-  for (let start = 0; start < order.length;) {
-    let end = start + 1;
-    while (end < order.length && values[order[end]!] === values[order[start]!]) end += 1;
-    // Ranks start + 1 .. end are shared: their mean is (start + 1 + end) / 2.
-    for (const index of order.slice(start, end)) centred[index] = start + end - values.length;
-    start = end;
-  }
-  return centred;
 }
 
 function sumOfProducts(left: readonly number[], right: readonly number[]): number {

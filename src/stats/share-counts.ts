@@ -1,0 +1,17 @@
+import { DriftlineError } from '../foundation/driftline-error.js';
+
+/** Successes among a number of trials that are taken for independent. */
+export interface ShareCounts {
+  readonly successes: number;
+  readonly trials: number;
+}
+
+/** What is not two counts, the first at most the second, is `usage-invalid`. */
+export function requireShareCounts({ successes, trials }: ShareCounts): void {
+  if (Number.isSafeInteger(successes) && Number.isSafeInteger(trials) && successes >= 0 && successes <= trials) return;
+  throw new DriftlineError({
+    code: 'usage-invalid',
+    message: `${String(successes)} of ${String(trials)} is not a share`,
+    hint: 'Give two counts, the first of which is not the larger.',
+  });
+}
