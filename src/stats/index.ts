@@ -7,11 +7,15 @@ export type { ClusterCounts } from './cluster-counts.js';
 export type { Estimate, ResampledUnit } from './estimate.js';
 
 export { wilsonInterval } from './wilson-interval.js';
+export { clopperPearsonInterval } from './clopper-pearson-interval.js';
 export { bootstrapClusters, type BootstrapOptions } from './bootstrap-clusters.js';
 export type { BootstrapInterval } from './bootstrap-distribution.js';
 export { clusterStandardError } from './cluster-standard-error.js';
 export { designEffect, type DesignEffect } from './design-effect.js';
+
+export { incompleteBeta, inverseIncompleteBeta } from './incomplete-beta.js';
 export { normalCumulative, normalQuantile } from './normal-distribution.js';
+export { studentCumulative, studentQuantile } from './student-distribution.js';
 
 export type { Alternative, HypothesisTest } from './hypothesis-test.js';
 export type { ShareCounts } from './share-counts.js';

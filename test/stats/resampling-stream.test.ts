@@ -25,10 +25,10 @@ describe('createResamplingStream', () => {
     for (const index of indices) counts[index]! += 1;
     // Chi-squared with 6 degrees of freedom exceeds 22.5 once in a thousand.
     expect(counts.reduce((sum, count) => sum + (count - 10_000) ** 2 / 10_000, 0)).toBeLessThan(22.5);
-    const again = new Uint32Array(70_000);
+    const again = new Uint32Array(50);
     createResamplingStream(5, 'here').fill(again, 7);
-    expect(again).toEqual(indices);
+    expect([...again]).toEqual([...indices.slice(0, 50)]);
     createResamplingStream(5, 'there').fill(again, 7);
-    expect(again).not.toEqual(indices);
+    expect([...again]).not.toEqual([...indices.slice(0, 50)]);
   });
 });

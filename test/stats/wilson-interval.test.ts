@@ -25,6 +25,17 @@ describe('wilsonInterval', () => {
     if (successes === trials) expect(interval[1]).toBe(1);
   });
 
+  // statsmodels 0.15.0: proportion_confint(successes, trials, alpha=1 - confidence, method='wilson')
+  it.each([
+    [0, 10, 0.99, 0, 0.3988540933049081],
+    [3, 10, 0.9, 0.12687658390319784, 0.558300204130165],
+    [52, 1000, 0.5, 0.047464747508486255, 0.0569426901683895],
+  ])('of %i of %i with confidence %d is that of statsmodels', (successes, trials, confidence, low, high) => {
+    const interval = wilsonInterval(successes, trials, confidence);
+    expect(interval[0]).toBeCloseTo(low, 14);
+    expect(interval[1]).toBeCloseTo(high, 14);
+  });
+
   it('of nothing is everything', () => {
     expect(wilsonInterval(0, 0)).toEqual([0, 1]);
   });
@@ -54,6 +65,10 @@ describe('wilsonInterval', () => {
     // Counts are whole, so that the coverage of a share is a little off 95 %; the textbook's interval p -+ 1.96 sqrt(p(1-p)/n) has 0.91 at 0.02.
     expect(covered / repeats).toBeGreaterThan(0.93);
     expect(covered / repeats).toBeLessThan(0.98);
+  });
+
+  it.each([0, 1, NaN, 95])('refuses a confidence of %d', async (confidence) => {
+    expect((await errorOf(() => wilsonInterval(1, 2, confidence))).code).toBe('usage-invalid');
   });
 
   it.each([

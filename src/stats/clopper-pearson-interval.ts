@@ -1,0 +1,30 @@
+import { DriftlineError } from '../foundation/driftline-error.js';
+import { inverseIncompleteBeta } from './incomplete-beta.js';
+import { requireConfidence } from './require-confidence.js';
+
+/**
+ * Clopper and Pearson's exact interval for a share: the quantiles a/2 of Beta(k, n - k + 1) and 1 - a/2 of Beta(k + 1, n - k) for
+ * `successes` k of `trials` n, both counts, a = 1 - confidence; 0 and 1 at the ends. It takes trials for independent, covers the
+ * true share with at least the confidence, and is wider than need be. Without any trial it is 0..1. Clopper and Pearson 1934,
+ * Biometrika 26:404.
+ */
+export function clopperPearsonInterval(
+  successes: number,
+  trials: number,
+  confidence = 0.95,
+): readonly [low: number, high: number] {
+  if (!Number.isInteger(successes) || !Number.isInteger(trials) || successes < 0 || successes > trials) {
+    throw new DriftlineError({
+      code: 'usage-invalid',
+      message: `${String(successes)} of ${String(trials)} is not a share`,
+      hint: 'Give two counts, the first of which is not the larger.',
+    });
+  }
+  requireConfidence(confidence);
+  const tail = (1 - confidence) / 2;
+  const failures = trials - successes;
+  // The upper bound is the lower one of failures turned around, which keeps the tail's probability small and exact.
+  const low = successes === 0 ? 0 : inverseIncompleteBeta(tail, successes, failures + 1).value;
+  const high = failures === 0 ? 1 : inverseIncompleteBeta(tail, failures, successes + 1).rest;
+  return [low, high];
+}
