@@ -22,6 +22,24 @@ export type { ShareCounts } from './share-counts.js';
 export { fisherExact, type FisherExactTest } from './fisher-exact.js';
 export { newcombeInterval } from './newcombe-interval.js';
 export { mannWhitney, type MannWhitneyTest } from './mann-whitney.js';
+export { auroc, type AurocOptions, type ScoredItem } from './auroc.js';
+export {
+  nonInferiorityOfAnswers,
+  nonInferiorityOfQuestions,
+  type NonInferiority,
+  type NonInferiorityOptions,
+  type QuestionNonInferiorityOptions,
+} from './non-inferiority.js';
+export {
+  pairedPower,
+  pairedPowerNeeds,
+  type PairedDesign,
+  type Power,
+  type PowerNeeds,
+  type PowerScope,
+} from './paired-power.js';
+export { simulatePairedPower, type SimulationOptions } from './simulate-paired-power.js';
+export { shareSequence } from './share-sequence.js';
 export { adjustPValues, type AdjustedFamily, type NamedPValue, type PValueAdjustment } from './adjust-p-values.js';
 
 export { confusionCounts } from './confusion-counts.js';
