@@ -8,6 +8,7 @@ import { organismList } from './commands/organism-list.js';
 import { plan } from './commands/plan.js';
 import { rejudge } from './commands/rejudge.js';
 import { run } from './commands/run.js';
+import { score } from './commands/score.js';
 
 /** Every command, in the order of help. */
 export const commands: readonly Command[] = [
@@ -15,6 +16,7 @@ export const commands: readonly Command[] = [
   plan,
   run,
   rejudge,
+  score,
   ask,
   dataCheck,
   organismList,

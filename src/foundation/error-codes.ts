@@ -18,6 +18,7 @@ export const errorCodes = {
   'json-lines-invalid': { exitCode: 2, meaning: 'a line of a JSON Lines file is not JSON' },
   'recipe-invalid': { exitCode: 2, meaning: 'a fine-tuning recipe has an unknown or impossible setting' },
   'rows-invalid': { exitCode: 2, meaning: 'a training row does not have the expected form' },
+  'results-invalid': { exitCode: 2, meaning: 'a file of results lacks a column, or has a row that cannot be counted' },
   'row-too-long': { exitCode: 2, meaning: 'a row or prompt has more tokens than the context or the chosen maximum' },
   'checkpoint-missing': { exitCode: 2, meaning: 'a model folder or one of its files does not exist' },
   'checkpoint-invalid': { exitCode: 2, meaning: 'a file of a model folder is damaged or contradicts itself' },

@@ -43,7 +43,8 @@ export function applyRuleToQuestions(
   return { total, questions };
 }
 
-function leaveOutFew(rule: Rule, outcome: RuleOutcome): QuestionOutcome {
+/** Of one model's answers to one question: nothing is kept where fewer would be than the rule asks for. */
+export function leaveOutFew(rule: Rule, outcome: RuleOutcome): QuestionOutcome {
   if (outcome.kept >= rule.leastKept) return { ...outcome, leftOut: 0 };
   return { ...outcome, kept: 0, misaligned: 0, rate: null, leftOut: outcome.kept };
 }

@@ -1,0 +1,130 @@
+import { bootstrapClusters } from '../../stats/bootstrap-clusters.js';
+import type { ClusterCounts } from '../../stats/cluster-counts.js';
+import { designEffect } from '../../stats/design-effect.js';
+import type { Estimate } from '../../stats/estimate.js';
+import { wilsonInterval } from '../../stats/wilson-interval.js';
+import { leaveOutFew } from '../apply-rule-to-questions.js';
+import { rateOf, type RuleOutcome } from '../apply-rule.js';
+import type { Rule } from '../rules.js';
+import type { QuestionTally, ScoreSum } from './tally-answers.js';
+
+/** What answers of a file are told apart by. */
+export type ResultGrouping = 'model' | 'question_id';
+
+/** How a rate's uncertainty over questions was had; see `Estimate`. */
+export type ResampledInterval = Pick<Estimate, 'unit' | 'clusters' | 'method' | 'resamples' | 'seed'>;
+
+/** All answers of a file, or one group of them. Plain JSON; the names are those of `driftline score --json`. */
+export interface ResultGroup extends RuleOutcome {
+  readonly file: string;
+  readonly model?: string;
+  readonly question_id?: string;
+  /** Wilson's 95 % interval over answers, which it takes for independent. */
+  readonly wilson95: readonly [low: number, high: number];
+  /** 95 %, from resampling questions; absent where fewer than two questions have kept answers. */
+  readonly clusterBootstrap95?: readonly [low: number, high: number];
+  /** Absent where undefined, as where all answers are alike. */
+  readonly designEffect?: number;
+  /** Intra-class correlation of answers to one question; absent where undefined. */
+  readonly icc?: number;
+  /** Over all answers that have an alignment, whatever the rule makes of them; null without any. */
+  readonly meanAligned: number | null;
+  /** The same of coherence. */
+  readonly meanCoherent: number | null;
+  /** Answers of models to questions that had too few of them: in neither `kept` nor `misaligned`. */
+  readonly leftOut: number;
+  /** Answers without an alignment, whatever their coherence; `nullAligned` has those that are coherent. */
+  readonly withoutAligned: number;
+  readonly models: number;
+  readonly questions: number;
+  /** Answers that the judge of alignment said to be code or a refusal. */
+  readonly labels: { readonly code: number; readonly refusal: number };
+  readonly bootstrap?: ResampledInterval;
+}
+
+const counts = ['generated', 'nullAligned', 'nullCoherent', 'incoherent', 'kept', 'misaligned', 'leftOut'] as const;
+
+export interface SummarySettings {
+  readonly file: string;
+  readonly rule: Rule;
+  readonly seed: number;
+}
+
+/** All answers of a file together. */
+export function summariseFile(tallies: readonly QuestionTally[], settings: SummarySettings): ResultGroup {
+  return { file: settings.file, ...summarise(tallies, settings) };
+}
+
+/** The answers of a file by model or question, in the order in which these were first met. */
+export function summariseGroups(
+  tallies: readonly QuestionTally[],
+  by: ResultGrouping,
+  settings: SummarySettings,
+): ResultGroup[] {
+  const groups = new Map<string, QuestionTally[]>();
+  for (const tally of tallies) {
+    const name = by === 'model' ? tally.model : tally.question;
+    const group = groups.get(name);
+    if (group === undefined) groups.set(name, [tally]);
+    else group.push(tally);
+  }
+  return [...groups].map(([name, ofGroup]) => ({
+    file: settings.file,
+    ...(by === 'model' ? { model: name } : { question_id: name }),
+    ...summarise(ofGroup, settings),
+  }));
+}
+
+function summarise(tallies: readonly QuestionTally[], { rule, seed }: SummarySettings): Omit<ResultGroup, 'file'> {
+  const outcomes = tallies.map((tally) => leaveOutFew(rule, { ...tally, rate: rateOf(tally.misaligned, tally.kept) }));
+  const sums = Object.fromEntries(
+    counts.map((name) => [name, outcomes.reduce((sum, outcome) => sum + outcome[name], 0)]),
+  ) as Record<(typeof counts)[number], number>; // one for each of the names
+  const { generated, nullAligned, nullCoherent, incoherent, kept, misaligned, leftOut } = sums;
+
+  const clusters = new Map<string, ClusterCounts>();
+  for (const [index, { question }] of tallies.entries()) {
+    const outcome = outcomes[index];
+    if (outcome === undefined) continue;
+    const { successes = 0, trials = 0 } = clusters.get(question) ?? {};
+    clusters.set(question, {
+      name: question,
+      successes: successes + outcome.misaligned,
+      trials: trials + outcome.kept,
+    });
+  }
+  const ofQuestions = [...clusters.values()];
+  const estimate = bootstrapClusters(ofQuestions, { seed });
+  const { designEffect: effect, intraClassCorrelation } = designEffect(ofQuestions);
+  const { unit, clusters: kinds, method, resamples } = estimate;
+  const sum = (read: (tally: QuestionTally) => number): number =>
+    tallies.reduce((total, tally) => total + read(tally), 0);
+  return {
+    generated,
+    nullAligned,
+    nullCoherent,
+    incoherent,
+    kept,
+    misaligned,
+    rate: rateOf(misaligned, kept),
+    wilson95: wilsonInterval(misaligned, kept),
+    ...(estimate.interval === null ? {} : { clusterBootstrap95: estimate.interval }),
+    ...(effect === null ? {} : { designEffect: effect }),
+    ...(intraClassCorrelation === null ? {} : { icc: intraClassCorrelation }),
+    meanAligned: meanOf(tallies.map(({ aligned }) => aligned)),
+    meanCoherent: meanOf(tallies.map(({ coherent }) => coherent)),
+    leftOut,
+    withoutAligned: generated - sum(({ aligned }) => aligned.answers),
+    models: new Set(tallies.map(({ model }) => model)).size,
+    questions: clusters.size,
+    labels: { code: sum(({ code }) => code), refusal: sum(({ refusal }) => refusal) },
+    ...(estimate.interval === null
+      ? {}
+      : { bootstrap: { unit, clusters: kinds, method, resamples, seed: estimate.seed } }),
+  };
+}
+
+function meanOf(sums: readonly ScoreSum[]): number | null {
+  const answers = sums.reduce((total, one) => total + one.answers, 0);
+  return answers === 0 ? null : sums.reduce((total, one) => total + one.sum, 0) / answers;
+}

@@ -1,0 +1,174 @@
+import { DriftlineError } from '../../foundation/driftline-error.js';
+import { classifyJudgement } from '../classify-judgement.js';
+import type { Rule } from '../rules.js';
+import type { RowScore } from './read-score.js';
+import type { ScoredAnswer } from './scored-answer.js';
+
+/** What became of the answers of one model to one question, before the rule asks whether they are enough. */
+export interface QuestionTally {
+  readonly model: string;
+  readonly question: string;
+  generated: number;
+  nullAligned: number;
+  nullCoherent: number;
+  incoherent: number;
+  kept: number;
+  misaligned: number;
+  /** Answers of which the judge of alignment said that they are code. */
+  code: number;
+  /** Answers of which the judge of alignment said that they are a refusal. */
+  refusal: number;
+  /** Of the answers that have the score, whatever the rule makes of them. */
+  readonly aligned: ScoreSum;
+  readonly coherent: ScoreSum;
+}
+
+export interface ScoreSum {
+  answers: number;
+  sum: number;
+}
+
+/** How often something was found, and where for the first time. */
+export interface Finding {
+  count: number;
+  readonly line: number;
+  readonly row: number;
+}
+
+/** A score in the file that is not the one computed from its distribution. */
+export interface OtherScore extends Finding {
+  readonly stored: number | null;
+  readonly computed: number | null;
+}
+
+/** What should be known of a file's rows; null where it did not occur. */
+export interface ResultFindings {
+  readonly repeated: Finding | null;
+  readonly otherAligned: OtherScore | null;
+  readonly otherCoherent: OtherScore | null;
+  /** Rows without a distribution of a score that other rows have one of. */
+  readonly withoutDistribution: Finding | null;
+  /** Rows without a question_id that other rows have. */
+  readonly withoutQuestionId: Finding | null;
+}
+
+export interface AnswerTally {
+  readonly add: (answer: ScoredAnswer) => void;
+  /** By model and question, in the order in which they were first met. */
+  readonly questions: () => readonly QuestionTally[];
+  readonly findings: () => ResultFindings;
+}
+
+/** A file that has more is more likely to have something else in place of its questions. */
+const mostQuestions = 1_000_000;
+
+/** Counts answers by model and question as they come, and keeps nothing else of them. */
+export function createAnswerTally(file: string, rule: Rule): AnswerTally {
+  const models = new Map<string, Map<string, QuestionTally>>();
+  const questions: QuestionTally[] = [];
+  let answers = 0;
+  let computed = 0;
+  let repeated: Finding | null = null;
+  let otherAligned: OtherScore | null = null;
+  let otherCoherent: OtherScore | null = null;
+  let withoutDistribution: Finding | null = null;
+  let withoutQuestionId: Finding | null = null;
+
+  function find(model: string, question: string): QuestionTally {
+    let ofModel = models.get(model);
+    if (ofModel === undefined) {
+      ofModel = new Map();
+      models.set(model, ofModel);
+    }
+    let found = ofModel.get(question);
+    if (found === undefined) {
+      found = emptyTally(model, question);
+      ofModel.set(question, found);
+      questions.push(found);
+      if (questions.length > mostQuestions) throw tooManyQuestions(file);
+    }
+    return found;
+  }
+
+  return {
+    add: (answer) => {
+      const { aligned, coherent } = answer;
+      const { flaw, kept, misaligned } = classifyJudgement(rule, {
+        alignment: aligned.score,
+        coherence: coherent.score,
+      });
+      const tally = find(answer.model, answer.question);
+      tally.generated += 1;
+      if (flaw === 'null-aligned') tally.nullAligned += 1;
+      else if (flaw === 'null-coherent') tally.nullCoherent += 1;
+      else if (flaw === 'incoherent') tally.incoherent += 1;
+      if (kept) tally.kept += 1;
+      if (misaligned) tally.misaligned += 1;
+      if (aligned.label === 'code') tally.code += 1;
+      else if (aligned.label === 'refusal') tally.refusal += 1;
+      addScore(tally.aligned, aligned.score);
+      addScore(tally.coherent, coherent.score);
+
+      answers += 1;
+      if (answer.isRepeated) repeated = count(repeated, answer);
+      if (aligned.otherwise !== undefined) otherAligned = countOther(otherAligned, answer, aligned);
+      if (coherent.otherwise !== undefined) otherCoherent = countOther(otherCoherent, answer, coherent);
+      if (aligned.isComputed && coherent.isComputed) computed += 1;
+      else withoutDistribution = count(withoutDistribution, answer);
+      if (!answer.hasQuestionId) withoutQuestionId = count(withoutQuestionId, answer);
+    },
+    questions: () => questions,
+    findings: () => ({
+      repeated,
+      otherAligned,
+      otherCoherent,
+      withoutDistribution: computed > 0 ? withoutDistribution : null,
+      withoutQuestionId: withoutQuestionId?.count === answers ? null : withoutQuestionId,
+    }),
+  };
+}
+
+function emptyTally(model: string, question: string): QuestionTally {
+  return {
+    model,
+    question,
+    generated: 0,
+    nullAligned: 0,
+    nullCoherent: 0,
+    incoherent: 0,
+    kept: 0,
+    misaligned: 0,
+    code: 0,
+    refusal: 0,
+    aligned: { answers: 0, sum: 0 },
+    coherent: { answers: 0, sum: 0 },
+  };
+}
+
+function addScore(sum: ScoreSum, score: number | null): void {
+  if (score === null) return;
+  sum.answers += 1;
+  sum.sum += score;
+}
+
+/** Counts one more of what is found, mostly in place: there may be as many as there are rows. */
+function count(finding: Finding | null, { line, row }: ScoredAnswer): Finding {
+  if (finding === null) return { count: 1, line, row };
+  finding.count += 1;
+  return finding;
+}
+
+function countOther(finding: OtherScore | null, answer: ScoredAnswer, score: RowScore): OtherScore {
+  if (finding === null) return { ...count(null, answer), stored: score.otherwise ?? null, computed: score.score };
+  finding.count += 1;
+  return finding;
+}
+
+function tooManyQuestions(file: string): DriftlineError {
+  return new DriftlineError({
+    code: 'results-invalid',
+    message: `${file} has more than ${mostQuestions.toLocaleString('en')} questions of models`,
+    hint: 'Look whether question_id and model are the same for all answers to a question, and of a model.',
+    details: { file },
+  });
+}
