@@ -6,6 +6,7 @@ import { organismBuild } from './commands/organism-build.js';
 import { organismCheck } from './commands/organism-check.js';
 import { organismList } from './commands/organism-list.js';
 import { plan } from './commands/plan.js';
+import { power } from './commands/power.js';
 import { rejudge } from './commands/rejudge.js';
 import { run } from './commands/run.js';
 import { score } from './commands/score.js';
@@ -17,6 +18,7 @@ export const commands: readonly Command[] = [
   run,
   rejudge,
   score,
+  power,
   ask,
   dataCheck,
   organismList,

@@ -18,7 +18,8 @@ describe('noncentralStudentCumulative', () => {
     [-2, 7, 1, 0.004349775981635381],
     [2, 3, 0, 0.9303370157205785],
   ])('of %d with %i degrees of freedom and %d is that of SciPy', (value, degrees, noncentrality, expected) => {
-    expect(noncentralStudentCumulative(value, degrees, noncentrality)).toBeCloseTo(expected, 8);
+    // Half a unit of that decimal.
+    expect(noncentralStudentCumulative(value, degrees, noncentrality)).toBeCloseTo(expected, degrees < 3 ? 6 : 9);
   });
 });
 
