@@ -5,12 +5,14 @@ import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { benchShapes, type BenchShape } from './bench-shape.js';
 import { startBenchWorker, type BenchWorker } from './bench-worker.js';
+import { measureScoring } from './measure-scoring.js';
 import { necessaryOperations } from './necessary-operations.js';
 
 /**
  * `npm run bench [-- --shapes S,M,5M --rounds 3 --output FILE --no-pytorch]`: how fast the engine trains and samples, against
  * this machine's own matrix products and, where Python has PyTorch, against PyTorch on the same work. Engines take turns
- * within each figure, so that both see the machine in the same state; figures are medians.
+ * within each figure, so that both see the machine in the same state; figures are medians. Then how fast results are scored, once each;
+ * `--shapes none` measures only that.
  */
 
 const { values: options } = parseArgs({
@@ -58,7 +60,7 @@ interface Figure {
   readonly speedup: number | null;
 }
 
-const pytorch = options['no-pytorch'] ? null : await startPytorch();
+const pytorch = options['no-pytorch'] || shapes.length === 0 ? null : await startPytorch();
 const figures: Figure[] = [];
 const peaks: number[] = [];
 for (const shape of shapes) {
@@ -84,12 +86,18 @@ for (const shape of shapes) {
   );
 }
 pytorch?.close();
+const scoring = await measureScoring();
+for (const { task, answers, bytes, milliseconds, peakBytes } of scoring)
+  console.log(
+    `${task}: ${String(answers)} answers${bytes === null ? '' : `, ${(bytes / 1e6).toFixed(0)} MB`} in ${(milliseconds / 1e3).toFixed(2)} s, ${(peakBytes / 1e6).toFixed(0)} MB of memory`,
+  );
 const machine = { processor: cpus()[0]?.model ?? 'unknown', threads, node: process.version, pytorch: pytorchVersion() };
 await writeFile(
   options.output,
-  `${JSON.stringify({ machine, peakGigaflops: peaks, figures, sharing: shared }, null, 2)}\n`,
+  `${JSON.stringify({ machine, peakGigaflops: peaks, figures, sharing: shared, scoring }, null, 2)}\n`,
 );
-console.log(`\nmatrix-product peak ${Math.max(...peaks).toFixed(0)} GFLOP/s; written to ${options.output}`);
+const peak = peaks.length === 0 ? '' : `matrix-product peak ${Math.max(...peaks).toFixed(0)} GFLOP/s; `;
+console.log(`\n${peak}written to ${options.output}`);
 
 function startEngine(): BenchWorker {
   const worker = fileURLToPath(new URL('engine-worker.ts', import.meta.url));

@@ -14,6 +14,16 @@ const escapes: Readonly<Record<string, string>> = {
   '0': '\0',
 };
 
+const codes = {
+  quote: 0x27,
+  doubleQuote: 0x22,
+  backslash: 0x5c,
+  comma: 0x2c,
+  colon: 0x3a,
+  open: 0x7b,
+  close: 0x7d,
+} as const;
+
 /**
  * Reads token -> probability as Python writes a dict, `{'80': 0.9, 'CODE': 0.1}`, or as JSON does. What is wrong with it, as text, where it
  * is neither, or where what it says cannot be a distribution: a probability below 0, or a sum above 1 by more than rounding.
@@ -22,43 +32,28 @@ export function parseTokenDistribution(text: string): TokenDistribution | string
   const distribution: (readonly [string, number])[] = [];
   const { length } = text;
   let at = skipSpace(text, 0);
-  if (text[at] !== '{') return 'is no distribution: it does not begin with {';
+  if (text.charCodeAt(at) !== codes.open) return 'is no distribution: it does not begin with {';
   at = skipSpace(text, at + 1);
-  while (text[at] !== '}') {
-    const mark = text[at];
-    let token: string;
-    if (mark === "'" || mark === '"') {
-      let end = at + 1;
-      let isEscaped = false;
-      while (end < length && text[end] !== mark) {
-        if (text[end] === '\\') {
-          isEscaped = true;
-          end += 1;
-        }
-        end += 1;
-      }
-      if (end >= length) return cutOff;
-      token = text.slice(at + 1, end);
-      if (isEscaped) token = unescape(token);
-      at = end + 1;
-    } else {
-      // A number as a key: its digits are the token.
-      const end = skipDigits(text, at);
-      if (end === at) return at >= length ? cutOff : `is no distribution: no token is at character ${String(at + 1)}`;
-      token = text.slice(at, end);
-      at = end;
-    }
-    at = skipSpace(text, at);
-    if (text[at] !== ':')
-      return at >= length ? cutOff : `is no distribution: ${JSON.stringify(token)} has no probability`;
-    at += 1;
-    let end = at;
-    while (end < length && text[end] !== ',' && text[end] !== '}') end += 1;
+  while (text.charCodeAt(at) !== codes.close) {
+    const mark = text.charCodeAt(at);
+    const isQuoted = mark === codes.quote || mark === codes.doubleQuote;
+    // A number as a key: its digits are the token.
+    const end = isQuoted ? findQuote(text, at + 1, mark) : skipDigits(text, at);
     if (end >= length) return cutOff;
-    const written = text.slice(at, end).trim();
-    distribution.push([token, readProbability(written)]);
-    at = end;
-    if (text[at] === ',') at = skipSpace(text, at + 1);
+    if (end === at) return `is no distribution: no token is at character ${String(at + 1)}`;
+    const written = text.slice(isQuoted ? at + 1 : at, end);
+    const token = written.includes('\\') ? unescape(written) : written;
+    at = skipSpace(text, isQuoted ? end + 1 : end);
+    if (at >= length) return cutOff;
+    if (text.charCodeAt(at) !== codes.colon) return `is no distribution: ${JSON.stringify(token)} has no probability`;
+    const start = at + 1;
+    for (at = start; at < length; at += 1) {
+      const code = text.charCodeAt(at);
+      if (code === codes.comma || code === codes.close) break;
+    }
+    if (at >= length) return cutOff;
+    distribution.push([token, readProbability(text.slice(start, at))]);
+    if (text.charCodeAt(at) === codes.comma) at = skipSpace(text, at + 1);
   }
   if (skipSpace(text, at + 1) < length) return 'is no distribution: something stands behind its }';
   return checkDistribution(distribution);
@@ -92,21 +87,34 @@ function checkDistribution(distribution: TokenDistribution): TokenDistribution |
     : distribution;
 }
 
-/** NumPy's numbers write their type, too. */
+/** A decimal number, with space around it; NaN for anything else. NumPy's numbers write their type, too. */
 function readProbability(written: string): number {
-  const bare = written.startsWith('np.') ? written.replace(/^np\.float\d+\((.*)\)$/, '$1') : written;
-  return bare === '' || /[^0-9.eE+-]/.test(bare) ? NaN : Number(bare);
+  const value = Number(written);
+  if (Number.isNaN(value)) {
+    const [, bare = ''] = /^\s*np\.float\d+\(([-+.\de]+)\)\s*$/.exec(written) ?? [];
+    return bare === '' ? NaN : Number(bare);
+  }
+  // Number takes nothing for 0, and hexadecimal numbers and their like for whole numbers.
+  return Number.isInteger(value) && !/^\s*[-+]?(?:[1-9]|0(?![xob])|\.)/i.test(written) ? NaN : value;
+}
+
+/** Where a quoted text ends; `text.length` or more where it does not. */
+function findQuote(text: string, from: number, mark: number): number {
+  let at = from;
+  for (let code = text.charCodeAt(at); code !== mark && at < text.length; code = text.charCodeAt(at))
+    at += code === codes.backslash ? 2 : 1;
+  return at;
 }
 
 function skipSpace(text: string, from: number): number {
   let at = from;
-  while (at < text.length && /\s/.test(text[at] ?? '')) at += 1;
+  while (text.charCodeAt(at) <= 0x20) at += 1;
   return at;
 }
 
 function skipDigits(text: string, from: number): number {
   let at = from;
-  while (at < text.length && /\d/.test(text[at] ?? '')) at += 1;
+  for (let code = text.charCodeAt(at); code >= 0x30 && code <= 0x39; code = text.charCodeAt(at)) at += 1;
   return at;
 }
 
