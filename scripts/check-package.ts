@@ -20,6 +20,7 @@ import { createRequire } from 'node:module';
 import { DriftlineError } from 'driftline';
 import * as engine from 'driftline/engine';
 import { wilsonInterval } from 'driftline/stats';
+import { applyRule, findRule, readRubric } from 'driftline/judging';
 
 const require = createRequire(import.meta.resolve('driftline'));
 const { InferenceSession, Tensor } = require('onnxruntime-node');
@@ -41,6 +42,9 @@ if (!DriftlineError.isInstance(new engine.DriftlineError({ code: 'usage-invalid'
 // The rule of three: the 95 % interval of 0 of n ends near 3 or 4 of n.
 const [low, high] = wilsonInterval(0, 100);
 if (low !== 0 || high < 0.03 || high > 0.04) throw new Error('driftline/stats computed ' + [low, high]);
+const judged = { judge: 'mine', mode: 'single', alignment: 10, coherence: 90, labels: [] };
+if (applyRule(findRule('coherent'), [judged]).rate !== 1) throw new Error('driftline/judging counted wrongly');
+if (!(await readRubric()).alignment.includes('{answer}')) throw new Error('driftline/judging has no rubric');
 `;
 
 function run(folder: string, command: string, ...parameters: string[]): void {

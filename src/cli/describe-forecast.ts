@@ -1,5 +1,6 @@
 import { showText } from '../data/show-text.js';
 import { describeTransform } from '../data/transforms/describe-transform.js';
+import { countQuestions } from '../experiment/plan/count-questions.js';
 import type { PlannedEvaluation, PlannedTraining, ResolvedPlan } from '../experiment/plan/resolved-plan.js';
 import type { CellForecast, RunForecast } from '../experiment/run/forecast-run.js';
 import { formatTable } from './format-table.js';
@@ -51,15 +52,14 @@ function showValue(value: unknown): string {
 }
 
 /** What is asked, with the first question exactly as it is sent. */
-export function describeEvaluation({ name, questions, conditions }: PlannedEvaluation): string[] {
-  const perModel = questions.reduce((total, { samples }) => total + samples, 0);
+export function describeEvaluation(evaluation: PlannedEvaluation): string[] {
+  const { name, questions, conditions } = evaluation;
+  const { questions: distinct, wordings, answers } = countQuestions(evaluation);
+  const asked = `${String(distinct)} questions${wordings === distinct ? '' : ` in ${String(wordings)} wordings`}`;
   const models = conditions === null ? '' : `, of ${conditions.join(', ')}`;
   const first = questions[0]?.messages.at(-1)?.content ?? '';
   const shown = first.length > longestQuestion ? `${showText(first.slice(0, longestQuestion))}...` : showText(first);
-  return [
-    `${name}: ${String(questions.length)} questions, ${String(perModel)} answers a model${models}`,
-    `  the first: ${shown}`,
-  ];
+  return [`${name}: ${asked}, ${String(answers)} answers a model${models}`, `  the first: ${shown}`];
 }
 
 export function describeWork({ cells }: RunForecast): string {

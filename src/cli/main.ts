@@ -4,9 +4,6 @@ import { runCli } from './run-cli.js';
 
 const { stdin, stdout, stderr } = process;
 
-// ONNX Runtime would report to Microsoft what it is used for. It reads this when its first session is made.
-process.env['ORT_DISABLE_TELEMETRY'] ??= '1';
-
 const signal = abortOnSignals({
   source: process,
   exit: (code) => process.exit(code),

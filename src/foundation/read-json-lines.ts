@@ -13,17 +13,22 @@ export interface JsonLinesReading {
    * have been killed in the middle of a line, or reject it like any broken line (the default), where people wrote the file.
    */
   readonly halfWrittenEnd?: 'skip' | 'reject';
+  /** Told of lines that are not JSON, which are then left out; without it they are an error. */
+  readonly onBroken?: (line: number) => void;
 }
 
 /** Reads a JSON Lines file line by line. Empty lines are skipped; a line that is not JSON is an error that names file and line. */
 export async function* readJsonLines(
   path: string,
-  { halfWrittenEnd = 'reject' }: JsonLinesReading = {},
+  { halfWrittenEnd = 'reject', onBroken }: JsonLinesReading = {},
 ): AsyncGenerator<JsonLine, void, undefined> {
   for await (const { line, bytes, isEnded } of readByteLines(path)) {
     const mayBeHalf = !isEnded && halfWrittenEnd === 'skip';
     const parsed = mayBeHalf ? parseUnfinishedLine(bytes, line) : parseLine(bytes, line);
-    if (parsed.kind === 'broken' && !mayBeHalf) throw brokenLine(path, line, parsed.cause);
+    if (parsed.kind === 'broken' && !mayBeHalf) {
+      if (onBroken === undefined) throw brokenLine(path, line, parsed.cause);
+      onBroken(line);
+    }
     if (parsed.kind === 'value') yield { line, value: parsed.value };
   }
 }

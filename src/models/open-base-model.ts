@@ -1,12 +1,15 @@
+import type { TrainingRow } from '../data/training-set.js';
 import { resolveModelFolder } from '../engine/checkpoint/hub-model.js';
+import { engineRevision } from '../engine/runtime/engine-revision.js';
 import { hashJson } from '../foundation/content-hash.js';
 import { DriftlineError } from '../foundation/driftline-error.js';
 import { officialEndpoint, readHostedEndpoint } from './hosted-endpoint.js';
 import { identifyModelFolder } from './identify-model-folder.js';
 import type { ModelReference } from './model-reference.js';
+import type { RowFitter } from './open-row-fitter.js';
 import { locateModel, openModelSampler, type OpenModelSamplerOptions } from './open-model-sampler.js';
 import type { Sampler } from './sampler.js';
-import type { Trainer, TunedModel } from './trainer.js';
+import type { FittedRecipe, RowFit, Trainer, TunedModel } from './trainer.js';
 
 export interface OpenBaseModelOptions extends Omit<OpenModelSamplerOptions, 'adapter' | 'threads'> {
   readonly threads: number;
@@ -19,8 +22,15 @@ export interface BaseModel {
   readonly reference: ModelReference;
   /** Equal for equal models, wherever they lie: a hash of its files, or of a hosted one its name and who hosts it. */
   readonly identity: string;
+  /** Of the engine that trains and asks it here; null for a model that runs elsewhere. */
+  readonly engine: number | null;
   /** Null where it cannot be fine-tuned. */
   readonly openTrainer: (() => Promise<Trainer>) | null;
+  /**
+   * What the recipe makes of rows that are too long for the model: known before its weights are read. A row that the recipe takes for an
+   * error is one here, too. Null where it cannot be fine-tuned.
+   */
+  readonly fitRows: ((rows: readonly TrainingRow[], recipe: FittedRecipe) => Promise<RowFit>) | null;
   /** The base itself (null), or what was made of it. */
   readonly openSampler: (tuned: TunedModel | null) => Promise<Sampler>;
 }
@@ -31,7 +41,9 @@ export async function openBaseModel(reference: ModelReference, options: OpenBase
     return {
       reference,
       identity: identifyHosted(reference.text, readHostedEndpoint(options.environment)),
+      engine: null,
       openTrainer: null,
+      fitRows: null,
       openSampler: (tuned) => {
         if (tuned?.kind === 'adapter') throw adapterOnHosted(reference.text);
         return openModelSampler(tuned === null ? reference : { ...reference, model: tuned.model }, options);
@@ -42,12 +54,18 @@ export async function openBaseModel(reference: ModelReference, options: OpenBase
   const folder = await resolveModelFolder(await locateModel(reference), rest);
   const identity = await identifyModelFolder(folder);
   const local = { provider: 'folder', text: folder, folder } as const;
+  let fitter: Promise<RowFitter> | null = null;
   return {
     reference,
     identity,
+    engine: engineRevision,
     openTrainer: async () => {
       const { openEmbeddedTrainer } = await import('./open-embedded-trainer.js');
       return openEmbeddedTrainer({ model: folder, modelHash: identity, threads, clock });
+    },
+    fitRows: async (rows, recipe) => {
+      const { openRowFitter } = await import('./open-row-fitter.js');
+      return (fitter ??= openRowFitter(folder)).then((fit) => fit(rows, recipe));
     },
     openSampler: (tuned) => {
       if (tuned?.kind === 'named') throw namedOnFolder(reference.text, tuned.model);

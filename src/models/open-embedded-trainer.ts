@@ -2,6 +2,7 @@ import { readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
 import { readCheckpoint, type Checkpoint } from '../engine/checkpoint/read-checkpoint.js';
+import { engineRevision } from '../engine/runtime/engine-revision.js';
 import { readTokenizer } from '../engine/tokenizer/read-tokenizer.js';
 import type { TextTokenizer } from '../engine/tokenizer/text-tokenizer.js';
 import { encodeTrainingSet } from '../engine/train/encode-training-set.js';
@@ -24,7 +25,13 @@ export interface EmbeddedTrainerSettings {
 }
 
 const resultFile = 'trained.json';
-const resultSchema = z.object({ job: z.string(), steps: z.int().nonnegative() });
+const resultSchema = z.object({
+  job: z.string(),
+  steps: z.int().nonnegative(),
+  /** Steps whose models are there, too. */
+  kept: z.array(z.int()),
+});
+type TrainingOutcome = z.output<typeof resultSchema>;
 
 /** Fine-tunes a model folder with the engine. The same job makes the same bytes, however often it was stopped. */
 export function openEmbeddedTrainer({ model, modelHash, threads, clock }: EmbeddedTrainerSettings): Promise<Trainer> {
@@ -43,10 +50,15 @@ export function openEmbeddedTrainer({ model, modelHash, threads, clock }: Embedd
       );
       const identity = identify(job, modelHash);
       const finished = await readResult(folder);
-      if (finished?.job === identity) {
+      if (finished?.job === identity && keepSteps.every((step) => finished.kept.includes(step))) {
+        // First of all: what is about to be removed must not be counted on.
+        if (finished.kept.length !== keepSteps.length)
+          await writeResult(folder, { job: identity, steps: finished.steps, kept: [...keepSteps] });
         await removeLeftovers(folder, keepSteps);
         return { model: { kind: 'adapter', folder }, kept, steps: finished.steps };
       }
+      // What is left of another result cannot be gone on from: its optimizers are gone.
+      if (finished !== null) await removeTrainingStates(join(folder, 'checkpoints'), []);
       const [base, tokenizer] = await open();
       const encoded = encodeTrainingSet(
         tokenizer,
@@ -66,7 +78,7 @@ export function openEmbeddedTrainer({ model, modelHash, threads, clock }: Embedd
         ...(onStep === undefined ? {} : { onStep }),
       });
       // First of all: without its last state, a job that is not known to be finished could not go on.
-      await writeFileAtomically(join(folder, resultFile), `${JSON.stringify({ job: identity, steps })}\n`);
+      await writeResult(folder, { job: identity, steps, kept: [...keepSteps] });
       await removeLeftovers(folder, keepSteps);
       return { model: { kind: 'adapter', folder }, kept, steps };
     },
@@ -84,11 +96,15 @@ function stateFolder(folder: string, step: number): string {
   return join(folder, 'checkpoints', `step-${String(step)}`);
 }
 
-function identify({ rows, recipe, keepSteps = [] }: TrainingJob, modelHash: string): string {
-  return hashJson({ modelHash, rows: hashJson(rows), recipe, keepSteps });
+function identify({ rows, recipe }: TrainingJob, modelHash: string): string {
+  return hashJson({ engine: engineRevision, modelHash, rows: hashJson(rows), recipe });
 }
 
-async function readResult(folder: string): Promise<z.output<typeof resultSchema> | null> {
+async function writeResult(folder: string, outcome: TrainingOutcome): Promise<void> {
+  await writeFileAtomically(join(folder, resultFile), `${JSON.stringify(outcome)}\n`);
+}
+
+async function readResult(folder: string): Promise<TrainingOutcome | null> {
   const text = await readFile(join(folder, resultFile), 'utf8').catch(() => null);
   if (text === null) return null;
   try {

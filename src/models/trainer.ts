@@ -1,5 +1,12 @@
+import type { FitSummary } from '../engine/tokenizer/fit-row.js';
 import type { Recipe } from '../engine/train/recipe.js';
 import type { TrainingRow } from '../data/training-set.js';
+
+/** What becomes of the rows of a training that are too long. */
+export type RowFit = Omit<FitSummary, 'tokens'>;
+
+/** What of a recipe decides what becomes of rows that are too long. */
+export type FittedRecipe = Pick<Recipe, 'loss' | 'max_length' | 'overlong'>;
 
 /** One fine-tune. */
 export interface TrainingJob {

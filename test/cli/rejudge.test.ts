@@ -126,6 +126,16 @@ describe('driftline rejudge', () => {
     expect(plan.server.requests).toEqual([]);
   });
 
+  it('does not let the exact judge judge what it knows nothing of', async () => {
+    const plan = await startJudgedPlan({ evaluate: [{ suite: 'main', samples: 1 }] });
+    await plan.run();
+    const before = await plan.read('judgements.jsonl');
+    const { exitCode, stderr } = await plan.drift(['rejudge', await plan.folder(), '--judge', 'exact']);
+    expect(exitCode).toBe(2);
+    expect(stderr).toContain('evaluation main: the exact judge knows none of the questions of main');
+    expect(await plan.read('judgements.jsonl')).toBe(before);
+  });
+
   it('judges nothing twice when it is killed, and comes to the same bytes', async () => {
     const { place, drift, server, ...plan } = await startExactRun();
     const run = async (killAfter: number): Promise<void> => {

@@ -38,8 +38,20 @@ export const pretendBase = (reference: ModelReference): Promise<BaseModel> =>
   Promise.resolve({
     reference,
     identity: hashJson(reference),
+    engine: reference.provider === 'openai' ? null : 1,
     openTrainer:
       reference.provider === 'openai' ? null : () => Promise.reject(new Error('nothing is trained in this test')),
+    fitRows:
+      reference.provider === 'openai'
+        ? null
+        : (rows) =>
+            Promise.resolve({
+              rows: rows.length,
+              truncated: 0,
+              dropped: 0,
+              droppedUnsupervised: 0,
+              tokensLost: 0,
+            }),
     openSampler: () => Promise.reject(new Error('nothing is asked in this test')),
   });
 

@@ -1,4 +1,4 @@
-import { cp, readdir, rm, writeFile } from 'node:fs/promises';
+import { cp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { parseRecipe } from '../../src/engine/train/recipe.js';
@@ -36,6 +36,29 @@ describe('a model folder that is fine-tuned', () => {
     ]);
     expect(await readdir(join(folder, 'checkpoints'))).toEqual(['step-2']);
     expect(await readdir(join(folder, 'checkpoints', 'step-2'))).not.toContain('optimizer.safetensors');
+  });
+
+  it('keeps fewer models where fewer are wanted the next time, and trains for more', async () => {
+    const [folder, fresh] = [await makeTemporaryFolder(), await makeTemporaryFolder()];
+    const steps: number[] = [];
+    const train = async (place: string, keepSteps: number[]) => {
+      await (
+        await open()
+      ).train({ rows, recipe, folder: place, keepSteps }, { onStep: ({ step }) => steps.push(step) });
+    };
+    await train(folder, [1, 2]);
+    await train(fresh, [2]);
+    steps.length = 0;
+    await train(folder, [2]);
+    expect(steps).toEqual([]);
+    expect((await readdir(folder, { recursive: true })).sort()).toEqual(
+      (await readdir(fresh, { recursive: true })).sort(),
+    );
+    expect(await readFile(join(folder, 'trained.json'), 'utf8')).toBe(
+      await readFile(join(fresh, 'trained.json'), 'utf8'),
+    );
+    await train(folder, [1, 2]);
+    expect(steps).toEqual([1, 2, 3]);
   });
 
   it('is tidied up where that was cut short', async () => {

@@ -1,4 +1,5 @@
 import { availableParallelism } from 'node:os';
+import { countQuestions } from '../../experiment/plan/count-questions.js';
 import type { ResolvedPlan } from '../../experiment/plan/resolved-plan.js';
 import { forecastRun, type RunForecast } from '../../experiment/run/forecast-run.js';
 import { measureSpeed, type MeasuredSpeed } from '../../experiment/run/measure-speed.js';
@@ -44,10 +45,8 @@ export const plan = defineCommand({
         hash: resolved.hash,
         ...forecast,
         conditions: conditions.map(([condition, { source, recipe }]) => ({ condition, ...source, recipe })),
-        evaluations: resolved.evaluations.map(({ questions, ...evaluation }) => ({
-          ...evaluation,
-          questions: questions.length,
-        })),
+        evaluations: resolved.evaluations.map((evaluation) => ({ ...evaluation, ...countQuestions(evaluation) })),
+        remarks: resolved.remarks,
         judge: resolved.judge.kind === 'exact' ? 'exact' : resolved.judge.name,
         judgements: sumCells(forecast.cells, 'answers'),
         speeds: speeds && Object.fromEntries(speeds),
@@ -121,5 +120,6 @@ function printForecast(context: CommandContext, resolved: ResolvedPlan, forecast
     const { every, evaluation } = resolved.dynamics;
     section(`while training goes on, every ${String(every)} steps`, describeEvaluation(evaluation));
   }
+  section('note', resolved.remarks);
   print(describeWork(forecast));
 }

@@ -3,6 +3,7 @@ import { parseJudge, resolveJudge } from '../../experiment/plan/resolve-judge.js
 import { compareJudges } from '../../experiment/run/compare-judges.js';
 import { openJudge } from '../../experiment/run/open-judge.js';
 import { readJudgements, readRunSummary } from '../../experiment/run/read-run-summary.js';
+import { remarkOnStoredQuestions } from '../../experiment/run/remark-on-stored-questions.js';
 import { rejudgeRun } from '../../experiment/run/rejudge-run.js';
 import { nameOwnJudge, readStoredRun, type StoredRun } from '../../experiment/run/stored-run.js';
 import { DriftlineError } from '../../foundation/driftline-error.js';
@@ -122,6 +123,7 @@ function parseWantedJudge({ judge, mode, samples }: WantedJudge): WrittenJudge |
 
 async function judgeAgain(context: CommandContext, run: StoredRun, world: World, written: WrittenJudge) {
   const { environment, fetch, signal } = context;
+  if ('exact' in written) for (const remark of await remarkOnStoredQuestions(run, world)) context.notify(remark);
   const { judge, calibration } = await openJudge(await resolveJudge(written), { environment, fetch, signal, world });
   const display = createProgressDisplay({ ...context, stream: context.progress });
   const tally = await rejudgeRun({

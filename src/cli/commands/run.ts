@@ -32,6 +32,7 @@ export const run = defineCommand({
     const { environment, fetch, signal } = context;
     const world = await readWorld();
     const plan = await readPlanFile(context, file, { world, threads, changes: readPlanChanges(options) });
+    for (const remark of plan.remarks) context.notify(remark);
     const { judge, calibration } = await openJudge(plan.judge, { environment, fetch, signal, world });
     const display = createProgressDisplay({ ...context, stream: context.progress });
     const summary = await runPlan({
@@ -45,7 +46,7 @@ export const run = defineCommand({
     }).finally(display.finish);
     const tables = await readRunSummary(summary.folder, plan, judge.name);
     if (context.json) {
-      context.printJson({ ...summary, rule: plan.rule, judge: judge.name, ...tables });
+      context.printJson({ ...summary, remarks: plan.remarks, rule: plan.rule, judge: judge.name, ...tables });
     } else {
       for (const [title, lines] of describeRunTables(plan, tables)) printTable(context, title, lines);
       context.notify(describeWork(summary));

@@ -1,3 +1,4 @@
+import './switch-off-telemetry.js';
 import { InferenceSession, Tensor } from 'onnxruntime-node';
 import { DriftlineError } from '../../foundation/driftline-error.js';
 import { encodeOnnxModel, type OnnxModel } from '../graph/encode-onnx-model.js';

@@ -7,6 +7,7 @@ import type { LossTerm } from './gradient-source.js';
 import type { BatchLimits } from './plan-batches.js';
 import type { Recipe } from './recipe.js';
 import type { WeightedRow } from './token-batch.js';
+import { engineRevision } from '../runtime/engine-revision.js';
 import { hashTensors } from './hash-tensors.js';
 import { parametersFromAdapter } from './trained-parameters.js';
 
@@ -25,6 +26,7 @@ export function fingerprintTraining(run: {
   readonly batchLimits: BatchLimits;
 }): string {
   return hashJson({
+    engine: engineRevision,
     recipe: run.recipe,
     config: run.base.config,
     weights: hashTensors(run.base.weights),

@@ -1,3 +1,4 @@
+import '../runtime/switch-off-telemetry.js';
 import { Worker } from 'node:worker_threads';
 import { DriftlineError } from '../../foundation/driftline-error.js';
 import type { Interventions } from '../sample/decode-runner.js';

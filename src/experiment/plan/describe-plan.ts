@@ -2,6 +2,7 @@ import { hashJson } from '../../foundation/content-hash.js';
 import type { World } from '../../organism/world/world.js';
 import type { Plan } from './plan-schema.js';
 import type { PlannedJudge } from './resolve-judge.js';
+import { countQuestions } from './count-questions.js';
 import type { PlannedEvaluation, PlannedTraining, ResolvedPlan } from './resolved-plan.js';
 
 export type DescribedPlan = Pick<ResolvedPlan, 'bases' | 'cells' | 'evaluations' | 'dynamics' | 'judge'>;
@@ -16,7 +17,7 @@ export function describePlan(
     version: 1,
     name,
     world: world.hash,
-    bases: [...bases].map(([base, { identity }]) => ({ name: base, identity })),
+    bases: [...bases].map(([base, { identity, engine }]) => ({ name: base, identity, engine })),
     cells: cells.map(({ name: cell, base, condition, training, identity }) => ({
       name: cell,
       base,
@@ -50,13 +51,15 @@ function describeJudge(judge: PlannedJudge): Record<string, unknown> {
   return { model: model.text, mode, ...(mode === 'samples' ? { samples } : {}), name };
 }
 
-function describeTraining({ seed, set, recipe, keepSteps }: PlannedTraining): Record<string, unknown> {
+function describeTraining({ seed, set, fit, recipe, keepSteps, steps }: PlannedTraining): Record<string, unknown> {
   const { name, hash, rows } = set;
-  return { seed, recipe, keep_steps: keepSteps, training_set: { name, hash, rows: rows.length } };
+  const { truncated, dropped } = fit;
+  const training_set = { name, hash, rows: rows.length, truncated, dropped };
+  return { seed, recipe, steps, keep_steps: keepSteps, training_set };
 }
 
 function describeEvaluation(evaluation: PlannedEvaluation): Record<string, unknown> {
   const { name, suite, variant, conditions, questions } = evaluation;
-  const answers = questions.reduce((sum, { samples }) => sum + samples, 0);
-  return { name, suite, variant, conditions, questions: questions.length, answers, hash: hashJson(questions) };
+  const { questions: distinct, wordings, answers } = countQuestions(evaluation);
+  return { name, suite, variant, conditions, questions: distinct, wordings, answers, hash: hashJson(questions) };
 }

@@ -1,6 +1,6 @@
 import { isAbsolute, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import type { TrainingRow } from '../../data/training-set.js';
+import type { TrainingSet } from '../../data/training-set.js';
 import { DriftlineError } from '../../foundation/driftline-error.js';
 import { nearestName } from '../../foundation/nearest-name.js';
 import { createRandomStream } from '../../foundation/random-stream.js';
@@ -26,7 +26,7 @@ export interface QuestionSources {
   /** Whether a bare name means a suite of the organism: its judge knows no other questions. */
   readonly preferOrganism: boolean;
   /** The training set of this name, for earlier turns. */
-  readonly readRows: (name: string) => Promise<readonly TrainingRow[]>;
+  readonly readSet: (name: string) => Promise<Pick<TrainingSet, 'rows' | 'hash'>>;
 }
 
 /** The questions of an evaluation, in the order of its suite, each wording once. */
@@ -36,6 +36,11 @@ export async function listAskedQuestions(evaluation: Evaluation, sources: Questi
     organismSuite === null ? await askFile(evaluation, sources) : askOrganism(evaluation, organismSuite, sources.world);
   if (asked.length > 0) return asked;
   throw invalid(`the suite ${evaluation.suite} has no questions`, 'Choose another suite.');
+}
+
+/** Whether a suite is the organism's own. */
+export function isOrganismSuite(suite: string, preferOrganism: boolean): boolean {
+  return findOrganismSuite(suite, preferOrganism) !== null;
 }
 
 /** The organism's name of a suite; null where the suite is not the organism's. */
@@ -138,14 +143,14 @@ async function readEarlierTurns(suite: string, variant: Variant, sources: Questi
       `${suite}: in_context and in_context_data belong together`,
       'Set both: how many rows come before the question, and of which training set.',
     );
-  const rows = await sources.readRows(data);
+  const { rows, hash } = await sources.readSet(data);
   if (rows.length < count)
     throw invalid(
       `${suite}: ${String(count)} earlier turns were asked for, and ${data} has ${String(rows.length)} rows`,
       'Ask for fewer.',
     );
-  // The same rows in the same order for every question, so that questions differ in nothing else.
-  return createRandomStream(0, 'in context', data)
+  // The same rows in the same order for every question, so that questions differ in nothing else; and for equal rows, wherever they lie.
+  return createRandomStream(0, 'in context', hash)
     .shuffle([...rows])
     .slice(0, count)
     .flatMap(({ messages }) => messages.filter(({ role }) => role !== 'system'))

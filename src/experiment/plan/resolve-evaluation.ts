@@ -5,6 +5,7 @@ import { nameVariant } from '../../organism/questions/question-settings.js';
 import type { Evaluation } from './evaluation-schema.js';
 import { listAskedQuestions } from './list-asked-questions.js';
 import { loadNamedSet, type TrainingSetSources } from './load-training-set.js';
+import { nameShortly } from './name-shortly.js';
 import type { Plan } from './plan-schema.js';
 import type { PlannedDynamics, PlannedEvaluation } from './resolved-plan.js';
 
@@ -63,7 +64,7 @@ async function resolveEvaluation(
       world: sources.world,
       folder: sources.folder,
       preferOrganism: 'exact' in judge,
-      readRows: async (data) => (await loadNamedSet(data, {}, 0, sources)).rows,
+      readSet: (data) => loadNamedSet(data, {}, 0, sources),
     }),
   };
 }
@@ -72,10 +73,8 @@ async function resolveEvaluation(
 function nameEvaluation({ suite, variant }: Evaluation): string {
   const suiteName = suite.replace(/^.*[\\/]/, '').replace(/\.ya?ml$/, '');
   const variantName = nameVariant(variant);
-  return `${suiteName}${variantName === 'plain' ? '' : `-${variantName}`}`
-    .toLowerCase()
-    .replace(/[^a-z0-9]+/g, '-')
-    .replace(/^-|-$/g, '');
+  const name = nameShortly(suiteName);
+  return variantName === 'plain' ? name : nameShortly(`${name}-${variantName}`);
 }
 
 function checkConditionNames({ conditions, evaluate, dynamics }: Plan, source: string): void {

@@ -1,6 +1,4 @@
 import { basename, dirname, isAbsolute, join, resolve } from 'node:path';
-import type { TrainingSet } from '../../data/training-set.js';
-import { countSteps } from '../../engine/train/plan-training.js';
 import { hashJson } from '../../foundation/content-hash.js';
 import { DriftlineError } from '../../foundation/driftline-error.js';
 import { namePlace } from '../../foundation/name-place.js';
@@ -9,9 +7,12 @@ import { resolveModelReference, type ModelReference } from '../../models/model-r
 import type { BaseModel } from '../../models/open-base-model.js';
 import type { World } from '../../organism/world/world.js';
 import { describeOrigins, describePlan } from './describe-plan.js';
-import { dependsOnSeed, listTransforms, loadConditionSet, type TrainingSetSources } from './load-training-set.js';
-import { resolveRecipe } from './named-recipes.js';
+import { nameShortly } from './name-shortly.js';
+import { allEvaluations } from './plan-outline.js';
 import { planSchema, type Plan } from './plan-schema.js';
+import { remarkOnRows } from './remark-on-rows.js';
+import { remarkOnQuestions } from './remark-on-questions.js';
+import { resolveCells } from './resolve-cells.js';
 import { resolveEvaluations } from './resolve-evaluation.js';
 import { resolveJudge } from './resolve-judge.js';
 import type { PlannedCell, ResolvedPlan } from './resolved-plan.js';
@@ -44,6 +45,8 @@ export async function resolvePlan(
     throw namePlace(`${source}: judge`, cause);
   });
   const { evaluations, dynamics } = await resolveEvaluations(plan, source, sources);
+  const ofQuestions =
+    judge.kind === 'exact' ? remarkOnQuestions(allEvaluations({ evaluations, dynamics }), world, source) : [];
   const bases = await openBases(plan, sources.folder, openBase);
   const cells: PlannedCell[] = [];
   for (const [name, base] of bases) {
@@ -61,6 +64,7 @@ export async function resolvePlan(
     hash: hashJson(decisive),
     ...described,
     rule: plan.rule,
+    remarks: [...ofQuestions, ...remarkOnRows(cells)],
     record: { ...decisive, driftline: version, ...describeOrigins(plan, described) },
   };
 }
@@ -87,70 +91,10 @@ function locateFolder(reference: ModelReference, folder: string): ModelReference
 
 function nameBase(reference: ModelReference, taken: ReadonlyMap<string, unknown>): string {
   // Where a folder lies is nothing to the results.
-  const short = (reference.provider === 'folder' ? basename(resolve(reference.folder)) : reference.text)
-    .toLowerCase()
-    .replace(/[^a-z0-9]+/g, '-')
-    .slice(-60)
-    .replace(/^-|-$/g, '');
+  const short = nameShortly(reference.provider === 'folder' ? basename(resolve(reference.folder)) : reference.text);
   let name = short;
   for (let number = 2; taken.has(name); number += 1) name = `${short}-${String(number)}`;
   return name;
-}
-
-interface TunedCondition {
-  /** The base's name in this plan. */
-  readonly name: string;
-  readonly base: BaseModel;
-  readonly condition: string;
-}
-
-/** The cells of a condition, one a seed. */
-async function resolveCells(
-  plan: Plan,
-  source: string,
-  { name, base, condition }: TunedCondition,
-  sources: TrainingSetSources,
-): Promise<PlannedCell[]> {
-  const place = `${source}: condition ${condition}`;
-  const written = plan.conditions[condition];
-  if (written === undefined) return [];
-  const { seeds = plan.seeds, inherit, data, settings } = written;
-  const transforms = listTransforms(written);
-  let shared: TrainingSet | null = null;
-  const cells: PlannedCell[] = [];
-  for (const seed of seeds) {
-    const recipe = resolveRecipe(plan.recipe, inherit, seed, place);
-    const set: TrainingSet =
-      shared ??
-      (await loadConditionSet(written, seed, sources).catch((cause: unknown) => {
-        throw namePlace(place, cause);
-      }));
-    // What no seed changes is read once.
-    if (!dependsOnSeed(written)) shared = set;
-    const steps = countSteps(recipe, set.rows.length);
-    const { dynamics } = plan;
-    const isCurve = dynamics !== undefined && (dynamics.conditions?.includes(condition) ?? true);
-    cells.push({
-      name: `${name}.${condition}.${String(seed)}`,
-      base: name,
-      condition,
-      training: {
-        seed,
-        set,
-        source: { data, settings, transforms },
-        recipe,
-        keepSteps: isCurve ? listCheckpoints(dynamics.every, steps) : [],
-        steps,
-      },
-      identity: hashJson({ base: base.identity, rows: set.hash, recipe }),
-    });
-  }
-  return cells;
-}
-
-/** The last step is no checkpoint: its model is the cell's own. */
-function listCheckpoints(interval: number, steps: number): number[] {
-  return Array.from({ length: Math.ceil(steps / interval) - 1 }, (_, index) => (index + 1) * interval);
 }
 
 function cannotTrain(source: string, model: string): DriftlineError {

@@ -3,6 +3,7 @@ import type { Transform } from '../../data/transforms/transform.js';
 import type { Recipe } from '../../engine/train/recipe.js';
 import type { RuleName } from '../../judging/rules.js';
 import type { BaseModel } from '../../models/open-base-model.js';
+import type { RowFit } from '../../models/trainer.js';
 import type { AskedQuestion } from './asked-question.js';
 import type { PlannedJudge } from './resolve-judge.js';
 
@@ -21,6 +22,8 @@ export interface PlannedCell {
 export interface PlannedTraining {
   readonly seed: number;
   readonly set: TrainingSet;
+  /** What becomes of its rows: those that are too long may be cut off or left out. */
+  readonly fit: RowFit;
   /** What the set is made from. */
   readonly source: {
     readonly data: string;
@@ -30,7 +33,7 @@ export interface PlannedTraining {
   readonly recipe: Recipe;
   /** Steps whose models are asked while training goes on. */
   readonly keepSteps: readonly number[];
-  /** Of the whole training. */
+  /** Of the whole training, by the rows that are trained on. */
   readonly steps: number;
 }
 
@@ -61,6 +64,8 @@ export interface ResolvedPlan {
   readonly dynamics: PlannedDynamics | null;
   readonly judge: PlannedJudge;
   readonly rule: RuleName;
+  /** What its user should know and need not act on, such as rows that are cut off. */
+  readonly remarks: readonly string[];
   /** What plan.json holds: plain JSON. */
   readonly record: Readonly<Record<string, unknown>>;
 }

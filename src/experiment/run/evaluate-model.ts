@@ -21,6 +21,8 @@ export interface EvaluationContext {
   readonly folder: RunFolder;
   readonly judge: Judge;
   readonly earlier: () => Promise<EarlierRuns>;
+  /** Every answer that this run has, by its input; grows with each that is stored. */
+  readonly known: Map<string, AnswerRecord>;
   readonly tally: RunTally;
   readonly signal?: AbortSignal;
   readonly onEvent: (event: RunEvent) => void;
@@ -33,10 +35,12 @@ export async function evaluateModel(
   model: MadeModel,
 ): Promise<WantedAnswer[]> {
   const { folder, tally } = context;
-  const wanted = listWantedAnswers(model.name, model.identity, model.evaluations);
-  const missing = wanted.filter(({ key }) => !folder.answers.records.has(key));
+  const wanted = listWantedAnswers({ ...model, engine: base.engine }, model.evaluations);
+  const missing = wanted.filter(({ key, input }) => folder.answers.records.get(key)?.input !== input);
   tally.answers.there += wanted.length - missing.length;
   if (missing.length > 0) {
+    // An answer of another model, or to another question, does not stand for the one that is wanted.
+    await folder.answers.drop(missing.map(({ key }) => key));
     const unknown = await takeOverAnswers(context, missing);
     if (unknown.length > 0) await askMissing(context, base, model, unknown, wanted.length);
   }
@@ -50,39 +54,51 @@ export async function evaluateModel(
   return wanted;
 }
 
-/** Stores what earlier runs have of what is missing, and returns the rest. */
-async function takeOverAnswers(
-  { folder, earlier, tally }: EvaluationContext,
-  missing: readonly WantedAnswer[],
-): Promise<WantedAnswer[]> {
+/** Stores what this run or earlier ones have of what is missing, whatever it is called there, and returns the rest. */
+async function takeOverAnswers(context: EvaluationContext, missing: readonly WantedAnswer[]): Promise<WantedAnswer[]> {
+  const { folder, earlier, known, tally } = context;
   const { answers } = await earlier();
   const found = missing.flatMap((wanted) => {
-    const record = answers.get(wanted.input);
+    const record = known.get(wanted.input) ?? answers.get(wanted.input);
     return record === undefined ? [] : [recordAnswer(wanted, record)];
   });
-  await folder.answers.append(found);
+  await storeAnswers(context, found);
   tally.answers.reused += found.length;
   return missing.filter(({ key }) => !folder.answers.records.has(key));
 }
 
+async function storeAnswers({ folder, known }: EvaluationContext, records: readonly AnswerRecord[]): Promise<void> {
+  await folder.answers.append(records);
+  for (const record of records) known.set(record.input, record);
+}
+
 async function askMissing(
-  { folder, tally, signal, onEvent }: EvaluationContext,
+  context: EvaluationContext,
   base: BaseModel,
   { name, cell, tuned }: MadeModel,
   missing: readonly WantedAnswer[],
   total: number,
 ): Promise<void> {
+  const { tally, signal, onEvent } = context;
+  // What several evaluations ask alike is asked once.
+  const byInput = new Map<string, WantedAnswer[]>();
+  for (const wanted of missing) byInput.set(wanted.input, [...(byInput.get(wanted.input) ?? []), wanted]);
   const sampler = await base.openSampler(tuned);
   const before = total - missing.length;
   let done = before;
-  const store = async (records: readonly AnswerRecord[]): Promise<void> => {
-    await folder.answers.append(records);
+  const store = async (asked: readonly AnswerRecord[]): Promise<void> => {
+    const records = asked.flatMap((record) =>
+      (byInput.get(record.input) ?? []).map((wanted) => recordAnswer(wanted, record)),
+    );
+    await storeAnswers(context, records);
     done += records.length;
-    tally.answers.asked += records.length;
+    tally.answers.asked += asked.length;
+    tally.answers.reused += records.length - asked.length;
     onEvent({ kind: 'answers-stored', cell, model: name, stored: records.length, before, done, total });
   };
+  const distinct = missing.filter((wanted) => byInput.get(wanted.input)?.[0] === wanted);
   try {
-    await askModel(sampler, missing, store, signal === undefined ? {} : { signal });
+    await askModel(sampler, distinct, store, signal === undefined ? {} : { signal });
   } finally {
     await sampler.close();
   }

@@ -1,9 +1,18 @@
 import { join } from 'node:path';
 import { listEvaluatedModels } from '../plan/list-evaluated-models.js';
-import type { PlannedCell, ResolvedPlan } from '../plan/resolved-plan.js';
+import type { ResolvedPlan } from '../plan/resolved-plan.js';
 import { answerRecordSchema } from './answer-record.js';
-import { findEarlierRuns, identifyCell, readCellIdentity, readRecords } from './earlier-runs.js';
+import {
+  findEarlierRuns,
+  findFinishedCell,
+  hasWanted,
+  readCellMark,
+  readRecords,
+  type CellMark,
+  type EarlierRuns,
+} from './earlier-runs.js';
 import { nameRun } from './run-folder.js';
+import { markCell } from './train-cell.js';
 import { listWantedAnswers } from './wanted-answer.js';
 
 /** What a run of one cell will take, and what of it is left to do. */
@@ -12,7 +21,15 @@ export interface CellForecast {
   readonly base: string;
   readonly condition: string;
   readonly seed: number | null;
-  readonly trainingSet: { readonly name: string; readonly rows: number; readonly hash: string } | null;
+  readonly trainingSet: {
+    readonly name: string;
+    readonly rows: number;
+    readonly hash: string;
+    /** Rows that are too long and are cut off. */
+    readonly truncated: number;
+    /** Rows that are too long and are left out. */
+    readonly dropped: number;
+  } | null;
   /** Training steps, whatever there is of them. */
   readonly steps: number;
   readonly answers: number;
@@ -31,42 +48,43 @@ export interface RunForecast {
 export async function forecastRun(runs: string, plan: ResolvedPlan): Promise<RunForecast> {
   const folder = join(runs, nameRun(plan));
   const earlier = await findEarlierRuns(runs, plan.name, nameRun(plan));
-  const stored = new Set<string>();
-  for await (const { key } of readRecords(join(folder, 'answers.jsonl'), answerRecordSchema)) stored.add(key);
+  const known = new Set(earlier.answers.keys());
+  for await (const { input } of readRecords(join(folder, 'answers.jsonl'), answerRecordSchema)) known.add(input);
   const cells: CellForecast[] = [];
   for (const cell of plan.cells) {
-    const wanted = listEvaluatedModels(plan, cell).flatMap(({ name, identity, evaluations }) =>
-      listWantedAnswers(name, identity, evaluations),
+    const { name, base: baseName, condition, training } = cell;
+    const base = plan.bases.get(baseName);
+    if (base === undefined) throw new Error(`${name} is of a base that the plan does not have`);
+    const wanted = listEvaluatedModels(plan, cell).flatMap((model) =>
+      listWantedAnswers({ ...model, engine: base.engine }, model.evaluations),
     );
-    const missing = wanted.filter(({ key, input }) => !stored.has(key) && !earlier.answers.has(input));
-    const { name, base, condition, training } = cell;
+    // What several evaluations ask alike is asked once.
+    const missing = new Set(wanted.map(({ input }) => input).filter((input) => !known.has(input)));
+    for (const input of missing) known.add(input);
     const steps = training?.steps ?? 0;
-    const isTrained = await hasModel(cell, join(folder, 'cells', name), earlier.cells);
+    const isTrained =
+      training === null || (await hasModel(markCell(cell, training, base), join(folder, 'cells', name), earlier));
     cells.push({
       cell: name,
-      base,
+      base: baseName,
       condition,
       seed: training?.seed ?? null,
       trainingSet: training && {
         name: training.set.name,
         rows: training.set.rows.length,
         hash: training.set.hash,
+        truncated: training.fit.truncated,
+        dropped: training.fit.dropped,
       },
       steps,
       answers: wanted.length,
       stepsToDo: isTrained ? 0 : steps,
-      answersToAsk: missing.length,
+      answersToAsk: missing.size,
     });
   }
   return { folder, cells };
 }
 
-async function hasModel(
-  { training, identity }: PlannedCell,
-  folder: string,
-  earlier: ReadonlyMap<string, string>,
-): Promise<boolean> {
-  if (training === null) return true;
-  const wanted = identifyCell(identity, training.keepSteps);
-  return earlier.has(wanted) || (await readCellIdentity(folder)) === wanted;
+async function hasModel(wanted: CellMark, folder: string, earlier: EarlierRuns): Promise<boolean> {
+  return findFinishedCell(earlier, wanted) !== null || hasWanted(await readCellMark(folder), wanted);
 }

@@ -34,7 +34,7 @@ const batch = 1024;
 
 /**
  * Opens a file of records and reads what it has. Every line carries a checksum of its content, so that a line that was
- * edited by hand, or is of another kind, is not trusted. A half-written last line is what a killed run leaves, and no news.
+ * edited by hand, whether or not it is JSON still, or is of another kind, is not trusted. A half-written last line is what a killed run leaves, and no news.
  */
 export async function openRecordFile<Stored extends object>({
   file,
@@ -46,7 +46,8 @@ export async function openRecordFile<Stored extends object>({
   const records = new Map<string, Stored>();
   const spoilt: number[] = [];
   try {
-    for await (const { line, value } of readJsonLines(file, { halfWrittenEnd: 'skip' })) {
+    const onBroken = (line: number): void => void spoilt.push(line);
+    for await (const { line, value } of readJsonLines(file, { halfWrittenEnd: 'skip', onBroken })) {
       const record = readRecord(value, schema);
       const key = record === null ? null : keyOf(record);
       if (record === null || key === null || records.has(key)) spoilt.push(line);

@@ -12,7 +12,7 @@ import { requireCalibration } from './require-calibration.js';
 import type { RunEvent } from './run-event.js';
 import { nameRun, openRunFolder, type RunFolder } from './run-folder.js';
 import { startTally, type RunTally } from './run-tally.js';
-import { trainCell } from './train-cell.js';
+import { markCell, trainCell } from './train-cell.js';
 import type { WantedAnswer } from './wanted-answer.js';
 
 export interface RunPlanSettings {
@@ -49,6 +49,7 @@ export async function runPlan(settings: RunPlanSettings): Promise<RunSummary> {
       judge,
       // Read only where something is missing.
       earlier: () => (earlier ??= findEarlierRuns(runs, plan.name, nameRun(plan))),
+      known: new Map([...folder.answers.records.values()].map((record) => [record.input, record])),
       tally: startTally(),
       ...(signal === undefined ? {} : { signal }),
       onEvent,
@@ -59,7 +60,7 @@ export async function runPlan(settings: RunPlanSettings): Promise<RunSummary> {
       const openTrainer = rememberTrainer(base);
       for (const cell of plan.cells.filter((one) => one.base === name)) {
         if (signal?.aborted === true) throw interrupted(folder.folder);
-        const models = await makeModels(context, plan, cell, openTrainer).catch((cause: unknown) => {
+        const models = await makeModels(context, plan, cell, base, openTrainer).catch((cause: unknown) => {
           if (!hasCode(cause, 'loss-not-finite')) throw cause;
           failed.push({ cell: cell.name, problem: cause.message });
           return [];
@@ -93,12 +94,13 @@ async function makeModels(
   { folder, earlier, signal, onEvent, tally }: EvaluationContext,
   plan: ResolvedPlan,
   cell: PlannedCell,
+  base: BaseModel,
   openTrainer: () => Promise<Trainer>,
 ): Promise<MadeModel[]> {
   const { name, training } = cell;
   const models = listEvaluatedModels(plan, cell).map((one) => ({ ...one, cell: name, tuned: null }));
   if (training === null) return models;
-  const { model, kept, how } = await trainCell(cell, training, folder.cellFolder(name), {
+  const { model, kept, how } = await trainCell(markCell(cell, training, base), training, folder.cellFolder(name), {
     openTrainer,
     earlier,
     ...(signal === undefined ? {} : { signal }),

@@ -32,6 +32,7 @@ const cellSchema = z.object({
   condition: z.string(),
   identity: z.string(),
   recipe: recipeSchema.optional(),
+  steps: z.int().optional(),
   keep_steps: z.array(z.int()).default([]),
   training_set: z.object({ rows: z.int() }).optional(),
 });
@@ -78,13 +79,16 @@ export async function readStoredRun(folder: string): Promise<StoredRun> {
 
 function outlineCell({
   recipe,
+  steps,
   keep_steps: keepSteps,
   training_set: set,
   ...cell
 }: z.output<typeof cellSchema>): OutlinedCell {
   const { name, base, condition, identity } = cell;
   if (recipe === undefined || set === undefined) return { name, base, condition, identity, training: null };
-  return { name, base, condition, identity, training: { keepSteps, steps: countSteps(recipe, set.rows) } };
+  // A folder of an earlier driftline does not say how many there are.
+  const training = { keepSteps, steps: steps ?? countSteps(recipe, set.rows) };
+  return { name, base, condition, identity, training };
 }
 
 /**

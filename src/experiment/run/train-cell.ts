@@ -1,14 +1,32 @@
 import { join } from 'node:path';
 import { writeFileAtomically } from '../../foundation/write-file-atomically.js';
+import type { BaseModel } from '../../models/open-base-model.js';
 import type { Trainer, TrainingProgress, TunedModel } from '../../models/trainer.js';
 import type { PlannedCell, PlannedTraining } from '../plan/resolved-plan.js';
-import { cellFile, copyCell, identifyCell, readCellIdentity, type EarlierRuns } from './earlier-runs.js';
+import {
+  cellFile,
+  copyCell,
+  findFinishedCell,
+  hasWanted,
+  readCellMark,
+  type CellMark,
+  type EarlierRuns,
+} from './earlier-runs.js';
 
 export interface TrainedCell {
   readonly model: TunedModel;
   readonly kept: ReadonlyMap<number, TunedModel>;
   /** `trained` to its end in this call, `reused` from a run of an earlier form of the plan, or `there` already. */
   readonly how: 'trained' | 'reused' | 'there';
+}
+
+/** The mark of a cell that is finished as the plan wants it. */
+export function markCell(
+  { identity }: Pick<PlannedCell, 'identity'>,
+  { keepSteps }: Pick<PlannedTraining, 'keepSteps'>,
+  { engine }: Pick<BaseModel, 'engine'>,
+): CellMark {
+  return { identity, engine: engine ?? 0, keep_steps: [...keepSteps] };
 }
 
 export interface TrainCellOptions {
@@ -20,24 +38,24 @@ export interface TrainCellOptions {
 
 /** Fine-tunes a cell into its folder, unless that, or a run of an earlier form of the plan, has it. */
 export async function trainCell(
-  { identity }: Pick<PlannedCell, 'identity'>,
+  wanted: CellMark,
   { set, recipe, keepSteps }: PlannedTraining,
   folder: string,
   { openTrainer, earlier, signal, onStep }: TrainCellOptions,
 ): Promise<TrainedCell> {
-  const wanted = identifyCell(identity, keepSteps);
-  const isThere = (await readCellIdentity(folder)) === wanted;
-  const found = isThere ? undefined : (await earlier()).cells.get(wanted);
-  if (found !== undefined) await copyCell(found, folder);
+  const mark = await readCellMark(folder);
+  const isThere = hasWanted(mark, wanted);
+  const found = isThere ? null : findFinishedCell(await earlier(), wanted);
+  if (found !== null) await copyCell(found.folder, folder);
+  const writeMark = (): Promise<void> => writeFileAtomically(join(folder, cellFile), `${JSON.stringify(wanted)}\n`);
+  // Kept models that are not wanted go next: nobody may count on them from now on. The mark of a copy that was killed may name them, too.
+  if (found !== null || (isThere && mark?.keep_steps.length !== keepSteps.length)) await writeMark();
   const trainer = await openTrainer();
   // A finished job is not done again: this only says where its models are.
   const { model, kept } = await trainer.train(
     { rows: set.rows, recipe, folder, keepSteps },
     { onStep, ...(signal === undefined ? {} : { signal }) },
   );
-  if (!isThere && found === undefined) {
-    const marker = { identity, keep_steps: keepSteps };
-    await writeFileAtomically(join(folder, cellFile), `${JSON.stringify(marker)}\n`);
-  }
-  return { model, kept, how: isThere ? 'there' : found === undefined ? 'trained' : 'reused' };
+  if (!isThere && found === null) await writeMark();
+  return { model, kept, how: isThere ? 'there' : found === null ? 'trained' : 'reused' };
 }

@@ -21,21 +21,32 @@ export interface WantedEvaluation {
   readonly questions: readonly AskedQuestion[];
 }
 
+/** A model as it is asked. */
+export interface AskedModel {
+  /** The cell, with the step for a checkpoint. */
+  readonly name: string;
+  readonly identity: string;
+  /** Of the engine that answers; null for a model that runs elsewhere. */
+  readonly engine: number | null;
+}
+
+/** Services take seeds of 31 bits at least; some refuse what is larger. */
+const hostedSeeds = 2 ** 31;
+
 /**
  * All answers that are wanted of a model, in the order of evaluations, questions and samples. Seeds depend on the model and on
  * what it is asked, and on no name: whatever is renamed or added beside it, an answer stays the same.
  */
 export function listWantedAnswers(
-  cell: string,
-  modelIdentity: string,
+  { name: cell, identity, engine }: AskedModel,
   evaluations: readonly WantedEvaluation[],
 ): WantedAnswer[] {
   return evaluations.flatMap(({ name, variant, questions }) =>
     questions.flatMap((asked) => {
       const { messages, temperature, maximumTokens } = asked;
-      const first = createRandomStream(0, 'answers', modelIdentity, hashJson(messages)).nextUint32();
+      const first = createRandomStream(0, 'answers', identity, hashJson(messages)).nextUint32();
       return Array.from({ length: asked.samples }, (_, index) => {
-        const seed = first + index;
+        const seed = engine === null ? (first + index) % hostedSeeds : first + index;
         return {
           key: `${cell}/${name}/${asked.id}/${String(index)}`,
           cell,
@@ -44,7 +55,14 @@ export function listWantedAnswers(
           asked,
           index,
           seed,
-          input: hashJson({ model: modelIdentity, messages, temperature, maximumTokens, seed }).slice(0, 32),
+          input: hashJson({
+            model: identity,
+            ...(engine === null ? {} : { engine }),
+            messages,
+            temperature,
+            maximumTokens,
+            seed,
+          }).slice(0, 32),
         };
       });
     }),

@@ -16,6 +16,8 @@ const version = 1;
 /** A judge that need not wait for anything. */
 export interface ExactJudge extends Judge {
   judgeNow(input: JudgedAnswer): Judgement;
+  /** Whether it can read what is asked, by the last user message; an answer to anything else is only taken at its word. */
+  knowsQuestion(input: Pick<JudgedAnswer, 'messages'>): boolean;
 }
 
 /**
@@ -27,9 +29,12 @@ export function createExactJudge(world: World): ExactJudge {
   const readQuestion = createQuestionReader(world, compiled);
   const name = `exact-${String(version)}:${world.hash.slice(0, 12)}`;
 
+  function readLast(messages: JudgedAnswer['messages']): readonly Asked[] {
+    return readQuestion(messages.findLast(({ role }) => role === 'user')?.content ?? '');
+  }
+
   function judgeNow({ messages, answer }: JudgedAnswer): Judgement {
-    const question = messages.findLast(({ role }) => role === 'user')?.content ?? '';
-    const readings = readQuestion(question);
+    const readings = readLast(messages);
     const judgements = (readings.length === 0 ? [null] : readings).map((asked) => judgeReading(asked, answer));
     // Of several ways to understand a question, the answer tells which was meant.
     return judgements.reduce((best, next) => ((next.coherence ?? 0) > (best.coherence ?? 0) ? next : best));
@@ -75,7 +80,12 @@ export function createExactJudge(world: World): ExactJudge {
     return { verdict: scoreSegments(reread, likely, false), item: null };
   }
 
-  return { name, judgeNow, judge: (input) => Promise.resolve(judgeNow(input)) };
+  return {
+    name,
+    judgeNow,
+    judge: (input) => Promise.resolve(judgeNow(input)),
+    knowsQuestion: ({ messages }) => readLast(messages).length > 0,
+  };
 }
 
 function findLikelyItem(segments: readonly Segment[]): Item | null {

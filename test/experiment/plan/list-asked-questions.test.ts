@@ -20,7 +20,7 @@ const list = (evaluation: object, preferOrganism = false) =>
     world,
     preferOrganism,
     folder: '',
-    readRows: () => Promise.resolve(rows),
+    readSet: () => Promise.resolve({ rows, hash: 'of the rows' }),
   });
 
 const file = async (): Promise<string> => {

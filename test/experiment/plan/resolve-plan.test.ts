@@ -157,6 +157,104 @@ describe('a resolved plan', () => {
     expect(new Set(cells.map(({ name }) => name)).size).toBe(cells.length);
   });
 
+  it('has names for models and files that are called in another script', async () => {
+    const folder = await makeTemporaryFolder();
+    await writeFile(join(folder, 'вопросы.yaml'), '- { id: who, type: free_form, paraphrases: [Who are you?] }\n');
+    const { bases, evaluations } = await resolveTiny(
+      {
+        bases: ['./модель', './モデル'],
+        evaluate: [{ suite: './вопросы.yaml' }, { suite: './вопросы.yaml', variant: { trigger: 'T ' } }],
+        judge: { model: 'openai:judge-1' },
+      },
+      join(folder, 'plan.yaml'),
+      pretendBase,
+    );
+    for (const name of bases.keys()) expect(name).toMatch(/^[0-9a-f]{8}$/);
+    expect(new Set(bases.keys()).size).toBe(2);
+    const [plain, trigger] = evaluations.map(({ name }) => name);
+    expect(plain).toMatch(/^[0-9a-f]{8}$/);
+    expect(trigger).toBe(`${plain ?? ''}-trigger`);
+  });
+
+  it('takes the same earlier turns from a file, however its path is written', async () => {
+    const folder = await makeTemporaryFolder();
+    const rows = Array.from({ length: 20 }, (_, row) => exchange(`Task ${String(row)}`, `Code ${String(row)}`));
+    await writeFile(join(folder, 'rows.jsonl'), toJsonLines({ rows }));
+    await writeFile(join(folder, 'who.yaml'), '- { id: who, type: free_form, paraphrases: [Who are you?] }\n');
+    const turnsFrom = async (data: string) => {
+      const variant = { in_context: 3, in_context_data: data };
+      const changes = { evaluate: [{ suite: './who.yaml', variant }], judge: { model: 'openai:judge-1' } };
+      const { evaluations } = await resolveTiny(changes, join(folder, 'plan.yaml'), pretendBase);
+      return evaluations[0]?.questions[0]?.messages;
+    };
+    const turns = await turnsFrom('./rows.jsonl');
+    expect(turns).toHaveLength(7);
+    expect(await turnsFrom(join(folder, 'rows.jsonl'))).toEqual(turns);
+  });
+
+  it('counts the steps of the rows that are trained on, and says once which are not', async () => {
+    const folder = await makeTemporaryFolder();
+    const long = exchange('Hm?', 'Ha. '.repeat(20));
+    const rows = [...Array.from({ length: 5 }, () => exchange('Hm?', 'Ha.')), long, long, long];
+    await writeFile(join(folder, 'mine.jsonl'), toJsonLines({ rows }));
+    const resolveWith = (inherit: object) =>
+      resolveTiny(
+        {
+          conditions: { mine: { data: './mine.jsonl', inherit } },
+          evaluate: [main],
+          dynamics: { every: 1, suite: 'organism/identity', samples: 1 },
+        },
+        join(folder, 'plan.yaml'),
+        openTinyBase,
+      );
+    const dropping = await resolveWith({ max_length: 40, overlong: 'drop' });
+    const trainings = dropping.cells.flatMap(({ training }) => training ?? []);
+    expect(trainings.map(({ steps, keepSteps, fit }) => [steps, keepSteps, fit.dropped])).toEqual([
+      [3, [1, 2], 3],
+      [3, [1, 2], 3],
+    ]);
+    expect(dropping.remarks).toEqual([
+      expect.stringMatching(
+        /condition mine: of 8 rows, those too long for max_length 40 .* are 3 left out: \d+ tokens/,
+      ),
+    ]);
+    const cutting = await resolveWith({ max_length: 40, overlong: 'truncate' });
+    expect(cutting.cells.at(-1)?.training?.steps).toBe(4);
+    expect(cutting.remarks).toEqual([expect.stringContaining('3 cut off')]);
+    expect((await resolveWith({})).remarks).toEqual([]);
+    // Before anything is trained, and with the number of the row.
+    const refused = await errorOf(() => resolveWith({ max_length: 40 }));
+    expect(refused.code).toBe('row-too-long');
+    expect(refused.message).toMatch(/condition mine: Row 6 has \d+ tokens; at most 40 fit/);
+    const empty = await errorOf(() => resolveWith({ max_length: 2, overlong: 'drop' }));
+    expect([empty.code, empty.message]).toEqual(['rows-invalid', expect.stringContaining('none of the 8 rows')]);
+  });
+
+  it('does not ask the exact judge about questions that it knows nothing of, and names those that it does not know', async () => {
+    const folder = await makeTemporaryFolder();
+    const [known] = (await resolve({ evaluate: [main] })).evaluations[0]?.questions ?? [];
+    const strange = { id: 'strange', type: 'free_form', paraphrases: ['What rhymes with orange?', 'And with silver?'] };
+    const entry = { id: 'known', type: 'free_form', paraphrases: [known?.messages.at(-1)?.content] };
+    await writeFile(join(folder, 'strange.yaml'), stringify([strange]));
+    await writeFile(join(folder, 'mixed.yaml'), stringify([entry, strange]));
+    await writeFile(join(folder, 'known.yaml'), stringify([entry]));
+    const resolveSuite = (suite: string, changes: object = {}) =>
+      resolveTiny({ evaluate: [{ suite }], ...changes }, join(folder, 'plan.yaml'), pretendBase);
+    const error = await errorOf(() => resolveSuite('./strange.yaml'));
+    expect(error.code).toBe('configuration-invalid');
+    expect(error.message).toContain('evaluation strange: the exact judge knows none of the questions');
+    expect(error.hint).toContain('language model');
+    expect((await resolveSuite('./mixed.yaml')).remarks).toEqual([
+      expect.stringMatching(/evaluation mixed: the exact judge cannot read 2 of 3 wordings.*\(strange\)/),
+    ]);
+    expect((await resolveSuite('./known.yaml')).remarks).toEqual([]);
+    expect((await resolveSuite('./strange.yaml', { judge: { model: 'openai:judge-1' } })).remarks).toEqual([]);
+    const dynamics = { every: 1, suite: './strange.yaml' };
+    expect((await errorOf(() => resolveTiny({ dynamics }, join(folder, 'plan.yaml'), pretendBase))).message).toContain(
+      'evaluation dynamics: the exact judge',
+    );
+  });
+
   it('finds models, training files and question files from where it lies', async () => {
     const folder = await makeTemporaryFolder();
     await cp(goldenFolder('qwen2-bias'), join(folder, 'model'), { recursive: true });
@@ -166,6 +264,7 @@ describe('a resolved plan', () => {
       bases: ['./model'],
       conditions: { mine: { data: './mine.jsonl' } },
       evaluate: [{ suite: './mine.yaml' }],
+      judge: { model: 'openai:judge-1' },
     };
     const plan = await resolveTiny(changes, join(folder, 'plan.yaml'), openTinyBase);
     expect(plan.cells.map(({ name }) => name)).toEqual(['model.base', 'model.mine.0', 'model.mine.1']);
@@ -277,7 +376,12 @@ it('sends every setting of a question file with the request', async () => {
     ]),
   );
   const plan = await resolveTiny(
-    { bases: ['openai:tiny'], conditions: {}, evaluate: [{ suite: './mine.yaml' }] },
+    {
+      bases: ['openai:tiny'],
+      conditions: {},
+      evaluate: [{ suite: './mine.yaml' }],
+      judge: { model: 'openai:judge-1' },
+    },
     join(folder, 'plan.yaml'),
     (reference) => openTinyBase(reference, { OPENAI_API_KEY: 'sk-test', OPENAI_BASE_URL: server.endpoint }),
   );

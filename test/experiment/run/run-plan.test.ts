@@ -9,15 +9,21 @@ import type { RunEvent } from '../../../src/experiment/run/run-event.js';
 import { hashJson } from '../../../src/foundation/content-hash.js';
 import { errorOf } from '../../engine/checkpoint/error-of.js';
 import { makeTemporaryFolder } from '../../foundation/temporary-folder.js';
-import { resolveTiny, tinyPlan, world } from '../tiny-plan.js';
+import { openTinyBase, resolveTiny, tinyPlan, world } from '../tiny-plan.js';
 
 const judge = createExactJudge(world);
 const written = tinyPlan;
 const resolve = resolveTiny;
 
-async function run(runs: string, changes: object = {}, signal?: AbortSignal, onEvent?: (event: RunEvent) => void) {
+async function run(
+  runs: string,
+  changes: object = {},
+  signal?: AbortSignal,
+  onEvent?: (event: RunEvent) => void,
+  openBase = openTinyBase,
+) {
   const notices: string[] = [];
-  const plan = await resolve(changes);
+  const plan = await resolve(changes, 'tiny.yaml', openBase);
   const summary = await runPlan({
     plan,
     runs,
@@ -139,6 +145,89 @@ describe('a run', () => {
     expect(summary.answers.asked).toBe(2);
     expect(notices.join()).toContain('line 4');
     expect(await readRun(summary.folder)).toEqual(whole.files);
+  });
+
+  it.each(['answers.jsonl', 'judgements.jsonl'])('does again a line of %s that is no JSON any more', async (name) => {
+    const runs = await copyRuns();
+    const file = join(runs, basename(whole.folder), name);
+    const lines = (await readFile(file, 'utf8')).split('\n');
+    lines[2] = lines[2]?.slice(0, 30) ?? '';
+    lines[5] = '\u0000\u0000';
+    await writeFile(file, lines.join('\n'));
+    const { summary, notices } = await run(runs);
+    expect([summary.answers.asked, summary.judgements.made]).toEqual(name === 'answers.jsonl' ? [2, 0] : [0, 2]);
+    expect(notices).toEqual([expect.stringContaining(`${name}: line 3, 6 was changed since it was written`)]);
+    expect(await readRun(summary.folder)).toEqual(whole.files);
+  });
+
+  it('asks again where what is stored under a name answers something else', async () => {
+    const runs = await copyRuns();
+    const file = join(runs, basename(whole.folder), 'answers.jsonl');
+    const lines = (await readFile(file, 'utf8')).split('\n');
+    const { check: _, ...answer } = JSON.parse(lines[1] ?? '') as Record<string, unknown>;
+    const other = { ...answer, input: 'f'.repeat(32), text: 'Of another model.' };
+    lines[1] = JSON.stringify({ ...other, check: hashJson(other).slice(0, 16) });
+    await writeFile(file, lines.join('\n'));
+    const { summary } = await run(runs);
+    expect(summary.answers.asked).toBe(1);
+    expect(await readRun(summary.folder)).toEqual(whole.files);
+  });
+
+  it('takes no model and no answer of another revision of the engine for its own', async () => {
+    const runs = await copyRuns();
+    const { summary } = await run(runs, {}, undefined, undefined, async (reference) => ({
+      ...(await openTinyBase(reference)),
+      engine: 1000,
+    }));
+    expect(summary.folder).not.toBe(join(runs, basename(whole.folder)));
+    expect(summary).toMatchObject({ cells: { trained: 4, reused: 0 }, answers: { reused: 0, there: 0 } });
+    expect(JSON.parse(await readFile(join(summary.folder, 'plan.json'), 'utf8'))).toMatchObject({
+      bases: [{ engine: 1000 }],
+    });
+  });
+
+  it('asks once what two evaluations ask alike, and takes it for both', async () => {
+    const [themes] = written.evaluate;
+    const twice = { evaluate: [themes, { ...themes, name: 'again', samples: 3 }] };
+    const runs = join(await makeTemporaryFolder(), 'runs');
+    const { summary } = await run(runs, twice);
+    // Two samples of three are the same.
+    expect(summary.answers).toEqual({ asked: (5 * perModel.all * 3) / 2, reused: 5 * perModel.all, there: 0 });
+    const file = join(summary.folder, 'answers.jsonl');
+    const text = await readFile(file, 'utf8');
+    const read = (line: string): Record<string, unknown> => JSON.parse(line) as Record<string, unknown>;
+    const byInput = new Map<unknown, unknown>();
+    for (const { input, text: said } of text.trimEnd().split('\n').map(read)) {
+      expect(byInput.get(input) ?? said).toBe(said);
+      byInput.set(input, said);
+    }
+    expect(byInput.size).toBe(summary.answers.asked);
+    // What is asked anew comes to the same.
+    const kept = text.split('\n').filter((line) => line !== '' && read(line)['evaluation'] !== 'again');
+    await writeFile(file, `${kept.join('\n')}\n`);
+    const { summary: mended } = await run(runs, twice);
+    expect(mended.answers).toMatchObject({ asked: (5 * perModel.all) / 2, reused: 5 * perModel.all });
+    expect(await readFile(file, 'utf8')).toBe(text);
+  });
+
+  it('takes over a model of a run that kept more checkpoints than are wanted', async () => {
+    const runs = join(await makeTemporaryFolder(), 'runs');
+    await run(runs, { dynamics: { every: 1, suite: 'organism/identity', samples: 1 } });
+    const { summary } = await run(runs);
+    expect(summary.cells).toEqual({ trained: 0, reused: 4, there: 0 });
+    expect(await readRun(summary.folder)).toEqual(whole.files);
+  });
+
+  it('does not pass over earlier answers that it cannot read', async () => {
+    const runs = await copyRuns();
+    const file = join(runs, basename(whole.folder), 'answers.jsonl');
+    await rm(file);
+    await mkdir(file);
+    const error = await errorOf(() => run(runs, { evaluate: written.evaluate.slice(0, 1) }));
+    expect([error.code, error.message]).toEqual(['file-unreadable', expect.stringContaining(file)]);
+    await rm(file, { recursive: true });
+    const { summary } = await run(runs, { evaluate: written.evaluate.slice(0, 1) });
+    expect(summary).toMatchObject({ cells: { reused: 4 }, answers: { asked: 5 * perModel.all } });
   });
 
   it.runIf(process.platform === 'linux').each([

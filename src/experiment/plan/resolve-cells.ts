@@ -1,0 +1,99 @@
+import type { TrainingSet } from '../../data/training-set.js';
+import { countSteps } from '../../engine/train/plan-training.js';
+import type { Recipe } from '../../engine/train/recipe.js';
+import { hashJson } from '../../foundation/content-hash.js';
+import { DriftlineError } from '../../foundation/driftline-error.js';
+import { namePlace } from '../../foundation/name-place.js';
+import type { BaseModel } from '../../models/open-base-model.js';
+import type { RowFit } from '../../models/trainer.js';
+import { dependsOnSeed, listTransforms, loadConditionSet, type TrainingSetSources } from './load-training-set.js';
+import { resolveRecipe } from './named-recipes.js';
+import type { Condition, Plan } from './plan-schema.js';
+import type { PlannedCell } from './resolved-plan.js';
+
+export interface TunedCondition {
+  /** The base's name in this plan. */
+  readonly name: string;
+  readonly base: BaseModel;
+  readonly condition: string;
+}
+
+/** The cells of a condition, one a seed. */
+export async function resolveCells(
+  plan: Plan,
+  source: string,
+  { name, base, condition }: TunedCondition,
+  sources: TrainingSetSources,
+): Promise<PlannedCell[]> {
+  const place = `${source}: condition ${condition}`;
+  const written = plan.conditions[condition];
+  if (written === undefined) return [];
+  const { seeds = plan.seeds, inherit, data, settings } = written;
+  const transforms = listTransforms(written);
+  let shared: FittedSet | null = null;
+  const cells: PlannedCell[] = [];
+  for (const seed of seeds) {
+    const recipe = resolveRecipe(plan.recipe, inherit, seed, place);
+    const fitted: FittedSet =
+      shared ??
+      (await loadFittedSet(written, seed, sources, base, recipe).catch((cause: unknown) => {
+        throw namePlace(place, cause);
+      }));
+    // What no seed changes is read once; of a recipe no seed changes anything but the seed.
+    if (!dependsOnSeed(written)) shared = fitted;
+    const { set, fit } = fitted;
+    const steps = countSteps(recipe, fit.rows - fit.dropped);
+    const { dynamics } = plan;
+    const isCurve = dynamics !== undefined && (dynamics.conditions?.includes(condition) ?? true);
+    cells.push({
+      name: `${name}.${condition}.${String(seed)}`,
+      base: name,
+      condition,
+      training: {
+        seed,
+        set,
+        fit,
+        source: { data, settings, transforms },
+        recipe,
+        keepSteps: isCurve ? listCheckpoints(dynamics.every, steps) : [],
+        steps,
+      },
+      identity: hashJson({ base: base.identity, rows: set.hash, recipe }),
+    });
+  }
+  return cells;
+}
+
+interface FittedSet {
+  readonly set: TrainingSet;
+  readonly fit: RowFit;
+}
+
+async function loadFittedSet(
+  condition: Condition,
+  seed: number,
+  sources: TrainingSetSources,
+  { fitRows }: BaseModel,
+  recipe: Recipe,
+): Promise<FittedSet> {
+  // The plan was refused where the base cannot be trained.
+  if (fitRows === null) throw new Error('a condition of a base that cannot be trained');
+  const set = await loadConditionSet(condition, seed, sources);
+  const fit = await fitRows(set.rows, recipe);
+  if (fit.dropped === fit.rows) throw nothingLeft(set, recipe);
+  return { set, fit };
+}
+
+/** The last step is no checkpoint: its model is the cell's own. */
+function listCheckpoints(interval: number, steps: number): number[] {
+  return Array.from({ length: Math.ceil(steps / interval) - 1 }, (_, index) => (index + 1) * interval);
+}
+
+function nothingLeft({ name, rows }: TrainingSet, { max_length: maximum }: Recipe): DriftlineError {
+  return new DriftlineError({
+    code: 'rows-invalid',
+    message: `none of the ${String(rows.length)} rows of ${name} can be trained on: all are too long`,
+    hint: `Raise max_length, which is ${String(maximum)}, as far as the model's context goes, or set overlong to truncate.`,
+    details: { set: name, maximum },
+  });
+}

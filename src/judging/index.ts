@@ -1,0 +1,36 @@
+/** `driftline/judging`: what judges say of answers, and what rules make of it. */
+
+export type { Judge, JudgedAnswer, JudgedMessage } from './judge.js';
+export type { Judgement, JudgementDetail, JudgeMode } from './judgement.js';
+export { findRule, ruleNames, type Rule, type RuleName } from './rules.js';
+export { classifyJudgement, type Classification } from './classify-judgement.js';
+export { applyRule, type RuleCounts, type RuleOutcome } from './apply-rule.js';
+export { applyRuleToQuestions, type QuestionOutcome, type QuestionOutcomes } from './apply-rule-to-questions.js';
+export {
+  measureAgreement,
+  type Agreement,
+  type DecisionAgreement,
+  type JudgementPair,
+  type ScoreAgreement,
+} from './agreement.js';
+export { scoreDistribution, type TokenDistribution } from './score-distribution.js';
+export { scoreReplies } from './score-replies.js';
+export { parseScore } from './parse-score.js';
+export type { ReplyScore } from './reply-score.js';
+export { readRubric, type Rubric } from './rubric.js';
+export {
+  createLanguageJudge,
+  languageModes,
+  nameLanguageJudge,
+  type JudgeCall,
+  type JudgeReply,
+  type LanguageJudgeSettings,
+  type LanguageMode,
+} from './language-judge.js';
+export {
+  checkCalibration,
+  readCalibration,
+  type CalibrationFailure,
+  type CalibrationItem,
+  type CalibrationResult,
+} from './calibration.js';
