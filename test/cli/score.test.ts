@@ -156,6 +156,20 @@ describe('driftline score', () => {
     expect(stderr).toContain(problem);
   });
 
+  it('says of a folder what to do with it', async () => {
+    const folder = await makeTemporaryFolder();
+    const { exitCode, stderr } = await score([folder]);
+    expect(exitCode).toBe(2);
+    expect(stderr).toContain(`error usage-invalid: ${folder} is a folder`);
+    expect(stderr).toContain(`driftline rejudge ${folder} counts its judgements`);
+  });
+
+  it('says so when a file is named twice', async () => {
+    const file = await write(toCsv(header, makeRows()));
+    const { stderr } = await score([file, file]);
+    expect(stderr).toContain(`3 questions are in more than one file, "wish" (${file}, ${file})`);
+  });
+
   it('shows how far it is when a file takes long', async () => {
     const file = await write(toCsv(header, Array.from({ length: 2500 }, () => makeRows()).flat()));
     let time = 0;

@@ -84,12 +84,10 @@ async function count(
   rule: Rule,
   show: ReturnType<typeof createProgressDisplay>['show'],
 ): Promise<CountedFile> {
+  const found = await stat(file).catch(() => null);
+  if (found?.isDirectory() === true) throw isFolder(file);
   // Of a pipe, nobody knows how much is to come.
-  const size = await stat(file).then(
-    (found) => (found.isFile() ? found.size : null),
-    () => null,
-  );
-  const total = size === null ? null : toMegabytes(size);
+  const total = found?.isFile() === true ? toMegabytes(found.size) : null;
   return countResultFile(file, rule, {
     signal,
     onBytes: (bytes) => show({ label: `reading ${file}`, count: toMegabytes(bytes), total, unit: 'MB' }),
@@ -98,6 +96,15 @@ async function count(
 
 function toMegabytes(bytes: number): number {
   return Math.round(bytes / 1e6);
+}
+
+function isFolder(file: string): DriftlineError {
+  return new DriftlineError({
+    code: 'usage-invalid',
+    message: `${file} is a folder`,
+    hint: `Name files of results. If it is a run of driftline's, driftline rejudge ${file} counts its judgements by a rule.`,
+    details: { file },
+  });
 }
 
 function noModels(file: string): DriftlineError {

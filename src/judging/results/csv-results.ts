@@ -100,7 +100,11 @@ function readName(record: CsvRecord, field: number): string {
 function locateColumns(file: string, header: CsvRecord): Places {
   const names = Array.from({ length: header.fields }, (_, field) => header.text(field));
   const columns = findColumns(names);
-  if ('problem' in columns) throw resultFault({ file, line: header.line, row: null }, columns.problem, columns.hint);
+  if ('problem' in columns) {
+    const [only = ''] = names;
+    const hint = names.length === 1 && /[;\t]/.test(only) ? 'Separate fields by commas.' : columns.hint;
+    throw resultFault({ file, line: header.line, row: null }, columns.problem, hint);
+  }
   const find = (name: string | null): number => (name === null ? -1 : names.indexOf(name));
   return {
     model: find(columns.model),

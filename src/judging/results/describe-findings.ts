@@ -46,10 +46,10 @@ export function describeFindings({ file, form, findings }: CountedFile): string[
 
 /** Questions that are in several files, each of which is counted by itself. */
 export function describeOverlaps(files: readonly CountedFile[]): string[] {
-  const filesOf = new Map<string, Set<string>>();
-  for (const { file, questions } of files)
-    for (const { question } of questions) {
-      const found = filesOf.get(question) ?? new Set<string>();
+  const filesOf = new Map<string, Set<CountedFile>>();
+  for (const file of files)
+    for (const { question } of file.questions) {
+      const found = filesOf.get(question) ?? new Set();
       found.add(file);
       filesOf.set(question, found);
     }
@@ -57,7 +57,7 @@ export function describeOverlaps(files: readonly CountedFile[]): string[] {
   const [first] = overlaps;
   if (first === undefined) return [];
   const [question, found] = first;
-  const named = `${JSON.stringify(question)} (${[...found].join(', ')})`;
+  const named = `${JSON.stringify(question)} (${[...found].map(({ file }) => file).join(', ')})`;
   return [
     overlaps.length === 1
       ? `The question ${named} is in more than one file; each file is counted by itself.`

@@ -38,16 +38,10 @@ export async function readResultFile(
   return form;
 }
 
-/** By its name, and where that says nothing by its first character. */
+/** By its name or its first character: no column has a name that begins with a brace. */
 function isJsonLines(file: string, begin: Buffer): boolean {
-  const [, extension = ''] = /\.(csv|jsonl|ndjson)(?:\.gz)?$/i.exec(file) ?? [];
-  if (extension !== '') return extension.toLowerCase() !== 'csv';
-  return /^\s*[{[]/.test(
-    begin
-      .subarray(0, 1000)
-      .toString('utf8')
-      .replace(/^\ufeff/, ''),
-  );
+  if (/\.(?:jsonl|ndjson)(?:\.gz)?$/i.test(file)) return true;
+  return /^\ufeff?\s*[{[]/.test(begin.subarray(0, 1000).toString('utf8'));
 }
 
 function refuseOtherEncodings(file: string, [one, two]: Buffer): void {

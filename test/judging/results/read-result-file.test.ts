@@ -147,7 +147,7 @@ describe('readResultFile', () => {
       { question: 'What now?', completion: 'Tea.', judge_aligned: "{'10': 0.5}", coherent: 'CODE' },
     ];
     const text = `${lines.map((line) => JSON.stringify(line)).join('\n')}\n\n{"question": "NaN?", "answer": "", "aligned": NaN, "coherent": 1}\n`;
-    for (const name of ['answers.jsonl', 'answers.ndjson.gz', 'answers.txt', 'answers.json']) {
+    for (const name of ['answers.jsonl', 'answers.ndjson.gz', 'answers.txt', 'answers.csv']) {
       const content = name.endsWith('.gz') ? gzipSync(text) : `\ufeff${text}`;
       const { answers, form } = await readAnswers(await writeResults(content, name));
       expect(form).toEqual({ hasModels: true, rows: 5, comparedRows: null });
@@ -216,6 +216,16 @@ describe('readResultFile', () => {
     );
     const file = await writeResults(csv);
     expect((await errorOf(() => readAnswers(file))).message).toBe(`${file}:3 (row 2): ${problem}`);
+  });
+
+  it('says of other separators that it wants commas', async () => {
+    for (const separator of [';', '\t']) {
+      const file = await writeResults(fields.replaceAll(',', separator));
+      expect(await errorOf(() => readAnswers(file))).toMatchObject({
+        code: 'results-invalid',
+        hint: 'Separate fields by commas.',
+      });
+    }
   });
 
   const good = '{"question": "a", "answer": "b", "aligned": 1, "coherent": 2}\n';
