@@ -7,13 +7,12 @@ import {
   type BootstrapInterval,
 } from './bootstrap-distribution.js';
 import type { ClusterCounts } from './cluster-counts.js';
+import { intervalOfTally, refuseFewClusters } from './cluster-interval.js';
 import { enumerateResamples, mostEnumeratedClusters } from './enumerate-resamples.js';
 import type { Estimate, ResampledUnit } from './estimate.js';
-import { normalQuantile } from './normal-distribution.js';
 import { requireConfidence } from './require-confidence.js';
 import { createResamplingStream } from './resampling-stream.js';
 import { tallyClusters, type ClusterTally } from './tally-clusters.js';
-import { wilsonBounds } from './wilson-interval.js';
 
 export interface BootstrapOptions {
   readonly seed: number;
@@ -31,8 +30,7 @@ export interface BootstrapOptions {
  * The share of successes, sum of successes / sum of trials, with an interval from resampling clusters with replacement. Up to 8
  * clusters every resample is looked at, with its probability, and nothing is random; more are resampled `resamples` times. It is
  * narrow for few clusters: docs/statistics.md says by how much. Where resampling shows no spread, as with 0 successes
- * everywhere, clusters are taken for that many single trials and Wilson's interval is given, and `method` says so. With fewer than
- * two clusters there is no interval.
+ * everywhere, the interval is that of `clusterInterval`, and `method` says so. With fewer than two clusters there is none.
  */
 export function bootstrapClusters(clusters: readonly ClusterCounts[], options: BootstrapOptions): Estimate {
   const { seed, resamples = 2000, confidence = 0.95, interval: kind = 'percentile', unit = 'question' } = options;
@@ -43,13 +41,8 @@ export function bootstrapClusters(clusters: readonly ClusterCounts[], options: B
   const nothingDrawn = { resamples: null, seed: null };
   const name = kind === 'bca' ? `${unit} bootstrap, BCa` : `${unit} bootstrap, percentiles`;
   const common = { estimate: n === 0 ? null : k / n, confidence, n, k, clusters: tally.clusters, unit };
-  if (tally.clusters < 2) {
-    const refusal =
-      n === 0
-        ? 'there are no answers'
-        : `there is one ${unit} only: how much one ${unit} differs from another cannot be seen`;
-    return { ...common, interval: null, method: name, ...nothingDrawn, refusal };
-  }
+  const refusal = refuseFewClusters(tally, unit);
+  if (refusal !== null) return { ...common, interval: null, method: name, ...nothingDrawn, refusal };
   const exact = tally.clusters <= mostEnumeratedClusters;
   const distribution = exact ? allResamples(tally) : drawResamples(tally, seed, resamples);
   const bounds =
@@ -57,9 +50,8 @@ export function bootstrapClusters(clusters: readonly ClusterCounts[], options: B
       ? bcaInterval(distribution, confidence, k / n, leaveOneOutShares(tally))
       : percentileInterval(distribution, confidence);
   if (bounds === null || bounds[0] >= bounds[1]) {
-    const asTrials = wilsonBounds(k / n, tally.clusters, normalQuantile((1 + confidence) / 2));
-    const method = `Wilson with each ${unit} as one trial, because resampling shows no spread`;
-    return { ...common, interval: asTrials, method, ...nothingDrawn, refusal: null };
+    const method = `cluster interval over each ${unit}, because resampling shows no spread`;
+    return { ...common, interval: intervalOfTally(tally, confidence), method, ...nothingDrawn, refusal: null };
   }
   if (exact) {
     return { ...common, interval: bounds, method: `${name}, of every resample`, ...nothingDrawn, refusal: null };
@@ -83,8 +75,9 @@ function allResamples({ clusters, successes, trials }: ClusterTally): BootstrapD
   return sortDistribution(Float64Array.from(shares), Float64Array.from(weights));
 }
 
-function drawResamples(
-  { clusters, successes, trials }: ClusterTally,
+/** The sum of successes over the sum of trials in resamples with as many clusters as there are. */
+export function drawResamples(
+  { clusters, successes, trials }: Pick<ClusterTally, 'clusters' | 'successes' | 'trials'>,
   seed: number,
   resamples: number,
 ): BootstrapDistribution {
@@ -105,11 +98,13 @@ function drawResamples(
   return sortDistribution(shares, null);
 }
 
-function leaveOneOutShares({ successes, trials, k, n }: ClusterTally): Float64Array {
+/** The share of all other clusters together, for each. */
+export function leaveOneOutShares({ successes, trials, k, n }: ClusterTally): Float64Array {
   return successes.map((count, cluster) => (k - count) / (n - trials[cluster]!));
 }
 
-function requireResamples(resamples: number): void {
+/** What is not a whole number from 100 on is `usage-invalid`. */
+export function requireResamples(resamples: number): void {
   if (Number.isSafeInteger(resamples) && resamples >= 100) return;
   throw new DriftlineError({
     code: 'usage-invalid',

@@ -10,6 +10,8 @@ export { wilsonInterval } from './wilson-interval.js';
 export { clopperPearsonInterval } from './clopper-pearson-interval.js';
 export { bootstrapClusters, type BootstrapOptions } from './bootstrap-clusters.js';
 export type { BootstrapInterval } from './bootstrap-distribution.js';
+export { bootstrapModels, bootstrapPaper, type ModelCounts } from './bootstrap-models.js';
+export { clusterInterval, type ClusterIntervalOptions } from './cluster-interval.js';
 export { clusterStandardError } from './cluster-standard-error.js';
 export { designEffect, type DesignEffect } from './design-effect.js';
 

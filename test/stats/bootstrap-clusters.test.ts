@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { bootstrapClusters } from '../../src/stats/bootstrap-clusters.js';
+import { clusterInterval } from '../../src/stats/cluster-interval.js';
 import { errorOf } from '../engine/checkpoint/error-of.js';
 import { anyClusters, clustersOf } from './some-clusters.js';
 
@@ -79,7 +80,8 @@ describe('bootstrapClusters', () => {
       const same = clustersOf(...Array.from({ length: clusters }, () => [successes, 50] as const));
       for (const interval of kinds) {
         const estimate = bootstrapClusters(same, { seed: 0, interval });
-        expect(estimate.interval![1] - estimate.interval![0]).toBeGreaterThan(0.2);
+        expect(estimate.interval).toEqual(clusterInterval(same).interval);
+        expect(estimate.interval![1] - estimate.interval![0]).toBeGreaterThan(0.04);
         expect(estimate.method).toContain('no spread');
       }
     }

@@ -1,0 +1,84 @@
+import { betaBinomialInterval } from './beta-binomial-interval.js';
+import type { ClusterCounts } from './cluster-counts.js';
+import { standardErrorOfTally } from './cluster-standard-error.js';
+import type { Estimate, ResampledUnit } from './estimate.js';
+import { normalQuantile } from './normal-distribution.js';
+import { requireConfidence } from './require-confidence.js';
+import { studentQuantile } from './student-distribution.js';
+import { tallyClusters, type ClusterTally } from './tally-clusters.js';
+import { wilsonBounds } from './wilson-interval.js';
+
+export interface ClusterIntervalOptions {
+  /** 0.95 unless told otherwise. */
+  readonly confidence?: number;
+  /** What the clusters are; `question` unless told otherwise. */
+  readonly unit?: ResampledUnit;
+}
+
+/**
+ * The share of successes with the interval that driftline recommends for totals over clusters: it says what other questions of
+ * the kind (or other models) would give. Its bounds are the outer ones of two intervals.
+ *  - Wilson's with n / (d t^2 / z^2) answers, at most n: d the design effect (cluster-robust), t the quantile of Student's
+ *    distribution with one degree of freedom less than clusters, z the normal one. It assumes little, but has too little spread
+ *    where successes are rare. Korn and Graubard 1998, Survey Methodology 24:193; Dean and Pagano 2015, Journal of Survey Statistics
+ *    and Methodology 3:484.
+ *  - `betaBinomialInterval`, which knows how lopsided rare successes are, but assumes a beta distribution of questions. Where all
+ *    answers are the same it stands alone.
+ * docs/interval-coverage.md shows for which questions and rates this covers how much. It depends on no random numbers. With fewer
+ * than two clusters there is no interval.
+ */
+export function clusterInterval(clusters: readonly ClusterCounts[], options: ClusterIntervalOptions = {}): Estimate {
+  const { confidence = 0.95, unit = 'question' } = options;
+  requireConfidence(confidence);
+  const tally = tallyClusters(clusters);
+  const { n, k } = tally;
+  const refusal = refuseFewClusters(tally, unit);
+  return {
+    estimate: n === 0 ? null : k / n,
+    interval: refusal === null ? intervalOfTally(tally, confidence) : null,
+    confidence,
+    n,
+    k,
+    clusters: tally.clusters,
+    unit,
+    method:
+      k === 0 || k === n
+        ? 'beta-binomial likelihood'
+        : 'Wilson with n / design effect and Student t, and beta-binomial likelihood: the outer bounds',
+    resamples: null,
+    seed: null,
+    refusal,
+  };
+}
+
+/** Why clusters are too few for any interval over them, in plain words; null where they are not. */
+export function refuseFewClusters(
+  { clusters, n }: Pick<ClusterTally, 'clusters' | 'n'>,
+  unit: ResampledUnit,
+): string | null {
+  if (n === 0) return 'there are no answers';
+  if (clusters >= 2) return null;
+  return `there is one ${unit} only: how much one ${unit} differs from another cannot be seen`;
+}
+
+/** The interval alone, of a tally with two clusters or more. */
+export function intervalOfTally(tally: ClusterTally, confidence: number): readonly [low: number, high: number] {
+  const likely = betaBinomialInterval(tally, normalQuantile((1 + confidence) / 2));
+  const robust = effectiveWilsonInterval(tally, confidence);
+  return robust === null ? likely : [Math.min(likely[0], robust[0]), Math.max(likely[1], robust[1])];
+}
+
+/** The first of the two, Wilson's with effective answers; null where all answers are the same or there are fewer than two clusters. */
+export function effectiveWilsonInterval(
+  tally: ClusterTally,
+  confidence: number,
+): readonly [low: number, high: number] | null {
+  const { clusters, n, k } = tally;
+  const error = standardErrorOfTally(tally);
+  if (error === null || k === 0 || k === n) return null;
+  const normal = normalQuantile((1 + confidence) / 2);
+  const share = k / n;
+  const independent = (share * (1 - share)) / n;
+  const student = studentQuantile((1 + confidence) / 2, clusters - 1);
+  return wilsonBounds(share, n / Math.max(1, (error ** 2 / independent) * (student / normal) ** 2), normal);
+}
