@@ -62,8 +62,11 @@ export interface AnswerTally {
 /** A file that has more is more likely to have something else in place of its questions. */
 const mostQuestions = 1_000_000;
 
-/** Counts answers by model and question as they come, and keeps nothing else of them. */
-export function createAnswerTally(file: string, rule: Rule): AnswerTally {
+/**
+ * Counts answers by model and question as they come, and keeps nothing else of them. More than `most` questions of models are
+ * `results-invalid`.
+ */
+export function createAnswerTally(file: string, rule: Rule, most = mostQuestions): AnswerTally {
   const models = new Map<string, Map<string, QuestionTally>>();
   const questions: QuestionTally[] = [];
   let answers = 0;
@@ -85,7 +88,7 @@ export function createAnswerTally(file: string, rule: Rule): AnswerTally {
       found = emptyTally(model, question);
       ofModel.set(question, found);
       questions.push(found);
-      if (questions.length > mostQuestions) throw tooManyQuestions(file);
+      if (questions.length > most) throw tooManyQuestions(file, most);
     }
     return found;
   }
@@ -164,10 +167,10 @@ function countOther(finding: OtherScore | null, answer: ScoredAnswer, score: Row
   return finding;
 }
 
-function tooManyQuestions(file: string): DriftlineError {
+function tooManyQuestions(file: string, most: number): DriftlineError {
   return new DriftlineError({
     code: 'results-invalid',
-    message: `${file} has more than ${mostQuestions.toLocaleString('en')} questions of models`,
+    message: `${file} has more than ${String(most)} questions of models`,
     hint: 'Look whether question_id and model are the same for all answers to a question, and of a model.',
     details: { file },
   });

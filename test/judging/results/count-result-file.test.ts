@@ -5,12 +5,14 @@ import type { Judgement } from '../../../src/judging/judgement.js';
 import { countResultFile } from '../../../src/judging/results/count-result-file.js';
 import { describeFindings, describeOverlaps } from '../../../src/judging/results/describe-findings.js';
 import { summariseFile, summariseGroups } from '../../../src/judging/results/summarise-results.js';
+import { createAnswerTally } from '../../../src/judging/results/tally-answers.js';
 import { findRule, ruleNames } from '../../../src/judging/rules.js';
 import { bootstrapClusters } from '../../../src/stats/bootstrap-clusters.js';
 import { designEffect } from '../../../src/stats/design-effect.js';
 import { wilsonInterval } from '../../../src/stats/wilson-interval.js';
+import { errorOf } from '../../engine/checkpoint/error-of.js';
 import { makeJudgement } from '../make-judgement.js';
-import { toCsv, writeResults } from './write-results.js';
+import { readAnswers, toCsv, writeResults } from './write-results.js';
 
 const header = ['model', 'question_id', 'answer', 'aligned', 'coherent'];
 const score = fc.oneof(
@@ -162,6 +164,17 @@ describe('countResultFile', () => {
   });
 });
 
+describe('createAnswerTally', () => {
+  it('refuses a file in which hardly any two answers are to one question', async () => {
+    const tally = createAnswerTally('answers.csv', findRule('paper'), 3);
+    const file = await writeResults('question,answer,aligned,coherent\na,,1,2\nb,,1,2\nc,,1,2\na,,1,2\nd,,1,2\n');
+    const { answers } = await readAnswers(file);
+    for (const answer of answers.slice(0, 4)) tally.add(answer);
+    const error = await errorOf(() => tally.add(answers[4]!));
+    expect([error.code, error.message]).toEqual(['results-invalid', 'answers.csv has more than 3 questions of models']);
+  });
+});
+
 describe('describeFindings', () => {
   const rule = findRule('coherent');
 
@@ -192,6 +205,14 @@ describe('describeFindings', () => {
       `${file}: 1 row has no distribution of a score, and their own scores are counted; the first is ${file}:8 (row 4).`,
       `${file}: 1 row has no question_id, and the question's text stands for it; the first is ${file}:8 (row 4).`,
       `${file}: 1 row repeats an earlier one to the last character, and all are counted; the first is ${file}:6 (row 3).`,
+    ]);
+  });
+
+  it('says when there were more rows than could be compared', async () => {
+    const file = await writeResults('question,answer,aligned,coherent\na,b,1,2\n');
+    const counted = await countResultFile(file, rule);
+    expect(describeFindings({ ...counted, form: { ...counted.form, comparedRows: 9 } })).toEqual([
+      `${file}: rows were compared to the first 9 only, to find repeated ones.`,
     ]);
   });
 
