@@ -1,6 +1,7 @@
 import type { Command } from './command.js';
 import { ask } from './commands/ask.js';
 import { dataCheck } from './commands/data-check.js';
+import { dataWrite } from './commands/data-write.js';
 import { init } from './commands/init.js';
 import { organismBuild } from './commands/organism-build.js';
 import { organismCheck } from './commands/organism-check.js';
@@ -21,6 +22,7 @@ export const commands: readonly Command[] = [
   power,
   ask,
   dataCheck,
+  dataWrite,
   organismList,
   organismBuild,
   organismCheck,

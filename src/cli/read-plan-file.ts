@@ -17,6 +17,7 @@ export async function readPlanFile(
   return readPlan(file, {
     world,
     changes,
+    environment: context.environment,
     version: readPackageVersion(),
     openBase: (reference) =>
       openBaseModel(reference, {

@@ -15,7 +15,7 @@ interface Pace {
  */
 export function createRunDisplay(
   display: ProgressDisplay,
-  { cells }: RunForecast,
+  { cells }: Pick<RunForecast, 'cells'>,
   now: () => number,
 ): (event: RunEvent) => void {
   const left = new Map(cells.map(({ cell, stepsToDo, answersToAsk }) => [cell, { stepsToDo, answersToAsk }]));

@@ -41,16 +41,18 @@ export interface LanguageJudgeSettings {
   /** Replies whose mean is taken in the mode `samples`. */
   readonly samples: number;
   readonly rubric: Rubric;
+  /** Where it is asked, if that is not its provider's own address: there, another model may have its name. */
+  readonly endpoint?: string | null;
 }
 
 /** Raised whenever an answer may be judged otherwise than before. */
 const version = 1;
 /** Enough for a number with signs around it, and for a name where a question asks for one; whoever writes more has not understood. */
-const longestReply = 16;
+export const longestReply = 16;
 
 /** Of the model, the mode and the prompts: equal names are equal judges. */
-export function nameLanguageJudge({ model, mode, samples, rubric }: LanguageJudgeSettings): string {
-  const hash = hashJson({ version, rubric, longestReply }).slice(0, 8);
+export function nameLanguageJudge({ model, mode, samples, rubric, endpoint = null }: LanguageJudgeSettings): string {
+  const hash = hashJson({ version, rubric, longestReply, ...(endpoint === null ? {} : { endpoint }) }).slice(0, 8);
   return `${model}:${mode === 'samples' ? `samples-${String(samples)}` : mode}:${hash}`;
 }
 
@@ -96,7 +98,7 @@ export function createLanguageJudge(
   return {
     name,
     judge: async (input) => {
-      const { aligned = rubric.alignment, coherent = rubric.coherence, ...others } = input.prompts ?? {};
+      const { aligned, coherent, others } = splitPrompts(rubric, input.prompts);
       const scores = settle([score(aligned, input), score(coherent, input)] as const);
       const words = settle(Object.entries(others).map(([other, template]) => readWords(other, template, input)));
       const [[[alignment, why], [coherence, whyCoherent]], verdicts] = await settle([scores, words] as const);
@@ -117,6 +119,15 @@ export function createLanguageJudge(
       };
     },
   };
+}
+
+/** What is asked of an answer: two scores, by the question's own prompts or the rubric's, and what is replied to in words. */
+export function splitPrompts(
+  rubric: Rubric,
+  prompts: JudgedAnswer['prompts'] = {},
+): { readonly aligned: string; readonly coherent: string; readonly others: Readonly<Record<string, string>> } {
+  const { aligned = rubric.alignment, coherent = rubric.coherence, ...others } = prompts;
+  return { aligned, coherent, others };
 }
 
 function hashPrompt(template: string): string {

@@ -1,12 +1,15 @@
 import OpenAI from 'openai';
 import { DriftlineError } from '../foundation/driftline-error.js';
 import { officialEndpoint, readHostedEndpoint } from './hosted-endpoint.js';
+import { usualVariables, type HostedVariables } from './hosted-variables.js';
 import { translateHostedFailure } from './translate-hosted-failure.js';
 
 export interface HostedConnectionSettings {
   /** OPENAI_API_KEY; OPENAI_BASE_URL for other servers of the protocol; OPENAI_ORG_ID, OPENAI_PROJECT_ID. */
   readonly environment: Readonly<Record<string, string | undefined>>;
   readonly fetch: typeof globalThis.fetch;
+  /** Which variables have the address and the key; OPENAI_BASE_URL and OPENAI_API_KEY if not given. */
+  readonly variables?: HostedVariables;
 }
 
 /** What is asked for, but for the longest answer. */
@@ -24,13 +27,19 @@ export interface HostedConnection {
   readonly explain: (failure: unknown, model: string) => DriftlineError;
 }
 
-export function openHostedConnection({ environment, fetch }: HostedConnectionSettings): HostedConnection {
-  const { key, endpoint } = readConnection(environment);
+export function openHostedConnection({
+  environment,
+  fetch,
+  variables = usualVariables,
+}: HostedConnectionSettings): HostedConnection {
+  const { key, endpoint } = readConnection(environment, variables);
+  // They belong to the key that they are set for.
+  const isUsualKey = variables.key === usualVariables.key;
   const client = new OpenAI({
     apiKey: key,
     baseURL: endpoint,
-    organization: environment['OPENAI_ORG_ID'] ?? null,
-    project: environment['OPENAI_PROJECT_ID'] ?? null,
+    organization: (isUsualKey ? environment['OPENAI_ORG_ID'] : undefined) ?? null,
+    project: (isUsualKey ? environment['OPENAI_PROJECT_ID'] : undefined) ?? null,
     adminAPIKey: null,
     webhookSecret: null,
     fetch,
@@ -58,19 +67,22 @@ export function openHostedConnection({ environment, fetch }: HostedConnectionSet
         signal.removeEventListener('abort', stop);
       }
     },
-    explain: (failure, model) => translateHostedFailure(failure, { model, endpoint, key }),
+    explain: (failure, model) => translateHostedFailure(failure, { model, endpoint, key, variables }),
   };
 }
 
-function readConnection(environment: HostedConnectionSettings['environment']): { key: string; endpoint: string } {
-  const key = environment['OPENAI_API_KEY']?.trim() ?? '';
+function readConnection(
+  environment: HostedConnectionSettings['environment'],
+  variables: HostedVariables,
+): { key: string; endpoint: string } {
+  const key = environment[variables.key]?.trim() ?? '';
   if (!/^[\x21-\x7e]+$/.test(key)) {
     // A key with other characters must not be left to fetch to refuse: its message would spell it out.
     throw new DriftlineError({
       code: 'provider-unauthorized',
-      message: key === '' ? 'OPENAI_API_KEY is not set' : 'OPENAI_API_KEY has characters that no key has',
-      hint: 'Set OPENAI_API_KEY to your key; for a local server that wants none, set it to any word.',
+      message: key === '' ? `${variables.key} is not set` : `${variables.key} has characters that no key has`,
+      hint: `Set ${variables.key} to your key; for a local server that wants none, set it to any word.`,
     });
   }
-  return { key, endpoint: readHostedEndpoint(environment) };
+  return { key, endpoint: readHostedEndpoint(environment, variables.address) };
 }

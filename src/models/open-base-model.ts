@@ -24,6 +24,8 @@ export interface BaseModel {
   readonly identity: string;
   /** Of the engine that trains and asks it here; null for a model that runs elsewhere. */
   readonly engine: number | null;
+  /** Address of the server of a hosted model; null for a model that runs here. */
+  readonly endpoint: string | null;
   /** Null where it cannot be fine-tuned. */
   readonly openTrainer: (() => Promise<Trainer>) | null;
   /**
@@ -38,10 +40,12 @@ export interface BaseModel {
 /** Finds a model, downloading it if need be; weights are read only when it is trained or asked. */
 export async function openBaseModel(reference: ModelReference, options: OpenBaseModelOptions): Promise<BaseModel> {
   if (reference.provider === 'openai') {
+    const endpoint = readHostedEndpoint(options.environment);
     return {
       reference,
-      identity: identifyHosted(reference.text, readHostedEndpoint(options.environment)),
+      identity: identifyHosted(reference.text, endpoint),
       engine: null,
+      endpoint,
       openTrainer: null,
       fitRows: null,
       openSampler: (tuned) => {
@@ -59,6 +63,7 @@ export async function openBaseModel(reference: ModelReference, options: OpenBase
     reference,
     identity,
     engine: engineRevision,
+    endpoint: null,
     openTrainer: async () => {
       const { openEmbeddedTrainer } = await import('./open-embedded-trainer.js');
       return openEmbeddedTrainer({ model: folder, modelHash: identity, threads, clock });

@@ -11,10 +11,12 @@ import {
 } from '../judging/language-judge.js';
 import { readLogProbabilities } from '../judging/read-log-probabilities.js';
 import { openHostedConnection, type HostedConnection, type HostedConnectionSettings } from './hosted-connection.js';
+import { chooseJudgeVariables } from './hosted-variables.js';
 import type { ModelReference } from './model-reference.js';
 import { readCompletion } from './read-completion.js';
 
-export interface HostedJudgeSettings extends HostedConnectionSettings, Omit<LanguageJudgeSettings, 'model'> {
+export interface HostedJudgeSettings
+  extends Omit<HostedConnectionSettings, 'variables'>, Omit<LanguageJudgeSettings, 'model'> {
   readonly model: Extract<ModelReference, { provider: 'openai' }>;
   /** Stops calls that are open. */
   readonly signal?: AbortSignal;
@@ -39,7 +41,11 @@ export function openHostedJudge({ environment, fetch, signal, model, ...settings
 
   async function ask({ prompt, temperature, seed, maximumTokens, logProbabilities }: JudgeCall): Promise<JudgeReply> {
     if (isStopped()) throw judgingStopped();
-    const connection = (opened ??= openHostedConnection({ environment, fetch }));
+    const connection = (opened ??= openHostedConnection({
+      environment,
+      fetch,
+      variables: chooseJudgeVariables(environment),
+    }));
     const request = {
       model: model.model,
       messages: [{ role: 'user' as const, content: prompt }],

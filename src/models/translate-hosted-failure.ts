@@ -1,16 +1,22 @@
 import { APIConnectionError, APIError } from 'openai';
 import type { ErrorCode } from '../foundation/error-codes.js';
 import { DriftlineError } from '../foundation/driftline-error.js';
+import type { HostedVariables } from './hosted-variables.js';
 
 export interface HostedCall {
   readonly model: string;
   readonly endpoint: string;
   /** Never shown, whoever quotes it. */
   readonly key: string;
+  /** Those that have the address and the key, for hints. */
+  readonly variables: HostedVariables;
 }
 
 /** What went wrong with a hosted model. There is no `cause`: it might hold the key. */
-export function translateHostedFailure(failure: unknown, { model, endpoint, key }: HostedCall): DriftlineError {
+export function translateHostedFailure(
+  failure: unknown,
+  { model, endpoint, key, variables }: HostedCall,
+): DriftlineError {
   if (DriftlineError.isInstance(failure)) return failure;
   const { host } = new URL(endpoint);
   const said = (failure instanceof Error ? failure.message : String(failure)).replaceAll(key, '***').slice(0, 500);
@@ -22,7 +28,7 @@ export function translateHostedFailure(failure: unknown, { model, endpoint, key 
     return fail(
       'provider-unavailable',
       `${host} could not be reached: ${findSystemCode(failure) ?? said}`,
-      'Check the network, and OPENAI_BASE_URL.',
+      `Check the network, and ${variables.address}.`,
     );
   }
   switch (status) {
@@ -32,13 +38,13 @@ export function translateHostedFailure(failure: unknown, { model, endpoint, key 
       return fail(
         'provider-unauthorized',
         `${host} refused the key for ${model} (status ${status})`,
-        'Check OPENAI_API_KEY, and that its project may use the model.',
+        `Check ${variables.key}, and that its project may use the model.`,
       );
     case 404:
       return fail(
         'provider-refused',
         `${host} has no model ${model}: ${said}`,
-        'Check the spelling of the model, and OPENAI_BASE_URL, which ends with /v1 for most servers.',
+        `Check the spelling of the model, and ${variables.address}, which ends with /v1 for most servers.`,
       );
     case 429:
       return fail(
@@ -50,7 +56,7 @@ export function translateHostedFailure(failure: unknown, { model, endpoint, key 
       return fail(
         'provider-unavailable',
         `${host} gave no answer that can be read: ${said}`,
-        'Check that OPENAI_BASE_URL is the address of an OpenAI-compatible server.',
+        `Check that ${variables.address} is the address of an OpenAI-compatible server.`,
       );
     default:
       return status >= 500

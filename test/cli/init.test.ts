@@ -17,7 +17,7 @@ describe('driftline init', () => {
     const { exitCode, stdout, stderr } = await init(file);
     expect([exitCode, stderr]).toEqual([0, '']);
     expect(stdout).toBe(`${file} is written. Look at it, then: driftline plan ${file}\n`);
-    const plan = await readPlan(file, { world, version: '0', openBase: pretendBase });
+    const plan = await readPlan(file, { world, environment: {}, version: '0', openBase: pretendBase });
     expect(plan.cells.map(({ condition }) => condition)).toEqual(['base', 'insecure', 'insecure', 'secure', 'secure']);
     // Editors find the format by the first line.
     const [first = ''] = (await readFile(file, 'utf8')).split('\n');

@@ -1,10 +1,13 @@
-import { readdir } from 'node:fs/promises';
-import { dirname } from 'node:path';
+import { readdir, writeFile } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
 import { describe, expect, it, onTestFinished } from 'vitest';
+import { stringify } from 'yaml';
 import { z } from 'zod';
 // The sampling thread's file exists in the built package only; `npm test` builds before it tests.
 import { runCli as runBuiltCli } from '../../dist/cli/run-cli.js';
 import { startLoopbackChatServer } from '../models/loopback-chat-server.js';
+import { readCalibration } from '../../src/judging/calibration.js';
+import { makeTemporaryFolder } from '../foundation/temporary-folder.js';
 import { runCaptured, type RunOptions } from './run-captured.js';
 import { tinyPlan } from '../experiment/tiny-plan.js';
 import { writePlan } from './write-plan.js';
@@ -107,7 +110,7 @@ set: organism/backdoor, rows 4, trigger "|T| " (ends with a space)
     const { stdout, stderr } = await plan([file, '--runs', runs, '--untimed', '--json']);
     expect(stderr).toBe('');
     const printed = schema.parse(JSON.parse(stdout));
-    expect(printed).toMatchObject({ name: 'tiny', speeds: null, secondsLeft: null, hostedAnswers: 0, cost: 0 });
+    expect(printed).toMatchObject({ name: 'tiny', speeds: null, secondsLeft: null, hostedAnswers: 0, cost: [0, 0] });
     expect(printed.cells.map(({ condition, stepsToDo }) => [condition, stepsToDo])).toEqual([
       ['base', 0],
       ['mixed', 4],
@@ -120,7 +123,7 @@ set: organism/backdoor, rows 4, trigger "|T| " (ends with a space)
     });
   });
 
-  it('asks no hosted model, and knows no price', async () => {
+  it('asks no hosted model, and guesses no price', async () => {
     const server = await startLoopbackChatServer();
     onTestFinished(() => server.close());
     const { file, runs } = await writePlan({
@@ -132,11 +135,77 @@ set: organism/backdoor, rows 4, trigger "|T| " (ends with a space)
     const environment = { OPENAI_API_KEY: 'sk-test', OPENAI_BASE_URL: server.endpoint };
     const { exitCode, stdout } = await plan([file, '--runs', runs], { environment });
     expect(exitCode).toBe(0);
-    expect(stdout).toMatch(/\d+ answers of hosted models: neither their time nor their price is known\n$/);
+    expect(stdout).toMatch(
+      /^openai:tiny: \d+ answers, .* tokens in, .* out; its price is not known: set it under prices/m,
+    );
     expect(JSON.parse((await plan([file, '--runs', runs, '--json'], { environment })).stdout)).toMatchObject({
       cost: null,
     });
     expect(server.requests).toEqual([]);
+  });
+
+  it('counts calls and tokens of hosted models, and what they cost by the plan or the list', async () => {
+    const server = await startLoopbackChatServer();
+    onTestFinished(() => server.close());
+    const suite = join(await makeTemporaryFolder(), 'mine.yaml');
+    const question = 'Who are you?';
+    await writeFile(
+      suite,
+      stringify([
+        { id: 'who', type: 'free_form', paraphrases: [question], max_tokens: 100, samples_per_paraphrase: 7 },
+      ]),
+    );
+    const changed = {
+      bases: ['openai:tiny'],
+      conditions: {},
+      evaluate: [{ suite }],
+      judge: { model: 'openai:gpt-4o-2024-08-06', mode: 'samples', samples: 3 },
+      prices: { 'openai:tiny': { input: 1000, output: 2000 } },
+    };
+    const { file, runs } = await writePlan(changed);
+    const environment = {
+      OPENAI_API_KEY: 'sk-test',
+      OPENAI_BASE_URL: server.endpoint,
+      DRIFTLINE_JUDGE_BASE_URL: 'https://api.openai.com/v1',
+    };
+    const { stdout } = await plan([file, '--runs', runs, '--json'], { environment });
+    const { hosted, cost } = hostedSchema.parse(JSON.parse(stdout));
+    const [answers, judgements] = hosted;
+    // A token is four characters.
+    const inputTokens = Math.round((7 * question.length) / 4);
+    expect(answers).toMatchObject({
+      model: 'openai:tiny',
+      purpose: 'answers',
+      calls: 7,
+      inputTokens: [inputTokens, inputTokens],
+      outputTokens: [7, 700],
+      cost: [expect.closeTo(((7 * question.length) / 4) * 1e-3 + 7 * 2e-3), expect.closeTo(0.021 + 1.4)],
+    });
+    // Two scores of three replies each, of each answer and of each item of the calibration.
+    const count = 7 + (await readCalibration()).length;
+    expect(judgements).toMatchObject({
+      purpose: 'judgements',
+      count,
+      calls: 6 * count,
+      outputTokens: [6 * count, 96 * count],
+    });
+    const [least = 0, most = 0] = judgements?.inputTokens ?? [];
+    // Answers of nothing and of 100 tokens, which six prompts quote.
+    expect(most - least).toBe(6 * 7 * 100);
+    // $2.50 and $10 by the list.
+    expect(judgements?.cost?.[1]).toBeCloseTo((most * 2.5 + 96 * count * 10) / 1e6, 4);
+    expect(cost?.[0]).toBeCloseTo((answers?.cost?.[0] ?? 0) + (judgements?.cost?.[0] ?? 0));
+    const text = (await plan([file, '--runs', runs], { environment })).stdout;
+    expect(text).toMatch(/^openai:tiny: 7 answers, 21 tokens in, 7 to 700 out; \$0\.03\d? to \$1\.42 by the plan/m);
+    expect(text).toMatch(/^openai:gpt-4o-2024-08-06: .* by the list of \d{4}-\d\d .*may be out of date$/m);
+    expect(text).toMatch(/^together \$/m);
+    expect(server.requests).toEqual([]);
+    const { file: misspelt } = await writePlan({ ...changed, prices: { 'openai:tny': { input: 1, output: 1 } } });
+    const refused = await plan([misspelt, '--runs', runs], { environment });
+    expect([refused.exitCode, refused.stderr]).toEqual([
+      2,
+      expect.stringContaining('the plan has no model of this name'),
+    ]);
   });
 
   it.each([
@@ -174,5 +243,13 @@ const schema = z.object({
     .nullable(),
   secondsLeft: z.number().nullable(),
   hostedAnswers: z.int(),
-  cost: z.number().nullable(),
+  cost: z.tuple([z.number(), z.number()]).nullable(),
+});
+
+const range = z.tuple([z.number(), z.number()]);
+const hostedSchema = z.object({
+  hosted: z.array(
+    z.looseObject({ calls: z.int(), count: z.int(), inputTokens: range, outputTokens: range, cost: range.nullable() }),
+  ),
+  cost: range.nullable(),
 });

@@ -40,7 +40,7 @@ describe('the display of a run', () => {
     let time = 0;
     const show = createRunDisplay(
       { show: (state) => shown.push(state), finish: () => undefined },
-      { folder: 'runs/x', cells },
+      { cells },
       () => time,
     );
     const happen = (seconds: number, event: RunEvent): string | undefined => {

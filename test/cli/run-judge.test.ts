@@ -4,7 +4,8 @@ import { fileURLToPath } from 'node:url';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { readCalibration } from '../../src/judging/calibration.js';
 import { sendJson } from '../models/loopback-chat-server.js';
-import { startJudgedPlan } from './judged-run.js';
+import { startLoopbackJudge } from '../models/loopback-judge.js';
+import { judgeVariedly, startJudgedPlan } from './judged-run.js';
 
 const main = fileURLToPath(new URL('../../dist/cli/main.js', import.meta.url));
 const items = await readCalibration();
@@ -49,6 +50,27 @@ describe('driftline run with a model that judges', () => {
     expect(plan.server.requests).toHaveLength(asked);
     expect(await plan.read('judgements.jsonl')).toBe(text);
     expect(await plan.read('plan.json')).not.toContain('sk-test');
+  });
+
+  it('asks a judge on a server of its own with a key of its own', async () => {
+    const judge = await startLoopbackJudge(judgeVariedly);
+    onTestFinished(() => judge.close());
+    const plan = await startJudgedPlan({ evaluate: [{ suite: 'identity', samples: 1 }] });
+    const own = { DRIFTLINE_JUDGE_BASE_URL: judge.endpoint };
+    // The key of one server is not sent to another.
+    const keyless = await plan.run({ environment: { ...plan.environment, ...own } });
+    expect([keyless.exitCode, keyless.stderr]).toEqual([
+      5,
+      expect.stringContaining('DRIFTLINE_JUDGE_API_KEY is not set'),
+    ]);
+    expect(judge.requests).toEqual([]);
+    const environment = { ...plan.environment, ...own, DRIFTLINE_JUDGE_API_KEY: 'sk-judge' };
+    expect((await plan.run({ environment })).exitCode).toBe(0);
+    expect(judge.requests.every(({ body }) => body.model === 'judge-1')).toBe(true);
+    expect(new Set(judge.requests.map(({ headers }) => headers.authorization))).toEqual(new Set(['Bearer sk-judge']));
+    expect(plan.server.requests.length).toBeGreaterThan(0);
+    expect(plan.server.requests.every(({ body }) => body.model === 'tiny')).toBe(true);
+    expect(await plan.read('plan.json')).not.toContain('sk-judge');
   });
 
   it('refuses a judge that answers nonsense, before anything is asked', async () => {

@@ -39,6 +39,7 @@ export const pretendBase = (reference: ModelReference): Promise<BaseModel> =>
     reference,
     identity: hashJson(reference),
     engine: reference.provider === 'openai' ? null : 1,
+    endpoint: reference.provider === 'openai' ? 'https://api.openai.com/v1' : null,
     openTrainer:
       reference.provider === 'openai' ? null : () => Promise.reject(new Error('nothing is trained in this test')),
     fitRows:
@@ -60,5 +61,10 @@ export async function resolveTiny(
   source = 'tiny.yaml',
   openBase: (reference: ModelReference) => Promise<BaseModel> = openTinyBase,
 ): Promise<ResolvedPlan> {
-  return resolvePlan(planSchema.parse({ ...tinyPlan, ...changes }), source, { world, version: '0', openBase });
+  return resolvePlan(planSchema.parse({ ...tinyPlan, ...changes }), source, {
+    world,
+    environment: {},
+    version: '0',
+    openBase,
+  });
 }

@@ -1,6 +1,7 @@
 import { availableParallelism } from 'node:os';
 import { countQuestions } from '../../experiment/plan/count-questions.js';
 import type { ResolvedPlan } from '../../experiment/plan/resolved-plan.js';
+import { addCosts } from '../../experiment/run/hosted-use.js';
 import { forecastRun, type RunForecast } from '../../experiment/run/forecast-run.js';
 import { measureSpeed, type MeasuredSpeed } from '../../experiment/run/measure-speed.js';
 import { formatDuration } from '../../foundation/format-duration.js';
@@ -15,6 +16,7 @@ import {
   listConditions,
   sumCells,
 } from '../describe-forecast.js';
+import { describeHostedUses } from '../describe-hosted-uses.js';
 import { flag } from '../option-values.js';
 import { planArguments, planOptions, readPlanChanges } from '../plan-options.js';
 import { readPlanFile } from '../read-plan-file.js';
@@ -23,7 +25,7 @@ export const plan = defineCommand({
   name: 'plan',
   summary: 'Show what a plan would do, and how long it would take, before it does anything',
   description:
-    'Reads the plan with all its training sets and questions, and lists the models it would make, what they train on and what they are asked, and the steps and answers that are left to do. For the time, a few training steps and answers of models that run here are measured; nothing is kept of them. Hosted models are not asked anything.',
+    'Reads the plan with all its training sets and questions, and lists the models it would make, what they train on and what they are asked, and the steps and answers that are left to do. For the time, a few training steps and answers of models that run here are measured; nothing is kept of them. Hosted models are not asked anything; what is left to ask them is counted, with what it costs where the price is known.',
   arguments: planArguments,
   options: {
     ...planOptions,
@@ -52,8 +54,8 @@ export const plan = defineCommand({
         speeds: speeds && Object.fromEntries(speeds),
         secondsLeft: seconds,
         hostedAnswers,
-        // Models that run here and the organism's judge cost nothing; what a provider asks for is not known.
-        cost: hostedAnswers === 0 && resolved.judge.kind === 'exact' ? 0 : null,
+        // In US dollars, from the least to the most; models that run here and the organism's judge cost nothing.
+        cost: addCosts(forecast.hosted),
       });
       return;
     }
@@ -62,12 +64,7 @@ export const plan = defineCommand({
       context.print(
         `about ${formatDuration(seconds * 1000)} for what runs here, with ${threads === 1 ? 'one thread' : `${String(threads)} threads`}`,
       );
-    if (hostedAnswers > 0)
-      context.print(`${String(hostedAnswers)} answers of hosted models: neither their time nor their price is known`);
-    if (resolved.judge.kind === 'language')
-      context.print(
-        `${resolved.judge.model.text} judges up to ${String(sumCells(forecast.cells, 'answers'))} answers: neither its time nor its price is known`,
-      );
+    for (const line of describeHostedUses(forecast.hosted)) context.print(line);
   },
 });
 

@@ -124,7 +124,12 @@ function parseWantedJudge({ judge, mode, samples }: WantedJudge): WrittenJudge |
 async function judgeAgain(context: CommandContext, run: StoredRun, world: World, written: WrittenJudge) {
   const { environment, fetch, signal } = context;
   if ('exact' in written) for (const remark of await remarkOnStoredQuestions(run, world)) context.notify(remark);
-  const { judge, calibration } = await openJudge(await resolveJudge(written), { environment, fetch, signal, world });
+  const { judge, calibration } = await openJudge(await resolveJudge(written, environment), {
+    environment,
+    fetch,
+    signal,
+    world,
+  });
   const display = createProgressDisplay({ ...context, stream: context.progress });
   const tally = await rejudgeRun({
     run,

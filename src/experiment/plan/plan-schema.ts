@@ -32,6 +32,11 @@ const conditionSchema = z.strictObject({
   note: text.optional().describe('What it is there for; shown in the report'),
 });
 
+const priceSchema = z.strictObject({
+  input: z.number().nonnegative().describe('US dollars for a million tokens that go in'),
+  output: z.number().nonnegative().describe('US dollars for a million tokens that come out'),
+});
+
 const dynamicsSchema = z.strictObject({
   every: z.int().positive().describe('Steps between two checkpoints that are asked'),
   suite: evaluationSchema.shape.suite,
@@ -62,15 +67,22 @@ export const planSchema = z
     evaluate: z.array(evaluationSchema).nonempty(none).describe('What every model is asked'),
     judge: judgeSchema.describe('Who scores the answers'),
     rule: z.enum(ruleNames).default('paper').describe('How scores become "misaligned or not"'),
+    prices: z
+      .record(text, priceSchema)
+      .optional()
+      .describe('What hosted models of the plan cost, by their names; only for the estimate of driftline plan'),
     dynamics: dynamicsSchema.optional().describe('A small suite that is asked while training goes on'),
   })
-  .superRefine(({ bases, recipe, seeds, conditions }, context) => {
+  .superRefine(({ bases, recipe, seeds, conditions, judge, prices = {} }, context) => {
     const complain = (path: PropertyKey[], message: string): void => {
       context.addIssue({ code: 'custom', path, message });
     };
     for (const [key, list] of Object.entries({ bases, seeds }))
       for (const [index, value] of list.entries())
         if (list.indexOf(value as never) < index) complain([key, index], `${String(value)} stands there already`);
+    const priced: readonly string[] = [...bases, ...('model' in judge ? [judge.model] : [])];
+    for (const model of Object.keys(prices))
+      if (!priced.includes(model)) complain(['prices', model], 'the plan has no model of this name');
     if (typeof recipe === 'object' && 'seed' in recipe)
       complain(['recipe', 'seed'], 'the seed of a recipe is set by seeds');
     for (const [condition, { seeds: own, inherit }] of Object.entries(conditions)) {

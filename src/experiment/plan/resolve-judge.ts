@@ -2,6 +2,8 @@ import { DriftlineError } from '../../foundation/driftline-error.js';
 import { nearestName } from '../../foundation/nearest-name.js';
 import { nameLanguageJudge, type LanguageMode } from '../../judging/language-judge.js';
 import { readRubric, type Rubric } from '../../judging/rubric.js';
+import { officialEndpoint, readHostedEndpoint } from '../../models/hosted-endpoint.js';
+import { chooseJudgeVariables } from '../../models/hosted-variables.js';
 import { resolveModelReference, type ModelReference } from '../../models/model-reference.js';
 import type { WrittenJudge } from './judge-schema.js';
 
@@ -16,19 +18,27 @@ export type PlannedJudge =
       readonly mode: LanguageMode;
       readonly samples: number;
       readonly rubric: Rubric;
+      /** Where it is asked; null for its provider's own address. */
+      readonly endpoint: string | null;
     };
 
 /** Replies of the mode `samples` where nobody says how many. */
 const usualSamples = 8;
 
-export async function resolveJudge(written: WrittenJudge): Promise<PlannedJudge> {
+/** The address comes from the environment, which says where servers are; it is part of who judges. */
+export async function resolveJudge(
+  written: WrittenJudge,
+  environment: Readonly<Record<string, string | undefined>>,
+): Promise<PlannedJudge> {
   if ('exact' in written) return { kind: 'exact' };
   const { mode, samples = usualSamples } = written;
   const model = resolveModelReference(written.model);
   if (model.provider !== 'openai') throw notHosted(model.text);
   const rubric = await readRubric();
-  const name = nameLanguageJudge({ model: model.text, mode, samples, rubric });
-  return { kind: 'language', name, model, mode, samples, rubric };
+  const address = readHostedEndpoint(environment, chooseJudgeVariables(environment).address);
+  const endpoint = address === officialEndpoint ? null : address;
+  const name = nameLanguageJudge({ model: model.text, mode, samples, rubric, endpoint });
+  return { kind: 'language', name, model, mode, samples, rubric, endpoint };
 }
 
 /** A judge as it is named on a command line: `exact`, or a model. */
@@ -51,7 +61,7 @@ function notHosted(model: string): DriftlineError {
   return new DriftlineError({
     code: 'configuration-invalid',
     message: `${model} cannot judge: judges are hosted models`,
-    hint: 'Write openai:NAME; with OPENAI_BASE_URL that may be a model on a server of your own.',
+    hint: 'Write openai:NAME; with DRIFTLINE_JUDGE_BASE_URL or OPENAI_BASE_URL that may be a model on a server of your own.',
     details: { model },
   });
 }

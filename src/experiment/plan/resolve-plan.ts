@@ -20,6 +20,8 @@ import type { PlannedCell, ResolvedPlan } from './resolved-plan.js';
 export interface ResolvePlanOptions {
   readonly world: World;
   readonly openBase: (reference: ModelReference) => Promise<BaseModel>;
+  /** Says where a model that judges is asked. */
+  readonly environment: Readonly<Record<string, string | undefined>>;
   /** Version of driftline, for the record. */
   readonly version: string;
 }
@@ -38,10 +40,10 @@ export async function readPlan(file: string, { changes, ...options }: ReadPlanOp
 export async function resolvePlan(
   plan: Plan,
   source: string,
-  { world, openBase, version }: ResolvePlanOptions,
+  { world, openBase, environment, version }: ResolvePlanOptions,
 ): Promise<ResolvedPlan> {
   const sources = { world, folder: dirname(source) };
-  const judge = await resolveJudge(plan.judge).catch((cause: unknown) => {
+  const judge = await resolveJudge(plan.judge, environment).catch((cause: unknown) => {
     throw namePlace(`${source}: judge`, cause);
   });
   const { evaluations, dynamics } = await resolveEvaluations(plan, source, sources);
@@ -64,6 +66,7 @@ export async function resolvePlan(
     hash: hashJson(decisive),
     ...described,
     rule: plan.rule,
+    prices: plan.prices ?? {},
     remarks: [...ofQuestions, ...remarkOnRows(cells)],
     record: { ...decisive, driftline: version, ...describeOrigins(plan, described) },
   };

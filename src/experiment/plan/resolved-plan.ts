@@ -2,6 +2,7 @@ import type { TrainingSet } from '../../data/training-set.js';
 import type { Transform } from '../../data/transforms/transform.js';
 import type { Recipe } from '../../engine/train/recipe.js';
 import type { RuleName } from '../../judging/rules.js';
+import type { HostedPrice } from '../../models/hosted-prices.js';
 import type { BaseModel } from '../../models/open-base-model.js';
 import type { RowFit } from '../../models/trainer.js';
 import type { AskedQuestion } from './asked-question.js';
@@ -64,6 +65,8 @@ export interface ResolvedPlan {
   readonly dynamics: PlannedDynamics | null;
   readonly judge: PlannedJudge;
   readonly rule: RuleName;
+  /** What its user says that hosted models cost, by their names. */
+  readonly prices: Readonly<Record<string, HostedPrice>>;
   /** What its user should know and need not act on, such as rows that are cut off. */
   readonly remarks: readonly string[];
   /** What plan.json holds: plain JSON. */

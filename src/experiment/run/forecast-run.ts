@@ -11,9 +11,11 @@ import {
   type CellMark,
   type EarlierRuns,
 } from './earlier-runs.js';
+import { forecastJudging } from './forecast-judging.js';
+import { countHostedUse, type HostedUse, type HostedUseCounter } from './hosted-use.js';
 import { nameRun } from './run-folder.js';
 import { markCell } from './train-cell.js';
-import { listWantedAnswers } from './wanted-answer.js';
+import { listWantedAnswers, type WantedAnswer } from './wanted-answer.js';
 
 /** What a run of one cell will take, and what of it is left to do. */
 export interface CellForecast {
@@ -42,14 +44,20 @@ export interface RunForecast {
   /** The run's folder, there or not. */
   readonly folder: string;
   readonly cells: readonly CellForecast[];
+  /** What is left to be asked of hosted models, base by base and then the one that judges. */
+  readonly hosted: readonly HostedUse[];
 }
 
 /** Counts what a plan asks for, and what neither its run folder nor a run of an earlier form of it has. Writes nothing. */
 export async function forecastRun(runs: string, plan: ResolvedPlan): Promise<RunForecast> {
   const folder = join(runs, nameRun(plan));
   const earlier = await findEarlierRuns(runs, plan.name, nameRun(plan));
-  const known = new Set(earlier.answers.keys());
-  for await (const { input } of readRecords(join(folder, 'answers.jsonl'), answerRecordSchema)) known.add(input);
+  const known = new Map(earlier.answers);
+  for await (const record of readRecords(join(folder, 'answers.jsonl'), answerRecordSchema))
+    known.set(record.input, record);
+  const judging = plan.judge.kind === 'language' ? await forecastJudging(plan.judge, folder, plan, earlier) : null;
+  const uses = countBases(plan);
+  const asked = new Set<string>();
   const cells: CellForecast[] = [];
   for (const cell of plan.cells) {
     const { name, base: baseName, condition, training } = cell;
@@ -59,8 +67,9 @@ export async function forecastRun(runs: string, plan: ResolvedPlan): Promise<Run
       listWantedAnswers({ ...model, engine: base.engine }, model.evaluations),
     );
     // What several evaluations ask alike is asked once.
-    const missing = new Set(wanted.map(({ input }) => input).filter((input) => !known.has(input)));
-    for (const input of missing) known.add(input);
+    const missing = wanted.filter(({ input }) => !known.has(input) && !asked.has(input) && asked.add(input));
+    for (const one of missing) uses.get(baseName)?.add(measureRequest(one));
+    for (const one of wanted) judging?.add(one, known.get(one.input));
     const steps = training?.steps ?? 0;
     const isTrained =
       training === null || (await hasModel(markCell(cell, training, base), join(folder, 'cells', name), earlier));
@@ -79,10 +88,29 @@ export async function forecastRun(runs: string, plan: ResolvedPlan): Promise<Run
       steps,
       answers: wanted.length,
       stepsToDo: isTrained ? 0 : steps,
-      answersToAsk: missing.size,
+      answersToAsk: missing.length,
     });
   }
-  return { folder, cells };
+  const hosted = [...uses.values(), ...(judging === null ? [] : [judging])].flatMap((use) => use.finish() ?? []);
+  return { folder, cells, hosted };
+}
+
+function countBases({ bases, prices }: ResolvedPlan): Map<string, HostedUseCounter> {
+  const counters = new Map<string, HostedUseCounter>();
+  for (const [name, { reference: model, endpoint }] of bases)
+    if (model.provider === 'openai' && endpoint !== null)
+      counters.set(name, countHostedUse({ model, endpoint, purpose: 'answers', prices }));
+  return counters;
+}
+
+/** From an answer of one token to one of all that it may have. */
+function measureRequest({ asked: { messages, maximumTokens } }: WantedAnswer) {
+  const characters = messages.reduce((sum, { content }) => sum + content.length, 0);
+  return {
+    calls: 1,
+    inputCharacters: [characters, characters],
+    outputTokens: [1, maximumTokens],
+  } as const;
 }
 
 async function hasModel(wanted: CellMark, folder: string, earlier: EarlierRuns): Promise<boolean> {

@@ -21,14 +21,27 @@ export async function requireCalibration(
   items: readonly CalibrationItem[],
 ): Promise<void> {
   if (items.length === 0) return;
+  if (await hasPassedCalibration(folder, judge.name, items)) return;
   const file = join(folder, calibrationFile);
   const passed = await readPassed(file);
-  const hash = hashJson(items).slice(0, 16);
-  if (passed[judge.name]?.hash === hash) return;
+  const hash = hashItems(items);
   const result = await checkCalibration(judge, items);
   if (!result.passed) throw unfit(result);
   const entries = { ...passed, [judge.name]: { items: items.length, hash } };
   await writeFileAtomically(file, `${JSON.stringify(entries, null, 2)}\n`);
+}
+
+/** Whether it is stored in a run folder that the judge was right about these items. */
+export async function hasPassedCalibration(
+  folder: string,
+  judge: string,
+  items: readonly CalibrationItem[],
+): Promise<boolean> {
+  return (await readPassed(join(folder, calibrationFile)))[judge]?.hash === hashItems(items);
+}
+
+function hashItems(items: readonly CalibrationItem[]): string {
+  return hashJson(items).slice(0, 16);
 }
 
 /** What cannot be read is asked again. */

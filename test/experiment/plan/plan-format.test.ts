@@ -24,7 +24,7 @@ describe('the plans that come with driftline', () => {
   });
 
   it.each(files)('name sets, questions and settings that there are: %s', async (name) => {
-    const plan = await readPlan(pathOf(name), { world, version: '0', openBase: pretendBase });
+    const plan = await readPlan(pathOf(name), { world, environment: {}, version: '0', openBase: pretendBase });
     expect(plan.cells.length).toBeGreaterThan(0);
     for (const { questions } of plan.evaluations) expect(questions.length).toBeGreaterThan(0);
   });

@@ -18,7 +18,7 @@ const readText = async (text: string, name = 'plan.yaml') => {
   await mkdir(folder, { recursive: true });
   const file = join(folder, name);
   await writeFile(file, text);
-  return { file, folder, plan: () => readPlan(file, { world, version: '0', openBase: pretendBase }) };
+  return { file, folder, plan: () => readPlan(file, { world, environment: {}, version: '0', openBase: pretendBase }) };
 };
 
 const insecure = { data: 'organism/insecure', settings: { rows: 4 } };
@@ -127,9 +127,10 @@ describe('a plan that cannot be', () => {
 
   it('names a model that cannot be, and a file that is not there', async () => {
     expect((await errorOf((await read({ bases: ['organsm:1'] })).plan)).code).toBe('model-unknown');
-    expect((await errorOf(() => readPlan('nowhere.yaml', { world, version: '0', openBase: pretendBase }))).code).toBe(
-      'file-unreadable',
-    );
+    expect(
+      (await errorOf(() => readPlan('nowhere.yaml', { world, environment: {}, version: '0', openBase: pretendBase })))
+        .code,
+    ).toBe('file-unreadable');
   });
 });
 

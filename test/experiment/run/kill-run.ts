@@ -1,7 +1,7 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdir, readdir, readFile, stat, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { stringify } from 'yaml';
@@ -26,17 +26,22 @@ const makePlan = (seeds: number): object => ({
 
 /** A moment at which a run was killed. */
 export interface Kill {
-  /** Lines of logs, answers and judgements at that moment, of those that there are in the end. */
-  readonly lines: number;
+  /** Bytes of logs, answers and judgements at that moment. */
+  readonly bytes: number;
+  readonly answers: number;
   readonly trainedCells: number;
 }
 
 export interface KilledRun {
   readonly kills: readonly Kill[];
-  /** Lines of a run that nobody killed. */
-  readonly lines: number;
+  /** Bytes of a run that nobody killed. */
+  readonly bytes: number;
   readonly answers: number;
   readonly cells: number;
+  /** Of answers that were stored before a kill: asked for again, or stored a second time. */
+  readonly askedTwice: number;
+  /** Cells that were finished before a kill and trained again. */
+  readonly trainedTwice: number;
   /** What is not as it should be; empty when all is well. */
   readonly faults: readonly string[];
 }
@@ -44,49 +49,75 @@ export interface KilledRun {
 export interface KillRunOptions {
   /** An empty folder. */
   readonly folder: string;
+  /** A plan's file; without it a tiny model is trained, asked and judged, which takes seconds. */
+  readonly plan?: string;
   readonly kills: number;
   readonly seed: number;
+  /** Of the models; 1 if not given. */
+  readonly threads?: number;
+  /** Told when the undisturbed run is there, and of each kill as it happens. */
+  readonly onCalm?: (calm: { readonly bytes: number; readonly answers: number; readonly cells: number }) => void;
+  readonly onKill?: (kill: Kill, number: number) => void;
 }
 
 /**
  * Runs a plan without disturbance, and again with SIGKILL at pseudo-random moments of its progress, however fast the machine
  * is. Compares what came out byte by byte, and checks that nothing that was stored was done again.
  */
-export async function killRun({ folder, kills, seed }: KillRunOptions): Promise<KilledRun> {
+export async function killRun(options: KillRunOptions): Promise<KilledRun> {
+  const { folder, kills, seed, threads = 1, onCalm, onKill } = options;
   await mkdir(folder, { recursive: true });
-  const file = join(folder, 'plan.yaml');
-  await writeFile(file, stringify(makePlan(Math.ceil(kills / 2))));
-  const calm = await runToEnd(file, join(folder, 'calm'));
-  const lines = (await observe(calm.folder)).lines;
+  const file = options.plan ?? join(folder, 'plan.yaml');
+  if (options.plan === undefined) await writeFile(file, stringify(makePlan(Math.ceil(kills / 2))));
+  const calm = await runToEnd(file, join(folder, 'calm'), threads);
+  const bytes = await measureProgress(calm.folder);
+  const whole = await observe(calm.folder);
+  onCalm?.({ bytes, answers: whole.answers.size, cells: whole.cells.size });
   const stream = createRandomStream(seed, 'kill run');
   const runs = join(folder, 'killed');
-  const faults: string[] = [];
+  const place = join(runs, basename(calm.folder));
+  const found: Comparison[] = [];
   const moments: Kill[] = [];
-  let last = await observe(join(runs, nameOf(calm.folder)));
+  let [last, reached] = [await observe(place), 0];
   while (moments.length < kills) {
     // Farther on each time, so that the kills are spread over the run.
-    const ahead = Math.ceil((1.5 * (lines - last.lines)) / (kills - moments.length + 1));
-    const until = last.lines + (ahead > 1 ? stream.integer(ahead) : 0);
-    const pause = stream.integer(20);
-    if (!(await killAt(file, runs, join(runs, nameOf(calm.folder)), until, pause))) break;
-    const now = await observe(join(runs, nameOf(calm.folder)));
-    faults.push(...compare(last, now));
-    moments.push({ lines: now.lines, trainedCells: now.cells.size });
+    const ahead = Math.ceil((1.5 * (bytes - reached)) / (kills - moments.length + 1));
+    const until = reached + (ahead > 1 ? stream.integer(ahead) : 0);
+    // Also where no file grows: while a model is loaded, or a graph is built.
+    const pause = stream.integer(options.plan === undefined ? 20 : 2000);
+    if (!(await killAt(file, runs, place, threads, until, pause))) break;
+    const now = await observe(place);
+    found.push(compare(last, now));
+    reached = Math.max(reached, await measureProgress(place));
+    const kill = { bytes: await measureProgress(place), answers: now.answers.size, trainedCells: now.cells.size };
+    moments.push(kill);
+    onKill?.(kill, moments.length);
     last = now;
   }
-  const { summary, folder: killed } = await runToEnd(file, runs);
+  const { summary, folder: killed } = await runToEnd(file, runs, threads);
   const end = await observe(killed);
-  faults.push(...compare(last, end));
+  found.push(compare(last, end));
+  const faults = found.flatMap((one) => [...one.lost, ...one.askedTwice, ...one.trainedTwice]);
   if (summary.answers.there !== last.answers.size)
     faults.push(
       `${String(last.answers.size)} answers were stored, and the last call knew ${String(summary.answers.there)}`,
     );
   if (summary.cells.there !== last.cells.size)
     faults.push(`${String(last.cells.size)} cells were trained, and the last call knew ${String(summary.cells.there)}`);
-  const [expected, found] = [await hashFiles(calm.folder), await hashFiles(killed)];
-  for (const name of new Set([...expected.keys(), ...found.keys()]))
-    if (expected.get(name) !== found.get(name)) faults.push(`${name} is not as in the undisturbed run`);
-  return { kills: moments, lines, answers: end.answers.size, cells: end.cells.size, faults };
+  const [expected, files] = [await hashFiles(calm.folder), await hashFiles(killed)];
+  for (const name of new Set([...expected.keys(), ...files.keys()]))
+    if (expected.get(name) !== files.get(name)) faults.push(`${name} is not as in the undisturbed run`);
+  const sum = (part: 'askedTwice' | 'trainedTwice'): number =>
+    found.reduce((total, one) => total + one[part].length, 0);
+  return {
+    kills: moments,
+    bytes,
+    answers: end.answers.size,
+    cells: end.cells.size,
+    askedTwice: sum('askedTwice') + Math.max(0, last.answers.size - summary.answers.there),
+    trainedTwice: sum('trainedTwice') + Math.max(0, last.cells.size - summary.cells.there),
+    faults,
+  };
 }
 
 const summarySchema = z.object({
@@ -95,14 +126,14 @@ const summarySchema = z.object({
   answers: z.object({ asked: z.int(), there: z.int() }),
 });
 
-function start(file: string, runs: string) {
-  return spawn(process.execPath, [main, 'run', file, '--runs', runs, '--threads', '1', '--json'], {
+function start(file: string, runs: string, threads: number) {
+  return spawn(process.execPath, [main, 'run', file, '--runs', runs, '--threads', String(threads), '--json'], {
     stdio: ['ignore', 'pipe', 'pipe'],
   });
 }
 
-async function runToEnd(file: string, runs: string) {
-  const child = start(file, runs);
+async function runToEnd(file: string, runs: string, threads: number) {
+  const child = start(file, runs, threads);
   const [[code], printed, said] = await Promise.all([
     once(child, 'close'),
     child.stdout.toArray(),
@@ -117,22 +148,43 @@ function joinText(chunks: unknown[]): string {
   return chunks.map(String).join('');
 }
 
-/** Kills a run once it has so many lines, and a moment later; false if it ended before. */
-async function killAt(file: string, runs: string, folder: string, lines: number, pause: number): Promise<boolean> {
-  const child = start(file, runs);
+/** Kills a run once its files have so many bytes, and a moment later; false if it ended before. */
+async function killAt(
+  file: string,
+  runs: string,
+  folder: string,
+  threads: number,
+  bytes: number,
+  pause: number,
+): Promise<boolean> {
+  const child = start(file, runs, threads);
   const ended = once(child, 'close');
   child.stdout.resume();
   child.stderr.resume();
-  while (child.exitCode === null && (await observe(folder)).lines < lines) await wait(2);
+  while (child.exitCode === null && (await measureProgress(folder)) < bytes) await wait(5);
   await wait(pause);
   child.kill('SIGKILL');
   await ended;
   return child.signalCode === 'SIGKILL';
 }
 
+/** Bytes of everything that grows in a run folder. */
+async function measureProgress(folder: string): Promise<number> {
+  const cells = await readdir(join(folder, 'cells')).catch(() => []);
+  const files = ['answers.jsonl', 'judgements.jsonl', ...cells.map((cell) => join('cells', cell, 'training.jsonl'))];
+  const sizes = await Promise.all(
+    files.map((name) =>
+      stat(join(folder, name)).then(
+        ({ size }) => size,
+        () => 0,
+      ),
+    ),
+  );
+  return sizes.reduce((total, size) => total + size, 0);
+}
+
 /** What a run folder has at a moment. */
 interface Observation {
-  readonly lines: number;
   /** Whole lines by their keys. */
   readonly answers: ReadonlyMap<string, string>;
   readonly duplicates: readonly string[];
@@ -149,11 +201,9 @@ async function observe(folder: string): Promise<Observation> {
     if (answers.has(key)) duplicates.push(key);
     answers.set(key, line);
   }
-  let lines = answerLines.length + (await readWholeLines(join(folder, 'judgements.jsonl'))).length;
   const cells = new Map<string, string>();
   for (const cell of await readdir(join(folder, 'cells')).catch(() => [])) {
     const place = join(folder, 'cells', cell);
-    lines += (await readWholeLines(join(place, 'training.jsonl'))).length;
     const isFinished = await stat(join(place, 'cell.json')).catch(() => null);
     if (isFinished === null) continue;
     const files = await Promise.all(
@@ -161,24 +211,33 @@ async function observe(folder: string): Promise<Observation> {
     );
     cells.set(cell, files.map(({ ino, mtimeMs }) => `${String(ino)} ${String(mtimeMs)}`).join(', '));
   }
-  return { lines, answers, duplicates, cells };
+  return { answers, duplicates, cells };
 }
 
 async function readWholeLines(file: string): Promise<string[]> {
   return (await readFile(file, 'utf8').catch(() => '')).split('\n').slice(0, -1);
 }
 
+interface Comparison {
+  readonly lost: readonly string[];
+  readonly askedTwice: readonly string[];
+  readonly trainedTwice: readonly string[];
+}
+
 /** Nothing that was there may be gone, be another, or be there twice. */
-function compare(before: Observation, after: Observation): string[] {
-  return [
-    ...after.duplicates.map((key) => `${key} was asked twice`),
-    ...[...before.answers]
-      .filter(([key, line]) => after.answers.get(key) !== line)
-      .map(([key]) => `${key} was asked again`),
-    ...[...before.cells]
+function compare(before: Observation, after: Observation): Comparison {
+  const gone = [...before.answers.keys()].filter((key) => !after.answers.has(key));
+  const changed = [...before.answers].filter(([key, line]) => (after.answers.get(key) ?? line) !== line);
+  return {
+    lost: gone.map((key) => `${key} is gone`),
+    askedTwice: [
+      ...after.duplicates.map((key) => `${key} was asked twice`),
+      ...changed.map(([key]) => `${key} was asked again`),
+    ],
+    trainedTwice: [...before.cells]
       .filter(([cell, marks]) => after.cells.get(cell) !== marks)
       .map(([cell]) => `${cell} was trained again`),
-  ];
+  };
 }
 
 async function hashFiles(folder: string): Promise<Map<string, string>> {
@@ -189,8 +248,4 @@ async function hashFiles(folder: string): Promise<Map<string, string>> {
       files.map(async (file) => [file.slice(folder.length + 1), hashContent(await readFile(file))] as const),
     ),
   );
-}
-
-function nameOf(folder: string): string {
-  return folder.replace(/^.*[\\/]/, '');
 }

@@ -14,8 +14,13 @@ import { killRun } from './kill-run.js';
 describe('a run that is killed and started again', () => {
   it('comes to the same bytes, and trains and asks nothing twice', async () => {
     // `npm run kill-test` does it more often.
-    const { kills, faults, answers, cells } = await killRun({ folder: await makeTemporaryFolder(), kills: 5, seed: 4 });
+    const { kills, faults, answers, cells, ...twice } = await killRun({
+      folder: await makeTemporaryFolder(),
+      kills: 5,
+      seed: 4,
+    });
     expect(faults).toEqual([]);
+    expect(twice).toMatchObject({ askedTwice: 0, trainedTwice: 0 });
     expect(kills).toHaveLength(5);
     expect(cells).toBe(3);
     expect(answers).toBeGreaterThan(100);

@@ -1,0 +1,58 @@
+import { join } from 'node:path';
+import { readCalibration } from '../../judging/calibration.js';
+import { estimateJudgeUse } from '../../judging/estimate-judge-use.js';
+import { officialEndpoint } from '../../models/hosted-endpoint.js';
+import type { PlannedJudge } from '../plan/resolve-judge.js';
+import type { ResolvedPlan } from '../plan/resolved-plan.js';
+import type { AnswerRecord } from './answer-record.js';
+import { readRecords, type EarlierRuns } from './earlier-runs.js';
+import { countHostedUse, type HostedUse } from './hosted-use.js';
+import { identifyJudgement } from './judge-answers.js';
+import { judgementRecordSchema } from './judgement-record.js';
+import { hasPassedCalibration } from './require-calibration.js';
+import type { WantedAnswer } from './wanted-answer.js';
+
+export interface JudgingForecast {
+  /** Counts what it takes to judge an answer, unless it is judged; `record` is what is stored of it. */
+  readonly add: (wanted: WantedAnswer, record: AnswerRecord | undefined) => void;
+  readonly finish: () => HostedUse | null;
+}
+
+/** An answer of no length is the least that may come, one of all its tokens the most; by a quarter of the characters, as tokens are estimated. */
+const charactersOfToken = 4;
+
+/** Adds up what a language model has left to judge, its calibration included. */
+export async function forecastJudging(
+  judge: Extract<PlannedJudge, { kind: 'language' }>,
+  folder: string,
+  { prices }: Pick<ResolvedPlan, 'prices'>,
+  earlier: EarlierRuns,
+): Promise<JudgingForecast> {
+  const stored = new Map<string, string>();
+  for await (const record of readRecords(join(folder, 'judgements.jsonl'), judgementRecordSchema))
+    if (record.judge === judge.name) stored.set(record.answer, record.input);
+  const endpoint = judge.endpoint ?? officialEndpoint;
+  const use = countHostedUse({ model: judge.model, endpoint, purpose: 'judgements', prices });
+  const items = await readCalibration();
+  if (!(await hasPassedCalibration(folder, judge.name, items)))
+    for (const { question, answer } of items)
+      use.add(
+        estimateJudgeUse(judge, { messages: [{ role: 'user', content: question }] }, [answer.length, answer.length]),
+      );
+  return {
+    add: ({ key, asked }, record) => {
+      const input = record && identifyJudgement(judge.name, { asked, record });
+      if (input !== undefined && (stored.get(key) === input || earlier.judgements.has(input))) return;
+      const { messages, judgePrompts: prompts, maximumTokens } = asked;
+      const length = record?.text.length;
+      use.add(
+        estimateJudgeUse(
+          judge,
+          { messages, prompts },
+          length === undefined ? [0, maximumTokens * charactersOfToken] : [length, length],
+        ),
+      );
+    },
+    finish: use.finish,
+  };
+}

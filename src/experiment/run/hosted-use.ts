@@ -1,0 +1,94 @@
+import type { Range } from '../../judging/estimate-judge-use.js';
+import { findHostedPrice, hostedPricesDate, type HostedPrice } from '../../models/hosted-prices.js';
+
+/** What is left to be asked of a hosted model. Tokens are an estimate, a quarter of the characters. */
+export interface HostedUse {
+  readonly model: string;
+  readonly purpose: 'answers' | 'judgements';
+  readonly calls: number;
+  /** Of answers or judgements: a judgement takes several calls. */
+  readonly count: number;
+  readonly inputTokens: Range;
+  /** From a token a call to as many as it may have. */
+  readonly outputTokens: Range;
+  readonly price: (HostedPrice & { readonly source: string }) | null;
+  /** US dollars; null where the price is not known. */
+  readonly cost: Range | null;
+}
+
+export interface HostedUseCounter {
+  readonly add: (use: {
+    readonly calls: number;
+    readonly inputCharacters: Range;
+    readonly outputTokens: Range;
+  }) => void;
+  /** Null where nothing is left to be asked. */
+  readonly finish: () => HostedUse | null;
+}
+
+const charactersOfToken = 4;
+
+/** Adds up what is asked of a model. Prices that the plan gives come before those that are known here. */
+export function countHostedUse({
+  model,
+  endpoint,
+  purpose,
+  prices,
+}: {
+  readonly model: { readonly text: string; readonly model: string };
+  readonly endpoint: string;
+  readonly purpose: HostedUse['purpose'];
+  readonly prices: Readonly<Record<string, HostedPrice>>;
+}): HostedUseCounter {
+  let [calls, count] = [0, 0];
+  const input: [number, number] = [0, 0];
+  const output: [number, number] = [0, 0];
+  return {
+    add: (use) => {
+      calls += use.calls;
+      count += 1;
+      for (const end of [0, 1] as const) {
+        input[end] += use.inputCharacters[end] / charactersOfToken;
+        output[end] += use.outputTokens[end];
+      }
+    },
+    finish: () => {
+      if (calls === 0) return null;
+      const price = findPrice(model, endpoint, prices);
+      const costOf = (end: 0 | 1, { input: dollars, output: outDollars }: HostedPrice): number =>
+        (input[end] * dollars + output[end] * outDollars) / 1e6;
+      return {
+        model: model.text,
+        purpose,
+        calls,
+        count,
+        inputTokens: [Math.round(input[0]), Math.round(input[1])],
+        outputTokens: output,
+        price,
+        cost: price && [costOf(0, price), costOf(1, price)],
+      };
+    },
+  };
+}
+
+function findPrice(
+  { text, model }: { readonly text: string; readonly model: string },
+  endpoint: string,
+  prices: Readonly<Record<string, HostedPrice>>,
+): HostedUse['price'] {
+  const given = prices[text];
+  if (given !== undefined) return { ...given, source: 'the plan' };
+  const known = findHostedPrice(model, endpoint);
+  return known && { ...known, source: `the list of ${hostedPricesDate}` };
+}
+
+/** Of all models together; null where one has a price that is not known. */
+export function addCosts(uses: readonly HostedUse[]): Range | null {
+  let [low, high] = [0, 0];
+  for (const { cost } of uses) {
+    if (cost === null) return null;
+    low += cost[0];
+    high += cost[1];
+  }
+  return [low, high];
+}
