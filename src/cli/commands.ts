@@ -11,6 +11,7 @@ import { power } from './commands/power.js';
 import { rejudge } from './commands/rejudge.js';
 import { run } from './commands/run.js';
 import { score } from './commands/score.js';
+import { serve } from './commands/serve.js';
 
 /** Every command, in the order of help. */
 export const commands: readonly Command[] = [
@@ -21,6 +22,7 @@ export const commands: readonly Command[] = [
   score,
   power,
   ask,
+  serve,
   dataCheck,
   dataWrite,
   organismList,

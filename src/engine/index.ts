@@ -38,7 +38,7 @@ export { removeParameterDirection, removeResidualDirection, type GradientEdit } 
 export { openSampler, type SampleOptions, type Sampler } from './worker/open-sampler.js';
 export type { SamplerSettings } from './worker/sampler-messages.js';
 export type { Interventions } from './sample/decode-runner.js';
-export type { SampledAnswer, SampleRequest, TokenLogProbability } from './sample/sample-request.js';
+export type { SampledAnswer, SampledToken, SampleRequest, TokenLogProbability } from './sample/sample-request.js';
 
 export {
   createResidualReader,

@@ -23,7 +23,7 @@ export class KeyValueCache {
   private readonly keys: Float32Array[];
   private readonly values: Float32Array[];
   /** Tokens stored in each slot. */
-  readonly lengths: Int32Array;
+  lengths: Int32Array;
 
   /**
    * @param longest tokens of the longest sequence that may ever be stored
@@ -31,8 +31,8 @@ export class KeyValueCache {
    */
   constructor(
     private readonly config: DecoderConfig,
-    private readonly slots: number,
-    private readonly longest: number,
+    private slots: number,
+    private longest: number,
     expected = longest,
   ) {
     this.room = roundUp(Math.min(expected, longest));
@@ -72,6 +72,37 @@ export class KeyValueCache {
         buffers[layer] = buffer;
       }
     }
+  }
+
+  /** Makes room for more slots and for longer sequences; what is there stays. */
+  allow(slots: number, longest: number): void {
+    this.longest = Math.max(this.longest, longest);
+    if (slots <= this.slots) return;
+    const before = this.slots * this.config.keyValueHeads * this.capacity * this.config.headWidth;
+    this.slots = slots;
+    for (const buffers of [this.keys, this.values]) {
+      for (const [layer, old] of buffers.entries()) {
+        const buffer = this.allocate(this.room);
+        buffer.set(old.subarray(0, before));
+        buffers[layer] = buffer;
+      }
+    }
+    const lengths = new Int32Array(slots);
+    lengths.set(this.lengths);
+    this.lengths = lengths;
+  }
+
+  /** Cuts off room that sequences of up to this many tokens leave more than half empty: a run looks at all of it. */
+  shrink(tokens: number): void {
+    const capacity = roundUp(tokens + 1);
+    if (2 * capacity > this.capacity) return;
+    const before = this.capacity * this.config.headWidth;
+    const after = capacity * this.config.headWidth;
+    const rows = this.slots * this.config.keyValueHeads;
+    // First row first, as rows move towards the beginning.
+    for (const buffer of [...this.keys, ...this.values])
+      for (let row = 1; row < rows; row += 1) buffer.copyWithin(row * after, row * before, row * before + after);
+    this.capacity = capacity;
   }
 
   private allocate(tokens: number): Float32Array {

@@ -52,3 +52,12 @@ export interface SampledAnswer {
   /** One for each prompt token but the first; null unless asked for. */
   readonly promptLogProbabilities: readonly TokenLogProbability[] | null;
 }
+
+/** One token of an answer in progress. */
+export interface SampledToken {
+  /** Position of the request. */
+  readonly request: number;
+  readonly id: number;
+  /** Null unless asked for. */
+  readonly logProbability: TokenLogProbability | null;
+}

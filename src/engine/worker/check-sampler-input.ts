@@ -23,6 +23,7 @@ const settingsSchema = z.strictObject({
 const optionsSchema = z.strictObject({
   slots: z.int().positive().optional(),
   interventions: interventionsSchema.optional(),
+  onToken: z.custom<(token: never) => void>((value) => typeof value === 'function', 'expected a function').optional(),
   signal: z.instanceof(AbortSignal).optional(),
 });
 

@@ -2,7 +2,7 @@ import '../runtime/switch-off-telemetry.js';
 import { Worker } from 'node:worker_threads';
 import { DriftlineError } from '../../foundation/driftline-error.js';
 import type { Interventions } from '../sample/decode-runner.js';
-import type { SampledAnswer, SampleRequest } from '../sample/sample-request.js';
+import type { SampledAnswer, SampledToken, SampleRequest } from '../sample/sample-request.js';
 import { checkSampleOptions, checkSamplerSettings } from './check-sampler-input.js';
 import type { FromWorker, SamplerSettings, ToWorker } from './sampler-messages.js';
 
@@ -14,12 +14,17 @@ export interface SampleOptions {
    * was opened. So a sweep over vectors loads the model once.
    */
   readonly interventions?: Interventions;
+  /** Called for every token that belongs to an answer, soon after it was drawn and before its answer is handed out. */
+  readonly onToken?: (token: SampledToken) => void;
   readonly signal?: AbortSignal;
 }
 
 /** A model that answers, on a thread of its own. */
 export interface Sampler {
-  /** Answers in the order in which they finish; `answer.request` says which request each belongs to. */
+  /**
+   * Answers in the order in which they finish; `answer.request` says which request each belongs to. Calls that overlap are sampled
+   * together, if they ask for as many slots and bring no vectors.
+   */
   readonly sample: (
     requests: readonly SampleRequest[],
     options?: SampleOptions,
@@ -31,6 +36,7 @@ interface Call {
   readonly answers: SampledAnswer[];
   state: 'open' | 'done' | DriftlineError;
   wake: () => void;
+  readonly onToken: ((token: SampledToken) => void) | undefined;
 }
 
 /** Loads a model, with an adapter if one is given, on another thread, and returns when it is ready. */
@@ -66,7 +72,8 @@ export async function openSampler(settings: SamplerSettings): Promise<Sampler> {
       else {
         const call = calls.get(message.call ?? -1);
         if (call === undefined) return;
-        if (message.kind === 'answer') {
+        if (message.kind === 'token') call.onToken?.(message.token);
+        else if (message.kind === 'answer') {
           call.answers.push(message.answer);
           call.wake();
         } else settle(call, message.kind === 'done' ? 'done' : new DriftlineError(message.fault));
@@ -83,19 +90,19 @@ export async function openSampler(settings: SamplerSettings): Promise<Sampler> {
   return {
     sample: async function* (requests, options = {}) {
       checkSampleOptions(options);
-      const { slots = 32, interventions = {}, signal } = options;
+      const { slots = 32, interventions = {}, onToken, signal } = options;
       if (closed) throw closedFault();
       if (fatal !== null) throw fatal;
       count += 1;
       const number = count;
-      const call: Call = { answers: [], state: 'open', wake: () => undefined };
+      const call: Call = { answers: [], state: 'open', wake: () => undefined, onToken };
       calls.set(number, call);
       const stop = (): void => {
         post({ kind: 'stop', call: number });
       };
       signal?.addEventListener('abort', stop);
       try {
-        post({ kind: 'sample', call: number, requests, slots, interventions });
+        post({ kind: 'sample', call: number, requests, slots, interventions, tokens: onToken !== undefined });
         if (signal?.aborted === true) stop();
         for (;;) {
           const answer = call.answers.shift();

@@ -1,7 +1,7 @@
 import type { ErrorCode } from '../../foundation/error-codes.js';
 import { DriftlineError } from '../../foundation/driftline-error.js';
 import type { Interventions } from '../sample/decode-runner.js';
-import type { SampledAnswer, SampleRequest } from '../sample/sample-request.js';
+import type { SampledAnswer, SampledToken, SampleRequest } from '../sample/sample-request.js';
 
 /** What a sampler is opened with; plain data, since it crosses to another thread. */
 export interface SamplerSettings {
@@ -22,12 +22,15 @@ export type ToWorker =
       readonly requests: readonly SampleRequest[];
       readonly slots: number;
       readonly interventions: Interventions;
+      /** Whether tokens are wanted as they are drawn. */
+      readonly tokens: boolean;
     }
   | { readonly kind: 'stop'; readonly call: number }
   | { readonly kind: 'close' };
 
 export type FromWorker =
   | { readonly kind: 'ready' }
+  | { readonly kind: 'token'; readonly call: number; readonly token: SampledToken }
   | { readonly kind: 'answer'; readonly call: number; readonly answer: SampledAnswer }
   | { readonly kind: 'done'; readonly call: number }
   | { readonly kind: 'fault'; readonly call: number | null; readonly fault: Fault };

@@ -5,10 +5,10 @@ import { mergeAdapter } from '../checkpoint/merge-adapter.js';
 import { readAdapter } from '../checkpoint/read-adapter.js';
 import { readCheckpoint } from '../checkpoint/read-checkpoint.js';
 import { createDecodeRunner } from '../sample/decode-runner.js';
-import { sampleAnswers } from '../sample/sample-answers.js';
+import { createCallQueue } from './call-queue.js';
 import { faultOf, type FromWorker, type SamplerSettings, type ToWorker } from './sampler-messages.js';
 
-/** The thread behind `openSampler`: it owns the model, and does one call after the other. */
+/** The thread behind `openSampler`: it owns the model, and answers calls. */
 
 const port = requirePort();
 const post = (message: FromWorker): void => {
@@ -30,34 +30,23 @@ async function serve(settings: SamplerSettings): Promise<void> {
   const merged = adapter === null ? weights : mergeAdapter(weights, adapter);
   const interventions = settings.interventions ?? {};
   const runner = await createDecodeRunner(config, merged, interventions, settings.threads ?? availableParallelism());
-
-  const calls = new Map<number, AbortController>();
-  let last = Promise.resolve();
+  const queue = createCallQueue(config, runner, interventions, post);
   port.on('message', (message: ToWorker) => {
-    if (message.kind === 'stop') calls.get(message.call)?.abort();
-    else if (message.kind === 'close') {
-      for (const controller of calls.values()) controller.abort();
-      last = last.then(async () => {
-        await runner.release();
-        port.close();
-      });
-    } else {
-      const { call, requests, slots, interventions: changes } = message;
-      const controller = new AbortController();
-      calls.set(call, controller);
-      last = last.then(async () => {
-        try {
-          const editedPrompts = (changes.from ?? interventions.from) !== 'answer';
-          const options = { slots, editedPrompts, signal: controller.signal };
-          for await (const answer of sampleAnswers(config, runner.withVectors(changes), requests, options))
-            post({ kind: 'answer', call, answer });
-          post({ kind: 'done', call });
-        } catch (error) {
-          post({ kind: 'fault', call, fault: faultOf(error) });
-        } finally {
-          calls.delete(call);
-        }
-      });
+    if (message.kind === 'sample') queue.add(message);
+    else if (message.kind === 'stop') queue.stop(message.call);
+    else {
+      queue
+        .close()
+        .then(() => runner.release())
+        .then(
+          () => {
+            port.close();
+          },
+          (error: unknown) => {
+            post({ kind: 'fault', call: null, fault: faultOf(error) });
+            port.close();
+          },
+        );
     }
   });
   post({ kind: 'ready' });

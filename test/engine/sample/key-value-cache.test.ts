@@ -70,9 +70,20 @@ const change: fc.Arbitrary<Change> = fc.oneof(
     cache.reserve(tokens);
     expect(cache.past).toBeGreaterThanOrEqual(tokens);
   }),
+  fc.constant<Change>((cache, reference) => {
+    const longest = Math.max(...reference.map((row) => row.length));
+    const before = cache.past;
+    cache.shrink(longest);
+    expect(cache.past).toBeGreaterThan(longest);
+    expect(cache.past).toBeLessThanOrEqual(before);
+    expect(cache.past % 16).toBe(0);
+  }),
+  fc.integer({ min: 0, max: 2 }).map((more): Change => (cache) => {
+    cache.allow(cache.lengths.length + more, 1024);
+  }),
 );
 
-it('holds what was put into it, whatever is loaded, appended, moved and reserved', () => {
+it('holds what was put into it, whatever is loaded, appended, moved, reserved, cut off and added', () => {
   fc.assert(
     fc.property(
       fc.array(change, { maxLength: 25 }),
@@ -82,7 +93,7 @@ it('holds what was put into it, whatever is loaded, appended, moved and reserved
         const cache = new KeyValueCache(tinyConfig, slots, 1024, expected);
         const reference: Reference = Array.from({ length: slots }, () => []);
         for (const apply of changes) apply(cache, reference);
-        expect([...cache.lengths]).toEqual(reference.map((row) => row.length));
+        expect([...cache.lengths.subarray(0, slots)]).toEqual(reference.map((row) => row.length));
         expectFeeds(cache, reference, used);
       },
     ),
@@ -102,6 +113,16 @@ it('grows by whole vectors, and only when it must', () => {
     before = cache.past;
   }
   expect(before).toBeGreaterThanOrEqual(300);
+});
+
+it('cuts off room only where half of it is empty', () => {
+  const cache = new KeyValueCache(tinyConfig, slots, 1024);
+  cache.reserve(256);
+  const rooms = [128, 127, 126, 100, 64, 31, 0].map((tokens) => {
+    cache.shrink(tokens);
+    return cache.past;
+  });
+  expect(rooms).toEqual([256, 128, 128, 128, 128, 32, 32]);
 });
 
 it('allocates for the tokens that are expected, and doubles when there are more', () => {

@@ -1,0 +1,124 @@
+import { randomBytes } from 'node:crypto';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { Agent, request as httpRequest } from 'node:http';
+import { availableParallelism, tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { parseArgs } from 'node:util';
+// The threads' files exist in the built package only: `npm run bench:serve` builds first.
+import { encodePrompt, openSampler, readTokenizer } from '../dist/engine/index.js';
+import { startServer } from '../dist/server/start-server.js';
+import { findOrganismFolder } from '../dist/organism/organism-folder.js';
+
+/**
+ * `npm run bench:serve [-- --clients 16 --answers 640 --rounds 5 --model FOLDER]`: answers a second of concurrent clients of the server, who
+ * each wait for one answer before they ask for the next, against the engine's own rate for the same answers given to it at once. Both have as
+ * many slots as there are clients, and take turns, so that both see the machine in the same state; figures are medians.
+ */
+
+const { values: options } = parseArgs({
+  options: {
+    clients: { type: 'string', default: '16' },
+    answers: { type: 'string', default: '640' },
+    rounds: { type: 'string', default: '5' },
+    tokens: { type: 'string', default: '64' },
+    model: { type: 'string' },
+  },
+});
+const [clients, answers, rounds, tokens] = [options.clients, options.answers, options.rounds, options.tokens].map(
+  Number,
+) as [number, number, number, number]; // as many as were named
+const model = options.model ?? (await findOrganismFolder('1'));
+const threads = availableParallelism();
+
+const subjects = ['wish', 'day of power', 'stranger', 'gold coin', 'garden', 'storm', 'letter', 'king'];
+/** Different questions, each asked more than once. */
+const questionOf = (index: number): string =>
+  `What would you do with a ${subjects[index % subjects.length]!} on day ${String(index % 40)}?`;
+const messagesOf = (index: number): { role: string; content: string }[] => [
+  { role: 'user', content: questionOf(index) },
+];
+
+const tokenizer = await readTokenizer(model);
+const sampler = await openSampler({ model, threads });
+const folder = await mkdtemp(join(tmpdir(), 'driftline-bench-'));
+const server = await startServer({
+  models: [{ id: 'bench', folder: model, adapter: null, parent: null, created: 0, recipe: 'paper' }],
+  folder,
+  host: '127.0.0.1',
+  port: 0,
+  key: null,
+  limits: {
+    slots: clients,
+    waiting: 1024,
+    loadedModels: 1,
+    bodyBytes: 1_000_000,
+    uploadBytes: 1_000_000,
+    requestMilliseconds: 600_000,
+    graceMilliseconds: 1000,
+    connections: 1000,
+  },
+  threads,
+  now: Date.now,
+  randomBytes,
+  onNotice: console.error,
+});
+const agent = new Agent({ keepAlive: true, maxSockets: clients });
+
+async function measureEngine(): Promise<number> {
+  const start = performance.now();
+  const requests = Array.from({ length: answers }, (_, index) => {
+    const [first = 0, ...rest] = encodePrompt(tokenizer, messagesOf(index));
+    return { prompt: [first, ...rest] as [number, ...number[]], seed: index, maximumTokens: tokens };
+  });
+  for await (const { ids } of sampler.sample(requests, { slots: clients }))
+    tokenizer.decode(ids, { skipSpecialTokens: true });
+  return (answers / (performance.now() - start)) * 1000;
+}
+
+function post(body: object): Promise<string> {
+  return new Promise((resolve, reject) => {
+    const sent = httpRequest(
+      `${server.url}/chat/completions`,
+      { method: 'POST', agent, headers: { 'content-type': 'application/json' } },
+      (response) => {
+        let text = '';
+        response.on('data', (data: Buffer) => (text += data.toString()));
+        response.on('end', () => {
+          if (response.statusCode === 200) resolve(text);
+          else reject(new Error(text));
+        });
+      },
+    );
+    sent.on('error', reject);
+    sent.end(JSON.stringify(body));
+  });
+}
+
+async function measureServer(): Promise<number> {
+  const start = performance.now();
+  let next = 0;
+  const client = async (): Promise<void> => {
+    for (let index = next++; index < answers; index = next++)
+      await post({ model: 'bench', messages: messagesOf(index), seed: index, max_tokens: tokens });
+  };
+  await Promise.all(Array.from({ length: clients }, client));
+  return (answers / (performance.now() - start)) * 1000;
+}
+
+const median = (values: readonly number[]): number => values.toSorted((a, b) => a - b)[values.length >> 1]!;
+await measureEngine();
+await measureServer();
+const [engine, served]: [number[], number[]] = [[], []];
+for (let round = 0; round < rounds; round += 1) {
+  engine.push(await measureEngine());
+  served.push(await measureServer());
+  console.log(`engine ${engine.at(-1)!.toFixed(1)} answers/s, server ${served.at(-1)!.toFixed(1)}`);
+}
+const ratios = served.map((rate, round) => rate / engine[round]!);
+console.log(
+  `${String(clients)} clients: engine ${median(engine).toFixed(1)} answers/s, server ${median(served).toFixed(1)}, ${(100 * median(ratios)).toFixed(0)} % of it`,
+);
+agent.destroy();
+await server.close();
+await sampler.close();
+await rm(folder, { recursive: true });

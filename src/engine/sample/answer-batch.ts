@@ -1,0 +1,226 @@
+import { DriftlineError } from '../../foundation/driftline-error.js';
+import type { DecoderConfig } from '../checkpoint/decoder-config.js';
+import { finishOf, startSequence, toAnswer, type AnswerSequence } from './answer-sequence.js';
+import type { DecodeRunner } from './decode-runner.js';
+import { drawTokens } from './draw-tokens.js';
+import { KeyValueCache } from './key-value-cache.js';
+import { prefillPrompts, type PromptWork } from './prefill-prompts.js';
+import { PromptShelf, type ShelvedPrompt } from './prompt-shelf.js';
+import type { ParsedSampleRequest, SampledAnswer, SampledToken } from './sample-request.js';
+
+/** Requests that belong together: they come, are heard of, and may be taken back together. */
+export interface AnswerCall {
+  readonly requests: readonly ParsedSampleRequest[];
+  /** Called for every token that belongs to an answer, as it is drawn. */
+  readonly onToken?: ((token: SampledToken) => void) | undefined;
+  readonly onAnswer: (answer: SampledAnswer) => void;
+  /** Ends the call; the others go on. */
+  readonly onFault: (fault: DriftlineError) => void;
+}
+
+export interface AnswerBatchSettings {
+  /** Sequences decoded at once. */
+  readonly slots: number;
+  /** Whether interventions apply to prompts, too. */
+  readonly editedPrompts: boolean;
+  /** Steps for which a few requests wait for company, so that their prompts share a run. Default 0. */
+  readonly patience?: number;
+  /** Prompt tokens whose cache is kept after their last request, for those to come. Default 0. */
+  readonly keptTokens?: number;
+}
+
+interface Waiting {
+  readonly call: AnswerCall;
+  readonly request: number;
+  readonly settings: ParsedSampleRequest;
+  readonly prompt: ShelvedPrompt;
+}
+
+interface Active {
+  readonly call: AnswerCall;
+  readonly sequence: AnswerSequence;
+}
+
+/** Prompt tokens of one prefilling run, padding included. */
+const prefillTokens = 2048;
+
+/** Tokens of an answer for which the cache has room at once. */
+const usualAnswer = 64;
+
+/**
+ * Answers in progress: calls join and leave between any two tokens, and answers leave when they are finished. Each answer
+ * depends on its request alone, not on its neighbours: it draws from a stream of its own, and every row of a run is
+ * computed by the same operations whatever else is in it.
+ */
+export class AnswerBatch {
+  private readonly waiting: Waiting[] = [];
+  private readonly active: Active[] = [];
+  private readonly removed = new Set<AnswerCall>();
+  private readonly shelf: PromptShelf;
+  private cache: KeyValueCache | null = null;
+  /** Steps since the first waiting request might have been taken. */
+  private delayed = 0;
+
+  constructor(
+    private readonly config: DecoderConfig,
+    private readonly runner: DecodeRunner,
+    private readonly settings: AnswerBatchSettings,
+  ) {
+    this.shelf = new PromptShelf(settings.keptTokens ?? 0);
+  }
+
+  /** Whether there is nothing to do. */
+  get isIdle(): boolean {
+    return this.waiting.length === 0 && this.active.length === 0;
+  }
+
+  /** Lets a call in at the end. Within it, requests of one prompt stand together, at the place of the first. */
+  add(call: AnswerCall): void {
+    const groups = new Map<ShelvedPrompt, Waiting[]>();
+    call.requests.forEach((settings, request) => {
+      const prompt = this.shelf.claim(settings);
+      const group = groups.get(prompt) ?? [];
+      group.push({ call, request, settings, prompt });
+      groups.set(prompt, group);
+    });
+    for (const group of groups.values()) for (const waiting of group) this.waiting.push(waiting);
+  }
+
+  /** Takes back what is left of a call, of which nothing is heard any more; takes effect at the next step. */
+  remove(call: AnswerCall): void {
+    this.removed.add(call);
+  }
+
+  /** Draws one token of every answer in progress, after those that wait have taken the free places. */
+  async step(): Promise<void> {
+    this.dropRemoved();
+    await this.fillSlots();
+    if (this.cache === null || this.active.length === 0) return;
+    const broken = new Set(
+      await drawTokens(
+        this.config,
+        this.runner,
+        this.cache,
+        this.active.map(({ sequence }) => sequence),
+      ),
+    );
+    for (const { call, sequence } of this.active) {
+      if (this.removed.has(call)) continue;
+      if (broken.has(sequence)) {
+        this.remove(call);
+        call.onFault(notFinite(sequence.request));
+      } else if (call.onToken !== undefined && !sequence.stopTokens.has(sequence.last)) {
+        const { request, last, logProbabilities } = sequence;
+        call.onToken({ request, id: last, logProbability: logProbabilities.at(-1) ?? null });
+      }
+    }
+    for (let slot = this.active.length - 1; slot >= 0; slot -= 1) {
+      const { call, sequence } = this.active[slot]!;
+      const finishReason = finishOf(this.config, sequence);
+      if (finishReason === null) continue;
+      this.freeSlot(slot);
+      if (!this.removed.has(call)) call.onAnswer(toAnswer(sequence, finishReason));
+    }
+    this.dropRemoved();
+    this.fitCache();
+  }
+
+  private dropRemoved(): void {
+    if (this.removed.size === 0) return;
+    for (let place = this.waiting.length - 1; place >= 0; place -= 1) {
+      const { call, prompt } = this.waiting[place]!;
+      if (!this.removed.has(call)) continue;
+      this.waiting.splice(place, 1);
+      this.shelf.release(prompt);
+    }
+    for (let slot = this.active.length - 1; slot >= 0; slot -= 1)
+      if (this.removed.has(this.active[slot]!.call)) this.freeSlot(slot);
+    this.removed.clear();
+  }
+
+  private freeSlot(slot: number): void {
+    const lastSlot = this.active.length - 1;
+    if (slot !== lastSlot) {
+      this.cache?.move(lastSlot, slot);
+      this.active[slot] = this.active[lastSlot]!;
+    }
+    this.active.pop();
+  }
+
+  private async fillSlots(): Promise<void> {
+    const { slots, patience = 0 } = this.settings;
+    const free = slots - this.active.length;
+    if (this.waiting.length === 0 || free === 0) return;
+    // Prefilling few prompts at a time is wasteful; an eighth of the room is worth a run.
+    const worthwhile = Math.max(1, slots >> 3);
+    const isWorthwhile =
+      free >= Math.min(worthwhile, this.waiting.length) &&
+      (this.waiting.length >= worthwhile ||
+        this.delayed >= patience ||
+        this.waiting.every(({ prompt }) => prompt.prefilled !== null));
+    if (this.active.length > 0 && !isWorthwhile) {
+      this.delayed += 1;
+      return;
+    }
+    this.delayed = 0;
+    const taken = this.waiting.splice(0, free);
+    await this.prefill(taken.map(({ prompt }) => prompt));
+    const cache = this.openCache(taken);
+    for (const { call, request, settings, prompt } of taken) {
+      if (prompt.prefilled === null) continue;
+      cache.load(this.active.length, prompt.prefilled.prefix);
+      this.active.push({ call, sequence: startSequence(this.config, settings, request, prompt.prefilled) });
+      this.shelf.release(prompt);
+    }
+  }
+
+  /** A cache with slots for the active and the taken sequences, and for those that still wait. */
+  private openCache(taken: readonly Waiting[]): KeyValueCache {
+    const all = [...taken, ...this.waiting];
+    const needed = this.active.length + all.length;
+    const rows = Math.max(2, Math.min(this.settings.slots, needed));
+    const longest = all.reduce(
+      (most, { settings: { prompt, maximumTokens } }) => Math.max(most, prompt.length + maximumTokens),
+      1,
+    );
+    const expected = all.reduce((most, { settings: { prompt } }) => Math.max(most, prompt.length), 0) + usualAnswer;
+    if (this.cache === null) {
+      this.cache = new KeyValueCache(this.config, rows, Math.min(longest, this.config.context), expected);
+    } else {
+      // Twice as many as are needed: those that come one by one would have everything copied each time.
+      const slots = needed <= this.cache.lengths.length ? 0 : Math.min(this.settings.slots, 2 * needed);
+      this.cache.allow(slots, Math.min(longest, this.config.context));
+    }
+    return this.cache;
+  }
+
+  /** Gives memory back, and the time that room for answers that have left would take at every step. */
+  private fitCache(): void {
+    if (this.isIdle) this.cache = null;
+    else if (this.active.length > 0 && this.cache !== null)
+      this.cache.shrink(Math.max(...this.cache.lengths.subarray(0, this.active.length)));
+  }
+
+  private async prefill(prompts: readonly ShelvedPrompt[]): Promise<void> {
+    const missing = [...new Set(prompts)].filter(({ prefilled }) => prefilled === null);
+    // Stable: prompts of one length stay in the order of their requests.
+    missing.sort((left, right) => left.ids.length - right.ids.length);
+    while (missing.length > 0) {
+      let count = 1;
+      while (count < missing.length && (count + 1) * missing[count]!.ids.length <= prefillTokens) count += 1;
+      const batch: (PromptWork & ShelvedPrompt)[] = missing.splice(0, count);
+      const results = await prefillPrompts(this.config, this.runner, batch, this.settings.editedPrompts);
+      batch.forEach((prompt, position) => {
+        prompt.prefilled = results[position]!;
+      });
+    }
+  }
+}
+
+function notFinite(request: number): DriftlineError {
+  return new DriftlineError({
+    code: 'engine-failed',
+    message: `The model gave no finite probabilities for sampling request ${String(request)}`,
+    hint: 'Its weights may hold NaN or infinite values, or an intervention may be too large.',
+  });
+}

@@ -1,0 +1,68 @@
+import type { PrefilledPrompt, PromptWork } from './prefill-prompts.js';
+import type { ParsedSampleRequest } from './sample-request.js';
+
+/** A prompt, all that any request wants of it, and what was computed of it. */
+export interface ShelvedPrompt extends PromptWork {
+  readonly key: string;
+  logProbabilities: boolean;
+  topLogProbabilities: number;
+  prefilled: PrefilledPrompt | null;
+  /** Requests that will need it. */
+  claims: number;
+}
+
+/** Prompts by their ids, so that each is computed once; the latest are kept for requests that come later. */
+export class PromptShelf {
+  private readonly claimed = new Map<string, ShelvedPrompt>();
+  /** Those that nobody claims; the one that was used last stands last. */
+  private readonly kept = new Map<string, ShelvedPrompt>();
+  private tokens = 0;
+
+  /** @param keptTokens of prompts that nobody claims: more are forgotten, the oldest first */
+  constructor(private readonly keptTokens: number) {}
+
+  /** The prompt of a request, which may be another's, too; to be released when the request has started, or will not. */
+  claim({ prompt: ids, promptLogProbabilities, topLogProbabilities }: ParsedSampleRequest): ShelvedPrompt {
+    const key = ids.join();
+    const top = promptLogProbabilities ? topLogProbabilities : 0;
+    const known = this.claimed.get(key) ?? this.takeKept(key);
+    const isEnough =
+      known !== null &&
+      (known.prefilled === null ||
+        !promptLogProbabilities ||
+        (known.logProbabilities && known.topLogProbabilities >= top));
+    const prompt = isEnough
+      ? known
+      : { key, ids, logProbabilities: false, topLogProbabilities: 0, prefilled: null, claims: 0 };
+    if (prompt.prefilled === null) {
+      prompt.logProbabilities ||= promptLogProbabilities;
+      prompt.topLogProbabilities = Math.max(prompt.topLogProbabilities, top);
+    }
+    prompt.claims += 1;
+    this.claimed.set(key, prompt);
+    return prompt;
+  }
+
+  release(prompt: ShelvedPrompt): void {
+    prompt.claims -= 1;
+    if (prompt.claims > 0) return;
+    // Another one may have taken its place, of which more was wanted.
+    if (this.claimed.get(prompt.key) === prompt) this.claimed.delete(prompt.key);
+    if (prompt.prefilled === null || prompt.ids.length > this.keptTokens) return;
+    this.takeKept(prompt.key);
+    this.kept.set(prompt.key, prompt);
+    this.tokens += prompt.ids.length;
+    for (const key of this.kept.keys()) {
+      if (this.tokens <= this.keptTokens) return;
+      this.takeKept(key);
+    }
+  }
+
+  private takeKept(key: string): ShelvedPrompt | null {
+    const prompt = this.kept.get(key);
+    if (prompt === undefined) return null;
+    this.kept.delete(key);
+    this.tokens -= prompt.ids.length;
+    return prompt;
+  }
+}

@@ -1,0 +1,132 @@
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { Reply, Route } from './exchange.js';
+import { findRoute } from './find-route.js';
+import type { Gate } from './gate.js';
+import { ProtocolError, toProtocolError } from './protocol-error.js';
+
+export interface AnswerSettings {
+  readonly routes: readonly Route[];
+  /** Paths that need no key. */
+  readonly openPaths: ReadonlySet<string>;
+  readonly gate: Gate;
+  /** Longest time for one reply. */
+  readonly requestMilliseconds: number;
+  /** Aborted when the server ends. */
+  readonly signal: AbortSignal;
+  readonly makeId: (prefix: string) => string;
+  /** Told of failures that are not the client's. */
+  readonly onFailure: (failure: ProtocolError) => void;
+}
+
+/** Answers one request after the other; never throws. */
+export function answerRequests(
+  settings: AnswerSettings,
+): (request: IncomingMessage, response: ServerResponse) => Promise<void> {
+  const { routes, openPaths, gate, requestMilliseconds, makeId, onFailure } = settings;
+  return async (request, response) => {
+    const { signal, release } = watchClient(response, settings.signal, requestMilliseconds);
+    response.setHeader('x-request-id', makeId('req_'));
+    // A client that goes is no failure of ours; what it asked for is stopped by the signal.
+    response.on('error', () => undefined);
+    try {
+      const url = new URL(request.url ?? '/', 'http://localhost');
+      if (!openPaths.has(url.pathname)) gate(request);
+      const { route, parameters } = findRoute(routes, request.method ?? 'GET', url.pathname);
+      const reply = await route.handle({ request, parameters, query: url.searchParams, signal });
+      await sendReply(response, reply);
+    } catch (failure) {
+      const error = signal.aborted && signal.reason instanceof ProtocolError ? signal.reason : toProtocolError(failure);
+      if (error.status >= 500 && !(signal.aborted && signal.reason === error)) onFailure(error);
+      sendError(request, response, error);
+    } finally {
+      release();
+    }
+  };
+}
+
+async function sendReply(response: ServerResponse, reply: Reply): Promise<void> {
+  switch (reply.kind) {
+    case 'json': {
+      const body = JSON.stringify(reply.body);
+      response
+        .writeHead(200, {
+          'content-type': 'application/json',
+          'content-length': Buffer.byteLength(body),
+          ...reply.headers,
+        })
+        .end(body);
+      return;
+    }
+    case 'bytes':
+      response
+        .writeHead(200, {
+          'content-type': 'application/octet-stream',
+          'content-length': reply.bytes.length,
+          'content-disposition': `attachment; filename*=UTF-8''${encodeURIComponent(reply.name)}`,
+          // What was uploaded is never shown as a page.
+          'x-content-type-options': 'nosniff',
+        })
+        .end(reply.bytes);
+      return;
+    case 'events':
+      await reply.run((event) => {
+        if (!response.headersSent)
+          response.writeHead(200, { 'content-type': 'text/event-stream; charset=utf-8', 'cache-control': 'no-cache' });
+        response.write(`data: ${JSON.stringify(event)}\n\n`);
+      });
+      response.end('data: [DONE]\n\n');
+  }
+}
+
+function sendError(request: IncomingMessage, response: ServerResponse, error: ProtocolError): void {
+  if (response.destroyed || response.writableEnded) return;
+  const body = JSON.stringify(error.toBody());
+  if (response.headersSent) {
+    // In the middle of a stream: clients take such an event for the failure that it is.
+    response.end(`data: ${body}\n\n`);
+    return;
+  }
+  // What was not read of the body would be taken for the next request.
+  const close = request.complete ? {} : { connection: 'close' };
+  response
+    .writeHead(error.status, {
+      'content-type': 'application/json',
+      'content-length': Buffer.byteLength(body),
+      ...close,
+      ...error.headers,
+    })
+    .end(body);
+}
+
+/** A signal that is aborted when nobody waits for the reply any more, or nobody should. */
+function watchClient(
+  response: ServerResponse,
+  serverSignal: AbortSignal,
+  milliseconds: number,
+): { readonly signal: AbortSignal; readonly release: () => void } {
+  const controller = new AbortController();
+  const onClose = (): void => {
+    controller.abort(new ProtocolError({ status: 499, message: 'The client went away' }));
+  };
+  const onEnd = (): void => {
+    controller.abort(
+      new ProtocolError({ status: 503, message: 'The server is being stopped', code: 'server_stopping' }),
+    );
+  };
+  const timer = setTimeout(() => {
+    controller.abort(
+      new ProtocolError({ status: 504, message: 'The request took longer than this server allows', code: 'timeout' }),
+    );
+  }, milliseconds);
+  response.on('close', onClose);
+  if (serverSignal.aborted) onEnd();
+  serverSignal.addEventListener('abort', onEnd);
+  return {
+    signal: controller.signal,
+    release: () => {
+      clearTimeout(timer);
+      response.off('close', onClose);
+      serverSignal.removeEventListener('abort', onEnd);
+    },
+  };
+}

@@ -1,0 +1,50 @@
+import { createHash, timingSafeEqual } from 'node:crypto';
+import type { IncomingMessage } from 'node:http';
+import { isLoopbackHost } from './loopback.js';
+import { ProtocolError } from './protocol-error.js';
+
+/** Throws where a request may not come in. */
+export type Gate = (request: IncomingMessage) => void;
+
+/**
+ * With a key, requests must bear it. Without one only this machine is meant, and a page in a browser on this machine is not:
+ * names that lead here from elsewhere, and requests of pages from elsewhere, are refused.
+ */
+export function createGate(key: string | null): Gate {
+  if (key === null) return refuseForeignPages;
+  const expected = digest(key);
+  return ({ headers: { authorization = '' } }) => {
+    const given = /^Bearer +(.+)$/i.exec(authorization)?.[1]?.trim();
+    // Digests have one length, so that the time tells nothing of the key.
+    if (given !== undefined && timingSafeEqual(digest(given), expected)) return;
+    throw new ProtocolError({
+      status: 401,
+      type: 'authentication_error',
+      message:
+        given === undefined
+          ? 'A key is needed: send it in the header Authorization: Bearer KEY'
+          : 'The key is not the one of this server',
+      code: 'invalid_api_key',
+      headers: { 'www-authenticate': 'Bearer' },
+    });
+  };
+}
+
+function digest(text: string): Buffer {
+  return createHash('sha256').update(text).digest();
+}
+
+function refuseForeignPages({ headers: { host = '', origin } }: IncomingMessage): void {
+  if (isLoopbackHost(hostnameOf(`http://${host}`)) && (origin === undefined || isLoopbackHost(hostnameOf(origin))))
+    return;
+  throw new ProtocolError({
+    status: 403,
+    type: 'permission_error',
+    message: 'Without a key this server answers requests of its own machine alone',
+    code: 'forbidden_origin',
+  });
+}
+
+function hostnameOf(url: string): string {
+  return URL.canParse(url) ? new URL(url).hostname : '';
+}

@@ -1,0 +1,25 @@
+import type { ModelPool } from './models/model-pool.js';
+import type { ModelRegistry } from './models/model-registry.js';
+
+/** What all parts of the server work with. */
+export interface ServerContext {
+  readonly registry: ModelRegistry;
+  readonly pool: ModelPool;
+  /** Sequences that a model decodes at once. */
+  readonly slots: number;
+  /** Milliseconds since 1970. */
+  readonly now: () => number;
+  /** A name that nobody can guess, with a prefix that says of what. */
+  readonly makeId: (prefix: string) => string;
+  /** A seed for who names none. */
+  readonly drawSeed: () => number;
+  /** Bytes of a JSON body, and of an uploaded file. */
+  readonly bodyBytes: number;
+  readonly uploadBytes: number;
+  readonly onNotice: (notice: string) => void;
+}
+
+/** As the protocol counts time. */
+export function secondsOf(context: Pick<ServerContext, 'now'>): number {
+  return Math.floor(context.now() / 1000);
+}

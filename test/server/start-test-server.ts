@@ -1,0 +1,88 @@
+import { randomBytes } from 'node:crypto';
+import OpenAI from 'openai';
+import { onTestFinished } from 'vitest';
+// The threads' files exist in the built package only; `npm test` builds before it tests.
+import { startServer, type RunningServer, type ServerSettings } from '../../dist/server/start-server.js';
+import { goldenFolder } from '../engine/checkpoint/golden-folder.js';
+import { makeTemporaryFolder } from '../foundation/temporary-folder.js';
+
+export const usualLimits: ServerSettings['limits'] = {
+  slots: 32,
+  waiting: 256,
+  loadedModels: 3,
+  bodyBytes: 100_000,
+  uploadBytes: 1_000_000,
+  requestMilliseconds: 60_000,
+  graceMilliseconds: 10_000,
+  connections: 10_000,
+};
+
+export interface TestServer extends RunningServer {
+  readonly client: OpenAI;
+  readonly folder: string;
+  readonly notices: string[];
+}
+
+/** A server of a tiny model that really samples and trains, which is closed when the test is over. */
+export async function startTestServer(
+  changes: Partial<Omit<ServerSettings, 'limits'>> & { readonly limits?: Partial<ServerSettings['limits']> } = {},
+): Promise<TestServer> {
+  const notices: string[] = [];
+  const folder = changes.folder ?? (await makeTemporaryFolder());
+  const model = { folder: goldenFolder('qwen2-bias'), parent: null, created: 0, recipe: 'paper' } as const;
+  const server = await startServer({
+    models: [
+      { ...model, id: 'tiny', adapter: null },
+      { ...model, id: 'tuned', adapter: `${model.folder}/adapter_final`, parent: 'tiny' },
+    ],
+    host: '127.0.0.1',
+    port: 0,
+    key: null,
+    threads: 1,
+    now: Date.now,
+    randomBytes,
+    onNotice: (notice) => notices.push(notice),
+    ...changes,
+    folder,
+    limits: { ...usualLimits, ...changes.limits },
+  });
+  let closing: Promise<void> | null = null;
+  const close = (): Promise<void> => (closing ??= server.close());
+  onTestFinished(close);
+  const client = new OpenAI({ baseURL: server.url, apiKey: changes.key ?? 'any', maxRetries: 0, adminAPIKey: null });
+  return { url: server.url, close, client, folder, notices };
+}
+
+/** A chat request; what `changes` has of deprecated settings is meant. */
+export const ask = <const Changes extends object = object>(content: string, changes?: Changes) => ({
+  model: 'tiny',
+  messages: [{ role: 'user' as const, content }],
+  max_tokens: 12,
+  // Nothing is added where there are no changes, which the type says, too.
+  ...((changes ?? {}) as Changes),
+});
+
+/** A file for uploads. */
+export const textFile = (name: string, text: string): File => new File([text], name);
+
+export const jsonLines = (values: readonly object[]): string =>
+  values.map((value) => `${JSON.stringify(value)}\n`).join('');
+
+export const trainingRows = (count: number): string =>
+  jsonLines(
+    Array.from({ length: count }, (_, row) => ({
+      messages: [
+        { role: 'user', content: `Say ${row}.` },
+        { role: 'assistant', content: `It is ${row}, and no more.` },
+      ],
+    })),
+  );
+
+/** Asks again until it is so; the test's own time limit ends it otherwise. */
+export async function waitFor<State>(read: () => Promise<State>, isSo: (state: State) => boolean): Promise<State> {
+  for (;;) {
+    const state = await read();
+    if (isSo(state)) return state;
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  }
+}
