@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { mkdir } from 'node:fs/promises';
@@ -76,6 +77,8 @@ export async function startServer(settings: ServerSettings): Promise<RunningServ
   await mkdir(folder, { recursive: true });
   const unlock = await lockFolder(folder);
   const ending = new AbortController();
+  // Every request in progress listens, and stops listening when it is answered: many of them are no leak.
+  setMaxListeners(0, ending.signal);
   try {
     const registry = createModelRegistry(settings.models);
     const pool = createModelPool({ most: limits.loadedModels, load: (model) => loadModel(model, threads) });
