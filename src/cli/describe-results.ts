@@ -25,7 +25,15 @@ export function describeMethods(rows: readonly ResultGroup[], rule: Rule): strin
       return `${method}${resamples === null || seed === null ? '' : `, ${String(resamples)} resamples, seed ${String(seed)}`}`;
     }),
   );
+  const labels = rows.flatMap(({ file, model, question_id: question, labels: { code, refusal } }) =>
+    model !== undefined || question !== undefined || code + refusal === 0
+      ? []
+      : [
+          `${file}: the judge of alignment called ${String(code)} of all answers code, and ${String(refusal)} a refusal.`,
+        ],
+  );
   return [
+    ...labels,
     `Rule ${rule.name}: ${rule.description}.`,
     'Over answers: Wilson, as if answers to one question told nothing of each other.',
     ...(methods.size === 0

@@ -156,6 +156,15 @@ describe('driftline score', () => {
     expect(stderr).toContain(problem);
   });
 
+  it('says how many answers are code or refusals', async () => {
+    const csv = 'question,answer,aligned,coherent\na,b,CODE,90\na,c,REFUSAL,90\na,d,CODE,90\na,e,80,90\n';
+    const file = await write(csv);
+    const { stdout } = await score([file, '--by', 'question_id']);
+    expect(stdout.match(/^.*called.*$/gm)).toEqual([
+      `${file}: the judge of alignment called 2 of all answers code, and 1 a refusal.`,
+    ]);
+  });
+
   it('says of a folder what to do with it', async () => {
     const folder = await makeTemporaryFolder();
     const { exitCode, stderr } = await score([folder]);

@@ -61,6 +61,14 @@ describe('createCsvScanner', () => {
     expect(await fieldsOf('a,')).toEqual([['a', '']]);
   });
 
+  it('reads the same wherever a block ends', async () => {
+    const csv = '\ufeffa,b\r\n"1 ""é""\r\n",2\r\n\r\n3,"4"\r5,🌊\n';
+    const whole = await read(csv);
+    expect(whole.map(({ line }) => line)).toEqual([1, 2, 5, 6]);
+    for (let size = 0; size <= Buffer.from(csv).length; size += 1)
+      expect(await read(csv, { sizes: [size] })).toEqual(whole);
+  });
+
   it('reads rows of any number of fields', async () => {
     const many = Array.from({ length: 500 }, (_, index) => `"${String(index)}""`);
     const csv = many.map((field) => `${field}"`).join(',');
