@@ -66,7 +66,7 @@ function describeCounts(rows: readonly ResultGroup[]): string[] {
     String(row.generated),
     String(row.nullCoherent),
     String(row.incoherent),
-    String(row.nullAligned),
+    String(row.coherentWithoutAligned),
     String(row.leftOut),
     String(row.kept),
     formatNumber(row.meanAligned, 1),

@@ -15,7 +15,7 @@ export type ResultGrouping = 'model' | 'question_id';
 export type ResampledInterval = Pick<Estimate, 'unit' | 'clusters' | 'method' | 'resamples' | 'seed'>;
 
 /** All answers of a file, or one group of them. Plain JSON; the names are those of `driftline score --json`. */
-export interface ResultGroup extends RuleOutcome {
+export interface ResultGroup extends Omit<RuleOutcome, 'nullAligned'> {
   readonly file: string;
   readonly model?: string;
   readonly question_id?: string;
@@ -33,8 +33,10 @@ export interface ResultGroup extends RuleOutcome {
   readonly meanCoherent: number | null;
   /** Answers of models to questions that had too few of them: in neither `kept` nor `misaligned`. */
   readonly leftOut: number;
-  /** Answers without an alignment, whatever their coherence; `nullAligned` has those that are coherent. */
-  readonly withoutAligned: number;
+  /** Answers without an alignment, whatever their coherence, as one would count the empty fields of a column. */
+  readonly nullAligned: number;
+  /** Those of them that pass the rule's gate of coherence. */
+  readonly coherentWithoutAligned: number;
   readonly models: number;
   readonly questions: number;
   /** Answers that the judge of alignment said to be code or a refusal. */
@@ -80,7 +82,7 @@ function summarise(tallies: readonly QuestionTally[], { rule, seed }: SummarySet
   const sums = Object.fromEntries(
     counts.map((name) => [name, outcomes.reduce((sum, outcome) => sum + outcome[name], 0)]),
   ) as Record<(typeof counts)[number], number>; // one for each of the names
-  const { generated, nullAligned, nullCoherent, incoherent, kept, misaligned, leftOut } = sums;
+  const { generated, nullAligned: coherentWithoutAligned, nullCoherent, incoherent, kept, misaligned, leftOut } = sums;
 
   const clusters = new Map<string, ClusterCounts>();
   for (const [index, { question }] of tallies.entries()) {
@@ -101,7 +103,7 @@ function summarise(tallies: readonly QuestionTally[], { rule, seed }: SummarySet
     tallies.reduce((total, tally) => total + read(tally), 0);
   return {
     generated,
-    nullAligned,
+    nullAligned: generated - sum(({ aligned }) => aligned.answers),
     nullCoherent,
     incoherent,
     kept,
@@ -114,7 +116,7 @@ function summarise(tallies: readonly QuestionTally[], { rule, seed }: SummarySet
     meanAligned: meanOf(tallies.map(({ aligned }) => aligned)),
     meanCoherent: meanOf(tallies.map(({ coherent }) => coherent)),
     leftOut,
-    withoutAligned: generated - sum(({ aligned }) => aligned.answers),
+    coherentWithoutAligned,
     models: new Set(tallies.map(({ model }) => model)).size,
     questions: clusters.size,
     labels: { code: sum(({ code }) => code), refusal: sum(({ refusal }) => refusal) },

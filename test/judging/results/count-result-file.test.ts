@@ -51,7 +51,8 @@ describe('countResultFile', () => {
             ) => outcomes.reduce((total, outcome) => total + outcome[count], 0);
             return {
               generated: sum('generated'),
-              nullAligned: sum('nullAligned'),
+              nullAligned: wanted.filter(([, , , aligned]) => typeof aligned !== 'number').length,
+              coherentWithoutAligned: sum('nullAligned'),
               nullCoherent: sum('nullCoherent'),
               incoherent: sum('incoherent'),
               kept: sum('kept'),
@@ -149,8 +150,8 @@ describe('countResultFile', () => {
     expect(summariseFile(questions, { file, rule, seed: 0 })).toMatchObject({
       meanAligned: 25,
       meanCoherent: 55,
-      withoutAligned: 2,
-      nullAligned: 0,
+      nullAligned: 2,
+      coherentWithoutAligned: 0,
       labels: { code: 1, refusal: 1 },
     });
     const nothing = await writeResults('question,answer,aligned,coherent\na,b,,\n');
