@@ -67,6 +67,9 @@ export interface RunningServer {
   readonly close: () => Promise<void>;
 }
 
+/** Time to tell those whose replies are cut off. */
+const farewellMilliseconds = 1000;
+
 /** Time for the headers of a request, also of one that never comes. */
 const headerMilliseconds = 20_000;
 
@@ -140,8 +143,10 @@ export async function startServer(settings: ServerSettings): Promise<RunningServ
         const saved = Promise.all([jobRunner.close(), batchRunner.close()]);
         await settledWithin(open, limits.graceMilliseconds);
         ending.abort();
-        await Promise.allSettled(open);
+        await settledWithin(open, farewellMilliseconds);
+        // Also those that still send, and would do so for long.
         server.closeAllConnections();
+        await Promise.allSettled(open);
         await saved;
         await pool.close();
         await closed;

@@ -55,7 +55,7 @@ export const run = defineCommand({
   },
 });
 
-function describeWork({ folder, cells, answers, judgements, stopped }: RunSummary): string {
+function describeWork({ folder, cells, answers, judgements }: RunSummary): string {
   const part = (done: number, verb: string, reused: number, there: number): string =>
     [
       `${String(done)} ${verb}`,
@@ -67,13 +67,7 @@ function describeWork({ folder, cells, answers, judgements, stopped }: RunSummar
     `  models: ${part(cells.trained, 'trained', cells.reused, cells.there)}`,
     `  answers: ${part(answers.asked, 'asked', answers.reused, answers.there)}`,
     `  judgements: ${part(judgements.made, 'made', judgements.reused, judgements.there)}`,
-    ...(stopped.length > 0 ? [`  stopped early: ${describeSaved(stopped)}`] : []),
   ].join('\n');
-}
-
-function describeSaved(stopped: RunSummary['stopped']): string {
-  const sum = (count: 'answers' | 'planned'): number => stopped.reduce((total, one) => total + one[count], 0);
-  return `${String(sum('answers'))} of ${String(sum('planned'))} answers were enough, of ${String(stopped.length)} models`;
 }
 
 function cellsFailed({ failed }: RunSummary): DriftlineError {

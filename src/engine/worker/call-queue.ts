@@ -108,9 +108,9 @@ export function createCallQueue(
               }
             : undefined,
           onAnswer: (answer) => {
-            post({ kind: 'answer', call: number, answer });
             left -= 1;
-            if (left === 0) end(number, { kind: 'done', call: number });
+            post({ kind: 'answer', call: number, answer, isLast: left === 0 });
+            if (left === 0) calls.delete(number);
           },
           onFault: (fault) => {
             end(number, { kind: 'fault', call: number, fault: faultOf(fault) });

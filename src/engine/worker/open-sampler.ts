@@ -75,7 +75,8 @@ export async function openSampler(settings: SamplerSettings): Promise<Sampler> {
         if (message.kind === 'token') call.onToken?.(message.token);
         else if (message.kind === 'answer') {
           call.answers.push(message.answer);
-          call.wake();
+          if (message.isLast) settle(call, 'done');
+          else call.wake();
         } else settle(call, message.kind === 'done' ? 'done' : new DriftlineError(message.fault));
       }
     });

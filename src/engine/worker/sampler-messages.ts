@@ -31,7 +31,14 @@ export type ToWorker =
 export type FromWorker =
   | { readonly kind: 'ready' }
   | { readonly kind: 'token'; readonly call: number; readonly token: SampledToken }
-  | { readonly kind: 'answer'; readonly call: number; readonly answer: SampledAnswer }
+  | {
+      readonly kind: 'answer';
+      readonly call: number;
+      readonly answer: SampledAnswer;
+      /** Whether the call has ended with it: a message of its own would cost as much as the answer's. */
+      readonly isLast: boolean;
+    }
+  /** The end of a call that asked for nothing. */
   | { readonly kind: 'done'; readonly call: number }
   | { readonly kind: 'fault'; readonly call: number | null; readonly fault: Fault };
 
