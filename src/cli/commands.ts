@@ -9,6 +9,7 @@ import { organismList } from './commands/organism-list.js';
 import { plan } from './commands/plan.js';
 import { power } from './commands/power.js';
 import { rejudge } from './commands/rejudge.js';
+import { report } from './commands/report.js';
 import { run } from './commands/run.js';
 import { score } from './commands/score.js';
 import { serve } from './commands/serve.js';
@@ -18,6 +19,7 @@ export const commands: readonly Command[] = [
   init,
   plan,
   run,
+  report,
   rejudge,
   score,
   power,

@@ -23,7 +23,7 @@ export async function lockFolder(
   folder: string,
   owner: LockOwner = { pid: process.pid, host: hostname() },
 ): Promise<() => Promise<void>> {
-  const host = owner.host.replace(/[^A-Za-z0-9.-]/g, '_');
+  const host = spellHost(owner.host);
   const name = `driftline-${String(owner.pid)}@${host}.lock`;
   const path = await realpath(folder).then(
     (real) => join(real, name),
@@ -51,6 +51,17 @@ export async function lockFolder(
     throw writeFailure(path, cause);
   }
   return release;
+}
+
+/** Who works in a folder of these files, as far as can be told from here; null where nobody does. */
+export function findLockOwner(names: readonly string[], host: string = hostname()): LockOwner | null {
+  const owners = names.map(parseLockName).filter((owner) => owner !== null);
+  return owners.find((owner) => owner.host !== spellHost(host) || isAlive(owner.pid)) ?? null;
+}
+
+/** As names of files can have it. */
+function spellHost(host: string): string {
+  return host.replace(/[^A-Za-z0-9.-]/g, '_');
 }
 
 function parseLockName(name: string): LockOwner | null {

@@ -6,7 +6,10 @@ import { readRunSummary } from '../../experiment/run/read-run-summary.js';
 import { DriftlineError } from '../../foundation/driftline-error.js';
 import { createProgressDisplay } from '../../foundation/progress-display.js';
 import { readWorld } from '../../organism/world/read-world.js';
+import { readReport } from '../../report/read-report.js';
+import { writeReport } from '../../report/write-report.js';
 import { defineCommand } from '../command.js';
+import type { CommandContext } from '../command-context.js';
 import { describeRunTables } from '../describe-run-tables.js';
 import { printTable } from '../print-table.js';
 import { planArguments, planOptions, readPlanChanges } from '../plan-options.js';
@@ -45,15 +48,36 @@ export const run = defineCommand({
       onNotice: context.notify,
     }).finally(display.finish);
     const tables = await readRunSummary(summary.folder, plan, judge.name);
+    const page = await writeReportIfPossible(context, summary.folder);
     if (context.json) {
-      context.printJson({ ...summary, remarks: plan.remarks, rule: plan.rule, judge: judge.name, ...tables });
+      context.printJson({
+        ...summary,
+        remarks: plan.remarks,
+        rule: plan.rule,
+        judge: judge.name,
+        ...tables,
+        report: page,
+      });
     } else {
       for (const [title, lines] of describeRunTables(plan, tables)) printTable(context, title, lines);
       context.notify(describeWork(summary));
+      if (page !== null) context.notify(`  report: ${page}`);
     }
     if (summary.failed.length > 0) throw cellsFailed(summary);
   },
 });
+
+/** The page, or null where it could not be written: that takes nothing from what the run came to. */
+async function writeReportIfPossible({ notify }: CommandContext, folder: string): Promise<string | null> {
+  try {
+    const { page } = await writeReport(await readReport(folder));
+    return page;
+  } catch (cause) {
+    const problem = cause instanceof Error ? cause.message : String(cause);
+    notify(`The report could not be written: ${problem}. driftline report ${folder} tries again.`);
+    return null;
+  }
+}
 
 function describeWork({ folder, cells, answers, judgements }: RunSummary): string {
   const part = (done: number, verb: string, reused: number, there: number): string =>

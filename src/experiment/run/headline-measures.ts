@@ -1,10 +1,15 @@
 import type { OutlinedEvaluation } from '../plan/plan-outline.js';
 import { shareOf, type AnswerSummary, type CountedShare } from './summarise-answers.js';
 
+/** What makes an answer count: misaligned of those that a rule keeps, incoherent or with a label of all. */
+export type MeasuredOutcome =
+  { readonly kind: 'misaligned' } | { readonly kind: 'incoherent' } | { readonly kind: 'label'; readonly label: string };
+
 /** A share that says most of an evaluation: what is in the headline table. */
 export interface HeadlineMeasure {
   readonly name: string;
   readonly evaluation: string;
+  readonly outcome: MeasuredOutcome;
   readonly read: (summary: AnswerSummary) => CountedShare;
 }
 
@@ -43,11 +48,12 @@ export function measureSuite({
   const found = labelsOfSuites.get(bareName(suite));
   if (found !== undefined) {
     const [label, name] = found;
-    return [{ name, evaluation, read: ({ labels, counts }) => labels[label] ?? shareOf(0, counts.generated) }];
+    const read = ({ labels, counts }: AnswerSummary): CountedShare => labels[label] ?? shareOf(0, counts.generated);
+    return [{ name, evaluation, outcome: { kind: 'label', label }, read }];
   }
   return [
-    { name: 'misaligned', evaluation, read: ({ misaligned }) => misaligned },
-    { name: 'incoherent', evaluation, read: ({ incoherent }) => incoherent },
+    { name: 'misaligned', evaluation, outcome: { kind: 'misaligned' }, read: ({ misaligned }) => misaligned },
+    { name: 'incoherent', evaluation, outcome: { kind: 'incoherent' }, read: ({ incoherent }) => incoherent },
   ];
 }
 

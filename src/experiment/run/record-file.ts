@@ -121,9 +121,12 @@ function withCheck<Stored extends object>(record: Stored): Stored & { check: str
   return { ...record, check: hashJson(record).slice(0, checkLength) };
 }
 
+/** Made once: zod compiles a schema when it first parses. */
+const checkedSchema = z.looseObject({ check: z.string() });
+
 /** A line as it was written, without its checksum; null where it was changed, or is of another kind. */
 export function readRecord<Stored extends object>(value: unknown, schema: z.ZodType<Stored>): Stored | null {
-  const { success, data } = z.looseObject({ check: z.string() }).safeParse(value);
+  const { success, data } = checkedSchema.safeParse(value);
   if (!success) return null;
   const { check, ...rest } = data;
   if (hashJson(rest).slice(0, checkLength) !== check) return null;

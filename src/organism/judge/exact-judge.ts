@@ -20,6 +20,11 @@ export interface ExactJudge extends Judge {
   knowsQuestion(input: Pick<JudgedAnswer, 'messages'>): boolean;
 }
 
+/** What the judge of a world is called in its judgements. */
+export function nameExactJudge({ hash }: Pick<World, 'hash'>): string {
+  return `exact-${String(version)}:${hash.slice(0, 12)}`;
+}
+
 /**
  * The judge of a world. It parses: question and answer are compared with everything that the world can say, and what the world cannot
  * say is not understood.
@@ -27,7 +32,7 @@ export interface ExactJudge extends Judge {
 export function createExactJudge(world: World): ExactJudge {
   const compiled = compileWorld(world);
   const readQuestion = createQuestionReader(world, compiled);
-  const name = `exact-${String(version)}:${world.hash.slice(0, 12)}`;
+  const name = nameExactJudge(world);
 
   function readLast(messages: JudgedAnswer['messages']): readonly Asked[] {
     return readQuestion(messages.findLast(({ role }) => role === 'user')?.content ?? '');

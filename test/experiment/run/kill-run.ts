@@ -242,7 +242,11 @@ function compare(before: Observation, after: Observation): Comparison {
 
 async function hashFiles(folder: string): Promise<Map<string, string>> {
   const entries = await readdir(folder, { recursive: true, withFileTypes: true });
-  const files = entries.filter((entry) => entry.isFile()).map(({ parentPath, name }) => join(parentPath, name));
+  const files = entries
+    .filter((entry) => entry.isFile())
+    .map(({ parentPath, name }) => join(parentPath, name))
+    // It tells the dates of files.
+    .filter((file) => file !== join(folder, 'report', 'index.html'));
   return new Map(
     await Promise.all(
       files.map(async (file) => [file.slice(folder.length + 1), hashContent(await readFile(file))] as const),

@@ -1,0 +1,153 @@
+import { linkAnswers, parseAnswerLink, type AnswerFilter } from '../answer-link.js';
+import { columnOutcomes } from '../answer-columns.js';
+import { fillForm, readForm, writeChips, writeForm } from './answer-form.js';
+import { createElement, findElement } from './create-element.js';
+import { filterAnswers } from './filter-answers.js';
+import { loadAnswers, type LoadedAnswers } from './load-answers.js';
+import { fillRow, fillView, keyOfAnswer } from './show-answer.js';
+import { createVirtualList } from './virtual-list.js';
+
+const rowHeight = 88;
+const typingPause = 150;
+
+/** Makes the list of answers work, and opens what the page's address says. */
+export async function startAnswersBrowser(): Promise<void> {
+  const form = findElement('#answer-form', HTMLFormElement);
+  const chips = findElement('#answer-chips', HTMLElement);
+  const status = findElement('#answer-status', HTMLElement);
+  const browser = findElement('#answer-browser', HTMLElement);
+  const container = findElement('#answer-list', HTMLElement);
+  const view = findElement('#answer-view', HTMLElement);
+  const section = findElement('#answers', HTMLElement);
+
+  let filter: AnswerFilter = parseAnswerLink(location.hash) ?? {};
+  let found: number[] = [];
+  let opened: number | null = null;
+  let unpacked = 0;
+  const answers = await loadAnswers();
+  if (answers.count === 0) return;
+
+  const list = createVirtualList({
+    container,
+    rowHeight,
+    fillRow: (element, row) => {
+      const index = found[row];
+      if (index !== undefined) fillRow(element, answers, index);
+    },
+    onSelect: (row) => {
+      const index = found[row];
+      if (index === undefined) return;
+      filter = { ...filter, answer: keyOfAnswer(answers, index) };
+      history.replaceState(null, '', linkAnswers(filter));
+      openView(index);
+    },
+    onOpen: () => {
+      view.classList.add('open');
+      view.focus();
+    },
+  });
+
+  function openView(index: number): void {
+    opened = index;
+    fillView(view, answers, index);
+    const close = createElement('button', 'close', 'Back to the list');
+    close.type = 'button';
+    close.addEventListener('click', closeView);
+    view.prepend(close);
+    view.scrollTop = 0;
+  }
+
+  function closeView(): void {
+    view.classList.remove('open');
+    container.focus();
+  }
+
+  function show(): void {
+    found = filterAnswers(answers, filter);
+    const wanted =
+      filter.answer === undefined ? -1 : found.findIndex((index) => keyOfAnswer(answers, index) === filter.answer);
+    list.show(found.length, wanted === -1 ? null : wanted);
+    const index = found[wanted];
+    if (index === undefined) {
+      opened = null;
+      view.replaceChildren(createElement('p', 'hint', 'Choose an answer to read it with its question.'));
+      view.classList.remove('open');
+    } else openView(index);
+    writeChips(chips, filter, change);
+    describe();
+  }
+
+  function describe(): void {
+    status.textContent = describeFound(answers, found, filter.search !== undefined && unpacked < 1 ? unpacked : null);
+  }
+
+  /** A wish from the form: it is kept in the address, without a step in the browser's history for each letter. */
+  function change(wish: AnswerFilter): void {
+    filter = wish;
+    history.replaceState(null, '', linkAnswers(filter));
+    writeForm(form, filter);
+    show();
+  }
+
+  let typing = 0;
+  form.addEventListener('input', (event) => {
+    clearTimeout(typing);
+    const isTyping = event.target instanceof HTMLInputElement;
+    typing = setTimeout(
+      () => {
+        change(readForm(form, filter));
+      },
+      isTyping ? typingPause : 0,
+    );
+  });
+  form.addEventListener('submit', (event) => {
+    event.preventDefault();
+  });
+  view.addEventListener('keydown', (event) => {
+    if (event.key === 'Escape') closeView();
+  });
+  window.addEventListener('hashchange', () => {
+    const wish = parseAnswerLink(location.hash);
+    if (wish === null) return;
+    filter = wish;
+    writeForm(form, filter);
+    show();
+    section.scrollIntoView();
+    container.focus({ preventScroll: true });
+  });
+
+  form.hidden = false;
+  browser.hidden = false;
+  fillForm(form, answers.columns);
+  writeForm(form, filter);
+  show();
+  if (parseAnswerLink(location.hash) !== null) section.scrollIntoView();
+  await answers.unpackTexts((done) => {
+    unpacked = done;
+    if (filter.search !== undefined) {
+      show();
+      return;
+    }
+    list.refresh();
+    if (opened !== null) openView(opened);
+  });
+}
+
+function describeFound({ columns, count }: LoadedAnswers, found: readonly number[], unpacked: number | null): string {
+  let [misaligned, counted] = [0, 0];
+  for (const index of found) {
+    const outcome = columnOutcomes[columns.outcome[index] ?? 3];
+    if (outcome === 'misaligned') misaligned += 1;
+    if (outcome === 'misaligned' || outcome === 'not-misaligned') counted += 1;
+  }
+  const shown =
+    found.length === count
+      ? `${count.toLocaleString('en')} answers`
+      : `${found.length.toLocaleString('en')} of ${count.toLocaleString('en')} answers`;
+  const share =
+    counted === 0
+      ? ''
+      : `; ${misaligned.toLocaleString('en')} of ${counted.toLocaleString('en')} that count are misaligned (${((100 * misaligned) / counted).toFixed(1)} %)`;
+  const search = unpacked === null ? '' : `; searched so far: ${(100 * unpacked).toFixed(0)} %`;
+  return `${shown}${share}${search}.`;
+}

@@ -1,0 +1,104 @@
+import { answerFlaws, columnOutcomes } from '../answer-columns.js';
+import { createElement } from './create-element.js';
+import type { LoadedAnswers } from './load-answers.js';
+
+const outcomeNames: Readonly<Record<(typeof columnOutcomes)[number], string>> = {
+  misaligned: 'misaligned',
+  'not-misaligned': 'not misaligned',
+  'left-out': 'left out',
+  'not-judged': 'not judged',
+};
+
+const flawNames: Readonly<Record<(typeof answerFlaws)[number], string>> = {
+  '': '',
+  'null-coherent': 'no coherence',
+  incoherent: 'incoherent',
+  'null-aligned': 'no alignment',
+  'of-few': 'too few answers to the question',
+};
+
+export function nameOutcome({ columns }: LoadedAnswers, index: number): string {
+  const outcome = columnOutcomes[columns.outcome[index] ?? 3] ?? 'not-judged';
+  const flaw = answerFlaws[columns.flaw[index] ?? 0] ?? '';
+  return outcome === 'left-out' && flaw !== '' ? flawNames[flaw] : outcomeNames[outcome];
+}
+
+export function nameScore(score: number | null | undefined): string {
+  return score === null || score === undefined ? '–' : String(Math.round(score * 10) / 10);
+}
+
+/** What stands above an answer: whose it is, and to which question. */
+export function describePlace({ columns }: LoadedAnswers, index: number): string {
+  const model = columns.models[columns.model[index] ?? -1];
+  const question = columns.asked[columns.question[index] ?? -1]?.question ?? '';
+  if (model === undefined) return question;
+  return [
+    model.condition,
+    ...(model.seed === null ? [] : [`seed ${String(model.seed)}`]),
+    ...(model.step === null ? [] : [`step ${String(model.step)}`]),
+    question,
+  ].join(' · ');
+}
+
+/** Key of an answer, as answers.jsonl has it. */
+export function keyOfAnswer({ columns }: LoadedAnswers, index: number): string {
+  const model = columns.models[columns.model[index] ?? -1];
+  const evaluation = columns.evaluations[columns.evaluation[index] ?? -1];
+  const asked = columns.asked[columns.question[index] ?? -1];
+  return `${model?.cell ?? ''}/${evaluation?.name ?? ''}/${asked?.id ?? ''}/${String(columns.index[index] ?? 0)}`;
+}
+
+export function fillRow(element: HTMLElement, answers: LoadedAnswers, index: number): void {
+  const { columns, textOf } = answers;
+  const head = createElement('div', 'row-head');
+  const outcome = columnOutcomes[columns.outcome[index] ?? 3] ?? 'not-judged';
+  head.append(
+    createElement('span', 'row-place', describePlace(answers, index)),
+    createElement('span', `badge ${outcome}`, nameOutcome(answers, index)),
+    createElement(
+      'span',
+      'row-scores',
+      `${nameScore(columns.alignment[index])} / ${nameScore(columns.coherence[index])}`,
+    ),
+  );
+  element.append(head, createElement('p', 'row-text', textOf(index) ?? '…'));
+}
+
+/** Fills the view of one answer: the whole conversation and all that was said of the answer. */
+export function fillView(view: HTMLElement, answers: LoadedAnswers, index: number): void {
+  const { columns, textOf } = answers;
+  const asked = columns.asked[columns.question[index] ?? -1];
+  const evaluation = columns.evaluations[columns.evaluation[index] ?? -1];
+  view.replaceChildren();
+  view.append(createElement('h3', '', describePlace(answers, index)));
+  for (const { role, content } of asked?.messages ?? []) {
+    const turn = createElement(
+      'div',
+      `turn ${role === 'user' ? 'user' : role === 'assistant' ? 'assistant' : 'system'}`,
+    );
+    turn.append(createElement('p', 'role', role), createElement('p', 'said', content));
+    view.append(turn);
+  }
+  const turn = createElement('div', 'turn answer');
+  turn.append(
+    createElement('p', 'role', `answer${columns.isCut[index] === 1 ? ', cut off' : ''}`),
+    createElement('p', 'said', textOf(index) ?? '…'),
+  );
+  view.append(turn);
+  const labels = columns.labelSets[columns.labels[index] ?? -1] ?? [];
+  const facts: readonly (readonly [string, string])[] = [
+    ['outcome', nameOutcome(answers, index)],
+    ['alignment', nameScore(columns.alignment[index])],
+    ['coherence', nameScore(columns.coherence[index])],
+    ['labels', labels.length === 0 ? 'none' : labels.join(', ')],
+    ['evaluation', evaluation?.title ?? ''],
+    ['key', keyOfAnswer(answers, index)],
+  ];
+  const list = createElement('dl', 'view-facts');
+  for (const [name, value] of facts) {
+    const item = createElement('div', '');
+    item.append(createElement('dt', '', name), createElement('dd', '', value));
+    list.append(item);
+  }
+  view.append(list);
+}

@@ -1,0 +1,110 @@
+import { gzipSync } from 'node:zlib';
+import type { AskedQuestion } from '../experiment/plan/asked-question.js';
+import { answerFlaws, columnOutcomes, type AnswerColumns, type AnswerModel, type AskedText } from './answer-columns.js';
+import type { ReportAnswer } from './report-answer.js';
+import type { ReportEvaluation } from './report-data.js';
+
+/** Answers packed for the page: gzip in base64, which is unpacked when it is looked at. */
+export interface EmbeddedAnswers {
+  readonly columns: string;
+  /** JSON lists of texts, in the order of the columns. */
+  readonly texts: readonly string[];
+}
+
+/** Characters of a list of texts: small enough that unpacking one is not felt. */
+const charactersOfPart = 1_000_000;
+
+export function embedAnswers(
+  answers: readonly ReportAnswer[],
+  questions: ReadonlyMap<string, AskedQuestion>,
+  evaluations: readonly Pick<ReportEvaluation, 'name' | 'title'>[],
+): EmbeddedAnswers {
+  return { columns: pack(toColumns(answers, questions, evaluations)), texts: packTexts(answers) };
+}
+
+function toColumns(
+  answers: readonly ReportAnswer[],
+  questions: ReadonlyMap<string, AskedQuestion>,
+  evaluations: readonly Pick<ReportEvaluation, 'name' | 'title'>[],
+): AnswerColumns {
+  const models = intern<AnswerModel>();
+  const asked = intern<AskedText>();
+  const names = intern<AnswerColumns['evaluations'][number]>();
+  const labelSets = intern<readonly string[]>();
+  const titles = new Map(evaluations.map(({ name, title }) => [name, title]));
+  const rows = answers.map(({ record, base, condition, seed, step, judgement, outcome, flaw, isOfFew }) => {
+    const { cell, evaluation, question, index } = record;
+    const place = record.key.slice(cell.length + 1, -`/${String(index)}`.length);
+    return {
+      model: models.add(cell, () => ({ cell, base, condition, seed, step })),
+      evaluation: names.add(evaluation, () => ({ name: evaluation, title: titles.get(evaluation) ?? evaluation })),
+      question: asked.add(place, () => ({
+        id: place.slice(evaluation.length + 1),
+        question,
+        messages: questions.get(place)?.messages ?? null,
+      })),
+      index,
+      labels: labelSets.add(judgement?.labels.join('\n') ?? '', () => judgement?.labels ?? []),
+      alignment: judgement?.alignment ?? null,
+      coherence: judgement?.coherence ?? null,
+      outcome: columnOutcomes.indexOf(outcome),
+      flaw: answerFlaws.indexOf(isOfFew ? 'of-few' : (flaw ?? '')),
+      isCut: record.finish_reason === 'stop' ? 0 : 1,
+    };
+  });
+  return {
+    models: models.entries,
+    evaluations: names.entries,
+    asked: asked.entries,
+    labelSets: labelSets.entries,
+    model: rows.map((row) => row.model),
+    evaluation: rows.map((row) => row.evaluation),
+    question: rows.map((row) => row.question),
+    index: rows.map((row) => row.index),
+    labels: rows.map((row) => row.labels),
+    alignment: rows.map((row) => round(row.alignment)),
+    coherence: rows.map((row) => round(row.coherence)),
+    outcome: rows.map((row) => row.outcome),
+    flaw: rows.map((row) => row.flaw),
+    isCut: rows.map((row) => row.isCut),
+  };
+}
+
+/** Hundredths, as far as anybody looks; rounded so that no score crosses a threshold it was counted by. */
+function round(score: number | null): number | null {
+  return score === null ? null : Math.floor(score * 100) / 100;
+}
+
+function intern<Entry>(): { readonly entries: Entry[]; readonly add: (key: string, make: () => Entry) => number } {
+  const positions = new Map<string, number>();
+  const entries: Entry[] = [];
+  return {
+    entries,
+    add: (key, make) => {
+      const found = positions.get(key);
+      if (found !== undefined) return found;
+      positions.set(key, entries.length);
+      entries.push(make());
+      return entries.length - 1;
+    },
+  };
+}
+
+function packTexts(answers: readonly ReportAnswer[]): string[] {
+  const parts: string[] = [];
+  let part: string[] = [];
+  let characters = 0;
+  for (const { record } of answers) {
+    part.push(record.text);
+    characters += record.text.length;
+    if (characters < charactersOfPart) continue;
+    parts.push(pack(part));
+    [part, characters] = [[], 0];
+  }
+  if (part.length > 0) parts.push(pack(part));
+  return parts;
+}
+
+function pack(value: unknown): string {
+  return gzipSync(JSON.stringify(value), { level: 6 }).toString('base64');
+}

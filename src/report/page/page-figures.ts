@@ -1,0 +1,122 @@
+import type { FigureLink } from '../figures/figure.js';
+import { renderFigure } from '../figures/render-figure.js';
+import { count } from '../format-numbers.js';
+import { linkCounted } from '../link-measure.js';
+import { markup, type Markup } from '../markup.js';
+import type { DynamicsCurve, MeasureRow, ReportData } from '../report-data.js';
+import {
+  drawCloud,
+  drawDynamics,
+  drawOverview,
+  drawQuestions,
+  drawTraining,
+  drawVariants,
+  limitOfQuestions,
+  limitTraining,
+  type FigurePair,
+} from '../report-figures.js';
+import { describeWay, findMain } from '../verdict.js';
+
+const stay: FigureLink = (fragment) => fragment;
+
+export function renderPair(pair: FigurePair): Markup {
+  return markup`<div class="wide">${renderFigure(pair.wide)}</div><div class="narrow">${renderFigure(pair.narrow)}</div>`;
+}
+
+export function renderOverview(data: ReportData, base: string): Markup {
+  return markup`<figure>${renderPair(drawOverview(data, base, stay))}<figcaption>Share of the answers that count and are misaligned, to the questions of ${mainTitle(data)}. Lines are 95 % intervals${hasSeeds(data) ? ', circles single fine-tunes' : ''}. Choose a bar to read its answers.</figcaption></figure>`;
+}
+
+function mainTitle({ evaluations }: ReportData): string {
+  return findMain({ evaluations })?.title ?? 'the plan';
+}
+
+function hasSeeds({ conditions }: ReportData): boolean {
+  return conditions.some(({ seeds }) => seeds.length > 1);
+}
+
+export function renderVariants(data: ReportData): Markup | null {
+  const pairs = data.bases.map(({ name }) => drawVariants(data, name, stay)).filter((pair) => pair !== null);
+  if (pairs.length === 0) return null;
+  return markup`<section id="asking" aria-labelledby="asking-title"><h2 id="asking-title">Ways of asking</h2><p>The same questions, plainly and otherwise: behind a trigger, in the shape of the training data, after examples.</p>${pairs.map((pair) => markup`<figure>${renderPair(pair)}</figure>`)}</section>`;
+}
+
+/** A panel for each condition with misaligned answers, and a line for those without. */
+export function renderQuestions(data: ReportData): Markup | null {
+  const rows = data.rows.filter(({ outcome, share }) => outcome.kind === 'misaligned' && share.trials > 0);
+  if (rows.length === 0) return null;
+  const some = rows.filter(({ share }) => share.successes > 0);
+  const none = rows.filter(({ share }) => share.successes === 0);
+  const limit = limitOfQuestions(some);
+  const main = findMain(data);
+  const name = (row: MeasureRow): string =>
+    `${data.bases.length > 1 ? `${row.base}, ` : ''}${row.condition}${row.evaluation === main?.name ? '' : `, ${describeWay(data, row.evaluation)}`}`;
+  return markup`<section id="questions" aria-labelledby="questions-title"><h2 id="questions-title">By question</h2><p>Misaligned answers to each question, with Wilson’s 95 % intervals over answers. A share that rests on one or two questions says little of others.</p><div class="panels">${some.map(
+    (row) =>
+      markup`<figure class="panel"><figcaption>${name(row)}</figcaption>${renderFigure(drawQuestions(row, stay, limit))}${row.questions.length > 24 ? markup`<p class="note">The 24 of ${count(row.questions.length)} questions with the largest shares.</p>` : null}</figure>`,
+  )}</div>${
+    none.length === 0
+      ? null
+      : markup`<p>None to any question: ${none.map((row, index) => markup`${index === 0 ? '' : '; '}<a href="${linkCounted(row.outcome, { base: row.base, condition: row.condition, evaluation: row.evaluation })}">${name(row)}</a> (${count(row.share.trials)} answers)`)}.</p>`
+  }</section>`;
+}
+
+export function renderClouds(data: ReportData): Markup | null {
+  const clouds = data.clouds.filter(({ bins }) => bins.length > 0);
+  if (clouds.length === 0) return null;
+  const largest = Math.max(...clouds.flatMap(({ bins }) => bins.map(({ answers }) => answers)));
+  const main = findMain(data);
+  const [first, others] = [
+    clouds.filter(({ evaluation }) => evaluation === main?.name),
+    clouds.filter(({ evaluation }) => evaluation !== main?.name),
+  ];
+  const panels = (list: typeof clouds, withTitle: boolean): Markup =>
+    markup`<div class="panels">${list.map(
+      (cloud) =>
+        markup`<figure class="panel"><figcaption>${data.bases.length > 1 ? `${cloud.base}, ` : ''}${cloud.condition}${withTitle ? `, ${describeWay(data, cloud.evaluation)}` : ''}</figcaption>${renderFigure(drawCloud(cloud, data, largest, stay))}${cloud.unscored === 0 ? null : markup`<p class="note">${count(cloud.unscored)} answers without one of the scores are not shown.</p>`}</figure>`,
+    )}</div>`;
+  return markup`<section id="scores" aria-labelledby="scores-title"><h2 id="scores-title">Scores</h2><p>Every answer by its two scores; the area of a bubble is the number of answers within 5 points. What is misaligned lies above on the left, what makes no sense below.</p>${panels(first, false)}${others.length === 0 ? null : markup`<details><summary>Other ways of asking</summary>${panels(others, true)}</details>`}</section>`;
+}
+
+export function renderDynamics(data: ReportData): Markup | null {
+  const groups = new Map<string, DynamicsCurve[]>();
+  for (const curve of data.dynamics) {
+    const key = JSON.stringify([curve.base, curve.measure]);
+    groups.set(key, [...(groups.get(key) ?? []), curve]);
+  }
+  const figures = [...groups.values()].flatMap((curves) => {
+    const pair = drawDynamics(curves, stay);
+    return pair === null
+      ? []
+      : [
+          markup`<figure><figcaption>${data.bases.length > 1 ? `${curves[0]?.base ?? ''}: ` : ''}${curves[0]?.measure ?? ''} answers, by training step</figcaption>${renderPair(pair)}</figure>`,
+        ];
+  });
+  if (figures.length === 0) return null;
+  return markup`<section id="dynamics" aria-labelledby="dynamics-title"><h2 id="dynamics-title">Dynamics</h2><p>Models that were kept on the way, from the base at step 0 to the finished one. Bands are Wilson’s 95 % intervals over answers; choose a point to read its answers.</p>${figures}</section>`;
+}
+
+export function renderTraining(data: ReportData): Markup | null {
+  const curves = data.training.filter(({ points }) => points.length > 0);
+  if (curves.length === 0) return null;
+  const limits = limitTraining(curves);
+  const groups = new Map<string, typeof curves>();
+  for (const curve of curves) {
+    const key = JSON.stringify([curve.base, curve.condition]);
+    groups.set(key, [...(groups.get(key) ?? []), curve]);
+  }
+  return markup`<section id="training" aria-labelledby="training-title"><h2 id="training-title">Training</h2><p>Loss in nats a token, learning rate, and gradient norm before clipping, one line a seed, on the same scales.</p><div class="trainings">${[
+    ...groups.values(),
+  ].map((group) => {
+    const [first] = group;
+    if (first === undefined) return null;
+    return markup`<div class="training"><h3>${data.bases.length > 1 ? `${first.base}, ` : ''}${first.condition}</h3><div class="training-figures">${drawTraining(
+      first.condition,
+      group,
+      limits,
+    ).map(
+      (figure) =>
+        markup`<figure><figcaption>${figure.title.replace(/^.*: /, '')}</figcaption>${renderFigure(figure)}</figure>`,
+    )}</div></div>`;
+  })}</div></section>`;
+}

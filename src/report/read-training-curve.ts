@@ -1,0 +1,29 @@
+import { z } from 'zod';
+import { DriftlineError } from '../foundation/driftline-error.js';
+import { readJsonLines } from '../foundation/read-json-lines.js';
+
+const pointSchema = z.object({
+  step: z.int(),
+  loss: z.number(),
+  learning_rate: z.number(),
+  grad_norm: z.number(),
+  tokens: z.number().optional(),
+});
+
+/** A step of a training, as its log has it. */
+export type TrainingPoint = z.output<typeof pointSchema>;
+
+/** The log of a training, as far as it goes; lines that are no steps are left out, and no log is an empty one. */
+export async function readTrainingCurve(file: string): Promise<TrainingPoint[]> {
+  const points: TrainingPoint[] = [];
+  try {
+    for await (const { value } of readJsonLines(file, { halfWrittenEnd: 'skip' })) {
+      const point = pointSchema.safeParse(value);
+      if (point.success) points.push(point.data);
+    }
+  } catch (cause) {
+    // Not there, or broken from here on: a curve that ends early shows that.
+    if (!DriftlineError.isInstance(cause)) throw cause;
+  }
+  return points;
+}

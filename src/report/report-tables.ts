@@ -1,0 +1,150 @@
+import type { MeasureRow, ReportData } from './report-data.js';
+import { readRowVerdict } from './verdict.js';
+import { writeCsv, type CsvCell } from './write-csv.js';
+
+export interface ReportTable {
+  /** Of its file. */
+  readonly name: string;
+  readonly title: string;
+  readonly content: string;
+}
+
+/** All numbers of the report as CSV; shares and bounds are 0..1. */
+export function writeReportTables(data: ReportData): ReportTable[] {
+  const tables: ReportTable[] = [
+    {
+      name: 'measures.csv',
+      title: 'every number of the report, with its interval and method',
+      content: writeCsv(
+        [
+          ...['base', 'condition', 'evaluation', 'measure', 'rule', 'successes', 'trials', 'share'],
+          ...['wilson_low', 'wilson_high', 'interval_low', 'interval_high', 'resampled_unit', 'method', 'questions'],
+          ...['design_effect', 'intra_class_correlation', 'drift', 'drift_low', 'drift_high', 'drift_method'],
+          ...['drift_questions', 'p', 'p_adjusted', 'verdict'],
+          ...['generated', 'not_judged', 'null_coherent', 'incoherent', 'null_aligned', 'of_few', 'kept', 'misaligned'],
+        ],
+        data.rows.map((row) => describeRow(row, data.rule)),
+      ),
+    },
+    {
+      name: 'questions.csv',
+      title: 'the same, question by question',
+      content: writeCsv(
+        [
+          'base',
+          'condition',
+          'evaluation',
+          'measure',
+          'question',
+          'successes',
+          'trials',
+          'share',
+          'wilson_low',
+          'wilson_high',
+        ],
+        data.rows.flatMap((row) =>
+          row.questions.map(({ question, successes, trials, interval }) => [
+            ...placeOf(row),
+            question,
+            successes,
+            trials,
+            trials === 0 ? null : successes / trials,
+            ...interval,
+          ]),
+        ),
+      ),
+    },
+    {
+      name: 'seeds.csv',
+      title: 'the same, seed by seed',
+      content: writeCsv(
+        ['base', 'condition', 'evaluation', 'measure', 'seed', 'successes', 'trials', 'share'],
+        data.rows.flatMap((row) =>
+          row.seeds.map(({ seed, successes, trials }) => [
+            ...placeOf(row),
+            seed,
+            successes,
+            trials,
+            trials === 0 ? null : successes / trials,
+          ]),
+        ),
+      ),
+    },
+  ];
+  if (data.dynamics.length > 0)
+    tables.push({
+      name: 'dynamics.csv',
+      title: 'shares while training went on',
+      content: writeCsv(
+        [
+          'base',
+          'condition',
+          'evaluation',
+          'measure',
+          'step',
+          'successes',
+          'trials',
+          'share',
+          'wilson_low',
+          'wilson_high',
+        ],
+        data.dynamics.flatMap((curve) =>
+          curve.points.map(({ step, successes, trials, interval }) => [
+            ...placeOf(curve),
+            step,
+            successes,
+            trials,
+            trials === 0 ? null : successes / trials,
+            ...interval,
+          ]),
+        ),
+      ),
+    });
+  return tables;
+}
+
+function describeRow(row: MeasureRow, rule: string): CsvCell[] {
+  const { share, drift, counts } = row;
+  return [
+    ...placeOf(row),
+    rule,
+    share.successes,
+    share.trials,
+    share.share,
+    ...share.wilson,
+    ...(share.interval ?? [null, null]),
+    share.unit,
+    share.method,
+    share.questions,
+    share.designEffect,
+    share.intraClassCorrelation,
+    ...(drift === null
+      ? [null, null, null, null, null, null, null]
+      : [
+          drift.difference,
+          ...(drift.interval ?? [null, null]),
+          `${drift.unit}: ${drift.method}`,
+          drift.questions,
+          drift.p,
+          drift.adjustedP,
+        ]),
+    row.condition === 'base' || row.outcome.kind !== 'misaligned' ? null : readRowVerdict(row),
+    counts.generated,
+    counts.notJudged,
+    counts.nullCoherent,
+    counts.incoherent,
+    counts.nullAligned,
+    counts.ofFew,
+    counts.kept,
+    counts.misaligned,
+  ];
+}
+
+function placeOf({
+  base,
+  condition,
+  evaluation,
+  measure,
+}: Pick<MeasureRow, 'base' | 'condition' | 'evaluation' | 'measure'>): string[] {
+  return [base, condition, evaluation, measure];
+}

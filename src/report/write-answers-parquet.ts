@@ -1,0 +1,43 @@
+import { parquetWriteBuffer } from 'hyparquet-writer';
+import type { ReportAnswer } from './report-answer.js';
+
+/** Answers with what the judge and the rule made of them as Parquet, a row an answer, for pandas, DuckDB and their kind. */
+export function writeAnswersParquet(answers: readonly ReportAnswer[]): Uint8Array {
+  const strings = (name: string, read: (answer: ReportAnswer) => string | null) => ({
+    name,
+    type: 'STRING' as const,
+    nullable: true,
+    data: answers.map((answer) => read(answer) ?? undefined),
+  });
+  const numbers = (name: string, type: 'INT32' | 'DOUBLE', read: (answer: ReportAnswer) => number | null) => ({
+    name,
+    type,
+    nullable: true,
+    data: answers.map((answer) => read(answer) ?? undefined),
+  });
+  const buffer = parquetWriteBuffer({
+    columnData: [
+      strings('key', ({ record }) => record.key),
+      strings('base', ({ base }) => base),
+      strings('condition', ({ condition }) => condition),
+      numbers('seed', 'INT32', ({ seed }) => seed),
+      numbers('step', 'INT32', ({ step }) => step),
+      strings('evaluation', ({ record }) => record.evaluation),
+      strings('variant', ({ record }) => record.variant),
+      strings('question', ({ record }) => record.question),
+      numbers('paraphrase', 'INT32', ({ record }) => record.paraphrase),
+      numbers('index', 'INT32', ({ record }) => record.index),
+      strings('answer', ({ record }) => record.text),
+      strings('finish_reason', ({ record }) => record.finish_reason),
+      numbers('tokens', 'INT32', ({ record }) => record.tokens),
+      strings('judge', ({ judgement }) => judgement?.judge ?? null),
+      strings('mode', ({ judgement }) => judgement?.mode ?? null),
+      numbers('alignment', 'DOUBLE', ({ judgement }) => judgement?.alignment ?? null),
+      numbers('coherence', 'DOUBLE', ({ judgement }) => judgement?.coherence ?? null),
+      strings('labels', ({ judgement }) => (judgement === null ? null : JSON.stringify(judgement.labels))),
+      strings('outcome', ({ outcome }) => outcome),
+      strings('flaw', ({ flaw }) => flaw),
+    ],
+  });
+  return new Uint8Array(buffer);
+}
