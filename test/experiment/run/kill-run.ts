@@ -12,14 +12,19 @@ import { createRandomStream } from '../../../src/foundation/random-stream.js';
 // The built program, which `npm test` builds first.
 const main = fileURLToPath(new URL('../../../dist/cli/main.js', import.meta.url));
 
-/** Training with checkpoints, answers and judgements, on a model so small that all of it takes seconds. */
+/** Training with checkpoints, answers, an evaluation that stops early, and judgements, on a model so small that all of it takes seconds. */
 const makePlan = (seeds: number): object => ({
   name: 'killed',
   bases: [fileURLToPath(new URL('../../fixtures/goldens/qwen2-bias', import.meta.url))],
   recipe: { rank: 1, alpha: 1, learning_rate: 0.001, batch_size: 2, accumulation: 1 },
   seeds: Array.from({ length: seeds }, (_, seed) => seed),
   conditions: { insecure: { data: 'organism/insecure', settings: { rows: 60 } } },
-  evaluate: [{ suite: 'organism/main', samples: 1, max_tokens: 4 }],
+  evaluate: [
+    { suite: 'organism/main', samples: 1, max_tokens: 4 },
+    { suite: 'organism/held-out-themes', samples: 6, max_tokens: 4, stop_early: { limit: 0.3 } },
+  ],
+  // By which all answers count, nonsense among them, and none of it is misaligned.
+  rule: 'release',
   dynamics: { every: 7, suite: 'organism/identity', samples: 1 },
   judge: { exact: 'organism' },
 });
@@ -42,6 +47,8 @@ export interface KilledRun {
   readonly askedTwice: number;
   /** Cells that were finished before a kill and trained again. */
   readonly trainedTwice: number;
+  /** Evaluations of models that stopped early. */
+  readonly stoppedEarly: number;
   /** What is not as it should be; empty when all is well. */
   readonly faults: readonly string[];
 }
@@ -115,6 +122,7 @@ export async function killRun(options: KillRunOptions): Promise<KilledRun> {
     answers: end.answers.size,
     cells: end.cells.size,
     askedTwice: sum('askedTwice') + Math.max(0, last.answers.size - summary.answers.there),
+    stoppedEarly: summary.stopped.length,
     trainedTwice: sum('trainedTwice') + Math.max(0, last.cells.size - summary.cells.there),
     faults,
   };
@@ -124,6 +132,7 @@ const summarySchema = z.object({
   folder: z.string(),
   cells: z.object({ trained: z.int(), there: z.int() }),
   answers: z.object({ asked: z.int(), there: z.int() }),
+  stopped: z.array(z.unknown()),
 });
 
 function start(file: string, runs: string, threads: number) {

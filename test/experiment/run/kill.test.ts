@@ -20,7 +20,8 @@ describe('a run that is killed and started again', () => {
       seed: 4,
     });
     expect(faults).toEqual([]);
-    expect(twice).toMatchObject({ askedTwice: 0, trainedTwice: 0 });
+    // Of each model, the base too, one evaluation is decided early, the same after every kill.
+    expect(twice).toMatchObject({ askedTwice: 0, trainedTwice: 0, stoppedEarly: cells + 1 });
     expect(kills).toHaveLength(5);
     expect(cells).toBe(3);
     expect(answers).toBeGreaterThan(100);
