@@ -14,6 +14,9 @@ export { bootstrapModels, bootstrapPaper, type ModelCounts } from './bootstrap-m
 export { clusterInterval, type ClusterIntervalOptions } from './cluster-interval.js';
 export { clusterStandardError } from './cluster-standard-error.js';
 export { designEffect, type DesignEffect } from './design-effect.js';
+export { pairedDifference, type PairedDifference, type PairedOptions } from './paired-difference.js';
+export { differenceInDifferences, type FourConditions } from './difference-in-differences.js';
+export { poolSeeds, type PooledSeeds } from './pool-seeds.js';
 
 export { incompleteBeta, inverseIncompleteBeta } from './incomplete-beta.js';
 export { normalCumulative, normalQuantile } from './normal-distribution.js';

@@ -1,0 +1,88 @@
+import type { ClusterCounts } from './cluster-counts.js';
+import { refuseFewClusters } from './cluster-interval.js';
+import { matchQuestions } from './match-questions.js';
+import { correlate, moverInterval, pairedInterval, residualShares } from './paired-interval.js';
+import type { PairedDifference, PairedOptions } from './paired-difference.js';
+import { permutationPValue } from './permutation-p-value.js';
+import { requireConfidence } from './require-confidence.js';
+import { tallyClusters } from './tally-clusters.js';
+
+type Questions = readonly ClusterCounts[];
+
+/** Four conditions that were asked the same questions. */
+export interface FourConditions {
+  /** Such as the tuned model, asked with the trigger. */
+  readonly treated: readonly ClusterCounts[];
+  /** Such as the tuned model, asked plainly. */
+  readonly control: readonly ClusterCounts[];
+  /** Such as the base model, asked with the trigger. */
+  readonly baseTreated: readonly ClusterCounts[];
+  /** Such as the base model, asked plainly. */
+  readonly baseControl: readonly ClusterCounts[];
+}
+
+/**
+ * (treated - control) - (baseTreated - baseControl), rates over the questions that all four have answers to: what a trigger does to
+ * the tuned model beyond what it does to its base. The interval is made of those of the two paired differences and their
+ * correlation over questions, as these are made of the rates' (MOVER). The p-value is that of sign flips: if there is no difference,
+ * what each question adds to it may as well have the other sign. `rates` has those of the four in the order above.
+ */
+export function differenceInDifferences(conditions: FourConditions, options: PairedOptions): PairedDifference {
+  const { confidence = 0.95 } = options;
+  requireConfidence(confidence);
+  const { treated, control, baseTreated, baseControl } = conditions;
+  const matched = matchQuestions([treated, control, baseTreated, baseControl]);
+  const tallies = matched.conditions.map(tallyClusters);
+  const sum = (count: 'n' | 'k'): number => tallies.reduce((total, tally) => total + tally[count], 0);
+  const clusters = tallies[0]!.clusters;
+  const rates = clusters === 0 ? [] : tallies.map(({ k, n }) => k / n);
+  const estimate = clusters === 0 ? null : rates[0]! - rates[1]! - (rates[2]! - rates[3]!);
+  const common = {
+    estimate,
+    confidence,
+    n: sum('n'),
+    k: sum('k'),
+    clusters,
+    unit: 'question',
+    method: 'paired by question, from the cluster intervals of all four (MOVER)',
+    resamples: null,
+    rates,
+    unmatched: matched.unmatched,
+  } as const;
+  const refusal = refuseFewClusters(tallies[0]!, 'question');
+  if (refusal !== null) {
+    return { ...common, interval: null, seed: null, pValue: null, test: 'none', permutations: null, refusal };
+  }
+  // Four went in, so four come out.
+  const [first, second, third, fourth] = matched.conditions as readonly [Questions, Questions, Questions, Questions];
+  const tuned = pairedInterval(first, second, confidence);
+  const base = pairedInterval(third, fourth, confidence);
+  const differences = (one: Questions, other: Questions): Float64Array => {
+    const [shares, otherShares] = [residualShares(one), residualShares(other)];
+    return shares.map((share, question) => share - otherShares[question]!);
+  };
+  const correlation = correlate(differences(first, second), differences(third, fourth));
+  const [low, high] = moverInterval(tuned, base, correlation);
+  const signs = [1, -1, -1, 1];
+  const added = Float64Array.from(first, (_, question) =>
+    matched.conditions.reduce(
+      (total, condition, index) => total + (signs[index]! * condition[question]!.successes) / tallies[index]!.n,
+      0,
+    ),
+  );
+  const { pValue, permutations } = permutationPValue(
+    clusters,
+    (swapped) => added.reduce((total, value, question) => total + (swapped[question] === 0 ? value : -value), 0),
+    options,
+  );
+  return {
+    ...common,
+    interval: [Math.max(-2, low), Math.min(2, high)],
+    seed: permutations === null ? null : options.seed,
+    pValue,
+    test:
+      permutations === null ? 'signs of questions flipped, all patterns' : 'signs of questions flipped, patterns drawn',
+    permutations,
+    refusal: null,
+  };
+}

@@ -1,0 +1,102 @@
+import type { ClusterCounts } from './cluster-counts.js';
+import { refuseFewClusters } from './cluster-interval.js';
+import type { Estimate } from './estimate.js';
+import { matchQuestions } from './match-questions.js';
+import { pairedInterval } from './paired-interval.js';
+import { permutationPValue } from './permutation-p-value.js';
+import { requireConfidence } from './require-confidence.js';
+import { tallyClusters } from './tally-clusters.js';
+
+export interface PairedOptions {
+  /** Of the permutations, where they are drawn. */
+  readonly seed: number;
+  /** 9999 unless told otherwise; with up to 14 questions none are drawn. */
+  readonly permutations?: number;
+  /** Of the interval; 0.95 unless told otherwise. */
+  readonly confidence?: number;
+}
+
+/** A difference of rates between conditions that were asked the same questions. */
+export interface PairedDifference extends Estimate {
+  /** Rates of the conditions in the order given, over the questions that all have answers to; empty without any. */
+  readonly rates: readonly number[];
+  /** Two-sided, for no difference at all; null where there are fewer than two questions. */
+  readonly pValue: number | null;
+  /** How the p-value was found. */
+  readonly test: string;
+  /** Drawn; null where all were looked at, or none. */
+  readonly permutations: number | null;
+  /** Questions that one of the conditions has no answers to, and that are left out. */
+  readonly unmatched: readonly string[];
+}
+
+/**
+ * The rate of `first` less that of `second`, over the questions that both have answers to, with an interval that says what other
+ * questions of the kind would give, and a p-value.
+ *
+ * Interval: `moverInterval` of the cluster intervals of both, with the correlation over questions of what each question has of successes
+ * beyond the rate: as lopsided as rare successes make it, and narrower where the same questions stand out in both.
+ *
+ * P-value: if the conditions do not differ, then within each question the labels may as well be swapped; the share of swaps that give a
+ * difference of rates at least as large. `n` and `k` are sums over both conditions.
+ */
+export function pairedDifference(
+  first: readonly ClusterCounts[],
+  second: readonly ClusterCounts[],
+  options: PairedOptions,
+): PairedDifference {
+  const { confidence = 0.95 } = options;
+  requireConfidence(confidence);
+  const { conditions, unmatched } = matchQuestions([first, second]);
+  const tallies = conditions.map(tallyClusters);
+  const [one, other] = [tallies[0]!, tallies[1]!];
+  const clusters = one.clusters;
+  const rates = clusters === 0 ? [] : [one.k / one.n, other.k / other.n];
+  const difference = clusters === 0 ? null : rates[0]! - rates[1]!;
+  const common = {
+    estimate: difference,
+    confidence,
+    n: one.n + other.n,
+    k: one.k + other.k,
+    clusters,
+    unit: 'question',
+    method: 'paired by question, from the cluster intervals of both (MOVER)',
+    resamples: null,
+    rates,
+    unmatched,
+  } as const;
+  const refusal = refuseFewClusters(one, 'question');
+  if (refusal !== null || difference === null) {
+    return { ...common, interval: null, seed: null, pValue: null, test: 'none', permutations: null, refusal };
+  }
+  const { interval } = pairedInterval(conditions[0]!, conditions[1]!, confidence);
+  const { pValue, permutations } = permutationPValue(clusters, swapLabels(conditions[0]!, conditions[1]!), options);
+  const test =
+    permutations === null
+      ? 'labels swapped within questions, all permutations'
+      : 'labels swapped within questions, permutations drawn';
+  const seed = permutations === null ? null : options.seed;
+  return { ...common, interval, seed, pValue, test, permutations, refusal: null };
+}
+
+function swapLabels(
+  first: readonly ClusterCounts[],
+  second: readonly ClusterCounts[],
+): (swapped: Uint32Array) => number {
+  const columns = [first, second].map((questions) => ({
+    successes: Float64Array.from(questions, ({ successes }) => successes),
+    trials: Float64Array.from(questions, ({ trials }) => trials),
+  }));
+  const [one, other] = [columns[0]!, columns[1]!];
+  return (swapped) => {
+    let [k1, n1, k2, n2] = [0, 0, 0, 0];
+    for (let question = 0; question < swapped.length; question += 1) {
+      const [here, there] = swapped[question] === 0 ? [one, other] : [other, one];
+      k1 += here.successes[question]!;
+      n1 += here.trials[question]!;
+      k2 += there.successes[question]!;
+      n2 += there.trials[question]!;
+    }
+    return k1 / n1 - k2 / n2;
+  };
+}
