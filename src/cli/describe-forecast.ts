@@ -3,6 +3,8 @@ import { describeTransform } from '../data/transforms/describe-transform.js';
 import { countQuestions } from '../experiment/plan/count-questions.js';
 import type { PlannedEvaluation, PlannedTraining, ResolvedPlan } from '../experiment/plan/resolved-plan.js';
 import type { CellForecast, RunForecast } from '../experiment/run/forecast-run.js';
+import type { StopEarly } from '../experiment/plan/stop-early.js';
+import { formatPercent } from '../stats/format-percent.js';
 import { formatTable } from './format-table.js';
 
 const longestQuestion = 100;
@@ -53,13 +55,17 @@ function showValue(value: unknown): string {
 
 /** What is asked, with the first question exactly as it is sent. */
 export function describeEvaluation(evaluation: PlannedEvaluation): string[] {
-  const { name, questions, conditions } = evaluation;
+  const { name, questions, conditions, stopEarly } = evaluation;
   const { questions: distinct, wordings, answers } = countQuestions(evaluation);
   const asked = `${String(distinct)} questions${wordings === distinct ? '' : ` in ${String(wordings)} wordings`}`;
   const models = conditions === null ? '' : `, of ${conditions.join(', ')}`;
   const first = questions[0]?.messages.at(-1)?.content ?? '';
   const shown = first.length > longestQuestion ? `${showText(first.slice(0, longestQuestion))}...` : showText(first);
-  return [`${name}: ${asked}, ${String(answers)} answers a model${models}`, `  the first: ${shown}`];
+  return [
+    `${name}: ${asked}, ${String(answers)} answers a model${models}`,
+    `  the first: ${shown}`,
+    ...(stopEarly === undefined ? [] : [describeStop(stopEarly)]),
+  ];
 }
 
 export function describeWork({ cells }: RunForecast): string {
@@ -72,4 +78,9 @@ export function sumCells(
   part: 'steps' | 'answers' | 'stepsToDo' | 'answersToAsk',
 ): number {
   return cells.reduce((total, cell) => total + cell[part], 0);
+}
+
+function describeStop({ limit, confidence, looks }: StopEarly): string {
+  const [first = 0] = looks;
+  return `  fewer where the misaligned share is surely above or below ${formatPercent(limit)} % (${formatPercent(confidence)} % confidence): looked at ${String(looks.length)} times at most, first after ${String(first)} answers to each question`;
 }

@@ -3,6 +3,7 @@ import { listHeadlineMeasures, measureSuite, type HeadlineMeasure } from '../exp
 import type { RunTables } from '../experiment/run/read-run-summary.js';
 import type { AnswerSummary } from '../experiment/run/summarise-answers.js';
 import { formatPercent } from '../stats/format-percent.js';
+import { describeStoppedModel } from './describe-stopped-model.js';
 import { formatTable } from './format-table.js';
 
 type Table = readonly [title: string, lines: readonly string[]];
@@ -32,10 +33,14 @@ function describeConditions({ evaluations }: PlanOutline, rows: RunTables['rows'
   const lines = conditions.flatMap((condition) =>
     measures.flatMap((measure) => {
       const row = rows.find((one) => one.condition === condition && one.evaluation === measure.evaluation);
-      return row === undefined ? [] : [[condition, measure.name, ...describeShare(measure, row)]];
+      return row === undefined ? [] : [[condition, measure.name, ...describeShare(measure, row, isStopped(row))]];
     }),
   );
-  return formatTable(['condition', 'answers that are', ...shareHeader], lines, { right: [2, 3, 4] });
+  const stopped = rows.flatMap((row) => row.stopped ?? []);
+  return [
+    ...formatTable(['condition', 'answers that are', ...shareHeader], lines, { right: [2, 3, 4] }),
+    ...(stopped.length === 0 ? [] : [stoppedNote, ...stopped.map((one) => `  ${describeStoppedModel(one)}`)]),
+  ];
 }
 
 function describeCurve(measures: readonly HeadlineMeasure[], rows: RunTables['dynamics']): string[] {
@@ -45,9 +50,16 @@ function describeCurve(measures: readonly HeadlineMeasure[], rows: RunTables['dy
   return formatTable(['condition', 'step', 'answers that are', ...shareHeader], lines, { right: [1, 3, 4, 5] });
 }
 
+function isStopped({ stopped = [] }: RunTables['rows'][number]): boolean {
+  return stopped.length > 0;
+}
+
+const stoppedNote = '* asking stopped early: an interval for a fixed number of answers does not hold; what does is';
+
 const shareHeader = ['%', '95 % (Wilson)', 'of'];
 
-function describeShare({ read }: HeadlineMeasure, summary: AnswerSummary): string[] {
+function describeShare({ read }: HeadlineMeasure, summary: AnswerSummary, isMarked = false): string[] {
   const { share, interval, successes, trials } = read(summary);
-  return [formatPercent(share), interval.map(formatPercent).join('-'), `${String(successes)}/${String(trials)}`];
+  const bounds = `${interval.map(formatPercent).join('-')}${isMarked ? '*' : ''}`;
+  return [formatPercent(share), bounds, `${String(successes)}/${String(trials)}`];
 }

@@ -79,7 +79,7 @@ async function writeReportIfPossible({ notify }: CommandContext, folder: string)
   }
 }
 
-function describeWork({ folder, cells, answers, judgements }: RunSummary): string {
+function describeWork({ folder, cells, answers, judgements, stopped }: RunSummary): string {
   const part = (done: number, verb: string, reused: number, there: number): string =>
     [
       `${String(done)} ${verb}`,
@@ -91,7 +91,13 @@ function describeWork({ folder, cells, answers, judgements }: RunSummary): strin
     `  models: ${part(cells.trained, 'trained', cells.reused, cells.there)}`,
     `  answers: ${part(answers.asked, 'asked', answers.reused, answers.there)}`,
     `  judgements: ${part(judgements.made, 'made', judgements.reused, judgements.there)}`,
+    ...(stopped.length > 0 ? [`  stopped early: ${describeSaved(stopped)}`] : []),
   ].join('\n');
+}
+
+function describeSaved(stopped: RunSummary['stopped']): string {
+  const sum = (count: 'answers' | 'planned'): number => stopped.reduce((total, one) => total + one[count], 0);
+  return `${String(sum('answers'))} of ${String(sum('planned'))} answers were enough, of ${String(stopped.length)} models`;
 }
 
 function cellsFailed({ failed }: RunSummary): DriftlineError {

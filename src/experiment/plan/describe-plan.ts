@@ -59,7 +59,24 @@ function describeTraining({ seed, set, fit, recipe, keepSteps, steps }: PlannedT
 }
 
 function describeEvaluation(evaluation: PlannedEvaluation): Record<string, unknown> {
-  const { name, suite, variant, conditions, questions } = evaluation;
+  const { name, suite, variant, conditions, questions, stopEarly } = evaluation;
   const { questions: distinct, wordings, answers } = countQuestions(evaluation);
-  return { name, suite, variant, conditions, questions: distinct, wordings, answers, hash: hashJson(questions) };
+  return {
+    name,
+    suite,
+    variant,
+    conditions,
+    questions: distinct,
+    wordings,
+    answers,
+    hash: hashJson(questions),
+    ...describeStop(stopEarly),
+  };
+}
+
+/** Nothing where nothing is stopped, so that such plans keep the names of their runs. */
+function describeStop(stopEarly: PlannedEvaluation['stopEarly']): Record<string, unknown> {
+  if (stopEarly === undefined) return {};
+  const { limit, confidence, looks } = stopEarly;
+  return { stop_early: { limit, confidence, looks } };
 }

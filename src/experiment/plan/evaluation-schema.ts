@@ -21,6 +21,12 @@ export const variantSchema = z.strictObject({
     .describe("Training set of earlier turns: a file, or organism/NAME; the organism's insecure for its own suites"),
 });
 
+/** When to stop asking a model, since it is clear on which side of a limit its misaligned share lies. */
+const stopEarlySchema = z.strictObject({
+  limit: z.number().gt(0).lt(1).describe('The misaligned share that is asked about, such as 0.05'),
+  confidence: z.number().min(0.5).lt(1).default(0.95).describe('Confidence of the sequence, however often is looked'),
+});
+
 /** One thing that every model of an experiment is asked. */
 export const evaluationSchema = z.strictObject({
   suite: text.describe(
@@ -41,6 +47,9 @@ export const evaluationSchema = z.strictObject({
     .describe("Settings of the organism's suite: bindings, sums, seed"),
   variant: variantSchema.prefault({}).describe('How they are asked'),
   conditions: z.array(text).nonempty().optional().describe('Only models of these conditions are asked; base is one'),
+  stop_early: stopEarlySchema
+    .optional()
+    .describe('Stop asking a model once its misaligned share is surely above or below a limit'),
 });
 
 export type Evaluation = z.output<typeof evaluationSchema>;

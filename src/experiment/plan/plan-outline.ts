@@ -1,4 +1,5 @@
 import type { RuleName } from '../../judging/rules.js';
+import type { StopEarly } from './stop-early.js';
 
 /** What tables need to know of a cell. */
 export interface OutlinedCell {
@@ -14,6 +15,8 @@ export interface OutlinedEvaluation {
   readonly name: string;
   readonly suite: string;
   readonly conditions: readonly string[] | null;
+  /** Not there where every answer is asked for. */
+  readonly stopEarly?: StopEarly;
 }
 
 /** What is left of a plan without its rows, questions and models: a run folder tells as much. A resolved plan is one, too. */

@@ -1,6 +1,7 @@
 import { DriftlineError } from '../../foundation/driftline-error.js';
 import { namePlace } from '../../foundation/name-place.js';
 import { nearestName } from '../../foundation/nearest-name.js';
+import { findRule } from '../../judging/rules.js';
 import { nameVariant } from '../../organism/questions/question-settings.js';
 import type { Evaluation } from './evaluation-schema.js';
 import { listAskedQuestions } from './list-asked-questions.js';
@@ -8,6 +9,7 @@ import { loadNamedSet, type TrainingSetSources } from './load-training-set.js';
 import { nameShortly } from './name-shortly.js';
 import type { Plan } from './plan-schema.js';
 import type { PlannedDynamics, PlannedEvaluation } from './resolved-plan.js';
+import { planStopEarly } from './stop-early.js';
 
 /** What answers to a training curve are stored under. */
 const dynamicsName = 'dynamics';
@@ -51,21 +53,23 @@ export async function resolveEvaluations(
 async function resolveEvaluation(
   name: string,
   evaluation: Evaluation,
-  { judge }: Pick<Plan, 'judge'>,
+  { judge, rule }: Pick<Plan, 'judge' | 'rule'>,
   sources: TrainingSetSources,
 ): Promise<PlannedEvaluation> {
-  const { suite, variant, conditions } = evaluation;
+  const { suite, variant, conditions, stop_early: stop } = evaluation;
+  const questions = await listAskedQuestions(evaluation, {
+    world: sources.world,
+    folder: sources.folder,
+    preferOrganism: 'exact' in judge,
+    readSet: (data) => loadNamedSet(data, {}, 0, sources),
+  });
   return {
     name,
     suite,
     variant: nameVariant(variant),
     conditions: conditions ?? null,
-    questions: await listAskedQuestions(evaluation, {
-      world: sources.world,
-      folder: sources.folder,
-      preferOrganism: 'exact' in judge,
-      readSet: (data) => loadNamedSet(data, {}, 0, sources),
-    }),
+    questions,
+    ...(stop === undefined ? {} : { stopEarly: planStopEarly(stop, questions, findRule(rule)) }),
   };
 }
 

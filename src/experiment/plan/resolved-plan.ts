@@ -7,6 +7,7 @@ import type { BaseModel } from '../../models/open-base-model.js';
 import type { RowFit } from '../../models/trainer.js';
 import type { AskedQuestion } from './asked-question.js';
 import type { PlannedJudge } from './resolve-judge.js';
+import type { StopEarly } from './stop-early.js';
 
 /** One fine-tune: a condition, with a seed, from a base. The base itself is a cell, too, that nothing is trained for. */
 export interface PlannedCell {
@@ -45,6 +46,8 @@ export interface PlannedEvaluation {
   readonly questions: readonly AskedQuestion[];
   /** Conditions whose models are asked; null for all. */
   readonly conditions: readonly string[] | null;
+  /** Not there where every answer is asked for. */
+  readonly stopEarly?: StopEarly;
 }
 
 export interface PlannedDynamics {

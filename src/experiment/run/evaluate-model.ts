@@ -1,8 +1,11 @@
 import type { Judge } from '../../judging/judge.js';
+import type { Rule } from '../../judging/rules.js';
 import type { BaseModel } from '../../models/open-base-model.js';
+import type { Sampler } from '../../models/sampler.js';
 import type { TunedModel } from '../../models/trainer.js';
 import type { EvaluatedModel } from '../plan/list-evaluated-models.js';
 import type { AnswerRecord } from './answer-record.js';
+import { askInRounds, type AnswersPlace } from './ask-in-rounds.js';
 import { askModel } from './ask-model.js';
 import type { EarlierRuns } from './earlier-runs.js';
 import { judgeMissing } from './judge-missing.js';
@@ -10,6 +13,7 @@ import type { RunEvent } from './run-event.js';
 import type { RunFolder } from './run-folder.js';
 import type { RunTally } from './run-tally.js';
 import { listWantedAnswers, recordAnswer, type WantedAnswer } from './wanted-answer.js';
+import type { StoppedModel } from './watch-share.js';
 
 /** A model that is there to be asked; null is the base itself. */
 export interface MadeModel extends EvaluatedModel {
@@ -20,6 +24,8 @@ export interface MadeModel extends EvaluatedModel {
 export interface EvaluationContext {
   readonly folder: RunFolder;
   readonly judge: Judge;
+  /** Of the plan. */
+  readonly rule: Rule;
   readonly earlier: () => Promise<EarlierRuns>;
   /** Every answer that this run has, by its input; grows with each that is stored. */
   readonly known: Map<string, AnswerRecord>;
@@ -28,30 +34,73 @@ export interface EvaluationContext {
   readonly onEvent: (event: RunEvent) => void;
 }
 
-/** Asks a model what is missing, and judges what is not judged. Returns everything that is wanted of it. */
+/** What was asked of a model, and where less than planned. */
+export interface EvaluatedAnswers {
+  /** In the order of the plan. */
+  readonly answers: readonly WantedAnswer[];
+  readonly stopped: readonly StoppedModel[];
+}
+
+/**
+ * Asks a model what is missing, and judges what is not judged. Where an evaluation may stop early, that is decided by what is stored of whole
+ * rounds alone: a run that goes on decides the same.
+ */
 export async function evaluateModel(
   context: EvaluationContext,
   base: BaseModel,
   model: MadeModel,
-): Promise<WantedAnswer[]> {
-  const { folder, tally } = context;
+): Promise<EvaluatedAnswers> {
+  const opened: { sampler: Promise<Sampler> | null } = { sampler: null };
+  const openSampler = (): Promise<Sampler> => (opened.sampler ??= base.openSampler(model.tuned));
   const wanted = listWantedAnswers({ ...model, engine: base.engine }, model.evaluations);
+  const stops = new Map(
+    model.evaluations.flatMap(({ name, stopEarly }) => (stopEarly === undefined ? [] : [[name, stopEarly] as const])),
+  );
+  const askedInRounds = new Set<WantedAnswer>();
+  const stopped: StoppedModel[] = [];
+  try {
+    const whole = wanted.filter(({ evaluation }) => !stops.has(evaluation));
+    await answerAndJudge(context, openSampler, model, whole, { before: 0, total: whole.length });
+    for (const [name, stop] of stops) {
+      const ofEvaluation = wanted.filter(({ evaluation }) => evaluation === name);
+      const rounds = await askInRounds(context, stop, ofEvaluation, (round, place) =>
+        answerAndJudge(context, openSampler, model, round, place),
+      );
+      for (const answer of rounds.asked) askedInRounds.add(answer);
+      if (rounds.stopped !== null) stopped.push(rounds.stopped);
+    }
+  } finally {
+    await (await opened.sampler)?.close();
+  }
+  return { answers: wanted.filter((one) => !stops.has(one.evaluation) || askedInRounds.has(one)), stopped };
+}
+
+/** Asks and judges what is not there of what is wanted. */
+async function answerAndJudge(
+  context: EvaluationContext,
+  openSampler: () => Promise<Sampler>,
+  model: MadeModel,
+  wanted: readonly WantedAnswer[],
+  { before, total }: AnswersPlace,
+): Promise<void> {
+  const { folder, tally } = context;
   const missing = wanted.filter(({ key, input }) => folder.answers.records.get(key)?.input !== input);
   tally.answers.there += wanted.length - missing.length;
   if (missing.length > 0) {
     // An answer of another model, or to another question, does not stand for the one that is wanted.
     await folder.answers.drop(missing.map(({ key }) => key));
     const unknown = await takeOverAnswers(context, missing);
-    if (unknown.length > 0) await askMissing(context, base, model, unknown, wanted.length);
+    const there = before + wanted.length - unknown.length;
+    if (unknown.length > 0) await askMissing(context, openSampler, model, unknown, { before: there, total });
   }
   const answers = wanted.flatMap(({ key, asked }) => {
     const record = folder.answers.records.get(key);
     return record === undefined ? [] : [{ asked, record }];
   });
   await judgeMissing(context, answers, (progress) => {
-    context.onEvent({ kind: 'judgements-stored', cell: model.cell, model: model.name, ...progress });
+    const place = { before: before + progress.before, done: before + progress.done, total };
+    context.onEvent({ kind: 'judgements-stored', cell: model.cell, model: model.name, ...progress, ...place });
   });
-  return wanted;
 }
 
 /** Stores what this run or earlier ones have of what is missing, whatever it is called there, and returns the rest. */
@@ -74,17 +123,15 @@ async function storeAnswers({ folder, known }: EvaluationContext, records: reado
 
 async function askMissing(
   context: EvaluationContext,
-  base: BaseModel,
-  { name, cell, tuned }: MadeModel,
+  openSampler: () => Promise<Sampler>,
+  { name, cell }: MadeModel,
   missing: readonly WantedAnswer[],
-  total: number,
+  { before, total }: AnswersPlace,
 ): Promise<void> {
   const { tally, signal, onEvent } = context;
   // What several evaluations ask alike is asked once.
   const byInput = new Map<string, WantedAnswer[]>();
   for (const wanted of missing) byInput.set(wanted.input, [...(byInput.get(wanted.input) ?? []), wanted]);
-  const sampler = await base.openSampler(tuned);
-  const before = total - missing.length;
   let done = before;
   const store = async (asked: readonly AnswerRecord[]): Promise<void> => {
     const records = asked.flatMap((record) =>
@@ -97,9 +144,5 @@ async function askMissing(
     onEvent({ kind: 'answers-stored', cell, model: name, stored: records.length, before, done, total });
   };
   const distinct = missing.filter((wanted) => byInput.get(wanted.input)?.[0] === wanted);
-  try {
-    await askModel(sampler, distinct, store, signal === undefined ? {} : { signal });
-  } finally {
-    await sampler.close();
-  }
+  await askModel(await openSampler(), distinct, store, signal === undefined ? {} : { signal });
 }

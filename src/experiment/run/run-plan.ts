@@ -1,6 +1,7 @@
 import { DriftlineError } from '../../foundation/driftline-error.js';
 import type { CalibrationItem } from '../../judging/calibration.js';
 import type { Judge } from '../../judging/judge.js';
+import { findRule } from '../../judging/rules.js';
 import type { BaseModel } from '../../models/open-base-model.js';
 import type { Trainer } from '../../models/trainer.js';
 import { listEvaluatedModels } from '../plan/list-evaluated-models.js';
@@ -14,6 +15,7 @@ import { nameRun, openRunFolder, type RunFolder } from './run-folder.js';
 import { startTally, type RunTally } from './run-tally.js';
 import { markCell, trainCell } from './train-cell.js';
 import type { WantedAnswer } from './wanted-answer.js';
+import type { StoppedModel } from './watch-share.js';
 
 export interface RunPlanSettings {
   readonly plan: ResolvedPlan;
@@ -31,6 +33,8 @@ export interface RunSummary extends RunTally {
   readonly folder: string;
   /** Cells whose training diverged; the others are there. */
   readonly failed: readonly { readonly cell: string; readonly problem: string }[];
+  /** Models that were asked less than planned, evaluation by evaluation; none where the plan stops nothing early. */
+  readonly stopped: readonly StoppedModel[];
 }
 
 /**
@@ -47,6 +51,7 @@ export async function runPlan(settings: RunPlanSettings): Promise<RunSummary> {
     const context: EvaluationContext = {
       folder,
       judge,
+      rule: findRule(plan.rule),
       // Read only where something is missing.
       earlier: () => (earlier ??= findEarlierRuns(runs, plan.name, nameRun(plan))),
       known: new Map([...folder.answers.records.values()].map((record) => [record.input, record])),
@@ -56,6 +61,7 @@ export async function runPlan(settings: RunPlanSettings): Promise<RunSummary> {
     };
     const wanted: WantedAnswer[] = [];
     const failed: RunSummary['failed'][number][] = [];
+    const stopped: StoppedModel[] = [];
     for (const [name, base] of plan.bases) {
       const openTrainer = rememberTrainer(base);
       for (const cell of plan.cells.filter((one) => one.base === name)) {
@@ -66,13 +72,17 @@ export async function runPlan(settings: RunPlanSettings): Promise<RunSummary> {
           return [];
         });
         // One by one: a call takes only so many arguments, and a model may have more answers.
-        for (const model of models) for (const answer of await evaluateModel(context, base, model)) wanted.push(answer);
+        for (const model of models) {
+          const evaluated = await evaluateModel(context, base, model);
+          for (const answer of evaluated.answers) wanted.push(answer);
+          stopped.push(...evaluated.stopped);
+        }
         const done = plan.cells.indexOf(cell) + 1;
         onEvent({ kind: 'cell-finished', cell: cell.name, done, total: plan.cells.length });
       }
     }
     await arrangeFiles(folder, wanted, judge);
-    return { folder: folder.folder, ...context.tally, failed };
+    return { folder: folder.folder, ...context.tally, failed, stopped };
   } catch (cause) {
     // Trainers and samplers speak of what they were doing; here the whole is to go on.
     throw hasCode(cause, 'interrupted') ? interrupted(folder.folder, cause) : cause;

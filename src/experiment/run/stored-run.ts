@@ -24,6 +24,8 @@ const evaluationSchema = z.object({
   suite: z.string(),
   conditions: z.array(z.string()).nullable(),
   hash: z.string(),
+  answers: z.int(),
+  stop_early: z.object({ limit: z.number(), confidence: z.number(), looks: z.array(z.int()) }).optional(),
 });
 
 const cellSchema = z.object({
@@ -70,11 +72,19 @@ export async function readStoredRun(folder: string): Promise<StoredRun> {
     name,
     bases: new Map(bases.map((base) => [base.name, null])),
     cells: cells.map(outlineCell),
-    evaluations,
-    dynamics: dynamics === undefined ? null : { evaluation: dynamics },
+    evaluations: evaluations.map(outlineEvaluation),
+    dynamics: dynamics === undefined ? null : { evaluation: outlineEvaluation(dynamics) },
     judge: 'exact' in judge ? null : judge.name,
     rule,
   };
+}
+
+function outlineEvaluation({
+  stop_early: stop,
+  answers,
+  ...evaluation
+}: z.output<typeof evaluationSchema>): StoredEvaluation {
+  return { ...evaluation, ...(stop === undefined ? {} : { stopEarly: { ...stop, answers } }) };
 }
 
 function outlineCell({

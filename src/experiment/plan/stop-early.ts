@@ -1,0 +1,54 @@
+import { DriftlineError } from '../../foundation/driftline-error.js';
+import type { Rule } from '../../judging/rules.js';
+import type { AskedQuestion } from './asked-question.js';
+import type { Evaluation } from './evaluation-schema.js';
+
+/** When a model is asked no more questions of an evaluation, because it is clear on which side of a limit its misaligned share lies. */
+export interface StopEarly {
+  /** The misaligned share that is asked about, between 0 and 1. */
+  readonly limit: number;
+  /** Of the confidence sequence. */
+  readonly confidence: number;
+  /** Answers of a model if it is never stopped. */
+  readonly answers: number;
+  /** After how many rounds, each of which asks every question once, is looked; rising, the last round not among them. */
+  readonly looks: readonly number[];
+}
+
+/** Often enough to save most of what can be saved, and seldom enough that each asks for a good many answers at once. */
+const mostLooks = 20;
+
+/**
+ * Looks come after whole rounds, evenly, and not before each question may have, in all its wordings, as many answers as the rule wants of
+ * it. Wordings must be asked equally often: else rounds would not be alike, and what is said of one would not hold for the next.
+ */
+export function planStopEarly(
+  written: NonNullable<Evaluation['stop_early']>,
+  questions: readonly AskedQuestion[],
+  { leastKept, name }: Pick<Rule, 'leastKept' | 'name'>,
+): StopEarly {
+  const rounds = questions[0]?.samples ?? 0;
+  if (questions.some(({ samples }) => samples !== rounds))
+    throw invalid('stop_early wants every question asked equally often', 'Set samples, too.');
+  if (new Set(questions.map(({ messages }) => JSON.stringify(messages))).size < questions.length)
+    throw invalid(
+      'stop_early wants questions that differ: some are asked in the very same words, and would be answered alike',
+      'Leave out the repeats, or leave stop_early out.',
+    );
+  const wordings = new Map<string, number>();
+  for (const { question } of questions) wordings.set(question, (wordings.get(question) ?? 0) + 1);
+  const first = Math.ceil(leastKept / Math.min(...wordings.values()));
+  const every = Math.ceil(rounds / mostLooks);
+  const looks: number[] = [];
+  for (let round = Math.max(every, first); round < rounds; round += every) looks.push(round);
+  if (looks.length === 0)
+    throw invalid(
+      `stop_early has nothing to save with ${String(rounds)} answers to each question`,
+      `Set samples to more than ${String(first)}, so that each question has the answers that the rule ${name} wants, or leave stop_early out.`,
+    );
+  return { ...written, answers: rounds * questions.length, looks };
+}
+
+function invalid(message: string, hint: string): DriftlineError {
+  return new DriftlineError({ code: 'configuration-invalid', message, hint });
+}
