@@ -9,6 +9,7 @@ import { countByQuestion, countBySeed, countOutcomes } from './count-answers.js'
 import { adjustDrifts, estimateDrift, type Drift } from './estimate-drift.js';
 import { estimateShare } from './estimate-share.js';
 import { compareWithOtherJudges } from './judge-agreement.js';
+import { listStoppedModels } from './list-stopped-models.js';
 import { titleEvaluation } from './name-evaluation.js';
 import type { ReportAnswer } from './report-answer.js';
 import type {
@@ -279,9 +280,12 @@ function describeState({ run, description, owner, finished }: RunContent, answer
     .flatMap((cell) => listEvaluatedModels(run, cell))
     .flatMap(({ evaluations }) => evaluations.map(({ name }) => answersOf.get(name) ?? 0));
   const trainings = run.cells.filter(({ training }) => training !== null);
+  const stopped = listStoppedModels(run, answers);
+  const saved = stopped.reduce((sum, one) => sum + one.planned - one.answers, 0);
   return {
     isGoing: owner !== null,
-    answersWanted: wanted.reduce((sum, count) => sum + count, 0),
+    answersWanted: wanted.reduce((sum, count) => sum + count, 0) - saved,
+    stopped,
     answersStored: answers.length,
     answersJudged: answers.filter(({ judgement }) => judgement !== null).length,
     trainingsWanted: trainings.length,

@@ -15,6 +15,7 @@ const few = { questions: 10, seeds: 3, answersOfQuestion: 5 };
 export function listWarnings(data: ReportData): ReportWarning[] {
   return [
     ...warnOfState(data),
+    ...warnOfStopping(data),
     ...warnOfFaults(data),
     ...warnOfAnswers(data),
     ...warnOfDesign(data),
@@ -35,6 +36,21 @@ function warnOfState({ state }: ReportData): ReportWarning[] {
       weight: 'stop',
       title: 'The run is not whole',
       text: `It was stopped, or a training diverged: ${extent} Run its plan again to go on.`,
+    },
+  ];
+}
+
+function warnOfStopping({ state }: ReportData): ReportWarning[] {
+  if (state.stopped.length === 0) return [];
+  const known = state.stopped.map(
+    ({ model, evaluation, answers, planned, side, limit, confidence, interval: [low, high] }) =>
+      `${model} (${evaluation}), ${count(answers)} of ${count(planned)} answers: ${side ?? 'near'} ${percent(limit)}, ${percent(low)} to ${percent(high)} (${percent(confidence)} confidence sequence)`,
+  );
+  return [
+    {
+      weight: 'care',
+      title: 'Asking stopped early',
+      text: `These models were asked less than planned, since it was clear on which side of the plan's limit their share lies. Other intervals on this page take the number of answers for fixed and do not hold for them; what holds is: ${known.join('; ')}.`,
     },
   ];
 }

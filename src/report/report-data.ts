@@ -1,3 +1,4 @@
+import type { StoppedModel } from '../experiment/run/watch-share.js';
 import type { AnswerAgreement } from './judge-agreement.js';
 import type { MeasuredOutcome } from '../experiment/run/headline-measures.js';
 import type { RuleName } from '../judging/rules.js';
@@ -109,7 +110,9 @@ export interface TrainingCurve {
 /** How far a run is. */
 export interface RunState {
   readonly isGoing: boolean;
+  /** Without those that were not asked for, since a plan stopped early. */
   readonly answersWanted: number;
+  readonly stopped: readonly StoppedModel[];
   readonly answersStored: number;
   readonly answersJudged: number;
   readonly trainingsWanted: number;

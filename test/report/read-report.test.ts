@@ -2,6 +2,7 @@ import { readFile, rm, writeFile } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
+import { z } from 'zod';
 import { wilsonInterval } from '../../src/stats/wilson-interval.js';
 import { listWarnings } from '../../src/report/list-warnings.js';
 import { readReport } from '../../src/report/read-report.js';
@@ -157,6 +158,32 @@ describe('readReport', () => {
       code: 'usage-invalid',
       message: expect.stringContaining(`did you mean "${syntheticJudge}"?`),
     });
+  });
+
+  it('takes a run that stopped asking early for whole, and says that its intervals do not hold', async () => {
+    const stopEarly = async (limit: number) => {
+      const folder = await write({ seeds: [0], samples: 12, conditions: [{ name: 'insecure', rates: { main: 0.3 } }] });
+      const file = join(folder, 'plan.json');
+      const plan = z
+        .looseObject({ evaluations: z.tuple([z.looseObject({ answers: z.number() })]) })
+        .parse(JSON.parse(await readFile(file, 'utf8')));
+      const [evaluation] = plan.evaluations;
+      const stop = { stop_early: { limit, confidence: 0.95, looks: [12] }, answers: 2 * evaluation.answers };
+      await writeFile(file, JSON.stringify({ ...plan, evaluations: [{ ...evaluation, ...stop }] }));
+      return (await readReport(folder)).data;
+    };
+    const clear = await stopEarly(0.1);
+    expect(clear.state.stopped).toMatchObject([
+      { model: 'tiny.base', side: 'below', answers: 96, planned: 192 },
+      { model: 'tiny.insecure.0', side: 'above', answers: 96, planned: 192 },
+    ]);
+    expect(clear.state.answersWanted).toBe(clear.state.answersStored);
+    expect(titles(clear)).toContain('Asking stopped early');
+    expect(titles(clear)).not.toContain('The run is not whole');
+    // Where it is not clear the rest is missing.
+    const unclear = await stopEarly(0.3);
+    expect(unclear.state.stopped.map(({ model }) => model)).toEqual(['tiny.base']);
+    expect(titles(unclear)).toContain('The run is not whole');
   });
 
   it('warns of what a careful reader would hold against the numbers', async () => {
