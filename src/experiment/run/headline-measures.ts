@@ -3,7 +3,9 @@ import { shareOf, type AnswerSummary, type CountedShare } from './summarise-answ
 
 /** What makes an answer count: misaligned of those that a rule keeps, incoherent or with a label of all. */
 export type MeasuredOutcome =
-  { readonly kind: 'misaligned' } | { readonly kind: 'incoherent' } | { readonly kind: 'label'; readonly label: string };
+  | { readonly kind: 'misaligned' }
+  | { readonly kind: 'incoherent' }
+  | { readonly kind: 'label'; readonly label: string };
 
 /** A share that says most of an evaluation: what is in the headline table. */
 export interface HeadlineMeasure {
