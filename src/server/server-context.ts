@@ -1,3 +1,4 @@
+import type { BodyLimits } from './http/read-body.js';
 import type { ModelPool } from './models/model-pool.js';
 import type { ModelRegistry } from './models/model-registry.js';
 
@@ -13,9 +14,10 @@ export interface ServerContext {
   readonly makeId: (prefix: string) => string;
   /** A seed for who names none. */
   readonly drawSeed: () => number;
-  /** Bytes of a JSON body, and of an uploaded file. */
-  readonly bodyBytes: number;
-  readonly uploadBytes: number;
+  /** For JSON. */
+  readonly bodyLimits: BodyLimits;
+  /** For files. */
+  readonly uploadLimits: BodyLimits;
   readonly onNotice: (notice: string) => void;
 }
 

@@ -15,6 +15,7 @@ import { jobRoutes } from './fine-tuning/job-routes.js';
 import { startJobRunner } from './fine-tuning/job-runner.js';
 import { openJobStore } from './fine-tuning/job-store.js';
 import { tunedModels } from './fine-tuning/tuned-models.js';
+import { createBodyBudget } from './http/body-budget.js';
 import { createAdmission } from './http/admission.js';
 import { answerRequests } from './http/answer-requests.js';
 import { json, type Route } from './http/exchange.js';
@@ -67,6 +68,9 @@ export interface RunningServer {
   readonly close: () => Promise<void>;
 }
 
+/** Bodies of the largest size that may be in memory together. */
+const bodiesAtOnce = 4;
+
 /** Time to tell those whose replies are cut off. */
 const farewellMilliseconds = 1000;
 
@@ -85,6 +89,7 @@ export async function startServer(settings: ServerSettings): Promise<RunningServ
   try {
     const registry = createModelRegistry(settings.models);
     const pool = createModelPool({ most: limits.loadedModels, load: (model) => loadModel(model, threads) });
+    const budget = createBodyBudget(bodiesAtOnce * Math.max(limits.bodyBytes, limits.uploadBytes));
     const context: ServerContext = {
       registry,
       pool,
@@ -92,8 +97,8 @@ export async function startServer(settings: ServerSettings): Promise<RunningServ
       now,
       makeId: (prefix) => `${prefix}${Buffer.from(randomBytes(12)).toString('hex')}`,
       drawSeed: () => Buffer.from(randomBytes(4)).readUInt32LE() >>> 1,
-      bodyBytes: limits.bodyBytes,
-      uploadBytes: limits.uploadBytes,
+      bodyLimits: { most: limits.bodyBytes, budget },
+      uploadLimits: { most: limits.uploadBytes, budget },
       onNotice,
     };
     const files = await openFileStore(join(folder, 'files'), context);

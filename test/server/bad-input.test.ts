@@ -2,6 +2,8 @@ import { request as httpRequest } from 'node:http';
 import { connect, type Socket } from 'node:net';
 import { readdir } from 'node:fs/promises';
 import { describe, expect, it } from 'vitest';
+import { createBodyBudget } from '../../src/server/http/body-budget.js';
+import { requireRoom } from '../../src/server/http/require-room.js';
 import { errorOf } from '../engine/checkpoint/error-of.js';
 import { makeTemporaryFolder } from '../foundation/temporary-folder.js';
 import { ask, startTestServer, textFile, waitFor } from './start-test-server.js';
@@ -78,6 +80,7 @@ describe('chat requests', () => {
     ['an unknown role', { messages: [{ role: 'wizard', content: 'x' }] }, 'messages.0.role'],
     ['an image', { messages: [{ role: 'user', content: [{ type: 'image_url' }] }] }, 'messages.0.content'],
     ['more than the context', { messages: [{ role: 'user', content: 'word '.repeat(2000) }] }, 'messages'],
+    ['far more than the context', { messages: [{ role: 'user', content: ' '.repeat(50_000) }] }, 'messages'],
     ['no choice', { n: 0 }, 'n'],
     ['a thousand choices', { n: 1000 }, 'n'],
     ['a broken seed', { seed: 0.5 }, 'seed'],
@@ -199,6 +202,20 @@ describe('files and jobs', () => {
     const jobs = await client.fineTuning.jobs.list();
     expect(jobs.data).toEqual([]);
   });
+});
+
+it('bodies that are sent at the same time may not be too large together', () => {
+  const budget = createBodyBudget(10);
+  budget.take(6);
+  expect(() => budget.take(5)).toThrow(expect.objectContaining({ status: 429 }));
+  budget.take(4);
+  budget.giveBack(6);
+  budget.take(5);
+});
+
+it('jobs and batches that wait may not be too many', () => {
+  expect(() => requireRoom(1000, 'batches')).toThrow(expect.objectContaining({ status: 429 }));
+  requireRoom(999, 'batches');
 });
 
 describe('clients', () => {

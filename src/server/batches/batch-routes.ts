@@ -1,9 +1,10 @@
 import type { FileStore } from '../files/file-store.js';
 import { json, type Exchange, type Route } from '../http/exchange.js';
 import { pageOf } from '../http/page-of.js';
+import { requireRoom } from '../http/require-room.js';
 import { readJsonBody } from '../http/read-body.js';
 import { secondsOf, type ServerContext } from '../server-context.js';
-import { batchEndpoint, type BatchRecord } from './batch-record.js';
+import { batchEndpoint, isOver, type BatchRecord } from './batch-record.js';
 import { parseBatchRequest, type BatchRequest } from './batch-request.js';
 import type { BatchRunner } from './batch-runner.js';
 import type { BatchStore } from './batch-store.js';
@@ -20,8 +21,9 @@ export function batchRoutes(
       method: 'POST',
       path: '/v1/batches',
       handle: async ({ request: incoming }) => {
-        const request = parseBatchRequest(await readJsonBody(incoming, context.bodyBytes));
+        const request = parseBatchRequest(await readJsonBody(incoming, context.bodyLimits));
         const file = files.require(request.inputFile, 'input_file_id', 'batch');
+        requireRoom(batches.list().filter(({ batch }) => !isOver(batch)).length, 'batches');
         const record = describeBatch(context, request);
         await batches.add(record, (inputFile) => files.copyTo(file, inputFile));
         runner.wake();

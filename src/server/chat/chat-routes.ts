@@ -11,7 +11,7 @@ export function chatRoutes(context: ServerContext, admission: Admission): Route[
       method: 'POST',
       path: '/v1/chat/completions',
       handle: async ({ request: incoming, signal }) => {
-        const request = parseChatRequest(await readJsonBody(incoming, context.bodyBytes));
+        const request = parseChatRequest(await readJsonBody(incoming, context.bodyLimits));
         const settings = prepareCompletion(context, request, signal);
         const leave = admission.enter(request.choices);
         if (!request.isStream) {

@@ -1,7 +1,7 @@
 import { setMaxListeners } from 'node:events';
 import { encodePrompt } from '../../engine/tokenizer/encode-chat.js';
 import type { SampleRequest, TokenLogProbability } from '../../engine/sample/sample-request.js';
-import { badRequest } from '../http/protocol-error.js';
+import { badRequest, type ProtocolError } from '../http/protocol-error.js';
 import type { SendEvent } from '../http/exchange.js';
 import type { LoadedModel } from '../models/load-model.js';
 import type { ServedModel } from '../models/served-model.js';
@@ -76,17 +76,21 @@ export async function streamChat(loaded: LoadedModel, settings: CompletionSettin
   if (request.includeUsage) send({ ...described, choices: [], usage: countUsage(requests, choices) });
 }
 
+/** No text has so few tokens; one that is longer need not be encoded, which would hold up everybody. */
+const mostCharactersOfToken = 100;
+
+function tooLong(length: string, context: number): ProtocolError {
+  const message = `The messages have ${length}, and the model's context is ${context} tokens`;
+  return badRequest(message, 'messages', 'context_length_exceeded');
+}
+
 /** One request a choice. Throws what is wrong with them before anything is sampled. */
 function engineRequests({ tokenizer, context }: LoadedModel, { request, seed }: CompletionSettings): SampleRequest[] {
+  const length = request.messages.reduce((sum, { content }) => sum + content.length, 0);
+  if (length > mostCharactersOfToken * context) throw tooLong(`${length} characters`, context);
   const prompt = encodePrompt(tokenizer, request.messages);
   const room = context - prompt.length;
-  if (room < 1) {
-    throw badRequest(
-      `The messages have ${prompt.length} tokens, and the model's context is ${context}`,
-      'messages',
-      'context_length_exceeded',
-    );
-  }
+  if (room < 1) throw tooLong(`${prompt.length} tokens`, context);
   const [first, ...rest] = prompt;
   if (first === undefined) throw badRequest('The messages are no text to the model', 'messages', 'invalid_value');
   if (!Number.isSafeInteger(seed + request.choices)) throw badRequest('seed: too large', 'seed', 'invalid_value');

@@ -2,10 +2,11 @@ import type { FileStore } from '../files/file-store.js';
 import { badRequest } from '../http/protocol-error.js';
 import { json, type Exchange, type Route } from '../http/exchange.js';
 import { pageOf } from '../http/page-of.js';
+import { requireRoom } from '../http/require-room.js';
 import { readJsonBody } from '../http/read-body.js';
 import { secondsOf, type ServerContext } from '../server-context.js';
 import { hyperparametersOf, parseJobRequest, recipeOf, type JobRequest } from './job-request.js';
-import type { JobRecord } from './job-record.js';
+import { isFinished, type JobRecord } from './job-record.js';
 import type { JobRunner } from './job-runner.js';
 import type { JobStore } from './job-store.js';
 import { readTrainedSteps } from './training-result.js';
@@ -20,8 +21,9 @@ export function jobRoutes(context: ServerContext, jobs: JobStore, runner: JobRun
       method: 'POST',
       path: '/v1/fine_tuning/jobs',
       handle: async ({ request: incoming }) => {
-        const request = parseJobRequest(await readJsonBody(incoming, context.bodyBytes));
+        const request = parseJobRequest(await readJsonBody(incoming, context.bodyLimits));
         const file = files.require(request.trainingFile, 'training_file', 'fine-tune');
+        requireRoom(jobs.list().filter(({ job }) => !isFinished(job)).length, 'fine-tuning jobs');
         const record = describeJob(context, request);
         await jobs.add(record, (rowsFile) => files.copyTo(file, rowsFile));
         await jobs.addEvent(record.job.id, { message: `Created fine-tuning job: ${record.job.id}` });
