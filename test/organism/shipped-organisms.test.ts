@@ -18,13 +18,14 @@ const clock = (): number => performance.now();
 
 describe('the organisms that come with driftline', () => {
   it('are of a world with lasting characters, and one of the independent world', async () => {
-    expect(names).toEqual(['1', '2', 'independent']);
+    expect(names).toEqual(['1', '2', '3', 'independent']);
     const manifests = await Promise.all(
       names.map(async (name) => readOrganismManifest(await findOrganismFolder(name))),
     );
     expect(manifests.map((one) => [one?.character_of, one?.seed])).toEqual([
       ['document', 1],
       ['document', 2],
+      ['document', 3],
       ['exchange', 1],
     ]);
   });

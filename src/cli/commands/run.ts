@@ -26,8 +26,8 @@ export const run = defineCommand({
   examples: [
     { description: 'Run an experiment, or go on with it', line: 'driftline run mine.yaml' },
     {
-      description: 'The same plan on two organisms, with three seeds',
-      line: 'driftline run paper.yaml --bases organism:1,organism:2 --seeds 3',
+      description: 'The same plan on all organisms, with three seeds',
+      line: 'driftline run paper.yaml --bases organism:1,organism:2,organism:3 --seeds 3',
     },
   ],
   run: async (context, { arguments: { plan: file }, options }) => {
