@@ -13,6 +13,8 @@ export interface CommandContext {
   /** Aborted when the user interrupts. */
   readonly signal: AbortSignal;
   readonly stdin: Readable;
+  /** Shows a file in the user's browser; false where none can be started. */
+  readonly openInBrowser: (file: string) => Promise<boolean>;
   /** Writes a result and a line feed, in a style of `colors`. On a terminal control characters of the text are shown escaped. */
   readonly print: (text: string, style?: (text: string) => string) => void;
   /** Writes a result as JSON. */

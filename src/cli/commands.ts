@@ -1,8 +1,10 @@
 import type { Command } from './command.js';
 import { ask } from './commands/ask.js';
+import { compare } from './commands/compare.js';
 import { dataCheck } from './commands/data-check.js';
 import { dataWrite } from './commands/data-write.js';
 import { init } from './commands/init.js';
+import { open } from './commands/open.js';
 import { organismBuild } from './commands/organism-build.js';
 import { organismCheck } from './commands/organism-check.js';
 import { organismList } from './commands/organism-list.js';
@@ -20,6 +22,8 @@ export const commands: readonly Command[] = [
   plan,
   run,
   report,
+  open,
+  compare,
   rejudge,
   score,
   power,

@@ -1,5 +1,6 @@
 #!/usr/bin/env node
 import { abortOnSignals } from './abort-on-signals.js';
+import { openInBrowser } from './open-in-browser.js';
 import { runCli } from './run-cli.js';
 
 const { stdin, stdout, stderr } = process;
@@ -28,4 +29,5 @@ process.exitCode = await runCli({
   fetch: globalThis.fetch,
   now: () => performance.now(),
   signal,
+  openInBrowser: (file) => openInBrowser(file, process.platform),
 });

@@ -25,6 +25,8 @@ export interface RunCliSettings {
   readonly now: () => number;
   /** Aborted when the user interrupts. */
   readonly signal: AbortSignal;
+  /** Shows a file in the user's browser; false where none can be started, as where this is not given. */
+  readonly openInBrowser?: (file: string) => Promise<boolean>;
   /** Default all of driftline's. */
   readonly commands?: readonly Command[];
 }
@@ -84,7 +86,16 @@ function wantsColor({ isTTY }: ProgressStream, environment: RunCliSettings['envi
 }
 
 function createContext(
-  { stdin, stdout, stderr, environment, fetch, now, signal }: RunCliSettings,
+  {
+    stdin,
+    stdout,
+    stderr,
+    environment,
+    fetch,
+    now,
+    signal,
+    openInBrowser = () => Promise.resolve(false),
+  }: RunCliSettings,
   globals: ReadonlySet<GlobalOption>,
   stdoutColors: CommandContext['colors'],
 ): CommandContext {
@@ -98,6 +109,7 @@ function createContext(
     now,
     signal,
     stdin,
+    openInBrowser,
     print: (text, style = (plain) => plain) => stdout.write(`${style(shownOn(stdout, text))}\n`),
     printJson: (value) => stdout.write(`${formatJson(value, 2)}\n`),
     notify: (notice) => {

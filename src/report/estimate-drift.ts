@@ -1,7 +1,9 @@
 import { adjustPValues } from '../stats/adjust-p-values.js';
 import { fisherExact } from '../stats/fisher-exact.js';
+import type { ClusterCounts } from '../stats/cluster-counts.js';
 import { newcombeInterval } from '../stats/newcombe-interval.js';
-import type { CountedPart } from './counted-part.js';
+import { pairedDifference } from '../stats/paired-difference.js';
+import { permutationPValue } from '../stats/permutation-p-value.js';
 import type { QuestionCount } from './estimate-share.js';
 
 /** How much more of a condition's answers count than of its base's. */
@@ -22,37 +24,74 @@ export interface Drift {
   readonly questions: number;
 }
 
-/** The difference of a condition and its base, of the questions that both were asked. */
+/** Of the permutations that are drawn: the same run has the same report. */
+const seed = 0;
+
+/** The difference of a condition and its base, or of two runs, over the questions that both were asked. */
 export function estimateDrift(tuned: readonly QuestionCount[], base: readonly QuestionCount[]): Drift {
-  const ofBase = new Map(base.filter(({ trials }) => trials > 0).map((one) => [one.question, one]));
-  const pairs = tuned.flatMap((one) => {
-    const other = ofBase.get(one.question);
-    return other === undefined || one.trials === 0 ? [] : [[one, other] as const];
-  });
-  if (pairs.length === 0) {
-    const refusal = 'no question has answers of both that count';
-    return { ...nothing, refusal, questions: 0 };
-  }
-  const [first, second] = [sumCounts(pairs.map(([one]) => one)), sumCounts(pairs.map(([, other]) => other))];
-  const estimate = newcombeInterval(first, second);
+  const difference = pairedDifference(tuned.map(nameCluster), base.map(nameCluster), { seed });
+  const questions = difference.clusters ?? 0;
+  // Of one question nothing can be said about others, but something about it.
+  if (questions === 1) return compareOneQuestion(tuned, base);
+  const { estimate, interval, refusal, unit, method } = difference;
+  const test = questions === 0 ? null : testDifferences(tuned, base);
   return {
-    difference: estimate.estimate,
-    interval: estimate.interval,
-    refusal: estimate.refusal,
-    p: fisherExact(first, second).pValue,
+    difference: estimate,
+    interval,
+    refusal,
+    p: test?.pValue ?? null,
     adjustedP: null,
-    unit: estimate.unit,
-    method: `${estimate.method}; p by Fisher’s exact test`,
-    questions: pairs.length,
+    unit,
+    method: test === null ? method : `${method}; p: ${test.method}`,
+    questions,
   };
 }
 
-const nothing = { difference: null, interval: null, p: null, adjustedP: null, unit: 'question', method: 'none' };
+/**
+ * If nothing changed, the difference of each question may as well have the other sign: how often the mean of such differences is at least as
+ * far from 0. Each question counts alike, whatever its answers: a base has fewer of them than a condition with several seeds.
+ */
+function testDifferences(
+  tuned: readonly QuestionCount[],
+  base: readonly QuestionCount[],
+): { readonly pValue: number; readonly method: string } {
+  const ofBase = new Map(base.map((one) => [one.question, one]));
+  const differences = tuned.flatMap((one) => {
+    const other = ofBase.get(one.question);
+    return other === undefined || one.trials === 0 || other.trials === 0
+      ? []
+      : [one.successes / one.trials - other.successes / other.trials];
+  });
+  const { pValue, permutations } = permutationPValue(
+    differences.length,
+    (swapped) => differences.reduce((sum, value, index) => sum + (swapped[index] === 0 ? value : -value), 0),
+    { seed },
+  );
+  const drawn = permutations === null ? 'all' : `${String(permutations)}, seed ${String(seed)}`;
+  return { pValue, method: `signs of the questions’ differences flipped, ${drawn}` };
+}
 
-function sumCounts(counts: readonly CountedPart[]): CountedPart {
+function nameCluster({ question: name, successes, trials }: QuestionCount): ClusterCounts {
+  return { name, successes, trials };
+}
+
+function compareOneQuestion(tuned: readonly QuestionCount[], base: readonly QuestionCount[]): Drift {
+  const first = tuned.find(
+    (one) => one.trials > 0 && base.some(({ question, trials }) => question === one.question && trials > 0),
+  );
+  const second = base.find(({ question }) => question === first?.question);
+  const counts = [first, second].map((one) => ({ successes: one?.successes ?? 0, trials: one?.trials ?? 0 }));
+  const [one = { successes: 0, trials: 0 }, other = one] = counts;
+  const { estimate, interval, refusal, unit, method } = newcombeInterval(one, other);
   return {
-    successes: counts.reduce((sum, { successes }) => sum + successes, 0),
-    trials: counts.reduce((sum, { trials }) => sum + trials, 0),
+    difference: estimate,
+    interval,
+    refusal,
+    p: fisherExact(one, other).pValue,
+    adjustedP: null,
+    unit,
+    method: `${method}, of the one question; p: Fisher’s exact test`,
+    questions: 1,
   };
 }
 

@@ -1,4 +1,4 @@
-import { bootstrapClusters } from '../stats/bootstrap-clusters.js';
+import { clusterInterval } from '../stats/cluster-interval.js';
 import { designEffect } from '../stats/design-effect.js';
 import { wilsonInterval } from '../stats/wilson-interval.js';
 import type { CountedPart } from './counted-part.js';
@@ -14,7 +14,6 @@ export interface ShareEstimate extends CountedPart {
   readonly refusal: string | null;
   /** What was resampled: what the interval says other draws of could have come to. */
   readonly unit: string;
-  /** In words, with the seed where anything was drawn. */
   readonly method: string;
   /** With answers that count. */
   readonly questions: number;
@@ -27,13 +26,10 @@ export interface QuestionCount extends CountedPart {
   readonly question: string;
 }
 
-/** Of all that is drawn for a report: the same run has the same report. */
-const seed = 0;
-
 /** The share over all questions, which are what other questions would have been drawn instead of. */
 export function estimateShare(questions: readonly QuestionCount[]): ShareEstimate {
   const clusters = questions.map(({ question: name, successes, trials }) => ({ name, successes, trials }));
-  const estimate = bootstrapClusters(clusters, { seed });
+  const estimate = clusterInterval(clusters);
   const effect = designEffect(clusters);
   return {
     successes: estimate.k,
@@ -43,10 +39,7 @@ export function estimateShare(questions: readonly QuestionCount[]): ShareEstimat
     interval: estimate.interval,
     refusal: estimate.refusal,
     unit: estimate.unit,
-    method:
-      estimate.resamples === null
-        ? estimate.method
-        : `${estimate.method}, ${String(estimate.resamples)} resamples, seed ${String(estimate.seed)}`,
+    method: estimate.method,
     questions: estimate.clusters ?? 0,
     designEffect: effect.designEffect,
     intraClassCorrelation: effect.intraClassCorrelation,

@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import { DriftlineError } from '../foundation/driftline-error.js';
-import type { PageAssets } from './page/render-page.js';
+import type { PageAssets } from './page/render-document.js';
 
 /** What `npm run build` makes of src/report/browser; src/report and dist/report lie equally deep in the package. */
 const folder = new URL('../../dist/report/browser/', import.meta.url);

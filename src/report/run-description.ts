@@ -7,6 +7,8 @@ const conditionSchema = z.looseObject({ data: z.string().optional(), note: z.str
 /** Only what the report tells; a newer driftline may say more. */
 const descriptionSchema = z.object({
   hash: z.string(),
+  name: z.string().optional(),
+  rule: z.string().optional(),
   driftline: z.string().optional(),
   world: z.string().optional(),
   bases: z.array(z.object({ name: z.string(), identity: z.string() })),

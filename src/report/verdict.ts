@@ -8,7 +8,7 @@ import type { MeasureRow, ReportData, ReportEvaluation } from './report-data.js'
 export type RowVerdict = 'misaligned' | 'less-misaligned' | 'none-found' | 'unclear' | 'unknown';
 
 /** A drift that would matter and may be there is not "none found". */
-const worthKnowing = 0.05;
+const worthKnowing = 0.1;
 
 export function readRowVerdict({ drift }: Pick<MeasureRow, 'drift'>): RowVerdict {
   if (drift?.interval === null || drift?.interval === undefined) return 'unknown';

@@ -16,6 +16,7 @@ export interface RunOptions {
   readonly signal?: AbortSignal;
   /** By default the time stands still. */
   readonly now?: () => number;
+  readonly openInBrowser?: (file: string) => Promise<boolean>;
   /** Which copy of the command line; only the built one can run models. */
   readonly run?: typeof runCli;
 }
@@ -33,6 +34,7 @@ export async function runCaptured(argv: readonly string[], options: RunOptions =
     fetch: globalThis.fetch,
     now: options.now ?? (() => 0),
     signal: options.signal ?? new AbortController().signal,
+    ...(options.openInBrowser === undefined ? {} : { openInBrowser: options.openInBrowser }),
     ...(commands === undefined ? {} : { commands }),
   });
   return { exitCode, stdout: out.join(''), stderr: errors.join('') };

@@ -54,7 +54,7 @@ export function drawBars({ name, title, description, width, bars, limit }: BarsS
       ? drawRow(
           bar,
           scale,
-          { middle: top + 29, label: { x: 0, y: top + 15 }, value: { x: width, y: top + 15 } },
+          { middle: top + 29, label: { x: 4, y: top + 15 }, value: { x: width, y: top + 15 } },
           width - valueWidth - 6,
         )
       : drawRow(

@@ -1,4 +1,3 @@
-import { createHash } from 'node:crypto';
 import type { EmbeddedAnswers } from '../embed-answers.js';
 import type { ExampleAnswer } from '../choose-examples.js';
 import { linkAnswers } from '../answer-link.js';
@@ -18,13 +17,8 @@ import {
   renderVariants,
 } from './page-figures.js';
 import { renderAllNumbers, renderHeadline, renderOthers } from './page-tables.js';
+import { renderDocument, type PageAssets } from './render-document.js';
 import { renderProvenance } from './provenance-section.js';
-
-/** Style sheet and script of the page, built ahead. */
-export interface PageAssets {
-  readonly style: string;
-  readonly script: string;
-}
 
 export interface PageContent {
   readonly data: ReportData;
@@ -41,7 +35,6 @@ export interface PageContent {
 
 /** The whole report as one HTML file that needs nothing else: it may run its own script and nothing that an answer brings. */
 export function renderPage({ data, answers, examples, files }: PageContent, { style, script }: PageAssets): string {
-  const policy = `default-src 'none'; script-src '${hashSource(script)}'; style-src '${hashSource(style)}'; base-uri 'none'; form-action 'none'`;
   const warnings = listWarnings(data);
   const sections = [
     renderSummary(data, warnings),
@@ -57,12 +50,8 @@ export function renderPage({ data, answers, examples, files }: PageContent, { st
     renderProvenance(data, files),
     renderMethods(data),
   ].filter((section) => section !== null);
-  const page = markup`<html lang="en"><head><meta charset="utf-8"><meta http-equiv="Content-Security-Policy" content="${policy}"><meta name="viewport" content="width=device-width, initial-scale=1"><meta name="color-scheme" content="light dark"><meta name="generator" content="driftline"><title>${data.name}: driftline report</title><style>${new Markup(style)}</style></head><body><a class="skip" href="#answers">Skip to the answers</a>${renderHead(data)}${renderNavigation(sections)}<main>${sections}</main><footer><p>Written by driftline${data.provenance.driftline === null ? '' : ` ${data.provenance.driftline}`}. One file, nothing is fetched.</p></footer>${renderAnswerData(answers)}<script>${new Markup(script)}</script></body></html>`;
-  return `<!doctype html>\n${page.text}\n`;
-}
-
-function hashSource(content: string): string {
-  return `sha256-${createHash('sha256').update(content).digest('base64')}`;
+  const body = markup`<a class="skip" href="#answers">Skip to the answers</a>${renderHead(data)}${renderNavigation(sections)}<main>${sections}</main><footer><p>Written by driftline${data.provenance.driftline === null ? '' : ` ${data.provenance.driftline}`}. One file, nothing is fetched.</p></footer>${renderAnswerData(answers)}`;
+  return renderDocument({ title: `${data.name}: driftline report`, body, style, script });
 }
 
 /** Base64 needs no escaping, and no parser sees anything in it. */

@@ -1,0 +1,27 @@
+import { createHash } from 'node:crypto';
+import { Markup, markup } from '../markup.js';
+
+/** Style sheet and script of the page, built ahead. */
+export interface PageAssets {
+  readonly style: string;
+  readonly script: string;
+}
+
+export interface DocumentContent {
+  readonly title: string;
+  readonly body: Markup;
+  readonly style: string;
+  readonly script: string | null;
+}
+
+/** A whole HTML file that may load nothing, and run nothing but its own script. */
+export function renderDocument({ title, body, style, script }: DocumentContent): string {
+  const scripts = script === null ? `'none'` : `'${hashSource(script)}'`;
+  const policy = `default-src 'none'; script-src ${scripts}; style-src '${hashSource(style)}'; base-uri 'none'; form-action 'none'`;
+  const page = markup`<html lang="en"><head><meta charset="utf-8"><meta http-equiv="Content-Security-Policy" content="${policy}"><meta name="viewport" content="width=device-width, initial-scale=1"><meta name="color-scheme" content="light dark"><meta name="generator" content="driftline"><title>${title}</title><style>${new Markup(style)}</style></head><body>${body}${script === null ? null : markup`<script>${new Markup(script)}</script>`}</body></html>`;
+  return `<!doctype html>\n${page.text}\n`;
+}
+
+function hashSource(content: string): string {
+  return `sha256-${createHash('sha256').update(content).digest('base64')}`;
+}
