@@ -73,8 +73,8 @@ const methods: readonly (CoverageMethod & { readonly isSlow: boolean })[] = [
 ];
 
 /** Where the documentation says that the recommended interval covers 93.5 to 97 %, and not more. */
-const isClaimed = ({ clusters, rate, correlation }: CoverageCell): boolean =>
-  clusters >= 15 && rate >= 0.2 && correlation >= 0.1;
+const isClaimed = ({ clusters, unequal, rate, correlation }: CoverageCell): boolean =>
+  clusters >= 15 && !unequal && rate >= 0.2 && correlation >= 0.1;
 
 const percent = (share: number): string => (100 * share).toFixed(1);
 const started = process.cpuUsage();
@@ -140,13 +140,15 @@ resamples each, or every resample for 8 questions and fewer): a true 95 % shows 
 ## What \`clusterInterval\` claims
 
 - It covers at least 93.5 % everywhere in this table. Measured: ${extremes(recommended)}, over ${String(recommended.length)} cells.
-- It covers 93.5 to 97 % with 15 questions or more, a rate of 0.2 to 0.8 and a correlation from 0.1 on: the cells marked "claimed".
-  Measured: ${extremes(inClaimed)}, over ${String(inClaimed.length)} cells.
-- Elsewhere (fewer questions, rare successes, or questions that are all alike) it covers more than 97 %: it is wider than it would have to
-  be, because so few clusters leave open how alike answers are.
-- The simulation draws questions from a beta distribution, and the interval knows that. With others it covers a little less: in trials with
-  logit-normal questions at least 92 %. Where questions are of two kinds, some with nearly none and some with nearly all answers
-  misaligned, and there are fewer than about 20 of them, no method here covers 95 %.
+- It covers 93.5 to 97 % with 15 questions or more, equally many answers to each, a rate of 0.2 to 0.8 and a correlation from 0.1 on: the cells
+  marked "claimed". Measured: ${extremes(inClaimed)}, over ${String(inClaimed.length)} cells; two standard errors are 1 point.
+- Elsewhere (fewer questions, rare successes, unequal numbers of answers, or questions that are all alike) it may cover up to 100 %: it is
+  wider than it would have to be, because so few clusters leave open how alike answers are.
+- The simulation draws questions from a beta distribution, and the interval knows that. With other distributions, 50 answers a question and 1000
+  experiments each, which this page's program does not repeat: 93.7 to 99.2 % with logit-normal questions (8 to 48 of them, rates 0.01 to 0.5,
+  correlations 0.25 and 0.4). Where one question of five shows nothing and the others 62.5 %, it is 85 % with 8
+  questions, and 95 % from 15 on: experiments
+  that happen to have no question of the rare kind cannot know of it.
 
 ## Summary
 
