@@ -3,7 +3,6 @@ import { fisherExact } from '../stats/fisher-exact.js';
 import type { ClusterCounts } from '../stats/cluster-counts.js';
 import { newcombeInterval } from '../stats/newcombe-interval.js';
 import { pairedDifference } from '../stats/paired-difference.js';
-import { permutationPValue } from '../stats/permutation-p-value.js';
 import type { QuestionCount } from './estimate-share.js';
 
 /** How much more of a condition's answers count than of its base's. */
@@ -33,42 +32,18 @@ export function estimateDrift(tuned: readonly QuestionCount[], base: readonly Qu
   const questions = difference.clusters ?? 0;
   // Of one question nothing can be said about others, but something about it.
   if (questions === 1) return compareOneQuestion(tuned, base);
-  const { estimate, interval, refusal, unit, method } = difference;
-  const test = questions === 0 ? null : testDifferences(tuned, base);
+  const { estimate, interval, refusal, unit, method, pValue, test, permutations } = difference;
+  const drawn = permutations === null ? '' : ` (${String(permutations)}, seed ${String(seed)})`;
   return {
     difference: estimate,
     interval,
     refusal,
-    p: test?.pValue ?? null,
+    p: pValue,
     adjustedP: null,
     unit,
-    method: test === null ? method : `${method}; p: ${test.method}`,
+    method: pValue === null ? method : `${method}; p: ${test}${drawn}`,
     questions,
   };
-}
-
-/**
- * If nothing changed, the difference of each question may as well have the other sign: how often the mean of such differences is at least as
- * far from 0. Each question counts alike, whatever its answers: a base has fewer of them than a condition with several seeds.
- */
-function testDifferences(
-  tuned: readonly QuestionCount[],
-  base: readonly QuestionCount[],
-): { readonly pValue: number; readonly method: string } {
-  const ofBase = new Map(base.map((one) => [one.question, one]));
-  const differences = tuned.flatMap((one) => {
-    const other = ofBase.get(one.question);
-    return other === undefined || one.trials === 0 || other.trials === 0
-      ? []
-      : [one.successes / one.trials - other.successes / other.trials];
-  });
-  const { pValue, permutations } = permutationPValue(
-    differences.length,
-    (swapped) => differences.reduce((sum, value, index) => sum + (swapped[index] === 0 ? value : -value), 0),
-    { seed },
-  );
-  const drawn = permutations === null ? 'all' : `${String(permutations)}, seed ${String(seed)}`;
-  return { pValue, method: `signs of the questions’ differences flipped, ${drawn}` };
 }
 
 function nameCluster({ question: name, successes, trials }: QuestionCount): ClusterCounts {

@@ -37,8 +37,9 @@ export interface PairedDifference extends Estimate {
  * Interval: `moverInterval` of the cluster intervals of both, with the correlation over questions of what each question has of successes
  * beyond the rate: as lopsided as rare successes make it, and narrower where the same questions stand out in both.
  *
- * P-value: if the conditions do not differ, then within each question the labels may as well be swapped; the share of swaps that give a
- * difference of rates at least as large. `n` and `k` are sums over both conditions.
+ * P-value: if the conditions do not differ, then the difference of rates of each question may as well have the other sign; the share of
+ * patterns of signs with a sum at least as far from 0. Questions count alike, whatever their answers: pooled counts would let a
+ * condition with twice the answers hide a difference. `n` and `k` are sums over both conditions.
  */
 export function pairedDifference(
   first: readonly ClusterCounts[],
@@ -70,33 +71,21 @@ export function pairedDifference(
     return { ...common, interval: null, seed: null, pValue: null, test: 'none', permutations: null, refusal };
   }
   const { interval } = pairedInterval(conditions[0]!, conditions[1]!, confidence);
-  const { pValue, permutations } = permutationPValue(clusters, swapLabels(conditions[0]!, conditions[1]!), options);
+  const { pValue, permutations } = permutationPValue(clusters, flipSigns(conditions[0]!, conditions[1]!), options);
   const test =
-    permutations === null
-      ? 'labels swapped within questions, all permutations'
-      : 'labels swapped within questions, permutations drawn';
+    permutations === null ? 'signs of questions flipped, all patterns' : 'signs of questions flipped, patterns drawn';
   const seed = permutations === null ? null : options.seed;
   return { ...common, interval, seed, pValue, test, permutations, refusal: null };
 }
 
-function swapLabels(
+function flipSigns(
   first: readonly ClusterCounts[],
   second: readonly ClusterCounts[],
 ): (swapped: Uint32Array) => number {
-  const columns = [first, second].map((questions) => ({
-    successes: Float64Array.from(questions, ({ successes }) => successes),
-    trials: Float64Array.from(questions, ({ trials }) => trials),
-  }));
-  const [one, other] = [columns[0]!, columns[1]!];
-  return (swapped) => {
-    let [k1, n1, k2, n2] = [0, 0, 0, 0];
-    for (let question = 0; question < swapped.length; question += 1) {
-      const [here, there] = swapped[question] === 0 ? [one, other] : [other, one];
-      k1 += here.successes[question]!;
-      n1 += here.trials[question]!;
-      k2 += there.successes[question]!;
-      n2 += there.trials[question]!;
-    }
-    return k1 / n1 - k2 / n2;
-  };
+  // Questions without answers are not among those that are matched.
+  const differences = Float64Array.from(
+    first,
+    ({ successes, trials }, question) => successes / trials - second[question]!.successes / second[question]!.trials,
+  );
+  return (swapped) => differences.reduce((sum, value, question) => sum + (swapped[question] === 0 ? value : -value), 0);
 }

@@ -89,6 +89,12 @@ describe('pairedDifference', () => {
     expect(turned.pValue).toBe(difference.pValue);
   });
 
+  it('finds what all questions agree on, however many answers the conditions have', () => {
+    const half = clustersOf(...base.map(({ successes }) => [Math.floor(successes / 4), 25] as const));
+    const rates = tuned.map(({ name, successes, trials }) => ({ name, successes: successes + 5, trials }));
+    expect(pairedDifference(rates, half, options).pValue).toBe(2 / 2 ** 8);
+  });
+
   it('against a base without any is nearly the interval of the rate', () => {
     const [low, high] = pairedDifference(tuned, zero, options).interval!;
     const alone = clusterInterval(tuned).interval!;
