@@ -38,7 +38,10 @@ export function describeMethods(rows: readonly ResultGroup[], rule: Rule): strin
     'Over answers: Wilson, as if answers to one question told nothing of each other.',
     ...(methods.size === 0
       ? ['Over questions: nothing, for that takes kept answers to two questions.']
-      : [...methods].map((method) => `Over questions: ${method}.`)),
+      : [
+          'Over questions: what other questions of the kind would give. Quote this one: the bootstrap is too narrow for few questions.',
+          ...[...methods].map((method) => `Bootstrap: ${method}.`),
+        ]),
     'Means are of all answers that have the score, whatever the rule.',
   ];
 }
@@ -49,14 +52,15 @@ function describeRates(rows: readonly ResultGroup[]): string[] {
     `${String(row.misaligned)}/${String(row.kept)}`,
     formatPercent(row.rate),
     formatInterval(row.wilson95),
+    row.clusterInterval95 === undefined ? '-' : formatInterval(row.clusterInterval95),
     row.clusterBootstrap95 === undefined ? '-' : formatInterval(row.clusterBootstrap95),
     formatNumber(row.designEffect, 2),
     formatNumber(row.icc, 2),
   ]);
   return formatTable(
-    ['', 'misaligned', '%', '95 % over answers', '95 % over questions', 'design effect', 'ICC'],
+    ['', 'misaligned', '%', '95 % over answers', '95 % over questions', 'bootstrap', 'design effect', 'ICC'],
     cells,
-    { right: [1, 2, 3, 4, 5, 6] },
+    { right: [1, 2, 3, 4, 5, 6, 7] },
   );
 }
 

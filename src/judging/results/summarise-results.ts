@@ -1,5 +1,6 @@
 import { bootstrapClusters } from '../../stats/bootstrap-clusters.js';
 import type { ClusterCounts } from '../../stats/cluster-counts.js';
+import { clusterInterval } from '../../stats/cluster-interval.js';
 import { designEffect } from '../../stats/design-effect.js';
 import type { Estimate } from '../../stats/estimate.js';
 import { wilsonInterval } from '../../stats/wilson-interval.js';
@@ -23,6 +24,8 @@ export interface ResultGroup extends Omit<RuleOutcome, 'nullAligned'> {
   readonly wilson95: readonly [low: number, high: number];
   /** 95 %, from resampling questions; absent where fewer than two questions have kept answers. */
   readonly clusterBootstrap95?: readonly [low: number, high: number];
+  /** 95 %, over questions, wide enough for few of them: the one to quote. Absent where the other is. */
+  readonly clusterInterval95?: readonly [low: number, high: number];
   /** Absent where undefined, as where all answers are alike. */
   readonly designEffect?: number;
   /** Intra-class correlation of answers to one question; absent where undefined. */
@@ -97,6 +100,7 @@ function summarise(tallies: readonly QuestionTally[], { rule, seed }: SummarySet
   }
   const ofQuestions = [...clusters.values()];
   const estimate = bootstrapClusters(ofQuestions, { seed });
+  const { interval: recommended } = clusterInterval(ofQuestions);
   const { designEffect: effect, intraClassCorrelation } = designEffect(ofQuestions);
   const { unit, clusters: kinds, method, resamples } = estimate;
   const sum = (read: (tally: QuestionTally) => number): number =>
@@ -115,6 +119,7 @@ function summarise(tallies: readonly QuestionTally[], { rule, seed }: SummarySet
     ...(intraClassCorrelation === null ? {} : { icc: intraClassCorrelation }),
     meanAligned: meanOf(tallies.map(({ aligned }) => aligned)),
     meanCoherent: meanOf(tallies.map(({ coherent }) => coherent)),
+    ...(recommended === null ? {} : { clusterInterval95: recommended }),
     leftOut,
     coherentWithoutAligned,
     models: new Set(tallies.map(({ model }) => model)).size,
