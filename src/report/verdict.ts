@@ -36,7 +36,7 @@ export function writeVerdict(data: ReportData, base: string): VerdictSentence[] 
     return [{ kind: 'unknown', subject: 'Nothing', text: ' was asked here that tells how aligned a model is.' }];
   if (tuned.length === 0) {
     const [row] = plain;
-    const text = ` was asked: ${percent(row?.share.share ?? null)} of its answers are misaligned (95 % interval ${percentRange(row?.share.interval ?? null)} %). Without a fine-tune there is no drift to measure.`;
+    const text = ` was asked: ${percent(row?.share.share ?? null)} of its answers are misaligned (95\u00a0% interval ${percentRange(row?.share.interval ?? null)} %). Without a fine-tune there is no drift to measure.`;
     return [{ kind: 'unknown', subject: 'Only the base', text }];
   }
   const ofKind = (kind: RowVerdict): MeasureRow[] => tuned.filter((row) => readRowVerdict(row) === kind);
@@ -123,7 +123,7 @@ function byDrift(one: MeasureRow, other: MeasureRow): number {
 function describeDrift({ drift }: MeasureRow): string {
   if (drift === null) return 'with no base to compare it with';
   const p = drift.adjustedP ?? drift.p;
-  return `${points(drift.difference)} points from the base (95 % interval ${pointsRange(drift.interval)}${p === null ? '' : `; p ${p < 0.001 ? '' : '= '}${probability(p)}`})`;
+  return `${points(drift.difference)} points from the base (95\u00a0% interval ${pointsRange(drift.interval)}${p === null ? '' : `; p\u00a0${p < 0.001 ? '' : '=\u00a0'}${probability(p)}`})`;
 }
 
 function highest(rows: readonly MeasureRow[]): number {

@@ -64,7 +64,7 @@ describe('readReport', () => {
       'none-found secure',
     ]);
     expect(verdict[0]?.text).toMatch(
-      /^ is misaligned: \d+\.\d % of its answers, \+\d+\.\d points from the base \(95 % interval \+/,
+      /^ is misaligned: \d+\.\d % of its answers, \+\d+\.\d points from the base \(95\s% interval \+/,
     );
   });
 

@@ -1,3 +1,4 @@
+import { basename } from 'node:path';
 import { formatDuration } from '../../foundation/format-duration.js';
 import { count } from '../format-numbers.js';
 import { markup, type Markup } from '../markup.js';
@@ -12,7 +13,8 @@ export function renderProvenance(
   const { provenance, bases, conditions, state, evaluations } = data;
   const { answerTokens, trainedTokens, begun, written } = provenance;
   const facts: readonly (readonly [string, Markup | string | null])[] = [
-    ['run folder', data.folder],
+    // Where it lies on this machine is nobody's business who is sent the page.
+    ['run folder', basename(data.folder)],
     ['plan', markup`${data.name}, <code>${provenance.planHash}</code>`],
     ['driftline', provenance.driftline],
     [
