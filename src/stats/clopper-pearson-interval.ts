@@ -1,6 +1,6 @@
-import { DriftlineError } from '../foundation/driftline-error.js';
 import { inverseIncompleteBeta } from './incomplete-beta.js';
 import { requireConfidence } from './require-confidence.js';
+import { requireShareCounts } from './share-counts.js';
 
 /**
  * Clopper and Pearson's exact interval for a share: the quantiles a/2 of Beta(k, n - k + 1) and 1 - a/2 of Beta(k + 1, n - k) for
@@ -13,13 +13,7 @@ export function clopperPearsonInterval(
   trials: number,
   confidence = 0.95,
 ): readonly [low: number, high: number] {
-  if (!Number.isInteger(successes) || !Number.isInteger(trials) || successes < 0 || successes > trials) {
-    throw new DriftlineError({
-      code: 'usage-invalid',
-      message: `${String(successes)} of ${String(trials)} is not a share`,
-      hint: 'Give two counts, the first of which is not the larger.',
-    });
-  }
+  requireShareCounts({ successes, trials });
   requireConfidence(confidence);
   const tail = (1 - confidence) / 2;
   const failures = trials - successes;

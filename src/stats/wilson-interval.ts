@@ -1,6 +1,6 @@
-import { DriftlineError } from '../foundation/driftline-error.js';
 import { normalQuantile } from './normal-distribution.js';
 import { requireConfidence } from './require-confidence.js';
+import { requireShareCounts } from './share-counts.js';
 
 /**
  * Wilson's score interval for a share: for `successes` of `trials`, both counts, the bounds of
@@ -13,13 +13,7 @@ export function wilsonInterval(
   trials: number,
   confidence = 0.95,
 ): readonly [low: number, high: number] {
-  if (!Number.isInteger(successes) || !Number.isInteger(trials) || successes < 0 || successes > trials) {
-    throw new DriftlineError({
-      code: 'usage-invalid',
-      message: `${String(successes)} of ${String(trials)} is not a share`,
-      hint: 'Give two counts, the first of which is not the larger.',
-    });
-  }
+  requireShareCounts({ successes, trials });
   requireConfidence(confidence);
   if (trials === 0) return [0, 1];
   return wilsonBounds(successes / trials, trials, normalQuantile((1 + confidence) / 2));
