@@ -14,6 +14,7 @@ import { openHostedConnection, type HostedConnection, type HostedConnectionSetti
 import { chooseJudgeVariables } from './hosted-variables.js';
 import type { ModelReference } from './model-reference.js';
 import { readCompletion } from './read-completion.js';
+import { mostOpenCalls } from './traffic/hosted-traffic.js';
 
 export interface HostedJudgeSettings
   extends Omit<HostedConnectionSettings, 'variables'>, Omit<LanguageJudgeSettings, 'model'> {
@@ -23,7 +24,7 @@ export interface HostedJudgeSettings
 }
 
 /** Calls that are open at once. */
-const parallelCalls = 16;
+const parallelCalls = mostOpenCalls;
 /** Most that OpenAI gives. */
 const likeliestTokens = 20;
 
@@ -31,11 +32,18 @@ const likeliestTokens = 20;
 const withheldReasons: readonly unknown[] = ['content_filter', 'context_length_exceeded'];
 
 /** A model behind OpenAI's chat completions as a judge. The key is looked for when it is first asked: what is stored can be read without one. */
-export function openHostedJudge({ environment, fetch, signal, model, ...settings }: HostedJudgeSettings): Judge {
+export function openHostedJudge({
+  environment,
+  fetch,
+  traffic,
+  signal,
+  model,
+  ...settings
+}: HostedJudgeSettings): Judge {
   const limit = limitConcurrency(parallelCalls);
   // Every open call listens to it, which is no leak.
   const stop = AbortSignal.any(signal === undefined ? [] : [signal]);
-  setMaxListeners(parallelCalls, stop);
+  setMaxListeners(2 * parallelCalls, stop);
   const isStopped = (): boolean => stop.aborted;
   let opened: HostedConnection | null = null;
 
@@ -44,6 +52,7 @@ export function openHostedJudge({ environment, fetch, signal, model, ...settings
     const connection = (opened ??= openHostedConnection({
       environment,
       fetch,
+      ...(traffic === undefined ? {} : { traffic }),
       variables: chooseJudgeVariables(environment),
     }));
     const request = {

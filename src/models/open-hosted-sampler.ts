@@ -1,5 +1,7 @@
+import { setMaxListeners } from 'node:events';
 import { openHostedConnection, type HostedConnectionSettings } from './hosted-connection.js';
 import { readCompletion } from './read-completion.js';
+import { mostOpenCalls } from './traffic/hosted-traffic.js';
 import {
   listWantedAnswers,
   samplerClosed,
@@ -14,15 +16,16 @@ export interface HostedSamplerSettings extends HostedConnectionSettings {
   readonly model: string;
 }
 
-/** Calls that are open at once. */
-const parallelCalls = 8;
-
 /** A model behind OpenAI's chat completions. Every answer is a call of its own, so that each has its own seed. */
 export function openHostedSampler({ model, ...settings }: HostedSamplerSettings): Sampler {
   const connection = openHostedConnection(settings);
   let closed = false;
 
-  async function ask({ request, index, seed, settings }: WantedAnswer, signal: AbortSignal): Promise<Answer> {
+  async function ask(
+    { request, index, seed, settings }: WantedAnswer,
+    signal: AbortSignal,
+    leave: AbortSignal,
+  ): Promise<Answer> {
     const { messages, temperature, topP, maximumTokens } = settings;
     try {
       const completion = await connection.complete(
@@ -31,6 +34,7 @@ export function openHostedSampler({ model, ...settings }: HostedSamplerSettings)
         { model, messages, temperature, top_p: topP, seed },
         maximumTokens,
         signal,
+        leave,
       );
       return { request, index, seed, ...readCompletion(completion) };
     } catch (cause) {
@@ -42,24 +46,59 @@ export function openHostedSampler({ model, ...settings }: HostedSamplerSettings)
   return {
     sample: async function* (requests, options = {}) {
       if (closed) throw samplerClosed();
-      const waiting = listWantedAnswers(requests);
+      const waiting = listWantedAnswers(requests).values();
       const stop = new AbortController();
       const signal = options.signal === undefined ? stop.signal : AbortSignal.any([stop.signal, options.signal]);
-      const open = new Map<WantedAnswer, Promise<{ wanted: WantedAnswer; answer: Answer }>>();
+      // It changes while others wait, which a type does not know.
+      const isStopped = (): boolean => signal.aborted;
+      const failed = new AbortController();
+      const leave = AbortSignal.any([signal, failed.signal]);
+      // Every open call listens to them, which is no leak.
+      setMaxListeners(2 * mostOpenCalls, signal, leave);
+      const finished: Answer[] = [];
+      const failures: unknown[] = [];
+      let open = 0;
+      let wake = (): void => undefined;
+
+      /** Whoever fails keeps others from being begun; those that are under way are waited for, since they are paid for. */
+      async function work(wanted: WantedAnswer): Promise<void> {
+        try {
+          finished.push(await ask(wanted, signal, leave));
+        } catch (cause) {
+          failures.push(cause);
+          failed.abort();
+        }
+        open -= 1;
+        wake();
+      }
+
+      function begin(): void {
+        while (open < mostOpenCalls && failures.length === 0) {
+          const next = waiting.next();
+          if (next.done === true) return;
+          open += 1;
+          // It keeps what it fails with.
+          work(next.value).catch(() => undefined);
+        }
+      }
+
       try {
         for (;;) {
-          if (signal.aborted) throw samplingStopped();
-          for (const wanted of waiting.splice(0, parallelCalls - open.size)) {
-            const call = ask(wanted, signal).then((answer) => ({ wanted, answer }));
-            // Whoever is not waited for when another call fails must not bring the process down.
-            call.catch(() => undefined);
-            open.set(wanted, call);
+          if (isStopped()) throw samplingStopped();
+          begin();
+          // One by one: more may finish while whoever asked has an answer in hand.
+          for (let answer = finished.shift(); answer !== undefined; answer = finished.shift()) {
+            yield answer;
+            if (isStopped()) throw samplingStopped();
+            begin();
           }
-          if (open.size === 0) return;
-          const { wanted, answer } = await Promise.race(open.values());
-          open.delete(wanted);
-          yield answer;
+          if (open === 0) break;
+          await new Promise<void>((resolve) => {
+            wake = resolve;
+            if (finished.length > 0) resolve();
+          });
         }
+        if (failures.length > 0) throw failures[0];
       } finally {
         stop.abort();
       }

@@ -2,6 +2,8 @@ import { APIConnectionError, APIError } from 'openai';
 import type { ErrorCode } from '../foundation/error-codes.js';
 import { DriftlineError } from '../foundation/driftline-error.js';
 import type { HostedVariables } from './hosted-variables.js';
+import { isSpent } from './traffic/classify-failure.js';
+import { CallTimedOut } from './traffic/read-answer.js';
 
 export interface HostedCall {
   readonly model: string;
@@ -24,6 +26,16 @@ export function translateHostedFailure(
   const fail = (code: ErrorCode, message: string, hint: string): DriftlineError =>
     new DriftlineError({ code, message, hint, details: { model, host, status } });
 
+  if (isSpent(failure)) {
+    return fail(
+      'provider-quota',
+      `${host} says that the account of this key is used up: ${said}`,
+      'Add credit to the account or raise its limit; waiting does not help.',
+    );
+  }
+  if (failure instanceof CallTimedOut) {
+    return fail('provider-unavailable', `${host} took too long for ${model}: ${said}`, 'Ask again later.');
+  }
   if (failure instanceof APIConnectionError) {
     return fail(
       'provider-unavailable',

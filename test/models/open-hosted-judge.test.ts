@@ -5,6 +5,7 @@ import type { Judge, JudgedAnswer } from '../../src/judging/judge.js';
 import { languageModes, type LanguageMode } from '../../src/judging/language-judge.js';
 import { readRubric } from '../../src/judging/rubric.js';
 import { openHostedJudge } from '../../src/models/open-hosted-judge.js';
+import { openHostedSampler } from '../../src/models/open-hosted-sampler.js';
 import { errorOf } from '../engine/checkpoint/error-of.js';
 import { describeJudge } from '../judging/judge-conformance.js';
 import { sendJson, type LoopbackChatServer } from './loopback-chat-server.js';
@@ -179,24 +180,38 @@ describe('a hosted judge', () => {
     expect(new Set(names).size).toBe(names.length);
   });
 
-  it('has no more than sixteen calls open', async () => {
+  it('shares the calls that may be open with what else is asked of its server', async () => {
     const server = await start();
     const held: ServerResponse[] = [];
-    let most = 0;
+    let haveEight = (): void => undefined;
+    const eight = new Promise<void>((resolve) => (haveEight = resolve));
     server.intercept = (response) => {
       held.push(response);
-      most = Math.max(most, held.length);
+      if (held.length === 8) haveEight();
       return true;
     };
-    const release = setInterval(() => {
-      for (const response of held.splice(0)) sendJson(response, 200, { choices: [{ message: { content: '5' } }] });
-    }, 20);
-    onTestFinished(() => {
-      clearInterval(release);
-    });
     const judge = openAt(server, { mode: 'single' });
-    await Promise.all(Array.from({ length: 30 }, () => judge.judge(clear.good)));
-    expect(most).toBe(16);
+    const judging = Promise.all(Array.from({ length: 3 }, () => judge.judge(clear.good)));
+    const environment = { OPENAI_API_KEY: key, OPENAI_BASE_URL: server.endpoint };
+    const sampler = openHostedSampler({ model: 'tiny-1', environment, fetch });
+    const messages = [{ role: 'user' as const, content: 'Hello?' }];
+    const sampling = (async () => {
+      let count = 0;
+      for await (const answer of sampler.sample([{ messages, count: 10 }])) count += answer.text === '5' ? 1 : 0;
+      return count;
+    })();
+    await eight;
+    // Were there more to come, they would come now.
+    await new Promise((resolve) => setTimeout(resolve, 100));
+    expect(held).toHaveLength(8);
+    const answer = (response: ServerResponse): boolean => {
+      sendJson(response, 200, { choices: [{ message: { content: '5' } }] });
+      return true;
+    };
+    server.intercept = answer;
+    for (const response of held) answer(response);
+    expect(await judging).toHaveLength(3);
+    expect(await sampling).toBe(10);
   });
 
   it.each([

@@ -1,9 +1,13 @@
 import { once } from 'node:events';
 import type { ServerResponse } from 'node:http';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, onTestFinished } from 'vitest';
+import { systemClock } from '../../src/foundation/clock.js';
+import { createRandomStream } from '../../src/foundation/random-stream.js';
 import { resolveModelReference } from '../../src/models/model-reference.js';
+import { openHostedSampler } from '../../src/models/open-hosted-sampler.js';
 import { openModelSampler } from '../../src/models/open-model-sampler.js';
 import type { Sampler } from '../../src/models/sampler.js';
+import { createHostedTraffic } from '../../src/models/traffic/hosted-traffic.js';
 import { errorOf } from '../engine/checkpoint/error-of.js';
 import { sendJson, startLoopbackChatServer, type LoopbackChatServer } from './loopback-chat-server.js';
 import { describeSampler } from './sampler-conformance.js';
@@ -90,23 +94,26 @@ describe('a hosted model', () => {
     expect(server.requests[0]?.body).not.toHaveProperty('max_tokens');
   });
 
-  it('has no more than eight calls open', async () => {
+  it('has eight calls open at first, and more and more while all goes well', async () => {
+    const { uniform } = createRandomStream(0, 'test');
+    const traffic = createHostedTraffic({ clock: systemClock, uniform });
+    const environment = { OPENAI_API_KEY: key, OPENAI_BASE_URL: server.endpoint };
+    const sampler = openHostedSampler({ model: 'tiny-1', environment, fetch, traffic });
     const held: ServerResponse[] = [];
-    let most = 0;
+    const together: number[] = [];
+    let left = 200;
     server.intercept = (response) => {
       held.push(response);
-      most = Math.max(most, held.length);
+      if (held.length < Math.min(traffic.concurrency(), left)) return true;
+      together.push(held.length);
+      left -= held.length;
+      for (const one of held.splice(0)) sendJson(one, 200, { choices: [{ message: { content: 'x' } }], usage: null });
       return true;
     };
-    const release = setInterval(() => {
-      const choices = [{ message: { content: 'x' }, finish_reason: 'stop' }];
-      for (const response of held.splice(0)) sendJson(response, 200, { choices, usage: null });
-    }, 50);
-    onTestFinished(() => {
-      clearInterval(release);
-    });
-    expect(await ask(await open(), 30)).toHaveLength(30);
-    expect(most).toBe(8);
+    expect(await ask(sampler, 200)).toHaveLength(200);
+    expect(together[0]).toBe(8);
+    expect(Math.max(...together)).toBeGreaterThan(8);
+    expect(Math.max(...together)).toBeLessThanOrEqual(64);
   });
 
   it('is not kept busy for a caller who has left', async () => {

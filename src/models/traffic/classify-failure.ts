@@ -1,0 +1,32 @@
+import { APIConnectionError, APIConnectionTimeoutError, APIError } from 'openai';
+import { CallTimedOut, UnreadableAnswer } from './read-answer.js';
+
+/** What may be done about a failed call: `final` is not sent again. */
+export type FailureKind = 'limited' | 'faulty' | 'unreachable' | 'unreadable' | 'late' | 'final';
+
+/** Of refusals for limits, those that waiting does not cure. */
+const spentCodes: readonly unknown[] = ['insufficient_quota', 'billing_hard_limit_reached', 'billing_not_active'];
+
+/** Whether the account of the key is used up, whatever the status says. */
+export function isSpent(failure: unknown): boolean {
+  return failure instanceof APIError && (spentCodes.includes(failure.code) || spentCodes.includes(failure.type));
+}
+
+/** Sorts what a call failed with. A server that says whether to ask again (`x-should-retry`) is obeyed. */
+export function classifyFailure(failure: unknown): FailureKind {
+  if (failure instanceof UnreadableAnswer) return 'unreadable';
+  if (failure instanceof CallTimedOut || failure instanceof APIConnectionTimeoutError) return 'late';
+  if (failure instanceof APIConnectionError) return 'unreachable';
+  const status: unknown = failure instanceof APIError ? failure.status : null;
+  if (typeof status !== 'number' || isSpent(failure)) return 'final';
+  const advice = readHeaders(failure).get('x-should-retry');
+  if (advice === 'false') return 'final';
+  if (status === 429) return 'limited';
+  return status === 408 || status === 409 || status >= 500 || advice === 'true' ? 'faulty' : 'final';
+}
+
+/** Of the answer that a call failed with; none where there was no answer. */
+export function readHeaders(failure: unknown): Headers {
+  const headers: unknown = failure instanceof APIError ? failure.headers : null;
+  return headers instanceof Headers ? headers : new Headers();
+}

@@ -1,0 +1,132 @@
+import { waitFor, type Clock } from '../../foundation/clock.js';
+import { createCallLimiter, type OpenCall } from './call-limiter.js';
+import { classifyFailure, readHeaders, type FailureKind } from './classify-failure.js';
+import { CallTimedOut } from './read-answer.js';
+import { readRateReport, type RateReport } from './read-rate-report.js';
+
+export interface HostedTrafficSettings {
+  readonly clock: Clock;
+  /** Draws uniformly from [0, 1), for jitter. */
+  readonly uniform: () => number;
+  /** Milliseconds for a whole answer. */
+  readonly timeOut?: number;
+}
+
+/** What one attempt brought. */
+export interface Delivery<Result> {
+  readonly result: Result;
+  readonly headers: Headers;
+}
+
+export interface TrafficCall<Result> {
+  readonly attempt: (signal: AbortSignal) => Promise<Delivery<Result>>;
+  /** An estimate, of what is sent and of the longest answer. */
+  readonly tokens: number;
+  /** Leaves it at once, whether it was sent or not. */
+  readonly signal: AbortSignal;
+  /** Leaves it where it is not under way: an answer that is being written is waited for. Comes with `signal`, too; `signal` itself if not given. */
+  readonly leave?: AbortSignal;
+}
+
+/** All calls to one server with one key. */
+export interface HostedTraffic {
+  /** Sends a call when it may be sent, and again where that can help; throws what it failed with at last. */
+  readonly send: <Result>(call: TrafficCall<Result>) => Promise<Result>;
+  /** Calls that may be open now. */
+  readonly concurrency: () => number;
+}
+
+/** Calls that are open at first, and at most. */
+const firstOpenCalls = 8;
+export const mostOpenCalls = 64;
+/** As long as the client of OpenAI waits: a slow machine with a long queue is no fault. */
+const usualTimeOut = 600_000;
+/** How often a call is sent again after each kind of failure. */
+const mostRepeats: Readonly<Record<FailureKind, number>> = {
+  limited: 10,
+  faulty: 6,
+  unreachable: 6,
+  unreadable: 2,
+  late: 2,
+  final: 0,
+};
+/** Of a server that has not answered once: its address is wrong, or nobody is there. */
+const repeatsWithoutAnyAnswer = 2;
+const [shortestWait, longestWait] = [500, 30_000];
+/** Who is told to wait longer than that is better told to come back. */
+const longestObedience = 600_000;
+
+export function createHostedTraffic({ clock, uniform, timeOut = usualTimeOut }: HostedTrafficSettings): HostedTraffic {
+  const limiter = createCallLimiter({ clock, uniform, first: firstOpenCalls, most: mostOpenCalls });
+  let hasAnswered = false;
+
+  /** Between half and all of a time that doubles. */
+  const chooseWait = (repeat: number): number =>
+    Math.min(longestWait, shortestWait * 2 ** repeat) * (0.5 + uniform() / 2);
+
+  const mayRepeat = (kind: FailureKind, repeats: number, { retryAfter }: RateReport): boolean =>
+    (retryAfter ?? 0) <= longestObedience &&
+    repeats < (kind === 'unreachable' && !hasAnswered ? repeatsWithoutAnyAnswer : mostRepeats[kind]);
+
+  async function send<Result>({ attempt, tokens, signal, leave = signal }: TrafficCall<Result>): Promise<Result> {
+    const repeats: Record<FailureKind, number> = {
+      limited: 0,
+      faulty: 0,
+      unreachable: 0,
+      unreadable: 0,
+      late: 0,
+      final: 0,
+    };
+    for (let again = false; ; again = true) {
+      const call = await limiter.enter({ tokens, again, signal: leave });
+      const outcome = await attemptInTime(attempt, signal);
+      if ('result' in outcome) {
+        hasAnswered = true;
+        call.succeed(readRateReport(outcome.headers, clock.date()));
+        return outcome.result;
+      }
+      const { failure } = outcome;
+      const kind = signal.aborted ? 'final' : classifyFailure(failure);
+      const report = readRateReport(readHeaders(failure), clock.date());
+      hasAnswered ||= kind !== 'unreachable' && kind !== 'late';
+      end(call, kind, mayRepeat(kind, 0, report) ? report : { ...report, retryAfter: null });
+      if (!mayRepeat(kind, repeats[kind], report)) throw failure;
+      // Where the server said how long, the limiter holds everybody back.
+      if (report.retryAfter === null) await waitFor(clock, chooseWait(repeats[kind]), leave);
+      repeats[kind] += 1;
+    }
+  }
+
+  /** Time and signal are for the whole answer; the client looks at them until its headers are there. */
+  async function attemptInTime<Result>(
+    attempt: TrafficCall<Result>['attempt'],
+    signal: AbortSignal,
+  ): Promise<Delivery<Result> | { readonly failure: unknown }> {
+    const stop = new AbortController();
+    const late = new CallTimedOut(timeOut);
+    const cancel = clock.after(timeOut, () => {
+      stop.abort(late);
+    });
+    // Off the signal again afterwards: one listener for each of all calls would gather thousands.
+    const abort = (): void => {
+      stop.abort();
+    };
+    if (signal.aborted) abort();
+    signal.addEventListener('abort', abort, { once: true });
+    try {
+      return await attempt(stop.signal);
+    } catch (failure) {
+      return { failure: stop.signal.reason === late ? late : failure };
+    } finally {
+      cancel();
+      signal.removeEventListener('abort', abort);
+    }
+  }
+
+  return { send, concurrency: limiter.concurrency };
+}
+
+function end(call: OpenCall, kind: FailureKind, report: RateReport): void {
+  if (kind === 'limited') call.refuse(report);
+  else call.fail(report);
+}

@@ -1,0 +1,228 @@
+import type { ServerResponse } from 'node:http';
+import { describe, expect, it, onTestFinished } from 'vitest';
+import { systemClock, type Clock } from '../../../src/foundation/clock.js';
+import { createRandomStream } from '../../../src/foundation/random-stream.js';
+import { openHostedSampler } from '../../../src/models/open-hosted-sampler.js';
+import type { Answer, Sampler } from '../../../src/models/sampler.js';
+import { createHostedTraffic } from '../../../src/models/traffic/hosted-traffic.js';
+import { shareHostedTraffic } from '../../../src/models/traffic/share-hosted-traffic.js';
+import { errorOf } from '../../engine/checkpoint/error-of.js';
+import { complete, sendJson, startLoopbackChatServer, type LoopbackChatServer } from '../loopback-chat-server.js';
+import { faults, switchOnFaults, type Fault } from '../loopback-faults.js';
+import { createHastyClock } from './fake-clock.js';
+
+const key = 'sk-loopback-0123456789';
+
+interface PaidServer extends LoopbackChatServer {
+  /** Seeds of the answers that it gave. */
+  readonly paid: number[];
+}
+
+async function start(): Promise<PaidServer> {
+  const server = await startLoopbackChatServer();
+  onTestFinished(() => server.close());
+  const paid: number[] = [];
+  server.respond = (request) => {
+    paid.push(request.seed);
+    return complete(request);
+  };
+  return Object.assign(server, { paid });
+}
+
+function openAt(
+  { endpoint }: LoopbackChatServer,
+  {
+    clock = createHastyClock(),
+    timeOut = 600_000,
+    fetch = globalThis.fetch,
+  }: { readonly clock?: Clock; readonly timeOut?: number; readonly fetch?: typeof globalThis.fetch } = {},
+): Sampler {
+  const { uniform } = createRandomStream(0, 'test');
+  return openHostedSampler({
+    model: 'tiny-1',
+    environment: { OPENAI_API_KEY: key, OPENAI_BASE_URL: endpoint },
+    fetch,
+    traffic: createHostedTraffic({ clock, uniform, timeOut }),
+  });
+}
+
+async function ask(sampler: Sampler, count = 1, into: Answer[] = []): Promise<Answer[]> {
+  const messages = [{ role: 'user' as const, content: 'Hello?' }];
+  for await (const answer of sampler.sample([{ messages, count, maximumTokens: 5 }])) into.push(answer);
+  return into.sort((first, second) => first.seed - second.seed);
+}
+
+/** Fails the first requests in a way. */
+function failFirst(server: LoopbackChatServer, times: number, fail: (response: ServerResponse) => void): void {
+  let left = times;
+  server.intercept = (response) => {
+    left -= 1;
+    if (left >= 0) fail(response);
+    return left >= 0;
+  };
+}
+
+describe('hosted answers', () => {
+  it('are the same with faults as without, and each is paid once', { timeout: 300_000 }, async () => {
+    const [quiet, faulty] = [await start(), await start()];
+    const counts = switchOnFaults(faulty, 1);
+    const expected = await ask(openAt(quiet), 300);
+    expect(expected).toHaveLength(300);
+    expect(await ask(openAt(faulty), 300)).toEqual(expected);
+    expect(faulty.paid.sort((first, second) => first - second)).toEqual(expected.map(({ seed }) => seed));
+    // Of each kind some came.
+    for (const fault of ['limited', 'an error', 'a dropped connection'] as const)
+      expect(counts.get(fault)).toBeGreaterThan(0);
+    expect(
+      ['a page', 'half of an answer', 'half of an answer as if it were whole'].some((one) => counts.has(one as Fault)),
+    ).toBe(true);
+    expect(faulty.requests.length).toBeGreaterThan(340);
+  });
+
+  it.each(Object.keys(faults) as Fault[])('come after %s', async (fault) => {
+    const server = await start();
+    failFirst(server, 2, faults[fault]);
+    expect(await ask(openAt(server))).toHaveLength(1);
+    expect(server.requests).toHaveLength(3);
+    expect(server.paid).toEqual([0]);
+  });
+
+  it.each([
+    ['limited', 11, 'provider-quota'],
+    ['an error', 7, 'provider-unavailable'],
+    ['a conflict', 7, 'provider-refused'],
+    ['half of an answer', 7, 'provider-unavailable'],
+    ['a page', 3, 'provider-unavailable'],
+  ] as const)('are given up after %s, %i times', async (fault, times, code) => {
+    const server = await start();
+    failFirst(server, Infinity, faults[fault]);
+    // Some kinds of failure are given up sooner where nothing was ever answered; an error is an answer.
+    const sampler = openAt(server);
+    if (fault === 'half of an answer') {
+      server.intercept = () => false;
+      await ask(sampler);
+      server.requests.splice(0);
+      failFirst(server, Infinity, faults[fault]);
+    }
+    const error = await errorOf(() => ask(sampler));
+    expect(error).toMatchObject({ code, exitCode: 5 });
+    expect(server.requests).toHaveLength(times);
+  });
+
+  it.each([
+    [401, 'invalid_api_key', 'provider-unauthorized', /OPENAI_API_KEY/],
+    [403, 'forbidden', 'provider-unauthorized', /OPENAI_API_KEY/],
+    [404, 'model_not_found', 'provider-refused', /spelling/],
+    [422, 'unprocessable', 'provider-refused', /Change/],
+    [429, 'insufficient_quota', 'provider-quota', /Add credit/],
+  ])('fail at once with status %i, %s', async (status, errorCode, code, hint) => {
+    const server = await start();
+    failFirst(server, Infinity, (response) => {
+      sendJson(response, status, { error: { message: `no ${key}`, code: errorCode } }, { 'retry-after-ms': '1' });
+    });
+    const error = await errorOf(() => ask(openAt(server)));
+    expect(error).toMatchObject({ code, exitCode: 5 });
+    expect(error.hint).toMatch(hint);
+    expect([error.message, error.hint, JSON.stringify(error.details), error.stack].join()).not.toContain(key);
+    expect(server.requests).toHaveLength(1);
+  });
+
+  it('are not waited for where the server wants to be left alone for long', async () => {
+    const server = await start();
+    failFirst(server, Infinity, (response) => {
+      sendJson(response, 429, { error: { message: 'come back tomorrow' } }, { 'retry-after': '86400' });
+    });
+    const clock = createHastyClock();
+    expect((await errorOf(() => ask(openAt(server, { clock })))).code).toBe('provider-quota');
+    expect(server.requests).toHaveLength(1);
+    expect(clock.waits).toEqual([]);
+  });
+
+  it('wait as long as the server says', async () => {
+    const server = await start();
+    failFirst(server, 1, (response) => {
+      sendJson(response, 429, { error: { message: 'too many' } }, { 'retry-after': '7' });
+    });
+    const clock = createHastyClock();
+    await ask(openAt(server, { clock }));
+    expect(clock.now()).toBeGreaterThanOrEqual(7000);
+    expect(clock.now()).toBeLessThan(7400);
+  });
+
+  it('wait at times that differ and double', async () => {
+    const server = await start();
+    failFirst(server, 5, faults['an error']);
+    const clock = createHastyClock();
+    await ask(openAt(server, { clock }));
+    expect(clock.waits).toHaveLength(5);
+    for (const [repeat, wait] of clock.waits.entries()) {
+      expect(wait).toBeGreaterThanOrEqual(250 * 2 ** repeat);
+      expect(wait).toBeLessThan(500 * 2 ** repeat);
+    }
+    expect(new Set(clock.waits.map((wait, repeat) => wait / 2 ** repeat)).size).toBe(5);
+  });
+
+  it.each([
+    ['that never begins', () => undefined],
+    [
+      'that never ends',
+      (response: ServerResponse) => {
+        response.writeHead(200, { 'content-type': 'application/json' }).write('{"choices":');
+      },
+    ],
+  ])('are asked for again after an answer %s', async (_, fail) => {
+    const server = await start();
+    failFirst(server, 2, fail);
+    expect(await ask(openAt(server, { clock: systemClock, timeOut: 200 }))).toHaveLength(1);
+    failFirst(server, Infinity, fail);
+    const error = await errorOf(() => ask(openAt(server, { clock: systemClock, timeOut: 50 })));
+    expect(error.code).toBe('provider-unavailable');
+    expect(error.message).toContain('took too long');
+  });
+
+  it('that are on their way when another fails are waited for, and no others are begun', async () => {
+    const server = await start();
+    const held: ServerResponse[] = [];
+    let haveEight = (): void => undefined;
+    let isRefused = (): void => undefined;
+    const eight = new Promise<void>((resolve) => (haveEight = resolve));
+    const refused = new Promise<void>((resolve) => (isRefused = resolve));
+    server.intercept = (response) => {
+      held.push(response);
+      // So many are open at first.
+      if (held.length === 8) haveEight();
+      return true;
+    };
+    const answers: Answer[] = [];
+    const sampler = openAt(server, {
+      fetch: async (...request) => {
+        const response = await fetch(...request);
+        if (response.status !== 401) return response;
+        // Whole before anybody sees it, so that the next turn has made of it what is to be made.
+        const whole = new Response(await response.text(), response);
+        setImmediate(() => setImmediate(isRefused));
+        return whole;
+      },
+    });
+    const asking = errorOf(() => ask(sampler, 100, answers));
+    await eight;
+    sendJson(held[3]!, 401, { error: { message: 'no' } });
+    await refused;
+    for (const [place, response] of held.entries())
+      if (place !== 3) sendJson(response, 200, { choices: [{ message: { content: 'x' } }] });
+    expect((await asking).code).toBe('provider-unauthorized');
+    expect(answers).toHaveLength(7);
+    expect(server.requests).toHaveLength(8);
+  });
+});
+
+describe('the traffic to a server', () => {
+  it('is one for each server and key, and way out', () => {
+    const other = (() => undefined) as unknown as typeof fetch; // nothing is asked
+    const traffic = shareHostedTraffic(fetch, 'http://a/v1', 'k');
+    expect(shareHostedTraffic(fetch, 'http://a/v1', 'k')).toBe(traffic);
+    expect(shareHostedTraffic(fetch, 'http://b/v1', 'k')).not.toBe(traffic);
+    expect(shareHostedTraffic(fetch, 'http://a/v1', 'l')).not.toBe(traffic);
+    expect(shareHostedTraffic(other, 'http://a/v1', 'k')).not.toBe(traffic);
+  });
+});
