@@ -12,6 +12,7 @@ import { judgeMissing } from './judge-missing.js';
 import type { RunEvent } from './run-event.js';
 import type { RunFolder } from './run-folder.js';
 import type { RunTally } from './run-tally.js';
+import { sayWhatIsKept } from './say-what-is-kept.js';
 import { listWantedAnswers, recordAnswer, type WantedAnswer } from './wanted-answer.js';
 import type { StoppedModel } from './watch-share.js';
 
@@ -144,5 +145,9 @@ async function askMissing(
     onEvent({ kind: 'answers-stored', cell, model: name, stored: records.length, before, done, total });
   };
   const distinct = missing.filter((wanted) => byInput.get(wanted.input)?.[0] === wanted);
-  await askModel(await openSampler(), distinct, store, signal === undefined ? {} : { signal });
+  await askModel(await openSampler(), distinct, store, signal === undefined ? {} : { signal }).catch(
+    (cause: unknown) => {
+      throw sayWhatIsKept(cause, 'answered');
+    },
+  );
 }

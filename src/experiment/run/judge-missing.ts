@@ -1,10 +1,10 @@
-import { DriftlineError } from '../../foundation/driftline-error.js';
 import type { Judge } from '../../judging/judge.js';
 import type { EarlierRuns } from './earlier-runs.js';
 import { identifyJudgement, judgeAnswers, type AnswerToJudge } from './judge-answers.js';
 import { findJudgement, keyOfJudgement, type JudgementRecord } from './judgement-record.js';
 import type { RunFolder } from './run-folder.js';
 import type { RunTally } from './run-tally.js';
+import { sayWhatIsKept } from './say-what-is-kept.js';
 
 export interface JudgingContext {
   readonly folder: Pick<RunFolder, 'judgements'>;
@@ -59,18 +59,6 @@ export async function judgeMissing(
     onStored({ stored: records.length, before, done, total: answers.length });
   };
   await judgeAnswers(judge, toJudge, store, signal === undefined ? {} : { signal }).catch((cause: unknown) => {
-    throw sayWhatIsKept(cause);
-  });
-}
-
-/** Where a provider fails, whoever reads it wants to know whether all is lost. */
-function sayWhatIsKept(cause: unknown): unknown {
-  if (!DriftlineError.isInstance(cause) || cause.exitCode !== 5) return cause;
-  const { code, message, hint, details } = cause;
-  return new DriftlineError({
-    code,
-    message,
-    hint: `${hint} What was judged so far is stored: the same command goes on from there.`,
-    details,
+    throw sayWhatIsKept(cause, 'judged');
   });
 }
