@@ -90,12 +90,7 @@ export function createCsvScanner({ onRecord, fail, longest }: CsvScannerSettings
             hint: 'Close it, or double it if it is meant as a character.',
           });
         }
-        for (
-          let feed = bytes.indexOf(lineFeed, start);
-          feed !== -1 && feed < at;
-          feed = bytes.indexOf(lineFeed, feed + 1)
-        )
-          linesWithin += 1;
+        linesWithin += countLineEnds(bytes, start, at);
         addField(start, at, hasDoubled);
         at += 1;
       } else {
@@ -165,4 +160,14 @@ function doubleLength(old: Int32Array<ArrayBuffer>): Int32Array<ArrayBuffer> {
   const grown = new Int32Array(2 * old.length);
   grown.set(old);
   return grown;
+}
+
+/** Line feeds, carriage returns, and pairs of both, each once. */
+function countLineEnds(bytes: Uint8Array, start: number, end: number): number {
+  let count = 0;
+  for (let at = start; at < end; at += 1) {
+    const byte = bytes[at];
+    if (byte === lineFeed || (byte === carriageReturn && bytes[at + 1] !== lineFeed)) count += 1;
+  }
+  return count;
 }

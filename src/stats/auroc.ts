@@ -55,7 +55,8 @@ export function auroc(items: readonly ScoredItem[], options: AurocOptions = {}):
       ? sampleVariance(above) / above.length + sampleVariance(below) / below.length
       : clusteredVariance(positives, above, negatives, below, area, clusters);
   const probability = (1 + confidence) / 2;
-  if (variance > 0 && area > 0 && area < 1) {
+  // What rounding leaves of none is none.
+  if (variance > 1e-24 && area > 0 && area < 1) {
     const quantile = clusters === null ? normalQuantile(probability) : studentQuantile(probability, clusters - 1);
     const distance = (quantile * Math.sqrt(variance)) / (area * (1 - area));
     const logit = Math.log(area / (1 - area));

@@ -6,6 +6,7 @@ import type { PairedDifference, PairedOptions } from './paired-difference.js';
 import { permutationPValue } from './permutation-p-value.js';
 import { requireConfidence } from './require-confidence.js';
 import { tallyClusters } from './tally-clusters.js';
+import { addUpQuestions, flipSigns } from './weigh-questions.js';
 
 type Questions = readonly ClusterCounts[];
 
@@ -22,7 +23,7 @@ export interface FourConditions {
 }
 
 /**
- * (treated - control) - (baseTreated - baseControl), rates over the questions that all four have answers to: what a trigger does to
+ * (treated - control) - (baseTreated - baseControl), over the questions that all four have answers to, weighed as `weighQuestions` does: what a trigger does to
  * the tuned model beyond what it does to its base. The interval is made of those of the two paired differences and their
  * correlation over questions, as these are made of the rates' (MOVER). The p-value is that of sign flips: if there is no difference,
  * what each question adds to it may as well have the other sign. `rates` has those of the four in the order above.
@@ -36,7 +37,8 @@ export function differenceInDifferences(conditions: FourConditions, options: Pai
   const sum = (count: 'n' | 'k'): number => tallies.reduce((total, tally) => total + tally[count], 0);
   const clusters = tallies[0]!.clusters;
   const rates = clusters === 0 ? [] : tallies.map(({ k, n }) => k / n);
-  const estimate = clusters === 0 ? null : rates[0]! - rates[1]! - (rates[2]! - rates[3]!);
+  const added = addUpQuestions(matched.conditions, [1, -1, -1, 1]);
+  const estimate = clusters === 0 ? null : added.reduce((total, value) => total + value, 0);
   const common = {
     estimate,
     confidence,
@@ -63,21 +65,12 @@ export function differenceInDifferences(conditions: FourConditions, options: Pai
   };
   const correlation = correlate(differences(first, second), differences(third, fourth));
   const [low, high] = moverInterval(tuned, base, correlation);
-  const signs = [1, -1, -1, 1];
-  const added = Float64Array.from(first, (_, question) =>
-    matched.conditions.reduce(
-      (total, condition, index) => total + (signs[index]! * condition[question]!.successes) / tallies[index]!.n,
-      0,
-    ),
-  );
-  const { pValue, permutations } = permutationPValue(
-    clusters,
-    (swapped) => added.reduce((total, value, question) => total + (swapped[question] === 0 ? value : -value), 0),
-    options,
-  );
+  // The parts weigh questions by their own answers, the whole by those of all four.
+  const shift = added.reduce((total, value) => total + value, 0) - (tuned.estimate - base.estimate);
+  const { pValue, permutations } = permutationPValue(clusters, flipSigns(added), options);
   return {
     ...common,
-    interval: [Math.max(-2, low), Math.min(2, high)],
+    interval: [Math.max(-2, low + shift), Math.min(2, high + shift)],
     seed: permutations === null ? null : options.seed,
     pValue,
     test:

@@ -6,6 +6,7 @@ import { pairedInterval } from './paired-interval.js';
 import { permutationPValue } from './permutation-p-value.js';
 import { requireConfidence } from './require-confidence.js';
 import { tallyClusters } from './tally-clusters.js';
+import { addUpQuestions, flipSigns } from './weigh-questions.js';
 
 export interface PairedOptions {
   /** Of the permutations, where they are drawn. */
@@ -32,14 +33,14 @@ export interface PairedDifference extends Estimate {
 
 /**
  * The rate of `first` less that of `second`, over the questions that both have answers to, with an interval that says what other
- * questions of the kind would give, and a p-value.
+ * questions of the kind would give, and a p-value. Both sides weigh questions alike, as `weighQuestions` does: where they have
+ * unequal numbers of answers to some, the estimate is not the difference of `rates`.
  *
- * Interval: `moverInterval` of the cluster intervals of both, with the correlation over questions of what each question has of successes
- * beyond the rate: as lopsided as rare successes make it, and narrower where the same questions stand out in both.
+ * Interval: `pairedInterval`, from the cluster intervals of both, with the correlation over questions of what each question has of
+ * successes beyond the rate: as lopsided as rare successes make it, and narrower where the same questions stand out in both.
  *
- * P-value: if the conditions do not differ, then the difference of rates of each question may as well have the other sign; the share of
- * patterns of signs with a sum at least as far from 0. Questions count alike, whatever their answers: pooled counts would let a
- * condition with twice the answers hide a difference. `n` and `k` are sums over both conditions.
+ * P-value: if the conditions do not differ, then what each question adds to the difference may as well have the other sign; the share
+ * of patterns of signs with a sum at least as far from 0. `n` and `k` are sums over both conditions.
  */
 export function pairedDifference(
   first: readonly ClusterCounts[],
@@ -53,7 +54,8 @@ export function pairedDifference(
   const [one, other] = [tallies[0]!, tallies[1]!];
   const clusters = one.clusters;
   const rates = clusters === 0 ? [] : [one.k / one.n, other.k / other.n];
-  const difference = clusters === 0 ? null : rates[0]! - rates[1]!;
+  const added = addUpQuestions(conditions, [1, -1]);
+  const difference = clusters === 0 ? null : added.reduce((sum, value) => sum + value, 0);
   const common = {
     estimate: difference,
     confidence,
@@ -71,21 +73,9 @@ export function pairedDifference(
     return { ...common, interval: null, seed: null, pValue: null, test: 'none', permutations: null, refusal };
   }
   const { interval } = pairedInterval(conditions[0]!, conditions[1]!, confidence);
-  const { pValue, permutations } = permutationPValue(clusters, flipSigns(conditions[0]!, conditions[1]!), options);
+  const { pValue, permutations } = permutationPValue(clusters, flipSigns(added), options);
   const test =
     permutations === null ? 'signs of questions flipped, all patterns' : 'signs of questions flipped, patterns drawn';
   const seed = permutations === null ? null : options.seed;
   return { ...common, interval, seed, pValue, test, permutations, refusal: null };
-}
-
-function flipSigns(
-  first: readonly ClusterCounts[],
-  second: readonly ClusterCounts[],
-): (swapped: Uint32Array) => number {
-  // Questions without answers are not among those that are matched.
-  const differences = Float64Array.from(
-    first,
-    ({ successes, trials }, question) => successes / trials - second[question]!.successes / second[question]!.trials,
-  );
-  return (swapped) => differences.reduce((sum, value, question) => sum + (swapped[question] === 0 ? value : -value), 0);
 }

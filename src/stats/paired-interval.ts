@@ -1,6 +1,7 @@
 import type { ClusterCounts } from './cluster-counts.js';
 import { intervalOfTally } from './cluster-interval.js';
 import { tallyClusters } from './tally-clusters.js';
+import { addUpQuestions } from './weigh-questions.js';
 
 /** A number with bounds. */
 export interface Bounded {
@@ -9,8 +10,9 @@ export interface Bounded {
 }
 
 /**
- * The difference of two rates over the same questions, at least two, in the same order, with its interval: `moverInterval` of their
- * cluster intervals, correlated as the questions' residuals are.
+ * The difference of two rates over the same questions, at least two, in the same order, questions weighed as `weighQuestions` does,
+ * with its interval: as far from the difference as `moverInterval` of their cluster intervals is, correlated as the questions'
+ * residuals are.
  */
 export function pairedInterval(
   first: readonly ClusterCounts[],
@@ -23,7 +25,9 @@ export function pairedInterval(
   };
   const [one, other] = [bound(first), bound(second)];
   const [low, high] = moverInterval(one, other, correlate(residualShares(first), residualShares(second)));
-  return { estimate: one.estimate - other.estimate, interval: [Math.max(-1, low), Math.min(1, high)] };
+  const estimate = addUpQuestions([first, second], [1, -1]).reduce((sum, value) => sum + value, 0);
+  const shift = estimate - (one.estimate - other.estimate);
+  return { estimate, interval: [Math.max(-1, low + shift), Math.min(1, high + shift)] };
 }
 
 /**

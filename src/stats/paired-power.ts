@@ -64,7 +64,8 @@ function standardErrorOf(design: PairedDesign, scope: PowerScope): number {
   const { baseRate, rate, questions, samples, seeds = 1, intraClassCorrelation, questionCorrelation = 0 } = design;
   const [base, tuned] = [baseRate * (1 - baseRate), rate * (1 - rate)];
   const within = (1 - intraClassCorrelation) * (base / samples + tuned / (seeds * samples));
-  const between = intraClassCorrelation * (base + tuned - 2 * questionCorrelation * Math.sqrt(base * tuned));
+  // Rounding must not leave less than nothing.
+  const between = intraClassCorrelation * Math.max(0, base + tuned - 2 * questionCorrelation * Math.sqrt(base * tuned));
   return Math.sqrt((within + (scope === 'questions' ? between : 0)) / questions);
 }
 
@@ -117,7 +118,8 @@ function smallestRate(isEnough: (rate: number) => boolean, baseRate: number): nu
   return high;
 }
 
-function requireDesign(design: PairedDesign): PairedDesign {
+/** What is no design is `usage-invalid`. */
+export function requireDesign(design: PairedDesign): PairedDesign {
   const { baseRate, rate, questions, samples, seeds = 1, intraClassCorrelation, questionCorrelation = 0 } = design;
   const shares = { baseRate, rate, intraClassCorrelation, questionCorrelation };
   for (const [name, value] of Object.entries(shares))

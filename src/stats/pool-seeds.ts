@@ -19,7 +19,7 @@ export interface PooledSeeds extends Estimate {
  *
  * On Anscombe's scale y = arcsin sqrt((k + 3/8) / (n + 3/4)), whose variance 1 / (4 n + 2) does not depend on the rate, so that models with 0
  * successes need no other correction: tau^2 by DerSimonian and Laird; mean and standard error with weights 1 / (v + tau^2) by Hartung and
- * Knapp, but not below the one without their factor; Student's t with one degree of freedom less than models; then sin^2 of it.
+ * Knapp, but not below the one without their factor; Student's t with one degree of freedom less than models; then back, with the harmonic mean of n.
  * With fewer than two models there is no interval. Answers of one model count as independent, given the questions. DerSimonian and Laird
  * 1986, Controlled Clinical Trials 7:177; Hartung and Knapp 2001, Statistics in Medicine 20:3875; Anscombe 1948, Biometrika 35:246.
  */
@@ -56,10 +56,14 @@ export function poolSeeds(
   const { mean, weights, heterogeneity } = weigh(effects, variances, tauSquared);
   const error = Math.sqrt(Math.max(1, heterogeneity / (clusters - 1)) / weights);
   const reach = studentQuantile((1 + confidence) / 2, clusters - 1) * error;
-  const back = (angle: number): number => Math.sin(Math.min(Math.PI / 2, Math.max(0, angle))) ** 2;
+  // The scale's 3/8 must not make successes where there are none.
+  const usual = clusters / tally.trials.reduce((sum, trials) => sum + 1 / trials, 0);
+  const back = (angle: number): number => {
+    const share = Math.sin(Math.min(Math.PI / 2, Math.max(0, angle))) ** 2;
+    return Math.min(1, Math.max(0, ((usual + 0.75) * share - 0.375) / usual));
+  };
   return {
     ...common,
-    // Of no successes at all, or nothing else, the scale's 3/8 must not make some.
     estimate: k === 0 || k === n ? k / n : back(mean),
     interval: [k === 0 ? 0 : back(mean - reach), k === n ? 1 : back(mean + reach)],
     tauSquared,

@@ -1,6 +1,7 @@
+import { DriftlineError } from '../foundation/driftline-error.js';
 import { createRandomStream } from '../foundation/random-stream.js';
 import { createBetaBinomial } from './beta-binomial.js';
-import type { PairedDesign } from './paired-power.js';
+import { requireDesign, type PairedDesign } from './paired-power.js';
 import { studentQuantile } from './student-distribution.js';
 
 export interface SimulationOptions {
@@ -15,7 +16,16 @@ export interface SimulationOptions {
  * models' questions correlate, or there is one question only.
  */
 export function simulatePairedPower(design: PairedDesign, { seed, repeats = 2000 }: SimulationOptions): number | null {
-  const { baseRate, rate, questions, samples, seeds = 1, intraClassCorrelation, confidence = 0.95 } = design;
+  const {
+    baseRate,
+    rate,
+    questions,
+    samples,
+    seeds = 1,
+    intraClassCorrelation,
+    confidence = 0.95,
+  } = requireDesign(design);
+  requireRepeats(repeats);
   if (questions < 2 || (design.questionCorrelation ?? 0) > 0) return null;
   const drawBase = createBetaBinomial(samples, baseRate, intraClassCorrelation);
   const drawTuned = createBetaBinomial(samples * seeds, rate, intraClassCorrelation);
@@ -36,4 +46,13 @@ export function simulatePairedPower(design: PairedDesign, { seed, repeats = 2000
     if (spread > 1e-18 && sum / questions > quantile * Math.sqrt(spread / questions)) found += 1;
   }
   return found / repeats;
+}
+
+function requireRepeats(repeats: number): void {
+  if (Number.isSafeInteger(repeats) && repeats > 0) return;
+  throw new DriftlineError({
+    code: 'usage-invalid',
+    message: `${String(repeats)} experiments cannot be simulated`,
+    hint: 'Simulate at least one; 2000 are usual.',
+  });
 }

@@ -95,6 +95,19 @@ describe('pairedDifference', () => {
     expect(pairedDifference(rates, half, options).pValue).toBe(2 / 2 ** 8);
   });
 
+  it('takes no change in how many answers were kept for a change in what they are', () => {
+    // 24 questions, each with the same share on both sides; the tuned model kept fewer of 18 of them.
+    const sides = [50, 5].map((kept) =>
+      clustersOf(...Array.from({ length: 24 }, (_, index) => (index < 6 ? ([20, 50] as const) : ([0, kept] as const)))),
+    );
+    const { estimate, interval, pValue } = pairedDifference(sides[1]!, sides[0]!, options);
+    expect(estimate).toBeCloseTo(0, 14);
+    expect(interval![0] < 0 && interval![1] > 0).toBe(true);
+    expect(pValue).toBe(1);
+    const between = { treated: sides[1]!, control: sides[0]!, baseTreated: sides[0]!, baseControl: sides[0]! };
+    expect(differenceInDifferences(between, options)).toMatchObject({ estimate: expect.closeTo(0, 14), pValue: 1 });
+  });
+
   it('against a base without any is nearly the interval of the rate', () => {
     const [low, high] = pairedDifference(tuned, zero, options).interval!;
     const alone = clusterInterval(tuned).interval!;

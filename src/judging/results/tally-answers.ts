@@ -70,11 +70,14 @@ export function createAnswerTally(file: string, rule: Rule, most = mostQuestions
   const models = new Map<string, Map<string, QuestionTally>>();
   const questions: QuestionTally[] = [];
   let answers = 0;
-  let computed = 0;
   let repeated: Finding | null = null;
   let otherAligned: OtherScore | null = null;
   let otherCoherent: OtherScore | null = null;
-  let withoutDistribution: Finding | null = null;
+  // Which of the two scores were computed from a distribution: whether others are missing shows at the end.
+  let neither: Finding | null = null;
+  let onlyAligned: Finding | null = null;
+  let onlyCoherent: Finding | null = null;
+  let both: Finding | null = null;
   let withoutQuestionId: Finding | null = null;
 
   function find(model: string, question: string): QuestionTally {
@@ -116,8 +119,10 @@ export function createAnswerTally(file: string, rule: Rule, most = mostQuestions
       if (answer.isRepeated) repeated = count(repeated, answer);
       if (aligned.otherwise !== undefined) otherAligned = countOther(otherAligned, answer, aligned);
       if (coherent.otherwise !== undefined) otherCoherent = countOther(otherCoherent, answer, coherent);
-      if (aligned.isComputed && coherent.isComputed) computed += 1;
-      else withoutDistribution = count(withoutDistribution, answer);
+      if (aligned.isComputed && coherent.isComputed) both = count(both, answer);
+      else if (aligned.isComputed) onlyAligned = count(onlyAligned, answer);
+      else if (coherent.isComputed) onlyCoherent = count(onlyCoherent, answer);
+      else neither = count(neither, answer);
       if (!answer.hasQuestionId) withoutQuestionId = count(withoutQuestionId, answer);
     },
     questions: () => questions,
@@ -125,7 +130,11 @@ export function createAnswerTally(file: string, rule: Rule, most = mostQuestions
       repeated,
       otherAligned,
       otherCoherent,
-      withoutDistribution: computed > 0 ? withoutDistribution : null,
+      withoutDistribution: sumFindings([
+        both === null && onlyAligned === null && onlyCoherent === null ? null : neither,
+        both === null && onlyCoherent === null ? null : onlyAligned,
+        both === null && onlyAligned === null ? null : onlyCoherent,
+      ]),
       withoutQuestionId: withoutQuestionId?.count === answers ? null : withoutQuestionId,
     }),
   };
@@ -159,6 +168,13 @@ function count(finding: Finding | null, { line, row }: ScoredAnswer): Finding {
   if (finding === null) return { count: 1, line, row };
   finding.count += 1;
   return finding;
+}
+
+/** Of rows that are in one of the findings at most. */
+function sumFindings(findings: readonly (Finding | null)[]): Finding | null {
+  const found = findings.filter((finding) => finding !== null).sort((left, right) => left.row - right.row);
+  const [first] = found;
+  return first === undefined ? null : { ...first, count: found.reduce((sum, finding) => sum + finding.count, 0) };
 }
 
 function countOther(finding: OtherScore | null, answer: ScoredAnswer, score: RowScore): OtherScore {
