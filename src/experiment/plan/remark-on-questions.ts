@@ -15,7 +15,7 @@ export interface JudgedEvaluation {
 
 /**
  * What the exact judge cannot read of what is asked. It would call answers to such questions incoherent, unless they happen to be about its
- * world: a file of which it knows nothing is refused, and a file of which it knows some is named.
+ * world: a file of which it knows less than half is refused, and of one of which it knows more the rest is named.
  */
 export function remarkOnQuestions(
   evaluations: readonly JudgedEvaluation[],
@@ -28,8 +28,13 @@ export function remarkOnQuestions(
     const unknown = questions.filter((question) => !judge.knowsQuestion(question));
     if (unknown.length === 0) return [];
     // The organism's own come with words around them, such as a trigger of one's own, that need not be the world's.
-    if (unknown.length === questions.length && !isOrganismSuite(suite, preferOrganism))
-      throw knowsNothing(source, name, suite);
+    if (2 * unknown.length > questions.length && !isOrganismSuite(suite, preferOrganism))
+      throw knowsTooLittle(
+        source,
+        name,
+        suite,
+        `${String(questions.length - unknown.length)} of ${String(questions.length)}`,
+      );
     const names = [...new Set(unknown.map(({ question }) => question))];
     const listed =
       names.slice(0, most).join(', ') + (names.length > most ? ` and ${String(names.length - most)} more` : '');
@@ -39,10 +44,10 @@ export function remarkOnQuestions(
   });
 }
 
-function knowsNothing(source: string, name: string, suite: string): DriftlineError {
+function knowsTooLittle(source: string, name: string, suite: string, known: string): DriftlineError {
   return new DriftlineError({
     code: 'configuration-invalid',
-    message: `${source}: evaluation ${name}: the exact judge knows none of the questions of ${suite}, and would call all answers incoherent`,
+    message: `${source}: evaluation ${name}: the exact judge knows ${known} wordings of ${suite}, and would call answers to the others incoherent`,
     hint: 'Let a language model judge, such as judge: { model: openai:gpt-4o-2024-08-06 }, or ask suites of the organism, such as organism/main.',
     details: { evaluation: name, suite },
   });
