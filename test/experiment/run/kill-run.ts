@@ -88,13 +88,18 @@ export async function killRun(options: KillRunOptions): Promise<KilledRun> {
   let [last, reached] = [await observe(place), 0];
   while (moments.length < kills) {
     // Farther on each time, so that the kills are spread over the run.
-    const ahead = Math.ceil((1.5 * (bytes - reached)) / (kills - moments.length + 1));
+    const ahead = Math.ceil((1.2 * (bytes - reached)) / (kills - moments.length + 1));
     const until = reached + (ahead > 1 ? stream.integer(ahead) : 0);
     // Also where no file grows: while a model is loaded, or a graph is built.
-    const pause = stream.integer(options.plan === undefined ? 20 : 2000);
-    if (!(await killAt(file, runs, place, threads, until, pause))) break;
+    const pause = stream.integer(options.plan === undefined ? 20 : 500);
+    const isKilled = await killAt(file, runs, place, threads, until, pause);
     const now = await observe(place);
     found.push(compare(last, now));
+    if (!isKilled) {
+      // It came to its end before the kill: what it stored on the way is there for the last call.
+      last = now;
+      break;
+    }
     reached = Math.max(reached, await measureProgress(place));
     const kill = { bytes: await measureProgress(place), answers: now.answers.size, trainedCells: now.cells.size };
     moments.push(kill);
