@@ -1,18 +1,12 @@
-import OpenAI from 'openai';
-import { DriftlineError } from '../foundation/driftline-error.js';
-import { officialEndpoint, readHostedEndpoint } from './hosted-endpoint.js';
+import type OpenAI from 'openai';
+import type { DriftlineError } from '../foundation/driftline-error.js';
+import { createHostedClient, type HostedClientSettings } from './hosted-client.js';
+import { officialEndpoint } from './hosted-endpoint.js';
 import type { HostedTraffic } from './traffic/hosted-traffic.js';
 import { readAnswer, UnreadableAnswer } from './traffic/read-answer.js';
 import { shareHostedTraffic } from './traffic/share-hosted-traffic.js';
-import { usualVariables, type HostedVariables } from './hosted-variables.js';
-import { translateHostedFailure } from './translate-hosted-failure.js';
 
-export interface HostedConnectionSettings {
-  /** OPENAI_API_KEY; OPENAI_BASE_URL for other servers of the protocol; OPENAI_ORG_ID, OPENAI_PROJECT_ID. */
-  readonly environment: Readonly<Record<string, string | undefined>>;
-  readonly fetch: typeof globalThis.fetch;
-  /** Which variables have the address and the key; OPENAI_BASE_URL and OPENAI_API_KEY if not given. */
-  readonly variables?: HostedVariables;
+export interface HostedConnectionSettings extends HostedClientSettings {
   /** What calls go through; that of all who have the same `fetch`, server and key if not given. */
   readonly traffic?: HostedTraffic;
 }
@@ -40,31 +34,13 @@ export interface HostedConnection {
   readonly explain: (failure: unknown, model: string) => DriftlineError;
 }
 
-export function openHostedConnection({
-  environment,
-  fetch,
-  variables = usualVariables,
-  traffic: given,
-}: HostedConnectionSettings): HostedConnection {
-  const { key, endpoint } = readConnection(environment, variables);
-  const traffic = given ?? shareHostedTraffic(fetch, endpoint, key);
-  // They belong to the key that they are set for.
-  const isUsualKey = variables.key === usualVariables.key;
-  const client = new OpenAI({
-    apiKey: key,
-    baseURL: endpoint,
-    organization: (isUsualKey ? environment['OPENAI_ORG_ID'] : undefined) ?? null,
-    project: (isUsualKey ? environment['OPENAI_PROJECT_ID'] : undefined) ?? null,
-    adminAPIKey: null,
-    webhookSecret: null,
-    fetch,
-    // Otherwise the client would write to the console whenever OPENAI_LOG says so.
-    logLevel: 'off',
-  });
+export function openHostedConnection({ traffic: given, ...settings }: HostedConnectionSettings): HostedConnection {
+  const { client, endpoint, host, key, explain } = createHostedClient(settings);
+  const traffic = given ?? shareHostedTraffic(settings.fetch, endpoint, key);
   // OpenAI's newer models refuse `max_tokens`; older servers of other makers ignore its successor.
   const lengthSetting = endpoint === officialEndpoint ? 'max_completion_tokens' : 'max_tokens';
   return {
-    host: new URL(endpoint).host,
+    host,
     complete: (request, maximumTokens, signal, leave = signal) =>
       traffic.send({
         attempt: async (stop) => {
@@ -81,7 +57,7 @@ export function openHostedConnection({
         signal,
         leave,
       }),
-    explain: (failure, model) => translateHostedFailure(failure, { model, endpoint, key, variables }),
+    explain,
   };
 }
 
@@ -96,20 +72,4 @@ function estimateTokens({ messages }: HostedRequest): number {
   let characters = 0;
   for (const { content } of messages) if (typeof content === 'string') characters += content.length;
   return Math.ceil(characters / 4);
-}
-
-function readConnection(
-  environment: HostedConnectionSettings['environment'],
-  variables: HostedVariables,
-): { key: string; endpoint: string } {
-  const key = environment[variables.key]?.trim() ?? '';
-  if (!/^[\x21-\x7e]+$/.test(key)) {
-    // A key with other characters must not be left to fetch to refuse: its message would spell it out.
-    throw new DriftlineError({
-      code: 'provider-unauthorized',
-      message: key === '' ? `${variables.key} is not set` : `${variables.key} has characters that no key has`,
-      hint: `Set ${variables.key} to your key; for a local server that wants none, set it to any word.`,
-    });
-  }
-  return { key, endpoint: readHostedEndpoint(environment, variables.address) };
 }
