@@ -11,7 +11,18 @@ import type { PlanChanges } from './plan-options.js';
 export async function readPlanFile(
   context: CommandContext,
   file: string,
-  { world, threads, changes }: { readonly world: World; readonly threads: number; readonly changes: PlanChanges },
+  {
+    world,
+    threads,
+    changes,
+    cancelsJobs = false,
+  }: {
+    readonly world: World;
+    readonly threads: number;
+    readonly changes: PlanChanges;
+    /** Whether stopping cancels fine-tuning jobs of services. */
+    readonly cancelsJobs?: boolean;
+  },
 ): Promise<ResolvedPlan> {
   const progress = createEngineProgress({ ...context, stream: context.progress });
   return readPlan(file, {
@@ -25,6 +36,7 @@ export async function readPlanFile(
         fetch: context.fetch,
         signal: context.signal,
         threads,
+        cancelsJobs,
         clock: context.now,
         onProgress: progress.onDownload,
         onNotice: context.notify,

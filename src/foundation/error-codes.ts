@@ -49,6 +49,10 @@ export const errorCodes = {
   'model-unknown': { exitCode: 2, meaning: 'a model name is malformed, of an unknown provider, or not there' },
   'gate-not-met': { exitCode: 3, meaning: 'the measurement finished and a required threshold was not met' },
   'loss-not-finite': { exitCode: 4, meaning: 'training diverged; the last good checkpoint was kept' },
+  'job-failed': {
+    exitCode: 4,
+    meaning: 'a hosted fine-tuning job failed or was cancelled; what else there is was kept',
+  },
   'hub-offline': { exitCode: 5, meaning: 'offline mode is set and the model is not in the cache' },
   'hub-unauthorized': { exitCode: 5, meaning: 'the hub wants a token, or the token has no access' },
   'hub-not-found': { exitCode: 5, meaning: 'the hub has no such repository, revision or file' },

@@ -18,6 +18,8 @@ export interface HostedClient {
   /** Without a slash at its end. */
   readonly endpoint: string;
   readonly host: string;
+  /** For whoever keeps accounts apart; never to be shown. */
+  readonly key: string;
   /** What went wrong with a model; never shows the key. */
   readonly explain: (failure: unknown, model: string) => DriftlineError;
 }
@@ -46,6 +48,7 @@ export function createHostedClient({
     client,
     endpoint,
     host: new URL(endpoint).host,
+    key,
     explain: (failure, model) => translateHostedFailure(failure, { model, endpoint, key, variables }),
   };
 }

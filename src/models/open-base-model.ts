@@ -3,6 +3,7 @@ import { resolveModelFolder } from '../engine/checkpoint/hub-model.js';
 import { engineRevision } from '../engine/runtime/engine-revision.js';
 import { hashJson } from '../foundation/content-hash.js';
 import { DriftlineError } from '../foundation/driftline-error.js';
+import type { FineTuningService, ReviewedTraining } from './fine-tuning-service.js';
 import { officialEndpoint, readHostedEndpoint } from './hosted-endpoint.js';
 import { identifyModelFolder } from './identify-model-folder.js';
 import type { ModelReference } from './model-reference.js';
@@ -15,6 +16,8 @@ export interface OpenBaseModelOptions extends Omit<OpenModelSamplerOptions, 'ada
   readonly threads: number;
   /** Milliseconds; only for the time left. */
   readonly clock: () => number;
+  /** Whether a job at a service is cancelled when its training is stopped here; else it goes on there, and is found again. */
+  readonly cancelsJobs?: boolean;
 }
 
 /** A model that an experiment starts from. */
@@ -26,11 +29,16 @@ export interface BaseModel {
   readonly engine: number | null;
   /** Address of the server of a hosted model; null for a model that runs here. */
   readonly endpoint: string | null;
+  /**
+   * What the trainer of a hosted model does otherwise than a training says, found out before anything is paid; what it cannot do at all is an
+   * error. Null where trainings are done to the letter.
+   */
+  readonly reviewTraining: ((training: ReviewedTraining) => Promise<readonly string[]>) | null;
   /** Null where it cannot be fine-tuned. */
   readonly openTrainer: (() => Promise<Trainer>) | null;
   /**
    * What the recipe makes of rows that are too long for the model: known before its weights are read. A row that the recipe takes for an
-   * error is one here, too. Null where it cannot be fine-tuned.
+   * error is one here, too. Of a hosted model only its service knows what is too long. Null where it cannot be fine-tuned.
    */
   readonly fitRows: ((rows: readonly TrainingRow[], recipe: FittedRecipe) => Promise<RowFit>) | null;
   /** The base itself (null), or what was made of it. */
@@ -41,13 +49,20 @@ export interface BaseModel {
 export async function openBaseModel(reference: ModelReference, options: OpenBaseModelOptions): Promise<BaseModel> {
   if (reference.provider === 'openai') {
     const endpoint = readHostedEndpoint(options.environment);
+    const identity = identifyHosted(reference.text, endpoint);
+    const reviewTraining = rememberReview(reference.model, options);
     return {
       reference,
-      identity: identifyHosted(reference.text, endpoint),
+      identity,
       engine: null,
       endpoint,
-      openTrainer: null,
-      fitRows: null,
+      reviewTraining,
+      openTrainer: async () => {
+        const { openHostedTrainer } = await import('./open-hosted-trainer.js');
+        return openHostedTrainer({ ...options, model: reference.model, identity });
+      },
+      fitRows: (rows) =>
+        Promise.resolve({ rows: rows.length, truncated: 0, dropped: 0, droppedUnsupervised: 0, tokensLost: 0 }),
       openSampler: (tuned) => {
         if (tuned?.kind === 'adapter') throw adapterOnHosted(reference.text);
         return openModelSampler(tuned === null ? reference : { ...reference, model: tuned.model }, options);
@@ -64,6 +79,7 @@ export async function openBaseModel(reference: ModelReference, options: OpenBase
     identity,
     engine: engineRevision,
     endpoint: null,
+    reviewTraining: null,
     openTrainer: async () => {
       const { openEmbeddedTrainer } = await import('./open-embedded-trainer.js');
       return openEmbeddedTrainer({ model: folder, modelHash: identity, threads, clock });
@@ -76,6 +92,21 @@ export async function openBaseModel(reference: ModelReference, options: OpenBase
       if (tuned?.kind === 'named') throw namedOnFolder(reference.text, tuned.model);
       return openModelSampler(local, { ...options, ...(tuned === null ? {} : { adapter: tuned.folder }) });
     },
+  };
+}
+
+/** The server is asked once, when the first training is looked at. */
+function rememberReview(
+  model: string,
+  { environment, fetch, signal }: OpenBaseModelOptions,
+): NonNullable<BaseModel['reviewTraining']> {
+  let service: Promise<FineTuningService> | null = null;
+  return async (training) => {
+    service ??= Promise.all([import('./hosted-client.js'), import('./fine-tuning-service.js')]).then(
+      ([{ createHostedClient }, { probeFineTuning }]) =>
+        probeFineTuning(createHostedClient({ environment, fetch }), model, signal),
+    );
+    return (await service).review(training);
   };
 }
 

@@ -17,6 +17,8 @@ export interface TrainingJob {
   readonly folder: string;
   /** Steps whose model is wanted, too: those of a training curve. Default none. */
   readonly keepSteps?: readonly number[];
+  /** Of the learning rate of a service that decides on it by itself. Default what the service takes. */
+  readonly learningRateMultiplier?: number | null;
 }
 
 export interface TrainingProgress {

@@ -40,6 +40,7 @@ export const pretendBase = (reference: ModelReference): Promise<BaseModel> =>
     identity: hashJson(reference),
     engine: reference.provider === 'openai' ? null : 1,
     endpoint: reference.provider === 'openai' ? 'https://api.openai.com/v1' : null,
+    reviewTraining: null,
     openTrainer:
       reference.provider === 'openai' ? null : () => Promise.reject(new Error('nothing is trained in this test')),
     fitRows:

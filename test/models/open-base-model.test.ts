@@ -39,9 +39,9 @@ describe('a model folder as a base', () => {
 });
 
 describe('a hosted model as a base', () => {
-  it('is known by its name, and cannot be trained here', async () => {
+  it('is known by its name, and is no model for an adapter', async () => {
     const base = await open('openai:gpt-4o');
-    expect(base).toMatchObject({ identity: 'openai:gpt-4o', openTrainer: null });
+    expect(base).toMatchObject({ identity: 'openai:gpt-4o', engine: null });
     const error = await errorOf(async () => base.openSampler({ kind: 'adapter', folder }));
     expect(error.code).toBe('internal-error');
   });

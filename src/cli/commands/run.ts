@@ -11,6 +11,7 @@ import { writeReport } from '../../report/write-report.js';
 import { defineCommand } from '../command.js';
 import type { CommandContext } from '../command-context.js';
 import { describeRunTables } from '../describe-run-tables.js';
+import { flag } from '../option-values.js';
 import { printTable } from '../print-table.js';
 import { planArguments, planOptions, readPlanChanges } from '../plan-options.js';
 import { readPlanFile } from '../read-plan-file.js';
@@ -22,7 +23,14 @@ export const run = defineCommand({
   description:
     'Fine-tunes every condition with every seed, asks all models, judges the answers and prints what came out. Everything goes into the run folder as it comes: stop it, or kill it, and run it again, and it goes on. A plan that was changed begins a new run that takes over whatever the change does not touch.',
   arguments: planArguments,
-  options: planOptions,
+  options: {
+    ...planOptions,
+    'cancel-jobs': {
+      description:
+        'On Ctrl-C cancel the fine-tuning job in progress at its service; without it the job goes on there, and the same command finds it again',
+      schema: flag,
+    },
+  },
   examples: [
     { description: 'Run an experiment, or go on with it', line: 'driftline run mine.yaml' },
     {
@@ -34,7 +42,12 @@ export const run = defineCommand({
     const { runs, threads = availableParallelism() } = options;
     const { environment, fetch, signal } = context;
     const world = await readWorld();
-    const plan = await readPlanFile(context, file, { world, threads, changes: readPlanChanges(options) });
+    const plan = await readPlanFile(context, file, {
+      world,
+      threads,
+      changes: readPlanChanges(options),
+      cancelsJobs: options['cancel-jobs'],
+    });
     for (const remark of plan.remarks) context.notify(remark);
     const { judge, calibration } = await openJudge(plan.judge, { environment, fetch, signal, world });
     const display = createProgressDisplay({ ...context, stream: context.progress });
@@ -101,10 +114,20 @@ function describeSaved(stopped: RunSummary['stopped']): string {
 }
 
 function cellsFailed({ failed }: RunSummary): DriftlineError {
-  return new DriftlineError({
-    code: 'loss-not-finite',
-    message: `the training of ${String(failed.length)} models diverged: ${failed.map(({ cell, problem }) => `${cell}: ${problem}`).join('; ')}`,
-    hint: 'Lower their learning rate by inherit, or leave these conditions out; everything else is there.',
-    details: { cells: failed.map(({ cell }) => cell) },
-  });
+  const details = { cells: failed.map(({ cell }) => cell) };
+  const problems = failed.map(({ cell, problem }) => `${cell}: ${problem}`).join('; ');
+  const count = String(failed.length);
+  return failed.some(({ code }) => code === 'job-failed')
+    ? new DriftlineError({
+        code: 'job-failed',
+        message: `the training of ${count} models failed: ${problems}`,
+        hint: 'Change what is named, or leave these conditions out; the same command asks for new jobs. Everything else is there.',
+        details,
+      })
+    : new DriftlineError({
+        code: 'loss-not-finite',
+        message: `the training of ${count} models diverged: ${problems}`,
+        hint: 'Lower their learning rate by inherit, or leave these conditions out; everything else is there.',
+        details,
+      });
 }

@@ -51,11 +51,13 @@ function describeJudge(judge: PlannedJudge): Record<string, unknown> {
   return { model: model.text, mode, ...(mode === 'samples' ? { samples } : {}), name };
 }
 
-function describeTraining({ seed, set, fit, recipe, keepSteps, steps }: PlannedTraining): Record<string, unknown> {
+function describeTraining(training: PlannedTraining): Record<string, unknown> {
+  const { seed, set, fit, recipe, learningRateMultiplier: multiplier, keepSteps, steps } = training;
   const { name, hash, rows } = set;
   const { truncated, dropped } = fit;
   const training_set = { name, hash, rows: rows.length, truncated, dropped };
-  return { seed, recipe, steps, keep_steps: keepSteps, training_set };
+  const besides = multiplier === null ? {} : { learning_rate_multiplier: multiplier };
+  return { seed, recipe, ...besides, steps, keep_steps: keepSteps, training_set };
 }
 
 function describeEvaluation(evaluation: PlannedEvaluation): Record<string, unknown> {

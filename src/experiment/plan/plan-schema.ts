@@ -58,6 +58,13 @@ export const planSchema = z
       .union([z.enum(['organism-default', 'paper']), recipeChanges])
       .default('organism-default')
       .describe('How models are fine-tuned: a name, or settings'),
+    learning_rate_multiplier: z
+      .number()
+      .positive()
+      .optional()
+      .describe(
+        "Of the learning rate of services that decide on it by themselves, as OpenAI's; what they take if not given",
+      ),
     seeds: z
       .array(z.int().nonnegative())
       .nonempty(none)

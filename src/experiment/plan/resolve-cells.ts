@@ -45,6 +45,15 @@ export async function resolveCells(
     const steps = countSteps(recipe, fit.rows - fit.dropped);
     const { dynamics } = plan;
     const isCurve = dynamics !== undefined && (dynamics.conditions?.includes(condition) ?? true);
+    const keepSteps = isCurve ? listCheckpoints(dynamics.every, steps) : [];
+    // Other models know nothing of it.
+    const multiplier = base.reviewTraining === null ? null : (plan.learning_rate_multiplier ?? null);
+    const remarks =
+      (await base
+        .reviewTraining?.({ rows: set.rows.length, recipe, keepSteps, learningRateMultiplier: multiplier })
+        .catch((cause: unknown) => {
+          throw namePlace(place, cause);
+        })) ?? [];
     cells.push({
       name: `${name}.${condition}.${String(seed)}`,
       base: name,
@@ -55,10 +64,17 @@ export async function resolveCells(
         fit,
         source: { data, settings, transforms },
         recipe,
-        keepSteps: isCurve ? listCheckpoints(dynamics.every, steps) : [],
+        learningRateMultiplier: multiplier,
+        remarks,
+        keepSteps,
         steps,
       },
-      identity: hashJson({ base: base.identity, rows: set.hash, recipe }),
+      identity: hashJson({
+        base: base.identity,
+        rows: set.hash,
+        recipe,
+        ...(multiplier === null ? {} : { learning_rate_multiplier: multiplier }),
+      }),
     });
   }
   return cells;

@@ -50,6 +50,8 @@ export async function resolvePlan(
   const ofQuestions =
     judge.kind === 'exact' ? remarkOnQuestions(allEvaluations({ evaluations, dynamics }), world, source) : [];
   const bases = await openBases(plan, sources.folder, openBase);
+  if (plan.learning_rate_multiplier !== undefined && [...bases.values()].every((base) => base.reviewTraining === null))
+    throw multiplierOfNobody(source);
   const cells: PlannedCell[] = [];
   for (const [name, base] of bases) {
     cells.push({ name: `${name}.base`, base: name, condition: 'base', training: null, identity: base.identity });
@@ -67,7 +69,7 @@ export async function resolvePlan(
     ...described,
     rule: plan.rule,
     prices: plan.prices ?? {},
-    remarks: [...ofQuestions, ...remarkOnRows(cells)],
+    remarks: [...ofQuestions, ...remarkOnRows(cells), ...remarkOnServices(cells)],
     record: { ...decisive, driftline: version, ...describeOrigins(plan, described) },
   };
 }
@@ -98,6 +100,19 @@ function nameBase(reference: ModelReference, taken: ReadonlyMap<string, unknown>
   let name = short;
   for (let number = 2; taken.has(name); number += 1) name = `${short}-${String(number)}`;
   return name;
+}
+
+/** What services do otherwise, each thing once. */
+function remarkOnServices(cells: readonly PlannedCell[]): string[] {
+  return [...new Set(cells.flatMap(({ base, training }) => (training?.remarks ?? []).map((one) => `${base}: ${one}`)))];
+}
+
+function multiplierOfNobody(source: string): DriftlineError {
+  return new DriftlineError({
+    code: 'configuration-invalid',
+    message: `${source}: learning_rate_multiplier is for hosted models, and no base of the plan is one`,
+    hint: 'Set learning_rate in the recipe instead.',
+  });
 }
 
 function cannotTrain(source: string, model: string): DriftlineError {

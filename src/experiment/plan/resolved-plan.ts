@@ -33,6 +33,10 @@ export interface PlannedTraining {
     readonly transforms: readonly Transform[];
   };
   readonly recipe: Recipe;
+  /** Of the learning rate of services that decide on it by themselves; null for what they take. */
+  readonly learningRateMultiplier: number | null;
+  /** What a service does otherwise than all this says. */
+  readonly remarks: readonly string[];
   /** Steps whose models are asked while training goes on. */
   readonly keepSteps: readonly number[];
   /** Of the whole training, by the rows that are trained on. */

@@ -29,10 +29,14 @@ export interface RunPlanSettings {
   readonly onNotice: (notice: string) => void;
 }
 
+/** What ends a cell, and leaves the others to go on. */
+const failedTrainings = ['loss-not-finite', 'job-failed'] as const;
+type FailedTraining = (typeof failedTrainings)[number];
+
 export interface RunSummary extends RunTally {
   readonly folder: string;
-  /** Cells whose training diverged; the others are there. */
-  readonly failed: readonly { readonly cell: string; readonly problem: string }[];
+  /** Cells whose training diverged, or whose job failed at its service; the others are there. */
+  readonly failed: readonly { readonly cell: string; readonly problem: string; readonly code: FailedTraining }[];
   /** Models that were asked less than planned, evaluation by evaluation; none where the plan stops nothing early. */
   readonly stopped: readonly StoppedModel[];
 }
@@ -67,8 +71,9 @@ export async function runPlan(settings: RunPlanSettings): Promise<RunSummary> {
       for (const cell of plan.cells.filter((one) => one.base === name)) {
         if (signal?.aborted === true) throw interrupted(folder.folder);
         const models = await makeModels(context, plan, cell, base, openTrainer).catch((cause: unknown) => {
-          if (!hasCode(cause, 'loss-not-finite')) throw cause;
-          failed.push({ cell: cell.name, problem: cause.message });
+          const code = failedTrainings.find((one) => hasCode(cause, one));
+          if (code === undefined || !DriftlineError.isInstance(cause)) throw cause;
+          failed.push({ cell: cell.name, problem: cause.message, code });
           return [];
         });
         // One by one: a call takes only so many arguments, and a model may have more answers.

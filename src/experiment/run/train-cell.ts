@@ -39,7 +39,7 @@ export interface TrainCellOptions {
 /** Fine-tunes a cell into its folder, unless that, or a run of an earlier form of the plan, has it. */
 export async function trainCell(
   wanted: CellMark,
-  { set, recipe, keepSteps }: PlannedTraining,
+  { set, recipe, keepSteps, learningRateMultiplier }: PlannedTraining,
   folder: string,
   { openTrainer, earlier, signal, onStep }: TrainCellOptions,
 ): Promise<TrainedCell> {
@@ -53,7 +53,7 @@ export async function trainCell(
   const trainer = await openTrainer();
   // A finished job is not done again: this only says where its models are.
   const { model, kept } = await trainer.train(
-    { rows: set.rows, recipe, folder, keepSteps },
+    { rows: set.rows, recipe, folder, keepSteps, learningRateMultiplier },
     { onStep, ...(signal === undefined ? {} : { signal }) },
   );
   if (!isThere && found === null) await writeMark();
