@@ -60,7 +60,9 @@ export async function probeFineTuning(
     review: (training) => {
       const problems = isDriftline ? findProblemsHere(training) : findProblems(training, endpoint);
       if (problems.length > 0) throw cannotHonour(model, host, problems);
-      return isDriftline ? [] : [describeDecisions(host, training)];
+      return isDriftline
+        ? []
+        : [describeDecisions(host, training), `what ${host} asks for fine-tuning is not in the estimate of costs`];
     },
   };
 }
