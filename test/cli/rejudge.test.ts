@@ -76,7 +76,7 @@ describe('driftline rejudge', () => {
     expect(await plan.read('judgements.jsonl')).toBe(after);
 
     // The address is part of who judges, the key is not.
-    const { OPENAI_BASE_URL } = plan.environment;
+    const { OPENAI_BASE_URL = '' } = plan.environment;
     const second = await drift(['rejudge', place, ...hosted, '--json'], { environment: { OPENAI_BASE_URL } });
     const printed = printedSchema.parse(JSON.parse(second.stdout));
     expect(printed).toMatchObject({ rule: 'paper', judgements: { made: 0, reused: 0, there: count } });
