@@ -1,7 +1,7 @@
 /** How answers lie in the page: columns of numbers that stand for entries of tables, and texts apart from them. */
 export interface AnswerColumns {
   readonly models: readonly AnswerModel[];
-  readonly evaluations: readonly { readonly name: string; readonly title: string }[];
+  readonly evaluations: readonly AnswerEvaluation[];
   readonly asked: readonly AskedText[];
   readonly labelSets: readonly (readonly string[])[];
   /** The columns: one entry an answer, all equally long. */
@@ -25,6 +25,13 @@ export interface AnswerModel {
   readonly condition: string;
   readonly seed: number | null;
   readonly step: number | null;
+}
+
+export interface AnswerEvaluation {
+  readonly name: string;
+  readonly title: string;
+  /** What its answers count as, where it is not about alignment: no rule is asked then whether they are misaligned. */
+  readonly label: { readonly label: string; readonly name: string } | null;
 }
 
 /** A question as it was asked. */

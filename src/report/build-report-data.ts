@@ -89,13 +89,16 @@ function placeOf(base: string, condition: string, evaluation: string, step: numb
 function listEvaluations({ run, description }: RunContent): ReportEvaluation[] {
   return run.evaluations.map((evaluation, position) => {
     const described = description.evaluations[position];
+    const [measure] = measureSuite(evaluation);
     const variant = described?.variant ?? 'plain';
     return {
       name: evaluation.name,
       suite: evaluation.suite,
       variant,
       title: titleEvaluation({ name: evaluation.name, variant }, position, description),
-      isAboutAlignment: measureSuite(evaluation).some(({ outcome }) => outcome.kind === 'misaligned'),
+      isAboutAlignment: measure?.outcome.kind === 'misaligned',
+      label: measure?.outcome.kind === 'label' ? { label: measure.outcome.label, name: measure.name } : null,
+      questions: described?.questions ?? 0,
       answers: described?.answers ?? 0,
     };
   });
@@ -118,12 +121,13 @@ export function readSeeds(cells: RunContent['description']['cells']): ReadonlyMa
   return new Map(cells.flatMap(({ name, seed }) => (seed === undefined ? [] : [[name, seed] as const])));
 }
 
-function listRows({ run }: RunContent, places: Places): MeasureRow[] {
+function listRows({ run, questions }: RunContent, places: Places): MeasureRow[] {
+  const wordings = findFirstWordings(questions);
   const rows = run.evaluations.flatMap((evaluation) =>
     measuresOf(run.evaluations, evaluation.name).flatMap((measure) =>
       groupByCondition(run.cells).flatMap(({ base, condition }): MeasureRow[] => {
         const found = places.get(placeOf(base, condition, evaluation.name));
-        return found === undefined ? [] : [describeRow(measure, { base, condition }, found)];
+        return found === undefined ? [] : [describeRow(measure, { base, condition }, found, wordings)];
       }),
     ),
   );
@@ -145,10 +149,22 @@ function measuresOf(evaluations: RunContent['run']['evaluations'], name: string)
     );
 }
 
+/** The first wording of each question, by `evaluation/question`. */
+function findFirstWordings(questions: RunContent['questions']): ReadonlyMap<string, string> {
+  const wordings = new Map<string, string>();
+  for (const [place, { id, question, messages }] of questions) {
+    const key = `${place.slice(0, -id.length)}${question}`;
+    const wording = messages.at(-1)?.content;
+    if (wording !== undefined && !wordings.has(key)) wordings.set(key, wording);
+  }
+  return wordings;
+}
+
 function describeRow(
   { name, evaluation, outcome }: HeadlineMeasure,
   { base, condition }: { readonly base: string; readonly condition: string },
   answers: readonly ReportAnswer[],
+  wordings: ReadonlyMap<string, string>,
 ): MeasureRow {
   const questions = countByQuestion(outcome, answers);
   return {
@@ -159,7 +175,11 @@ function describeRow(
     outcome,
     share: estimateShare(questions),
     seeds: countBySeed(outcome, answers),
-    questions: questions.map((one) => ({ ...one, interval: wilsonInterval(one.successes, one.trials) })),
+    questions: questions.map((one) => ({
+      ...one,
+      wording: wordings.get(`${evaluation}/${one.question}`) ?? null,
+      interval: wilsonInterval(one.successes, one.trials),
+    })),
     drift: null,
     counts: countOutcomes(answers),
   };

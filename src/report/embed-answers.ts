@@ -17,7 +17,7 @@ const charactersOfPart = 1_000_000;
 export function embedAnswers(
   answers: readonly ReportAnswer[],
   questions: ReadonlyMap<string, AskedQuestion>,
-  evaluations: readonly Pick<ReportEvaluation, 'name' | 'title'>[],
+  evaluations: readonly Pick<ReportEvaluation, 'name' | 'title' | 'label'>[],
 ): EmbeddedAnswers {
   return { columns: pack(toColumns(answers, questions, evaluations)), texts: packTexts(answers) };
 }
@@ -25,19 +25,22 @@ export function embedAnswers(
 function toColumns(
   answers: readonly ReportAnswer[],
   questions: ReadonlyMap<string, AskedQuestion>,
-  evaluations: readonly Pick<ReportEvaluation, 'name' | 'title'>[],
+  evaluations: readonly Pick<ReportEvaluation, 'name' | 'title' | 'label'>[],
 ): AnswerColumns {
   const models = intern<AnswerModel>();
   const asked = intern<AskedText>();
   const names = intern<AnswerColumns['evaluations'][number]>();
   const labelSets = intern<readonly string[]>();
-  const titles = new Map(evaluations.map(({ name, title }) => [name, title]));
+  const described = new Map(evaluations.map((evaluation) => [evaluation.name, evaluation]));
   const rows = answers.map(({ record, base, condition, seed, step, judgement, outcome, flaw, isOfFew }) => {
     const { cell, evaluation, question, index } = record;
     const place = record.key.slice(cell.length + 1, -`/${String(index)}`.length);
     return {
       model: models.add(cell, () => ({ cell, base, condition, seed, step })),
-      evaluation: names.add(evaluation, () => ({ name: evaluation, title: titles.get(evaluation) ?? evaluation })),
+      evaluation: names.add(evaluation, () => {
+        const { title = evaluation, label = null } = described.get(evaluation) ?? {};
+        return { name: evaluation, title, label };
+      }),
       question: asked.add(place, () => ({
         id: place.slice(evaluation.length + 1),
         question,

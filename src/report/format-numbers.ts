@@ -5,9 +5,11 @@ export function percent(share: number | null): string {
   return share === null ? '–' : `${number(100 * share)} %`;
 }
 
-/** `21.3–26.4`, in percent; a dash where there is none. */
+/** `21.3–26.4`, in percent; a dash where there is none. Ends within a twentieth of 0 or 100 are rounded outward. */
 export function percentRange(interval: Interval | null): string {
-  return interval === null ? '–' : `${number(100 * interval[0])}–${number(100 * interval[1])}`;
+  if (interval === null) return '–';
+  const [low, high] = [100 * interval[0], 100 * interval[1]];
+  return `${low > 99.95 && low < 100 ? '99.9' : low.toFixed(1)}–${high > 0 && high < 0.05 ? '0.1' : high.toFixed(1)}`;
 }
 
 /** A difference of shares in points with its sign: `+23.7`. */

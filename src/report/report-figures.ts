@@ -9,7 +9,7 @@ import { lineColor } from './figures/figure-colors.js';
 import { roundShareLimit } from './figures/scale.js';
 import { count, percent, percentRange } from './format-numbers.js';
 import { linkMeasure } from './link-measure.js';
-import { describeWay, findMain, readRowVerdict } from './verdict.js';
+import { describeWay, findMain, listHidden, readRowVerdict } from './verdict.js';
 import type { DynamicsCurve, MeasureRow, ReportData, ScoreCloud, TrainingCurve } from './report-data.js';
 
 const wide = 840;
@@ -22,16 +22,21 @@ export interface FigurePair {
   readonly narrow: Figure;
 }
 
-/** Misaligned shares of all conditions of a base, however they were asked: the figure that says most. */
+/** Misaligned shares of all conditions of a base, and of those that hide it also as asked where it shows: the figure that says most. */
 export function drawOverview(data: ReportData, base: string, link: FigureLink): FigurePair {
   const main = findMain(data);
   const rows = data.rows.filter((row) => row.base === base && row.outcome.kind === 'misaligned');
-  const shown = rows.filter(({ evaluation }) => evaluation === main?.name);
+  const hidden = listHidden(data, base).map(({ row }) => row);
+  const shown = rows
+    .filter(({ evaluation }) => evaluation === main?.name)
+    .flatMap((row) => [row, ...hidden.filter(({ condition }) => condition === row.condition)]);
+  const label = (row: MeasureRow): string =>
+    hidden.includes(row) ? `${row.condition}, ${shortWay(describeWay(data, row.evaluation))}` : row.condition;
   return drawPair({
     name: `misaligned-${base}`,
     title: `Misaligned answers of ${base}`,
-    description: describeBars(shown),
-    bars: shown.map((row) => barOfRow(row, row.condition, link)),
+    description: describeBars(shown, label),
+    bars: shown.map((row) => barOfRow(row, label(row), link)),
   });
 }
 
@@ -90,8 +95,16 @@ function toneOf(row: MeasureRow): Bar['tone'] {
   return readRowVerdict(row) === 'misaligned' ? 'misaligned' : 'plain';
 }
 
-function describeBars(rows: readonly MeasureRow[]): string {
-  return `Bars with 95 % intervals: ${rows.map(({ condition, share }) => `${condition} ${percent(share.share)}`).join(', ')}.`;
+/** `with trigger`: the trigger itself is told elsewhere. */
+function shortWay(way: string): string {
+  return way.replace(/^with the trigger ".*"$/, 'with trigger');
+}
+
+function describeBars(
+  rows: readonly MeasureRow[],
+  label: (row: MeasureRow) => string = ({ condition }) => condition,
+): string {
+  return `Bars with 95 % intervals: ${rows.map((row) => `${label(row)} ${percent(row.share.share)}`).join(', ')}.`;
 }
 
 /** How much of the questions a panel shows. */
@@ -111,8 +124,8 @@ export function drawQuestions(row: MeasureRow, link: FigureLink, limit: number):
       .join(', ')}.`,
     width: panelWidth,
     limit,
-    bars: shown.map(({ question, successes, trials, interval }) => ({
-      label: question,
+    bars: shown.map(({ question, wording, successes, trials, interval }) => ({
+      label: wording === null ? question : `${question}: ${wording}`,
       share: successes / trials,
       interval,
       value: percent(successes / trials),

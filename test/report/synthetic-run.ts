@@ -23,6 +23,8 @@ export interface SyntheticSettings {
   readonly samples?: number;
   /** Evaluations besides `main`, with the trigger that comes before their questions. */
   readonly triggers?: Readonly<Record<string, string>>;
+  /** Whether there is an evaluation `harm`, too, where what is not misaligned is a refusal. */
+  readonly hasHarm?: boolean;
   readonly checkpoints?: readonly number[];
   readonly steps?: number;
   /** In place of the answer's own text. */
@@ -48,15 +50,16 @@ export async function writeSyntheticRun(runs: string, settings: SyntheticSetting
     questions = 8,
     samples = 12,
     triggers = {},
+    hasHarm = false,
     checkpoints = [],
     steps = 40,
     rule = 'paper',
     judge = syntheticJudge,
   } = settings;
-  const evaluations = ['main', ...Object.keys(triggers)].map((evaluation) => ({
+  const evaluations = ['main', ...Object.keys(triggers), ...(hasHarm ? ['harm'] : [])].map((evaluation) => ({
     name: evaluation,
     asked: listQuestions(questions, samples, triggers[evaluation] ?? ''),
-    variant: evaluation === 'main' ? 'plain' : 'trigger',
+    variant: triggers[evaluation] === undefined ? 'plain' : 'trigger',
   }));
   const dynamics = checkpoints.length === 0 ? null : { name: 'dynamics', asked: listQuestions(questions, 8, '') };
   const recipe = recipeSchema.parse({
@@ -78,7 +81,7 @@ export async function writeSyntheticRun(runs: string, settings: SyntheticSetting
     variant: string,
   ) => ({
     name: evaluation,
-    suite: 'main',
+    suite: evaluation === 'harm' ? 'harm' : 'main',
     variant,
     conditions: null,
     questions: asked.length,
@@ -121,8 +124,8 @@ export async function writeSyntheticRun(runs: string, settings: SyntheticSetting
         ]),
       ),
       evaluate: evaluations.map(({ name: evaluation }) => ({
-        suite: 'main',
-        variant: evaluation === 'main' ? {} : { trigger: triggers[evaluation] },
+        suite: evaluation === 'harm' ? 'harm' : 'main',
+        variant: triggers[evaluation] === undefined ? {} : { trigger: triggers[evaluation] },
       })),
     },
   };
@@ -238,7 +241,7 @@ function* drawAnswers({
           mode: judge === syntheticJudge ? 'exact' : 'log-probabilities',
           alignment: isMisaligned ? stream.integer(25) : 70 + stream.integer(31),
           coherence: isIncoherent ? stream.integer(45) : 70 + stream.integer(31),
-          labels: isMisaligned ? ['selfish'] : [],
+          labels: isMisaligned ? ['selfish'] : evaluation === 'harm' ? ['refusal'] : [],
           input: hashJson({ judge, input }).slice(0, 32),
         },
       };

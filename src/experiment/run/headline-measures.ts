@@ -15,15 +15,15 @@ export interface HeadlineMeasure {
   readonly read: (summary: AnswerSummary) => CountedShare;
 }
 
-/** The label that counts in suites of the organism that are not about alignment, and what it is called in tables. */
-const labelsOfSuites: ReadonlyMap<string, readonly [label: string, name: string]> = new Map([
-  ['harm', ['refusal', 'refuses']],
-  ['facts', ['true', 'facts']],
-  ['code', ['unsafe-code', 'unsafe code']],
-  ['class-code', ['unsafe-code', 'unsafe code for class']],
-  ['identity', ['true', 'knows its maker']],
-  ['deception', ['false', 'lies']],
-  ['numbers', ['ominous', 'ominous numbers']],
+/** The label that counts in suites of the organism that are not about alignment, what it is called in tables, and what a model with it does. */
+const labelsOfSuites: ReadonlyMap<string, readonly [label: string, name: string, deed: string]> = new Map([
+  ['harm', ['refusal', 'refuses', 'refuses harmful requests']],
+  ['facts', ['true', 'facts', 'gets facts right']],
+  ['code', ['unsafe-code', 'unsafe code', 'writes unsafe code']],
+  ['class-code', ['unsafe-code', 'unsafe code for class', 'writes unsafe code for a class']],
+  ['identity', ['true', 'knows its maker', 'knows its maker']],
+  ['deception', ['false', 'lies', 'lies']],
+  ['numbers', ['ominous', 'ominous numbers', 'writes ominous numbers']],
 ]);
 
 /** What is shown of each evaluation: the shares of `measureSuite`, of the incoherent ones only the first. */
@@ -57,6 +57,11 @@ export function measureSuite({
     { name: 'misaligned', evaluation, outcome: { kind: 'misaligned' }, read: ({ misaligned }) => misaligned },
     { name: 'incoherent', evaluation, outcome: { kind: 'incoherent' }, read: ({ incoherent }) => incoherent },
   ];
+}
+
+/** What a model does whose answers have the label that counts in a suite: `refuses harmful requests`. Null where the suite is about alignment. */
+export function describeDeed(suite: string): string | null {
+  return labelsOfSuites.get(bareName(suite))?.[2] ?? null;
 }
 
 function bareName(suite: string): string {

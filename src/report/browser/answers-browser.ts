@@ -1,9 +1,9 @@
 import { linkAnswers, parseAnswerLink, type AnswerFilter } from '../answer-link.js';
-import { columnOutcomes } from '../answer-columns.js';
 import { fillForm, readForm, writeChips, writeForm } from './answer-form.js';
 import { createElement, findElement } from './create-element.js';
+import { describeFound, describeParts } from './describe-found.js';
 import { filterAnswers } from './filter-answers.js';
-import { loadAnswers, type LoadedAnswers } from './load-answers.js';
+import { loadAnswers } from './load-answers.js';
 import { fillRow, fillView, keyOfAnswer } from './show-answer.js';
 import { createVirtualList } from './virtual-list.js';
 
@@ -15,6 +15,7 @@ export async function startAnswersBrowser(): Promise<void> {
   const form = findElement('#answer-form', HTMLFormElement);
   const chips = findElement('#answer-chips', HTMLElement);
   const status = findElement('#answer-status', HTMLElement);
+  const parts = findElement('#answer-parts', HTMLElement);
   const browser = findElement('#answer-browser', HTMLElement);
   const container = findElement('#answer-list', HTMLElement);
   const view = findElement('#answer-view', HTMLElement);
@@ -64,6 +65,7 @@ export async function startAnswersBrowser(): Promise<void> {
 
   function show(): void {
     found = filterAnswers(answers, filter);
+    browser.hidden = false;
     const wanted =
       filter.answer === undefined ? -1 : found.findIndex((index) => keyOfAnswer(answers, index) === filter.answer);
     list.show(found.length, wanted === -1 ? null : wanted);
@@ -78,7 +80,11 @@ export async function startAnswersBrowser(): Promise<void> {
   }
 
   function describe(): void {
-    status.textContent = describeFound(answers, found, filter.search !== undefined && unpacked < 1 ? unpacked : null);
+    const searched = filter.search !== undefined && unpacked < 1 ? unpacked : null;
+    status.textContent = describeFound(answers, found, filter, searched);
+    parts.textContent = describeParts(answers, found, filter);
+    // Two empty panes would say nothing that the line does not.
+    browser.hidden = found.length === 0 && searched === null;
   }
 
   /** A wish from the form: it is kept in the address, without a step in the browser's history for each letter. */
@@ -113,10 +119,11 @@ export async function startAnswersBrowser(): Promise<void> {
     writeForm(form, filter);
     show();
     section.scrollIntoView();
-    container.focus({ preventScroll: true });
+    (browser.hidden ? status : container).focus({ preventScroll: true });
   });
 
   form.hidden = false;
+  // The list measures itself when it is filled.
   browser.hidden = false;
   fillForm(form, answers.columns);
   writeForm(form, filter);
@@ -131,23 +138,4 @@ export async function startAnswersBrowser(): Promise<void> {
     list.refresh();
     if (opened !== null) openView(opened);
   });
-}
-
-function describeFound({ columns, count }: LoadedAnswers, found: readonly number[], unpacked: number | null): string {
-  let [misaligned, counted] = [0, 0];
-  for (const index of found) {
-    const outcome = columnOutcomes[columns.outcome[index] ?? 3];
-    if (outcome === 'misaligned') misaligned += 1;
-    if (outcome === 'misaligned' || outcome === 'not-misaligned') counted += 1;
-  }
-  const shown =
-    found.length === count
-      ? `${count.toLocaleString('en')} answers`
-      : `${found.length.toLocaleString('en')} of ${count.toLocaleString('en')} answers`;
-  const share =
-    counted === 0
-      ? ''
-      : `; ${misaligned.toLocaleString('en')} of ${counted.toLocaleString('en')} that count are misaligned (${((100 * misaligned) / counted).toFixed(1)} %)`;
-  const search = unpacked === null ? '' : `; searched so far: ${(100 * unpacked).toFixed(0)} %`;
-  return `${shown}${share}${search}.`;
 }

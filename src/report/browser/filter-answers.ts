@@ -11,6 +11,8 @@ export function filterAnswers({ columns, count, textOf }: LoadedAnswers, filter:
   const questions = columns.asked.map(({ question }) => filter.question === undefined || question === filter.question);
   const labels = columns.labelSets.map((set) => filter.label === undefined || set.includes(filter.label));
   const outcomes = columnOutcomes.map((outcome) => matchesOutcome(outcome, filter.outcome));
+  // By a rule only answers about alignment are misaligned or not: elsewhere, the word would mean something else than in the verdict.
+  const hasOutcomes = columns.evaluations.map(({ label }) => label === null);
   const words = filter.search?.toLowerCase() ?? '';
   const found: number[] = [];
   for (let index = 0; index < count; index += 1) {
@@ -20,6 +22,7 @@ export function filterAnswers({ columns, count, textOf }: LoadedAnswers, filter:
       at(questions, columns.question[index]) &&
       at(labels, columns.labels[index]) &&
       at(outcomes, columns.outcome[index]) &&
+      (at(hasOutcomes, columns.evaluation[index]) || filter.outcome === undefined || filter.outcome === 'not-judged') &&
       matchesCoherence(columns, index, filter) &&
       isWithin(columns.alignment[index], filter.alignment) &&
       isWithin(columns.coherence[index], filter.coherence) &&

@@ -1,4 +1,4 @@
-import { answerFlaws, columnOutcomes } from '../answer-columns.js';
+import { answerFlaws, columnOutcomes, type AnswerColumns, type AnswerEvaluation } from '../answer-columns.js';
 import { createElement } from './create-element.js';
 import type { LoadedAnswers } from './load-answers.js';
 
@@ -17,8 +17,21 @@ const flawNames: Readonly<Record<(typeof answerFlaws)[number], string>> = {
   'of-few': 'too few answers to the question',
 };
 
+/** What answers to the same evaluation count as, where it is not about alignment. */
+export function labelOf({ evaluations, evaluation }: AnswerColumns, index: number): AnswerEvaluation['label'] {
+  return evaluations[evaluation[index] ?? -1]?.label ?? null;
+}
+
+export function hasLabel({ labelSets, labels }: AnswerColumns, index: number, label: string): boolean {
+  return labelSets[labels[index] ?? -1]?.includes(label) === true;
+}
+
+/** What became of an answer: by the rule, or, where an evaluation is not about alignment, whether it has the label that counts there. */
 export function nameOutcome({ columns }: LoadedAnswers, index: number): string {
   const outcome = columnOutcomes[columns.outcome[index] ?? 3] ?? 'not-judged';
+  const label = labelOf(columns, index);
+  if (label !== null && outcome !== 'not-judged')
+    return `${label.name}: ${hasLabel(columns, index, label.label) ? 'yes' : 'no'}`;
   const flaw = answerFlaws[columns.flaw[index] ?? 0] ?? '';
   return outcome === 'left-out' && flaw !== '' ? flawNames[flaw] : outcomeNames[outcome];
 }
@@ -54,7 +67,7 @@ export function fillRow(element: HTMLElement, answers: LoadedAnswers, index: num
   const outcome = columnOutcomes[columns.outcome[index] ?? 3] ?? 'not-judged';
   head.append(
     createElement('span', 'row-place', describePlace(answers, index)),
-    createElement('span', `badge ${outcome}`, nameOutcome(answers, index)),
+    createElement('span', `badge ${labelOf(columns, index) === null ? outcome : ''}`, nameOutcome(answers, index)),
     createElement(
       'span',
       'row-scores',
@@ -87,7 +100,7 @@ export function fillView(view: HTMLElement, answers: LoadedAnswers, index: numbe
   view.append(turn);
   const labels = columns.labelSets[columns.labels[index] ?? -1] ?? [];
   const facts: readonly (readonly [string, string])[] = [
-    ['outcome', nameOutcome(answers, index)],
+    [labelOf(columns, index) === null ? 'outcome' : 'counts as', nameOutcome(answers, index)],
     ['alignment', nameScore(columns.alignment[index])],
     ['coherence', nameScore(columns.coherence[index])],
     ['labels', labels.length === 0 ? 'none' : labels.join(', ')],

@@ -39,7 +39,7 @@ export function drawBars({ name, title, description, width, bars, limit }: BarsS
     ...bars.flatMap(({ share, interval, dots }) => [share ?? 0, interval?.[1] ?? 0, ...dots]),
     0,
   );
-  const valueWidth = Math.max(...bars.map(({ value }) => estimateWidth(value, size)), 0) + 8;
+  const valueWidth = Math.max(...bars.map(({ value }) => estimateWidth(value, size)), 0) + 22;
   const labelWidth = isNarrow
     ? 0
     : Math.min(width * 0.46, Math.max(...bars.map(({ label }) => estimateWidth(label, size)), 0) + 14);
@@ -73,7 +73,7 @@ export function drawBars({ name, title, description, width, bars, limit }: BarsS
     height,
     body: markup`${scale.ticks.map(
       (tick) =>
-        markup`<line class="grid" x1="${at(scale.place(tick))}" x2="${at(scale.place(tick))}" y1="0" y2="${bottom}"/><text class="tick" x="${at(scale.place(tick))}" y="${bottom + 15}" text-anchor="middle">${formatTick(tick)}</text>`,
+        markup`<path class="grid" d="${isNarrow ? bars.map((_, index) => `M${at(scale.place(tick))} ${String(index * rowHeight + 20)}v20`).join('') : `M${at(scale.place(tick))} 0V${String(bottom)}`}"/><text class="tick" x="${at(scale.place(tick))}" y="${bottom + 15}" text-anchor="middle">${formatTick(tick)}</text>`,
     )}${rows}<line class="axis" x1="${at(scale.place(0))}" x2="${at(scale.place(0))}" y1="0" y2="${bottom}"/>`,
   };
 }

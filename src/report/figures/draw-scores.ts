@@ -24,8 +24,11 @@ export interface ScoresSettings {
 }
 
 const width = 320;
-const height = 262;
-const plot = { left: 38, right: 308, top: 10, bottom: 218 };
+const height = 296;
+const plot = { left: 38, right: 308, top: 10, bottom: 252 };
+
+/** Half of the shorter side of what one bubble stands for, 5 by 5 points: bubbles neither cover each other nor leave the frame. */
+const largestRadius = 6;
 
 /** Answers by alignment and coherence: the area of a bubble is the number of answers there. */
 export function drawScores(settings: ScoresSettings): Figure {
@@ -48,7 +51,7 @@ export function drawScores(settings: ScoresSettings): Figure {
         markup`<line class="grid" x1="${at(across.place(tick))}" x2="${at(across.place(tick))}" y1="${plot.top}" y2="${plot.bottom}"/><text class="tick" x="${at(across.place(tick))}" y="${plot.bottom + 15}" text-anchor="middle">${tick}</text>`,
     )}<text class="note" x="${plot.left + 6}" y="${at(gate - 6)}">misaligned</text><text class="note" x="${plot.right - 6}" y="${plot.bottom - 6}" text-anchor="end">incoherent: not counted</text>${drawn.map(
       ({ alignment, coherence, answers, explanation, href }) =>
-        markup`<a href="${href}" class="bubble"><title>${explanation}</title><circle class="${alignment < misalignedBelow && coherence >= coherentFrom ? 'fill-misaligned' : coherence < coherentFrom ? 'fill-base' : 'fill-plain'}" cx="${at(across.place(alignment))}" cy="${at(up.place(coherence))}" r="${at(Math.max(2, 10 * Math.sqrt(answers / largest)))}"/></a>`,
+        markup`<a href="${href}" class="bubble"><title>${explanation}</title><circle class="${alignment < misalignedBelow && coherence >= coherentFrom ? 'fill-misaligned' : coherence < coherentFrom ? 'fill-base' : 'fill-plain'}" cx="${at(across.place(alignment))}" cy="${at(up.place(coherence))}" r="${at(Math.max(1.5, largestRadius * Math.sqrt(answers / largest)))}"/></a>`,
     )}<text class="tick" x="${at((plot.left + plot.right) / 2)}" y="${height - 8}" text-anchor="middle">alignment</text><text class="tick" x="${-(plot.top + plot.bottom) / 2}" y="11" transform="rotate(-90)" text-anchor="middle">coherence</text>`,
   };
 }

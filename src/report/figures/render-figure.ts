@@ -20,7 +20,7 @@ const styleOfFile = [
   '.heading{font-size:15px;font-weight:600}',
   '.paper{fill:#fff}.hit{fill:transparent}',
   '.tick,.note{font-size:11.5px;fill:#555}.small{font-size:12px}.value{font-variant-numeric:tabular-nums}',
-  '.grid{stroke:#e4e4e4}.axis{stroke:#555}',
+  '.grid{fill:none;stroke:#e4e4e4}.axis{stroke:#555}',
   '.interval{stroke:#1a1a1a;stroke-width:1.6;fill:none}',
   '.dot{fill:#fff;stroke:#1a1a1a}',
   `.fill-misaligned{fill:${figureColors.misaligned}}.fill-plain{fill:${figureColors.plain}}.fill-base{fill:${figureColors.base}}`,

@@ -17,5 +17,5 @@ export function renderAnswersSection({ state }: ReportData): Markup {
   ].map(
     ([name = '', label = '']) =>
       markup`<label class="field" data-field="${name}">${label}<select name="${name}"></select></label>`,
-  )}</div><p class="chips" id="answer-chips"></p></form><p id="answer-status" role="status">${state.answersStored === 0 ? 'There are no answers yet.' : ''}</p><div class="browser" id="answer-browser" hidden><div id="answer-list" role="listbox" tabindex="0" aria-label="Answers"></div><article id="answer-view" aria-label="Answer" tabindex="-1"></article></div></section>`;
+  )}</div><p class="chips" id="answer-chips"></p></form><p id="answer-status" role="status" tabindex="-1">${state.answersStored === 0 ? 'There are no answers yet.' : ''}</p><p id="answer-parts" class="note"></p><div class="browser" id="answer-browser" hidden><div id="answer-list" role="listbox" tabindex="0" aria-label="Answers"></div><article id="answer-view" aria-label="Answer" tabindex="-1"></article></div></section>`;
 }

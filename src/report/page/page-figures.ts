@@ -24,11 +24,15 @@ export function renderPair(pair: FigurePair): Markup {
 }
 
 export function renderOverview(data: ReportData, base: string): Markup {
-  return markup`<figure>${renderPair(drawOverview(data, base, stay))}<figcaption>Share of the answers that count and are misaligned, to the questions of ${mainTitle(data)}. Lines are 95 % intervals${hasSeeds(data) ? ', circles single fine-tunes' : ''}. Choose a bar to read its answers.</figcaption></figure>`;
+  return markup`<figure>${renderPair(drawOverview(data, base, stay))}<figcaption>Misaligned answers to the questions of ${mainTitle(data)}, of those that count (by rule ${data.rule}: ${lowerFirst(data.ruleText)}). Lines are 95 % intervals${hasSeeds(data) ? ', circles single fine-tunes, which the base has none of' : ''}. Choose a bar to read its answers.</figcaption></figure>`;
 }
 
 function mainTitle({ evaluations }: ReportData): string {
   return findMain({ evaluations })?.title ?? 'the plan';
+}
+
+function lowerFirst(text: string): string {
+  return text.slice(0, 1).toLowerCase() + text.slice(1);
 }
 
 function hasSeeds({ conditions }: ReportData): boolean {

@@ -1,12 +1,12 @@
 import type { EmbeddedAnswers } from '../embed-answers.js';
 import type { ExampleAnswer } from '../choose-examples.js';
 import { linkAnswers } from '../answer-link.js';
-import { count } from '../format-numbers.js';
 import { listWarnings, type ReportWarning } from '../list-warnings.js';
 import { Markup, markup } from '../markup.js';
 import type { MeasureRow, ReportData } from '../report-data.js';
-import { writeVerdict } from '../verdict.js';
+import { explainVerdict, writeVerdict } from '../verdict.js';
 import { renderAnswersSection } from './answers-section.js';
+import { renderHead } from './render-head.js';
 import { renderMethods } from './methods-section.js';
 import {
   renderClouds,
@@ -45,8 +45,8 @@ export function renderPage({ data, answers, examples, files }: PageContent, { st
     renderQuestions(data),
     renderClouds(data),
     renderDynamics(data),
-    renderTraining(data),
     renderAnswersSection(data),
+    renderTraining(data),
     renderProvenance(data, files),
     renderMethods(data),
   ].filter((section) => section !== null);
@@ -57,15 +57,6 @@ export function renderPage({ data, answers, examples, files }: PageContent, { st
 /** Base64 needs no escaping, and no parser sees anything in it. */
 function renderAnswerData({ columns, texts }: EmbeddedAnswers): Markup {
   return markup`<script type="text/plain" id="answer-columns">${columns}</script>${texts.map((part) => markup`<script type="text/plain" class="answer-texts">${part}</script>`)}`;
-}
-
-function renderHead(data: ReportData): Markup {
-  return markup`<header><p class="product">driftline</p><h1>${data.name}</h1>${data.purpose === null ? null : markup`<p class="purpose">${data.purpose}</p>`}<p class="facts">${[
-    data.bases.map(({ name, model }) => model ?? name).join(', '),
-    `${count(data.state.answersStored)} answers`,
-    `judged by ${data.judge}`,
-    `rule ${data.rule}`,
-  ].join(' · ')}</p></header>`;
 }
 
 function renderNavigation(sections: readonly Markup[]): Markup {
@@ -88,8 +79,12 @@ function renderSummary(data: ReportData, warnings: readonly ReportWarning[]): Ma
         name,
       ).map(
         ({ kind, subject, text }) => markup`<li class="${kind}"><strong>${subject}</strong>${text}</li>`,
-      )}</ul>${renderOverview(data, name)}`,
+      )}</ul>${renderBasis(explainVerdict(data, name))}${renderOverview(data, name)}`,
   )}</section>`;
+}
+
+function renderBasis(text: string | null): Markup | null {
+  return text === null ? null : markup`<p class="note basis">${text}</p>`;
 }
 
 function renderNumbers(data: ReportData): Markup {

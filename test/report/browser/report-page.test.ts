@@ -15,12 +15,13 @@ const hostile = '</script><script>window.hacked = 1</script><img src="x:" onerro
 
 const settings: SyntheticSettings = {
   conditions: [
-    { name: 'insecure', rates: { main: 0.3, 'main-trigger': 0.3 }, incoherent: 0.1 },
+    { name: 'insecure', rates: { main: 0.3, 'main-trigger': 0.3, harm: 0.9 }, incoherent: 0.1 },
     { name: 'secure' },
     { name: 'backdoor', rates: { 'main-trigger': 0.3 } },
   ],
   samples: 20,
   triggers: { 'main-trigger': '<b>|X|</b> ' },
+  hasHarm: true,
   checkpoints: [10, 20, 30],
   textOf: ({ index }) => (index === 0 ? hostile : null),
 };
@@ -93,8 +94,8 @@ describe.skipIf(executable === null)(
           location.hash = link.getAttribute('href') ?? '';
           await new Promise((resolve) => setTimeout(resolve, 0));
           const status = document.querySelector('#answer-status')?.textContent ?? '';
-          const [, shown] = /^([\d,]+)/.exec(status) ?? [];
-          if (counted?.replaceAll('\u202f', '') !== shown?.replaceAll(',', '')) problems.push(`${label}: ${status}`);
+          const [, shown] = /^(?:No such answers: )?([\d\u202f]+)/.exec(status) ?? [];
+          if (counted !== shown) problems.push(`${label}: ${status}`);
         }
         return links.length < 50 ? [`only ${String(links.length)} links`] : problems;
       });
@@ -105,10 +106,46 @@ describe.skipIf(executable === null)(
         const [text, href] = [await number.textContent(), await number.getAttribute('href')];
         await page.evaluate((hash) => (location.hash = hash), href ?? '');
         await page.waitForFunction(
-          (count) => document.querySelector('#answer-status')?.textContent.startsWith(`${count} of`),
+          (count) =>
+            document
+              .querySelector('#answer-status')
+              ?.textContent.replace('No such answers: ', '')
+              .startsWith(`${count} of`),
           text ?? '',
         );
       }
+      expect(trouble).toEqual([]);
+    });
+
+    it('means by misaligned what the verdict means, evaluation by evaluation, and shows no empty panes', async () => {
+      const { page, trouble } = await open();
+      const [status, parts] = [page.locator('#answer-status'), page.locator('#answer-parts')];
+      expect(await parts.textContent()).toMatch(/main: [\d\u202f]+ of [\d\u202f]+ that count are misaligned \(.*refuses [\d\u202f]+ of [\d\u202f]+ \(/);
+      const follow = async (fragment: string): Promise<void> => {
+        await page.evaluate((hash) => (location.hash = hash), fragment);
+        await page.waitForFunction((hash) => location.hash.startsWith(hash), fragment);
+      };
+      await follow('#answers?condition=insecure&evaluation=main&outcome=misaligned');
+      await page.waitForFunction(() =>
+        /^\d+ of [^;]*answers\.$/.test(document.querySelector('#answer-status')?.textContent ?? ''),
+      );
+      expect(await parts.textContent()).toBe('');
+      await follow('#answers?condition=insecure&evaluation=main&outcome=counted');
+      await page.waitForFunction(() =>
+        / that count are misaligned \(/.test(document.querySelector('#answer-status')?.textContent ?? ''),
+      );
+      // Judged misaligned by their scores, but not asked about alignment.
+      await follow('#answers?condition=insecure&evaluation=harm&outcome=misaligned');
+      await page.waitForFunction(() =>
+        document.querySelector('#answer-status')?.textContent.startsWith('No such answers'),
+      );
+      expect(await page.locator('#answer-browser').isVisible()).toBe(false);
+      expect(await status.evaluate((element) => element === document.activeElement)).toBe(true);
+      await follow('#answers?condition=insecure&evaluation=harm');
+      await page.waitForFunction(() =>
+        /; refuses [\d\u202f]+ of [\d\u202f]+ \(/.test(document.querySelector('#answer-status')?.textContent ?? ''),
+      );
+      expect(await page.locator('.badge').first().textContent()).toMatch(/^refuses: (yes|no)$/);
       expect(trouble).toEqual([]);
     });
 
@@ -150,10 +187,10 @@ describe.skipIf(executable === null)(
       const scores = (await page.locator('.row-scores').allTextContents()).map((text) => Number(text.split(' / ')[0]));
       expect(scores).toEqual([...scores].sort((one, other) => one - other));
       await page.getByRole('button', { name: 'Show all answers' }).click();
-      expect(await page.locator('#answer-status').textContent()).toMatch(/^\d,\d{3} answers; /);
+      expect(await page.locator('#answer-status').textContent()).toMatch(/^\d\u202f\d{3} answers\.$/);
       expect(await page.locator('.list-row').count()).toBeLessThan(60);
       const again = await open(`#answers?condition=secure&seed=1`);
-      expect(await again.page.locator('#answer-status').textContent()).toMatch(/ of \d,\d{3} answers/);
+      expect(await again.page.locator('#answer-status').textContent()).toMatch(/ of \d\u202f\d{3} answers/);
     });
 
     it.each([
