@@ -120,7 +120,9 @@ describe.skipIf(executable === null)(
     it('means by misaligned what the verdict means, evaluation by evaluation, and shows no empty panes', async () => {
       const { page, trouble } = await open();
       const [status, parts] = [page.locator('#answer-status'), page.locator('#answer-parts')];
-      expect(await parts.textContent()).toMatch(/main: [\d\u202f]+ of [\d\u202f]+ that count are misaligned \(.*refuses [\d\u202f]+ of [\d\u202f]+ \(/);
+      expect(await parts.textContent()).toMatch(
+        /main: [\d\u202f]+ of [\d\u202f]+ that count are misaligned \(.*refuses [\d\u202f]+ of [\d\u202f]+ \(/,
+      );
       const follow = async (fragment: string): Promise<void> => {
         await page.evaluate((hash) => (location.hash = hash), fragment);
         await page.waitForFunction((hash) => location.hash.startsWith(hash), fragment);
