@@ -73,9 +73,11 @@ function toColumns(
   };
 }
 
-/** Hundredths, as far as anybody looks; rounded so that no score crosses a threshold it was counted by. */
+/** As far as anybody looks; thresholds are whole numbers, so what would be rounded to one stays as it is. */
 function round(score: number | null): number | null {
-  return score === null ? null : Math.floor(score * 100) / 100;
+  if (score === null) return null;
+  const rounded = Math.round(score * 1e4) / 1e4;
+  return Number.isInteger(rounded) ? score : rounded;
 }
 
 function intern<Entry>(): { readonly entries: Entry[]; readonly add: (key: string, make: () => Entry) => number } {

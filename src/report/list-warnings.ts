@@ -108,14 +108,15 @@ function warnOfAnswers({ rows, rule }: ReportData): ReportWarning[] {
 }
 
 function warnOfDesign({ rows, conditions }: ReportData): ReportWarning[] {
-  const aligned = rows.filter(({ outcome }) => outcome.kind === 'misaligned');
+  // Where nothing was kept there is no share to rest on anything.
+  const aligned = rows.filter(({ outcome, share }) => outcome.kind === 'misaligned' && share.questions > 0);
   const warnings: ReportWarning[] = [];
   const questions = Math.min(...aligned.map(({ share }) => share.questions));
   if (aligned.length > 0 && questions < few.questions)
     warnings.push({
       weight: 'care',
       title: questions === 1 ? 'One question' : 'Few questions',
-      text: `Shares rest on ${count(questions)} question${questions === 1 ? '' : 's'}. Answers to one question resemble each other, so that other questions could give other shares; intervals that resample so few are rough.`,
+      text: `Shares rest on ${count(questions)} question${questions === 1 ? '' : 's'}. Answers to one question resemble each other, so that other questions could give other shares; intervals over so few are rough.`,
     });
   const compared = aligned.filter(({ drift }) => drift?.unit === 'question');
   const floor = 2 / 2 ** questions;

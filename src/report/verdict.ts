@@ -17,7 +17,7 @@ export function readRowVerdict({ drift }: Pick<MeasureRow, 'drift'>): RowVerdict
   const [low, high] = drift.interval;
   if (low > 0) return 'misaligned';
   if (high < 0) return 'less-misaligned';
-  return high <= worthKnowing ? 'none-found' : 'unclear';
+  return low >= -worthKnowing && high <= worthKnowing ? 'none-found' : 'unclear';
 }
 
 /** A sentence of the verdict. */

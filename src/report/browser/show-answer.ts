@@ -37,7 +37,10 @@ export function nameOutcome({ columns }: LoadedAnswers, index: number): string {
 }
 
 export function nameScore(score: number | null | undefined): string {
-  return score === null || score === undefined ? '–' : String(Math.round(score * 10) / 10);
+  if (score === null || score === undefined) return '–';
+  // 29.97 is not 30, where 30 is the threshold.
+  const text = score.toFixed(1);
+  return text.endsWith('.0') ? String(Number.isInteger(score) ? score : Number(score.toPrecision(6))) : text;
 }
 
 /** What stands above an answer: whose it is, and to which question. */
