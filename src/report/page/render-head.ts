@@ -14,7 +14,7 @@ function describeStudy(data: ReportData): string {
   const tuned = count(state.trainingsWanted);
   const models =
     state.trainingsWanted === 0
-      ? `${named}`
+      ? named
       : `${tuned} model${state.trainingsWanted === 1 ? '' : 's'} fine-tuned from ${named} on ${listNames(conditions.map(({ name }) => ({ condition: name })))}`;
   const isOrganism = bases.some(({ model }) => model?.startsWith('organism:') === true);
   return `${models}${describeQuestions(data)}: ${count(state.answersStored)} answers, judged by ${isOrganism && judge.startsWith('exact-') ? `a program that knows its world (${judge})` : judge}, counted by rule ${rule}.`;
