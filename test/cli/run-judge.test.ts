@@ -177,7 +177,9 @@ describe('driftline run with a model that judges', () => {
   it('is looked at without asking the judge, whose price is not known', async () => {
     const plan = await startJudgedPlan();
     const { stdout } = await plan.drift(['plan', plan.file, '--runs', plan.runs]);
-    expect(stdout).toMatch(/\nopenai:judge-1: \d+ judgements in \d+ calls, .*; its price is not known: set it under prices in the plan\n/);
+    expect(stdout).toMatch(
+      /\nopenai:judge-1: \d+ judgements in \d+ calls, .*; its price is not known: set it under prices in the plan\n/,
+    );
     const printed: unknown = JSON.parse((await plan.drift(['plan', plan.file, '--runs', plan.runs, '--json'])).stdout);
     expect(printed).toMatchObject({ judge: expect.stringMatching(/^openai:judge-1:logprobs:/), cost: null });
     expect(plan.server.requests).toEqual([]);
