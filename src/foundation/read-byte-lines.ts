@@ -1,5 +1,5 @@
 import { createReadStream } from 'node:fs';
-import { DriftlineError } from './driftline-error.js';
+import { readFailure } from './read-failure.js';
 
 const newline = 0x0a;
 
@@ -31,17 +31,7 @@ export async function* readByteLines(path: string): AsyncGenerator<ByteLine, voi
       if (start < chunk.length) pieces.push(chunk.subarray(start));
     }
   } catch (cause) {
-    throw unreadable(path, cause);
+    throw readFailure(path, cause);
   }
   yield { line: line + 1, bytes: Buffer.concat(pieces), isEnded: false };
-}
-
-function unreadable(file: string, cause: unknown): DriftlineError {
-  return new DriftlineError({
-    code: 'file-unreadable',
-    message: `${file} could not be read: ${cause instanceof Error ? cause.message : String(cause)}`,
-    hint: 'Check the name of the file, and that you may read it.',
-    cause,
-    details: { file },
-  });
 }

@@ -1,5 +1,6 @@
 import { readFile, stat } from 'node:fs/promises';
 import { DriftlineError } from '../foundation/driftline-error.js';
+import { readFailure } from '../foundation/read-failure.js';
 
 /** The key that clients have to send, from a file or DRIFTLINE_SERVE_KEY; null where there is none. No error shows it. */
 export async function readServeKey(
@@ -25,13 +26,7 @@ async function readKeyFile(file: string): Promise<string> {
     return await readFile(file, 'utf8');
   } catch (cause) {
     if (DriftlineError.isInstance(cause)) throw cause;
-    throw new DriftlineError({
-      code: 'file-unreadable',
-      message: `${file} could not be read: ${cause instanceof Error ? cause.message : String(cause)}`,
-      hint: 'Check the name of the file, and that you may read it.',
-      cause,
-      details: { file },
-    });
+    throw readFailure(file, cause);
   }
 }
 
