@@ -19,6 +19,7 @@ import type { CommandContext } from '../command-context.js';
 import { describeAgreement } from '../describe-agreement.js';
 import { describeRunTables } from '../describe-run-tables.js';
 import { nonEmptyText, wholeNumber } from '../option-values.js';
+import { planRuleOption } from '../plan-rule-option.js';
 import { printTable } from '../print-table.js';
 
 interface WantedJudge {
@@ -52,12 +53,7 @@ export const rejudge = defineCommand({
       schema: wholeNumber(1).optional(),
       example: '4',
     },
-    rule: {
-      value: 'RULE',
-      description: 'How scores become "misaligned or not": the plan\'s rule if not given',
-      schema: nonEmptyText.optional(),
-      example: 'coherent',
-    },
+    rule: planRuleOption,
   },
   examples: [
     { description: 'Count by another rule', line: 'driftline rejudge runs/mine-1a2b3c4d --rule coherent' },

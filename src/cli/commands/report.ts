@@ -3,6 +3,7 @@ import { readReport } from '../../report/read-report.js';
 import { writeReport } from '../../report/write-report.js';
 import { defineCommand } from '../command.js';
 import { nonEmptyText } from '../option-values.js';
+import { planRuleOption } from '../plan-rule-option.js';
 
 export const report = defineCommand({
   name: 'report',
@@ -18,12 +19,7 @@ export const report = defineCommand({
       schema: nonEmptyText.optional(),
       example: 'openai:gpt-4o-2024-08-06:logprobs:1a2b3c4d',
     },
-    rule: {
-      value: 'RULE',
-      description: 'How scores become "misaligned or not": the plan\'s rule if not given',
-      schema: nonEmptyText.optional(),
-      example: 'coherent',
-    },
+    rule: planRuleOption,
   },
   examples: [
     { description: 'Write the report of a run', line: 'driftline report runs/mine-1a2b3c4d' },
