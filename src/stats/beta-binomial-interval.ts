@@ -122,15 +122,20 @@ function findPeak(likelihood: (angle: number) => number, start: number, step: nu
     right = inside(right + growth);
     atRight = likelihood(right);
   }
-  // The top of a parabola through the three; a golden section of the longer side where that falls outside or on them.
-  for (let round = 0; round < 60 && right - left > 1e-3 * step; round += 1) {
+  // The top of a parabola through the three; a golden section of the longer side where that falls outside. Where it falls on the
+  // middle, a probe right beside it: three points far apart can have their top there while the likelihood has it elsewhere.
+  const near = 1e-3 * step;
+  for (let round = 0; round < 60 && right - left > 2.5 * near; round += 1) {
     const [one, other] = [(middle - left) * (atMiddle - atRight), (middle - right) * (atMiddle - atLeft)];
     const top = middle - ((middle - left) * one - (middle - right) * other) / (2 * (one - other));
-    const near = 1e-3 * step;
-    const usable = top > left + near && top < right - near && Math.abs(top - middle) > near && round % 4 !== 3;
-    if (!usable && Math.abs(top - middle) <= near) return middle;
     const longer = right - middle > middle - left ? right : left;
-    const probe = usable ? top : middle + 0.382 * (longer - middle);
+    const beside = Math.abs(top - middle) <= near && Math.abs(longer - middle) > near;
+    const usable = top > left + near && top < right - near && round % 4 !== 3;
+    const probe = beside
+      ? middle + Math.sign(longer - middle) * near
+      : usable && Math.abs(top - middle) > near
+        ? top
+        : middle + 0.382 * (longer - middle);
     const atProbe = likelihood(probe);
     const [better, worse] = atProbe > atMiddle ? [probe, middle] : [middle, probe];
     if (worse < better) [left, atLeft] = [worse, Math.min(atProbe, atMiddle)];

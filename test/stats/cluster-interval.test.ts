@@ -78,7 +78,11 @@ describe('clusterInterval', () => {
         expect(1 - turnedHigh).toBeCloseTo(low, 5);
         expect(1 - turnedLow).toBeCloseTo(high, 5);
       }),
-      { numRuns: 60 },
+      {
+        numRuns: 60,
+        // A parabola through three points far apart had its top on the middle one by chance, and the search for the peak ended there.
+        examples: [[clustersOf([0, 30], [1, 1], [14, 23], [5, 28]), 0.5]],
+      },
     );
   });
 
