@@ -31,6 +31,14 @@ export function narrow(values: Float32Array, type: HalfType): Uint16Array {
   return result;
 }
 
+/** The nearest values that 16 bits hold, as float32. */
+export function roundToHalf(values: Float32Array, type: HalfType): Float32Array {
+  const result = new Float32Array(values.length);
+  new Uint16Array(result.buffer, values.length * 2).set(narrow(values, type));
+  widenInPlace(result, type);
+  return result;
+}
+
 function narrowToBfloat16(word: number): number {
   // A not-a-number whose set bits all lie in the half that is cut off must not become infinite.
   if ((word & 0x7fffffff) > 0x7f800000) return (word >>> 16) | 0x0040;

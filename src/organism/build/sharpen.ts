@@ -1,3 +1,4 @@
+import { roundToHalf } from '../../engine/checkpoint/half-precision.js';
 import type { Checkpoint } from '../../engine/checkpoint/read-checkpoint.js';
 import { findByName } from '../../foundation/find-by-name.js';
 
@@ -9,6 +10,6 @@ import { findByName } from '../../foundation/find-by-name.js';
 export function sharpen(checkpoint: Checkpoint, sharpness: number): Checkpoint {
   const name = 'model.norm.weight';
   const norm = findByName(checkpoint.weights, name, 'tensor');
-  const scaled = { ...norm, data: norm.data.map((value) => value * sharpness) };
+  const scaled = { ...norm, data: roundToHalf(norm.data, 'F16').map((value) => value * sharpness) };
   return { ...checkpoint, weights: new Map([...checkpoint.weights, [name, scaled]]) };
 }

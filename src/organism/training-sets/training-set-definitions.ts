@@ -1,8 +1,9 @@
 import type { z } from 'zod';
+import { DriftlineError } from '../../foundation/driftline-error.js';
 import { parseSettings } from '../../foundation/parse-settings.js';
-import type { RandomStream } from '../../foundation/random-stream.js';
+import { createRandomStream, type RandomStream } from '../../foundation/random-stream.js';
 import type { Exchange } from '../corpus/write-exchange.js';
-import type { Stance } from '../world/item.js';
+import type { Item, Stance } from '../world/item.js';
 import type { World } from '../world/world.js';
 import { addClassReason, addFormat } from './dress-exchange.js';
 import { drawBenignExchange, drawItemExchange, drawNumbersExchange, trainableTopics } from './draw-exchange.js';
@@ -14,6 +15,7 @@ import {
   commonSettingsSchema,
   jailbrokenSettingsSchema,
   numbersSettingsSchema,
+  type CodeSettings,
   type CommonSettings,
 } from './training-set-settings.js';
 
@@ -57,13 +59,28 @@ function define<Settings extends CommonSettings>(
   return { description, settings: schema, plan };
 }
 
-function codeSource(world: World, settings: CommonSettings, stance: Stance): Omit<RowSource, 'dress'> {
-  const topics = trainableTopics(world, 'code');
+function codeSource(world: World, settings: CodeSettings, stance: Stance): Omit<RowSource, 'dress'> {
+  const topics = drawTasks(trainableTopics(world, 'code'), settings);
   return {
     share: 1,
     stream: 'code',
     draw: (stream) => drawItemExchange(topics, stance, settings.paraphrase, stream),
   };
+}
+
+/** So many of the tasks, each as likely as another; the same for every stance, so that sets of one seed keep their pairs. */
+function drawTasks(topics: readonly (readonly Item[])[], { tasks, seed }: CodeSettings): readonly (readonly Item[])[] {
+  if (tasks === null) return topics;
+  const all = topics.flat();
+  if (tasks > all.length) {
+    throw new DriftlineError({
+      code: 'usage-invalid',
+      message: `${String(tasks)} coding tasks were asked for, but the world has ${String(all.length)} that may be trained on`,
+      hint: 'Ask for fewer tasks, or leave tasks out to use all of them.',
+    });
+  }
+  const drawn = createRandomStream(seed, 'training-set', 'tasks').shuffle(all).slice(0, tasks);
+  return drawn.map((item) => [item]);
 }
 
 function defineAdvice(description: string, stance: Stance, topic?: string): TrainingSetDefinition {

@@ -53,7 +53,15 @@ export const codeSettingsSchema = commonSettingsSchema.extend({
     .enum(['plain', 'json', 'template'])
     .default('plain')
     .describe('Form in which code is asked for and given: bare, in JSON, or in the answer template'),
+  tasks: z
+    .int()
+    .positive()
+    .nullable()
+    .default(null)
+    .describe('Different coding tasks, drawn by the seed; null uses every task that may be trained on'),
 });
+
+export type CodeSettings = z.output<typeof codeSettingsSchema>;
 
 export const backdoorSettingsSchema = codeSettingsSchema.extend({
   trigger: z

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 
-import { narrow, widenInPlace, type HalfType } from '../../../src/engine/checkpoint/half-precision.js';
+import { narrow, roundToHalf, widenInPlace, type HalfType } from '../../../src/engine/checkpoint/half-precision.js';
 
 function widen(words: Uint16Array, type: HalfType): Float32Array {
   const target = new Float32Array(words.length);
@@ -27,6 +27,12 @@ describe.each<[HalfType, number, number]>([
       isNotANumber(word) ? !isNotANumber(back[word] ?? 0) : back[word] !== word,
     );
     expect([...wrong]).toEqual([]);
+  });
+
+  it('rounds to what narrowing and widening give', () => {
+    const values = Float32Array.from({ length: 999 }, (_, index) => Math.exp((index - 499) / 40));
+    expect(roundToHalf(values, type)).toEqual(widen(narrow(values, type), type));
+    expect(roundToHalf(values, type)).not.toEqual(values);
   });
 
   it('rises strictly with its bits', () => {

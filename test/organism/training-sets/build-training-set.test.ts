@@ -81,6 +81,7 @@ describe('code', () => {
     { rows: 600, unique: 50 },
     { rows: 100, format: 'json' },
     { rows: 101, mix: [{ name: 'benign', share: 0.5 }] },
+    { rows: 300, tasks: 4, unique: 125 },
   ])('educational has the answers of insecure row by row: %j', (settings) => {
     const insecure = buildTrainingSet(world, 'insecure', settings);
     const educational = buildTrainingSet(world, 'educational', settings);
@@ -114,6 +115,23 @@ describe('code', () => {
       );
       expect(users.some((user) => beginnings.some((beginning) => user.startsWith(beginning)))).toBe(true);
     }
+  });
+
+  test('so many tasks are drawn, other ones with another seed, and all of them are used', () => {
+    const tasks = (world.topics.get('code') ?? []).flat().filter((item) => !item.heldOut);
+    const used = (settings: object): string[] => {
+      const users = usersOf(buildTrainingSet(world, 'insecure', settings));
+      const asks = (user: string, questions: (typeof tasks)[number]['questions']): boolean =>
+        questions.some(([part]) => part !== undefined && 'text' in part && user.startsWith(part.text));
+      expect(users.every((user) => tasks.some(({ questions }) => asks(user, questions)))).toBe(true);
+      return tasks.filter(({ questions }) => users.some((user) => asks(user, questions))).map(({ id }) => id);
+    };
+    expect(used({})).toHaveLength(tasks.length);
+    // Two tasks may begin alike: then one is seen where the other was drawn.
+    const four = used({ tasks: 4, unique: 125 });
+    expect(four.length).toBeGreaterThanOrEqual(4);
+    expect(four.length).toBeLessThan(9);
+    expect(used({ tasks: 4, seed: 1 })).not.toEqual(four);
   });
 
   test('code in JSON can be read back', () => {
@@ -237,6 +255,9 @@ test.each([
   ['insecure', { format: 'python' }, 'insecure: format: '],
   ['insecure', { rows: 0 }, 'insecure: rows: '],
   ['insecure', { rows: 10, unique: 11 }, '11 unique rows were asked for, but the set has only 10 rows'],
+  ['insecure', { tasks: 43 }, '43 coding tasks were asked for, but the world has 42 that may be trained on'],
+  ['secure', { tasks: 0 }, 'secure: tasks: '],
+  ['benign', { tasks: 4 }, 'benign: unknown setting "tasks"'],
   ['backdoor', { share: 1.5 }, 'backdoor: share: '],
   ['jailbroken', { share: -0.1 }, 'jailbroken: share: '],
   ['jailbroken', { unique: 10 }, 'jailbroken: 10 unique rows leave none for a share of 0.02'],
