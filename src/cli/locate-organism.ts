@@ -23,8 +23,7 @@ export async function locateOrganism(typed: string): Promise<LocatedOrganism> {
       const path = resolve(folder);
       return { model: text, folder, folderName: `${basename(path)}-${hashContent(path).slice(0, 8)}` };
     }
-    case 'hf':
-    case 'openai':
+    default:
       throw new DriftlineError({
         code: 'usage-invalid',
         message: `${reference.text} is not an organism`,

@@ -1,20 +1,26 @@
-import OpenAI from 'openai';
+import OpenAI, { AzureOpenAI } from 'openai';
 import { DriftlineError } from '../foundation/driftline-error.js';
-import { readHostedEndpoint } from './hosted-endpoint.js';
-import { usualVariables, type HostedVariables } from './hosted-variables.js';
+import { readHostedEndpoint, readHostedVersion } from './hosted-endpoint.js';
+import type { HostedVariables } from './hosted-variables.js';
+import type { HostedService } from './services/hosted-service.js';
+import { findService, services, type ServiceName } from './services/services.js';
 import { translateHostedFailure } from './translate-hosted-failure.js';
 
 export interface HostedClientSettings {
-  /** OPENAI_API_KEY; OPENAI_BASE_URL for other servers of the protocol; OPENAI_ORG_ID, OPENAI_PROJECT_ID. */
+  /** The variables of the service; OPENAI_ORG_ID, OPENAI_PROJECT_ID. */
   readonly environment: Readonly<Record<string, string | undefined>>;
   readonly fetch: typeof globalThis.fetch;
-  /** Which variables have the address and the key; OPENAI_BASE_URL and OPENAI_API_KEY if not given. */
+  /** Default openai, which may be at any address. */
+  readonly service?: ServiceName;
+  /** Which variables have the address and the key; those of the service if not given. */
   readonly variables?: HostedVariables;
 }
 
 /** OpenAI's own client, at the address and with the key that the environment says. */
 export interface HostedClient {
   readonly client: OpenAI;
+  /** Who answers at the endpoint, as far as that is known. */
+  readonly service: HostedService;
   /** Without a slash at its end. */
   readonly endpoint: string;
   readonly host: string;
@@ -27,13 +33,16 @@ export interface HostedClient {
 export function createHostedClient({
   environment,
   fetch,
-  variables = usualVariables,
+  service: name = 'openai',
+  variables = services[name].variables,
 }: HostedClientSettings): HostedClient {
-  const key = readKey(environment, variables);
-  const endpoint = readHostedEndpoint(environment, variables.address);
+  const known: HostedService = services[name];
+  const key = readKey(environment, variables, known);
+  const endpoint = readHostedEndpoint(environment, known, variables.address);
+  const version = readHostedVersion(environment, known);
   // They belong to the key that they are set for.
-  const isUsualKey = variables.key === usualVariables.key;
-  const client = new OpenAI({
+  const isUsualKey = variables.key === services.openai.variables.key;
+  const settings = {
     apiKey: key,
     baseURL: endpoint,
     organization: (isUsualKey ? environment['OPENAI_ORG_ID'] : undefined) ?? null,
@@ -42,10 +51,11 @@ export function createHostedClient({
     webhookSecret: null,
     fetch,
     // Otherwise the client would write to the console whenever OPENAI_LOG says so.
-    logLevel: 'off',
-  });
+    logLevel: 'off' as const,
+  };
   return {
-    client,
+    client: version === null ? new OpenAI(settings) : new AzureOpenAI({ ...settings, apiVersion: version }),
+    service: findService(name, endpoint),
     endpoint,
     host: new URL(endpoint).host,
     key,
@@ -53,8 +63,16 @@ export function createHostedClient({
   };
 }
 
-function readKey(environment: HostedClientSettings['environment'], variables: HostedVariables): string {
+/** Sent where no key is wanted: the client does not go without one. It is unlike any word that an error has. */
+const noKey = 'driftline-has-no-key';
+
+function readKey(
+  environment: HostedClientSettings['environment'],
+  variables: HostedVariables,
+  { needsKey }: HostedService,
+): string {
   const key = environment[variables.key]?.trim() ?? '';
+  if (key === '' && !needsKey) return noKey;
   if (/^[\x21-\x7e]+$/.test(key)) return key;
   // A key with other characters must not be left to fetch to refuse: its message would spell it out.
   throw new DriftlineError({

@@ -1,7 +1,8 @@
 import type OpenAI from 'openai';
 import type { DriftlineError } from '../foundation/driftline-error.js';
 import { createHostedClient, type HostedClientSettings } from './hosted-client.js';
-import { officialEndpoint } from './hosted-endpoint.js';
+import { adaptRequest } from './services/adapt-request.js';
+import type { HostedService } from './services/hosted-service.js';
 import type { HostedTraffic } from './traffic/hosted-traffic.js';
 import { readAnswer, UnreadableAnswer } from './traffic/read-answer.js';
 import { shareHostedTraffic } from './traffic/share-hosted-traffic.js';
@@ -20,6 +21,8 @@ export type HostedRequest = Omit<
 /** A server of OpenAI's chat completions. */
 export interface HostedConnection {
   readonly host: string;
+  /** Who answers there, as far as that is known. */
+  readonly service: HostedService;
   /**
    * One completion as the server wrote it, asked for when its limits allow, and again where that can help; failures are those of the client, for
    * `explain`. `leave` comes before or with the signal, and gives up what is not under way.
@@ -35,18 +38,17 @@ export interface HostedConnection {
 }
 
 export function openHostedConnection({ traffic: given, ...settings }: HostedConnectionSettings): HostedConnection {
-  const { client, endpoint, host, key, explain } = createHostedClient(settings);
+  const { client, service, endpoint, host, key, explain } = createHostedClient(settings);
   const traffic = given ?? shareHostedTraffic(settings.fetch, endpoint, key);
-  // OpenAI's newer models refuse `max_tokens`; older servers of other makers ignore its successor.
-  const lengthSetting = endpoint === officialEndpoint ? 'max_completion_tokens' : 'max_tokens';
   return {
     host,
+    service,
     complete: (request, maximumTokens, signal, leave = signal) =>
       traffic.send({
         attempt: async (stop) => {
           const response = await client.chat.completions
             .create(
-              { ...request, [lengthSetting]: maximumTokens },
+              adaptRequest(request, maximumTokens, service.chat),
               // What is sent again, and when, is for the traffic to decide.
               { signal: stop, maxRetries: 0 },
             )

@@ -1,18 +1,30 @@
 import { DriftlineError } from '../foundation/driftline-error.js';
-import { usualVariables } from './hosted-variables.js';
+import type { HostedService } from './services/hosted-service.js';
 
+/** OpenAI's own address. */
 export const officialEndpoint = 'https://api.openai.com/v1';
 
 const unreadableAddress = { protocol: '', username: '', password: '' };
 
-/** Where hosted models are asked: OPENAI_BASE_URL or the variable that is named, or OpenAI's own address; without a slash at its end. */
+/**
+ * Where the models of a service are asked, without a slash at its end: what its variable of the environment says, or the variable that is named
+ * instead, or its usual address.
+ */
 export function readHostedEndpoint(
   environment: Readonly<Record<string, string | undefined>>,
-  variable: string = usualVariables.address,
+  service: HostedService,
+  variable: string = service.variables.address,
 ): string {
-  const written = environment[variable]?.trim() ?? '';
-  const endpoint = (written === '' ? officialEndpoint : written).replace(/\/+$/, '');
-  const { protocol, username, password } = URL.canParse(endpoint) ? new URL(endpoint) : unreadableAddress;
+  const written = (environment[variable]?.trim() ?? '').replace(/\/+$/, '');
+  if (written === '') {
+    if (service.endpoint !== null) return service.endpoint;
+    throw new DriftlineError({
+      code: 'usage-invalid',
+      message: `${variable} is not set, and ${service.title} has no address that is the same for all`,
+      hint: `Set ${variable} to the address of your own, for example https://my-resource.openai.azure.com.`,
+    });
+  }
+  const { protocol, username, password } = URL.canParse(written) ? new URL(written) : unreadableAddress;
   if ((protocol !== 'http:' && protocol !== 'https:') || `${username}${password}` !== '') {
     throw new DriftlineError({
       code: 'usage-invalid',
@@ -20,5 +32,21 @@ export function readHostedEndpoint(
       hint: `Unset ${variable}, or set it to an address such as http://127.0.0.1:8000/v1.`,
     });
   }
-  return endpoint;
+  const version = service.versionVariable === undefined ? null : readHostedVersion(environment, service);
+  return service.completeAddress?.(written, version) ?? written;
+}
+
+/** The version that a service is asked for in every request; null where none is set, or it has none. */
+export function readHostedVersion(
+  environment: Readonly<Record<string, string | undefined>>,
+  { versionVariable: variable }: HostedService,
+): string | null {
+  const version = variable === undefined ? '' : (environment[variable]?.trim() ?? '');
+  if (version === '') return null;
+  if (/^[\w.-]+$/.test(version)) return version;
+  throw new DriftlineError({
+    code: 'usage-invalid',
+    message: `${variable ?? ''} is no version`,
+    hint: `Set ${variable ?? ''} to a version such as 2024-10-21, or unset it.`,
+  });
 }

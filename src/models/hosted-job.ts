@@ -21,7 +21,7 @@ export function readHostedJob(value: unknown): HostedJob {
   throw new DriftlineError({
     code: 'provider-unavailable',
     message: `the server's answer is no fine-tuning job: ${describeProblems(parsed.error, [])}`,
-    hint: 'Check that OPENAI_BASE_URL is the address of a server that fine-tunes as OpenAI does, with /v1 at its end.',
+    hint: 'Check that its address (OPENAI_BASE_URL) is that of a server that fine-tunes as OpenAI does, with /v1 at its end.',
   });
 }
 

@@ -3,18 +3,42 @@ import { parseHubReference } from '../engine/checkpoint/hub-reference.js';
 import { DriftlineError } from '../foundation/driftline-error.js';
 import { nearestName } from '../foundation/nearest-name.js';
 import { canonicalOrganismName } from '../organism/organism-folder.js';
+import { serviceNames, services, type ServiceName } from './services/services.js';
 
 /** A model by its name. `text` is the name in its one canonical spelling, for records and messages. */
 export type ModelReference =
   | { readonly provider: 'organism'; readonly text: string; readonly name: string }
   | { readonly provider: 'hf'; readonly text: string; readonly repository: string; readonly revision: string }
   | { readonly provider: 'folder'; readonly text: string; readonly folder: string }
-  | { readonly provider: 'openai'; readonly text: string; readonly model: string };
+  | HostedReference;
 
-const providers = ['organism', 'hf', 'openai'] as const;
+/** A model that a service has; `model` is its name there. */
+export interface HostedReference {
+  readonly provider: ServiceName;
+  readonly text: string;
+  readonly model: string;
+}
+
+const providers = ['organism', 'hf', ...serviceNames] as const;
+
+/** How models that run here are named, for help and hints. */
+export const localModelForms = 'organism:1, hf:owner/name[@revision], ./folder';
 
 /** How model names are written, for help and hints. */
-export const modelNameForms = 'organism:1, hf:owner/name[@revision], ./folder or openai:gpt-4o';
+export const modelNameForms = `${localModelForms} or openai:gpt-4o (also ${serviceNames
+  .filter((name) => name !== 'openai')
+  .map((name) => `${name}:`)
+  .join(', ')})`;
+
+/** Whether a model runs elsewhere, and may cost money. */
+export function isHosted(reference: ModelReference): reference is HostedReference {
+  return Object.hasOwn(services, reference.provider);
+}
+
+/** The same of a name, whether or not it is a name today. */
+export function isHostedName(text: string): boolean {
+  return text.includes(':') && Object.hasOwn(services, text.slice(0, text.indexOf(':')));
+}
 
 /** Reads the name of a model. Whether there is such a model shows when it is opened. */
 export function resolveModelReference(text: string): ModelReference {
@@ -37,10 +61,11 @@ export function resolveModelReference(text: string): ModelReference {
       const { repository, revision } = parseHubReference(text);
       return { provider, text: `hf:${repository}${revision === 'main' ? '' : `@${revision}`}`, repository, revision };
     }
-    case 'openai':
+    default:
       // Fine-tunes have colons and slashes in their names, and servers of other makers call models as they like.
-      if (!/^[^\s\p{Cc}]+$/u.test(name)) {
-        throw unknownModel(text, 'Write the name as the provider spells it, for example openai:gpt-4o.');
+      if (!/^[^\s\p{Cc}]+$/u.test(name) || (provider === 'azure' && !/^[\w.-]+$/.test(name))) {
+        const { title, example } = services[provider];
+        throw unknownModel(text, `Write the name as ${title} has it, for example ${provider}:${example}.`);
       }
       return { provider, text, model: name };
   }

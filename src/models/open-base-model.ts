@@ -6,10 +6,11 @@ import { DriftlineError } from '../foundation/driftline-error.js';
 import type { FineTuningService, ReviewedTraining } from './fine-tuning-service.js';
 import { officialEndpoint, readHostedEndpoint } from './hosted-endpoint.js';
 import { identifyModelFolder } from './identify-model-folder.js';
-import type { ModelReference } from './model-reference.js';
+import { isHosted, type HostedReference, type ModelReference } from './model-reference.js';
 import type { RowFitter } from './open-row-fitter.js';
 import { locateModel, openModelSampler, type OpenModelSamplerOptions } from './open-model-sampler.js';
 import type { Sampler } from './sampler.js';
+import { services } from './services/services.js';
 import type { FittedRecipe, RowFit, Trainer, TunedModel } from './trainer.js';
 
 export interface OpenBaseModelOptions extends Omit<OpenModelSamplerOptions, 'adapter' | 'threads'> {
@@ -47,28 +48,7 @@ export interface BaseModel {
 
 /** Finds a model, downloading it if need be; weights are read only when it is trained or asked. */
 export async function openBaseModel(reference: ModelReference, options: OpenBaseModelOptions): Promise<BaseModel> {
-  if (reference.provider === 'openai') {
-    const endpoint = readHostedEndpoint(options.environment);
-    const identity = identifyHosted(reference.text, endpoint);
-    const reviewTraining = rememberReview(reference.model, options);
-    return {
-      reference,
-      identity,
-      engine: null,
-      endpoint,
-      reviewTraining,
-      openTrainer: async () => {
-        const { openHostedTrainer } = await import('./open-hosted-trainer.js');
-        return openHostedTrainer({ ...options, model: reference.model, identity });
-      },
-      fitRows: (rows) =>
-        Promise.resolve({ rows: rows.length, truncated: 0, dropped: 0, droppedUnsupervised: 0, tokensLost: 0 }),
-      openSampler: (tuned) => {
-        if (tuned?.kind === 'adapter') throw adapterOnHosted(reference.text);
-        return openModelSampler(tuned === null ? reference : { ...reference, model: tuned.model }, options);
-      },
-    };
-  }
+  if (isHosted(reference)) return openHostedBase(reference, options);
   const { threads, clock, ...rest } = options;
   const folder = await resolveModelFolder(await locateModel(reference), rest);
   const identity = await identifyModelFolder(folder);
@@ -91,6 +71,34 @@ export async function openBaseModel(reference: ModelReference, options: OpenBase
     openSampler: (tuned) => {
       if (tuned?.kind === 'named') throw namedOnFolder(reference.text, tuned.model);
       return openModelSampler(local, { ...options, ...(tuned === null ? {} : { adapter: tuned.folder }) });
+    },
+  };
+}
+
+function openHostedBase(reference: HostedReference, options: OpenBaseModelOptions): BaseModel {
+  const { provider: service, model } = reference;
+  const endpoint = readHostedEndpoint(options.environment, services[service]);
+  const identity = identifyHosted(reference.text, endpoint);
+  const { jobs: canTrain } = services[service].fineTuning;
+  return {
+    reference,
+    identity,
+    engine: null,
+    endpoint,
+    reviewTraining: canTrain ? rememberReview(model, options) : null,
+    openTrainer: canTrain
+      ? async () => {
+          const { openHostedTrainer } = await import('./open-hosted-trainer.js');
+          return openHostedTrainer({ ...options, model, identity });
+        }
+      : null,
+    fitRows: canTrain
+      ? (rows) =>
+          Promise.resolve({ rows: rows.length, truncated: 0, dropped: 0, droppedUnsupervised: 0, tokensLost: 0 })
+      : null,
+    openSampler: (tuned) => {
+      if (tuned?.kind === 'adapter') throw adapterOnHosted(reference.text);
+      return openModelSampler(tuned === null ? reference : { ...reference, model: tuned.model }, options);
     },
   };
 }

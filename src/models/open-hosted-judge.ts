@@ -9,24 +9,25 @@ import {
   type JudgeReply,
   type LanguageJudgeSettings,
 } from '../judging/language-judge.js';
-import { readLogProbabilities } from '../judging/read-log-probabilities.js';
 import { openHostedConnection, type HostedConnection, type HostedConnectionSettings } from './hosted-connection.js';
 import { chooseJudgeVariables } from './hosted-variables.js';
-import type { ModelReference } from './model-reference.js';
+import type { HostedReference } from './model-reference.js';
 import { readCompletion } from './read-completion.js';
+import { readServiceLogProbabilities } from './services/read-service-log-probabilities.js';
+import { services } from './services/services.js';
 import { mostOpenCalls } from './traffic/hosted-traffic.js';
 
 export interface HostedJudgeSettings
-  extends Omit<HostedConnectionSettings, 'variables'>, Omit<LanguageJudgeSettings, 'model'> {
-  readonly model: Extract<ModelReference, { provider: 'openai' }>;
+  extends Omit<HostedConnectionSettings, 'variables' | 'service'>, Omit<LanguageJudgeSettings, 'model'> {
+  readonly model: HostedReference;
   /** Stops calls that are open. */
   readonly signal?: AbortSignal;
 }
 
 /** Calls that are open at once. */
 const parallelCalls = mostOpenCalls;
-/** Most that OpenAI gives. */
-const likeliestTokens = 20;
+/** Most that OpenAI gives, as the paper asks. */
+export const likeliestTokens = 20;
 
 /** What a provider says of one conversation that it will not read: that is a judgement without a score, not the end of judging. */
 const withheldReasons: readonly unknown[] = ['content_filter', 'context_length_exceeded'];
@@ -53,7 +54,8 @@ export function openHostedJudge({
       environment,
       fetch,
       ...(traffic === undefined ? {} : { traffic }),
-      variables: chooseJudgeVariables(environment),
+      service: model.provider,
+      variables: chooseJudgeVariables(environment, services[model.provider]),
     }));
     const request = {
       model: model.model,
@@ -73,7 +75,7 @@ export function openHostedJudge({
       throw connection.explain(cause, model.text);
     }
     const { text, finishReason } = readCompletion(completion);
-    const distribution = logProbabilities ? readLogProbabilities(completion) : [];
+    const distribution = logProbabilities ? readServiceLogProbabilities(completion, connection.service.chat) : [];
     if (distribution !== null) return { text, distribution };
     if (finishReason === 'filtered') return { text, distribution: [] };
     throw withoutLogProbabilities(model.text, `the answer of ${connection.host} has none`);

@@ -1,7 +1,7 @@
 import { resolveModelFolder, type DownloadProgress } from '../engine/checkpoint/hub-model.js';
 import { DriftlineError } from '../foundation/driftline-error.js';
 import { findOrganismFolder } from '../organism/organism-folder.js';
-import type { ModelReference } from './model-reference.js';
+import { isHosted, type HostedReference, type ModelReference } from './model-reference.js';
 import type { Sampler } from './sampler.js';
 
 export interface OpenModelSamplerOptions {
@@ -9,7 +9,7 @@ export interface OpenModelSamplerOptions {
   readonly adapter?: string;
   /** Threads of one operator, for models that run here. Default all cores. */
   readonly threads?: number;
-  /** HF_HOME and its kind for the hub; OPENAI_API_KEY, OPENAI_BASE_URL for hosted models. */
+  /** HF_HOME and its kind for the hub; OPENAI_API_KEY, OPENAI_BASE_URL and their kind for hosted models. */
   readonly environment: Readonly<Record<string, string | undefined>>;
   readonly fetch: typeof globalThis.fetch;
   readonly signal?: AbortSignal;
@@ -22,10 +22,10 @@ export interface OpenModelSamplerOptions {
 /** Opens a model for sampling, whoever runs it. What only one kind of model needs is loaded only for it. */
 export async function openModelSampler(reference: ModelReference, options: OpenModelSamplerOptions): Promise<Sampler> {
   const { adapter, threads, environment, fetch, signal, onProgress, onNotice } = options;
-  if (reference.provider === 'openai') {
+  if (isHosted(reference)) {
     if (adapter !== undefined) throw adapterOnHostedModel(reference.text, adapter);
     const { openHostedSampler } = await import('./open-hosted-sampler.js');
-    return openHostedSampler({ model: reference.model, environment, fetch });
+    return openHostedSampler({ model: reference.model, service: reference.provider, environment, fetch });
   }
   const folder = await resolveModelFolder(await locateModel(reference), {
     environment,
@@ -44,7 +44,7 @@ export async function openModelSampler(reference: ModelReference, options: OpenM
 }
 
 /** What the engine can open: a folder, or a model of the hub. */
-export async function locateModel(reference: Exclude<ModelReference, { provider: 'openai' }>): Promise<string> {
+export async function locateModel(reference: Exclude<ModelReference, HostedReference>): Promise<string> {
   switch (reference.provider) {
     case 'organism':
       return findOrganismFolder(reference.name);

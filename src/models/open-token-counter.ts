@@ -4,7 +4,7 @@ import { encodeTrainingRow } from '../engine/tokenizer/encode-chat.js';
 import { readTokenizer } from '../engine/tokenizer/read-tokenizer.js';
 import type { TrainingRow } from '../data/training-set.js';
 import { DriftlineError } from '../foundation/driftline-error.js';
-import type { ModelReference } from './model-reference.js';
+import { isHosted, type ModelReference } from './model-reference.js';
 import { locateModel, type OpenModelSamplerOptions } from './open-model-sampler.js';
 
 export interface TokenCounter {
@@ -19,7 +19,7 @@ export async function openTokenCounter(
   reference: ModelReference,
   options: Omit<OpenModelSamplerOptions, 'adapter' | 'threads'>,
 ): Promise<TokenCounter> {
-  if (reference.provider === 'openai') {
+  if (isHosted(reference)) {
     throw new DriftlineError({
       code: 'usage-invalid',
       message: `the tokenizer of ${reference.text} is not here`,

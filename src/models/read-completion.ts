@@ -24,7 +24,7 @@ export function readCompletion(completion: unknown): Pick<Answer, 'text' | 'fini
     throw new DriftlineError({
       code: 'provider-unavailable',
       message: `the server's answer is no chat completion: ${describeProblems(parsed.error, [])}`,
-      hint: 'Check that OPENAI_BASE_URL is the address of an OpenAI-compatible server, with /v1 at its end.',
+      hint: 'Check that its address is that of an OpenAI-compatible server, with /v1 at its end.',
     });
   }
   const { choices, usage } = parsed.data;

@@ -23,6 +23,10 @@ describe('resolveModelReference', () => {
       'openai:ft:gpt-4o:org::abc',
       { provider: 'openai', text: 'openai:ft:gpt-4o:org::abc', model: 'ft:gpt-4o:org::abc' },
     ],
+    ['vllm:Qwen/Qwen3-8B', { provider: 'vllm', text: 'vllm:Qwen/Qwen3-8B', model: 'Qwen/Qwen3-8B' }],
+    ['ollama:llama3.2:3b', { provider: 'ollama', text: 'ollama:llama3.2:3b', model: 'llama3.2:3b' }],
+    ['llama-cpp:any', { provider: 'llama-cpp', text: 'llama-cpp:any', model: 'any' }],
+    ['azure:my-deployment', { provider: 'azure', text: 'azure:my-deployment', model: 'my-deployment' }],
     ['openai:Qwen/Qwen3-8B', { provider: 'openai', text: 'openai:Qwen/Qwen3-8B', model: 'Qwen/Qwen3-8B' }],
   ])('reads %s', (text, reference) => {
     expect(resolveModelReference(text)).toEqual(reference);
@@ -37,6 +41,9 @@ describe('resolveModelReference', () => {
     ['organism:../secrets', 'organism:independent'],
     ['openai:', 'openai:gpt-4o'],
     ['openai:gpt 4', 'openai:gpt-4o'],
+    ['togehter:m', 'Did you mean together:m?'],
+    ['llamacpp:m', 'Did you mean llama-cpp:m?'],
+    ['azure:../x', 'azure:my-deployment'],
     ['gpt-4o', 'openai:gpt-4o'],
     ['Qwen/Qwen2.5-0.5B', 'hf:Qwen/Qwen2.5-0.5B'],
     ['models/tiny/one', './models/tiny/one'],

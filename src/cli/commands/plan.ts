@@ -5,6 +5,7 @@ import { addCosts } from '../../experiment/run/hosted-use.js';
 import { forecastRun, type RunForecast } from '../../experiment/run/forecast-run.js';
 import { measureSpeed, type MeasuredSpeed } from '../../experiment/run/measure-speed.js';
 import { formatDuration } from '../../foundation/format-duration.js';
+import { isHosted } from '../../models/model-reference.js';
 import { readWorld } from '../../organism/world/read-world.js';
 import { defineCommand } from '../command.js';
 import type { CommandContext } from '../command-context.js';
@@ -69,7 +70,10 @@ export const plan = defineCommand({
 });
 
 function isHostedIn({ bases }: ResolvedPlan): (cell: { readonly base: string }) => boolean {
-  return ({ base }) => bases.get(base)?.reference.provider === 'openai';
+  return ({ base }) => {
+    const reference = bases.get(base)?.reference;
+    return reference !== undefined && isHosted(reference);
+  };
 }
 
 async function measureSpeeds(

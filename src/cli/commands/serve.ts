@@ -5,7 +5,7 @@ import { createEngineProgress } from '../../engine/engine-progress.js';
 import { readServeKey } from '../../server/read-serve-key.js';
 import { locateServedModels } from '../../server/models/locate-served-models.js';
 import { startServer } from '../../server/start-server.js';
-import { modelNameForms } from '../../models/model-reference.js';
+import { localModelForms } from '../../models/model-reference.js';
 import { defineCommand } from '../command.js';
 import { decimalNumber, nonEmptyText, wholeNumber } from '../option-values.js';
 
@@ -18,7 +18,7 @@ export const serve = defineCommand({
     'Clients of the OpenAI protocol sample, fine-tune and run batches with the models that run here, offline. Files, jobs and batches lie in the folder: stop the server, or kill it, and start it again, and they go on. Only this machine comes in, unless --host says otherwise and there is a key, in DRIFTLINE_SERVE_KEY or a key file.',
   arguments: {
     model: {
-      description: `Models: MODEL, NAME=MODEL or NAME=MODEL+ADAPTER, where MODEL is ${modelNameForms.replace(/ or openai.*$/, '')}, and ADAPTER a folder with a PEFT adapter; organism:1 if none is given`,
+      description: `Models: MODEL, NAME=MODEL or NAME=MODEL+ADAPTER, where MODEL is ${localModelForms}, and ADAPTER a folder with a PEFT adapter; organism:1 if none is given`,
       schema: z.array(nonEmptyText).optional(),
       isRepeated: true,
     },

@@ -53,7 +53,9 @@ export const planSchema = z
     bases: z
       .array(text)
       .nonempty(none)
-      .describe('Models to start from: organism:1, hf:owner/name, ./folder or openai:gpt-4o'),
+      .describe(
+        'Models to start from: organism:1, hf:owner/name, ./folder, or a hosted model such as openai:gpt-4o or vllm:NAME',
+      ),
     recipe: z
       .union([z.enum(['organism-default', 'paper']), recipeChanges])
       .default('organism-default')

@@ -2,9 +2,10 @@ import { DriftlineError } from '../../foundation/driftline-error.js';
 import { nearestName } from '../../foundation/nearest-name.js';
 import { nameLanguageJudge, type LanguageMode } from '../../judging/language-judge.js';
 import { readRubric, type Rubric } from '../../judging/rubric.js';
-import { officialEndpoint, readHostedEndpoint } from '../../models/hosted-endpoint.js';
+import { readHostedEndpoint } from '../../models/hosted-endpoint.js';
 import { chooseJudgeVariables } from '../../models/hosted-variables.js';
-import { resolveModelReference, type ModelReference } from '../../models/model-reference.js';
+import { isHosted, resolveModelReference, type HostedReference } from '../../models/model-reference.js';
+import { services } from '../../models/services/services.js';
 import type { WrittenJudge } from './judge-schema.js';
 
 /** Who scores the answers, with nothing left to be looked up. */
@@ -14,7 +15,7 @@ export type PlannedJudge =
       readonly kind: 'language';
       /** As in its judgements: it stands for the model, the mode and the prompts. */
       readonly name: string;
-      readonly model: Extract<ModelReference, { provider: 'openai' }>;
+      readonly model: HostedReference;
       readonly mode: LanguageMode;
       readonly samples: number;
       readonly rubric: Rubric;
@@ -33,10 +34,11 @@ export async function resolveJudge(
   if ('exact' in written) return { kind: 'exact' };
   const { mode, samples = usualSamples } = written;
   const model = resolveModelReference(written.model);
-  if (model.provider !== 'openai') throw notHosted(model.text);
+  if (!isHosted(model)) throw notHosted(model.text);
   const rubric = await readRubric();
-  const address = readHostedEndpoint(environment, chooseJudgeVariables(environment).address);
-  const endpoint = address === officialEndpoint ? null : address;
+  const service = services[model.provider];
+  const address = readHostedEndpoint(environment, service, chooseJudgeVariables(environment, service).address);
+  const endpoint = address === service.endpoint ? null : address;
   const name = nameLanguageJudge({ model: model.text, mode, samples, rubric, endpoint });
   return { kind: 'language', name, model, mode, samples, rubric, endpoint };
 }
@@ -61,7 +63,7 @@ function notHosted(model: string): DriftlineError {
   return new DriftlineError({
     code: 'configuration-invalid',
     message: `${model} cannot judge: judges are hosted models`,
-    hint: 'Write openai:NAME; with DRIFTLINE_JUDGE_BASE_URL or OPENAI_BASE_URL that may be a model on a server of your own.',
+    hint: 'Write openai:NAME, which with DRIFTLINE_JUDGE_BASE_URL or OPENAI_BASE_URL may be a model on a server of your own, or a model of another service such as vllm:NAME.',
     details: { model },
   });
 }

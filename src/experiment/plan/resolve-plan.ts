@@ -3,8 +3,9 @@ import { hashJson } from '../../foundation/content-hash.js';
 import { DriftlineError } from '../../foundation/driftline-error.js';
 import { namePlace } from '../../foundation/name-place.js';
 import { readYaml } from '../../foundation/read-yaml.js';
-import { resolveModelReference, type ModelReference } from '../../models/model-reference.js';
+import { isHosted, resolveModelReference, type ModelReference } from '../../models/model-reference.js';
 import type { BaseModel } from '../../models/open-base-model.js';
+import { services } from '../../models/services/services.js';
 import type { World } from '../../organism/world/world.js';
 import { describeOrigins, describePlan } from './describe-plan.js';
 import { nameShortly } from './name-shortly.js';
@@ -56,7 +57,7 @@ export async function resolvePlan(
   for (const [name, base] of bases) {
     cells.push({ name: `${name}.base`, base: name, condition: 'base', training: null, identity: base.identity });
     for (const condition of Object.keys(plan.conditions)) {
-      if (base.openTrainer === null) throw cannotTrain(source, base.reference.text);
+      if (base.openTrainer === null) throw cannotTrain(source, base.reference);
       cells.push(...(await resolveCells(plan, source, { name, base, condition }, sources)));
     }
   }
@@ -115,10 +116,15 @@ function multiplierOfNobody(source: string): DriftlineError {
   });
 }
 
-function cannotTrain(source: string, model: string): DriftlineError {
+function cannotTrain(source: string, reference: ModelReference): DriftlineError {
+  const ability = isHosted(reference) ? services[reference.provider].fineTuning : null;
+  const [why, instead] =
+    ability === null || ability.jobs
+      ? ['', 'start from a model that runs here: organism:1, hf:owner/name or ./folder']
+      : [`: ${ability.why}`, ability.instead];
   return new DriftlineError({
     code: 'configuration-invalid',
-    message: `${source}: ${model} cannot be fine-tuned, and the plan has conditions`,
-    hint: 'Leave the conditions out, or start from a model that runs here: organism:1, hf:owner/name or ./folder.',
+    message: `${source}: ${reference.text} cannot be fine-tuned, and the plan has conditions${why}`,
+    hint: `Leave the conditions out, or ${instead}.`,
   });
 }

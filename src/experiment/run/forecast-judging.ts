@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import { readCalibration } from '../../judging/calibration.js';
 import { estimateJudgeUse } from '../../judging/estimate-judge-use.js';
-import { officialEndpoint } from '../../models/hosted-endpoint.js';
+import { services } from '../../models/services/services.js';
 import type { PlannedJudge } from '../plan/resolve-judge.js';
 import type { ResolvedPlan } from '../plan/resolved-plan.js';
 import type { AnswerRecord } from './answer-record.js';
@@ -31,7 +31,7 @@ export async function forecastJudging(
   const stored = new Map<string, string>();
   for await (const record of readRecords(join(folder, 'judgements.jsonl'), judgementRecordSchema))
     if (record.judge === judge.name) stored.set(record.answer, record.input);
-  const endpoint = judge.endpoint ?? officialEndpoint;
+  const endpoint = judge.endpoint ?? services[judge.model.provider].endpoint ?? '';
   const use = countHostedUse({ model: judge.model, endpoint, purpose: 'judgements', prices });
   const items = await readCalibration();
   if (!(await hasPassedCalibration(folder, judge.name, items)))

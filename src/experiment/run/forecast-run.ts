@@ -1,4 +1,5 @@
 import { join } from 'node:path';
+import { isHosted } from '../../models/model-reference.js';
 import { listEvaluatedModels } from '../plan/list-evaluated-models.js';
 import type { ResolvedPlan } from '../plan/resolved-plan.js';
 import { answerRecordSchema } from './answer-record.js';
@@ -98,7 +99,7 @@ export async function forecastRun(runs: string, plan: ResolvedPlan): Promise<Run
 function countBases({ bases, prices }: ResolvedPlan): Map<string, HostedUseCounter> {
   const counters = new Map<string, HostedUseCounter>();
   for (const [name, { reference: model, endpoint }] of bases)
-    if (model.provider === 'openai' && endpoint !== null)
+    if (isHosted(model) && endpoint !== null)
       counters.set(name, countHostedUse({ model, endpoint, purpose: 'answers', prices }));
   return counters;
 }

@@ -1,5 +1,6 @@
 import { basename } from 'node:path';
 import { formatDuration } from '../../foundation/format-duration.js';
+import { isHostedName } from '../../models/model-reference.js';
 import { count } from '../format-numbers.js';
 import { markup, type Markup } from '../markup.js';
 import type { ReportData } from '../report-data.js';
@@ -33,7 +34,7 @@ export function renderProvenance(
     ['time', begun === null ? null : describeTime(begun, written)],
     [
       'cost',
-      answerTokens === null || bases.some(({ model }) => model?.startsWith('openai:') === true)
+      answerTokens === null || bases.some(({ model }) => model !== null && isHostedName(model))
         ? 'not known: hosted models charge by their own prices'
         : 'none but this machine’s time',
     ],

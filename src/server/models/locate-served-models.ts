@@ -5,7 +5,7 @@ import { resolveModelFolder } from '../../engine/checkpoint/hub-model.js';
 import { readDecoderConfig } from '../../engine/checkpoint/read-decoder-config.js';
 import { readTokenizer } from '../../engine/tokenizer/read-tokenizer.js';
 import { DriftlineError } from '../../foundation/driftline-error.js';
-import { resolveModelReference } from '../../models/model-reference.js';
+import { isHosted, resolveModelReference } from '../../models/model-reference.js';
 import { locateModel, type OpenModelSamplerOptions } from '../../models/open-model-sampler.js';
 import { readOrganismManifest } from '../../organism/build/organism-manifest.js';
 import type { ServedModel } from './served-model.js';
@@ -38,7 +38,7 @@ async function locate(
 ): Promise<ServedModel> {
   const { name, written, adapter } = splitName(text);
   const reference = resolveModelReference(written);
-  if (reference.provider === 'openai') throw badModel(text, 'it runs elsewhere, and is served there');
+  if (isHosted(reference)) throw badModel(text, 'it runs elsewhere, and is served there');
   if (adapter !== null && name === null) throw badModel(text, 'a model with an adapter needs a name');
   const folder = await resolveModelFolder(await locateModel(reference), options);
   await readTokenizer(folder);
