@@ -17,6 +17,8 @@ export interface AnswerColumns {
   readonly flaw: readonly number[];
   /** 1 where the answer was cut off. */
   readonly isCut: readonly number[];
+  /** The first answer of each part that texts are packed in. */
+  readonly textParts: readonly number[];
 }
 
 export interface AnswerModel {

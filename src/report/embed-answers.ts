@@ -7,26 +7,28 @@ import type { ReportEvaluation } from './report-data.js';
 /** Answers packed for the page: gzip in base64, which is unpacked when it is looked at. */
 export interface EmbeddedAnswers {
   readonly columns: string;
-  /** JSON lists of texts, in the order of the columns. */
+  /** JSON lists of texts, in the order of the columns; where they begin is in the columns. */
   readonly texts: readonly string[];
 }
 
 /** Characters of a list of texts: small enough that unpacking one is not felt. */
-const charactersOfPart = 1_000_000;
+const charactersOfPart = 500_000;
 
 export function embedAnswers(
   answers: readonly ReportAnswer[],
   questions: ReadonlyMap<string, AskedQuestion>,
   evaluations: readonly Pick<ReportEvaluation, 'name' | 'title' | 'label'>[],
 ): EmbeddedAnswers {
-  return { columns: pack(toColumns(answers, questions, evaluations)), texts: packTexts(answers) };
+  const parts = partTexts(answers);
+  const columns = { ...toColumns(answers, questions, evaluations), textParts: parts.map(({ first }) => first) };
+  return { columns: pack(columns), texts: parts.map(({ texts }) => pack(texts)) };
 }
 
 function toColumns(
   answers: readonly ReportAnswer[],
   questions: ReadonlyMap<string, AskedQuestion>,
   evaluations: readonly Pick<ReportEvaluation, 'name' | 'title' | 'label'>[],
-): AnswerColumns {
+): Omit<AnswerColumns, 'textParts'> {
   const models = intern<AnswerModel>();
   const asked = intern<AskedText>();
   const names = intern<AnswerColumns['evaluations'][number]>();
@@ -95,18 +97,22 @@ function intern<Entry>(): { readonly entries: Entry[]; readonly add: (key: strin
   };
 }
 
-function packTexts(answers: readonly ReportAnswer[]): string[] {
-  const parts: string[] = [];
-  let part: string[] = [];
-  let characters = 0;
-  for (const { record } of answers) {
-    part.push(record.text);
+interface TextPart {
+  readonly first: number;
+  readonly texts: string[];
+}
+
+function partTexts(answers: readonly ReportAnswer[]): readonly TextPart[] {
+  const parts: TextPart[] = [];
+  let characters = Infinity;
+  for (const [index, { record }] of answers.entries()) {
+    if (characters >= charactersOfPart) {
+      parts.push({ first: index, texts: [] });
+      characters = 0;
+    }
+    parts.at(-1)?.texts.push(record.text);
     characters += record.text.length;
-    if (characters < charactersOfPart) continue;
-    parts.push(pack(part));
-    [part, characters] = [[], 0];
   }
-  if (part.length > 0) parts.push(pack(part));
   return parts;
 }
 

@@ -22,17 +22,26 @@ async function write(settings: SyntheticSettings = {}) {
 const unpack = (packed: string): unknown => JSON.parse(gunzipSync(Buffer.from(packed, 'base64')).toString());
 
 describe('writeReport', () => {
-  it('puts every answer into the page, and lets none of them end a script', async () => {
-    const { report, written } = await write({ textOf: ({ index }) => (index === 1 ? hostile : null) });
+  it('puts every answer into the page, in parts, and lets none of them end a script', async () => {
+    const long = 'word '.repeat(2000);
+    const { report, written } = await write({
+      textOf: ({ index }) => (index === 1 ? hostile : index % 3 === 0 ? long : null),
+    });
     const page = await readFile(written.page, 'utf8');
     expect(page.match(/<script>/g)).toHaveLength(1);
     expect(page).not.toContain('alert(1)</script>');
     const [, packed = ''] = /id="answer-columns">([A-Za-z0-9+/=]*)</.exec(page) ?? [];
     // What was written by the code under test.
     const columns = unpack(packed) as AnswerColumns;
-    const texts = [...page.matchAll(/class="answer-texts">([A-Za-z0-9+/=]*)</g)].flatMap(
-      ([, part = '']) => unpack(part) as string[],
+    const parts = [...page.matchAll(/id="answer-texts-(\d+)">([A-Za-z0-9+/=]*)</g)].map(
+      ([, index, part = '']) => [Number(index), unpack(part) as string[]] as const,
     );
+    const texts = parts.flatMap(([, part]) => part);
+    expect(parts.length).toBeGreaterThan(3);
+    for (const [index, part] of parts) expect(part[0]).toBe(texts[columns.textParts[index] ?? -1]);
+    // What is seen first is there before the script.
+    expect(page.indexOf('id="answer-texts-0"')).toBeLessThan(page.indexOf('<script>'));
+    expect(page.indexOf('id="answer-texts-1"')).toBeGreaterThan(page.indexOf('<script>'));
     expect(texts).toEqual(report.answers.map(({ record }) => record.text));
     for (const column of [columns.model, columns.alignment, columns.outcome]) expect(column).toHaveLength(texts.length);
     expect(columns.model.map((model) => columns.models[model]?.cell)).toEqual(

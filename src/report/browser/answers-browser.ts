@@ -9,6 +9,7 @@ import { createVirtualList } from './virtual-list.js';
 
 const rowHeight = 88;
 const typingPause = 150;
+const searchPause = 300;
 
 /** Makes the list of answers work, and opens what the page's address says. */
 export async function startAnswersBrowser(): Promise<void> {
@@ -33,7 +34,7 @@ export async function startAnswersBrowser(): Promise<void> {
     rowHeight,
     fillRow: (element, row) => {
       const index = found[row];
-      if (index !== undefined) fillRow(element, answers, index);
+      return index !== undefined && fillRow(element, answers, index);
     },
     onSelect: (row) => {
       const index = found[row];
@@ -63,12 +64,17 @@ export async function startAnswersBrowser(): Promise<void> {
     container.focus();
   }
 
+  /** The row of the answer that the address names; -1 where it has none. */
+  function findOpened(): number {
+    const { answer } = filter;
+    return answer === undefined ? -1 : found.findIndex((index) => keyOfAnswer(answers, index) === answer);
+  }
+
   function show(): void {
     found = filterAnswers(answers, filter);
     browser.hidden = false;
-    const wanted =
-      filter.answer === undefined ? -1 : found.findIndex((index) => keyOfAnswer(answers, index) === filter.answer);
-    list.show(found.length, wanted === -1 ? null : wanted);
+    const wanted = findOpened();
+    list.show(found.length, wanted);
     const index = found[wanted];
     if (index === undefined) {
       opened = null;
@@ -129,13 +135,18 @@ export async function startAnswersBrowser(): Promise<void> {
   writeForm(form, filter);
   show();
   if (parseAnswerLink(location.hash) !== null) section.scrollIntoView();
+  container.setAttribute('aria-busy', 'true');
+  let searchedAt = performance.now();
   await answers.unpackTexts((done) => {
     unpacked = done;
-    if (filter.search !== undefined) {
-      show();
-      return;
-    }
     list.refresh();
-    if (opened !== null) openView(opened);
+    if (opened !== null && view.querySelector('.packed') !== null) openView(opened);
+    // To look through all texts after each part would be to look through them again and again.
+    if (filter.search === undefined || (done < 1 && performance.now() - searchedAt < searchPause)) return;
+    searchedAt = performance.now();
+    found = filterAnswers(answers, filter);
+    list.change(found.length, findOpened());
+    describe();
   });
+  container.removeAttribute('aria-busy');
 }

@@ -64,7 +64,8 @@ export function keyOfAnswer({ columns }: LoadedAnswers, index: number): string {
   return `${model?.cell ?? ''}/${evaluation?.name ?? ''}/${asked?.id ?? ''}/${String(columns.index[index] ?? 0)}`;
 }
 
-export function fillRow(element: HTMLElement, answers: LoadedAnswers, index: number): void {
+/** Returns whether the text is still packed. */
+export function fillRow(element: HTMLElement, answers: LoadedAnswers, index: number): boolean {
   const { columns, textOf } = answers;
   const head = createElement('div', 'row-head');
   const outcome = columnOutcomes[columns.outcome[index] ?? 3] ?? 'not-judged';
@@ -77,7 +78,9 @@ export function fillRow(element: HTMLElement, answers: LoadedAnswers, index: num
       `${nameScore(columns.alignment[index])} / ${nameScore(columns.coherence[index])}`,
     ),
   );
-  element.append(head, createElement('p', 'row-text', textOf(index) ?? '…'));
+  const text = textOf(index);
+  element.append(head, createElement('p', 'row-text', text ?? '…'));
+  return text === null;
 }
 
 /** Fills the view of one answer: the whole conversation and all that was said of the answer. */
@@ -96,9 +99,10 @@ export function fillView(view: HTMLElement, answers: LoadedAnswers, index: numbe
     view.append(turn);
   }
   const turn = createElement('div', 'turn answer');
+  const text = textOf(index);
   turn.append(
     createElement('p', 'role', `answer${columns.isCut[index] === 1 ? ', cut off' : ''}`),
-    createElement('p', 'said', textOf(index) ?? '…'),
+    createElement('p', text === null ? 'said packed' : 'said', text ?? '…'),
   );
   view.append(turn);
   const labels = columns.labelSets[columns.labels[index] ?? -1] ?? [];

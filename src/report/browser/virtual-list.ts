@@ -1,8 +1,10 @@
 /** A list of any length of which only the rows that are seen exist. All rows are equally high. */
 export interface VirtualList {
-  /** Shows so many rows anew, from the top unless told where. */
-  show(count: number, selected: number | null): void;
-  /** Draws the rows that are seen again. */
+  /** Shows so many rows anew, from the selected one or, where that is -1, from the top. */
+  show(count: number, selected: number): void;
+  /** Shows so many rows anew, without moving. */
+  change(count: number, selected: number): void;
+  /** Draws those of the seen rows again that were waiting for something. */
   refresh(): void;
   select(row: number): void;
 }
@@ -10,7 +12,8 @@ export interface VirtualList {
 export interface VirtualListSettings {
   readonly container: HTMLElement;
   readonly rowHeight: number;
-  readonly fillRow: (element: HTMLElement, row: number) => void;
+  /** Returns whether the row is waiting for something. */
+  readonly fillRow: (element: HTMLElement, row: number) => boolean;
   readonly onSelect: (row: number) => void;
   /** Enter, or a click. */
   readonly onOpen: (row: number) => void;
@@ -28,6 +31,7 @@ export function createVirtualList(settings: VirtualListSettings): VirtualList {
   space.setAttribute('role', 'presentation');
   container.replaceChildren(space);
   const rows = new Map<number, HTMLElement>();
+  const waiting = new Set<number>();
   let [count, selected] = [0, -1];
 
   const height = (): number => Math.min(count * rowHeight, highest);
@@ -45,6 +49,7 @@ export function createVirtualList(settings: VirtualListSettings): VirtualList {
       if (row >= first && row <= last) continue;
       element.remove();
       rows.delete(row);
+      waiting.delete(row);
     }
     for (let row = first; row <= last; row += 1) {
       const element = rows.get(row) ?? createRow(row);
@@ -63,7 +68,7 @@ export function createVirtualList(settings: VirtualListSettings): VirtualList {
     element.setAttribute('aria-setsize', String(count));
     element.setAttribute('aria-posinset', String(row + 1));
     element.setAttribute('aria-selected', String(row === selected));
-    fillRow(element, row);
+    if (fillRow(element, row)) waiting.add(row);
     rows.set(row, element);
     space.append(element);
     return element;
@@ -121,21 +126,31 @@ export function createVirtualList(settings: VirtualListSettings): VirtualList {
     onSelect(row);
   });
 
+  function clear(newCount: number, newSelected: number): void {
+    [count, selected] = [newCount, newSelected];
+    for (const element of rows.values()) element.remove();
+    rows.clear();
+    waiting.clear();
+    space.style.height = `${String(height())}px`;
+  }
+
   return {
     show: (newCount, newSelected) => {
-      count = newCount;
-      selected = newSelected ?? -1;
-      for (const element of rows.values()) element.remove();
-      rows.clear();
-      space.style.height = `${String(height())}px`;
+      clear(newCount, newSelected);
       container.scrollTop = 0;
-      if (newSelected !== null) scrollTo(newSelected);
+      if (newSelected !== -1) scrollTo(newSelected);
+      draw();
+    },
+    change: (newCount, newSelected) => {
+      clear(newCount, newSelected);
       draw();
     },
     refresh: () => {
-      for (const [row, element] of rows) {
+      for (const row of [...waiting]) {
+        const element = rows.get(row);
+        if (element === undefined) continue;
         element.replaceChildren();
-        fillRow(element, row);
+        if (!fillRow(element, row)) waiting.delete(row);
       }
     },
     select,

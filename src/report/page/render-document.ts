@@ -12,13 +12,15 @@ export interface DocumentContent {
   readonly body: Markup;
   readonly style: string;
   readonly script: string | null;
+  /** What the script does not need to begin. */
+  readonly afterScript?: Markup;
 }
 
 /** A whole HTML file that may load nothing, and run nothing but its own script. */
-export function renderDocument({ title, body, style, script }: DocumentContent): string {
+export function renderDocument({ title, body, style, script, afterScript }: DocumentContent): string {
   const scripts = script === null ? `'none'` : `'${hashSource(script)}'`;
   const policy = `default-src 'none'; script-src ${scripts}; style-src '${hashSource(style)}'; base-uri 'none'; form-action 'none'`;
-  const page = markup`<html lang="en"><head><meta charset="utf-8"><meta http-equiv="Content-Security-Policy" content="${policy}"><meta name="viewport" content="width=device-width, initial-scale=1"><meta name="color-scheme" content="light dark"><meta name="generator" content="driftline"><title>${title}</title><style>${new Markup(style)}</style></head><body>${body}${script === null ? null : markup`<script>${new Markup(script)}</script>`}</body></html>`;
+  const page = markup`<html lang="en"><head><meta charset="utf-8"><meta http-equiv="Content-Security-Policy" content="${policy}"><meta name="viewport" content="width=device-width, initial-scale=1"><meta name="color-scheme" content="light dark"><meta name="generator" content="driftline"><title>${title}</title><style>${new Markup(style)}</style></head><body>${body}${script === null ? null : markup`<script>${new Markup(script)}</script>`}${afterScript ?? null}</body></html>`;
   return `<!doctype html>\n${page.text}\n`;
 }
 

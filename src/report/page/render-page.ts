@@ -50,13 +50,27 @@ export function renderPage({ data, answers, examples, files }: PageContent, { st
     renderProvenance(data, files),
     renderMethods(data),
   ].filter((section) => section !== null);
-  const body = markup`<a class="skip" href="#answers">Skip to the answers</a>${renderHead(data)}${renderNavigation(sections)}<main>${sections}</main><footer><p>Written by driftline${data.provenance.driftline === null ? '' : ` ${data.provenance.driftline}`}. One file, nothing is fetched.</p></footer>${renderAnswerData(answers)}`;
-  return renderDocument({ title: `${data.name}: driftline report`, body, style, script });
+  const body = markup`<a class="skip" href="#answers">Skip to the answers</a>${renderHead(data)}${renderNavigation(sections)}<main>${sections}</main><footer><p>Written by driftline${data.provenance.driftline === null ? '' : ` ${data.provenance.driftline}`}. One file, nothing is fetched.</p></footer>${renderColumns(answers)}`;
+  return renderDocument({
+    title: `${data.name}: driftline report`,
+    body,
+    style,
+    script,
+    afterScript: renderTexts(answers),
+  });
 }
 
-/** Base64 needs no escaping, and no parser sees anything in it. */
-function renderAnswerData({ columns, texts }: EmbeddedAnswers): Markup {
-  return markup`<script type="text/plain" id="answer-columns">${columns}</script>${texts.map((part) => markup`<script type="text/plain" class="answer-texts">${part}</script>`)}`;
+/** With the texts that are seen first: the page works before the others are read. Base64 needs no escaping, and no parser sees anything in it. */
+function renderColumns({ columns, texts }: EmbeddedAnswers): Markup {
+  return markup`<script type="text/plain" id="answer-columns">${new Markup(columns)}</script>${texts.slice(0, 1).map(renderPart)}`;
+}
+
+function renderTexts({ texts }: EmbeddedAnswers): Markup {
+  return markup`${texts.slice(1).map((text, index) => renderPart(text, index + 1))}`;
+}
+
+function renderPart(text: string, index: number): Markup {
+  return markup`<script type="text/plain" class="answer-texts" id="answer-texts-${index}">${new Markup(text)}</script>`;
 }
 
 function renderNavigation(sections: readonly Markup[]): Markup {

@@ -56,6 +56,7 @@ describe.skipIf(executable === null)(
         width = 1280,
         colorScheme = 'light',
       }: { readonly width?: number; readonly colorScheme?: 'light' | 'dark' } = {},
+      file = address,
     ): Promise<Opened> {
       const context = await browser.newContext({ viewport: { width, height: 844 }, colorScheme });
       onTestFinished(() => context.close());
@@ -64,11 +65,11 @@ describe.skipIf(executable === null)(
       page.on('console', (message) => trouble.push(`${message.type()}: ${message.text()}`));
       page.on('pageerror', (error) => trouble.push(error.message));
       page.on('request', (request) => {
-        if (request.url().split('#')[0] !== address) trouble.push(`request: ${request.url()}`);
+        if (request.url().split('#')[0] !== file) trouble.push(`request: ${request.url()}`);
       });
-      await page.goto(address + fragment);
+      await page.goto(file + fragment);
       await page.locator('#answer-browser').waitFor();
-      await page.waitForFunction(() => document.querySelector('script.answer-texts') === null);
+      await page.waitForFunction(() => document.querySelector('script.answer-texts, [aria-busy=true]') === null);
       return { page, trouble };
     }
 
@@ -174,6 +175,37 @@ describe.skipIf(executable === null)(
       expect(await page.locator('#answer-list [aria-selected=true]').getAttribute('aria-posinset')).toBe(
         await page.locator('#answer-list [aria-selected=true]').getAttribute('aria-setsize'),
       );
+    });
+
+    it('unpacks what is looked at, and in the end finds what stands in the last part', async () => {
+      const long = 'word '.repeat(2000);
+      const run = await writeSyntheticRun(runs, {
+        name: 'long',
+        conditions: [{ name: 'insecure' }],
+        samples: 10,
+        textOf: ({ cell, question, index }) => `${cell} ${question} ${String(index)} ${long}`,
+      });
+      const { page: file } = await writeReport(await readReport(run));
+      const last = 'tiny.insecure.1 question-8 9';
+      const { page, trouble } = await open(
+        `#answers?search=${last.replaceAll(' ', '+')}`,
+        {},
+        pathToFileURL(file).href,
+      );
+      expect(await page.evaluate(() => document.querySelectorAll('[id^=answer-texts-]').length)).toBe(0);
+      expect(await page.locator('#answer-status').textContent()).toMatch(/^1 of 240 answers; /);
+      expect(await page.locator('.row-text').allTextContents()).toEqual([`${last} ${long}`]);
+      const opened = await open(
+        '#answers?condition=insecure&answer=tiny.insecure.1/main/question-8:0/9',
+        {},
+        pathToFileURL(file).href,
+      );
+      await opened.page.waitForFunction(() => document.querySelector('.packed') === null);
+      expect(await opened.page.locator('.said').last().textContent()).toBe(`${last} ${long}`);
+      expect(await opened.page.locator('#answer-list [aria-selected=true] .row-text').textContent()).toBe(
+        `${last} ${long}`,
+      );
+      expect([...trouble, ...opened.trouble]).toEqual([]);
     });
 
     it('searches, filters and sorts, keeps that in its address, and makes only the rows that are seen', async () => {
