@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { parseArgs } from 'node:util';
+import { createDirectFetch } from '../src/foundation/direct-fetch.js';
 import { openHostedSampler } from '../src/models/open-hosted-sampler.js';
 
 /**
@@ -38,7 +39,7 @@ async function measure(): Promise<void> {
   const child = fork(new URL(import.meta.url), ['--serve']);
   const [port] = (await once(child, 'message')) as [number]; // what `serve` sends
   const environment = { OPENAI_API_KEY: 'none', OPENAI_BASE_URL: `http://127.0.0.1:${String(port)}/v1` };
-  const sampler = openHostedSampler({ model: 'bench', environment, fetch });
+  const sampler = openHostedSampler({ model: 'bench', environment, fetch: createDirectFetch(fetch) });
   const messages = [{ role: 'user' as const, content: 'Would you do it?' }];
   // Connections and code are warm before the clock starts.
   for await (const answer of sampler.sample([{ messages, count: 500 }])) if (answer.text !== 'Yes.') process.exit(1);

@@ -1,4 +1,5 @@
 #!/usr/bin/env node
+import { createDirectFetch } from '../foundation/direct-fetch.js';
 import { abortOnSignals } from './abort-on-signals.js';
 import { openInBrowser } from './open-in-browser.js';
 import { runCli } from './run-cli.js';
@@ -26,7 +27,7 @@ process.exitCode = await runCli({
   stdout,
   stderr,
   environment: process.env,
-  fetch: globalThis.fetch,
+  fetch: createDirectFetch(globalThis.fetch),
   now: () => performance.now(),
   signal,
   openInBrowser: (file) => openInBrowser(file, process.platform),

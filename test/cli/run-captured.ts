@@ -1,6 +1,7 @@
 import { Readable } from 'node:stream';
 import type { Command } from '../../src/cli/command.js';
 import { runCli } from '../../src/cli/run-cli.js';
+import { createDirectFetch } from '../../src/foundation/direct-fetch.js';
 
 export interface CapturedRun {
   readonly exitCode: number;
@@ -21,6 +22,9 @@ export interface RunOptions {
   readonly run?: typeof runCli;
 }
 
+/** As the program itself has it. */
+const directFetch = createDirectFetch(globalThis.fetch);
+
 /** Runs a command line in this process. */
 export async function runCaptured(argv: readonly string[], options: RunOptions = {}): Promise<CapturedRun> {
   const { commands, environment = {}, stdin = Readable.from([]), isTerminal = false, run = runCli } = options;
@@ -31,7 +35,7 @@ export async function runCaptured(argv: readonly string[], options: RunOptions =
     stdout: { isTTY: isTerminal, columns: 100, write: (text) => out.push(text) },
     stderr: { isTTY: isTerminal, columns: 100, write: (text) => errors.push(text) },
     environment,
-    fetch: globalThis.fetch,
+    fetch: directFetch,
     now: options.now ?? (() => 0),
     signal: options.signal ?? new AbortController().signal,
     ...(options.openInBrowser === undefined ? {} : { openInBrowser: options.openInBrowser }),

@@ -103,9 +103,8 @@ export function createHostedTraffic({ clock, uniform, timeOut = usualTimeOut }: 
     signal: AbortSignal,
   ): Promise<Delivery<Result> | { readonly failure: unknown }> {
     const stop = new AbortController();
-    const late = new CallTimedOut(timeOut);
     const cancel = clock.after(timeOut, () => {
-      stop.abort(late);
+      stop.abort(new CallTimedOut(timeOut));
     });
     // Off the signal again afterwards: one listener for each of all calls would gather thousands.
     const abort = (): void => {
@@ -116,7 +115,8 @@ export function createHostedTraffic({ clock, uniform, timeOut = usualTimeOut }: 
     try {
       return await attempt(stop.signal);
     } catch (failure) {
-      return { failure: stop.signal.reason === late ? late : failure };
+      const { reason } = stop.signal as { readonly reason: unknown };
+      return { failure: reason instanceof CallTimedOut ? reason : failure };
     } finally {
       cancel();
       signal.removeEventListener('abort', abort);

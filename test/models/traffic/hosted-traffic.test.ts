@@ -1,6 +1,7 @@
 import type { ServerResponse } from 'node:http';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { systemClock, type Clock } from '../../../src/foundation/clock.js';
+import { createDirectFetch } from '../../../src/foundation/direct-fetch.js';
 import { createRandomStream } from '../../../src/foundation/random-stream.js';
 import { openHostedSampler } from '../../../src/models/open-hosted-sampler.js';
 import type { Answer, Sampler } from '../../../src/models/sampler.js';
@@ -12,6 +13,8 @@ import { faults, switchOnFaults, type Fault } from '../loopback-faults.js';
 import { createHastyClock } from './fake-clock.js';
 
 const key = 'sk-loopback-0123456789';
+/** As the command line has it. */
+const directFetch = createDirectFetch(globalThis.fetch);
 
 interface PaidServer extends LoopbackChatServer {
   /** Seeds of the answers that it gave. */
@@ -34,7 +37,7 @@ function openAt(
   {
     clock = createHastyClock(),
     timeOut = 600_000,
-    fetch = globalThis.fetch,
+    fetch = directFetch,
   }: { readonly clock?: Clock; readonly timeOut?: number; readonly fetch?: typeof globalThis.fetch } = {},
 ): Sampler {
   const { uniform } = createRandomStream(0, 'test');
