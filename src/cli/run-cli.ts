@@ -12,6 +12,7 @@ import type { GlobalOption } from './global-options.js';
 import { readPackageVersion } from './package-version.js';
 import { explainFailure, formatFailure } from './report-failure.js';
 import { DriftlineError } from '../foundation/driftline-error.js';
+import { addKeysOfFile, namesKeyFile } from '../models/read-key-file.js';
 
 export interface RunCliSettings {
   /** What was typed after driftline. */
@@ -49,7 +50,10 @@ export async function runCli(settings: RunCliSettings): Promise<number> {
       styleTitle: stdoutColors.bold,
       execute: async (typed) => {
         ({ globals } = typed);
-        const context = createContext(settings, typed.globals, stdoutColors);
+        const withKeys = namesKeyFile(environment)
+          ? { ...settings, environment: await addKeysOfFile(environment) }
+          : settings;
+        const context = createContext(withKeys, typed.globals, stdoutColors);
         await typed.command.execute(context, typed);
       },
     });

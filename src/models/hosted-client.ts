@@ -4,6 +4,7 @@ import { readHostedEndpoint, readHostedVersion } from './hosted-endpoint.js';
 import type { HostedVariables } from './hosted-variables.js';
 import type { HostedService } from './services/hosted-service.js';
 import { findService, services, type ServiceName } from './services/services.js';
+import { keyFileVariable } from './read-key-file.js';
 import { translateHostedFailure } from './translate-hosted-failure.js';
 
 export interface HostedClientSettings {
@@ -78,6 +79,6 @@ function readKey(
   throw new DriftlineError({
     code: 'provider-unauthorized',
     message: key === '' ? `${variables.key} is not set` : `${variables.key} has characters that no key has`,
-    hint: `Set ${variables.key} to your key; for a local server that wants none, set it to any word.`,
+    hint: `Set ${variables.key} to your key, in the environment or in the file that ${keyFileVariable} names; for a local server that wants none, set it to any word.`,
   });
 }

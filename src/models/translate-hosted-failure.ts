@@ -2,6 +2,7 @@ import { APIConnectionError, APIError } from 'openai';
 import type { ErrorCode } from '../foundation/error-codes.js';
 import { DriftlineError } from '../foundation/driftline-error.js';
 import type { HostedVariables } from './hosted-variables.js';
+import { maskKey } from './mask-key.js';
 import { isSpent } from './traffic/classify-failure.js';
 import { CallTimedOut } from './traffic/read-answer.js';
 
@@ -21,7 +22,7 @@ export function translateHostedFailure(
 ): DriftlineError {
   if (DriftlineError.isInstance(failure)) return failure;
   const { host } = new URL(endpoint);
-  const said = (failure instanceof Error ? failure.message : String(failure)).replaceAll(key, '***').slice(0, 500);
+  const said = maskKey(failure instanceof Error ? failure.message : String(failure), key).slice(0, 500);
   const status = failure instanceof APIError && typeof failure.status === 'number' ? failure.status : null;
   const fail = (code: ErrorCode, message: string, hint: string): DriftlineError =>
     new DriftlineError({ code, message, hint, details: { model, host, status } });
