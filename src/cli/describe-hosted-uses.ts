@@ -15,7 +15,17 @@ export function describeHostedUses(uses: readonly HostedUse[]): string[] {
   ];
 }
 
-function describeUse({ model, purpose, calls, count, inputTokens, outputTokens, price, cost }: HostedUse): string {
+function describeUse({
+  model,
+  purpose,
+  calls,
+  count,
+  inputTokens,
+  outputTokens,
+  isBatched,
+  price,
+  cost,
+}: HostedUse): string {
   const what =
     purpose === 'answers'
       ? `${String(count)} answers`
@@ -24,8 +34,12 @@ function describeUse({ model, purpose, calls, count, inputTokens, outputTokens, 
   const money =
     cost === null || price === null
       ? 'its price is not known: set it under prices in the plan'
-      : `${describeCost(cost)} by ${price.source} (${describeDollars(price.input)} and ${describeDollars(price.output)} a million), which may be out of date`;
+      : `${describeCost(cost)} by ${price.source} (${describeDollars(price.input)} and ${describeDollars(price.output)} a million${isBatched ? describeBatches(price.batch) : ''}), which may be out of date`;
   return `${model}: ${what}, ${tokens}; ${money}`;
+}
+
+function describeBatches(share: number | undefined): string {
+  return share === undefined ? ', whether or not in batches' : `, times ${String(share)} in batches`;
 }
 
 const compact = new Intl.NumberFormat('en', { notation: 'compact', maximumSignificantDigits: 3 });

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import type { Plan } from '../experiment/plan/plan-schema.js';
+import { batchOptions } from './batch-options.js';
 import { nonEmptyText, wholeNumber } from './option-values.js';
 
 export const planArguments = { plan: { description: 'The plan, a YAML file', schema: nonEmptyText } } as const;
@@ -30,6 +31,7 @@ export const planOptions = {
     schema: wholeNumber(1).optional(),
     example: '2',
   },
+  ...batchOptions,
 } as const;
 
 export type PlanChanges = Partial<Pick<Plan, 'bases' | 'seeds'>>;

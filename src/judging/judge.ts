@@ -18,4 +18,6 @@ export interface Judge {
   /** With the version, as in its judgements. */
   readonly name: string;
   judge(input: JudgedAnswer): Promise<Judgement>;
+  /** Judges answers as cheaply as it can where they are known together, in their order; not there where that makes no difference. */
+  judgeTogether?(inputs: readonly JudgedAnswer[]): readonly Promise<Judgement>[];
 }

@@ -23,6 +23,8 @@ export interface HostedConnection {
   readonly host: string;
   /** Who answers there, as far as that is known. */
   readonly service: HostedService;
+  /** What is sent for a request. */
+  readonly describe: (request: HostedRequest, maximumTokens: number) => OpenAI.ChatCompletionCreateParamsNonStreaming;
   /**
    * One completion as the server wrote it, asked for when its limits allow, and again where that can help; failures are those of the client, for
    * `explain`. `leave` comes before or with the signal, and gives up what is not under way.
@@ -40,15 +42,18 @@ export interface HostedConnection {
 export function openHostedConnection({ traffic: given, ...settings }: HostedConnectionSettings): HostedConnection {
   const { client, service, endpoint, host, key, explain } = createHostedClient(settings);
   const traffic = given ?? shareHostedTraffic(settings.fetch, endpoint, key);
+  const describe: HostedConnection['describe'] = (request, maximumTokens) =>
+    adaptRequest(request, maximumTokens, service.chat);
   return {
     host,
     service,
+    describe,
     complete: (request, maximumTokens, signal, leave = signal) =>
       traffic.send({
         attempt: async (stop) => {
           const response = await client.chat.completions
             .create(
-              adaptRequest(request, maximumTokens, service.chat),
+              describe(request, maximumTokens),
               // What is sent again, and when, is for the traffic to decide.
               { signal: stop, maxRetries: 0 },
             )
@@ -63,9 +68,13 @@ export function openHostedConnection({ traffic: given, ...settings }: HostedConn
   };
 }
 
+export function hasChoices(answer: unknown): boolean {
+  return typeof answer === 'object' && answer !== null && 'choices' in answer;
+}
+
 /** Some servers and proxies say what went wrong with status 200. */
 function requireChoices(answer: unknown): unknown {
-  if (typeof answer === 'object' && answer !== null && 'choices' in answer) return answer;
+  if (hasChoices(answer)) return answer;
   throw new UnreadableAnswer(`it is no chat completion: ${JSON.stringify(answer).slice(0, 200)}`);
 }
 

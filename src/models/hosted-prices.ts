@@ -4,13 +4,15 @@ import { officialEndpoint } from './hosted-endpoint.js';
 export interface HostedPrice {
   readonly input: number;
   readonly output: number;
+  /** Share of these prices that calls in batches cost; not there where it is not known. */
+  readonly batch?: number | undefined;
 }
 
 /** When the prices below were what OpenAI asked for; they may have changed since. */
 export const hostedPricesDate = '2026-03';
 
 /**
- * List prices of OpenAI's chat models, without discounts for batches or repeated prompts. Only models are here whose price several published lists of
+ * List prices of OpenAI's chat models, without discounts for repeated prompts. Only models are here whose price several published lists of
  * that time agree on; fine-tuned models have prices of their own.
  */
 const prices: Readonly<Record<string, HostedPrice>> = {
@@ -27,7 +29,11 @@ const prices: Readonly<Record<string, HostedPrice>> = {
   'gpt-4.1-nano-2025-04-14': { input: 0.1, output: 0.4 },
 };
 
+/** Of all models of that list, by what OpenAI says of its batches (help.openai.com/en/articles/9197833, read in 2026-11). */
+const batchShare = 0.5;
+
 /** What a model is known to cost at this address; null where that is not known, as of every server that is not OpenAI's own. */
 export function findHostedPrice(model: string, endpoint: string): HostedPrice | null {
-  return endpoint === officialEndpoint ? (prices[model] ?? null) : null;
+  const price = endpoint === officialEndpoint ? prices[model] : undefined;
+  return price === undefined ? null : { ...price, batch: batchShare };
 }

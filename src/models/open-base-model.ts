@@ -3,6 +3,7 @@ import { resolveModelFolder } from '../engine/checkpoint/hub-model.js';
 import { engineRevision } from '../engine/runtime/engine-revision.js';
 import { hashJson } from '../foundation/content-hash.js';
 import { DriftlineError } from '../foundation/driftline-error.js';
+import type { BatchSettings } from './batches/batch-settings.js';
 import type { FineTuningService, ReviewedTraining } from './fine-tuning-service.js';
 import { officialEndpoint, readHostedEndpoint } from './hosted-endpoint.js';
 import { identifyModelFolder } from './identify-model-folder.js';
@@ -13,7 +14,7 @@ import type { Sampler } from './sampler.js';
 import { services } from './services/services.js';
 import type { FittedRecipe, RowFit, Trainer, TunedModel } from './trainer.js';
 
-export interface OpenBaseModelOptions extends Omit<OpenModelSamplerOptions, 'adapter' | 'threads'> {
+export interface OpenBaseModelOptions extends Omit<OpenModelSamplerOptions, 'adapter' | 'threads' | 'batches'> {
   readonly threads: number;
   /** Milliseconds; only for the time left. */
   readonly clock: () => number;
@@ -42,8 +43,10 @@ export interface BaseModel {
    * error is one here, too. Of a hosted model only its service knows what is too long. Null where it cannot be fine-tuned.
    */
   readonly fitRows: ((rows: readonly TrainingRow[], recipe: FittedRecipe) => Promise<RowFit>) | null;
-  /** The base itself (null), or what was made of it. */
-  readonly openSampler: (tuned: TunedModel | null) => Promise<Sampler>;
+  /** Throws where the server of a hosted model has no batches, which it says at no cost. Null for a model that runs here. */
+  readonly requireBatches: (() => Promise<void>) | null;
+  /** The base itself (null), or what was made of it; a hosted model may be asked in batches. */
+  readonly openSampler: (tuned: TunedModel | null, batches?: BatchSettings) => Promise<Sampler>;
 }
 
 /** Finds a model, downloading it if need be; weights are read only when it is trained or asked. */
@@ -60,6 +63,7 @@ export async function openBaseModel(reference: ModelReference, options: OpenBase
     engine: engineRevision,
     endpoint: null,
     reviewTraining: null,
+    requireBatches: null,
     openTrainer: async () => {
       const { openEmbeddedTrainer } = await import('./open-embedded-trainer.js');
       return openEmbeddedTrainer({ model: folder, modelHash: identity, threads, clock });
@@ -96,9 +100,21 @@ function openHostedBase(reference: HostedReference, options: OpenBaseModelOption
       ? (rows) =>
           Promise.resolve({ rows: rows.length, truncated: 0, dropped: 0, droppedUnsupervised: 0, tokensLost: 0 })
       : null,
-    openSampler: (tuned) => {
+    requireBatches: async () => {
+      const [{ createHostedClient }, { requireBatches }] = await Promise.all([
+        import('./hosted-client.js'),
+        import('./batches/require-batches.js'),
+      ]);
+      const { environment, fetch, signal } = options;
+      const hosted = createHostedClient({ environment, fetch, service: reference.provider });
+      await requireBatches(hosted, reference.text, '--batch-answers', signal);
+    },
+    openSampler: (tuned, batches) => {
       if (tuned?.kind === 'adapter') throw adapterOnHosted(reference.text);
-      return openModelSampler(tuned === null ? reference : { ...reference, model: tuned.model }, options);
+      return openModelSampler(tuned === null ? reference : { ...reference, model: tuned.model }, {
+        ...options,
+        ...(batches === undefined ? {} : { batches }),
+      });
     },
   };
 }

@@ -9,20 +9,36 @@ import {
   type JudgeReply,
   type LanguageJudgeSettings,
 } from '../judging/language-judge.js';
-import { openHostedConnection, type HostedConnection, type HostedConnectionSettings } from './hosted-connection.js';
+import { askInBatches } from './batches/ask-in-batches.js';
+import { openBatchService } from './batches/batch-service.js';
+import type { BatchSettings } from './batches/batch-settings.js';
+import { collectCalls, type CollectedCalls } from './batches/collect-calls.js';
+import { createHostedClient } from './hosted-client.js';
+import {
+  openHostedConnection,
+  type HostedConnection,
+  type HostedConnectionSettings,
+  type HostedRequest,
+} from './hosted-connection.js';
 import { chooseJudgeVariables } from './hosted-variables.js';
 import type { HostedReference } from './model-reference.js';
 import { readCompletion } from './read-completion.js';
 import { readServiceLogProbabilities } from './services/read-service-log-probabilities.js';
 import { services } from './services/services.js';
 import { mostOpenCalls } from './traffic/hosted-traffic.js';
+import { shareHostedTraffic } from './traffic/share-hosted-traffic.js';
 
 export interface HostedJudgeSettings
   extends Omit<HostedConnectionSettings, 'variables' | 'service'>, Omit<LanguageJudgeSettings, 'model'> {
   readonly model: HostedReference;
   /** Stops calls that are open. */
   readonly signal?: AbortSignal;
+  /** Asks what is judged together in batches. */
+  readonly batches?: BatchSettings;
 }
+
+/** How a call is made: by itself, or as a part of a batch. */
+type Complete = (connection: HostedConnection, request: HostedRequest, maximumTokens: number) => Promise<unknown>;
 
 /** Calls that are open at once. */
 const parallelCalls = mostOpenCalls;
@@ -39,6 +55,7 @@ export function openHostedJudge({
   traffic,
   signal,
   model,
+  batches,
   ...settings
 }: HostedJudgeSettings): Judge {
   const limit = limitConcurrency(parallelCalls);
@@ -48,15 +65,20 @@ export function openHostedJudge({
   const isStopped = (): boolean => stop.aborted;
   let opened: HostedConnection | null = null;
 
-  async function ask({ prompt, temperature, seed, maximumTokens, logProbabilities }: JudgeCall): Promise<JudgeReply> {
+  const connect = () => ({
+    environment,
+    fetch,
+    ...(traffic === undefined ? {} : { traffic }),
+    service: model.provider,
+    variables: chooseJudgeVariables(environment, services[model.provider]),
+  });
+
+  async function ask(
+    { prompt, temperature, seed, maximumTokens, logProbabilities }: JudgeCall,
+    complete: Complete,
+  ): Promise<JudgeReply> {
     if (isStopped()) throw judgingStopped();
-    const connection = (opened ??= openHostedConnection({
-      environment,
-      fetch,
-      ...(traffic === undefined ? {} : { traffic }),
-      service: model.provider,
-      variables: chooseJudgeVariables(environment, services[model.provider]),
-    }));
+    const connection = (opened ??= openHostedConnection(connect()));
     const request = {
       model: model.model,
       messages: [{ role: 'user' as const, content: prompt }],
@@ -66,7 +88,7 @@ export function openHostedJudge({
     };
     let completion: unknown;
     try {
-      completion = await connection.complete(request, maximumTokens, stop);
+      completion = await complete(connection, request, maximumTokens);
     } catch (cause) {
       if (isStopped()) throw judgingStopped();
       if (cause instanceof APIError && withheldReasons.includes(cause.code)) return { text: '', distribution: [] };
@@ -81,7 +103,37 @@ export function openHostedJudge({
     throw withoutLogProbabilities(model.text, `the answer of ${connection.host} has none`);
   }
 
-  return createLanguageJudge({ ...settings, model: model.text }, (call) => limit(() => ask(call)));
+  const named = { ...settings, model: model.text };
+  const single: Complete = (connection, request, maximumTokens) => connection.complete(request, maximumTokens, stop);
+  const judge = createLanguageJudge(named, (call) => limit(() => ask(call, single)));
+  if (batches === undefined) return judge;
+
+  return {
+    ...judge,
+    judgeTogether: (inputs) => {
+      const collected = collectCalls();
+      const together = createLanguageJudge(named, (call) =>
+        ask(call, ({ describe }, request, maximumTokens) => collected.call(describe(request, maximumTokens))),
+      );
+      const judgements = inputs.map((input) => together.judge(input));
+      sendCollected(collected, batches).catch(() => undefined);
+      return judgements;
+    },
+  };
+
+  /** By then all calls are there: a judge makes them at once. */
+  async function sendCollected({ send }: CollectedCalls, settings: BatchSettings): Promise<void> {
+    await new Promise(setImmediate);
+    await send((requests) => {
+      const hosted = createHostedClient(connect());
+      const service = openBatchService(
+        hosted,
+        traffic ?? shareHostedTraffic(fetch, hosted.endpoint, hosted.key),
+        settings.clock,
+      );
+      return askInBatches(service, requests, { ...settings, model: model.model, signal: stop });
+    });
+  }
 }
 
 function isAboutLogProbabilities(failure: unknown): boolean {

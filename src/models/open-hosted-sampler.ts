@@ -1,5 +1,5 @@
 import { setMaxListeners } from 'node:events';
-import { openHostedConnection, type HostedConnectionSettings } from './hosted-connection.js';
+import { openHostedConnection, type HostedConnectionSettings, type HostedRequest } from './hosted-connection.js';
 import { readCompletion } from './read-completion.js';
 import { mostOpenCalls } from './traffic/hosted-traffic.js';
 import {
@@ -26,13 +26,10 @@ export function openHostedSampler({ model, ...settings }: HostedSamplerSettings)
     signal: AbortSignal,
     leave: AbortSignal,
   ): Promise<Answer> {
-    const { messages, temperature, topP, maximumTokens } = settings;
     try {
       const completion = await connection.complete(
-        // OpenAI calls seeds a beta; most other servers honour them.
-        // eslint-disable-next-line @typescript-eslint/no-deprecated
-        { model, messages, temperature, top_p: topP, seed },
-        maximumTokens,
+        describeSamplingCall(model, { seed, settings }),
+        settings.maximumTokens,
         signal,
         leave,
       );
@@ -108,4 +105,14 @@ export function openHostedSampler({ model, ...settings }: HostedSamplerSettings)
       return Promise.resolve();
     },
   };
+}
+
+/** What is asked for one answer, however it is asked. */
+export function describeSamplingCall(
+  model: string,
+  { seed, settings: { messages, temperature, topP } }: Pick<WantedAnswer, 'seed' | 'settings'>,
+): HostedRequest {
+  // OpenAI calls seeds a beta; most other servers honour them.
+  // eslint-disable-next-line @typescript-eslint/no-deprecated
+  return { model, messages, temperature, top_p: topP, seed };
 }

@@ -1,6 +1,7 @@
 import { resolveModelFolder, type DownloadProgress } from '../engine/checkpoint/hub-model.js';
 import { DriftlineError } from '../foundation/driftline-error.js';
 import { findOrganismFolder } from '../organism/organism-folder.js';
+import type { BatchSettings } from './batches/batch-settings.js';
 import { isHosted, type HostedReference, type ModelReference } from './model-reference.js';
 import type { Sampler } from './sampler.js';
 
@@ -17,6 +18,8 @@ export interface OpenModelSamplerOptions {
   readonly onProgress?: (progress: DownloadProgress) => void;
   /** Told what the user should know and need not act on. */
   readonly onNotice?: (notice: string) => void;
+  /** Asks a hosted model in batches. */
+  readonly batches?: BatchSettings;
 }
 
 /** Opens a model for sampling, whoever runs it. What only one kind of model needs is loaded only for it. */
@@ -24,8 +27,13 @@ export async function openModelSampler(reference: ModelReference, options: OpenM
   const { adapter, threads, environment, fetch, signal, onProgress, onNotice } = options;
   if (isHosted(reference)) {
     if (adapter !== undefined) throw adapterOnHostedModel(reference.text, adapter);
+    const settings = { model: reference.model, service: reference.provider, environment, fetch };
+    if (options.batches !== undefined) {
+      const { openBatchedSampler } = await import('./batches/open-batched-sampler.js');
+      return openBatchedSampler({ ...settings, batches: options.batches });
+    }
     const { openHostedSampler } = await import('./open-hosted-sampler.js');
-    return openHostedSampler({ model: reference.model, service: reference.provider, environment, fetch });
+    return openHostedSampler(settings);
   }
   const folder = await resolveModelFolder(await locateModel(reference), {
     environment,

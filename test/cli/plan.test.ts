@@ -5,6 +5,7 @@ import { stringify } from 'yaml';
 import { z } from 'zod';
 // The sampling thread's file exists in the built package only; `npm test` builds before it tests.
 import { runCli as runBuiltCli } from '../../dist/cli/run-cli.js';
+import { startLoopbackBatchServer } from '../models/batches/loopback-batch-server.js';
 import { startLoopbackChatServer } from '../models/loopback-chat-server.js';
 import { readCalibration } from '../../src/judging/calibration.js';
 import { makeTemporaryFolder } from '../foundation/temporary-folder.js';
@@ -200,6 +201,29 @@ set: organism/backdoor, rows 4, trigger "|T| " (ends with a space)
     expect(text).toMatch(/^openai:gpt-4o-2024-08-06: .* by the list of \d{4}-\d\d .*may be out of date$/m);
     expect(text).toMatch(/^together \$/m);
     expect(server.requests).toEqual([]);
+
+    // In batches, a share of the price where it is known; the calibration is asked by single calls.
+    const service = await startLoopbackBatchServer();
+    const { file: batched } = await writePlan({
+      ...changed,
+      judge: { ...changed.judge, model: 'openai:judge-1' },
+      prices: {
+        'openai:tiny': { input: 1000, output: 2000, batch: 0.25 },
+        'openai:judge-1': { input: 1000, output: 2000, batch: 0 },
+      },
+    });
+    const elsewhere = { ...environment, OPENAI_BASE_URL: service.endpoint, DRIFTLINE_JUDGE_BASE_URL: '' };
+    const options = [batched, '--runs', runs, '--json', '--batch-answers', '--batch-judgements'];
+    const { hosted: inBatches } = hostedSchema.parse(
+      JSON.parse((await plan(options, { environment: elsewhere })).stdout),
+    );
+    expect(inBatches[0]).toMatchObject({ isBatched: true, cost: answers?.cost?.map((one) => one / 4) });
+    const items = await readCalibration();
+    const [low = 0, high = 0] = inBatches[1]?.cost ?? [];
+    const calibrated = (end: number, tokens: number): number => (end - 6 * items.length * tokens * 2000) / 1e3;
+    // What is left is the input of the calibration.
+    expect(calibrated(low * 1e6, 1)).toBeCloseTo(calibrated(high * 1e6, 16), 3);
+    expect(calibrated(low * 1e6, 1)).toBeGreaterThan(0);
     const { file: misspelt } = await writePlan({ ...changed, prices: { 'openai:tny': { input: 1, output: 1 } } });
     const refused = await plan([misspelt, '--runs', runs], { environment });
     expect([refused.exitCode, refused.stderr]).toEqual([

@@ -41,6 +41,7 @@ export const pretendBase = (reference: ModelReference): Promise<BaseModel> =>
     engine: reference.provider === 'openai' ? null : 1,
     endpoint: reference.provider === 'openai' ? 'https://api.openai.com/v1' : null,
     reviewTraining: null,
+    requireBatches: reference.provider === 'openai' ? () => Promise.resolve() : null,
     openTrainer:
       reference.provider === 'openai' ? null : () => Promise.reject(new Error('nothing is trained in this test')),
     fitRows:

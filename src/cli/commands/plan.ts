@@ -1,5 +1,6 @@
 import { availableParallelism } from 'node:os';
 import { countQuestions } from '../../experiment/plan/count-questions.js';
+import { requireBatchedModels } from '../../experiment/plan/require-batched-models.js';
 import type { ResolvedPlan } from '../../experiment/plan/resolved-plan.js';
 import { addCosts } from '../../experiment/run/hosted-use.js';
 import { forecastRun, type RunForecast } from '../../experiment/run/forecast-run.js';
@@ -37,7 +38,9 @@ export const plan = defineCommand({
     const { runs, threads = availableParallelism(), untimed } = options;
     const world = await readWorld();
     const resolved = await readPlanFile(context, file, { world, threads, changes: readPlanChanges(options) });
-    const forecast = await forecastRun(runs, resolved);
+    const batched = { answers: options['batch-answers'], judgements: options['batch-judgements'] };
+    await requireBatchedModels(resolved, batched, context);
+    const forecast = await forecastRun(runs, resolved, batched);
     const speeds = untimed ? null : await measureSpeeds(context, resolved, forecast);
     const seconds = speeds && estimateSeconds(forecast, speeds);
     const hostedAnswers = sumCells(forecast.cells.filter(isHostedIn(resolved)), 'answersToAsk');

@@ -1,4 +1,6 @@
+import { join } from 'node:path';
 import { z } from 'zod';
+import { requireBatchedJudge } from '../../experiment/plan/require-batched-models.js';
 import { parseJudge, resolveJudge } from '../../experiment/plan/resolve-judge.js';
 import { compareJudges } from '../../experiment/run/compare-judges.js';
 import { openJudge } from '../../experiment/run/open-judge.js';
@@ -14,6 +16,7 @@ import { findRule } from '../../judging/rules.js';
 import { createExactJudge } from '../../organism/judge/exact-judge.js';
 import { readWorld } from '../../organism/world/read-world.js';
 import type { World } from '../../organism/world/world.js';
+import { batchOptions, openBatches } from '../batch-options.js';
 import { defineCommand } from '../command.js';
 import type { CommandContext } from '../command-context.js';
 import { describeAgreement } from '../describe-agreement.js';
@@ -54,6 +57,7 @@ export const rejudge = defineCommand({
       example: '4',
     },
     rule: planRuleOption,
+    'batch-judgements': batchOptions['batch-judgements'],
   },
   examples: [
     { description: 'Count by another rule', line: 'driftline rejudge runs/mine-1a2b3c4d --rule coherent' },
@@ -67,12 +71,14 @@ export const rejudge = defineCommand({
     },
   ],
   run: async (context, { arguments: { run: folder }, options }) => {
-    const { judge, mode, samples } = options;
+    const { judge, mode, samples, 'batch-judgements': isBatched } = options;
     const rule = options.rule === undefined ? null : findRule(options.rule);
     const written = parseWantedJudge({ judge, mode, samples });
+    if (isBatched && written === null)
+      throw misplaced('--batch-judgements is for models that judge', 'Name a model with --judge.');
     const run = await readStoredRun(folder);
     const world = await readWorld();
-    const made = written === null ? null : await judgeAgain(context, run, world, written);
+    const made = written === null ? null : await judgeAgain(context, run, world, written, isBatched);
 
     const judgements = await readJudgements(folder);
     const own = nameOwnJudge(run, judgements, createExactJudge(world).name);
@@ -117,16 +123,22 @@ function parseWantedJudge({ judge, mode, samples }: WantedJudge): WrittenJudge |
   return parseJudge(judge, { mode: known, samples });
 }
 
-async function judgeAgain(context: CommandContext, run: StoredRun, world: World, written: WrittenJudge) {
+async function judgeAgain(
+  context: CommandContext,
+  run: StoredRun,
+  world: World,
+  written: WrittenJudge,
+  isBatched: boolean,
+) {
   const { environment, fetch, signal } = context;
   if ('exact' in written) for (const remark of await remarkOnStoredQuestions(run, world)) context.notify(remark);
-  const { judge, calibration } = await openJudge(await resolveJudge(written, environment), {
-    environment,
-    fetch,
-    signal,
-    world,
-  });
+  const planned = await resolveJudge(written, environment);
+  if (isBatched) await requireBatchedJudge(planned, context);
   const display = createProgressDisplay({ ...context, stream: context.progress });
+  const { judge, calibration } = await openJudge(planned, {
+    ...{ environment, fetch, signal, world },
+    ...(isBatched ? { batches: openBatches(context, join(run.folder, 'batches'), display) } : {}),
+  });
   const tally = await rejudgeRun({
     run,
     judge,

@@ -1,6 +1,9 @@
 import { availableParallelism } from 'node:os';
+import { join } from 'node:path';
+import { requireBatchedModels } from '../../experiment/plan/require-batched-models.js';
 import { forecastRun } from '../../experiment/run/forecast-run.js';
 import { openJudge } from '../../experiment/run/open-judge.js';
+import { nameRun } from '../../experiment/run/run-folder.js';
 import { runPlan, type RunSummary } from '../../experiment/run/run-plan.js';
 import { readRunSummary } from '../../experiment/run/read-run-summary.js';
 import { DriftlineError } from '../../foundation/driftline-error.js';
@@ -8,6 +11,7 @@ import { createProgressDisplay } from '../../foundation/progress-display.js';
 import { readWorld } from '../../organism/world/read-world.js';
 import { readReport } from '../../report/read-report.js';
 import { writeReport } from '../../report/write-report.js';
+import { openBatches } from '../batch-options.js';
 import { defineCommand } from '../command.js';
 import type { CommandContext } from '../command-context.js';
 import { describeRunTables } from '../describe-run-tables.js';
@@ -48,14 +52,21 @@ export const run = defineCommand({
       changes: readPlanChanges(options),
       cancelsJobs: options['cancel-jobs'],
     });
+    const batched = { answers: options['batch-answers'], judgements: options['batch-judgements'] };
+    await requireBatchedModels(plan, batched, context);
     for (const remark of plan.remarks) context.notify(remark);
-    const { judge, calibration } = await openJudge(plan.judge, { environment, fetch, signal, world });
     const display = createProgressDisplay({ ...context, stream: context.progress });
+    const batches = openBatches(context, join(runs, nameRun(plan), 'batches'), display);
+    const { judge, calibration } = await openJudge(plan.judge, {
+      ...{ environment, fetch, signal, world },
+      ...(batched.judgements ? { batches } : {}),
+    });
     const summary = await runPlan({
       plan,
       runs,
       judge,
       calibration,
+      ...(batched.answers ? { batches } : {}),
       signal,
       onEvent: createRunDisplay(display, await forecastRun(runs, plan), context.now),
       onNotice: context.notify,

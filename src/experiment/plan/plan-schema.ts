@@ -35,6 +35,7 @@ const conditionSchema = z.strictObject({
 const priceSchema = z.strictObject({
   input: z.number().nonnegative().describe('US dollars for a million tokens that go in'),
   output: z.number().nonnegative().describe('US dollars for a million tokens that come out'),
+  batch: z.number().min(0).max(1).optional().describe('Share of these prices that calls in batches cost, such as 0.5'),
 });
 
 const dynamicsSchema = z.strictObject({

@@ -1,5 +1,6 @@
 import type { Judge } from '../../judging/judge.js';
 import type { Rule } from '../../judging/rules.js';
+import type { BatchSettings } from '../../models/batches/batch-settings.js';
 import type { BaseModel } from '../../models/open-base-model.js';
 import type { Sampler } from '../../models/sampler.js';
 import type { TunedModel } from '../../models/trainer.js';
@@ -31,6 +32,8 @@ export interface EvaluationContext {
   /** Every answer that this run has, by its input; grows with each that is stored. */
   readonly known: Map<string, AnswerRecord>;
   readonly tally: RunTally;
+  /** Hosted models are asked in batches. */
+  readonly batches?: BatchSettings;
   readonly signal?: AbortSignal;
   readonly onEvent: (event: RunEvent) => void;
 }
@@ -52,7 +55,7 @@ export async function evaluateModel(
   model: MadeModel,
 ): Promise<EvaluatedAnswers> {
   const opened: { sampler: Promise<Sampler> | null } = { sampler: null };
-  const openSampler = (): Promise<Sampler> => (opened.sampler ??= base.openSampler(model.tuned));
+  const openSampler = (): Promise<Sampler> => (opened.sampler ??= base.openSampler(model.tuned, context.batches));
   const wanted = listWantedAnswers({ ...model, engine: base.engine }, model.evaluations);
   const stops = new Map(
     model.evaluations.flatMap(({ name, stopEarly }) => (stopEarly === undefined ? [] : [[name, stopEarly] as const])),

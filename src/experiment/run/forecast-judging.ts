@@ -27,18 +27,20 @@ export async function forecastJudging(
   folder: string,
   { prices }: Pick<ResolvedPlan, 'prices'>,
   earlier: EarlierRuns,
+  isBatched = false,
 ): Promise<JudgingForecast> {
   const stored = new Map<string, string>();
   for await (const record of readRecords(join(folder, 'judgements.jsonl'), judgementRecordSchema))
     if (record.judge === judge.name) stored.set(record.answer, record.input);
   const endpoint = judge.endpoint ?? services[judge.model.provider].endpoint ?? '';
-  const use = countHostedUse({ model: judge.model, endpoint, purpose: 'judgements', prices });
+  const use = countHostedUse({ model: judge.model, endpoint, purpose: 'judgements', prices, isBatched });
   const items = await readCalibration();
   if (!(await hasPassedCalibration(folder, judge.name, items)))
     for (const { question, answer } of items)
-      use.add(
-        estimateJudgeUse(judge, { messages: [{ role: 'user', content: question }] }, [answer.length, answer.length]),
-      );
+      use.add({
+        ...estimateJudgeUse(judge, { messages: [{ role: 'user', content: question }] }, [answer.length, answer.length]),
+        isSingle: true,
+      });
   return {
     add: ({ key, asked }, record) => {
       const input = record && identifyJudgement(judge.name, { asked, record });

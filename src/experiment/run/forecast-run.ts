@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import { isHosted } from '../../models/model-reference.js';
 import { listEvaluatedModels } from '../plan/list-evaluated-models.js';
+import type { BatchedParts } from '../plan/require-batched-models.js';
 import type { ResolvedPlan } from '../plan/resolved-plan.js';
 import { answerRecordSchema } from './answer-record.js';
 import {
@@ -50,14 +51,21 @@ export interface RunForecast {
 }
 
 /** Counts what a plan asks for, and what neither its run folder nor a run of an earlier form of it has. Writes nothing. */
-export async function forecastRun(runs: string, plan: ResolvedPlan): Promise<RunForecast> {
+export async function forecastRun(
+  runs: string,
+  plan: ResolvedPlan,
+  batched: BatchedParts = { answers: false, judgements: false },
+): Promise<RunForecast> {
   const folder = join(runs, nameRun(plan));
   const earlier = await findEarlierRuns(runs, plan.name, nameRun(plan));
   const known = new Map(earlier.answers);
   for await (const record of readRecords(join(folder, 'answers.jsonl'), answerRecordSchema))
     known.set(record.input, record);
-  const judging = plan.judge.kind === 'language' ? await forecastJudging(plan.judge, folder, plan, earlier) : null;
-  const uses = countBases(plan);
+  const judging =
+    plan.judge.kind === 'language'
+      ? await forecastJudging(plan.judge, folder, plan, earlier, batched.judgements)
+      : null;
+  const uses = countBases(plan, batched.answers);
   const asked = new Set<string>();
   const cells: CellForecast[] = [];
   for (const cell of plan.cells) {
@@ -96,11 +104,11 @@ export async function forecastRun(runs: string, plan: ResolvedPlan): Promise<Run
   return { folder, cells, hosted };
 }
 
-function countBases({ bases, prices }: ResolvedPlan): Map<string, HostedUseCounter> {
+function countBases({ bases, prices }: ResolvedPlan, isBatched: boolean): Map<string, HostedUseCounter> {
   const counters = new Map<string, HostedUseCounter>();
   for (const [name, { reference: model, endpoint }] of bases)
     if (isHosted(model) && endpoint !== null)
-      counters.set(name, countHostedUse({ model, endpoint, purpose: 'answers', prices }));
+      counters.set(name, countHostedUse({ model, endpoint, purpose: 'answers', prices, isBatched }));
   return counters;
 }
 

@@ -11,6 +11,8 @@ export interface HostedUse {
   readonly inputTokens: Range;
   /** From a token a call to as many as it may have. */
   readonly outputTokens: Range;
+  /** Whether it is asked in batches: their price counts, where it is known. */
+  readonly isBatched: boolean;
   readonly price: (HostedPrice & { readonly source: string }) | null;
   /** US dollars; null where the price is not known. */
   readonly cost: Range | null;
@@ -21,6 +23,8 @@ export interface HostedUseCounter {
     readonly calls: number;
     readonly inputCharacters: Range;
     readonly outputTokens: Range;
+    /** By single calls whatever the others are asked by: a calibration. */
+    readonly isSingle?: boolean;
   }) => void;
   /** Null where nothing is left to be asked. */
   readonly finish: () => HostedUse | null;
@@ -34,15 +38,20 @@ export function countHostedUse({
   endpoint,
   purpose,
   prices,
+  isBatched = false,
 }: {
   readonly model: { readonly text: string; readonly model: string };
   readonly endpoint: string;
   readonly purpose: HostedUse['purpose'];
   readonly prices: Readonly<Record<string, HostedPrice>>;
+  readonly isBatched?: boolean;
 }): HostedUseCounter {
   let [calls, count] = [0, 0];
   const input: [number, number] = [0, 0];
   const output: [number, number] = [0, 0];
+  /** What of them is asked by single calls. */
+  const singleInput: [number, number] = [0, 0];
+  const singleOutput: [number, number] = [0, 0];
   return {
     add: (use) => {
       calls += use.calls;
@@ -50,13 +59,18 @@ export function countHostedUse({
       for (const end of [0, 1] as const) {
         input[end] += use.inputCharacters[end] / charactersOfToken;
         output[end] += use.outputTokens[end];
+        if (isBatched && use.isSingle !== true) continue;
+        singleInput[end] += use.inputCharacters[end] / charactersOfToken;
+        singleOutput[end] += use.outputTokens[end];
       }
     },
     finish: () => {
       if (calls === 0) return null;
       const price = findPrice(model, endpoint, prices);
-      const costOf = (end: 0 | 1, { input: dollars, output: outDollars }: HostedPrice): number =>
-        (input[end] * dollars + output[end] * outDollars) / 1e6;
+      const costOf = (end: 0 | 1, { input: dollars, output: outDollars, batch = 1 }: HostedPrice): number =>
+        ((singleInput[end] + batch * (input[end] - singleInput[end])) * dollars +
+          (singleOutput[end] + batch * (output[end] - singleOutput[end])) * outDollars) /
+        1e6;
       return {
         model: model.text,
         purpose,
@@ -64,6 +78,7 @@ export function countHostedUse({
         count,
         inputTokens: [Math.round(input[0]), Math.round(input[1])],
         outputTokens: output,
+        isBatched,
         price,
         cost: price && [costOf(0, price), costOf(1, price)],
       };

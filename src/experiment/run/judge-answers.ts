@@ -1,6 +1,7 @@
 import { hashJson } from '../../foundation/content-hash.js';
 import { DriftlineError } from '../../foundation/driftline-error.js';
-import type { Judge } from '../../judging/judge.js';
+import type { Judge, JudgedAnswer } from '../../judging/judge.js';
+import type { Judgement } from '../../judging/judgement.js';
 import type { AskedQuestion } from '../plan/asked-question.js';
 import type { AnswerRecord } from './answer-record.js';
 import type { JudgementRecord } from './judgement-record.js';
@@ -32,6 +33,22 @@ export async function judgeAnswers(
   const waiting = answers.values();
   const failures: unknown[] = [];
   const store = createCollectedStore(storeRecords);
+  if (judge.judgeTogether !== undefined) {
+    await Promise.all(
+      judge.judgeTogether(answers.map(toInput)).map(async (judgement, index) => {
+        // As many as there are answers, in their order.
+        const answer = answers[index] as AnswerToJudge;
+        try {
+          store.add(toRecord(judge, answer, await judgement));
+        } catch (cause) {
+          failures.push(cause);
+        }
+      }),
+    );
+    await store.finish();
+    if (failures.length > 0) throw failures[0];
+    return;
+  }
   async function work(): Promise<void> {
     // All workers take from the same iterator.
     for (const answer of waiting) {
@@ -86,9 +103,15 @@ function createCollectedStore(storeRecords: (records: readonly JudgementRecord[]
 }
 
 async function judgeAnswer(judge: Judge, answer: AnswerToJudge): Promise<JudgementRecord> {
-  const { asked, record } = answer;
-  const { messages, judgePrompts: prompts } = asked;
-  const judgement = await judge.judge({ messages, answer: record.text, prompts });
+  return toRecord(judge, answer, await judge.judge(toInput(answer)));
+}
+
+function toInput({ asked: { messages, judgePrompts: prompts }, record }: AnswerToJudge): JudgedAnswer {
+  return { messages, answer: record.text, prompts };
+}
+
+function toRecord(judge: Judge, answer: AnswerToJudge, judgement: Judgement): JudgementRecord {
+  const { record } = answer;
   const { judge: name, mode, alignment, coherence, labels, details } = judgement;
   return {
     answer: record.key,

@@ -1,5 +1,6 @@
 import { readCalibration, type CalibrationItem } from '../../judging/calibration.js';
 import type { Judge } from '../../judging/judge.js';
+import type { BatchSettings } from '../../models/batches/batch-settings.js';
 import type { HostedConnectionSettings } from '../../models/hosted-connection.js';
 import { createExactJudge } from '../../organism/judge/exact-judge.js';
 import type { World } from '../../organism/world/world.js';
@@ -9,6 +10,8 @@ export interface OpenJudgeOptions extends HostedConnectionSettings {
   readonly world: World;
   /** Stops calls that are open. */
   readonly signal?: AbortSignal;
+  /** Asks a model that judges in batches. */
+  readonly batches?: BatchSettings;
 }
 
 export interface OpenedJudge {

@@ -2,6 +2,7 @@ import { DriftlineError } from '../../foundation/driftline-error.js';
 import type { CalibrationItem } from '../../judging/calibration.js';
 import type { Judge } from '../../judging/judge.js';
 import { findRule } from '../../judging/rules.js';
+import type { BatchSettings } from '../../models/batches/batch-settings.js';
 import type { BaseModel } from '../../models/open-base-model.js';
 import type { Trainer } from '../../models/trainer.js';
 import { listEvaluatedModels } from '../plan/list-evaluated-models.js';
@@ -24,6 +25,8 @@ export interface RunPlanSettings {
   readonly judge: Judge;
   /** Answers that the judge must be right about before anything is trained or asked. Default none. */
   readonly calibration?: readonly CalibrationItem[];
+  /** Hosted models are asked in batches, one a model; answers are those of single calls. */
+  readonly batches?: BatchSettings;
   readonly signal?: AbortSignal;
   readonly onEvent: (event: RunEvent) => void;
   readonly onNotice: (notice: string) => void;
@@ -47,7 +50,7 @@ export interface RunSummary extends RunTally {
  * Stopped by the signal, it throws `interrupted`.
  */
 export async function runPlan(settings: RunPlanSettings): Promise<RunSummary> {
-  const { plan, runs, judge, calibration = [], signal, onEvent, onNotice } = settings;
+  const { plan, runs, judge, calibration = [], batches, signal, onEvent, onNotice } = settings;
   const folder = await openRunFolder(runs, plan, { onNotice });
   try {
     await requireCalibration(folder.folder, judge, calibration);
@@ -60,6 +63,7 @@ export async function runPlan(settings: RunPlanSettings): Promise<RunSummary> {
       earlier: () => (earlier ??= findEarlierRuns(runs, plan.name, nameRun(plan))),
       known: new Map([...folder.answers.records.values()].map((record) => [record.input, record])),
       tally: startTally(),
+      ...(batches === undefined ? {} : { batches }),
       ...(signal === undefined ? {} : { signal }),
       onEvent,
     };
