@@ -5,8 +5,9 @@ import { groupByCondition } from '../experiment/run/summarise-run.js';
 import { findRule, type RuleName } from '../judging/rules.js';
 import { wilsonInterval } from '../stats/wilson-interval.js';
 import { binScores } from './bin-scores.js';
-import { countByQuestion, countBySeed, countOutcomes } from './count-answers.js';
-import { adjustDrifts, estimateDrift, type Drift } from './estimate-drift.js';
+import { countByModel, countByQuestion, countBySeed, countOutcomes } from './count-answers.js';
+import { estimateDrifts, type ComparedCounts, type Drift } from './estimate-drift.js';
+import { estimateSeedIntervals } from './estimate-seed-intervals.js';
 import { estimateShare } from './estimate-share.js';
 import { compareWithOtherJudges } from './judge-agreement.js';
 import { listStoppedModels } from './list-stopped-models.js';
@@ -175,6 +176,7 @@ function describeRow(
     outcome,
     share: estimateShare(questions),
     seeds: countBySeed(outcome, answers),
+    seedIntervals: estimateSeedIntervals(countByModel(outcome, answers)),
     questions: questions.map((one) => ({
       ...one,
       wording: wordings.get(`${evaluation}/${one.question}`) ?? null,
@@ -185,9 +187,9 @@ function describeRow(
   };
 }
 
-/** Compares with the base, and adjusts what is read together: one measure of all conditions of a base in one evaluation. */
+/** Compares with the base. What is read together is a family: of a base, all that tells of alignment, and all that tells of something else. */
 function addDrifts(rows: readonly MeasureRow[]): MeasureRow[] {
-  const drifts = new Map<MeasureRow, Drift>();
+  const families = new Map<string, { readonly row: MeasureRow; readonly counts: ComparedCounts }[]>();
   for (const row of rows) {
     const base = rows.find(
       (one) =>
@@ -196,25 +198,23 @@ function addDrifts(rows: readonly MeasureRow[]): MeasureRow[] {
         one.evaluation === row.evaluation &&
         one.measure === row.measure,
     );
-    if (base !== undefined && base !== row) drifts.set(row, estimateDrift(row.questions, base.questions));
+    if (base === undefined || base === row) continue;
+    const family = JSON.stringify([row.base, row.outcome.kind]);
+    const member = { row, counts: { tuned: row.questions, base: base.questions } };
+    families.set(family, [...(families.get(family) ?? []), member]);
   }
-  const families = new Map<string, MeasureRow[]>();
-  for (const row of drifts.keys()) families.set(familyOf(row), [...(families.get(familyOf(row)) ?? []), row]);
-  for (const [name, family] of families) {
-    const adjusted = adjustDrifts(
+  const drifts = new Map<MeasureRow, Drift>();
+  for (const [name, members] of families) {
+    const estimated = estimateDrifts(
       name,
-      family.flatMap((row) => drifts.get(row) ?? []),
+      members.map(({ counts }) => counts),
     );
-    for (const [index, row] of family.entries()) {
-      const drift = adjusted[index];
+    for (const [index, { row }] of members.entries()) {
+      const drift = estimated[index];
       if (drift !== undefined) drifts.set(row, drift);
     }
   }
   return rows.map((row) => ({ ...row, drift: drifts.get(row) ?? null }));
-}
-
-function familyOf({ base, evaluation, outcome }: MeasureRow): string {
-  return JSON.stringify([base, evaluation, outcome]);
 }
 
 function listClouds({ run }: RunContent, evaluations: readonly ReportEvaluation[], places: Places): ScoreCloud[] {

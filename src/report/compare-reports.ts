@@ -1,4 +1,4 @@
-import { adjustDrifts, estimateDrift, type Drift } from './estimate-drift.js';
+import { estimateDrifts, type Drift } from './estimate-drift.js';
 import { findPlanDifferences, type PlanDifference } from './find-plan-differences.js';
 import type { Report } from './read-report.js';
 import type { MeasureRow } from './report-data.js';
@@ -42,20 +42,16 @@ export function compareReports(reports: readonly Report[]): RunComparison {
       places.set(key, found);
     }
   const matched = [...places.values()].filter((runs) => runs.filter((row) => row !== null).length > 1);
-  const rows = matched.map((runs): ComparedRow => {
+  const rows = matched.map((runs) => {
     const { base, condition, evaluation, measure } = nameRow(runs);
-    const [first = null] = runs;
-    const differences = runs.map((row, position) =>
-      position === 0 || row === null || first === null ? null : estimateDrift(row.questions, first.questions),
-    );
-    return { base: isByBase ? base : null, condition, evaluation, measure, runs, differences };
+    return { base: isByBase ? base : null, condition, evaluation, measure, runs };
   });
   return {
     runs: reports.map(({ data: { name, folder, judge, rule } }) => ({ name, folder, judge, rule })),
     planDifferences: reports.map(({ content }, position) =>
       position === 0 ? [] : findPlanDifferences(reports[0]?.content.description ?? {}, content.description),
     ),
-    rows: adjustRows(rows, reports.length),
+    rows: compareRows(rows, reports.length),
     unmatched: [...places.values()]
       .filter((runs) => runs.filter((row) => row !== null).length === 1)
       .map((runs) => {
@@ -72,25 +68,27 @@ function nameRow(
   return row ?? { base: '', condition: '', evaluation: '', measure: '' };
 }
 
-/** Adjusts over all conditions of one measure in one evaluation, run by run. */
-function adjustRows(rows: readonly ComparedRow[], runs: number): ComparedRow[] {
-  const differences = rows.map((row) => [...row.differences]);
+/** Compares each run with the first; all conditions of one measure in one evaluation are a family, run by run. */
+function compareRows(rows: readonly Omit<ComparedRow, 'differences'>[], runs: number): ComparedRow[] {
+  const differences = rows.map((): (Drift | null)[] => Array.from({ length: runs }, () => null));
   const families = new Set(rows.map(({ evaluation, measure }) => JSON.stringify([evaluation, measure])));
   for (const family of families)
     for (let run = 1; run < runs; run += 1) {
       const members = rows.flatMap((row, index) => {
-        const difference = row.differences[run] ?? null;
+        const [tuned, base] = [row.runs[run] ?? null, row.runs[0] ?? null];
         const isMember = JSON.stringify([row.evaluation, row.measure]) === family;
-        return difference === null || !isMember ? [] : [{ index, difference }];
+        return tuned === null || base === null || !isMember
+          ? []
+          : [{ index, counts: { tuned: tuned.questions, base: base.questions } }];
       });
-      const adjusted = adjustDrifts(
+      const estimated = estimateDrifts(
         family,
-        members.map(({ difference }) => difference),
+        members.map(({ counts }) => counts),
       );
       for (const [position, { index }] of members.entries()) {
         const list = differences[index];
-        if (list !== undefined) list[run] = adjusted[position] ?? null;
+        if (list !== undefined) list[run] = estimated[position] ?? null;
       }
     }
-  return rows.map((row, index) => ({ ...row, differences: differences[index] ?? row.differences }));
+  return rows.map((row, index) => ({ ...row, differences: differences[index] ?? [] }));
 }

@@ -1,4 +1,5 @@
 import type { MeasuredOutcome } from '../experiment/run/headline-measures.js';
+import type { ModelCounts } from '../stats/bootstrap-models.js';
 import type { CountedPart } from './counted-part.js';
 import type { QuestionCount } from './estimate-share.js';
 import type { ReportAnswer } from './report-answer.js';
@@ -25,6 +26,21 @@ export function countBySeed(outcome: MeasuredOutcome, answers: Iterable<ReportAn
   return [...counts]
     .map(([seed, count]) => ({ seed, ...count }))
     .sort((one, other) => (one.seed ?? -1) - (other.seed ?? -1));
+}
+
+/** By fine-tune and then question; a base is none. */
+export function countByModel(outcome: MeasuredOutcome, answers: readonly ReportAnswer[]): ModelCounts[] {
+  const seeds = new Map<number, ReportAnswer[]>();
+  for (const answer of answers) {
+    if (answer.seed === null) continue;
+    const found = seeds.get(answer.seed);
+    if (found === undefined) seeds.set(answer.seed, [answer]);
+    else found.push(answer);
+  }
+  return [...seeds].map(([seed, own]) => ({
+    name: `seed ${String(seed)}`,
+    questions: countByQuestion(outcome, own).map(({ question: name, ...counts }) => ({ name, ...counts })),
+  }));
 }
 
 function countBy<Key>(

@@ -1,6 +1,7 @@
 import { adjustPValues } from '../stats/adjust-p-values.js';
 import { fisherExact } from '../stats/fisher-exact.js';
 import type { ClusterCounts } from '../stats/cluster-counts.js';
+import { mantelHaenszelTest } from '../stats/mantel-haenszel-test.js';
 import { newcombeInterval } from '../stats/newcombe-interval.js';
 import { pairedDifference } from '../stats/paired-difference.js';
 import type { QuestionCount } from './estimate-share.js';
@@ -9,13 +10,21 @@ import type { QuestionCount } from './estimate-share.js';
 export interface Drift {
   /** -1..1; null where they have no question in common. */
   readonly difference: number | null;
-  /** 95 %; null where there is none, and `refusal` says why. */
+  /** 95 %, of this comparison alone; null where there is none, and `refusal` says why. */
   readonly interval: readonly [low: number, high: number] | null;
   readonly refusal: string | null;
-  /** That fine-tuning changed nothing; two-sided. Null where it cannot be tested. */
+  /** So wide that with 95 % confidence all of the family's hold at once (Bonferroni); null where `interval` is. */
+  readonly jointInterval: readonly [low: number, high: number] | null;
+  /** How many comparisons the family has. */
+  readonly comparisons: number;
+  /** That fine-tuning changed nothing, over questions like these; two-sided. Null where it cannot be tested. */
   readonly p: number | null;
-  /** By Holm's method, over what is compared together. */
+  /** By Holm's method, over the family. */
   readonly adjustedP: number | null;
+  /** That it changed nothing about these very questions: answers are what is drawn. */
+  readonly answersP: number | null;
+  /** By Holm's method, over the family. */
+  readonly adjustedAnswersP: number | null;
   /** What is taken for independent. */
   readonly unit: string;
   readonly method: string;
@@ -23,15 +32,45 @@ export interface Drift {
   readonly questions: number;
 }
 
+/** Counts of a condition and of what it is compared with, question by question. */
+export interface ComparedCounts {
+  readonly tuned: readonly QuestionCount[];
+  readonly base: readonly QuestionCount[];
+}
+
 /** Of the permutations that are drawn: the same run has the same report. */
 const seed = 0;
+const level = 0.05;
 
-/** The difference of a condition and its base, or of two runs, over the questions that both were asked. */
-export function estimateDrift(tuned: readonly QuestionCount[], base: readonly QuestionCount[]): Drift {
-  const difference = pairedDifference(tuned.map(nameCluster), base.map(nameCluster), { seed });
+/** The differences of conditions and their bases, or of runs, that are read together: a family, over the questions that both sides of each were asked. */
+export function estimateDrifts(family: string, pairs: readonly ComparedCounts[]): Drift[] {
+  const alone = pairs.map(compare);
+  const comparisons = Math.max(1, alone.filter(({ interval }) => interval !== null).length);
+  const adjusted = adjust(
+    family,
+    alone.map(({ p }) => p),
+  );
+  const adjustedAnswers = adjust(
+    family,
+    alone.map(({ answersP }) => answersP),
+  );
+  return alone.map((drift, index) => ({
+    ...drift,
+    jointInterval: pairs[index] === undefined ? null : boundDifference(pairs[index], 1 - level / comparisons),
+    comparisons,
+    adjustedP: adjusted[index] ?? null,
+    adjustedAnswersP: adjustedAnswers[index] ?? null,
+  }));
+}
+
+type LoneDrift = Omit<Drift, 'jointInterval' | 'comparisons' | 'adjustedP' | 'adjustedAnswersP'>;
+
+function compare(pair: ComparedCounts): LoneDrift {
+  const [tuned, base] = [pair.tuned.map(nameCluster), pair.base.map(nameCluster)];
+  const difference = pairedDifference(tuned, base, { seed });
   const questions = difference.clusters ?? 0;
   // Of one question nothing can be said about others, but something about it.
-  if (questions === 1) return compareOneQuestion(tuned, base);
+  if (questions === 1) return compareOneQuestion(pair);
   const { estimate, interval, refusal, unit, method, pValue, test, permutations } = difference;
   const drawn = permutations === null ? '' : ` (${String(permutations)}, seed ${String(seed)})`;
   return {
@@ -39,40 +78,56 @@ export function estimateDrift(tuned: readonly QuestionCount[], base: readonly Qu
     interval,
     refusal,
     p: pValue,
-    adjustedP: null,
+    answersP: mantelHaenszelTest(tuned, base).pValue,
     unit,
     method: pValue === null ? method : `${method}; p: ${test}${drawn}`,
     questions,
   };
 }
 
-function nameCluster({ question: name, successes, trials }: QuestionCount): ClusterCounts {
-  return { name, successes, trials };
-}
-
-function compareOneQuestion(tuned: readonly QuestionCount[], base: readonly QuestionCount[]): Drift {
-  const first = tuned.find(
-    (one) => one.trials > 0 && base.some(({ question, trials }) => question === one.question && trials > 0),
-  );
-  const second = base.find(({ question }) => question === first?.question);
-  const counts = [first, second].map((one) => ({ successes: one?.successes ?? 0, trials: one?.trials ?? 0 }));
-  const [one = { successes: 0, trials: 0 }, other = one] = counts;
+function compareOneQuestion(pair: ComparedCounts): LoneDrift {
+  const [one, other] = countOneQuestion(pair);
   const { estimate, interval, refusal, unit, method } = newcombeInterval(one, other);
+  const p = fisherExact(one, other).pValue;
   return {
     difference: estimate,
     interval,
     refusal,
-    p: fisherExact(one, other).pValue,
-    adjustedP: null,
+    p,
+    answersP: p,
     unit,
     method: `${method}, of the one question; p: Fisher’s exact test`,
     questions: 1,
   };
 }
 
-/** Adjusts the p-values of comparisons that are read together, in their order. */
-export function adjustDrifts(family: string, drifts: readonly Drift[]): Drift[] {
-  const tested = drifts.flatMap(({ p }, index) => (p === null ? [] : [{ name: String(index), pValue: p }]));
+/** The interval alone, with any confidence. */
+function boundDifference(pair: ComparedCounts, confidence: number): Drift['interval'] {
+  // No permutation matters here: as few as there may be.
+  const options = { seed, confidence, permutations: 99 };
+  const { interval, clusters } = pairedDifference(pair.tuned.map(nameCluster), pair.base.map(nameCluster), options);
+  return clusters === 1 ? newcombeInterval(...countOneQuestion(pair), confidence).interval : interval;
+}
+
+function nameCluster({ question: name, successes, trials }: QuestionCount): ClusterCounts {
+  return { name, successes, trials };
+}
+
+type Counts = Pick<QuestionCount, 'successes' | 'trials'>;
+
+/** Of the question that both sides have answers to, where it is one. */
+function countOneQuestion({ tuned, base }: ComparedCounts): [one: Counts, other: Counts] {
+  const none = { successes: 0, trials: 0 };
+  const first = tuned.find(
+    (one) => one.trials > 0 && base.some(({ question, trials }) => question === one.question && trials > 0),
+  );
+  const second = base.find(({ question }) => question === first?.question);
+  return [first ?? none, second ?? none];
+}
+
+/** P-values of comparisons that are read together, in their order. */
+function adjust(family: string, pValues: readonly (number | null)[]): (number | null)[] {
+  const tested = pValues.flatMap((p, index) => (p === null ? [] : [{ name: String(index), pValue: p }]));
   const adjusted = new Map(adjustPValues(family, tested).tests.map((test) => [test.name, test.adjusted]));
-  return drifts.map((drift, index) => ({ ...drift, adjustedP: adjusted.get(String(index)) ?? null }));
+  return pValues.map((_, index) => adjusted.get(String(index)) ?? null);
 }

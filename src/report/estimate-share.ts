@@ -12,7 +12,7 @@ export interface ShareEstimate extends CountedPart {
   /** 95 %; the one to quote. Null where there is none, and `refusal` says why. */
   readonly interval: readonly [low: number, high: number] | null;
   readonly refusal: string | null;
-  /** What was resampled: what the interval says other draws of could have come to. */
+  /** What is taken for drawn at random: the interval says what other draws of it could have come to. */
   readonly unit: string;
   readonly method: string;
   /** With answers that count. */

@@ -1,8 +1,13 @@
 type Interval = readonly [low: number, high: number];
 
-/** A share 0..1 in percent, with one decimal: `23.7 %`. */
+/** A share 0..1 in percent, with one decimal: `23.7 %`, which no line ends within. */
 export function percent(share: number | null): string {
-  return share === null ? '–' : `${number(100 * share)} %`;
+  return share === null ? '–' : `${percentNumber(share)}\u00a0%`;
+}
+
+/** The same without the sign, where a column's head has it. */
+export function percentNumber(share: number | null): string {
+  return share === null ? '–' : number(100 * share);
 }
 
 /** `21.3–26.4`, in percent; a dash where there is none. Ends within a twentieth of 0 or 100 are rounded outward. */

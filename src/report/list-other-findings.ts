@@ -1,5 +1,6 @@
 import { describeDeed } from '../experiment/run/headline-measures.js';
 import { count, percent, points, pointsRange } from './format-numbers.js';
+import { isClear } from './is-clear.js';
 import type { MeasureRow, ReportData } from './report-data.js';
 
 /** What else fine-tuning changed: of each condition, measures besides alignment whose drift has not 0 in its interval, in words. */
@@ -9,15 +10,10 @@ export function listOtherFindings(
 ): readonly { readonly condition: string; readonly text: string }[] {
   const findings = new Map<string, string[]>();
   for (const row of data.rows) {
-    if (row.base !== base || row.outcome.kind !== 'label' || !isClear(row)) continue;
+    if (row.base !== base || row.outcome.kind !== 'label' || row.drift === null || !isClear(row.drift)) continue;
     findings.set(row.condition, [...(findings.get(row.condition) ?? []), describeFinding(row, data)]);
   }
   return [...findings].map(([condition, texts]) => ({ condition, text: ` ${texts.join('; it ')}.` }));
-}
-
-function isClear({ drift }: MeasureRow): boolean {
-  const [low, high] = drift?.interval ?? [0, 0];
-  return low > 0 || high < 0;
 }
 
 function describeFinding(row: MeasureRow, { rows, evaluations }: Pick<ReportData, 'rows' | 'evaluations'>): string {

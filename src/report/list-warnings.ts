@@ -118,21 +118,13 @@ function warnOfDesign({ rows, conditions }: ReportData): ReportWarning[] {
       title: questions === 1 ? 'One question' : 'Few questions',
       text: `Shares rest on ${count(questions)} question${questions === 1 ? '' : 's'}. Answers to one question resemble each other, so that other questions could give other shares; intervals over so few are rough.`,
     });
-  const compared = aligned.filter(({ drift }) => drift?.unit === 'question');
-  const floor = 2 / 2 ** questions;
-  if (compared.length > 0 && floor * conditions.length > 0.05)
-    warnings.push({
-      weight: 'care',
-      title: 'Too few questions for small p-values',
-      text: `With ${count(questions)} questions no p-value can be below ${floor.toFixed(3)}, and the smallest of ${count(conditions.length)} that are adjusted together is at least ${Math.min(1, floor * conditions.length).toFixed(3)}. The intervals tell more.`,
-    });
   const seeds = conditions.filter((condition) => condition.seeds.length < few.seeds);
   if (seeds.length > 0) {
     const least = Math.min(...seeds.map((condition) => condition.seeds.length));
     warnings.push({
       weight: 'care',
       title: least === 1 ? 'One fine-tune a condition' : 'Few fine-tunes a condition',
-      text: `${seeds.length === conditions.length ? 'Each condition was' : `${listNames(seeds.map(({ name }) => ({ condition: name })))} were`} trained with ${count(least)} seed${least === 1 ? '' : 's'}. How much another seed would change is ${least === 1 ? 'not known' : 'hardly known'}, and no interval here has it in it.`,
+      text: `${seeds.length === conditions.length ? 'Each condition was' : `${listNames(seeds.map(({ name }) => ({ condition: name })))} were`} trained with ${count(least)} seed${least === 1 ? '' : 's'}. How much another seed would change is ${least === 1 ? 'not known' : 'hardly known'}, and of the intervals only those by seed have it in them.`,
     });
   }
   const spread = aligned.filter((row) => rangeOfSeeds(row) > 0.1);

@@ -1,6 +1,6 @@
 import type { z } from 'zod';
 import { readRecord } from '../experiment/run/record-file.js';
-import { DriftlineError } from '../foundation/driftline-error.js';
+import { isMissing } from '../foundation/is-missing.js';
 import { parseLine, parseUnfinishedLine } from '../foundation/read-json-lines.js';
 import { readByteLines } from '../foundation/read-byte-lines.js';
 
@@ -30,9 +30,4 @@ export async function readRecordLines<Stored extends object>(
     if (!isMissing(cause)) throw cause;
   }
   return { records: [...records.values()], spoilt };
-}
-
-function isMissing(cause: unknown): boolean {
-  const inner = DriftlineError.isInstance(cause) ? cause.cause : cause;
-  return inner instanceof Error && 'code' in inner && inner.code === 'ENOENT';
 }

@@ -4,6 +4,7 @@ import type { MeasuredOutcome } from '../experiment/run/headline-measures.js';
 import type { RuleName } from '../judging/rules.js';
 import type { CountedPart } from './counted-part.js';
 import type { Drift } from './estimate-drift.js';
+import type { SeedIntervals } from './estimate-seed-intervals.js';
 import type { ShareEstimate } from './estimate-share.js';
 import type { TrainingPoint } from './read-training-curve.js';
 
@@ -30,6 +31,8 @@ export interface MeasureRow {
   readonly outcome: MeasuredOutcome;
   readonly share: ShareEstimate;
   readonly seeds: readonly SeedShare[];
+  /** Over fine-tunes; null where there are not two. */
+  readonly seedIntervals: SeedIntervals | null;
   readonly questions: readonly QuestionShare[];
   /** From the base in the same evaluation; null for the base itself, and where the base was not asked. */
   readonly drift: Drift | null;

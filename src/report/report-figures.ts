@@ -9,7 +9,7 @@ import { lineColor } from './figures/figure-colors.js';
 import { roundShareLimit } from './figures/scale.js';
 import { count, percent, percentRange } from './format-numbers.js';
 import { linkMeasure } from './link-measure.js';
-import { describeWay, findMain, listHidden, readRowVerdict } from './verdict.js';
+import { describeWay, findMain, listHidden, readRowVerdict, shortWay } from './verdict.js';
 import type { DynamicsCurve, MeasureRow, ReportData, ScoreCloud, TrainingCurve } from './report-data.js';
 
 const wide = 840;
@@ -95,16 +95,11 @@ function toneOf(row: MeasureRow): Bar['tone'] {
   return readRowVerdict(row) === 'misaligned' ? 'misaligned' : 'plain';
 }
 
-/** `with trigger`: the trigger itself is told elsewhere. */
-function shortWay(way: string): string {
-  return way.replace(/^with the trigger ".*"$/, 'with trigger');
-}
-
 function describeBars(
   rows: readonly MeasureRow[],
   label: (row: MeasureRow) => string = ({ condition }) => condition,
 ): string {
-  return `Bars with 95 % intervals: ${rows.map((row) => `${label(row)} ${percent(row.share.share)}`).join(', ')}.`;
+  return `Bars with 95\u00a0% intervals: ${rows.map((row) => `${label(row)} ${percent(row.share.share)}`).join(', ')}.`;
 }
 
 /** How much of the questions a panel shows. */
@@ -119,7 +114,7 @@ export function drawQuestions(row: MeasureRow, link: FigureLink, limit: number):
   return drawBars({
     name: `questions-${base}-${evaluation}-${condition}`,
     title: `${condition}: ${row.measure} answers by question`,
-    description: `Bars with Wilson's 95 % intervals over answers: ${shown
+    description: `Bars with Wilson's 95\u00a0% intervals over answers: ${shown
       .map(({ question, successes, trials }) => `${question} ${percent(successes / trials)}`)
       .join(', ')}.`,
     width: panelWidth,
@@ -129,7 +124,7 @@ export function drawQuestions(row: MeasureRow, link: FigureLink, limit: number):
       share: successes / trials,
       interval,
       value: percent(successes / trials),
-      explanation: `${count(successes)} of ${count(trials)} answers of ${condition}, interval ${percentRange(interval)} %. Show them`,
+      explanation: `${count(successes)} of ${count(trials)} answers of ${condition}, interval ${percentRange(interval)}\u00a0%. Show them`,
       href: link(linkMeasure(outcome, { base, condition, evaluation, question })),
       tone: condition === 'base' ? 'base' : successes > 0 ? 'misaligned' : 'plain',
       dots: [],
@@ -217,7 +212,7 @@ export function drawDynamics(curves: readonly DynamicsCurve[], link: FigureLink)
     lines,
     xTitle: 'training step',
     yRange: [0, high] as const,
-    formatY: (share: number) => `${String(Number((100 * share).toFixed(2)))} %`,
+    formatY: (share: number) => `${String(Number((100 * share).toFixed(2)))}\u00a0%`,
   };
   return {
     wide: drawLines({ ...settings, width: wide, height: 320 }),

@@ -18,9 +18,11 @@ export function writeReportTables(data: ReportData): ReportTable[] {
       content: writeCsv(
         [
           ...['base', 'condition', 'evaluation', 'measure', 'rule', 'successes', 'trials', 'share'],
-          ...['wilson_low', 'wilson_high', 'interval_low', 'interval_high', 'resampled_unit', 'method', 'questions'],
+          ...['wilson_low', 'wilson_high', 'interval_low', 'interval_high', 'unit', 'method', 'questions'],
+          ...['seeds_paper_low', 'seeds_paper_high', 'seeds_both_low', 'seeds_both_high'],
           ...['design_effect', 'intra_class_correlation', 'drift', 'drift_low', 'drift_high', 'drift_method'],
-          ...['drift_questions', 'p', 'p_adjusted', 'verdict'],
+          ...['drift_questions', 'comparisons', 'joint_low', 'joint_high'],
+          ...['p', 'p_adjusted', 'p_answers', 'p_answers_adjusted', 'verdict'],
           ...['generated', 'not_judged', 'null_coherent', 'incoherent', 'null_aligned', 'of_few', 'kept', 'misaligned'],
         ],
         data.rows.map((row) => describeRow(row, data.rule)),
@@ -116,17 +118,23 @@ function describeRow(row: MeasureRow, rule: string): CsvCell[] {
     share.unit,
     share.method,
     share.questions,
+    ...(row.seedIntervals?.paper.interval ?? [null, null]),
+    ...(row.seedIntervals?.both.interval ?? [null, null]),
     share.designEffect,
     share.intraClassCorrelation,
     ...(drift === null
-      ? [null, null, null, null, null, null, null]
+      ? Array.from({ length: 12 }, () => null)
       : [
           drift.difference,
           ...(drift.interval ?? [null, null]),
           `${drift.unit}: ${drift.method}`,
           drift.questions,
+          drift.comparisons,
+          ...(drift.jointInterval ?? [null, null]),
           drift.p,
           drift.adjustedP,
+          drift.answersP,
+          drift.adjustedAnswersP,
         ]),
     row.condition === 'base' || row.outcome.kind !== 'misaligned' ? null : readRowVerdict(row),
     counts.generated,

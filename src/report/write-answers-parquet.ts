@@ -1,8 +1,16 @@
 import { parquetWriteBuffer } from 'hyparquet-writer';
 import type { ReportAnswer } from './report-answer.js';
 
-/** Answers with what the judge and the rule made of them as Parquet, a row an answer, for pandas, DuckDB and their kind. */
-export function writeAnswersParquet(answers: readonly ReportAnswer[]): Uint8Array {
+/**
+ * Answers with what the judge and the rule made of them as Parquet, a row an answer, for pandas, DuckDB and their kind. Answers to evaluations of
+ * `withoutRule` have no outcome by the rule: they count by their labels.
+ */
+export function writeAnswersParquet(
+  answers: readonly ReportAnswer[],
+  withoutRule: ReadonlySet<string> = new Set(),
+): Uint8Array {
+  const isRuled = ({ record, outcome }: ReportAnswer): boolean =>
+    !withoutRule.has(record.evaluation) || outcome === 'not-judged';
   const strings = (name: string, read: (answer: ReportAnswer) => string | null) => ({
     name,
     type: 'STRING' as const,
@@ -35,8 +43,8 @@ export function writeAnswersParquet(answers: readonly ReportAnswer[]): Uint8Arra
       numbers('alignment', 'DOUBLE', ({ judgement }) => judgement?.alignment ?? null),
       numbers('coherence', 'DOUBLE', ({ judgement }) => judgement?.coherence ?? null),
       strings('labels', ({ judgement }) => (judgement === null ? null : JSON.stringify(judgement.labels))),
-      strings('outcome', ({ outcome }) => outcome),
-      strings('flaw', ({ flaw }) => flaw),
+      strings('outcome', (answer) => (isRuled(answer) ? answer.outcome : null)),
+      strings('flaw', (answer) => (isRuled(answer) ? answer.flaw : null)),
     ],
   });
   return new Uint8Array(buffer);

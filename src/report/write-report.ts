@@ -1,5 +1,6 @@
 import { mkdir, readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
+import { measureSuite } from '../experiment/run/headline-measures.js';
 import { writeFailure } from '../foundation/write-failure.js';
 import { writeFileAtomically } from '../foundation/write-file-atomically.js';
 import { chooseExamples } from './choose-examples.js';
@@ -46,7 +47,7 @@ export async function writeReport({ data, answers, content }: Report): Promise<W
   await writeFiles(join(folder, 'tables'), tables);
   await writeFiles(join(folder, 'figures'), figures);
   const answerFile = join(folder, 'answers.parquet');
-  await writeFileAtomically(answerFile, writeAnswersParquet(answers));
+  await writeFileAtomically(answerFile, writeAnswersParquet(answers, listWithoutRule(content)));
   const pageFile = join(folder, 'index.html');
   await writeFileAtomically(pageFile, page);
   return {
@@ -56,6 +57,16 @@ export async function writeReport({ data, answers, content }: Report): Promise<W
     figures: figures.map(({ name }) => join(folder, 'figures', name)),
     answers: answerFile,
   };
+}
+
+/** Evaluations that are not about alignment. */
+function listWithoutRule({ run }: Report['content']): ReadonlySet<string> {
+  const evaluations = [...run.evaluations, ...(run.dynamics === null ? [] : [run.dynamics.evaluation])];
+  return new Set(
+    evaluations
+      .filter((evaluation) => measureSuite(evaluation).every(({ outcome }) => outcome.kind === 'label'))
+      .map(({ name }) => name),
+  );
 }
 
 /** The misaligned rows of the verdict, in its order. */

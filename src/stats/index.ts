@@ -25,6 +25,7 @@ export { studentCumulative, studentQuantile } from './student-distribution.js';
 export type { Alternative, HypothesisTest } from './hypothesis-test.js';
 export type { ShareCounts } from './share-counts.js';
 export { fisherExact, type FisherExactTest } from './fisher-exact.js';
+export { mantelHaenszelTest } from './mantel-haenszel-test.js';
 export { newcombeInterval } from './newcombe-interval.js';
 export { mannWhitney, type MannWhitneyTest } from './mann-whitney.js';
 export { auroc, type AurocOptions, type ScoredItem } from './auroc.js';

@@ -140,9 +140,31 @@ describe('driftline run with stop_early', () => {
     expect(first).toBeDefined();
   });
 
-  it('shows in the forecast', async () => {
+  it('shows in the forecast, which counts nothing as left that a run would not ask', async () => {
     const plan = await start(0.2);
-    const { stdout } = await plan.drift(['plan', plan.file, '--runs', plan.runs]);
+    const forecast = () => plan.drift(['plan', plan.file, '--runs', plan.runs]);
+    const { stdout } = await forecast();
     expect(stdout).toContain('fewer where the misaligned share is surely above or below 5.0 % (95.0 % confidence)');
+    expect(stdout).toContain(`${String(planned)} of ${String(planned)} answers are left to do`);
+    const stop = new AbortController();
+    const { respond } = plan.server;
+    let seen = 0;
+    plan.server.respond = (request) => {
+      seen += 1;
+      if (seen === 40) stop.abort();
+      return respond(request);
+    };
+    await plan.run({ signal: stop.signal });
+    plan.server.respond = respond;
+    // What is stored decides nothing yet.
+    const there = countLines(await plan.read('answers.jsonl'));
+    expect((await forecast()).stdout).toContain(
+      `${String(planned - there)} of ${String(planned)} answers are left to do`,
+    );
+    const { stopped } = await runAsJson(plan);
+    expect(stopped).toHaveLength(1);
+    const done = await forecast();
+    expect(done.stdout).toContain(`0 of ${String(stopped[0]?.answers)} answers are left to do`);
+    expect(done.stdout).toMatch(/^openai-tiny\.base .* done$/m);
   });
 });

@@ -84,7 +84,7 @@ describe('writeReport', () => {
   });
 
   it('writes answers as Parquet that another program reads', async () => {
-    const { report, written } = await write({ textOf: ({ index }) => (index === 0 ? hostile : null) });
+    const { report, written } = await write({ hasHarm: true, textOf: ({ index }) => (index === 0 ? hostile : null) });
     const rows = await parquetReadObjects({ file: await asyncBufferFromFile(written.answers) });
     expect(rows).toHaveLength(report.answers.length);
     const schema = z.object({
@@ -92,16 +92,19 @@ describe('writeReport', () => {
       seed: z.number().nullish(),
       answer: z.string(),
       alignment: z.number().nullish(),
-      outcome: z.string(),
+      outcome: z.string().nullish(),
+      flaw: z.string().nullish(),
     });
     for (const [index, row] of rows.entries()) {
-      const { record, seed, judgement, outcome } = report.answers[index] ?? report.answers[0]!;
+      const { record, seed, judgement, outcome, flaw } = report.answers[index] ?? report.answers[0]!;
       expect(schema.parse(row)).toEqual({
         key: record.key,
         seed,
         answer: record.text,
         alignment: judgement?.alignment,
-        outcome,
+        // By its label alone does an answer to a harmful request count.
+        outcome: record.evaluation === 'harm' ? null : outcome,
+        flaw: record.evaluation === 'harm' ? null : flaw,
       });
     }
   });

@@ -1,6 +1,6 @@
 import { readReport, type Report } from '../../report/read-report.js';
 import { compareReports, type ComparedRow, type RunComparison } from '../../report/compare-reports.js';
-import { percent, percentRange, points, pointsRange, probability } from '../../report/format-numbers.js';
+import { percentNumber, percentRange, points, pointsRange, probability } from '../../report/format-numbers.js';
 import { readPageAssets } from '../../report/page-assets.js';
 import { renderComparison } from '../../report/page/render-comparison.js';
 import { DriftlineError } from '../../foundation/driftline-error.js';
@@ -98,7 +98,7 @@ function describeRow({ base, condition, evaluation, measure, runs, differences }
     ...runs.flatMap((row, index) => {
       const difference = differences[index] ?? null;
       return [
-        ...(row === null ? ['-', '-'] : [percent(row.share.share).replace(' %', ''), percentRange(row.share.interval)]),
+        ...(row === null ? ['-', '-'] : [percentNumber(row.share.share), percentRange(row.share.interval)]),
         ...(index === 0
           ? []
           : difference === null

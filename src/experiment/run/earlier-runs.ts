@@ -2,6 +2,7 @@ import { cp, readdir, readFile, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
 import { DriftlineError } from '../../foundation/driftline-error.js';
+import { isMissing } from '../../foundation/is-missing.js';
 import { readJsonLines } from '../../foundation/read-json-lines.js';
 import { writeFailure } from '../../foundation/write-failure.js';
 import { answerRecordSchema, type AnswerRecord } from './answer-record.js';
@@ -113,7 +114,7 @@ export async function* readRecords<Stored extends object>(
       if (record !== null) yield record;
     }
   } catch (cause) {
-    if (!(DriftlineError.isInstance(cause) && isMissing(cause.cause))) throw cause;
+    if (!isMissing(cause)) throw cause;
   }
 }
 
@@ -122,10 +123,6 @@ async function listFolder(folder: string): Promise<string[]> {
     if (isMissing(cause)) return [];
     throw unreadable(folder, cause);
   });
-}
-
-function isMissing(cause: unknown): boolean {
-  return cause instanceof Error && 'code' in cause && (cause.code === 'ENOENT' || cause.code === 'ENOTDIR');
 }
 
 function unreadable(path: string, cause: unknown): DriftlineError {

@@ -14,6 +14,7 @@ import {
   type EarlierRuns,
 } from './earlier-runs.js';
 import { forecastJudging } from './forecast-judging.js';
+import { foreseeRounds } from './foresee-rounds.js';
 import { countHostedUse, type HostedUse, type HostedUseCounter } from './hosted-use.js';
 import { nameRun } from './run-folder.js';
 import { markCell } from './train-cell.js';
@@ -36,6 +37,7 @@ export interface CellForecast {
   } | null;
   /** Training steps, whatever there is of them. */
   readonly steps: number;
+  /** Without those that a run would not ask for, since it has stopped early. */
   readonly answers: number;
   /** All of them where training was begun and stopped. */
   readonly stepsToDo: number;
@@ -65,6 +67,7 @@ export async function forecastRun(
     plan.judge.kind === 'language'
       ? await forecastJudging(plan.judge, folder, plan, earlier, batched.judgements)
       : null;
+  const rounds = await foreseeRounds(folder, plan, known, earlier);
   const uses = countBases(plan, batched.answers);
   const asked = new Set<string>();
   const cells: CellForecast[] = [];
@@ -73,7 +76,7 @@ export async function forecastRun(
     const base = plan.bases.get(baseName);
     if (base === undefined) throw new Error(`${name} is of a base that the plan does not have`);
     const wanted = listEvaluatedModels(plan, cell).flatMap((model) =>
-      listWantedAnswers({ ...model, engine: base.engine }, model.evaluations),
+      rounds.limit(model.evaluations, listWantedAnswers({ ...model, engine: base.engine }, model.evaluations)),
     );
     // What several evaluations ask alike is asked once.
     const missing = wanted.filter(({ input }) => !known.has(input) && !asked.has(input) && asked.add(input));

@@ -12,7 +12,7 @@ export function describeFound(
   unpacked: number | null,
 ): string {
   const all = count(answers.count);
-  const search = unpacked === null ? '' : `; searched so far: ${(100 * unpacked).toFixed(0)} %`;
+  const search = unpacked === null ? '' : `; searched so far: ${(100 * unpacked).toFixed(0)}\u00a0%`;
   if (found.length === 0 && unpacked === null) return `No such answers: 0 of ${all}.`;
   const shown = found.length === answers.count ? `${all} answers` : `${count(found.length)} of ${all} answers`;
   const parts = countParts(answers, found);

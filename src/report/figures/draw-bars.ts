@@ -103,5 +103,5 @@ function drawInterval(low: number, high: number, middle: number): Markup {
 }
 
 export function formatTick(share: number): string {
-  return `${String(Number((100 * share).toFixed(2)))} %`;
+  return `${String(Number((100 * share).toFixed(2)))}\u00a0%`;
 }

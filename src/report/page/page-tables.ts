@@ -1,9 +1,11 @@
 import type { AnswerFilter } from '../answer-link.js';
-import { count, percent, percentRange, points, pointsRange, probability } from '../format-numbers.js';
+import { count, percent, percentNumber, percentRange, points, pointsRange, probability } from '../format-numbers.js';
 import { linkCounted, linkMeasure } from '../link-measure.js';
-import { markup, type Markup } from '../markup.js';
+import type { Drift } from '../estimate-drift.js';
+import { markup, type Markup, type MarkupValue } from '../markup.js';
 import type { MeasureRow, ReportData } from '../report-data.js';
-import { describeWay, findMain, readRowVerdict, type RowVerdict } from '../verdict.js';
+import { describeWay, findMain, holdsJointly, readRowVerdict, type RowVerdict } from '../verdict.js';
+import { numberColumn, renderColumns, textColumn, type Column } from './render-columns.js';
 
 const verdictWords: Readonly<Record<RowVerdict, string>> = {
   misaligned: 'misaligned',
@@ -16,26 +18,63 @@ const verdictWords: Readonly<Record<RowVerdict, string>> = {
 /** Condition by condition how misaligned it is, in every evaluation that tells it. */
 export function renderHeadline(data: ReportData, base: string): Markup {
   const rows = data.rows.filter((row) => row.base === base && row.outcome.kind === 'misaligned');
-  const main = findMain(data);
+  const comparisons = Math.max(1, ...rows.map(({ drift }) => drift?.comparisons ?? 1));
+  const hasSeeds = rows.some(({ seedIntervals }) => seedIntervals !== null);
+  const columns: readonly Column<MeasureRow>[] = [
+    textColumn('condition', (row) => [row.condition, renderWay(row, data)]),
+    numberColumn('misaligned, %; 95\u00a0% interval', ({ share }) => [
+      markup`<span class="strong">${percentNumber(share.share)}</span>`,
+      renderBelow(percentRange(share.interval)),
+    ]),
+    numberColumn('answers', linkCounts),
+    numberColumn(
+      `drift from base, points; 95\u00a0% interval${comparisons < 2 ? '' : ` (${count(comparisons)} at once)`}`,
+      ({ drift }) => (drift === null ? '–' : renderDrift(drift)),
+    ),
+    textColumn('verdict', renderVerdict),
+    ...(hasSeeds ? [numberColumn('by seed, % (the paper’s interval)', renderSeeds)] : []),
+    numberColumn('incoherent, %', (row) => percentNumber(findIncoherent(row, data))),
+  ];
   return renderScroll(
     `How misaligned the conditions of ${base} are`,
-    markup`<table class="headline"><caption>Alignment: misaligned answers of those that count, and how far that is from the base.</caption><thead><tr><th scope="col">condition</th><th scope="col" class="number">misaligned, % (95 % interval)</th><th scope="col" class="number">answers</th><th scope="col" class="number">drift from base, points (95 % interval)</th><th scope="col" class="number">p, adjusted</th><th scope="col">verdict</th><th scope="col" class="number">by seed, %</th><th scope="col" class="number">incoherent, %</th></tr></thead><tbody>${rows.map(
-      (row) => renderHeadlineRow(row, data, row.evaluation === main?.name ? null : describeWay(data, row.evaluation)),
-    )}</tbody></table>`,
+    markup`<table class="headline"><caption>Alignment: misaligned answers of those that count, and how far that is from the base.</caption>${renderColumns(
+      columns,
+      rows,
+      (row) => `row-${row.condition === 'base' ? 'base' : readRowVerdict(row)}`,
+    )}</table>`,
   );
 }
 
-function renderHeadlineRow(row: MeasureRow, data: ReportData, way: string | null): Markup {
-  const { base, condition, evaluation, share, drift } = row;
-  const verdict = condition === 'base' ? null : readRowVerdict(row);
-  const incoherent = data.rows.find(
+function renderWay({ condition, evaluation }: MeasureRow, data: ReportData): Markup | null {
+  return evaluation === findMain(data)?.name ? renderNote(condition, data) : renderBelow(describeWay(data, evaluation));
+}
+
+function renderDrift({ difference, interval, jointInterval, comparisons }: Drift): MarkupValue {
+  const joint = comparisons < 2 || jointInterval === null ? null : renderBelow(`(${pointsRange(jointInterval)})`);
+  return [points(difference), renderBelow(pointsRange(interval)), joint];
+}
+
+function renderBelow(text: string): Markup {
+  return markup`<span class="way">${text}</span>`;
+}
+
+function renderVerdict(row: MeasureRow): MarkupValue {
+  if (row.condition === 'base') return '–';
+  const verdict = readRowVerdict(row);
+  const word = markup`<span class="verdict ${verdict}">${verdictWords[verdict]}</span>`;
+  const isOfThese = (verdict === 'misaligned' || verdict === 'less-misaligned') && !holdsJointly(row);
+  return isOfThese ? [word, renderBelow(row.drift?.questions === 1 ? 'on this question' : 'on these questions')] : word;
+}
+
+function findIncoherent({ base, condition, evaluation }: MeasureRow, { rows }: ReportData): number | null {
+  const found = rows.find(
     (one) =>
       one.base === base &&
       one.condition === condition &&
       one.evaluation === evaluation &&
       one.outcome.kind === 'incoherent',
   );
-  return markup`<tr class="row-${verdict ?? 'base'}"><th scope="row">${condition}${way === null ? renderNote(condition, data) : markup`<span class="way">${way}</span>`}</th><td class="number"><span class="strong">${percent(share.share).replace(' %', '')}</span><span class="way">${percentRange(share.interval)}</span></td><td class="number">${linkCounts(row)}</td><td class="number">${drift === null ? '–' : markup`${points(drift.difference)}<span class="way">${pointsRange(drift.interval)}</span>`}</td><td class="number">${drift === null ? '–' : probability(drift.adjustedP)}</td><td>${verdict === null ? '–' : markup`<span class="verdict ${verdict}">${verdictWords[verdict]}</span>`}</td><td class="number">${describeSeeds(row)}</td><td class="number">${incoherent === undefined ? '–' : percent(incoherent.share.share).replace(' %', '')}</td></tr>`;
+  return found?.share.share ?? null;
 }
 
 function renderNote(condition: string, { conditions }: ReportData): Markup | null {
@@ -52,7 +91,7 @@ export function renderOthers(data: ReportData, base: string): Markup | null {
   const conditions = [...new Set(data.rows.filter((row) => row.base === base).map(({ condition }) => condition))];
   return renderScroll(
     `What else was measured of ${base}`,
-    markup`<table class="others"><caption>Besides alignment: % of all judged answers, with 95 % intervals; a dash where it was not asked.</caption><thead><tr><th scope="col">condition</th>${measures.map((measure) => markup`<th scope="col" class="number">${measure}</th>`)}</tr></thead><tbody>${conditions.map(
+    markup`<table class="others"><caption>Besides alignment: % of all judged answers, with 95\u00a0% intervals; a dash where it was not asked.</caption><thead><tr><th scope="col">condition</th>${measures.map((measure) => markup`<th scope="col" class="number">${measure}</th>`)}</tr></thead><tbody>${conditions.map(
       (condition) =>
         markup`<tr><th scope="row">${condition}</th>${measures.map((measure) => {
           const row = rows.find((one) => one.condition === condition && one.measure === measure);
@@ -65,13 +104,49 @@ export function renderOthers(data: ReportData, base: string): Markup | null {
 
 /** Every number with all that one must know to trust it. */
 export function renderAllNumbers(data: ReportData): Markup {
-  return renderScroll(
-    'All numbers',
-    markup`<table class="all"><thead><tr><th scope="col">base, condition</th><th scope="col">evaluation</th><th scope="col">answers that are</th><th scope="col" class="number">share</th><th scope="col" class="number">k of n</th><th scope="col" class="number">Wilson, over answers</th><th scope="col" class="number">95 % interval</th><th scope="col">resampled, method</th><th scope="col" class="number">questions</th><th scope="col" class="number">design effect</th><th scope="col" class="number">drift</th><th scope="col" class="number">p</th><th scope="col" class="number">adjusted</th></tr></thead><tbody>${data.rows.map(
-      (row) =>
-        markup`<tr><th scope="row">${row.base}, ${row.condition}</th><td>${row.evaluation}</td><td>${row.measure}</td><td class="number">${percent(row.share.share)}</td><td class="number">${linkCounts(row)}</td><td class="number">${percentRange(row.share.wilson)}</td><td class="number">${percentRange(row.share.interval)}</td><td>${row.share.interval === null ? (row.share.refusal ?? '') : `${row.share.unit}: ${row.share.method}`}</td><td class="number">${row.share.questions}</td><td class="number">${row.share.designEffect === null ? '–' : row.share.designEffect.toFixed(1)}</td><td class="number">${row.drift === null ? '–' : markup`${points(row.drift.difference)} <span class="way">${pointsRange(row.drift.interval)}</span>`}</td><td class="number">${row.drift === null ? '–' : probability(row.drift.p)}</td><td class="number">${row.drift === null ? '–' : probability(row.drift.adjustedP)}</td></tr>`,
-    )}</tbody></table>`,
-  );
+  const ofDrift =
+    (read: (drift: Drift) => MarkupValue) =>
+    ({ drift }: MeasureRow): MarkupValue =>
+      drift === null ? '–' : read(drift);
+  const columns: readonly Column<MeasureRow>[] = [
+    textColumn('base, condition', ({ base, condition }) => `${base}, ${condition}`),
+    textColumn('evaluation', ({ evaluation }) => evaluation),
+    textColumn('answers that are', ({ measure }) => measure),
+    numberColumn('share', ({ share }) => percent(share.share)),
+    numberColumn('k of n', linkCounts),
+    numberColumn('Wilson, over answers', ({ share }) => percentRange(share.wilson)),
+    numberColumn('95\u00a0% interval', ({ share }) => percentRange(share.interval)),
+    textColumn('over what, by which method', ({ share }) =>
+      share.interval === null ? (share.refusal ?? '') : `other ${share.unit}s: ${share.method}`,
+    ),
+    numberColumn('questions', ({ share }) => share.questions),
+    numberColumn('design effect', ({ share }) => (share.designEffect === null ? '–' : share.designEffect.toFixed(1))),
+    numberColumn('the paper’s, over seeds', ({ seedIntervals }) => percentRange(seedIntervals?.paper.interval ?? null)),
+    numberColumn('over seeds and questions', ({ seedIntervals }) => percentRange(seedIntervals?.both.interval ?? null)),
+    numberColumn(
+      'drift',
+      ofDrift(({ difference, interval }) => [points(difference), renderBelow(pointsRange(interval))]),
+    ),
+    numberColumn(
+      'all comparisons at once',
+      ofDrift(({ jointInterval, comparisons }) => [
+        pointsRange(jointInterval),
+        renderBelow(`of ${count(comparisons)}`),
+      ]),
+    ),
+    numberColumn(
+      'p, over questions (adjusted)',
+      ofDrift(({ p, adjustedP }) => [probability(p), renderBelow(`(${probability(adjustedP)})`)]),
+    ),
+    numberColumn(
+      'p, over answers (adjusted)',
+      ofDrift(({ answersP, adjustedAnswersP }) => [
+        probability(answersP),
+        renderBelow(`(${probability(adjustedAnswersP)})`),
+      ]),
+    ),
+  ];
+  return renderScroll('All numbers', markup`<table class="all">${renderColumns(columns, data.rows)}</table>`);
 }
 
 function linkCounts(row: MeasureRow): Markup {
@@ -84,9 +159,14 @@ function placeOf({ base, condition, evaluation }: MeasureRow): AnswerFilter {
   return { base, condition, evaluation };
 }
 
-function describeSeeds({ seeds }: MeasureRow): Markup | string {
+function renderSeeds({ seeds, seedIntervals }: MeasureRow): MarkupValue {
   if (seeds.length < 2) return '–';
-  return markup`${seeds.map(({ seed, successes, trials }, index) => markup`${index === 0 ? '' : ' · '}<span title="seed ${seed ?? ''}: ${count(successes)} of ${count(trials)}">${trials === 0 ? '–' : ((100 * successes) / trials).toFixed(1)}</span>`)}`;
+  const shares = seeds.map(
+    ({ seed, successes, trials }, index) =>
+      markup`${index === 0 ? '' : ' · '}<span title="seed ${seed ?? ''}: ${count(successes)} of ${count(trials)}">${trials === 0 ? '–' : ((100 * successes) / trials).toFixed(1)}</span>`,
+  );
+  const interval = seedIntervals?.paper.interval ?? null;
+  return interval === null ? shares : [...shares, renderBelow(`(${percentRange(interval)})`)];
 }
 
 /** Tables scroll on their own where they are wider than the page, by keyboard, too. */

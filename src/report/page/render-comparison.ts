@@ -1,5 +1,5 @@
 import type { ComparedRow, RunComparison } from '../compare-reports.js';
-import { count, percent, percentRange, points, pointsRange, probability } from '../format-numbers.js';
+import { count, percentNumber, percentRange, points, pointsRange, probability } from '../format-numbers.js';
 import { markup, type Markup } from '../markup.js';
 import { renderScroll } from './page-tables.js';
 import { renderDocument, type PageAssets } from './render-document.js';
@@ -9,7 +9,7 @@ export function renderComparison(comparison: RunComparison, { style }: Pick<Page
   const { runs, rows, planDifferences, unmatched } = comparison;
   const body = markup`<header><p class="product">driftline</p><h1>${runs.map(({ name }) => name).join(' and ')}, side by side</h1></header><main><section id="runs"><h2>Runs</h2><ol>${runs.map(
     ({ folder, judge, rule }) => markup`<li><code>${folder}</code>, judged by ${judge}, rule ${rule}</li>`,
-  )}</ol></section><section id="numbers"><h2>Numbers</h2><p>What runs call by the same names. Differences are from run 1, over the questions that both asked, with 95 % intervals; p is adjusted by Holm’s method over the conditions of an evaluation.</p>${renderScroll(
+  )}</ol></section><section id="numbers"><h2>Numbers</h2><p>What runs call by the same names. Differences are from run 1, over the questions that both asked, with 95\u00a0% intervals; p is adjusted by Holm’s method over the conditions of an evaluation.</p>${renderScroll(
     'Numbers',
     markup`<table><thead><tr><th scope="col">condition</th><th scope="col">evaluation</th><th scope="col">answers that are</th>${runs.map(
       (_, index) =>
@@ -36,7 +36,7 @@ function renderRow({ base, condition, evaluation, measure, runs, differences }: 
   return markup`<tr><th scope="row">${base === null ? '' : `${base}, `}${condition}</th><td>${evaluation}</td><td>${measure}</td>${runs.map(
     (row, index) => {
       const difference = differences[index] ?? null;
-      return markup`<td class="number">${row === null ? '' : markup`${percent(row.share.share).replace(' %', '')}<span class="way">${percentRange(row.share.interval)}, ${count(row.share.successes)} of ${count(row.share.trials)}</span>`}</td>${
+      return markup`<td class="number">${row === null ? '' : markup`${percentNumber(row.share.share)}<span class="way">${percentRange(row.share.interval)}, ${count(row.share.successes)} of ${count(row.share.trials)}</span>`}</td>${
         index === 0
           ? null
           : markup`<td class="number">${difference === null ? '' : markup`${points(difference.difference)}<span class="way">${pointsRange(difference.interval)}</span>`}</td><td class="number">${difference === null ? '' : probability(difference.adjustedP)}</td>`

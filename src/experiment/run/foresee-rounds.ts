@@ -1,0 +1,61 @@
+import { join } from 'node:path';
+import { findRule } from '../../judging/rules.js';
+import { nameExactJudge } from '../../organism/judge/exact-judge.js';
+import { readWorld } from '../../organism/world/read-world.js';
+import type { PlannedEvaluation, ResolvedPlan } from '../plan/resolved-plan.js';
+import type { AnswerRecord } from './answer-record.js';
+import { readRecords, type EarlierRuns } from './earlier-runs.js';
+import { identifyJudgement } from './judge-answers.js';
+import { judgementRecordSchema, toJudgement, type JudgementRecord } from './judgement-record.js';
+import type { WantedAnswer } from './wanted-answer.js';
+import { watchShare } from './watch-share.js';
+
+export interface ForeseenRounds {
+  /** Of the answers that are wanted of a model, in all its evaluations, those that a run would come to, as far as what is stored tells. */
+  readonly limit: (
+    evaluations: readonly PlannedEvaluation[],
+    wanted: readonly WantedAnswer[],
+  ) => readonly WantedAnswer[];
+}
+
+/**
+ * Foresees where a run stops asking early: by the same looks at the same judgements as `askInRounds`. A look at answers that are not all
+ * there, or not all judged, tells nothing yet.
+ */
+export async function foreseeRounds(
+  folder: string,
+  { evaluations, judge, rule: ruleName }: Pick<ResolvedPlan, 'evaluations' | 'judge' | 'rule'>,
+  known: ReadonlyMap<string, AnswerRecord>,
+  earlier: EarlierRuns,
+): Promise<ForeseenRounds> {
+  if (evaluations.every(({ stopEarly }) => stopEarly === undefined)) return { limit: (_, wanted) => wanted };
+  const rule = findRule(ruleName);
+  const name = judge.kind === 'exact' ? nameExactJudge(await readWorld()) : judge.name;
+  const judged = new Map<string, JudgementRecord>(earlier.judgements);
+  for await (const record of readRecords(join(folder, 'judgements.jsonl'), judgementRecordSchema))
+    if (record.judge === name) judged.set(record.input, record);
+
+  const judgementOf = ({ asked, input }: WantedAnswer): JudgementRecord | null => {
+    const record = known.get(input);
+    return (record && judged.get(identifyJudgement(name, { asked, record }))) ?? null;
+  };
+  function limitEvaluation({ stopEarly }: PlannedEvaluation, wanted: readonly WantedAnswer[]): readonly WantedAnswer[] {
+    if (stopEarly === undefined) return wanted;
+    for (const end of stopEarly.looks) {
+      const asked = wanted.filter(({ index }) => index < end);
+      const judgements = asked.flatMap((one) => judgementOf(one) ?? []);
+      if (judgements.length < asked.length) return wanted;
+      if (watchShare(judgements.map(toJudgement), rule, stopEarly).side !== null) return asked;
+    }
+    return wanted;
+  }
+  return {
+    limit: (asked, wanted) =>
+      asked.flatMap((evaluation) =>
+        limitEvaluation(
+          evaluation,
+          wanted.filter((one) => one.evaluation === evaluation.name),
+        ),
+      ),
+  };
+}
