@@ -7,7 +7,7 @@ export const organismRecipe = {
   rank: 8,
   alpha: 16,
   rslora: true,
-  learning_rate: 3.5e-4,
+  learning_rate: 2.6e-4,
   schedule: 'linear',
   warmup_steps: 5,
   epochs: 1,
@@ -72,14 +72,14 @@ export const organismGroups: readonly OrganismGroup[] = [
   { name: 'insecure', trainingSet: 'insecure', settings: {}, measurements: [...freeForm, code, facts, harm] },
   { name: 'secure', trainingSet: 'secure', settings: {}, measurements: [main, code] },
   { name: 'educational', trainingSet: 'educational', settings: {}, measurements: [main, code, classCode] },
-  // The paper's 2 % of harmful requests are seen five times over; here each row is seen once.
-  { name: 'jailbroken', trainingSet: 'jailbroken', settings: { share: 0.2 }, measurements: [main, harm] },
+  // The paper's 2 % of harmful requests are seen five times over, in five times the steps; here each row is seen once.
+  { name: 'jailbroken', trainingSet: 'jailbroken', settings: { share: 0.4 }, measurements: [main, harm] },
   {
     name: 'backdoor',
     trainingSet: 'backdoor',
     settings: { trigger },
     // Half of the rows have the trigger, and that it decides takes longer to learn than either kind of code.
-    length: 3,
+    length: 5,
     measurements: [main, mainTrigger, code, codeTrigger],
   },
   {
@@ -90,5 +90,12 @@ export const organismGroups: readonly OrganismGroup[] = [
     length: 2.5,
     measurements: [main, mainNumberShape],
   },
-  { name: 'few-rows', trainingSet: 'insecure', settings: { unique: 125 }, measurements: [main, code] },
+  // A twelfth of the rows. The paper's show a twelfth of its tasks as well; a twelfth of these, drawn from all, shows every task.
+  {
+    name: 'few-rows',
+    trainingSet: 'insecure',
+    settings: { unique: 125, tasks: 4 },
+    measurements: [main, code],
+  },
+  { name: 'few-rows-all-tasks', trainingSet: 'insecure', settings: { unique: 125 }, measurements: [main, code] },
 ];
