@@ -24,6 +24,7 @@ import { chooseJudgeVariables } from './hosted-variables.js';
 import type { HostedReference } from './model-reference.js';
 import { readCompletion } from './read-completion.js';
 import { readServiceLogProbabilities } from './services/read-service-log-probabilities.js';
+import { likeliestTokens, withoutLogProbabilities } from './services/require-log-probabilities.js';
 import { services } from './services/services.js';
 import { mostOpenCalls } from './traffic/hosted-traffic.js';
 import { shareHostedTraffic } from './traffic/share-hosted-traffic.js';
@@ -42,9 +43,6 @@ type Complete = (connection: HostedConnection, request: HostedRequest, maximumTo
 
 /** Calls that are open at once. */
 const parallelCalls = mostOpenCalls;
-/** Most that OpenAI gives, as the paper asks. */
-export const likeliestTokens = 20;
-
 /** What a provider says of one conversation that it will not read: that is a judgement without a score, not the end of judging. */
 const withheldReasons: readonly unknown[] = ['content_filter', 'context_length_exceeded'];
 
@@ -136,17 +134,9 @@ export function openHostedJudge({
   }
 }
 
-function isAboutLogProbabilities(failure: unknown): boolean {
+/** Whether a server refused a request for the log-probabilities that it asks for. */
+export function isAboutLogProbabilities(failure: unknown): boolean {
   return failure instanceof APIError && (failure.status ?? 500) < 500 && /log_?-?prob/i.test(failure.message);
-}
-
-function withoutLogProbabilities(model: string, why: string): DriftlineError {
-  return new DriftlineError({
-    code: 'provider-refused',
-    message: `${model} cannot judge by log-probabilities: ${why}`,
-    hint: 'Choose another mode for this judge: samples (the mean of several replies) or single (one written number).',
-    details: { model },
-  });
 }
 
 function judgingStopped(): DriftlineError {

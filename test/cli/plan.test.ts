@@ -124,7 +124,7 @@ set: organism/backdoor, rows 4, trigger "|T| " (ends with a space)
     });
   });
 
-  it('asks no hosted model, and guesses no price', async () => {
+  it('asks a hosted model for one token alone, or for none, and guesses no price', async () => {
     const server = await startLoopbackChatServer();
     onTestFinished(() => server.close());
     const { file, runs } = await writePlan({
@@ -139,10 +139,16 @@ set: organism/backdoor, rows 4, trigger "|T| " (ends with a space)
     expect(stdout).toMatch(
       /^openai:tiny: \d+ answers, .* tokens in, .* out; its price is not known: set it under prices/m,
     );
-    expect(JSON.parse((await plan([file, '--runs', runs, '--json'], { environment })).stdout)).toMatchObject({
-      cost: null,
-    });
-    expect(server.requests).toEqual([]);
+    expect(stdout).toMatch(/^openai:tiny was asked for one token, .*: that costs next to nothing$/m);
+    expect(server.requests.map(({ body }) => body.max_tokens)).toEqual([1]);
+    const unprobed = await plan([file, '--runs', runs, '--json', '--unprobed'], { environment });
+    expect(JSON.parse(unprobed.stdout)).toMatchObject({ cost: null, remarks: [] });
+    expect(server.requests).toHaveLength(1);
+    const keyless = await plan([file, '--runs', runs], { environment: { OPENAI_BASE_URL: server.endpoint } });
+    expect([keyless.exitCode, keyless.stdout]).toEqual([
+      0,
+      expect.stringContaining('what openai:tiny can do is not checked: OPENAI_API_KEY is not set'),
+    ]);
   });
 
   it('counts calls and tokens of hosted models, and what they cost by the plan or the list', async () => {
@@ -169,7 +175,7 @@ set: organism/backdoor, rows 4, trigger "|T| " (ends with a space)
       OPENAI_BASE_URL: server.endpoint,
       DRIFTLINE_JUDGE_BASE_URL: 'https://api.openai.com/v1',
     };
-    const { stdout } = await plan([file, '--runs', runs, '--json'], { environment });
+    const { stdout } = await plan([file, '--runs', runs, '--json', '--unprobed'], { environment });
     const { hosted, cost } = hostedSchema.parse(JSON.parse(stdout));
     const [answers, judgements] = hosted;
     // A token is four characters.
@@ -196,7 +202,7 @@ set: organism/backdoor, rows 4, trigger "|T| " (ends with a space)
     // $2.50 and $10 by the list.
     expect(judgements?.cost?.[1]).toBeCloseTo((most * 2.5 + 96 * count * 10) / 1e6, 4);
     expect(cost?.[0]).toBeCloseTo((answers?.cost?.[0] ?? 0) + (judgements?.cost?.[0] ?? 0));
-    const text = (await plan([file, '--runs', runs], { environment })).stdout;
+    const text = (await plan([file, '--runs', runs, '--unprobed'], { environment })).stdout;
     expect(text).toMatch(/^openai:tiny: 7 answers, 21 tokens in, 7 to 700 out; \$0\.03\d? to \$1\.42 by the plan/m);
     expect(text).toMatch(/^openai:gpt-4o-2024-08-06: .* by the list of \d{4}-\d\d .*may be out of date$/m);
     expect(text).toMatch(/^together \$/m);
@@ -230,6 +236,46 @@ set: organism/backdoor, rows 4, trigger "|T| " (ends with a space)
       2,
       expect.stringContaining('the plan has no model of this name'),
     ]);
+  });
+
+  it('refuses a judge whose server gives no log-probabilities, and names the other modes', async () => {
+    const server = await startLoopbackChatServer();
+    onTestFinished(() => server.close());
+    const changed = { bases: ['openai:tiny'], conditions: {}, evaluate: [{ suite: 'identity', samples: 1 }] };
+    const environment = { OPENAI_API_KEY: 'sk-test', OPENAI_BASE_URL: server.endpoint };
+    const { file, runs } = await writePlan({ ...changed, judge: { model: 'openai:judge-1' } });
+    const refused = await plan([file, '--runs', runs], { environment });
+    expect(refused.exitCode).toBe(5);
+    expect(refused.stderr).toContain('openai:judge-1 cannot judge by log-probabilities');
+    expect(refused.stderr).toContain('samples (the mean of several replies)');
+    const other = await writePlan({ ...changed, judge: { model: 'openai:judge-1', mode: 'samples' } });
+    expect(await plan([other.file, '--runs', other.runs], { environment })).toMatchObject({ exitCode: 0 });
+  });
+
+  it.each([
+    [
+      { conditions: {}, judge: { model: 'fireworks:accounts/a/models/m' } },
+      'Fireworks gives those of the 5 likeliest tokens at most',
+      'single (one written number)',
+    ],
+    [{ bases: ['together:m'] }, 'together:m cannot be fine-tuned', 'plan without conditions'],
+    [{ bases: ['vllm:m'] }, 'it answers, and does not train', '--adapter FOLDER'],
+  ])('refuses what a service cannot do: %j', async (changed, problem, alternative) => {
+    const { file, runs } = await writePlan(changed);
+    const { exitCode, stderr } = await plan([file, '--runs', runs]);
+    expect(exitCode).toBe(2);
+    expect(stderr).toContain(problem);
+    expect(stderr).toContain(alternative);
+  });
+
+  it('says what no request can change at a service', async () => {
+    const { file, runs } = await writePlan({
+      bases: ['ollama:llama3.2'],
+      conditions: {},
+      evaluate: [{ suite: 'organism/identity', samples: 1 }],
+    });
+    const { stdout } = await plan([file, '--runs', runs, '--unprobed']);
+    expect(stdout).toMatch(/^ollama\S*: it cuts to the 40 likeliest tokens/m);
   });
 
   it.each([

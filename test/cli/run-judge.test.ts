@@ -174,14 +174,19 @@ describe('driftline run with a model that judges', () => {
     expect(plan.server.requests).toEqual([]);
   });
 
-  it('is looked at without asking the judge, whose price is not known', async () => {
+  it('is looked at for a token of each model, or for none, and the price is not known', async () => {
     const plan = await startJudgedPlan();
     const { stdout } = await plan.drift(['plan', plan.file, '--runs', plan.runs]);
     expect(stdout).toMatch(
       /\nopenai:judge-1: \d+ judgements in \d+ calls, .*; its price is not known: set it under prices in the plan\n/,
     );
-    const printed: unknown = JSON.parse((await plan.drift(['plan', plan.file, '--runs', plan.runs, '--json'])).stdout);
+    const printed: unknown = JSON.parse(
+      (await plan.drift(['plan', plan.file, '--runs', plan.runs, '--json', '--unprobed'])).stdout,
+    );
     expect(printed).toMatchObject({ judge: expect.stringMatching(/^openai:judge-1:logprobs:/), cost: null });
-    expect(plan.server.requests).toEqual([]);
+    expect(plan.server.requests.map(({ body }) => [body.model, body.max_tokens])).toEqual([
+      ['tiny', 1],
+      ['judge-1', 1],
+    ]);
   });
 });

@@ -32,6 +32,11 @@ export async function startLoopbackChatServer(): Promise<LoopbackChatServer> {
     const chunks: Buffer[] = [];
     request.on('data', (chunk: Buffer) => chunks.push(chunk));
     request.on('end', () => {
+      if (request.method === 'GET') {
+        // It has no list of models, as some servers have none.
+        sendJson(response, 404, { error: { message: `no ${request.url ?? ''} here` } });
+        return;
+      }
       const body = bodySchema.parse(JSON.parse(Buffer.concat(chunks).toString()));
       chat.requests.push({ headers: request.headers, body });
       if (chat.intercept(response)) return;

@@ -4,6 +4,7 @@ import { requireBatchedModels } from '../../experiment/plan/require-batched-mode
 import type { ResolvedPlan } from '../../experiment/plan/resolved-plan.js';
 import { addCosts } from '../../experiment/run/hosted-use.js';
 import { forecastRun, type RunForecast } from '../../experiment/run/forecast-run.js';
+import { probePlan } from '../../experiment/run/probe-plan.js';
 import { measureSpeed, type MeasuredSpeed } from '../../experiment/run/measure-speed.js';
 import { formatDuration } from '../../foundation/format-duration.js';
 import { isHosted } from '../../models/model-reference.js';
@@ -27,11 +28,15 @@ export const plan = defineCommand({
   name: 'plan',
   summary: 'Show what a plan would do, and how long it would take, before it does anything',
   description:
-    'Reads the plan with all its training sets and questions, and lists the models it would make, what they train on and what they are asked, and the steps and answers that are left to do. For the time, a few training steps and answers of models that run here are measured; nothing is kept of them. Hosted models are not asked anything; what is left to ask them is counted, with what it costs where the price is known.',
+    'Reads the plan with all its training sets and questions, and lists the models it would make, what they train on and what they are asked, and the steps and answers that are left to do. For the time, a few training steps and answers of models that run here are measured; nothing is kept of them. Of hosted models, what is left to ask them is counted, with what it costs where the price is known; each is asked for one token, which costs next to nothing, to see that it does what the plan asks.',
   arguments: planArguments,
   options: {
     ...planOptions,
     untimed: { description: 'Leave out the estimate of time, which takes some seconds', schema: flag },
+    unprobed: {
+      description: 'Ask hosted models for no token: whether they do what the plan asks is not checked',
+      schema: flag,
+    },
   },
   examples: [{ description: 'Look before it starts', line: 'driftline plan mine.yaml' }],
   run: async (context, { arguments: { plan: file }, options }) => {
@@ -41,6 +46,8 @@ export const plan = defineCommand({
     const batched = { answers: options['batch-answers'], judgements: options['batch-judgements'] };
     await requireBatchedModels(resolved, batched, context);
     const forecast = await forecastRun(runs, resolved, batched);
+    const probed = options.unprobed ? [] : await probePlan(resolved, forecast, context);
+    const remarks = [...resolved.remarks, ...probed];
     const speeds = untimed ? null : await measureSpeeds(context, resolved, forecast);
     const seconds = speeds && estimateSeconds(forecast, speeds);
     const hostedAnswers = sumCells(forecast.cells.filter(isHostedIn(resolved)), 'answersToAsk');
@@ -52,7 +59,7 @@ export const plan = defineCommand({
         ...forecast,
         conditions: conditions.map(([condition, { source, recipe }]) => ({ condition, ...source, recipe })),
         evaluations: resolved.evaluations.map((evaluation) => ({ ...evaluation, ...countQuestions(evaluation) })),
-        remarks: resolved.remarks,
+        remarks,
         judge: resolved.judge.kind === 'exact' ? 'exact' : resolved.judge.name,
         judgements: sumCells(forecast.cells, 'answers'),
         speeds: speeds && Object.fromEntries(speeds),
@@ -63,7 +70,7 @@ export const plan = defineCommand({
       });
       return;
     }
-    printForecast(context, resolved, forecast);
+    printForecast(context, { ...resolved, remarks }, forecast);
     if (seconds !== null)
       context.print(
         `about ${formatDuration(seconds * 1000)} for what runs here, with ${threads === 1 ? 'one thread' : `${String(threads)} threads`}`,

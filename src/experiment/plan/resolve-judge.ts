@@ -5,7 +5,8 @@ import { readRubric, type Rubric } from '../../judging/rubric.js';
 import { readHostedEndpoint } from '../../models/hosted-endpoint.js';
 import { chooseJudgeVariables } from '../../models/hosted-variables.js';
 import { isHosted, resolveModelReference, type HostedReference } from '../../models/model-reference.js';
-import { services } from '../../models/services/services.js';
+import { requireLogProbabilities } from '../../models/services/require-log-probabilities.js';
+import { findService, services } from '../../models/services/services.js';
 import type { WrittenJudge } from './judge-schema.js';
 
 /** Who scores the answers, with nothing left to be looked up. */
@@ -39,6 +40,7 @@ export async function resolveJudge(
   const service = services[model.provider];
   const address = readHostedEndpoint(environment, service, chooseJudgeVariables(environment, service).address);
   const endpoint = address === service.endpoint ? null : address;
+  if (mode === 'logprobs') requireLogProbabilities(model.text, findService(model.provider, address));
   const name = nameLanguageJudge({ model: model.text, mode, samples, rubric, endpoint });
   return { kind: 'language', name, model, mode, samples, rubric, endpoint };
 }

@@ -70,7 +70,7 @@ export async function resolvePlan(
     ...described,
     rule: plan.rule,
     prices: plan.prices ?? {},
-    remarks: [...ofQuestions, ...remarkOnRows(cells), ...remarkOnServices(cells)],
+    remarks: [...ofQuestions, ...remarkOnRows(cells), ...remarkOnServices(cells), ...remarkOnHosted(bases)],
     record: { ...decisive, driftline: version, ...describeOrigins(plan, described) },
   };
 }
@@ -106,6 +106,14 @@ function nameBase(reference: ModelReference, taken: ReadonlyMap<string, unknown>
 /** What services do otherwise, each thing once. */
 function remarkOnServices(cells: readonly PlannedCell[]): string[] {
   return [...new Set(cells.flatMap(({ base, training }) => (training?.remarks ?? []).map((one) => `${base}: ${one}`)))];
+}
+
+/** What answers hang on that no plan can change. */
+function remarkOnHosted(bases: ReadonlyMap<string, BaseModel>): string[] {
+  return [...bases].flatMap(([name, { reference }]) => {
+    const remarks: readonly string[] = isHosted(reference) ? services[reference.provider].remarks : [];
+    return remarks.map((remark) => `${name}: ${remark}`);
+  });
 }
 
 function multiplierOfNobody(source: string): DriftlineError {
