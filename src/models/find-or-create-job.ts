@@ -1,10 +1,10 @@
-import { APIConnectionError, APIError } from 'openai';
 import { hashContent } from '../foundation/content-hash.js';
 import type { Recipe } from '../engine/train/recipe.js';
 import { toJsonLines, type TrainingRow } from '../data/training-set.js';
-import { callWithOwnSignal } from './call-with-own-signal.js';
 import type { HostedClient } from './hosted-client.js';
-import { readHostedJob, stateOfJob, type HostedJob } from './hosted-job.js';
+import { readHostedFile, readHostedJob, stateOfJob, type HostedJob } from './hosted-job.js';
+import { classifyFailure } from './traffic/classify-failure.js';
+import { listItems, sendCall } from './traffic/send-call.js';
 
 /** A job as a service is asked for it. */
 export interface WantedJob {
@@ -30,17 +30,24 @@ function suffixOf(mark: string): string {
 }
 
 /** The latest job with the mark that has not failed; null where there is none. */
-export async function findJob({ client }: HostedClient, mark: string, signal?: AbortSignal): Promise<HostedJob | null> {
-  return callWithOwnSignal(signal, async (own) => {
-    let seen = 0;
-    for await (const listed of client.fineTuning.jobs.list({ limit: 100 }, { signal: own })) {
-      const job = readHostedJob(listed);
-      if (hasMark(job, mark) && stateOfJob(job) !== 'failed') return job;
-      seen += 1;
-      if (seen >= recentJobs) break;
-    }
-    return null;
-  });
+export async function findJob(
+  { client, traffic }: HostedClient,
+  mark: string,
+  signal?: AbortSignal,
+): Promise<HostedJob | null> {
+  let seen = 0;
+  const jobs = listItems(
+    traffic,
+    (after) => (options) => client.fineTuning.jobs.list({ limit: 100, ...after }, options),
+    signal === undefined ? {} : { signal },
+  );
+  for await (const listed of jobs) {
+    const job = readHostedJob(listed);
+    if (hasMark(job, mark) && stateOfJob(job) !== 'failed') return job;
+    seen += 1;
+    if (seen >= recentJobs) break;
+  }
+  return null;
 }
 
 function hasMark({ metadata, user_provided_suffix: suffix, fine_tuned_model: name }: HostedJob, mark: string): boolean {
@@ -50,23 +57,32 @@ function hasMark({ metadata, user_provided_suffix: suffix, fine_tuned_model: nam
 }
 
 /**
- * Uploads the rows and makes the job. Where it is not known whether a request made it, the job is looked for before it is asked for again:
- * nobody pays for it twice.
+ * Uploads the rows, which costs nothing, and makes the job. Where it is not known whether a request made it, the job is looked for before it is
+ * asked for again: nobody pays for it twice. The signal does not stop a request that is under way.
  */
 export async function createJob(
   hosted: HostedClient,
   wanted: WantedJob,
   wait: (milliseconds: number) => Promise<void>,
+  signal?: AbortSignal,
 ): Promise<HostedJob> {
-  const { client } = hosted;
-  const { id: trainingFile } = await client.files.create({ file: fileOf(wanted), purpose: 'fine-tune' });
+  const { client, traffic } = hosted;
+  const trainingFile = readHostedFile(
+    await sendCall(
+      traffic,
+      (options) => client.files.create({ file: fileOf(wanted), purpose: 'fine-tune' }, options),
+      signal === undefined ? {} : { signal },
+    ),
+  );
   const body = describeJob(wanted, trainingFile);
+  const leave = signal === undefined ? {} : { leave: signal };
   for (let attempt = 1; ; attempt += 1) {
     try {
-      // The client would ask again by itself, and might make two jobs.
-      return readHostedJob(await client.fineTuning.jobs.create(body, { maxRetries: 0 }));
+      return readHostedJob(
+        await sendCall(traffic, (options) => client.fineTuning.jobs.create(body, options), { ...leave, once: true }),
+      );
     } catch (failure) {
-      if (!isWorthAnother(failure)) throw failure;
+      if (classifyFailure(failure) === 'final') throw failure;
       await wait(500 * 2 ** attempt);
       const found = await findJob(hosted, wanted.mark);
       if (found !== null) return found;
@@ -105,15 +121,6 @@ function describeJob(
     ...(learningRateMultiplier === null ? {} : { learning_rate_multiplier: learningRateMultiplier }),
   };
   return { ...common, method: { type: 'supervised' as const, supervised: { hyperparameters } } };
-}
-
-/** Whether the server may have done what it did not answer for, or would do it the next time. */
-function isWorthAnother(failure: unknown): boolean {
-  if (failure instanceof APIConnectionError) return true;
-  if (!(failure instanceof APIError)) return false;
-  const status = Number(failure.status);
-  if (failure.code === 'insufficient_quota') return false;
-  return status === 408 || status === 409 || status === 429 || status >= 500;
 }
 
 /** SHA-256 of rows as they are trained on. */

@@ -1,10 +1,11 @@
 import { APIError } from 'openai';
+import { z } from 'zod';
 import { countSteps } from '../engine/train/plan-training.js';
 import type { Recipe } from '../engine/train/recipe.js';
 import { DriftlineError } from '../foundation/driftline-error.js';
-import { callWithOwnSignal } from './call-with-own-signal.js';
 import type { HostedClient } from './hosted-client.js';
 import { officialEndpoint } from './hosted-endpoint.js';
+import { sendCall } from './traffic/send-call.js';
 
 /** What is asked of a service before anything is paid. */
 export interface ReviewedTraining {
@@ -28,13 +29,20 @@ const decidedElsewhere = [
   ...['beta1', 'beta2', 'epsilon', 'max_grad_norm', 'max_length'],
 ];
 
+/** What cannot be read is a list without models: that of a server that is not ours. */
+const modelsSchema = z
+  .object({ data: z.array(z.object({ id: z.string(), owned_by: z.string().nullish() })) })
+  .catch({ data: [] });
+
 /** Asks a server, at no cost, whether and how it fine-tunes. */
 export async function probeFineTuning(
-  { client, endpoint, host, explain }: HostedClient,
+  { client, traffic, endpoint, host, explain }: HostedClient,
   model: string,
   signal?: AbortSignal,
 ): Promise<FineTuningService> {
-  const served = await callWithOwnSignal(signal, (own) => client.models.list({ signal: own })).catch(
+  const stopping = signal === undefined ? {} : { signal };
+  const served = await sendCall(traffic, (options) => client.models.list(options), stopping).then(
+    (answer) => modelsSchema.parse(answer),
     (failure: unknown) => {
       // Servers that lack the list are not ours.
       if (isMissing(failure)) return null;
@@ -43,7 +51,7 @@ export async function probeFineTuning(
   );
   const isDriftline = served?.data.some(({ owned_by: owner }) => owner === 'driftline') ?? false;
   if (!isDriftline) {
-    await callWithOwnSignal(signal, (own) => client.fineTuning.jobs.list({ limit: 1 }, { signal: own })).catch(
+    await sendCall(traffic, (options) => client.fineTuning.jobs.list({ limit: 1 }, options), stopping).catch(
       (failure: unknown) => {
         throw isMissing(failure) ? cannotFineTune(model, host) : explain(failure, model);
       },

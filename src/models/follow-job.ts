@@ -2,9 +2,9 @@ import { join } from 'node:path';
 import { z } from 'zod';
 import { DriftlineError } from '../foundation/driftline-error.js';
 import { readJsonLines } from '../foundation/read-json-lines.js';
-import { callWithOwnSignal } from './call-with-own-signal.js';
 import type { HostedClient } from './hosted-client.js';
 import { readHostedEvent, readHostedJob, stateOfJob, type HostedJob, type HostedStep } from './hosted-job.js';
+import { listItems, sendCall } from './traffic/send-call.js';
 import type { TrainingProgress } from './trainer.js';
 
 /** The steps that a job has told of, in its folder. */
@@ -24,7 +24,7 @@ const pause = { least: 200, most: 10_000 };
 
 /** Follows a job to its end, and tells of its steps in their order, each once. */
 export async function followJob(
-  { client }: HostedClient,
+  { client, traffic }: HostedClient,
   id: string,
   { steps, after, wait, signal }: FollowJobSettings,
   tell: (progress: TrainingProgress) => Promise<void>,
@@ -33,20 +33,24 @@ export async function followJob(
   let begun: HostedStep | null = null;
   let lastEvent: string | null = null;
   let milliseconds = pause.least;
+  const stopping = signal === undefined ? {} : { signal };
 
   /** Those since the last look, oldest first; services list them newest first. */
   async function readNews(): Promise<readonly HostedStep[]> {
     const news: HostedStep[] = [];
     const ids: string[] = [];
-    await callWithOwnSignal(signal, async (own) => {
-      for await (const listed of client.fineTuning.jobs.listEvents(id, { limit: 100 }, { signal: own })) {
-        const event = readHostedEvent(listed);
-        if (event === null) continue;
-        ids.push(event.id);
-        if (event.id === lastEvent) break;
-        if (event.told !== null) news.push(event.told);
-      }
-    });
+    const events = listItems(
+      traffic,
+      (after) => (options) => client.fineTuning.jobs.listEvents(id, { limit: 100, ...after }, options),
+      stopping,
+    );
+    for await (const listed of events) {
+      const event = readHostedEvent(listed);
+      if (event === null) continue;
+      ids.push(event.id);
+      if (event.id === lastEvent) break;
+      if (event.told !== null) news.push(event.told);
+    }
     lastEvent = ids[0] ?? lastEvent;
     return news.sort((left, right) => left.step - right.step);
   }
@@ -55,7 +59,7 @@ export async function followJob(
     signal?.throwIfAborted();
     // First the job and then its events: those of a job that has ended are all there.
     const job = readHostedJob(
-      await callWithOwnSignal(signal, (own) => client.fineTuning.jobs.retrieve(id, { signal: own })),
+      await sendCall(traffic, (options) => client.fineTuning.jobs.retrieve(id, options), stopping),
     );
     const news = await readNews();
     for (const one of news) {

@@ -5,6 +5,8 @@ import type { HostedVariables } from './hosted-variables.js';
 import type { HostedService } from './services/hosted-service.js';
 import { findService, services, type ServiceName } from './services/services.js';
 import { keyFileVariable } from './read-key-file.js';
+import type { HostedTraffic } from './traffic/hosted-traffic.js';
+import { shareHostedTraffic } from './traffic/share-hosted-traffic.js';
 import { translateHostedFailure } from './translate-hosted-failure.js';
 
 export interface HostedClientSettings {
@@ -15,6 +17,8 @@ export interface HostedClientSettings {
   readonly service?: ServiceName;
   /** Which variables have the address and the key; those of the service if not given. */
   readonly variables?: HostedVariables;
+  /** What calls go through; that of all who have the same `fetch`, server and key if not given. */
+  readonly traffic?: HostedTraffic;
 }
 
 /** OpenAI's own client, at the address and with the key that the environment says. */
@@ -27,6 +31,8 @@ export interface HostedClient {
   readonly host: string;
   /** For whoever keeps accounts apart; never to be shown. */
   readonly key: string;
+  /** What calls go through. */
+  readonly traffic: HostedTraffic;
   /** What went wrong with a model; never shows the key. */
   readonly explain: (failure: unknown, model: string) => DriftlineError;
 }
@@ -36,6 +42,7 @@ export function createHostedClient({
   fetch,
   service: name = 'openai',
   variables = services[name].variables,
+  traffic,
 }: HostedClientSettings): HostedClient {
   const known: HostedService = services[name];
   const key = readKey(environment, variables, known);
@@ -60,6 +67,7 @@ export function createHostedClient({
     endpoint,
     host: new URL(endpoint).host,
     key,
+    traffic: traffic ?? shareHostedTraffic(fetch, endpoint, key),
     explain: (failure, model) => translateHostedFailure(failure, { model, endpoint, key, variables }),
   };
 }

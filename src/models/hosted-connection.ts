@@ -3,14 +3,9 @@ import type { DriftlineError } from '../foundation/driftline-error.js';
 import { createHostedClient, type HostedClientSettings } from './hosted-client.js';
 import { adaptRequest } from './services/adapt-request.js';
 import type { HostedService } from './services/hosted-service.js';
-import type { HostedTraffic } from './traffic/hosted-traffic.js';
 import { readAnswer, UnreadableAnswer } from './traffic/read-answer.js';
-import { shareHostedTraffic } from './traffic/share-hosted-traffic.js';
 
-export interface HostedConnectionSettings extends HostedClientSettings {
-  /** What calls go through; that of all who have the same `fetch`, server and key if not given. */
-  readonly traffic?: HostedTraffic;
-}
+export type HostedConnectionSettings = HostedClientSettings;
 
 /** What is asked for, but for the longest answer. */
 export type HostedRequest = Omit<
@@ -39,9 +34,8 @@ export interface HostedConnection {
   readonly explain: (failure: unknown, model: string) => DriftlineError;
 }
 
-export function openHostedConnection({ traffic: given, ...settings }: HostedConnectionSettings): HostedConnection {
-  const { client, service, endpoint, host, key, explain } = createHostedClient(settings);
-  const traffic = given ?? shareHostedTraffic(settings.fetch, endpoint, key);
+export function openHostedConnection(settings: HostedConnectionSettings): HostedConnection {
+  const { client, service, host, traffic, explain } = createHostedClient(settings);
   const describe: HostedConnection['describe'] = (request, maximumTokens) =>
     adaptRequest(request, maximumTokens, service.chat);
   return {

@@ -25,6 +25,19 @@ export function readHostedJob(value: unknown): HostedJob {
   });
 }
 
+const fileSchema = z.object({ id: z.string().min(1) });
+
+/** The id of a file that was uploaded. */
+export function readHostedFile(value: unknown): string {
+  const parsed = fileSchema.safeParse(value);
+  if (parsed.success) return parsed.data.id;
+  throw new DriftlineError({
+    code: 'provider-unavailable',
+    message: `the server did not say what it calls the file that was uploaded: ${describeProblems(parsed.error, [])}`,
+    hint: 'Check that its address (OPENAI_BASE_URL) is that of a server that fine-tunes as OpenAI does, with /v1 at its end.',
+  });
+}
+
 /** What has come of a job. A status that nobody knows is one of a job that goes on. */
 export function stateOfJob({ status }: HostedJob): 'unfinished' | 'succeeded' | 'failed' {
   const word = status.toLowerCase();

@@ -11,6 +11,7 @@ import { followJob, readLastStep, trainingLog } from './follow-job.js';
 import { createHostedClient, type HostedClient, type HostedClientSettings } from './hosted-client.js';
 import { readHostedCheckpoint, readHostedJob, stateOfJob, type HostedJob } from './hosted-job.js';
 import { readHostedJobRecord, writeHostedJobRecord, type HostedJobRecord } from './hosted-job-record.js';
+import { listItems, sendCall } from './traffic/send-call.js';
 import type { Trainer, TrainingJob, TrainingResult } from './trainer.js';
 
 export interface HostedTrainerSettings extends HostedClientSettings {
@@ -67,11 +68,11 @@ export function openHostedTrainer(settings: HostedTrainerSettings): Promise<Trai
           // Steps of a job that failed are not those of the next one.
           await rm(join(folder, trainingLog), { force: true });
           await writeHostedJobRecord(folder, record);
-          // Not to be stopped halfway: it would not be known whether there is a job.
           found = await createJob(
             hosted,
             { model, mark, rows, recipe, keepSteps, learningRateMultiplier, takesRecipes: service.takesRecipes },
             wait,
+            signal,
           );
           onNotice(`${host} fine-tunes ${model}: job ${found.id}`);
         } else if (before?.job !== found.id) {
@@ -96,7 +97,7 @@ export function openHostedTrainer(settings: HostedTrainerSettings): Promise<Trai
         }
         const named = ended.fine_tuned_model;
         if (typeof named !== 'string' || named === '') throw noModel(id, host);
-        const kept = await findKept(hosted, id, keepSteps);
+        const kept = await findKept(hosted, id, keepSteps, signal);
         const outcome: HostedJobRecord = { ...record, job: id, state: 'succeeded', model: named, kept, steps };
         await writeHostedJobRecord(folder, outcome);
         return toResult(named, kept, steps);
@@ -120,8 +121,13 @@ async function findAgain(
 ): Promise<HostedJob | null> {
   // The one that is written down, whatever came of it: that it failed has not been told yet.
   if (before?.job !== undefined && before.job !== null && before.mark === mark)
-    return readHostedJob(await hosted.client.fineTuning.jobs.retrieve(before.job));
+    return findStored(hosted, before.job, signal);
   return findJob(hosted, mark, signal);
+}
+
+async function findStored({ client, traffic }: HostedClient, id: string, signal?: AbortSignal): Promise<HostedJob> {
+  const stopping = signal === undefined ? {} : { signal };
+  return readHostedJob(await sendCall(traffic, (options) => client.fineTuning.jobs.retrieve(id, options), stopping));
 }
 
 function resultOf(record: HostedJobRecord, identity: string, keepSteps: readonly number[]): TrainingResult | null {
@@ -140,13 +146,19 @@ function toResult(model: string, kept: HostedJobRecord['kept'], steps: number): 
 }
 
 async function findKept(
-  { client, host }: HostedClient,
+  { client, host, traffic }: HostedClient,
   id: string,
   keepSteps: NonNullable<TrainingJob['keepSteps']>,
+  signal: AbortSignal | undefined,
 ): Promise<HostedJobRecord['kept']> {
   if (keepSteps.length === 0) return [];
   const there = new Map<number, string>();
-  for await (const listed of client.fineTuning.jobs.checkpoints.list(id, { limit: 100 })) {
+  const checkpoints = listItems(
+    traffic,
+    (after) => (options) => client.fineTuning.jobs.checkpoints.list(id, { limit: 100, ...after }, options),
+    signal === undefined ? {} : { signal },
+  );
+  for await (const listed of checkpoints) {
     const checkpoint = readHostedCheckpoint(listed);
     if (checkpoint !== null) there.set(checkpoint.step, checkpoint.model);
   }

@@ -1,6 +1,6 @@
 import type { ServerResponse } from 'node:http';
 import { createRandomStream } from '../../src/foundation/random-stream.js';
-import { sendJson, type LoopbackChatServer } from './loopback-chat-server.js';
+import { sendJson } from './loopback-chat-server.js';
 
 /** How a server can fail a request without having answered it. */
 export const faults = {
@@ -60,7 +60,10 @@ const shares: readonly (readonly [Fault, number])[] = [
 ];
 
 /** From now on some requests fail, which ones by chance and the seed; counts how often each fault came. */
-export function switchOnFaults(server: LoopbackChatServer, seed: number): Map<Fault, number> {
+export function switchOnFaults(
+  server: { intercept: (response: ServerResponse, ...more: never[]) => boolean },
+  seed: number,
+): Map<Fault, number> {
   const { uniform } = createRandomStream(seed, 'faults');
   const counts = new Map<Fault, number>();
   server.intercept = (response) => {

@@ -22,7 +22,10 @@ export function classifyFailure(failure: unknown): FailureKind {
   const advice = readHeaders(failure).get('x-should-retry');
   if (advice === 'false') return 'final';
   if (status === 429) return 'limited';
-  return status === 408 || status === 409 || status >= 500 || advice === 'true' ? 'faulty' : 'final';
+  // 501: the server has no such thing, and will have none the next time.
+  return status === 408 || status === 409 || (status >= 500 && status !== 501) || advice === 'true'
+    ? 'faulty'
+    : 'final';
 }
 
 /** Of the answer that a call failed with; none where there was no answer. */

@@ -26,6 +26,8 @@ export interface TrafficCall<Result> {
   readonly signal: AbortSignal;
   /** Leaves it where it is not under way: an answer that is being written is waited for. Comes with `signal`, too; `signal` itself if not given. */
   readonly leave?: AbortSignal;
+  /** Not sent again, whatever it fails with. */
+  readonly once?: boolean;
 }
 
 /** All calls to one server with one key. */
@@ -68,7 +70,13 @@ export function createHostedTraffic({ clock, uniform, timeOut = usualTimeOut }: 
     (retryAfter ?? 0) <= longestObedience &&
     repeats < (kind === 'unreachable' && !hasAnswered ? repeatsWithoutAnyAnswer : mostRepeats[kind]);
 
-  async function send<Result>({ attempt, tokens, signal, leave = signal }: TrafficCall<Result>): Promise<Result> {
+  async function send<Result>({
+    attempt,
+    tokens,
+    signal,
+    leave = signal,
+    once = false,
+  }: TrafficCall<Result>): Promise<Result> {
     const repeats: Record<FailureKind, number> = {
       limited: 0,
       faulty: 0,
@@ -90,7 +98,7 @@ export function createHostedTraffic({ clock, uniform, timeOut = usualTimeOut }: 
       const report = readRateReport(readHeaders(failure), clock.date());
       hasAnswered ||= kind !== 'unreachable' && kind !== 'late';
       end(call, kind, mayRepeat(kind, 0, report) ? report : { ...report, retryAfter: null });
-      if (!mayRepeat(kind, repeats[kind], report)) throw failure;
+      if (once || !mayRepeat(kind, repeats[kind], report)) throw failure;
       // Where the server said how long, the limiter holds everybody back.
       if (report.retryAfter === null) await waitFor(clock, chooseWait(repeats[kind]), leave);
       repeats[kind] += 1;
