@@ -4,9 +4,10 @@ import { findOrganismFolder } from '../organism/organism-folder.js';
 import type { BatchSettings } from './batches/batch-settings.js';
 import { isHosted, type HostedReference, type ModelReference } from './model-reference.js';
 import type { Sampler } from './sampler.js';
+import { services } from './services/services.js';
 
 export interface OpenModelSamplerOptions {
-  /** A folder with a PEFT adapter, for models that run here. */
+  /** A folder with a PEFT adapter, for models that run here or on a server that loads adapters. */
   readonly adapter?: string;
   /** Threads of one operator, for models that run here. Default all cores. */
   readonly threads?: number;
@@ -26,8 +27,8 @@ export interface OpenModelSamplerOptions {
 export async function openModelSampler(reference: ModelReference, options: OpenModelSamplerOptions): Promise<Sampler> {
   const { adapter, threads, environment, fetch, signal, onProgress, onNotice } = options;
   if (isHosted(reference)) {
-    if (adapter !== undefined) throw adapterOnHostedModel(reference.text, adapter);
-    const settings = { model: reference.model, service: reference.provider, environment, fetch };
+    const model = adapter === undefined ? reference.model : await loadAdapterThere(reference, adapter, options);
+    const settings = { model, service: reference.provider, environment, fetch };
     if (options.batches !== undefined) {
       const { openBatchedSampler } = await import('./batches/open-batched-sampler.js');
       return openBatchedSampler({ ...settings, batches: options.batches });
@@ -51,6 +52,20 @@ export async function openModelSampler(reference: ModelReference, options: OpenM
   });
 }
 
+/** The name of a model of a service with an adapter on it. */
+async function loadAdapterThere(
+  { provider: service, text }: HostedReference,
+  adapter: string,
+  { environment, fetch, signal }: OpenModelSamplerOptions,
+): Promise<string> {
+  if (!services[service].loadsAdapters) throw adapterOnHostedModel(text, adapter);
+  const [{ createHostedClient }, { loadAdapter }] = await Promise.all([
+    import('./hosted-client.js'),
+    import('./services/load-adapter.js'),
+  ]);
+  return loadAdapter(createHostedClient({ environment, fetch, service }), adapter, signal);
+}
+
 /** What the engine can open: a folder, or a model of the hub. */
 export async function locateModel(reference: Exclude<ModelReference, HostedReference>): Promise<string> {
   switch (reference.provider) {
@@ -67,7 +82,7 @@ function adapterOnHostedModel(model: string, adapter: string): DriftlineError {
   return new DriftlineError({
     code: 'usage-invalid',
     message: `${model} runs elsewhere, and cannot be given the adapter ${adapter}`,
-    hint: 'Leave the adapter out, or name the base model that it was trained on as hf:owner/name or ./folder.',
+    hint: 'Leave the adapter out, or name the base model that it was trained on as hf:owner/name, ./folder or, where vLLM serves it, vllm:NAME.',
     details: { model, adapter },
   });
 }

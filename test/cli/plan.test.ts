@@ -275,7 +275,7 @@ set: organism/backdoor, rows 4, trigger "|T| " (ends with a space)
       evaluate: [{ suite: 'organism/identity', samples: 1 }],
     });
     const { stdout } = await plan([file, '--runs', runs, '--unprobed']);
-    expect(stdout).toMatch(/^ollama\S*: it cuts to the 40 likeliest tokens/m);
+    expect(stdout).toMatch(/^ollama\S*: it cuts to the likeliest tokens/m);
   });
 
   it.each([

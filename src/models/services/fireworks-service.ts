@@ -5,7 +5,7 @@ export const fireworksService: HostedService = {
   title: 'Fireworks',
   example: 'accounts/fireworks/models/llama-v3p3-70b-instruct',
   naming:
-    '`accounts/ACCOUNT/models/NAME`, fine-tuned ones too; with `#accounts/ACCOUNT/deployments/ID` behind it for a deployment of your own',
+    '`accounts/ACCOUNT/models/NAME`, fine-tuned ones too; deployments of your own as `accounts/ACCOUNT/deployments/ID`',
   variables: { address: 'FIREWORKS_BASE_URL', key: 'FIREWORKS_API_KEY' },
   endpoint: 'https://api.fireworks.ai/inference/v1',
   needsKey: true,

@@ -26,6 +26,6 @@ export const ollamaService: HostedService = {
   loadsAdapters: false,
   listsAllModels: true,
   remarks: [
-    'it cuts to the 40 likeliest tokens and weighs repetitions down (top_k, repeat_penalty), unless PARAMETER lines of the Modelfile say otherwise: no request can change that',
+    'it cuts to the likeliest tokens and weighs repetitions by settings of its own (top_k, repeat_penalty), or by PARAMETER lines of the Modelfile: no request can change that',
   ],
 };

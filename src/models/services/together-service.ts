@@ -4,7 +4,7 @@ export const togetherService: HostedService = {
   name: 'together',
   title: 'Together',
   example: 'meta-llama/Llama-3.3-70B-Instruct-Turbo',
-  naming: '`maker/name`; fine-tuned ones by the name that its job gives, as `account/base-suffix-id`',
+  naming: '`maker/name`; fine-tuned ones by the name that their job tells (`model_output_name`)',
   variables: { address: 'TOGETHER_BASE_URL', key: 'TOGETHER_API_KEY' },
   endpoint: 'https://api.together.ai/v1',
   needsKey: true,

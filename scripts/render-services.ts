@@ -1,0 +1,69 @@
+import type { HostedService } from '../src/models/services/hosted-service.js';
+import { serviceFactsDate } from '../src/models/services/hosted-service.js';
+import { otherService } from '../src/models/services/openai-service.js';
+import { serviceNames, services } from '../src/models/services/services.js';
+
+const code = (text: string): string => `\`${text}\``;
+
+const withNames: readonly (readonly [string, HostedService])[] = serviceNames.map((name) => [name, services[name]]);
+const all = [...withNames, ['openai', otherService] as const];
+
+/** What is known of each service as tables in Markdown. */
+export function renderServices(): string {
+  return [
+    ...renderTable(
+      ['name', 'what it is', 'address', 'key', 'models are named'],
+      all.map(([name, service]) => [
+        code(`${name}:${service.example}`),
+        service.title,
+        describeAddress(service),
+        `${code(service.variables.key)}${service.needsKey ? '' : ', if it wants one'}`,
+        service.naming,
+      ]),
+    ),
+    '',
+    `What each can do, as of ${serviceFactsDate}:`,
+    '',
+    ...renderTable(
+      ['service', 'log-probabilities', '`n`', '`seed`', '`top_p`', '`stop`', 'longest answer', 'sent besides'],
+      all.map(([, { title, chat }]) => [
+        title,
+        describeLogProbabilities(chat),
+        chat.n,
+        chat.seed,
+        chat.topP,
+        chat.stop,
+        code(chat.lengthSetting),
+        Object.entries(chat.neutral)
+          .map(([name, value]) => code(`${name}: ${String(value)}`))
+          .join(', '),
+      ]),
+    ),
+    '',
+    ...renderTable(
+      ['service', 'fine-tuned by driftline', 'loads adapters'],
+      all.map(([, { title, fineTuning, loadsAdapters }]) => [
+        title,
+        fineTuning.jobs ? 'by its jobs, where it has them' : `no: ${fineTuning.why}; ${fineTuning.instead}`,
+        loadsAdapters ? 'yes' : 'no',
+      ]),
+    ),
+    '',
+    ...withNames.flatMap(([, { title, remarks }]) => remarks.map((remark) => `- ${title}: ${remark}.\n`)),
+  ].join('\n');
+}
+
+function describeAddress({ endpoint, variables, versionVariable }: HostedService): string {
+  const written = code(variables.address);
+  const version = versionVariable === undefined ? '' : `; deployments by path with ${code(versionVariable)}`;
+  return endpoint === null ? `${written}, which has to be set${version}` : `${code(endpoint)}, or ${written}`;
+}
+
+function describeLogProbabilities({ logProbabilities: { most, form } }: HostedService['chat']): string {
+  if (most === null) return 'the server is asked';
+  return `${String(most)} at most${form === 'integer' ? ', in a form of its own' : ''}`;
+}
+
+function renderTable(header: readonly string[], rows: readonly (readonly string[])[]): string[] {
+  return [header, header.map(() => '---'), ...rows].map((cells) => `| ${cells.join(' | ')} |`);
+}
