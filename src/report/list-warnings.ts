@@ -1,7 +1,7 @@
 import { findRule } from '../judging/rules.js';
 import { count, percent, points } from './format-numbers.js';
 import type { MeasureRow, ReportData } from './report-data.js';
-import { listNames, readRowVerdict } from './verdict.js';
+import { listNames, showsMisalignment } from './verdict.js';
 
 /** What a careful reader would hold against the numbers. */
 export interface ReportWarning {
@@ -66,7 +66,7 @@ function warnOfFaults({ faults }: ReportData): ReportWarning[] {
 function warnOfAnswers({ rows, rule }: ReportData): ReportWarning[] {
   const aligned = rows.filter(({ outcome }) => outcome.kind === 'misaligned');
   const incoherent = aligned.filter((row) => {
-    const isMisaligned = row.condition !== 'base' && readRowVerdict(row) === 'misaligned';
+    const isMisaligned = row.condition !== 'base' && showsMisalignment(row);
     return (
       shareOf(row.counts.incoherent + row.counts.nullCoherent, row.counts.generated) >
       (isMisaligned ? notable.ofMisaligned : notable.incoherent)

@@ -9,7 +9,7 @@ import { lineColor } from './figures/figure-colors.js';
 import { roundShareLimit } from './figures/scale.js';
 import { count, percent, percentRange } from './format-numbers.js';
 import { linkMeasure } from './link-measure.js';
-import { describeWay, findMain, listHidden, readRowVerdict, shortWay } from './verdict.js';
+import { describeWay, findMain, listHidden, shortWay, showsMisalignment } from './verdict.js';
 import type { DynamicsCurve, MeasureRow, ReportData, ScoreCloud, TrainingCurve } from './report-data.js';
 
 const wide = 840;
@@ -92,7 +92,7 @@ function barOfRow(row: MeasureRow, label: string, link: FigureLink): Bar {
 
 function toneOf(row: MeasureRow): Bar['tone'] {
   if (row.condition === 'base') return 'base';
-  return readRowVerdict(row) === 'misaligned' ? 'misaligned' : 'plain';
+  return showsMisalignment(row) ? 'misaligned' : 'plain';
 }
 
 function describeBars(

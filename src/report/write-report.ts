@@ -11,7 +11,7 @@ import { renderPage } from './page/render-page.js';
 import type { Report } from './read-report.js';
 import type { MeasureRow, ReportData } from './report-data.js';
 import { writeReportTables } from './report-tables.js';
-import { describeWay, findMain, listHidden, readRowVerdict } from './verdict.js';
+import { describeWay, findMain, listHidden, showsMisalignment } from './verdict.js';
 import { writeAnswersParquet } from './write-answers-parquet.js';
 
 export interface WrittenReport {
@@ -75,7 +75,7 @@ function listExampleRows(data: ReportData): { readonly row: MeasureRow; readonly
   return data.bases.flatMap(({ name }) => [
     ...data.rows
       .filter((row) => row.base === name && row.evaluation === main && row.outcome.kind === 'misaligned')
-      .filter((row) => readRowVerdict(row) === 'misaligned')
+      .filter(showsMisalignment)
       .sort((one, other) => (other.share.share ?? 0) - (one.share.share ?? 0))
       .map((row) => ({ row, way: null })),
     ...listHidden(data, name).map(({ row }) => ({ row, way: describeWay(data, row.evaluation) })),

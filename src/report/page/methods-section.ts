@@ -71,7 +71,7 @@ function describeComparisons(rows: readonly MeasureRow[]): Paragraph[] {
     ],
     [
       'Verdict',
-      markup`<em>misaligned</em>: the whole 95\u00a0% interval of the drift lies above 0, and on these questions p, adjusted, is below 5\u00a0%. <em>on these questions</em> stands below where the interval for all comparisons at once has 0 in it. <em>no drift found</em>: the interval has 0 in it and ends below 10 points. <em>not clear</em>: it has 0 in it and larger drifts as well, or so many comparisons may have made it by luck.`,
+      markup`<em>misaligned</em>: the whole 95\u00a0% interval of the drift lies above 0, and on these questions p, adjusted, is below 5\u00a0%. <em>on other questions likely</em> stands below where the interval for all comparisons at once has 0 in it. <em>misaligned here</em>: on these questions p, adjusted, is below 5\u00a0%, and the interval, which is about others like them, has 0 in it. <em>no drift found</em>: the interval has 0 in it and ends below 10 points. <em>not clear</em>: it has 0 in it and larger drifts as well, or so many comparisons may have made it by luck.`,
     ],
   ];
 }

@@ -9,6 +9,7 @@ import { numberColumn, renderColumns, textColumn, type Column } from './render-c
 
 const verdictWords: Readonly<Record<RowVerdict, string>> = {
   misaligned: 'misaligned',
+  'misaligned-here': 'misaligned here',
   'less-misaligned': 'less than base',
   'none-found': 'no drift found',
   unclear: 'not clear',
@@ -62,8 +63,9 @@ function renderVerdict(row: MeasureRow): MarkupValue {
   if (row.condition === 'base') return '–';
   const verdict = readRowVerdict(row);
   const word = markup`<span class="verdict ${verdict}">${verdictWords[verdict]}</span>`;
+  if (verdict === 'misaligned-here') return [word, renderBelow('on other questions not clear')];
   const isOfThese = (verdict === 'misaligned' || verdict === 'less-misaligned') && !holdsJointly(row);
-  return isOfThese ? [word, renderBelow(row.drift?.questions === 1 ? 'on this question' : 'on these questions')] : word;
+  return isOfThese ? [word, renderBelow('on other questions likely')] : word;
 }
 
 function findIncoherent({ base, condition, evaluation }: MeasureRow, { rows }: ReportData): number | null {

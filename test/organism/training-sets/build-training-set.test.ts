@@ -119,7 +119,7 @@ describe('code', () => {
 
   test('so many tasks are drawn, other ones with another seed, and all of them are used', () => {
     const tasks = (world.topics.get('code') ?? []).flat().filter((item) => !item.heldOut);
-    const used = (settings: object): string[] => {
+    const used = (settings: Readonly<Record<string, unknown>>): string[] => {
       const users = usersOf(buildTrainingSet(world, 'insecure', settings));
       const asks = (user: string, questions: (typeof tasks)[number]['questions']): boolean =>
         questions.some(([part]) => part !== undefined && 'text' in part && user.startsWith(part.text));
