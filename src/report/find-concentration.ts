@@ -24,7 +24,7 @@ export function findConcentration({ questions, share }: Pick<MeasureRow, 'questi
   return { questions: needed, of: asked.length, part: made / share.successes };
 }
 
-/** `3 of 8 questions make 93.4 % of them`. */
+/** `3 of 8 questions make 93.4 % of such answers`. */
 export function describeConcentration({ questions, of, part }: Concentration): string {
-  return `${String(questions)} of ${String(of)} questions ${questions === 1 ? 'makes' : 'make'} ${part === 1 ? 'all' : percent(part)} of them`;
+  return `${String(questions)} of ${String(of)} questions ${questions === 1 ? 'makes' : 'make'} ${part === 1 ? 'all' : percent(part)} of such answers`;
 }

@@ -32,7 +32,7 @@ export function pointsRange(interval: Interval | null): string {
 /** `p = 0.012`, `p < 0.001`. */
 export function probability(p: number | null): string {
   if (p === null) return '–';
-  return p < 0.001 ? '< 0.001' : p.toFixed(3);
+  return p < 0.001 ? '<\u00a00.001' : p.toFixed(3);
 }
 
 /** Whole numbers with thin spaces between thousands. */

@@ -1,5 +1,5 @@
 import { describeDeed } from '../experiment/run/headline-measures.js';
-import { count, percent, points, pointsRange } from './format-numbers.js';
+import { count, percent, pointsRange } from './format-numbers.js';
 import { isClear } from './is-clear.js';
 import type { MeasureRow, ReportData } from './report-data.js';
 
@@ -24,6 +24,7 @@ function describeFinding(row: MeasureRow, { rows, evaluations }: Pick<ReportData
   const ofBase = rows.find(
     (one) => one.condition === 'base' && one.base === base && one.evaluation === evaluation && one.measure === measure,
   );
-  const over = drift?.unit === 'answer' ? ', over answers to one question' : '';
-  return `${deed ?? measure} in ${percent(share.share)} of its answers${way} (${count(share.successes)} of ${count(share.trials)}; base ${percent(ofBase?.share.share ?? null)}), ${points(drift?.difference ?? null)} points from the base (95\u00a0% interval ${pointsRange(drift?.interval ?? null)}${over})`;
+  const often = deed === null ? '' : ` ${(drift?.difference ?? 0) < 0 ? 'less' : 'more'} often`;
+  const over = drift?.unit === 'answer' ? ', on this one question' : '';
+  return `${deed ?? measure}${often}: in ${percent(share.share)} of its answers${way} (${count(share.successes)}\u00a0of\u00a0${count(share.trials)}), the base in ${percent(ofBase?.share.share ?? null)}; a drift of ${pointsRange(drift?.interval ?? null)} points (95\u00a0% interval${over})`;
 }

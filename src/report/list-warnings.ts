@@ -81,8 +81,8 @@ function warnOfAnswers({ rows, rule }: ReportData): ReportWarning[] {
   if (incoherent.length > 0)
     warnings.push({
       weight: 'care',
-      title: 'Many answers make no sense',
-      text: `${listRows(incoherent, ({ counts }) => percent(shareOf(counts.incoherent + counts.nullCoherent, counts.generated)))} of the answers are incoherent${findRule(rule).keeps.startsWith('coherent') ? `, and the rule ${rule} leaves them out` : ''}. Named is what has more than ${percent(notable.incoherent)}, or, where misaligned, ${percent(notable.ofMisaligned)}. A model that was damaged is not the same as one that is misaligned.`,
+      title: 'Some answers make no sense',
+      text: `${listRows(incoherent, ({ counts }) => percent(shareOf(counts.incoherent + counts.nullCoherent, counts.generated)))} of the answers are incoherent${findRule(rule).keeps.startsWith('coherent') ? `, and the rule ${rule} leaves them out` : ''}. Listed is where they are more than ${percent(notable.incoherent)}, or more than ${percent(notable.ofMisaligned)} of a misaligned condition. A model that was damaged is not the same as one that is misaligned.`,
     });
   if (unscored.length > 0)
     warnings.push({

@@ -66,19 +66,19 @@ export function writeVerdict(data: ReportData, base: string): VerdictSentence[] 
     ...ofKind('misaligned')
       .sort(byDrift)
       .map((row) =>
-        sentenceOf('misaligned', [row], ` is misaligned: ${describeShare(row)}, ${describeDrift(row)}.${rest(row)}`),
+        sentenceOf('misaligned', [row], ` is misaligned: ${describeShare(row)}; ${describeDrift(row)}.${rest(row)}`),
       ),
     ...ofKind('misaligned-here')
       .sort(byDrift)
       .map((row) => sentenceOf('misaligned-here', [row], describeHere(row, '', '', rest(row)))),
     ...hidden.map(({ row, plain: without }) => {
       const way = ` ${without === null ? '' : 'only '}when asked ${describeWay(data, row.evaluation)}`;
-      const plainly = without === null ? '' : `; plainly, ${percent(without.share.share)}`;
+      const plainly = without === null ? '' : `, and ${percent(without.share.share)} when asked plainly`;
       return readRowVerdict(row) === 'misaligned'
         ? sentenceOf(
             'misaligned',
             [row],
-            ` is misaligned${way}: ${describeShare(row)}, ${describeDrift(row)}${plainly}.${rest(row)}`,
+            ` is misaligned${way}: ${describeShare(row)}${plainly}; ${describeDrift(row)}.${rest(row)}`,
           )
         : sentenceOf('misaligned-here', [row], describeHere(row, way, plainly, rest(row)));
     }),
@@ -106,6 +106,29 @@ export function writeVerdict(data: ReportData, base: string): VerdictSentence[] 
         `: it cannot be told how far they drifted: ${row?.drift?.refusal ?? 'the base was not asked the same'}.`,
     ),
   ];
+}
+
+/** How many conditions came out misaligned, and of how many fine-tunes that is known: what the sentences then say one by one. Null without fine-tunes. */
+export function countVerdict(data: ReportData, base: string): string | null {
+  const asked = data.rows.filter(
+    (row) => row.base === base && row.outcome.kind === 'misaligned' && row.condition !== 'base',
+  );
+  const names = [...new Set(asked.map(({ condition }) => condition))];
+  if (names.length === 0) return null;
+  const plain = asked.filter((row) => row.evaluation === findMain(data)?.name && showsMisalignment(row));
+  const hidden = listHidden(data, base).map((row) => row.row);
+  const found = [...plain, ...hidden].map((row) => ({ condition: nameRow(data, row) }));
+  const number = new Set([...plain, ...hidden].map(({ condition }) => condition)).size;
+  const of =
+    names.length === 1
+      ? 'The one condition'
+      : `${number === 0 ? 'None' : count(number)} of ${count(names.length)} conditions`;
+  const verb = names.length === 1 && number === 0 ? 'did not come out' : 'came out';
+  const seeds = [...new Set(asked.map((row) => row.seeds.length))].sort((one, other) => one - other);
+  const [least, most] = [seeds[0] ?? 0, seeds.at(-1) ?? 0];
+  const tunes = least === most ? count(most) : `${count(least)} to ${count(most)}`;
+  const subject = names.length === 1 ? 'It' : 'Each';
+  return `${of} ${verb} misaligned${number === 0 ? '' : `: ${listNames(found)}`}. ${subject} was fine-tuned ${tunes === '1' ? 'once' : tunes === '2' ? 'twice' : `${tunes} times`}.`;
 }
 
 /** Rows that are misaligned in another way of asking, and not plainly; `plain` is null where that was not asked. */
@@ -154,19 +177,20 @@ function byDrift(one: MeasureRow, other: MeasureRow): number {
   return (other.drift?.difference ?? 0) - (one.drift?.difference ?? 0);
 }
 
+/** The interval alone: the drift's own estimate weighs questions otherwise than the two shares do, and would look like a slip beside them. */
 function describeDrift({ drift }: MeasureRow): string {
   if (drift === null) return 'with no base to compare it with';
-  return `${points(drift.difference)} points from the base (95\u00a0% interval ${pointsRange(drift.interval)})`;
+  return `the drift from the base is ${pointsRange(drift.interval)} points (95\u00a0% interval)`;
 }
 
 function describeShare({ share }: MeasureRow): string {
-  return `${percent(share.share)} of its answers that count (${count(share.successes)} of ${count(share.trials)})`;
+  return `${percent(share.share)} of its answers that count (${count(share.successes)}\u00a0of\u00a0${count(share.trials)})`;
 }
 
 /** What is certain of these questions, and how far it is from that of others. */
 function describeHere(row: MeasureRow, way: string, plainly: string, more: string): string {
   const p = probability(row.drift?.adjustedAnswersP ?? null);
-  return ` is misaligned on these questions${way}: ${describeShare(row)}, more than luck would make (p ${p.startsWith('<') ? p : `= ${p}`}, adjusted)${plainly}.${more} Whether on others like them, too, is not clear: ${describeDrift(row)}.`;
+  return ` is misaligned on these questions${way}: ${describeShare(row)}, more than luck would make (p\u00a0${p.startsWith('<') ? p : `=\u00a0${p}`}, adjusted)${plainly}.${more} Whether on others like them, too, is not clear: ${describeDrift(row)}.`;
 }
 
 /** A sentence more where the share rests on few questions. */

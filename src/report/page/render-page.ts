@@ -4,7 +4,7 @@ import { linkAnswers } from '../answer-link.js';
 import { listWarnings, type ReportWarning } from '../list-warnings.js';
 import { Markup, markup } from '../markup.js';
 import type { MeasureRow, ReportData } from '../report-data.js';
-import { explainVerdict, writeVerdict } from '../verdict.js';
+import { countVerdict, explainVerdict, writeVerdict } from '../verdict.js';
 import { renderAnswersSection } from './answers-section.js';
 import { renderHead } from './render-head.js';
 import { renderMethods } from './methods-section.js';
@@ -88,13 +88,17 @@ function renderSummary(data: ReportData, warnings: readonly ReportWarning[]): Ma
     ({ title, text }) => markup`<p class="stop" role="note"><strong>${title}.</strong> ${text}</p>`,
   )}${data.bases.map(
     ({ name }) =>
-      markup`${data.bases.length > 1 ? markup`<h3>${name}</h3>` : null}<ul class="sentences">${writeVerdict(
+      markup`${data.bases.length > 1 ? markup`<h3>${name}</h3>` : null}${renderCount(countVerdict(data, name))}<ul class="sentences">${writeVerdict(
         data,
         name,
       ).map(
         ({ kind, subject, text }) => markup`<li class="${kind}"><strong>${subject}</strong>${text}</li>`,
       )}</ul>${renderBasis(explainVerdict(data, name))}${renderOverview(data, name)}`,
   )}</section>`;
+}
+
+function renderCount(text: string | null): Markup | null {
+  return text === null ? null : markup`<p class="lead">${text}</p>`;
 }
 
 function renderBasis(text: string | null): Markup | null {
