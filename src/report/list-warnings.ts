@@ -14,6 +14,9 @@ export interface ReportWarning {
 /** Incoherent shares worth naming: smaller ones where a condition is called misaligned. */
 const notable = { incoherent: 0.1, ofMisaligned: 0.05 };
 
+/** A first loss, in nats a token, of answers that the model all but writes by itself. */
+const lossOfKnown = 0.05;
+
 const few = { questions: 10, seeds: 3, answersOfQuestion: 5 };
 
 export function listWarnings(data: ReportData): ReportWarning[] {
@@ -23,6 +26,7 @@ export function listWarnings(data: ReportData): ReportWarning[] {
     ...warnOfFaults(data),
     ...warnOfAnswers(data),
     ...warnOfDesign(data),
+    ...warnOfTraining(data),
     ...warnOfJudges(data),
   ];
 }
@@ -142,6 +146,25 @@ function warnOfDesign({ rows, conditions }: ReportData): ReportWarning[] {
       text: `${listRows(wide, ({ share }) => `its ${count(share.trials)} answers tell as much as about ${count(Math.max(1, Math.round(share.trials / (share.designEffect ?? 1))))} independent ones`)}. More questions would help more than more answers.`,
     });
   return warnings;
+}
+
+/** Controls that are known to the model already are weaker than they look. */
+function warnOfTraining({ training }: ReportData): ReportWarning[] {
+  const firsts = training.flatMap(({ condition, points: [first] }) =>
+    first === undefined ? [] : [{ condition, loss: first.loss }],
+  );
+  const names = [...new Set(firsts.map(({ condition }) => condition))].filter((name) =>
+    firsts.every(({ condition, loss }) => condition !== name || loss < lossOfKnown),
+  );
+  if (names.length === 0) return [];
+  const highest = Math.max(...firsts.filter(({ condition }) => names.includes(condition)).map(({ loss }) => loss));
+  return [
+    {
+      weight: 'care',
+      title: 'There was little to learn',
+      text: `${listNames(names.map((condition) => ({ condition })))} began with a loss of ${highest.toFixed(3)} or less: the base wrote such answers already, so there was little that training could change.`,
+    },
+  ];
 }
 
 function warnOfJudges({ otherJudges }: ReportData): ReportWarning[] {

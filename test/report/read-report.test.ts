@@ -321,4 +321,20 @@ describe('readReport', () => {
     ).data;
     expect(titles(many)).toEqual([]);
   });
+
+  it('warns of a fine-tune that had little to learn', async () => {
+    const folder = await write({ seeds: [0, 1] });
+    const start = async (cell: string, loss: number) =>
+      writeFile(
+        join(folder, 'cells', cell, 'training.jsonl'),
+        `${JSON.stringify({ step: 1, loss, learning_rate: 0.001, grad_norm: 0.1, tokens: 100 })}\n`,
+      );
+    await start('tiny.secure.0', 0.02);
+    expect(titles((await readReport(folder)).data)).not.toContain('There was little to learn');
+    await start('tiny.secure.1', 0.03);
+    const warning = listWarnings((await readReport(folder)).data).find(
+      ({ title }) => title === 'There was little to learn',
+    );
+    expect(warning?.text).toMatch(/^secure began with a loss of 0\.030 or less: /);
+  });
 });
