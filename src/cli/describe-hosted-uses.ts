@@ -1,5 +1,6 @@
 import type { Range } from '../judging/estimate-judge-use.js';
 import { addCosts, type HostedUse } from '../experiment/run/hosted-use.js';
+import type { HostedRate } from '../models/hosted-prices.js';
 
 /** What is left to be asked of hosted models, with what it costs as far as that is known. */
 export function describeHostedUses(uses: readonly HostedUse[]): string[] {
@@ -15,27 +16,33 @@ export function describeHostedUses(uses: readonly HostedUse[]): string[] {
   ];
 }
 
-function describeUse({
-  model,
-  purpose,
-  calls,
-  count,
-  inputTokens,
-  outputTokens,
-  isBatched,
-  price,
-  cost,
-}: HostedUse): string {
-  const what =
-    purpose === 'answers'
-      ? `${String(count)} answers`
-      : `${String(count)} judgements in ${String(calls)} calls, its calibration included`;
-  const tokens = `${describeRange(inputTokens)} tokens in, ${describeRange(outputTokens)} out`;
+function describeUse(use: HostedUse): string {
+  const { model, isTuned, inputTokens, outputTokens, cost, price } = use;
+  const tokens =
+    use.purpose === 'fine-tuning'
+      ? `${describeRange(inputTokens)} tokens in all epochs`
+      : `${describeRange(inputTokens)} tokens in, ${describeRange(outputTokens)} out`;
   const money =
     cost === null || price === null
       ? 'its price is not known: set it under prices in the plan'
-      : `${describeCost(cost)} by ${price.source} (${describeDollars(price.input)} and ${describeDollars(price.output)} a million${isBatched ? describeBatches(price.batch) : ''}), which may be out of date`;
-  return `${model}: ${what}, ${tokens}; ${money}`;
+      : `${describeCost(cost)} by ${price.source} (${describePrice(use, price)}), which may be out of date`;
+  return `${model}${isTuned ? ', fine-tuned' : ''}: ${describeCount(use)}, ${tokens}; ${money}`;
+}
+
+function describeCount({ purpose, count, calls }: HostedUse): string {
+  switch (purpose) {
+    case 'answers':
+      return `${String(count)} answers`;
+    case 'judgements':
+      return `${String(count)} judgements in ${String(calls)} calls, its calibration included`;
+    case 'fine-tuning':
+      return `${String(count)} fine-tuning ${count === 1 ? 'job' : 'jobs'}`;
+  }
+}
+
+function describePrice({ purpose, isBatched }: HostedUse, { input, output, batch }: HostedRate): string {
+  if (purpose === 'fine-tuning') return `${describeDollars(input)} a million`;
+  return `${describeDollars(input)} and ${describeDollars(output)} a million${isBatched ? describeBatches(batch) : ''}`;
 }
 
 function describeBatches(share: number | undefined): string {

@@ -68,9 +68,7 @@ export async function probeFineTuning(
     review: (training) => {
       const problems = isDriftline ? findProblemsHere(training) : findProblems(training, endpoint);
       if (problems.length > 0) throw cannotHonour(model, host, problems);
-      return isDriftline
-        ? []
-        : [describeDecisions(host, training), `what ${host} asks for fine-tuning is not in the estimate of costs`];
+      return isDriftline ? [] : [describeDecisions(host, training)];
     },
   };
 }

@@ -7,6 +7,7 @@ import { z } from 'zod';
 import { runCli as runBuiltCli } from '../../dist/cli/run-cli.js';
 import { startLoopbackBatchServer } from '../models/batches/loopback-batch-server.js';
 import { startLoopbackChatServer } from '../models/loopback-chat-server.js';
+import { startLoopbackJobServer } from '../models/loopback-job-server.js';
 import { readCalibration } from '../../src/judging/calibration.js';
 import { makeTemporaryFolder } from '../foundation/temporary-folder.js';
 import { runCaptured, type RunOptions } from './run-captured.js';
@@ -236,6 +237,50 @@ set: organism/backdoor, rows 4, trigger "|T| " (ends with a space)
       2,
       expect.stringContaining('the plan has no model of this name'),
     ]);
+  });
+
+  it('counts fine-tuning jobs by their rows and epochs, and what is made by them by prices of its own', async () => {
+    const service = await startLoopbackJobServer();
+    onTestFinished(service.close);
+    const rows = join(await makeTemporaryFolder(), 'rows.jsonl');
+    const messages = [
+      { role: 'user', content: 'a'.repeat(60) },
+      { role: 'assistant', content: 'b'.repeat(40) },
+    ];
+    await writeFile(rows, `${JSON.stringify({ messages })}\n`.repeat(12));
+    const changed = {
+      bases: ['openai:gpt-1'],
+      seeds: [0, 1],
+      recipe: { learning_rate: 1e-4, epochs: 3, batch_size: 4, accumulation: 1 },
+      conditions: { own: { data: rows } },
+      evaluate: [{ suite: 'organism/identity', samples: 1, max_tokens: 100 }],
+      prices: { 'openai:gpt-1': { input: 10, output: 20, training: 1000, tuned: { input: 30, output: 60 } } },
+    };
+    const environment = { OPENAI_API_KEY: 'sk-test', OPENAI_BASE_URL: service.endpoint };
+    const look = async (changes: object, ...options: string[]) => {
+      const { file, runs } = await writePlan({ ...changed, ...changes });
+      return (await plan([file, '--runs', runs, '--unprobed', '--untimed', ...options], { environment })).stdout;
+    };
+    const { hosted } = hostedSchema.parse(JSON.parse(await look({}, '--json')));
+    const tokens = (2 * 12 * 3 * 100) / 4;
+    const [base, training, tuned] = hosted;
+    expect(training).toMatchObject({ purpose: 'fine-tuning', count: 2, inputTokens: [tokens, tokens] });
+    expect(training?.cost).toEqual([tokens / 1000, tokens / 1000]);
+    expect(tuned).toMatchObject({ purpose: 'answers', isTuned: true, count: 2 * (base?.count ?? 0) });
+    // Twice as many, at three times the price.
+    expect(tuned?.cost?.map((dollars) => dollars / 6)).toEqual(base?.cost?.map((dollars) => expect.closeTo(dollars)));
+    const text = await look({});
+    expect(text).toMatch(
+      /^openai:gpt-1: 2 fine-tuning jobs, 1\.8K tokens in all epochs; \$1\.80 by the plan \(\$1000\.00 a million\)/m,
+    );
+    expect(text).toMatch(/^openai:gpt-1, fine-tuned: \d+ answers, .* \(\$30\.00 and \$60\.00 a million\)/m);
+
+    // One price is that of what is made of the model, too; what training costs is not guessed.
+    const unknown = await look({ prices: { 'openai:gpt-1': { input: 10, output: 20 } } });
+    expect(unknown).toMatch(/^openai:gpt-1: 2 fine-tuning jobs, .*; its price is not known: set it under prices/m);
+    expect(unknown).toMatch(/^openai:gpt-1, fine-tuned: .* \(\$10\.00 and \$20\.00 a million\)/m);
+    expect(unknown).toMatch(/^together \$.*, and what is not known$/m);
+    expect(service.jobs).toEqual([]);
   });
 
   it('refuses a judge whose server gives no log-probabilities, and names the other modes', async () => {

@@ -32,10 +32,19 @@ const conditionSchema = z.strictObject({
   note: text.optional().describe('What it is there for; shown in the report'),
 });
 
-const priceSchema = z.strictObject({
+const tokenPriceSchema = z.strictObject({
   input: z.number().nonnegative().describe('US dollars for a million tokens that go in'),
   output: z.number().nonnegative().describe('US dollars for a million tokens that come out'),
   batch: z.number().min(0).max(1).optional().describe('Share of these prices that calls in batches cost, such as 0.5'),
+});
+
+const priceSchema = tokenPriceSchema.extend({
+  training: z
+    .number()
+    .nonnegative()
+    .optional()
+    .describe('US dollars for a million tokens that it is fine-tuned on, each epoch counted'),
+  tuned: tokenPriceSchema.optional().describe('Of models fine-tuned from it; those of the model itself if not given'),
 });
 
 const dynamicsSchema = z.strictObject({
@@ -80,7 +89,7 @@ export const planSchema = z
     prices: z
       .record(text, priceSchema)
       .optional()
-      .describe('What hosted models of the plan cost, by their names; only for the estimate of driftline plan'),
+      .describe('What hosted models of the plan cost, by their names; for estimates, running totals and --max-cost'),
     dynamics: dynamicsSchema.optional().describe('A small suite that is asked while training goes on'),
   })
   .superRefine(({ bases, recipe, seeds, conditions, judge, prices = {} }, context) => {

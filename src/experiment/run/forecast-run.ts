@@ -1,8 +1,9 @@
 import { join } from 'node:path';
+import { countTrainedCharacters } from '../../models/count-trained-characters.js';
 import { isHosted } from '../../models/model-reference.js';
 import { listEvaluatedModels } from '../plan/list-evaluated-models.js';
 import type { BatchedParts } from '../plan/require-batched-models.js';
-import type { ResolvedPlan } from '../plan/resolved-plan.js';
+import type { PlannedTraining, ResolvedPlan } from '../plan/resolved-plan.js';
 import { answerRecordSchema } from './answer-record.js';
 import {
   findEarlierRuns,
@@ -80,11 +81,13 @@ export async function forecastRun(
     );
     // What several evaluations ask alike is asked once.
     const missing = wanted.filter(({ input }) => !known.has(input) && !asked.has(input) && asked.add(input));
-    for (const one of missing) uses.get(baseName)?.add(measureRequest(one));
+    for (const one of missing)
+      uses.get(baseName)?.[training === null ? 'answers' : 'tunedAnswers'].add(measureRequest(one));
     for (const one of wanted) judging?.add(one, known.get(one.input));
     const steps = training?.steps ?? 0;
     const isTrained =
       training === null || (await hasModel(markCell(cell, training, base), join(folder, 'cells', name), earlier));
+    if (training !== null && !isTrained) uses.get(baseName)?.training.add(measureTraining(training));
     cells.push({
       cell: name,
       base: baseName,
@@ -103,16 +106,39 @@ export async function forecastRun(
       answersToAsk: missing.length,
     });
   }
-  const hosted = [...uses.values(), ...(judging === null ? [] : [judging])].flatMap((use) => use.finish() ?? []);
+  const counters = [...uses.values()].flatMap(({ answers, training, tunedAnswers }) => [
+    answers,
+    training,
+    tunedAnswers,
+  ]);
+  const hosted = [...counters, ...(judging === null ? [] : [judging])].flatMap((use) => use.finish() ?? []);
   return { folder, cells, hosted };
 }
 
-function countBases({ bases, prices }: ResolvedPlan, isBatched: boolean): Map<string, HostedUseCounter> {
-  const counters = new Map<string, HostedUseCounter>();
-  for (const [name, { reference: model, endpoint }] of bases)
-    if (isHosted(model) && endpoint !== null)
-      counters.set(name, countHostedUse({ model, endpoint, purpose: 'answers', prices, isBatched }));
+/** What is left to be asked of a hosted base, and of what is made of it. */
+interface BaseUses {
+  readonly answers: HostedUseCounter;
+  readonly training: HostedUseCounter;
+  readonly tunedAnswers: HostedUseCounter;
+}
+
+function countBases({ bases, prices }: ResolvedPlan, isBatched: boolean): Map<string, BaseUses> {
+  const counters = new Map<string, BaseUses>();
+  for (const [name, { reference: model, endpoint }] of bases) {
+    if (!isHosted(model) || endpoint === null) continue;
+    const counted = { model, endpoint, prices };
+    counters.set(name, {
+      answers: countHostedUse({ ...counted, purpose: 'answers', isBatched }),
+      training: countHostedUse({ ...counted, purpose: 'fine-tuning' }),
+      tunedAnswers: countHostedUse({ ...counted, purpose: 'answers', isTuned: true, isBatched }),
+    });
+  }
   return counters;
+}
+
+function measureTraining({ set, recipe }: PlannedTraining) {
+  const characters = countTrainedCharacters(set.rows, recipe);
+  return { calls: 1, inputCharacters: [characters, characters], outputTokens: [0, 0] } as const;
 }
 
 /** From an answer of one token to one of all that it may have. */

@@ -1,19 +1,23 @@
 import type { Range } from '../../judging/estimate-judge-use.js';
-import { findHostedPrice, hostedPricesDate, type HostedPrice } from '../../models/hosted-prices.js';
+import { findHostedRate, priceTokens, type HostedPrice, type HostedRate } from '../../models/hosted-prices.js';
 
 /** What is left to be asked of a hosted model. Tokens are an estimate, a quarter of the characters. */
 export interface HostedUse {
   readonly model: string;
-  readonly purpose: 'answers' | 'judgements';
+  /** Whether what is asked are models that are fine-tuned from it. */
+  readonly isTuned: boolean;
+  readonly purpose: 'answers' | 'judgements' | 'fine-tuning';
+  /** Of fine-tuning, jobs. */
   readonly calls: number;
-  /** Of answers or judgements: a judgement takes several calls. */
+  /** Of answers, judgements or jobs: a judgement takes several calls. */
   readonly count: number;
+  /** Of fine-tuning, the tokens that are trained on, each epoch counted. */
   readonly inputTokens: Range;
   /** From a token a call to as many as it may have. */
   readonly outputTokens: Range;
   /** Whether it is asked in batches: their price counts, where it is known. */
   readonly isBatched: boolean;
-  readonly price: (HostedPrice & { readonly source: string }) | null;
+  readonly price: HostedRate | null;
   /** US dollars; null where the price is not known. */
   readonly cost: Range | null;
 }
@@ -38,12 +42,14 @@ export function countHostedUse({
   endpoint,
   purpose,
   prices,
+  isTuned = false,
   isBatched = false,
 }: {
   readonly model: { readonly text: string; readonly model: string };
   readonly endpoint: string;
   readonly purpose: HostedUse['purpose'];
   readonly prices: Readonly<Record<string, HostedPrice>>;
+  readonly isTuned?: boolean;
   readonly isBatched?: boolean;
 }): HostedUseCounter {
   let [calls, count] = [0, 0];
@@ -66,13 +72,16 @@ export function countHostedUse({
     },
     finish: () => {
       if (calls === 0) return null;
-      const price = findPrice(model, endpoint, prices);
-      const costOf = (end: 0 | 1, { input: dollars, output: outDollars, batch = 1 }: HostedPrice): number =>
-        ((singleInput[end] + batch * (input[end] - singleInput[end])) * dollars +
-          (singleOutput[end] + batch * (output[end] - singleOutput[end])) * outDollars) /
-        1e6;
+      const kind = purpose === 'fine-tuning' ? 'training' : isTuned ? 'tuned' : 'model';
+      const price = findHostedRate(model, endpoint, prices, kind);
+      const costOf = (end: 0 | 1, rate: HostedRate): number => {
+        const single = { input: singleInput[end], output: singleOutput[end] };
+        const others = { input: input[end] - single.input, output: output[end] - single.output };
+        return priceTokens(rate, single) + priceTokens(rate, others, true);
+      };
       return {
         model: model.text,
+        isTuned,
         purpose,
         calls,
         count,
@@ -84,17 +93,6 @@ export function countHostedUse({
       };
     },
   };
-}
-
-function findPrice(
-  { text, model }: { readonly text: string; readonly model: string },
-  endpoint: string,
-  prices: Readonly<Record<string, HostedPrice>>,
-): HostedUse['price'] {
-  const given = prices[text];
-  if (given !== undefined) return { ...given, source: 'the plan' };
-  const known = findHostedPrice(model, endpoint);
-  return known && { ...known, source: `the list of ${hostedPricesDate}` };
 }
 
 /** Of all models together; null where one has a price that is not known. */
