@@ -5,6 +5,7 @@ import { encodeOnnxModel } from '../graph/encode-onnx-model.js';
 import type { Graph } from '../graph/graph.js';
 import { sessionOptions } from './compiled-graph.js';
 import type { Feeds, GraphHost } from './graph-host.js';
+import { zeroDenormals } from './zero-denormals.js';
 
 /** What the thread starts with. */
 export type GraphThreadData = readonly {
@@ -32,6 +33,7 @@ export async function openGraphThread(graphs: readonly Graph[]): Promise<GraphHo
     const model = encodeOnnxModel(graph);
     return { bytes: model.bytes, options: sessionOptions(model, { threads: 1 }) };
   });
+  await zeroDenormals();
   const worker = new Worker(new URL('./graph-worker.js', import.meta.url), {
     workerData: models satisfies GraphThreadData,
     // What this process was started with may not suit a thread, such as `--input-type` of a program without a file.

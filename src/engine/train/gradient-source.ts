@@ -168,7 +168,6 @@ interface Hosts {
  * step has too few runs for that, and for a large model, the threads share in each operator instead.
  */
 async function openHosts(graphs: readonly Graph[], threads: number, small: boolean): Promise<Hosts> {
-  // First this thread's: the runtime sets how denormals are treated once for the process, and later threads inherit it.
   const own = await openGraphHost(graphs, threads);
   const others = Array.from({ length: small && threads > 1 ? threads : 0 }, () => openGraphThread(graphs));
   const all = await gatherHosts([Promise.resolve(own), ...others]);

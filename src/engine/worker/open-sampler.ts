@@ -1,6 +1,7 @@
 import '../runtime/switch-off-telemetry.js';
 import { Worker } from 'node:worker_threads';
 import { DriftlineError } from '../../foundation/driftline-error.js';
+import { zeroDenormals } from '../runtime/zero-denormals.js';
 import type { Interventions } from '../sample/decode-runner.js';
 import type { SampledAnswer, SampledToken, SampleRequest } from '../sample/sample-request.js';
 import { checkSampleOptions, checkSamplerSettings } from './check-sampler-input.js';
@@ -42,6 +43,7 @@ interface Call {
 /** Loads a model, with an adapter if one is given, on another thread, and returns when it is ready. */
 export async function openSampler(settings: SamplerSettings): Promise<Sampler> {
   checkSamplerSettings(settings);
+  await zeroDenormals();
   const worker = new Worker(new URL('./sampler-worker.js', import.meta.url), {
     workerData: settings,
     // A thread inherits `--input-type`, of a program without a file, and would refuse to start from one.

@@ -1,4 +1,5 @@
 import { Worker } from 'node:worker_threads';
+import { zeroDenormals } from '../../engine/runtime/zero-denormals.js';
 import { DriftlineError } from '../../foundation/driftline-error.js';
 import type { TrainingProgress } from '../../models/trainer.js';
 import type { FromTrainingThread, TrainingThreadSettings } from './training-messages.js';
@@ -9,6 +10,7 @@ export async function trainOnThread(
   signal: AbortSignal,
   onStep: (progress: TrainingProgress) => void,
 ): Promise<void> {
+  await zeroDenormals();
   const worker = new Worker(new URL('./training-worker.js', import.meta.url), { workerData: settings });
   const stop = (): void => {
     worker.postMessage('stop');
