@@ -1,63 +1,111 @@
-import { fork } from 'node:child_process';
-import { once } from 'node:events';
-import { createServer } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import { execFileSync } from 'node:child_process';
+import { availableParallelism, cpus } from 'node:os';
+import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
-import { createDirectFetch } from '../src/foundation/direct-fetch.js';
-import { openHostedSampler } from '../src/models/open-hosted-sampler.js';
+import { startBenchWorker, type BenchWorker } from './bench-worker.js';
+import type { HostedFigures, HostedTask } from './hosted-figures.js';
 
 /**
- * `npm run bench:hosted [-- --answers 20000]`: answers a second that driftline takes from a server that answers at once, and the memory that it
- * holds meanwhile. The server is a process of its own; driftline's side runs on one thread.
+ * `npm run bench:hosted [-- --answers 200000 --others 10000 --python python3 --json]`: answers a second that driftline takes from a server that answers at once,
+ * and the memory that it holds meanwhile; beside it the figures by Node's own fetch and, where Python has it, those of Inspect AI, which
+ * are asked for `--others` answers. Server and client are processes of their own, each on one core where there is `taskset`.
  */
 
 const { values: options } = parseArgs({
-  options: { answers: { type: 'string', default: '20000' }, serve: { type: 'boolean', default: false } },
+  options: {
+    answers: { type: 'string', default: '20000' },
+    others: { type: 'string', default: '' },
+    'warm-up': { type: 'string', default: '2000' },
+    python: { type: 'string', default: process.env['DRIFTLINE_BENCH_PYTHON'] ?? 'python3' },
+    only: { type: 'string', default: 'sampled,stored,fetched,inspect' },
+    json: { type: 'boolean', default: false },
+  },
 });
 const answers = Number(options.answers);
+const others = options.others === '' ? Math.min(answers, 10_000) : Number(options.others);
+const warmUp = Number(options['warm-up']);
+/** As many as driftline opens. */
+const connections = 64;
+const pins = canPin();
 
-if (options.serve) await serve();
-else await measure();
-
-async function serve(): Promise<void> {
-  const body = JSON.stringify({
-    choices: [{ index: 0, message: { role: 'assistant', content: 'Yes.' }, finish_reason: 'stop' }],
-    usage: { prompt_tokens: 8, completion_tokens: 2, total_tokens: 10 },
-  });
-  const server = createServer((request, response) => {
-    request.resume();
-    request.on('end', () => response.writeHead(200, { 'content-type': 'application/json' }).end(body));
-  });
-  server.listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  // A server that listens on a port has an address with a port.
-  process.send?.((server.address() as AddressInfo).port);
-  process.on('disconnect', () => process.exit());
+interface Contender {
+  readonly name: string;
+  readonly what: string;
+  readonly answers: number;
+  readonly command: readonly [string, ...string[]];
 }
 
-async function measure(): Promise<void> {
-  const child = fork(new URL(import.meta.url), ['--serve']);
-  const [port] = (await once(child, 'message')) as [number]; // what `serve` sends
-  const environment = { OPENAI_API_KEY: 'none', OPENAI_BASE_URL: `http://127.0.0.1:${String(port)}/v1` };
-  const sampler = openHostedSampler({ model: 'bench', environment, fetch: createDirectFetch(fetch) });
-  const messages = [{ role: 'user' as const, content: 'Would you do it?' }];
-  // Connections and code are warm before the clock starts.
-  for await (const answer of sampler.sample([{ messages, count: 500 }])) if (answer.text !== 'Yes.') process.exit(1);
-  const [start, used] = [performance.now(), process.cpuUsage()];
-  let done = 0;
-  for await (const answer of sampler.sample([{ messages, count: answers, seed: 500 }])) {
-    done += answer.text === 'Yes.' ? 1 : 0;
-    if (done % Math.ceil(answers / 10) === 0 || done === answers) {
-      const seconds = (performance.now() - start) / 1000;
-      const { user, system } = process.cpuUsage(used);
-      const megabytes = (bytes: number): string => (bytes / 2 ** 20).toFixed(0);
-      const { rss, heapUsed } = process.memoryUsage();
-      process.stdout.write(
-        `${String(done)} answers, ${(done / seconds).toFixed(0)} a second, ${(done / ((user + system) / 1e6)).toFixed(0)} a second of processor time, ` +
-          `${megabytes(rss)} MiB resident, ${megabytes(heapUsed)} MiB heap\n`,
-      );
-    }
+const place = (file: string): string => fileURLToPath(new URL(file, import.meta.url));
+/** Node as it runs here: with the loader of TypeScript. */
+const node = (file: string, ...parameters: string[]): [string, ...string[]] => [
+  process.execPath,
+  ...process.execArgv,
+  place(file),
+  ...parameters,
+];
+const contenders: readonly Contender[] = [
+  { name: 'sampled', what: 'driftline', answers, command: node('hosted-client.ts', 'sampled') },
+  { name: 'stored', what: 'driftline, stored as by a run', answers, command: node('hosted-client.ts', 'stored') },
+  { name: 'fetched', what: "driftline by Node's fetch", answers: others, command: node('hosted-client.ts', 'fetched') },
+  ...findInspect(),
+].filter(({ name }) => options.only.split(',').includes(name));
+
+const server = start(0, node('hosted-server.ts'));
+const { port } = (await server.ask({ task: 'start' })) as { readonly port: number }; // the server's own
+const rows: (HostedFigures & Pick<Contender, 'name' | 'what'>)[] = [];
+for (const { name, what, command, ...contender } of contenders) {
+  const client = start(1, command);
+  const endpoint = `http://127.0.0.1:${String(port)}/v1`;
+  const task: HostedTask = { task: 'measure', endpoint, warmUp, connections, answers: contender.answers };
+  // Our own workers' answers.
+  const figures = (await client.ask(task)) as unknown as HostedFigures;
+  client.close();
+  rows.push({ name, what, ...figures });
+  if (!options.json) console.log(describe(rows.at(-1)!)); // just pushed
+}
+server.close();
+if (options.json)
+  console.log(JSON.stringify({ node: process.version, processor: cpus()[0]?.model, pinned: pins, rows }, null, 2));
+
+function describe({ what, answers: done, seconds, processorSeconds, memory }: (typeof rows)[number]): string {
+  const mebibytes = memory.map(({ residentBytes }) => (residentBytes / 2 ** 20).toFixed(0)).join(', ');
+  return (
+    `${what}: ${String(done)} answers, ${(done / seconds).toFixed(0)} a second, ` +
+    `${(done / processorSeconds).toFixed(0)} a second of processor time; ` +
+    `${mebibytes} MiB resident at each quarter`
+  );
+}
+
+/** On a core of its own where that can be had. */
+function start(core: number, command: readonly [string, ...string[]]): BenchWorker {
+  const [program, ...parameters] = pins ? (['taskset', '-c', String(core), ...command] as const) : command;
+  return startBenchWorker(program, parameters);
+}
+
+function canPin(): boolean {
+  if (availableParallelism() < 2) return false;
+  try {
+    execFileSync('taskset', ['-c', '0,1', 'true'], { stdio: 'ignore' });
+    return true;
+  } catch {
+    return false; // not on this system, or not on these cores
   }
-  await sampler.close();
-  child.disconnect();
+}
+
+function findInspect(): Contender[] {
+  try {
+    const script = 'import inspect_ai, openai; print(inspect_ai.__version__)';
+    const version = execFileSync(options.python, ['-c', script], {
+      encoding: 'utf8',
+      stdio: ['ignore', 'pipe', 'ignore'],
+    }).trim();
+    const command = [options.python, place('hosted_inspect.py')] as const;
+    return [{ name: 'inspect', what: `Inspect AI ${version}`, answers: others, command: [...command] }];
+  } catch {
+    if (options.only.includes('inspect'))
+      console.error(
+        `Inspect AI is left out: ${options.python} has no inspect_ai and openai (--python names another one)`,
+      );
+    return [];
+  }
 }

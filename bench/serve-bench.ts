@@ -10,9 +10,10 @@ import { startServer } from '../dist/server/start-server.js';
 import { findOrganismFolder } from '../dist/organism/organism-folder.js';
 
 /**
- * `npm run bench:serve [-- --clients 16 --answers 640 --rounds 5 --model FOLDER]`: answers a second of concurrent clients of the server, who
+ * `npm run bench:serve [-- --clients 16 --answers 640 --rounds 5 --model FOLDER --json]`: answers a second of concurrent clients of the server, who
  * each wait for one answer before they ask for the next, against the engine's own rate for the same answers given to it at once. Both have as
- * many slots as there are clients, and take turns, so that both see the machine in the same state; figures are medians.
+ * many slots as there are clients, and take turns, so that both see the machine in the same state; figures are medians. It ends with an error where the
+ * answers are not the same.
  */
 
 const { values: options } = parseArgs({
@@ -22,6 +23,7 @@ const { values: options } = parseArgs({
     rounds: { type: 'string', default: '5' },
     tokens: { type: 'string', default: '64' },
     model: { type: 'string' },
+    json: { type: 'boolean', default: false },
   },
 });
 const [clients, answers, rounds, tokens] = [options.clients, options.answers, options.rounds, options.tokens].map(
@@ -64,15 +66,22 @@ const server = await startServer({
 });
 const agent = new Agent({ keepAlive: true, maxSockets: clients });
 
-async function measureEngine(): Promise<number> {
+/** Answers a second, and the answers by their seeds. */
+interface Turn {
+  readonly rate: number;
+  readonly texts: readonly string[];
+}
+
+async function measureEngine(): Promise<Turn> {
+  const texts: string[] = [];
   const start = performance.now();
   const requests = Array.from({ length: answers }, (_, index) => {
     const [first = 0, ...rest] = encodePrompt(tokenizer, messagesOf(index));
     return { prompt: [first, ...rest] as [number, ...number[]], seed: index, maximumTokens: tokens };
   });
-  for await (const { ids } of sampler.sample(requests, { slots: clients }))
-    tokenizer.decode(ids, { skipSpecialTokens: true });
-  return (answers / (performance.now() - start)) * 1000;
+  for await (const { request, ids } of sampler.sample(requests, { slots: clients }))
+    texts[request] = tokenizer.decode(ids, { skipSpecialTokens: true });
+  return { rate: (answers / (performance.now() - start)) * 1000, texts };
 }
 
 function post(body: object): Promise<string> {
@@ -94,30 +103,40 @@ function post(body: object): Promise<string> {
   });
 }
 
-async function measureServer(): Promise<number> {
+async function measureServer(): Promise<Turn> {
+  const texts: string[] = [];
   const start = performance.now();
   let next = 0;
   const client = async (): Promise<void> => {
-    for (let index = next++; index < answers; index = next++)
-      await post({ model: 'bench', messages: messagesOf(index), seed: index, max_tokens: tokens });
+    for (let index = next++; index < answers; index = next++) {
+      const reply = await post({ model: 'bench', messages: messagesOf(index), seed: index, max_tokens: tokens });
+      // The server's own.
+      const { choices } = JSON.parse(reply) as { readonly choices: readonly { message: { content: string } }[] };
+      texts[index] = choices[0]?.message.content ?? '';
+    }
   };
   await Promise.all(Array.from({ length: clients }, client));
-  return (answers / (performance.now() - start)) * 1000;
+  return { rate: (answers / (performance.now() - start)) * 1000, texts };
 }
 
 const median = (values: readonly number[]): number => values.toSorted((a, b) => a - b)[values.length >> 1]!;
-await measureEngine();
-await measureServer();
+const [expected, found] = [(await measureEngine()).texts, (await measureServer()).texts];
+const different = expected.filter((text, index) => text !== found[index]).length;
+if (different > 0)
+  throw new Error(`${String(different)} of ${String(answers)} answers of the server are not the engine's`);
 const [engine, served]: [number[], number[]] = [[], []];
 for (let round = 0; round < rounds; round += 1) {
-  engine.push(await measureEngine());
-  served.push(await measureServer());
-  console.log(`engine ${engine.at(-1)!.toFixed(1)} answers/s, server ${served.at(-1)!.toFixed(1)}`);
+  engine.push((await measureEngine()).rate);
+  served.push((await measureServer()).rate);
+  if (!options.json) console.log(`engine ${engine.at(-1)!.toFixed(1)} answers/s, server ${served.at(-1)!.toFixed(1)}`);
 }
 const ratios = served.map((rate, round) => rate / engine[round]!);
-console.log(
-  `${String(clients)} clients: engine ${median(engine).toFixed(1)} answers/s, server ${median(served).toFixed(1)}, ${(100 * median(ratios)).toFixed(0)} % of it`,
-);
+const figures = { clients, answers, tokens, engine: median(engine), server: median(served), share: median(ratios) };
+if (options.json) console.log(JSON.stringify({ ...figures, ratios }, null, 2));
+else
+  console.log(
+    `${String(clients)} clients: engine ${figures.engine.toFixed(1)} answers/s, server ${figures.server.toFixed(1)}, ${(100 * figures.share).toFixed(0)} % of it`,
+  );
 agent.destroy();
 await server.close();
 await sampler.close();

@@ -62,8 +62,12 @@ export function openHostedConnection(settings: HostedConnectionSettings): Hosted
   };
 }
 
+/** Whether it has what an answer is read from; a list of choices that is empty is of a server at fault. */
 export function hasChoices(answer: unknown): boolean {
-  return typeof answer === 'object' && answer !== null && 'choices' in answer;
+  const choices = typeof answer === 'object' && answer !== null && 'choices' in answer ? answer.choices : null;
+  const first: unknown = Array.isArray(choices) ? choices[0] : null;
+  const message = typeof first === 'object' && first !== null && 'message' in first ? first.message : null;
+  return typeof message === 'object' && message !== null;
 }
 
 /** Some servers and proxies say what went wrong with status 200. */

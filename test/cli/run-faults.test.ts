@@ -34,11 +34,21 @@ describe('driftline run with a server at fault', { timeout: 300_000 }, () => {
     expect(counts.size).toBeGreaterThanOrEqual(3);
   });
 
-  it.each([
-    // The calibration has 22 items of two calls each; then come 72 answers.
-    ['answers', 44 + 30],
-    ['judgements', 44 + 72 + 50],
-  ])('keeps what it has when the account is used up amid the %s, and goes on from there', async (what, enough) => {
+  // The calibration has 22 items of two calls each; then come 72 answers.
+  const [amidAnswers, amidJudgements] = [44 + 30, 44 + 72 + 50];
+  const noCredit = { message: 'no credit', code: 'insufficient_quota' };
+  const tomorrow = { 'retry-after': '86400' };
+  it.each<[string, number, object, Record<string, string>, string, number]>([
+    ['the account is used up', 429, noCredit, {}, 'answers', amidAnswers],
+    ['the account is used up', 429, noCredit, {}, 'judgements', amidJudgements],
+    ['the limits of the day are reached', 429, { message: 'come back' }, tomorrow, 'answers', amidAnswers],
+    ['a request is rejected', 400, { message: 'no' }, {}, 'answers', amidAnswers],
+    ['the key is revoked', 401, { message: 'no' }, {}, 'answers', amidAnswers],
+    ['nothing is paid for', 402, { message: 'no' }, {}, 'answers', amidAnswers],
+    ['the key may no more', 403, { message: 'no' }, {}, 'judgements', amidJudgements],
+    ['the model is gone', 404, { message: 'no' }, {}, 'answers', amidAnswers],
+    ['a request cannot be processed', 422, { message: 'no' }, {}, 'judgements', amidJudgements],
+  ])('keeps what it has when %s (%i), and goes on from there', async (_, status, error, headers, what, enough) => {
     const plan = await startJudgedPlan();
     const takePaid = countPaid(plan);
     await plan.run();
@@ -47,12 +57,12 @@ describe('driftline run with a server at fault', { timeout: 300_000 }, () => {
     let left = enough;
     plan.server.intercept = (response) => {
       left -= 1;
-      if (left < 0) sendJson(response, 429, { error: { message: 'no credit', code: 'insufficient_quota' } });
+      if (left < 0) sendJson(response, status, { error }, headers);
       return left < 0;
     };
     const stopped = await plan.run();
     expect(stopped.exitCode).toBe(5);
-    expect(stopped.stderr).toContain('used up');
+    if (status === 402 || error === noCredit) expect(stopped.stderr).toContain('used up');
     expect(stopped.stderr).toContain('the same command goes on from there');
     plan.server.intercept = () => false;
     expect(await plan.run()).toMatchObject({ exitCode: 0 });

@@ -11,6 +11,7 @@ import { createHostedTraffic } from '../../src/models/traffic/hosted-traffic.js'
 import { errorOf } from '../engine/checkpoint/error-of.js';
 import { sendJson, startLoopbackChatServer, type LoopbackChatServer } from './loopback-chat-server.js';
 import { describeSampler } from './sampler-conformance.js';
+import { createHastyClock } from './traffic/fake-clock.js';
 
 const key = 'sk-loopback-0123456789';
 
@@ -194,7 +195,10 @@ describe('a hosted model', () => {
       send(response);
       return true;
     };
-    const sampler = await open();
+    const { uniform } = createRandomStream(0, 'test');
+    const traffic = createHostedTraffic({ clock: createHastyClock(), uniform });
+    const environment = { OPENAI_API_KEY: key, OPENAI_BASE_URL: server.endpoint };
+    const sampler = openHostedSampler({ model: 'tiny-1', environment, fetch, traffic });
     expect((await errorOf(() => ask(sampler))).code).toBe('provider-unavailable');
   });
 

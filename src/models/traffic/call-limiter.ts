@@ -9,6 +9,8 @@ export interface CallLimiterSettings {
   /** Calls that may be open at first, and at most. */
   readonly first: number;
   readonly most: number;
+  /** Milliseconds. A server that takes longer for an answer has enough to do: no more calls are opened than it has. */
+  readonly slow?: number;
 }
 
 export interface WantedCall {
@@ -23,7 +25,7 @@ export interface WantedCall {
 /** A call that may be open. Exactly one of its functions must be called, once. */
 export interface OpenCall {
   readonly succeed: (report: RateReport) => void;
-  /** The server refused it for its limits. */
+  /** The server refused it for its limits, or had no time for it. */
   readonly refuse: (report: RateReport) => void;
   /** It failed otherwise, or is no longer wanted. */
   readonly fail: (report?: RateReport) => void;
@@ -45,10 +47,10 @@ const [shortestPause, longestPause] = [500, 60_000];
 
 /**
  * Decides when calls to one server may be sent. The number of open calls grows by one with every success until the server first refuses one, and
- * by one a round after that; it shrinks to three quarters with every episode of refusals, which are all refusals of calls that were sent before
- * the last shrinking. What the server says of waiting and of what is left is obeyed. Whoever ends makes room for the next: nothing is batched.
+ * by one a round after that, unless answers are slow; it shrinks to three quarters with every episode of refusals, which are all refusals of calls that
+ * were sent before the last shrinking. What the server says of waiting and of what is left is obeyed. Whoever ends makes room for the next: nothing is batched.
  */
-export function createCallLimiter({ clock, uniform, first, most }: CallLimiterSettings): CallLimiter {
+export function createCallLimiter({ clock, uniform, first, most, slow = Infinity }: CallLimiterSettings): CallLimiter {
   const [requests, tokens] = [createRateAllowance(), createRateAllowance()];
   const waiting: Waiting[] = [];
   let concurrency = first;
@@ -97,9 +99,9 @@ export function createCallLimiter({ clock, uniform, first, most }: CallLimiterSe
     refusalsInRow += 1;
   }
 
-  function grow(number: number, wasFull: boolean): void {
+  function grow(number: number, wasFull: boolean, took: number): void {
     refusalsInRow = 0;
-    if (!wasFull || number <= sentAtDecrease) return;
+    if (!wasFull || number <= sentAtDecrease || took > slow) return;
     concurrency = Math.min(most, concurrency + (wasRefused ? 1 / concurrency : 1));
   }
 
@@ -108,6 +110,7 @@ export function createCallLimiter({ clock, uniform, first, most }: CallLimiterSe
   }
 
   function openCall(number: number, wanted: number): OpenCall {
+    const sentAt = clock.now();
     const end = (report: RateReport, adapt: (wasFull: boolean) => void): void => {
       const wasFull = open >= Math.floor(concurrency);
       open -= 1;
@@ -126,7 +129,7 @@ export function createCallLimiter({ clock, uniform, first, most }: CallLimiterSe
     return {
       succeed: (report) => {
         end(report, (wasFull) => {
-          grow(number, wasFull);
+          grow(number, wasFull, clock.now() - sentAt);
         });
         admit();
       },

@@ -7,9 +7,21 @@ export type FailureKind = 'limited' | 'faulty' | 'unreachable' | 'unreadable' | 
 /** Of refusals for limits, those that waiting does not cure. */
 const spentCodes: readonly unknown[] = ['insufficient_quota', 'billing_hard_limit_reached', 'billing_not_active'];
 
-/** Whether the account of the key is used up, whatever the status says. */
+/** Whether the account of the key is used up, whatever the status says; status 402 says it by itself. */
 export function isSpent(failure: unknown): boolean {
-  return failure instanceof APIError && (spentCodes.includes(failure.code) || spentCodes.includes(failure.type));
+  if (!(failure instanceof APIError)) return false;
+  return failure.status === 402 || spentCodes.includes(failure.code) || spentCodes.includes(failure.type);
+}
+
+/** Statuses by which a server, or the proxy before it, says that it did not come to a call in time. */
+const lateStatuses: readonly unknown[] = [408, 504, 524];
+
+/** Whether fewer open calls would have helped: a limit, or a queue that was too long. */
+export function isOverload(failure: unknown): boolean {
+  const kind = classifyFailure(failure);
+  return (
+    kind === 'limited' || kind === 'late' || (failure instanceof APIError && lateStatuses.includes(failure.status))
+  );
 }
 
 /** Sorts what a call failed with. A server that says whether to ask again (`x-should-retry`) is obeyed. */

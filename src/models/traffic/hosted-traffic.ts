@@ -1,6 +1,6 @@
 import { waitFor, type Clock } from '../../foundation/clock.js';
-import { createCallLimiter, type OpenCall } from './call-limiter.js';
-import { classifyFailure, readHeaders, type FailureKind } from './classify-failure.js';
+import { createCallLimiter } from './call-limiter.js';
+import { classifyFailure, isOverload, readHeaders, type FailureKind } from './classify-failure.js';
 import { CallTimedOut } from './read-answer.js';
 import { readRateReport, type RateReport } from './read-rate-report.js';
 
@@ -43,12 +43,15 @@ const firstOpenCalls = 8;
 export const mostOpenCalls = 64;
 /** As long as the client of OpenAI waits: a slow machine with a long queue is no fault. */
 const usualTimeOut = 600_000;
-/** How often a call is sent again after each kind of failure. */
+/**
+ * How often a call is sent again after each kind of failure. Enough that chance alone ends no run: with two repeats, a server of whose answers one in
+ * a hundred is garbage would end one run of 5000 answers in a hundred.
+ */
 const mostRepeats: Readonly<Record<FailureKind, number>> = {
   limited: 10,
   faulty: 6,
   unreachable: 6,
-  unreadable: 2,
+  unreadable: 4,
   late: 2,
   final: 0,
 };
@@ -59,7 +62,9 @@ const [shortestWait, longestWait] = [500, 30_000];
 const longestObedience = 600_000;
 
 export function createHostedTraffic({ clock, uniform, timeOut = usualTimeOut }: HostedTrafficSettings): HostedTraffic {
-  const limiter = createCallLimiter({ clock, uniform, first: firstOpenCalls, most: mostOpenCalls });
+  // Far from the end of the time: where a queue makes answers slow, one more call makes all of them slower.
+  const slow = timeOut / 4;
+  const limiter = createCallLimiter({ clock, uniform, first: firstOpenCalls, most: mostOpenCalls, slow });
   let hasAnswered = false;
 
   /** Between half and all of a time that doubles. */
@@ -97,7 +102,9 @@ export function createHostedTraffic({ clock, uniform, timeOut = usualTimeOut }: 
       const kind = signal.aborted ? 'final' : classifyFailure(failure);
       const report = readRateReport(readHeaders(failure), clock.date());
       hasAnswered ||= kind !== 'unreachable' && kind !== 'late';
-      end(call, kind, mayRepeat(kind, 0, report) ? report : { ...report, retryAfter: null });
+      const heeded = mayRepeat(kind, 0, report) ? report : { ...report, retryAfter: null };
+      if (kind !== 'final' && isOverload(failure)) call.refuse(heeded);
+      else call.fail(heeded);
       if (once || !mayRepeat(kind, repeats[kind], report)) throw failure;
       // Where the server said how long, the limiter holds everybody back.
       if (report.retryAfter === null) await waitFor(clock, chooseWait(repeats[kind]), leave);
@@ -132,9 +139,4 @@ export function createHostedTraffic({ clock, uniform, timeOut = usualTimeOut }: 
   }
 
   return { send, concurrency: limiter.concurrency };
-}
-
-function end(call: OpenCall, kind: FailureKind, report: RateReport): void {
-  if (kind === 'limited') call.refuse(report);
-  else call.fail(report);
 }

@@ -1,15 +1,21 @@
 import { setMaxListeners } from 'node:events';
 import { describe, expect, it } from 'vitest';
 import { createRandomStream } from '../../../src/foundation/random-stream.js';
-import { createCallLimiter, type CallLimiter, type OpenCall } from '../../../src/models/traffic/call-limiter.js';
-import { noRateReport, type RateReport } from '../../../src/models/traffic/read-rate-report.js';
+import {
+  createCallLimiter,
+  type CallLimiter,
+  type CallLimiterSettings,
+  type OpenCall,
+} from '../../../src/models/traffic/call-limiter.js';
+import { noRateReport } from '../../../src/models/traffic/read-rate-report.js';
 import { createFakeClock, type FakeClock } from './fake-clock.js';
+import { startBucketServer, startWindowServer, type LimitedServer } from './limited-server.js';
 
 const ignore = (): void => undefined;
 const never = new AbortController().signal;
 setMaxListeners(0, never);
 
-function open(settings: { readonly first?: number; readonly most?: number } = {}) {
+function open(settings: Partial<Pick<CallLimiterSettings, 'first' | 'most' | 'slow'>> = {}) {
   const clock = createFakeClock();
   const { uniform } = createRandomStream(0, 'test');
   return { clock, limiter: createCallLimiter({ clock, uniform, first: 8, most: 64, ...settings }) };
@@ -21,81 +27,6 @@ const enter = (limiter: CallLimiter, tokens = 1, signal = never, again = false):
 /** Has `count` calls open. */
 const enterMany = (limiter: CallLimiter, count: number): Promise<OpenCall[]> =>
   Promise.all(Array.from({ length: count }, () => enter(limiter)));
-
-/** A server that refuses what is above its rate, and says what is left; answers take a while. */
-interface LimitedServer {
-  readonly answer: (tokens: number) => Promise<RateReport & { readonly refused: boolean }>;
-  readonly counts: { allowed: number; refused: number; tokens: number };
-}
-
-interface Limits {
-  readonly requests: number;
-  readonly tokens: number;
-  readonly period: number;
-}
-
-/** Counts anew at the beginning of each period. */
-function startWindowServer(clock: FakeClock, limits: Limits, latency: () => number): LimitedServer {
-  const counts = { allowed: 0, refused: 0, tokens: 0 };
-  let window = -1;
-  let left = { requests: 0, tokens: 0 };
-  return {
-    counts,
-    answer: async (tokens) => {
-      await new Promise<void>((resolve) => clock.after(latency() / 2, resolve));
-      const now = Math.floor(clock.now() / limits.period);
-      if (now !== window) [window, left] = [now, { requests: limits.requests, tokens: limits.tokens }];
-      const refused = left.requests < 1 || left.tokens < tokens;
-      if (refused) counts.refused += 1;
-      else {
-        counts.allowed += 1;
-        counts.tokens += tokens;
-        left = { requests: left.requests - 1, tokens: left.tokens - tokens };
-      }
-      const reset = limits.period - (clock.now() % limits.period);
-      const report = {
-        retryAfter: refused ? reset : null,
-        requests: { limit: limits.requests, remaining: left.requests, reset },
-        tokens: { limit: limits.tokens, remaining: left.tokens, reset },
-      };
-      await new Promise<void>((resolve) => clock.after(latency() / 2, resolve));
-      return { ...report, refused };
-    },
-  };
-}
-
-/** Fills up steadily, to the limit at most: as OpenAI says that it does. */
-function startBucketServer(clock: FakeClock, limits: Limits, latency: () => number): LimitedServer {
-  const counts = { allowed: 0, refused: 0, tokens: 0 };
-  const left = { requests: limits.requests, tokens: limits.tokens };
-  let filledAt = 0;
-  return {
-    counts,
-    answer: async (tokens) => {
-      await new Promise<void>((resolve) => clock.after(latency() / 2, resolve));
-      const passed = (clock.now() - filledAt) / limits.period;
-      filledAt = clock.now();
-      for (const what of ['requests', 'tokens'] as const)
-        left[what] = Math.min(limits[what], left[what] + limits[what] * passed);
-      const refused = left.requests < 1 || left.tokens < tokens;
-      if (refused) counts.refused += 1;
-      else {
-        counts.allowed += 1;
-        counts.tokens += tokens;
-        left.requests -= 1;
-        left.tokens -= tokens;
-      }
-      const tell = (what: 'requests' | 'tokens') => ({
-        limit: limits[what],
-        remaining: Math.floor(left[what]),
-        reset: (1 - left[what] / limits[what]) * limits.period,
-      });
-      const report = { retryAfter: null, requests: tell('requests'), tokens: tell('tokens') };
-      await new Promise<void>((resolve) => clock.after(latency() / 2, resolve));
-      return { ...report, refused };
-    },
-  };
-}
 
 /** Has more to ask than can be asked in the time. */
 async function askFor(
@@ -180,6 +111,23 @@ describe('a limiter of calls', () => {
       (await entering).refuse(noRateReport);
     }
     expect(limiter.concurrency()).toBe(1);
+  });
+
+  it('opens no more while answers are slow: a queue would only become longer', async () => {
+    const { clock, limiter } = open({ slow: 1000 });
+    for (const [wait, expected] of [
+      [1001, 8],
+      [1000, 16],
+    ] as const) {
+      const calls = await enterMany(limiter, 8);
+      await clock.run(wait);
+      for (const call of calls) {
+        call.succeed(noRateReport);
+        // Others take its place.
+        if (expected > 8) await enterMany(limiter, 2).catch(ignore);
+      }
+      expect(limiter.concurrency()).toBe(expected);
+    }
   });
 
   it('keeps everybody waiting for as long as the server says, and hardly longer', async () => {
@@ -275,5 +223,20 @@ describe('a limiter of calls', () => {
         expect(counts.refused).toBe(0);
       },
     );
+  });
+
+  it('uses what is allowed of a server that says so only when it refuses', async () => {
+    const { clock, limiter } = open();
+    const { uniform } = createRandomStream(0, 'latency');
+    const limits = { requests: 600, tokens: 1e9, period: 60_000 };
+    const server = startWindowServer(clock, limits, () => 100 + 200 * uniform());
+    const silent: LimitedServer = {
+      ...server,
+      answer: async (tokens) => ({ ...(await server.answer(tokens)), requests: null, tokens: null }),
+    };
+    await askFor(5 * limits.period, clock, limiter, silent, 10);
+    expect(server.counts.allowed).toBeGreaterThanOrEqual(0.9 * 5 * limits.requests);
+    // In each window those that are open when it is used up.
+    expect(server.counts.refused).toBeLessThan(0.1 * server.counts.allowed);
   });
 });

@@ -1,16 +1,20 @@
+import { setMaxListeners } from 'node:events';
 import type { ServerResponse } from 'node:http';
+import { APIConnectionError, APIError } from 'openai';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { systemClock, type Clock } from '../../../src/foundation/clock.js';
 import { createDirectFetch } from '../../../src/foundation/direct-fetch.js';
 import { createRandomStream } from '../../../src/foundation/random-stream.js';
 import { openHostedSampler } from '../../../src/models/open-hosted-sampler.js';
 import type { Answer, Sampler } from '../../../src/models/sampler.js';
-import { createHostedTraffic } from '../../../src/models/traffic/hosted-traffic.js';
+import { createHostedTraffic, type Delivery } from '../../../src/models/traffic/hosted-traffic.js';
+import { UnreadableAnswer } from '../../../src/models/traffic/read-answer.js';
 import { shareHostedTraffic } from '../../../src/models/traffic/share-hosted-traffic.js';
 import { errorOf } from '../../engine/checkpoint/error-of.js';
 import { complete, sendJson, startLoopbackChatServer, type LoopbackChatServer } from '../loopback-chat-server.js';
 import { faults, switchOnFaults, type Fault } from '../loopback-faults.js';
-import { createHastyClock } from './fake-clock.js';
+import { createFakeClock, createHastyClock } from './fake-clock.js';
+import { startBucketServer, startWindowServer } from './limited-server.js';
 
 const key = 'sk-loopback-0123456789';
 /** As the command line has it. */
@@ -90,12 +94,54 @@ describe('hosted answers', () => {
     expect(server.paid).toEqual([0]);
   });
 
+  const reply = (body: string | Buffer, headers: Record<string, string> = {}) => {
+    const all = { 'content-type': 'application/json', ...headers };
+    return (response: ServerResponse) => response.writeHead(200, all).end(body);
+  };
+
+  it.each([
+    ['nothing', reply('')],
+    ['a word', reply('"overloaded"')],
+    ['null', reply('null')],
+    ['no choices', reply('{"choices":[]}')],
+    ['choices that are none', reply('{"choices":null,"error":{"message":"overloaded"}}')],
+    ['a choice without a message', reply('{"choices":[{"index":0,"finish_reason":"error"}]}')],
+    ['bytes that are no text', reply(Buffer.from([0xff, 0xfe, 0x00, 0x80]))],
+  ])('come after %s', async (_, fail) => {
+    const server = await start();
+    failFirst(server, 4, fail);
+    expect(await ask(openAt(server))).toHaveLength(1);
+    expect([server.requests.length, server.paid]).toEqual([5, [0]]);
+  });
+
+  it('come after what is not encoded as it says', async () => {
+    const server = await start();
+    failFirst(server, 2, reply('{"choices":[]}', { 'content-encoding': 'gzip' }));
+    expect(await ask(openAt(server))).toHaveLength(1);
+    expect([server.requests.length, server.paid]).toEqual([3, [0]]);
+  });
+
+  it.each(['text/html', 'text/plain; charset=latin1', 'nonsense', ''])(
+    'are read though their type is "%s"',
+    async (type) => {
+      const server = await start();
+      const expected = await ask(openAt(server));
+      server.intercept = (response) => {
+        const { body } = server.requests.at(-1)!; // it was just received
+        reply(JSON.stringify(complete(body)), { 'content-type': type })(response);
+        return true;
+      };
+      expect(await ask(openAt(server))).toEqual(expected);
+      expect(server.requests).toHaveLength(2);
+    },
+  );
+
   it.each([
     ['limited', 11, 'provider-quota'],
     ['an error', 7, 'provider-unavailable'],
     ['a conflict', 7, 'provider-refused'],
     ['half of an answer', 7, 'provider-unavailable'],
-    ['a page', 3, 'provider-unavailable'],
+    ['a page', 5, 'provider-unavailable'],
   ] as const)('are given up after %s, %i times', async (fault, times, code) => {
     const server = await start();
     failFirst(server, Infinity, faults[fault]);
@@ -113,7 +159,9 @@ describe('hosted answers', () => {
   });
 
   it.each([
+    [400, 'invalid_request_error', 'provider-refused', /Change/],
     [401, 'invalid_api_key', 'provider-unauthorized', /OPENAI_API_KEY/],
+    [402, 'payment_required', 'provider-quota', /Add credit/],
     [403, 'forbidden', 'provider-unauthorized', /OPENAI_API_KEY/],
     [404, 'model_not_found', 'provider-refused', /spelling/],
     [422, 'unprocessable', 'provider-refused', /Change/],
@@ -173,6 +221,16 @@ describe('hosted answers', () => {
         response.writeHead(200, { 'content-type': 'application/json' }).write('{"choices":');
       },
     ],
+    [
+      'that goes on and on',
+      (response: ServerResponse) => {
+        response.writeHead(200, { 'content-type': 'application/json' });
+        const timer = setInterval(() => response.write(' '), 10);
+        response.on('close', () => {
+          clearInterval(timer);
+        });
+      },
+    ],
   ])('are asked for again after an answer %s', async (_, fail) => {
     const server = await start();
     failFirst(server, 2, fail);
@@ -220,6 +278,69 @@ describe('hosted answers', () => {
 });
 
 describe('the traffic to a server', () => {
+  it.each([
+    ['requests', startWindowServer],
+    ['requests, and fills up steadily', startBucketServer],
+  ])('uses nine tenths of the rate that is allowed in spite of faults, and stays under it: %s', async (_, start) => {
+    const clock = createFakeClock();
+    const { uniform } = createRandomStream(0, 'faulty');
+    const limits = { requests: 600, tokens: 1e9, period: 60_000 };
+    const server = start(clock, limits, () => 100 + 200 * uniform());
+    const traffic = createHostedTraffic({ clock, uniform });
+    const fail = (status: number, headers: Headers): Error =>
+      APIError.generate(status, { error: { message: 'no' } }, undefined, headers);
+    const attempt = async (): Promise<Delivery<string>> => {
+      const fault = uniform();
+      // Whoever is refused by chance does not count for the limit; 5 % errors, 2 % dropped and 1 % garbage do.
+      if (fault < 0.1) {
+        await new Promise<void>((resolve) => clock.after(100, resolve));
+        throw fail(429, new Headers());
+      }
+      const { refused, requests, retryAfter } = await server.answer(1);
+      const headers = new Headers({
+        'x-ratelimit-limit-requests': String(requests?.limit),
+        'x-ratelimit-remaining-requests': String(requests?.remaining),
+        'x-ratelimit-reset-requests': `${String(Math.ceil(requests?.reset ?? 0))}ms`,
+        ...(retryAfter === null ? {} : { 'retry-after-ms': String(Math.ceil(retryAfter)) }),
+      });
+      if (refused) throw fail(429, headers);
+      if (fault < 0.15) throw fail(503, headers);
+      if (fault < 0.17) throw new APIConnectionError({ message: 'dropped' });
+      if (fault < 0.18) throw new UnreadableAnswer('it is no JSON');
+      return { result: 'yes', headers };
+    };
+    let stopped = false;
+    let answers = 0;
+    const { signal } = new AbortController();
+    setMaxListeners(0, signal);
+    const work = async (): Promise<void> => {
+      for (; !stopped; answers += 1) await traffic.send({ attempt, tokens: 1, signal });
+    };
+    const working = Array.from({ length: 64 }, work);
+    await clock.run(5 * limits.period);
+    const { allowed, refused } = server.counts;
+    expect(allowed).toBeGreaterThanOrEqual(0.9 * 5 * limits.requests);
+    expect(refused).toBe(0);
+    stopped = true;
+    await clock.run(limits.period);
+    // None was given up.
+    await Promise.all(working);
+    expect(answers).toBeGreaterThan(0.85 * allowed);
+  });
+
+  it.each([408, 504, 524])('shrinks when a server has no time: %i', async (status) => {
+    const traffic = createHostedTraffic({ clock: createHastyClock(), uniform: () => 0 });
+    let left = 1;
+    const attempt = (): Promise<Delivery<string>> => {
+      left -= 1;
+      if (left < 0) return Promise.resolve({ result: 'yes', headers: new Headers() });
+      return Promise.reject(APIError.generate(status, { error: { message: 'late' } }, undefined, new Headers()));
+    };
+    const before = traffic.concurrency();
+    expect(await traffic.send({ attempt, tokens: 1, signal: new AbortController().signal })).toBe('yes');
+    expect(traffic.concurrency()).toBeLessThan(before);
+  });
+
   it('is one for each server and key, and way out', () => {
     const other = (() => undefined) as unknown as typeof fetch; // nothing is asked
     const traffic = shareHostedTraffic(fetch, 'http://a/v1', 'k');
