@@ -27,7 +27,8 @@ process.exitCode = await runCli({
   stdout,
   stderr,
   environment: process.env,
-  fetch: createDirectFetch(globalThis.fetch),
+  // The switch by which Node's own fetch goes by proxies, too.
+  fetch: createDirectFetch(globalThis.fetch, { proxied: process.env['NODE_USE_ENV_PROXY'] === '1' }),
   now: () => performance.now(),
   signal,
   openInBrowser: (file) => openInBrowser(file, process.platform),

@@ -22,7 +22,8 @@ export function translateHostedFailure(
 ): DriftlineError {
   if (DriftlineError.isInstance(failure)) return failure;
   const { host } = new URL(endpoint);
-  const said = maskKey(failure instanceof Error ? failure.message : String(failure), key).slice(0, 500);
+  const shorten = (text: string): string => maskKey(text, key).slice(0, 500);
+  const said = shorten(failure instanceof Error ? failure.message : String(failure));
   const status = failure instanceof APIError && typeof failure.status === 'number' ? failure.status : null;
   const fail = (code: ErrorCode, message: string, hint: string): DriftlineError =>
     new DriftlineError({ code, message, hint, details: { model, host, status } });
@@ -40,7 +41,7 @@ export function translateHostedFailure(
   if (failure instanceof APIConnectionError) {
     return fail(
       'provider-unavailable',
-      `${host} could not be reached: ${findSystemCode(failure) ?? said}`,
+      `${host} could not be reached: ${shorten(findReason(failure))}`,
       `Check the network, and ${variables.address}.`,
     );
   }
@@ -82,10 +83,13 @@ export function translateHostedFailure(
   }
 }
 
-/** ECONNREFUSED, ENOTFOUND and their kind, which lie in the causes of what fetch throws. */
-function findSystemCode(failure: Error): string | null {
+/** ECONNREFUSED, ENOTFOUND and their kind, or the words of the innermost cause of what fetch throws: undici's own codes say less than its words. */
+function findReason(failure: Error): string {
+  let reason = failure.message;
   for (let cause: unknown = failure; cause instanceof Error; cause = cause.cause) {
-    if ('code' in cause && typeof cause.code === 'string' && /^[A-Z_0-9]+$/.test(cause.code)) return cause.code;
+    if ('code' in cause && typeof cause.code === 'string' && /^(?!UND_ERR_)[A-Z_0-9]+$/.test(cause.code))
+      return cause.code;
+    reason = cause.message;
   }
-  return null;
+  return reason;
 }
