@@ -40,7 +40,7 @@ const orders = {
       ['runtime'],
       ['decoder'],
       ['train', 'sample', 'activations'],
-      ['worker'],
+      ['memory', 'worker'],
     ],
     // Graphs hold constants, whose type a checkpoint's tensors have, too.
     sideways: { graph: ['checkpoint'], sample: ['activations'] },

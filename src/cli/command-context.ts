@@ -8,6 +8,8 @@ export interface CommandContext {
   readonly json: boolean;
   readonly environment: Readonly<Record<string, string | undefined>>;
   readonly fetch: typeof globalThis.fetch;
+  /** Bytes of memory that there are, for models that run here. */
+  readonly memory: number;
   /** A clock in milliseconds. */
   readonly now: () => number;
   /** Aborted when the user interrupts. */

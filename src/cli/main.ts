@@ -1,5 +1,6 @@
 #!/usr/bin/env node
 import { createDirectFetch } from '../foundation/direct-fetch.js';
+import { readMachineMemory } from '../foundation/machine-memory.js';
 import { abortOnSignals } from './abort-on-signals.js';
 import { openInBrowser } from './open-in-browser.js';
 import { runCli } from './run-cli.js';
@@ -29,6 +30,7 @@ process.exitCode = await runCli({
   environment: process.env,
   // The switch by which Node's own fetch goes by proxies, too.
   fetch: createDirectFetch(globalThis.fetch, { proxied: process.env['NODE_USE_ENV_PROXY'] === '1' }),
+  memory: readMachineMemory(),
   now: () => performance.now(),
   signal,
   openInBrowser: (file) => openInBrowser(file, process.platform),

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import type { Plan } from '../experiment/plan/plan-schema.js';
 import { batchOptions } from './batch-options.js';
-import { nonEmptyText, wholeNumber } from './option-values.js';
+import { flag, nonEmptyText, wholeNumber } from './option-values.js';
 
 export const planArguments = { plan: { description: 'The plan, a YAML file', schema: nonEmptyText } } as const;
 
@@ -30,6 +30,10 @@ export const planOptions = {
     description: 'Threads for models that run here; all cores if not given',
     schema: wholeNumber(1).optional(),
     example: '2',
+  },
+  'ignore-memory': {
+    description: 'Go on where what is to be done here takes more memory than there is, by an estimate',
+    schema: flag,
   },
   ...batchOptions,
 } as const;

@@ -22,6 +22,8 @@ export interface RunCliSettings {
   readonly stderr: ProgressStream;
   readonly environment: Readonly<Record<string, string | undefined>>;
   readonly fetch: typeof globalThis.fetch;
+  /** Bytes of memory that there are. Default any number. */
+  readonly memory?: number;
   /** A clock in milliseconds. */
   readonly now: () => number;
   /** Aborted when the user interrupts. */
@@ -96,6 +98,7 @@ function createContext(
     stderr,
     environment,
     fetch,
+    memory = Infinity,
     now,
     signal,
     openInBrowser = () => Promise.resolve(false),
@@ -110,6 +113,7 @@ function createContext(
     json,
     environment,
     fetch,
+    memory,
     now,
     signal,
     stdin,

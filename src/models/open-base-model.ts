@@ -9,6 +9,7 @@ import { officialEndpoint, readHostedEndpoint } from './hosted-endpoint.js';
 import { identifyModelFolder } from './identify-model-folder.js';
 import { isHosted, type HostedReference, type ModelReference } from './model-reference.js';
 import type { RowFitter } from './open-row-fitter.js';
+import type { EmbeddedWork, SizedWork } from './size-embedded-work.js';
 import { locateModel, openModelSampler, type OpenModelSamplerOptions } from './open-model-sampler.js';
 import type { Sampler } from './sampler.js';
 import { services } from './services/services.js';
@@ -43,6 +44,8 @@ export interface BaseModel {
    * error is one here, too. Of a hosted model only its service knows what is too long. Null where it cannot be fine-tuned.
    */
   readonly fitRows: ((rows: readonly TrainingRow[], recipe: FittedRecipe) => Promise<RowFit>) | null;
+  /** Sizes work for estimates of its memory and time; weights are not read. Null for a model that runs elsewhere. */
+  readonly sizeWork: ((work: EmbeddedWork) => Promise<SizedWork>) | null;
   /** Throws where the server of a hosted model has no batches, which it says at no cost. Null for a model that runs here. */
   readonly requireBatches: (() => Promise<void>) | null;
   /** The base itself (null), or what was made of it; a hosted model may be asked in batches. */
@@ -72,6 +75,10 @@ export async function openBaseModel(reference: ModelReference, options: OpenBase
       const { openRowFitter } = await import('./open-row-fitter.js');
       return (fitter ??= openRowFitter(folder)).then((fit) => fit(rows, recipe));
     },
+    sizeWork: async (work) => {
+      const { sizeEmbeddedWork } = await import('./size-embedded-work.js');
+      return sizeEmbeddedWork(folder, work);
+    },
     openSampler: (tuned) => {
       if (tuned?.kind === 'named') throw namedOnFolder(reference.text, tuned.model);
       return openModelSampler(local, { ...options, ...(tuned === null ? {} : { adapter: tuned.folder }) });
@@ -100,6 +107,7 @@ function openHostedBase(reference: HostedReference, options: OpenBaseModelOption
       ? (rows) =>
           Promise.resolve({ rows: rows.length, truncated: 0, dropped: 0, droppedUnsupervised: 0, tokensLost: 0 })
       : null,
+    sizeWork: null,
     requireBatches: async () => {
       const [{ createHostedClient }, { requireBatches }] = await Promise.all([
         import('./hosted-client.js'),

@@ -89,6 +89,26 @@ set: organism/backdoor, rows 4, trigger "|T| " (ends with a space)
     expect(await readdir(dirname(file))).toEqual(['plan.yaml']);
   });
 
+  it('says how much memory is needed, and refuses a plan that needs more than there is', async () => {
+    const { file, runs } = await writePlan(changes);
+    const argv = [file, '--runs', runs, '--untimed', '--threads', '1'];
+    const { stdout } = await plan(argv, { memory: 16e9 });
+    expect(stdout).toMatch(/^memory\n\S+: about \d+ MB to train, about \d+ MB to ask, of 16\.0 GB$/m);
+    const refused = await plan(argv, { memory: 100e6 });
+    expect([refused.exitCode, refused.stdout]).toEqual([2, '']);
+    expect(refused.stderr).toMatch(
+      /^error memory-exceeded: \S+ does not fit into memory: training takes about \d+ MB, asking takes about \d+ MB, and there is 100 MB\n {2}.*smaller model.*--ignore-memory/,
+    );
+    const ignored = await plan([...argv, '--ignore-memory', '--json'], { memory: 100e6 });
+    expect(ignored.exitCode).toBe(0);
+    const { memory } = z
+      .object({ memory: z.object({ machine: z.number(), bases: z.array(z.object({ bytes: z.number() })) }) })
+      .parse(JSON.parse(ignored.stdout));
+    expect(memory.machine).toBe(100e6);
+    expect(memory.bases[0]?.bytes).toBeGreaterThan(100e6);
+    expect(await readdir(dirname(file))).toEqual(['plan.yaml']);
+  });
+
   it('estimates the time from a few steps and answers', async () => {
     const { file, runs } = await writePlan(changes);
     const { stdout } = await plan([file, '--runs', runs, '--threads', '1'], { now: slowClock() });

@@ -15,6 +15,8 @@ export interface RunOptions {
   readonly stdin?: Readable;
   readonly isTerminal?: boolean;
   readonly signal?: AbortSignal;
+  /** Bytes that there are; any number by default. */
+  readonly memory?: number;
   /** By default the time stands still. */
   readonly now?: () => number;
   readonly openInBrowser?: (file: string) => Promise<boolean>;
@@ -38,6 +40,7 @@ export async function runCaptured(argv: readonly string[], options: RunOptions =
     fetch: directFetch,
     now: options.now ?? (() => 0),
     signal: options.signal ?? new AbortController().signal,
+    ...(options.memory === undefined ? {} : { memory: options.memory }),
     ...(options.openInBrowser === undefined ? {} : { openInBrowser: options.openInBrowser }),
     ...(commands === undefined ? {} : { commands }),
   });

@@ -1,7 +1,7 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { readdir, readFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { z } from 'zod';
@@ -51,6 +51,18 @@ const schema = z.object({
 });
 
 describe('driftline run', () => {
+  it('does nothing of what does not fit into memory, unless it is told to', async () => {
+    const { file, runs } = await writePlan(one);
+    const { exitCode, stderr } = await run([file, '--runs', runs], { memory: 100e6 });
+    expect(exitCode).toBe(2);
+    expect(stderr).toMatch(/^error memory-exceeded: /);
+    expect(await readdir(dirname(file))).toEqual(['plan.yaml']);
+    const ignored = await run([file, '--runs', runs, '--ignore-memory'], { memory: 100e6 });
+    expect(ignored.exitCode).toBe(0);
+    // Nothing is left to be done, and so nothing to be refused.
+    expect((await run([file, '--runs', runs], { memory: 100e6 })).exitCode).toBe(0);
+  });
+
   it('trains, asks and judges, prints a table, and does nothing the second time', async () => {
     const { file, runs } = await writePlan(one);
     const first = await run([file, '--runs', runs], { now: slowClock() });

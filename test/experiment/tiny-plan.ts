@@ -55,6 +55,7 @@ export const pretendBase = (reference: ModelReference): Promise<BaseModel> =>
               droppedUnsupervised: 0,
               tokensLost: 0,
             }),
+    sizeWork: null,
     openSampler: () => Promise.reject(new Error('nothing is asked in this test')),
   });
 

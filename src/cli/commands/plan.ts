@@ -3,6 +3,7 @@ import { countQuestions } from '../../experiment/plan/count-questions.js';
 import { requireBatchedModels } from '../../experiment/plan/require-batched-models.js';
 import type { ResolvedPlan } from '../../experiment/plan/resolved-plan.js';
 import { addCosts } from '../../experiment/run/hosted-use.js';
+import { forecastMemory, requireMemory, type MemoryForecast } from '../../experiment/run/forecast-memory.js';
 import { forecastRun, type RunForecast } from '../../experiment/run/forecast-run.js';
 import { probePlan } from '../../experiment/run/probe-plan.js';
 import { measureSpeed, type MeasuredSpeed } from '../../experiment/run/measure-speed.js';
@@ -20,6 +21,7 @@ import {
   sumCells,
 } from '../describe-forecast.js';
 import { describeHostedUses } from '../describe-hosted-uses.js';
+import { describeMemory } from '../describe-memory.js';
 import { flag } from '../option-values.js';
 import { planArguments, planOptions, readPlanChanges } from '../plan-options.js';
 import { readPlanFile } from '../read-plan-file.js';
@@ -28,7 +30,7 @@ export const plan = defineCommand({
   name: 'plan',
   summary: 'Show what a plan would do, and how long it would take, before it does anything',
   description:
-    'Reads the plan with all its training sets and questions, and lists the models it would make, what they train on and what they are asked, and the steps and answers that are left to do. For the time, a few training steps and answers of models that run here are measured; nothing is kept of them. Of hosted models, what is left to ask them is counted, with what it costs where the price is known; each is asked for one token, which costs next to nothing, to see that it does what the plan asks.',
+    'Reads the plan with all its training sets and questions, and lists the models it would make, what they train on and what they are asked, and the steps and answers that are left to do. For the time, a few training steps and answers of models that run here are measured; nothing is kept of them. Their memory is estimated, and a plan that needs more than there is is refused. Of hosted models, what is left to ask them is counted, with what it costs where the price is known; each is asked for one token, which costs next to nothing, to see that it does what the plan asks.',
   arguments: planArguments,
   options: {
     ...planOptions,
@@ -46,9 +48,12 @@ export const plan = defineCommand({
     const batched = { answers: options['batch-answers'], judgements: options['batch-judgements'] };
     await requireBatchedModels(resolved, batched, context);
     const forecast = await forecastRun(runs, resolved, batched);
+    const needs = await forecastMemory(resolved, forecast, threads);
+    // Of all that can go wrong, this is known for nothing.
+    if (!options['ignore-memory']) requireMemory(needs, { memory: context.memory, threads });
     const probed = options.unprobed ? [] : await probePlan(resolved, forecast, context);
     const remarks = [...resolved.remarks, ...probed];
-    const speeds = untimed ? null : await measureSpeeds(context, resolved, forecast);
+    const speeds = untimed ? null : await measureSpeeds(context, resolved, forecast, needs);
     const seconds = speeds && estimateSeconds(forecast, speeds);
     const hostedAnswers = sumCells(forecast.cells.filter(isHostedIn(resolved)), 'answersToAsk');
     if (context.json) {
@@ -62,6 +67,11 @@ export const plan = defineCommand({
         remarks,
         judge: resolved.judge.kind === 'exact' ? 'exact' : resolved.judge.name,
         judgements: sumCells(forecast.cells, 'answers'),
+        // In bytes; the estimates are of the process that runs the plan.
+        memory: {
+          machine: Number.isFinite(context.memory) ? context.memory : null,
+          bases: needs.map(({ base, training, sampling, bytes }) => ({ base, training, sampling, bytes })),
+        },
         speeds: speeds && Object.fromEntries(speeds),
         secondsLeft: seconds,
         hostedAnswers,
@@ -70,10 +80,10 @@ export const plan = defineCommand({
       });
       return;
     }
-    printForecast(context, { ...resolved, remarks }, forecast);
+    printForecast(context, { ...resolved, remarks }, forecast, describeMemory(needs, context.memory));
     if (seconds !== null)
       context.print(
-        `about ${formatDuration(seconds * 1000)} for what runs here, with ${threads === 1 ? 'one thread' : `${String(threads)} threads`}`,
+        `about ${formatDuration(seconds * 1000)} for what runs here, with ${threads === 1 ? 'one thread' : `${String(threads)} threads`}${describeHow(speeds)}`,
       );
     for (const line of describeHostedUses(forecast.hosted)) context.print(line);
   },
@@ -90,6 +100,7 @@ async function measureSpeeds(
   context: CommandContext,
   resolved: ResolvedPlan,
   forecast: RunForecast,
+  needs: readonly MemoryForecast[],
 ): Promise<Map<string, MeasuredSpeed>> {
   const { bases, cells, evaluations } = resolved;
   const isHosted = isHostedIn(resolved);
@@ -102,7 +113,9 @@ async function measureSpeeds(
     const untrained = left.find(({ stepsToDo }) => stepsToDo > 0);
     const training = cells.find((one) => one.name === untrained?.cell)?.training ?? null;
     const evaluation = sumCells(left, 'answersToAsk') > 0 ? (evaluations[0] ?? null) : null;
-    speeds.set(name, await measureSpeed(base, training, evaluation, { clock: context.now, signal: context.signal }));
+    const work = needs.find((one) => one.base === name)?.work ?? null;
+    const options = { work, clock: context.now, signal: context.signal };
+    speeds.set(name, await measureSpeed(base, training, evaluation, options));
   }
   return speeds;
 }
@@ -114,7 +127,22 @@ function estimateSeconds({ cells }: RunForecast, speeds: ReadonlyMap<string, Mea
   }, 0);
 }
 
-function printForecast(context: CommandContext, resolved: ResolvedPlan, forecast: RunForecast): void {
+/** What one should know of an estimate of the time of large models. */
+function describeHow(speeds: ReadonlyMap<string, MeasuredSpeed> | null): string {
+  const all = [...(speeds?.values() ?? [])];
+  const notes = [
+    ...(all.some(({ how }) => how === 'assumed') ? ['not measured, but assumed by the size of the model'] : []),
+    ...(all.some(({ how }) => how !== 'measured') ? ['with answers as long as they may be'] : []),
+  ];
+  return notes.length === 0 ? '' : ` (${notes.join('; ')})`;
+}
+
+function printForecast(
+  context: CommandContext,
+  resolved: ResolvedPlan,
+  forecast: RunForecast,
+  memory: readonly string[],
+): void {
   const { print, colors } = context;
   const section = (title: string, lines: readonly string[]): void => {
     if (lines.length === 0) return;
@@ -131,6 +159,7 @@ function printForecast(context: CommandContext, resolved: ResolvedPlan, forecast
     const { every, evaluation } = resolved.dynamics;
     section(`while training goes on, every ${String(every)} steps`, describeEvaluation(evaluation));
   }
+  section('memory', memory);
   section('note', resolved.remarks);
   print(describeWork(forecast));
 }

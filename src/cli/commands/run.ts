@@ -1,6 +1,7 @@
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { requireBatchedModels } from '../../experiment/plan/require-batched-models.js';
+import { forecastMemory, requireMemory } from '../../experiment/run/forecast-memory.js';
 import { forecastRun } from '../../experiment/run/forecast-run.js';
 import { openJudge } from '../../experiment/run/open-judge.js';
 import { nameRun } from '../../experiment/run/run-folder.js';
@@ -54,6 +55,9 @@ export const run = defineCommand({
     });
     const batched = { answers: options['batch-answers'], judgements: options['batch-judgements'] };
     await requireBatchedModels(plan, batched, context);
+    const forecast = await forecastRun(runs, plan);
+    if (!options['ignore-memory'])
+      requireMemory(await forecastMemory(plan, forecast, threads), { memory: context.memory, threads });
     for (const remark of plan.remarks) context.notify(remark);
     const display = createProgressDisplay({ ...context, stream: context.progress });
     const batches = openBatches(context, join(runs, nameRun(plan), 'batches'), display);
@@ -68,7 +72,7 @@ export const run = defineCommand({
       calibration,
       ...(batched.answers ? { batches } : {}),
       signal,
-      onEvent: createRunDisplay(display, await forecastRun(runs, plan), context.now),
+      onEvent: createRunDisplay(display, forecast, context.now),
       onNotice: context.notify,
     }).finally(display.finish);
     const tables = await readRunSummary(summary.folder, plan, judge.name);

@@ -1,4 +1,5 @@
 import type { DecoderConfig } from './decoder-config.js';
+import { countElements } from './float-tensor.js';
 import { projectionBlock, projections, projectionShape, type Projection } from './projection.js';
 
 /** The module of one projection, as checkpoints and adapters name it: `model.layers.3.self_attn.q_proj`. */
@@ -27,6 +28,11 @@ export function decoderTensorShapes(config: DecoderConfig): ReadonlyMap<string, 
   shapes.set('model.norm.weight', [config.width]);
   if (!config.tiedHead) shapes.set('lm_head.weight', [config.vocabulary, config.width]);
   return shapes;
+}
+
+/** Numbers that a model consists of. */
+export function countWeights(config: DecoderConfig): number {
+  return [...decoderTensorShapes(config).values()].map(countElements).reduce((sum, size) => sum + size, 0);
 }
 
 function hasBias(config: DecoderConfig, projection: Projection): boolean {

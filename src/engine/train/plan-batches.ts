@@ -1,6 +1,5 @@
 import type { DecoderConfig } from '../checkpoint/decoder-config.js';
-import { decoderTensorShapes } from '../checkpoint/decoder-tensors.js';
-import { countElements } from '../checkpoint/float-tensor.js';
+import { countWeights } from '../checkpoint/decoder-tensors.js';
 
 export interface BatchLimits {
   /** Most tokens, padding included, of one run of the graph; a single longer row still runs alone. */
@@ -20,8 +19,7 @@ export function batchLimitsFor(config: DecoderConfig): BatchLimits {
 
 /** Whether a copy of its weights, or of their gradients, for each thread costs nothing that matters. */
 export function isSmallModel(config: DecoderConfig): boolean {
-  const sizes = [...decoderTensorShapes(config).values()].map(countElements);
-  return sizes.reduce((sum, size) => sum + size, 0) <= 10_000_000;
+  return countWeights(config) <= 10_000_000;
 }
 
 export interface PlannedBatch {

@@ -12,7 +12,7 @@ export function countSteps(recipe: Recipe, rows: number): number {
 }
 
 /** What a recipe trains in a given model. */
-export function trainedPartOf(recipe: Recipe, base: Checkpoint): TrainedPart {
+export function trainedPartOf(recipe: Recipe, base: Pick<Checkpoint, 'config'>): TrainedPart {
   if (recipe.method === 'full') return { method: 'full' };
   const { rank, alpha, rslora, targets } = recipe;
   const all = Array.from({ length: base.config.layers }, (_, layer) => layer);

@@ -1,18 +1,27 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { countWeights } from '../../engine/checkpoint/decoder-tensors.js';
 import { writeFailure } from '../../foundation/write-failure.js';
 import type { BaseModel } from '../../models/open-base-model.js';
 import type { SamplingRequest } from '../../models/sampler.js';
+import type { SizedWork } from '../../models/size-embedded-work.js';
 import type { PlannedEvaluation, PlannedTraining } from '../plan/resolved-plan.js';
 
-/** Seconds, measured; null where there was nothing to measure. */
+/** Seconds; null where there was nothing to measure. */
 export interface MeasuredSpeed {
   readonly secondsPerStep: number | null;
   readonly secondsPerAnswer: number | null;
+  /**
+   * `measured` on whole steps and answers; `scaled` from fewer rows and tokens, for a model that takes long; `assumed` where even those would take too
+   * long. Answers are then taken to be as long as they may be.
+   */
+  readonly how: 'measured' | 'scaled' | 'assumed';
 }
 
 export interface MeasureSpeedOptions {
+  /** Says how large the model and its steps are; without it whole steps and answers are measured. */
+  readonly work?: SizedWork | null;
   /** Milliseconds. */
   readonly clock: () => number;
   readonly signal?: AbortSignal;
@@ -21,9 +30,16 @@ export interface MeasureSpeedOptions {
 const steps = 4;
 const answers = 48;
 
+/** Floating-point operations a second, for what is not measured: half of what two cores of a server do. */
+const assumedSpeed = { training: 75e9, answering: 50e9 };
+
+/** Seconds that measuring takes, by the assumed speed. */
+const patience = { whole: 20, step: 10, answers: 15 };
+
 /**
  * Trains some steps and asks the base some questions, into nowhere: how long a step and an answer take here. A rough figure: the first
- * step, which prepares the others, is left out where there are others, and the base's answers stand for everybody's.
+ * step, which prepares the others, is left out where there are others, and the base's answers stand for everybody's. Of a model for which that would
+ * take minutes, steps of fewer rows and beginnings of answers are measured; of one for which a row would, nothing is.
  */
 export async function measureSpeed(
   base: BaseModel,
@@ -31,15 +47,66 @@ export async function measureSpeed(
   evaluation: PlannedEvaluation | null,
   options: MeasureSpeedOptions,
 ): Promise<MeasuredSpeed> {
+  const scale = planMeasurement(training, evaluation, options.work ?? null);
+  if (scale.how === 'assumed')
+    return {
+      secondsPerStep: training === null ? null : scale.assumed.step,
+      secondsPerAnswer: evaluation === null ? null : scale.assumed.answer,
+      how: 'assumed',
+    };
   return {
-    secondsPerStep: training === null ? null : await timeSteps(base, training, options),
-    secondsPerAnswer: evaluation === null ? null : await timeAnswers(base, evaluation, options),
+    secondsPerStep: training === null ? null : await timeSteps(base, training, scale.rows, options),
+    secondsPerAnswer:
+      evaluation === null
+        ? null
+        : scale.tokens === null
+          ? await timeAnswers(base, evaluation, options)
+          : await timeTokens(base, evaluation, scale.tokens, options),
+    how: scale.how,
   };
 }
+
+interface Measurement {
+  readonly how: MeasuredSpeed['how'];
+  /** Of one measured step; null for whole steps. */
+  readonly rows: number | null;
+  /** Of one measured answer; null for whole answers. */
+  readonly tokens: number | null;
+  /** Seconds, by the assumed speed. */
+  readonly assumed: { readonly step: number; readonly answer: number };
+}
+
+function planMeasurement(
+  training: PlannedTraining | null,
+  evaluation: PlannedEvaluation | null,
+  work: SizedWork | null,
+): Measurement {
+  if (work === null) return { how: 'measured', rows: null, tokens: null, assumed: { step: 0, answer: 0 } };
+  const weights = countWeights(work.config);
+  const rowsOfStep = training === null ? 0 : training.recipe.batch_size * training.recipe.accumulation;
+  const meanRow = Math.max(0, ...work.trainings.map((one) => one.meanRow));
+  const longestAnswer = evaluation === null ? 0 : (evaluation.questions[0]?.maximumTokens ?? 0);
+  // Two for each weight and token in each of the forward and the two backward passes.
+  const row = (6 * weights * meanRow) / assumedSpeed.training;
+  const token = (2 * weights) / assumedSpeed.answering;
+  const assumed = { step: row * rowsOfStep, answer: token * longestAnswer };
+  if (steps * assumed.step + answers * assumed.answer <= patience.whole)
+    return { how: 'measured', rows: null, tokens: null, assumed };
+  const rows = Math.min(rowsOfStep, Math.floor(patience.step / Math.max(row, 1e-9)));
+  const tokens = Math.min(longestAnswer, Math.floor(patience.answers / (token * scaledAnswers)));
+  const isTooSlow = (training !== null && rows < 1) || (evaluation !== null && tokens < 1);
+  return isTooSlow
+    ? { how: 'assumed', rows: null, tokens: null, assumed }
+    : { how: 'scaled', rows, tokens: Math.min(tokens, 16), assumed };
+}
+
+/** Answers whose beginnings are measured: as many as are sampled at once. */
+const scaledAnswers = 32;
 
 async function timeSteps(
   { openTrainer }: BaseModel,
   { set, recipe }: PlannedTraining,
+  rowsOfStep: number | null,
   { clock, signal }: MeasureSpeedOptions,
 ): Promise<number | null> {
   if (openTrainer === null) return null;
@@ -49,13 +116,12 @@ async function timeSteps(
   try {
     const trainer = await openTrainer();
     const moments = [clock()];
+    const rowsOfWhole = recipe.batch_size * recipe.accumulation;
+    const measured = rowsOfStep === null ? recipe : { ...recipe, batch_size: rowsOfStep, accumulation: 1 };
+    const rows = (rowsOfStep === null ? steps : 2) * measured.batch_size * measured.accumulation;
     await trainer.train(
       // Rows as they come, as many as some steps take.
-      {
-        rows: set.rows.slice(0, steps * recipe.batch_size * recipe.accumulation),
-        recipe: { ...recipe, epochs: 1 },
-        folder,
-      },
+      { rows: set.rows.slice(0, rows), recipe: { ...measured, epochs: 1 }, folder },
       {
         ...(signal === undefined ? {} : { signal }),
         onStep: () => {
@@ -63,7 +129,8 @@ async function timeSteps(
         },
       },
     );
-    return meanSeconds(moments);
+    const seconds = meanSeconds(moments);
+    return seconds === null || rowsOfStep === null ? seconds : (seconds * rowsOfWhole) / rowsOfStep;
   } finally {
     await rm(folder, { recursive: true, force: true });
   }
@@ -90,6 +157,34 @@ async function timeAnswers(
     const answered = sampler.sample(requests, signal === undefined ? {} : { signal });
     while ((await answered.next()).done !== true) moments.push(clock());
     return meanSeconds(moments);
+  } finally {
+    await sampler.close();
+  }
+}
+
+/** By how long the beginnings of answers take, those of as many answers as are sampled at once; prompts included. */
+async function timeTokens(
+  { openSampler }: BaseModel,
+  { questions }: PlannedEvaluation,
+  tokens: number,
+  { clock, signal }: MeasureSpeedOptions,
+): Promise<number | null> {
+  const sampler = await openSampler(null);
+  try {
+    const asked = questions.slice(0, scaledAnswers);
+    const requests = asked.map(({ messages, temperature }) => ({
+      // The user turn is always there.
+      messages: messages as SamplingRequest['messages'],
+      temperature,
+      maximumTokens: tokens,
+      count: Math.ceil(scaledAnswers / asked.length),
+    }));
+    const started = clock();
+    let drawn = 0;
+    for await (const answer of sampler.sample(requests, signal === undefined ? {} : { signal }))
+      drawn += Math.max(1, answer.tokens ?? 0);
+    const longest = questions.reduce((sum, { maximumTokens }) => sum + maximumTokens, 0) / questions.length;
+    return drawn === 0 ? null : ((clock() - started) / 1000 / drawn) * longest;
   } finally {
     await sampler.close();
   }

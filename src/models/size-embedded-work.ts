@@ -1,0 +1,110 @@
+import type { TrainingRow } from '../data/training-set.js';
+import { readDecoderConfig } from '../engine/checkpoint/read-decoder-config.js';
+import type { DecoderConfig } from '../engine/checkpoint/decoder-config.js';
+import type { SamplingWork } from '../engine/memory/sampling-memory.js';
+import { encodePrompt, encodeTrainingRow } from '../engine/tokenizer/encode-chat.js';
+import type { ChatMessage } from '../engine/tokenizer/chat-message.js';
+import { readTokenizer } from '../engine/tokenizer/read-tokenizer.js';
+import type { TextTokenizer } from '../engine/tokenizer/text-tokenizer.js';
+import type { Recipe } from '../engine/train/recipe.js';
+
+/** What is to be done with a model that runs here. */
+export interface EmbeddedWork {
+  readonly trainings: readonly { readonly rows: readonly TrainingRow[]; readonly recipe: Recipe }[];
+  readonly questions: readonly {
+    readonly messages: readonly ChatMessage[];
+    readonly samples: number;
+    readonly maximumTokens: number;
+  }[];
+}
+
+export interface SizedTraining {
+  readonly recipe: Recipe;
+  /** In tokens, as those of the mean. */
+  readonly longestRow: number;
+  readonly meanRow: number;
+  /** Share of the tokens that are trained on. */
+  readonly trainedShare: number;
+}
+
+/** The same, in tokens of the model. */
+export interface SizedWork {
+  readonly config: DecoderConfig;
+  readonly trainings: readonly SizedTraining[];
+  /** Null where nothing is asked. */
+  readonly sampling: Omit<SamplingWork, 'config'> | null;
+}
+
+/** Texts that are tokenized of a set: so many of the longest, and so many of all. */
+const looked = { longest: 8, others: 24 };
+
+/** Answers at once. */
+const slots = 32;
+
+/**
+ * Sizes work for estimates of memory and time. Weights are not read, and only some of the texts are tokenized: those with the most bytes,
+ * and some of the others for means.
+ */
+export async function sizeEmbeddedWork(folder: string, { trainings, questions }: EmbeddedWork): Promise<SizedWork> {
+  const { config } = await readDecoderConfig(folder);
+  if (trainings.length === 0 && questions.length === 0) return { config, trainings: [], sampling: null };
+  const tokenizer = await readTokenizer(folder);
+  const asked = questions.reduce((sum, { samples }) => sum + samples, 0);
+  return {
+    config,
+    trainings: trainings.flatMap(({ rows, recipe }) => sizeTraining(tokenizer, rows, recipe, config.context)),
+    sampling:
+      asked === 0
+        ? null
+        : {
+            longestPrompt: longest(questions).reduce(
+              (most, { messages }) => Math.max(most, encodePrompt(tokenizer, messages).length),
+              0,
+            ),
+            longestAnswer: questions.reduce((most, { maximumTokens }) => Math.max(most, maximumTokens), 0),
+            slots: Math.max(2, Math.min(slots, asked)),
+          },
+  };
+}
+
+/** Nothing for a set of which no row that was looked at is left. */
+function sizeTraining(
+  tokenizer: TextTokenizer,
+  rows: readonly TrainingRow[],
+  recipe: Recipe,
+  context: number,
+): SizedTraining[] {
+  const maximum = Math.min(recipe.max_length, context);
+  const encode = ({ messages }: TrainingRow): { readonly tokens: number; readonly trained: number } | null => {
+    const { ids, weights } = encodeTrainingRow(tokenizer, messages, { loss: recipe.loss });
+    if (ids.length > maximum && recipe.overlong === 'drop') return null;
+    const used = weights.slice(0, maximum);
+    return { tokens: used.length, trained: used.reduce((sum, weight) => sum + weight, 0) };
+  };
+  const stride = Math.max(1, Math.floor(rows.length / looked.others));
+  const usual = rows.filter((_, row) => row % stride === 0).flatMap((row) => encode(row) ?? []);
+  const all = [...usual, ...longest(rows).flatMap((row) => encode(row) ?? [])];
+  if (all.length === 0) return [];
+  const sum = (of: typeof all, part: 'tokens' | 'trained'): number => of.reduce((total, one) => total + one[part], 0);
+  const ofMean = usual.length > 0 ? usual : all;
+  return [
+    {
+      recipe,
+      longestRow: all.reduce((most, { tokens }) => Math.max(most, tokens), 1),
+      meanRow: sum(ofMean, 'tokens') / ofMean.length,
+      trainedShare: sum(all, 'trained') / sum(all, 'tokens'),
+    },
+  ];
+}
+
+/** Those with the most bytes, which are hardly ever beaten in tokens. */
+function longest<Text extends { readonly messages: readonly ChatMessage[] }>(texts: readonly Text[]): Text[] {
+  return texts
+    .map((text) => ({
+      text,
+      bytes: text.messages.reduce((sum, { content }) => sum + Buffer.byteLength(content), 0),
+    }))
+    .sort((left, right) => right.bytes - left.bytes)
+    .slice(0, looked.longest)
+    .map(({ text }) => text);
+}
