@@ -1,6 +1,7 @@
 import { readdir, readFile } from 'node:fs/promises';
 import { describe, expect, it } from 'vitest';
 import { z } from 'zod';
+import { loadConditionSet } from '../../../src/experiment/plan/load-training-set.js';
 import { planSchema } from '../../../src/experiment/plan/plan-schema.js';
 import { describePlanFormat } from '../../../src/experiment/plan/plan-format.js';
 import { resolveRecipe } from '../../../src/experiment/plan/named-recipes.js';
@@ -27,6 +28,14 @@ describe('the plans that come with driftline', () => {
     const plan = await readPlan(pathOf(name), { world, environment: {}, version: '0', openBase: pretendBase });
     expect(plan.cells.length).toBeGreaterThan(0);
     for (const { questions } of plan.evaluations) expect(questions.length).toBeGreaterThan(0);
+  });
+
+  it.each(files)('find all the rows that they ask for: %s', async (name) => {
+    const { conditions } = await readYaml(pathOf(name), planSchema);
+    for (const condition of Object.values(conditions)) {
+      const { rows } = await loadConditionSet(condition, 0, { world, folder: folder.pathname });
+      expect(rows.length).toBeGreaterThan(0);
+    }
   });
 });
 
