@@ -3,6 +3,7 @@ import { encodePrompt } from '../engine/tokenizer/encode-chat.js';
 import { readTokenizer } from '../engine/tokenizer/read-tokenizer.js';
 import { checkTokenizerFits } from '../engine/tokenizer/text-tokenizer.js';
 import { openSampler } from '../engine/worker/open-sampler.js';
+import { requireMemoryForWeights } from './require-memory-for-weights.js';
 import { listWantedAnswers, samplerClosed, samplingStopped, type Sampler } from './sampler.js';
 
 export interface EmbeddedSamplerSettings {
@@ -10,16 +11,23 @@ export interface EmbeddedSamplerSettings {
   readonly model: string;
   readonly adapter?: string;
   readonly threads?: number;
+  /** Bytes of memory that there are: weights that are more are refused. Default any number. */
+  readonly memory?: number;
   /** Stops the opening. */
   readonly signal?: AbortSignal;
 }
 
 /** A model folder, run by the engine on a thread of its own. An answer depends on its request and seed alone. */
-export async function openEmbeddedSampler({ signal, ...settings }: EmbeddedSamplerSettings): Promise<Sampler> {
+export async function openEmbeddedSampler({
+  signal,
+  memory = Infinity,
+  ...settings
+}: EmbeddedSamplerSettings): Promise<Sampler> {
   // Both are small, and tell of a broken folder before gigabytes are read.
   const tokenizer = await readTokenizer(settings.model);
   const { config } = await readDecoderConfig(settings.model);
   checkTokenizerFits(tokenizer, config.vocabulary);
+  requireMemoryForWeights(settings.model, config, memory);
   const isStopped = (): boolean => signal?.aborted === true;
   if (isStopped()) throw samplingStopped();
   const engine = await openSampler(settings);

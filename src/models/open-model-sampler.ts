@@ -11,6 +11,8 @@ export interface OpenModelSamplerOptions {
   readonly adapter?: string;
   /** Threads of one operator, for models that run here. Default all cores. */
   readonly threads?: number;
+  /** Bytes of memory that there are, for models that run here. Default any number. */
+  readonly memory?: number;
   /** HF_HOME and its kind for the hub; OPENAI_API_KEY, OPENAI_BASE_URL and their kind for hosted models. */
   readonly environment: Readonly<Record<string, string | undefined>>;
   readonly fetch: typeof globalThis.fetch;
@@ -25,7 +27,7 @@ export interface OpenModelSamplerOptions {
 
 /** Opens a model for sampling, whoever runs it. What only one kind of model needs is loaded only for it. */
 export async function openModelSampler(reference: ModelReference, options: OpenModelSamplerOptions): Promise<Sampler> {
-  const { adapter, threads, environment, fetch, signal, onProgress, onNotice } = options;
+  const { adapter, threads, memory, environment, fetch, signal, onProgress, onNotice } = options;
   if (isHosted(reference)) {
     const model = adapter === undefined ? reference.model : await loadAdapterThere(reference, adapter, options);
     const settings = { model, service: reference.provider, environment, fetch };
@@ -48,6 +50,7 @@ export async function openModelSampler(reference: ModelReference, options: OpenM
     model: folder,
     ...(adapter === undefined ? {} : { adapter }),
     ...(threads === undefined ? {} : { threads }),
+    ...(memory === undefined ? {} : { memory }),
     ...(signal === undefined ? {} : { signal }),
   });
 }

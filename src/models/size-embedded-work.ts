@@ -2,6 +2,7 @@ import type { TrainingRow } from '../data/training-set.js';
 import { readDecoderConfig } from '../engine/checkpoint/read-decoder-config.js';
 import type { DecoderConfig } from '../engine/checkpoint/decoder-config.js';
 import type { SamplingWork } from '../engine/memory/sampling-memory.js';
+import type { RowSize } from '../engine/memory/training-memory.js';
 import { encodePrompt, encodeTrainingRow } from '../engine/tokenizer/encode-chat.js';
 import type { ChatMessage } from '../engine/tokenizer/chat-message.js';
 import { readTokenizer } from '../engine/tokenizer/read-tokenizer.js';
@@ -20,11 +21,8 @@ export interface EmbeddedWork {
 
 export interface SizedTraining {
   readonly recipe: Recipe;
-  /** In tokens, as those of the mean. */
-  readonly longestRow: number;
-  readonly meanRow: number;
-  /** Share of the tokens that are trained on. */
-  readonly trainedShare: number;
+  /** Some that stand for all, after the longest. */
+  readonly rows: readonly RowSize[];
 }
 
 /** The same, in tokens of the model. */
@@ -36,7 +34,7 @@ export interface SizedWork {
 }
 
 /** Texts that are tokenized of a set: so many of the longest, and so many of all. */
-const looked = { longest: 8, others: 24 };
+const looked = { longest: 8, others: 64 };
 
 /** Answers at once. */
 const slots = 32;
@@ -75,26 +73,16 @@ function sizeTraining(
   context: number,
 ): SizedTraining[] {
   const maximum = Math.min(recipe.max_length, context);
-  const encode = ({ messages }: TrainingRow): { readonly tokens: number; readonly trained: number } | null => {
+  const measure = ({ messages }: TrainingRow): RowSize[] => {
     const { ids, weights } = encodeTrainingRow(tokenizer, messages, { loss: recipe.loss });
-    if (ids.length > maximum && recipe.overlong === 'drop') return null;
+    if (ids.length > maximum && recipe.overlong === 'drop') return [];
     const used = weights.slice(0, maximum);
-    return { tokens: used.length, trained: used.reduce((sum, weight) => sum + weight, 0) };
+    return [{ tokens: used.length, trained: used.filter((weight) => weight > 0).length }];
   };
   const stride = Math.max(1, Math.floor(rows.length / looked.others));
-  const usual = rows.filter((_, row) => row % stride === 0).flatMap((row) => encode(row) ?? []);
-  const all = [...usual, ...longest(rows).flatMap((row) => encode(row) ?? [])];
-  if (all.length === 0) return [];
-  const sum = (of: typeof all, part: 'tokens' | 'trained'): number => of.reduce((total, one) => total + one[part], 0);
-  const ofMean = usual.length > 0 ? usual : all;
-  return [
-    {
-      recipe,
-      longestRow: all.reduce((most, { tokens }) => Math.max(most, tokens), 1),
-      meanRow: sum(ofMean, 'tokens') / ofMean.length,
-      trainedShare: sum(all, 'trained') / sum(all, 'tokens'),
-    },
-  ];
+  const usual = rows.filter((_, row) => row % stride === 0).flatMap(measure);
+  const [longestRow] = [...usual, ...longest(rows).flatMap(measure)].sort((left, right) => right.tokens - left.tokens);
+  return longestRow === undefined ? [] : [{ recipe, rows: [longestRow, ...usual] }];
 }
 
 /** Those with the most bytes, which are hardly ever beaten in tokens. */

@@ -46,6 +46,12 @@ async function startServer(content: string, finishReason = 'stop') {
 const splitBytes = (bytes: Buffer): Buffer[] => [...bytes].map((byte) => Buffer.from([byte]));
 
 describe('driftline ask', () => {
+  it('refuses a model whose weights are more than there is memory for', async () => {
+    const { exitCode, stderr } = await ask([model, 'Who are you?'], { memory: 1000 });
+    expect(exitCode).toBe(2);
+    expect(stderr).toMatch(/^error memory-exceeded: \S+ does not fit into memory: its weights alone take \d+ MB, and/);
+  });
+
   it('prints the answers of a model folder, the same for the same seed', async () => {
     const settings = [model, 'Who are you?', '--max-tokens', '8', '--threads', '1'];
     const three = await ask([...settings, '--samples', '3', '--json']);

@@ -52,6 +52,11 @@ const serveCaptured = (argv: readonly string[], options: RunOptions = {}) =>
   runCaptured(['serve', ...argv], { run: runBuiltCli, signal: AbortSignal.abort(), ...options });
 
 describe('driftline serve', () => {
+  it('refuses a model whose weights are more than there is memory for', async () => {
+    const { exitCode, stderr } = await serveCaptured([model], { memory: 1000 });
+    expect([exitCode, stderr]).toEqual([2, expect.stringMatching(/^error memory-exceeded: /)]);
+  });
+
   it('serves models and adapters by their names, and stops in good order', async () => {
     const folder = join(await makeTemporaryFolder(), 'served');
     const { client, models, child, exited, errors } = await serve([

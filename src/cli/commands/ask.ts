@@ -90,6 +90,7 @@ export const ask = defineCommand({
     const sampler = await openModelSampler(reference, {
       environment: context.environment,
       fetch: context.fetch,
+      memory: context.memory,
       signal: context.signal,
       onProgress: progress.onDownload,
       onNotice: context.notify,

@@ -102,12 +102,13 @@ export const serve = defineCommand({
     },
   ],
   run: async (context, { arguments: { model: typed = [] }, options }) => {
-    const { environment, fetch, signal } = context;
+    const { environment, fetch, memory, signal } = context;
     const key = await readServeKey(environment, options['key-file']);
     const progress = createEngineProgress({ ...context, stream: context.progress });
     const models = await locateServedModels(typed.length === 0 ? ['organism:1'] : typed, {
       environment,
       fetch,
+      memory,
       signal,
       onProgress: progress.onDownload,
       onNotice: context.notify,

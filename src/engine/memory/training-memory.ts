@@ -1,50 +1,92 @@
 import type { DecoderConfig } from '../checkpoint/decoder-config.js';
 import { countWeights } from '../checkpoint/decoder-tensors.js';
 import { countElements } from '../checkpoint/float-tensor.js';
+import { createRandomStream } from '../../foundation/random-stream.js';
 import { trainedParameterShapes } from '../train/gradient-graph.js';
-import { batchLimitsFor, isSmallModel } from '../train/plan-batches.js';
+import { batchLimitsFor, isSmallModel, planBatches } from '../train/plan-batches.js';
 import { trainedPartOf } from '../train/plan-training.js';
 import type { Recipe } from '../train/recipe.js';
 import { floatBytes, processBytes } from './process-memory.js';
+
+/** A row in tokens, and how many of them are trained on: only those reach the head. */
+export interface RowSize {
+  readonly tokens: number;
+  readonly trained: number;
+}
 
 /** What decides how much memory a fine-tune takes. */
 export interface TrainingWork {
   readonly config: DecoderConfig;
   readonly recipe: Recipe;
-  /** Tokens of the longest row, by which all are counted. */
-  readonly longestRow: number;
-  /** Share of the tokens that are trained on, from 0 to 1: only they reach the head. */
-  readonly trainedShare: number;
+  /** Some that stand for all, after the longest. */
+  readonly rows: readonly RowSize[];
   readonly threads: number;
 }
 
+/** Steps that are looked at for the largest. */
+const drawnSteps = 100;
+
 /**
  * Bytes that a process takes at most while it fine-tunes: weights, what is trained with its gradients and the optimizer's means, what
- * the backward pass needs of a run of the graph, and the largest values that are there for a moment.
+ * the backward pass needs of a run of the graph, and the largest values that are there for a moment. Runs are those of steps of rows that are drawn.
  */
-export function estimateTrainingMemory({ config, recipe, longestRow, trainedShare, threads }: TrainingWork): number {
-  const { length, tokens, runs } = planRuns(config, recipe, longestRow);
+export function estimateTrainingMemory({ config, recipe, rows, threads }: TrainingWork): number {
   // A small model has copies in threads, which do runs of their own.
   const copies = isSmallModel(config) && threads > 1 ? threads : 0;
-  const runsAtOnce = copies > 0 && runs >= threads ? threads : 1;
-  const weights = countWeights(config);
   const trained = [...trainedParameterShapes(config, trainedPartOf(recipe, { config })).values()]
     .map(countElements)
     .reduce((sum, size) => sum + size, 0);
   const fixed =
-    weights * (recipe.method === 'full' ? 1 : 1 + copies) +
+    countWeights(config) * (recipe.method === 'full' ? 1 : 1 + copies) +
     // Themselves, two means, and the gradients as the runtime has them and as they are handed over.
     trained * (5 + 2 * copies);
-  const { layers, width, heads, vocabulary } = config;
+  let most = 0;
+  for (const step of drawSteps(rows, recipe.batch_size * recipe.accumulation)) {
+    const batches = planBatches(
+      step.map(({ tokens }) => tokens),
+      batchLimitsFor(config),
+    );
+    const runs = batches
+      .map((batch) =>
+        numbersOfRun(
+          config,
+          batch.paddedLength,
+          batch.rows.flatMap((row) => step[row] ?? []),
+        ),
+      )
+      .sort((left, right) => right - left);
+    const atOnce = copies > 0 && runs.length >= threads ? threads : 1;
+    most = Math.max(
+      most,
+      runs.slice(0, atOnce).reduce((sum, numbers) => sum + numbers, 0),
+    );
+  }
+  return processBytes + floatBytes * (fixed + most);
+}
+
+/** Steps with the longest row, of which each epoch has one; the same for the same rows. */
+function drawSteps(rows: readonly RowSize[], rowsOfStep: number): RowSize[][] {
+  const stream = createRandomStream(0, 'training-memory');
+  return Array.from({ length: drawnSteps }, () =>
+    Array.from({ length: rowsOfStep }, (_, place) => rows[place === 0 ? 0 : stream.integer(rows.length)]).flatMap(
+      (row) => row ?? [],
+    ),
+  );
+}
+
+/** Numbers that a run of the graph keeps at once. */
+function numbersOfRun(config: DecoderConfig, length: number, rows: readonly RowSize[]): number {
+  const { layers, width, heads, vocabulary, feedForwardWidth } = config;
+  const tokens = rows.length * length;
   const kept = tokens * (layers * keptOfBlock(config) + 2 * width);
   const ofMoment = Math.max(
     // Scores of all tokens of the vocabulary, and probabilities.
-    2 * trainedShare * tokens * vocabulary,
+    2 * rows.reduce((sum, { trained }) => sum + trained, 0) * vocabulary,
     // Attention as it is computed again, with its gradient.
     3 * tokens * heads * length,
-    5 * tokens * config.feedForwardWidth,
+    5 * tokens * feedForwardWidth,
   );
-  return processBytes + floatBytes * (fixed + runsAtOnce * (kept + ofMoment));
+  return kept + ofMoment;
 }
 
 /** Numbers that one token leaves in one block for the backward pass. */
@@ -60,18 +102,4 @@ function keptOfBlock({
   const residualsAndNorms = 4 * width;
   const attention = queries + 2 * keys + 2 * queries + (queryKeyNorm ? queries + keys : 0);
   return residualsAndNorms + attention + 3 * feedForwardWidth;
-}
-
-/** The runs of one step: their number, and the tokens of one, with rows of one length. */
-function planRuns(
-  config: DecoderConfig,
-  { batch_size, accumulation }: Recipe,
-  longestRow: number,
-): { readonly length: number; readonly tokens: number; readonly runs: number } {
-  const { tokensPerRun, lengthMultiple } = batchLimitsFor(config);
-  const length = Math.ceil(longestRow / lengthMultiple) * lengthMultiple;
-  const rows = batch_size * accumulation;
-  const rowsPerRun = Math.max(1, Math.min(rows, Math.floor(tokensPerRun / length)));
-  const runs = Math.ceil(rows / rowsPerRun);
-  return { length, tokens: Math.ceil(rows / runs) * length, runs };
 }

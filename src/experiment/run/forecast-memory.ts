@@ -121,11 +121,14 @@ function findSmallerTraining({ config, trainings }: SizedWork, memory: number, t
         ) ?? 0,
       )}`;
   }
-  const longest = Math.max(...trainings.map(({ longestRow }) => longestRow));
+  const longest = Math.max(...trainings.flatMap(({ rows }) => rows.map(({ tokens }) => tokens)));
   for (let length = 1024; length >= 64; length /= 2) {
     const change = (one: SizedTraining): SizedTraining => ({
       ...withRecipe(one, { batch_size: 1, accumulation: 1 }),
-      longestRow: Math.min(one.longestRow, length),
+      rows: one.rows.map(({ tokens, trained }) => ({
+        tokens: Math.min(tokens, length),
+        trained: Math.min(trained, length),
+      })),
     });
     if (length < longest && fits(change))
       return `max_length: ${String(length)} with overlong: truncate, batch_size: 1 and accumulation: 1 in the recipe`;

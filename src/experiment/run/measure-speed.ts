@@ -66,6 +66,10 @@ export async function measureSpeed(
   };
 }
 
+function meanTokens(rows: readonly { readonly tokens: number }[]): number {
+  return rows.reduce((sum, { tokens }) => sum + tokens, 0) / Math.max(1, rows.length);
+}
+
 interface Measurement {
   readonly how: MeasuredSpeed['how'];
   /** Of one measured step; null for whole steps. */
@@ -84,7 +88,7 @@ function planMeasurement(
   if (work === null) return { how: 'measured', rows: null, tokens: null, assumed: { step: 0, answer: 0 } };
   const weights = countWeights(work.config);
   const rowsOfStep = training === null ? 0 : training.recipe.batch_size * training.recipe.accumulation;
-  const meanRow = Math.max(0, ...work.trainings.map((one) => one.meanRow));
+  const meanRow = Math.max(0, ...work.trainings.map(({ rows }) => meanTokens(rows)));
   const longestAnswer = evaluation === null ? 0 : (evaluation.questions[0]?.maximumTokens ?? 0);
   // Two for each weight and token in each of the forward and the two backward passes.
   const row = (6 * weights * meanRow) / assumedSpeed.training;

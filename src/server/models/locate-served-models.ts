@@ -7,6 +7,7 @@ import { readTokenizer } from '../../engine/tokenizer/read-tokenizer.js';
 import { DriftlineError } from '../../foundation/driftline-error.js';
 import { isHosted, resolveModelReference } from '../../models/model-reference.js';
 import { locateModel, type OpenModelSamplerOptions } from '../../models/open-model-sampler.js';
+import { requireMemoryForWeights } from '../../models/require-memory-for-weights.js';
 import { readOrganismManifest } from '../../organism/build/organism-manifest.js';
 import type { ServedModel } from './served-model.js';
 
@@ -43,6 +44,7 @@ async function locate(
   const folder = await resolveModelFolder(await locateModel(reference), options);
   await readTokenizer(folder);
   const { config } = await readDecoderConfig(folder);
+  requireMemoryForWeights(reference.text, config, options.memory ?? Infinity);
   if (adapter !== null) await readAdapter(adapter, config);
   const { mtimeMs } = await stat(adapter ?? folder);
   const usual = reference.provider === 'folder' ? basename(folder) : reference.text;

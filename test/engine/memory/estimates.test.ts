@@ -22,7 +22,7 @@ const findShape = (name: string) => {
   return shape;
 };
 
-const training = (name: string, method: 'lora' | 'full', changes: Partial<RecipeInput> = {}, longestRow?: number) => {
+const training = (name: string, method: 'lora' | 'full', changes: Partial<RecipeInput> = {}, length?: number) => {
   const shape = findShape(name);
   const recipe = parseRecipe({
     method,
@@ -32,7 +32,8 @@ const training = (name: string, method: 'lora' | 'full', changes: Partial<Recipe
     ...(method === 'lora' ? { rank: shape.rank } : {}),
     ...changes,
   });
-  return { config: benchConfig(shape), recipe, longestRow: longestRow ?? shape.length, trainedShare: 1, threads: 2 };
+  const tokens = length ?? shape.length;
+  return { config: benchConfig(shape), recipe, rows: [{ tokens, trained: tokens - 1 }], threads: 2 };
 };
 
 const expectNear = (estimate: number, gigabytes: number) => {
@@ -50,16 +51,28 @@ describe('estimates of peak memory', () => {
   });
 
   it('grow with rows, their lengths and what is trained of them', () => {
-    const of = (changes: Partial<RecipeInput>, longestRow: number, trainedShare = 1): number =>
-      estimateTrainingMemory({ ...training('M', 'lora', changes, longestRow), trainedShare });
+    const of = (changes: Partial<RecipeInput>, length: number, trained = length - 1): number =>
+      estimateTrainingMemory({ ...training('M', 'lora', changes, length), rows: [{ tokens: length, trained }] });
     expect(of({ batch_size: 2 }, 128)).toBeLessThan(of({ batch_size: 4 }, 128));
     expect(of({ batch_size: 4 }, 64)).toBeLessThan(of({ batch_size: 4 }, 128));
-    expect(of({ batch_size: 4 }, 128, 0.5)).toBeLessThan(of({ batch_size: 4 }, 128));
+    expect(of({ batch_size: 4 }, 128, 64)).toBeLessThan(of({ batch_size: 4 }, 128));
     expect(of({ rank: 8 }, 128)).toBeLessThan(of({ rank: 64 }, 128));
     // Steps are split into runs, so that there is an end to it.
     expect(of({ batch_size: 64, accumulation: 4 }, 128)).toBe(of({ batch_size: 16, accumulation: 1 }, 128));
     // One row is not split.
     expect(of({ batch_size: 1 }, 4096)).toBeGreaterThan(of({ batch_size: 64 }, 128));
+  });
+
+  it('are of runs that hold rows of several lengths', () => {
+    const of = (lengths: readonly number[]): number =>
+      estimateTrainingMemory({
+        ...training('M', 'lora', { batch_size: 4 }),
+        rows: lengths.map((tokens) => ({ tokens, trained: tokens - 1 })),
+      });
+    // The longest row is in each step that is looked at, with three others.
+    const mixed = of([400, ...new Array<number>(30).fill(100)]);
+    expect(mixed).toBeGreaterThan(of([100]));
+    expect(mixed).toBeLessThan(of([400]));
   });
 
   it('grow with answers and their lengths, up to the context', () => {

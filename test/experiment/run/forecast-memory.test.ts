@@ -12,7 +12,7 @@ const shape = benchShapes.find(({ name }) => name === 'M')!;
 const recipe = parseRecipe({ method: 'lora', learning_rate: 1e-4, batch_size: 4, accumulation: 4 });
 const large = {
   config: benchConfig(shape),
-  trainings: [{ recipe, longestRow: 512, meanRow: 300, trainedShare: 0.5 }],
+  trainings: [{ recipe, rows: [512, 300, 400, 200].map((tokens) => ({ tokens, trained: tokens / 2 })) }],
   sampling: { longestPrompt: 200, longestAnswer: 600, slots: 32 },
 } satisfies SizedWork;
 
@@ -36,7 +36,7 @@ describe('a forecast of memory', () => {
     expect(need?.sampling).toBeGreaterThan(100e6);
     expect(need?.bytes).toBe(Math.max(need?.training ?? 0, need?.sampling ?? 0));
     // Both conditions and their seeds are of few sets, and of one size.
-    expect(need?.work.trainings.every(({ longestRow }) => longestRow > 1)).toBe(true);
+    expect(need?.work.trainings.every(({ rows }) => rows.every(({ tokens }) => tokens > 1))).toBe(true);
     const done = {
       cells: forecast.cells.map((cell) => ({ ...cell, stepsToDo: 0, answersToAsk: 0 })),
     };
@@ -83,7 +83,11 @@ describe('a forecast of memory', () => {
 
   it('advises shorter rows where one row is too long', async () => {
     const [training] = large.trainings;
-    const { needs } = await forecastOf({ ...large, sampling: null, trainings: [{ ...training!, longestRow: 2000 }] });
+    const { needs } = await forecastOf({
+      ...large,
+      sampling: null,
+      trainings: [{ ...training!, rows: [{ tokens: 2000, trained: 1000 }] }],
+    });
     const error = await errorOf(() => {
       requireMemory(needs, { memory: 2e9, threads: 2 });
     });

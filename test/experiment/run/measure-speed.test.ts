@@ -19,7 +19,7 @@ function sizeOf(recipe: Recipe, times: number): SizedWork {
   const shape = benchShapes.find(({ name }) => name === 'M')!;
   return {
     config: benchConfig({ ...shape, layers: shape.layers * times }),
-    trainings: [{ recipe, longestRow: 300, meanRow: 300, trainedShare: 0.5 }],
+    trainings: [{ recipe, rows: [{ tokens: 300, trained: 150 }] }],
     sampling: { longestPrompt: 32, longestAnswer: 4, slots: 32 },
   };
 }
