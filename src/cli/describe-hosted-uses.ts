@@ -1,4 +1,5 @@
 import type { Range } from '../judging/estimate-judge-use.js';
+import { formatDollars } from '../foundation/format-dollars.js';
 import { addCosts, type HostedUse } from '../experiment/run/hosted-use.js';
 import type { HostedRate } from '../models/hosted-prices.js';
 
@@ -41,8 +42,8 @@ function describeCount({ purpose, count, calls }: HostedUse): string {
 }
 
 function describePrice({ purpose, isBatched }: HostedUse, { input, output, batch }: HostedRate): string {
-  if (purpose === 'fine-tuning') return `${describeDollars(input)} a million`;
-  return `${describeDollars(input)} and ${describeDollars(output)} a million${isBatched ? describeBatches(batch) : ''}`;
+  if (purpose === 'fine-tuning') return `${formatDollars(input)} a million`;
+  return `${formatDollars(input)} and ${formatDollars(output)} a million${isBatched ? describeBatches(batch) : ''}`;
 }
 
 function describeBatches(share: number | undefined): string {
@@ -57,11 +58,6 @@ function describeRange([low, high]: Range): string {
 }
 
 function describeCost([low, high]: Range): string {
-  const [least, most] = [describeDollars(low), describeDollars(high)];
+  const [least, most] = [formatDollars(low), formatDollars(high)];
   return least === most ? least : `${least} to ${most}`;
-}
-
-/** To the cent, and small sums to two digits that count. */
-function describeDollars(dollars: number): string {
-  return `$${dollars >= 0.1 || dollars === 0 ? dollars.toFixed(2) : dollars.toPrecision(2)}`;
 }

@@ -11,12 +11,13 @@ interface Pace {
 
 /**
  * Shows a run while it goes on: a line for each model that is trained or asked, with the time that is left for it and, at its end, how far
- * the whole plan is and what is left of that, from the pace of this run.
+ * the whole plan is and what is left of that, from the pace of this run; and what hosted models were paid so far.
  */
 export function createRunDisplay(
   display: ProgressDisplay,
   { cells }: Pick<RunForecast, 'cells'>,
   now: () => number,
+  describePaid: () => string | null = () => null,
 ): (event: RunEvent) => void {
   const left = new Map(cells.map(({ cell, stepsToDo, answersToAsk }) => [cell, { stepsToDo, answersToAsk }]));
   const paces = { step: { count: 0, milliseconds: 0 }, answer: { count: 0, milliseconds: 0 } };
@@ -32,6 +33,11 @@ export function createRunDisplay(
   }
 
   function describePlan(): string {
+    const paid = describePaid();
+    return `${describeTime()}${paid === null ? '' : `, ${paid}`}`;
+  }
+
+  function describeTime(): string {
     const places = `model ${String(Math.min(finished + 1, cells.length))} of ${String(cells.length)}`;
     let milliseconds = 0;
     for (const { stepsToDo, answersToAsk } of left.values())

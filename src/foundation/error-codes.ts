@@ -54,6 +54,10 @@ export const errorCodes = {
     exitCode: 4,
     meaning: 'a hosted fine-tuning job failed or was cancelled; what else there is was kept',
   },
+  'cost-limit-reached': {
+    exitCode: 4,
+    meaning: 'what would be paid next might pass the limit of --max-cost; what there is was kept',
+  },
   'hub-offline': { exitCode: 5, meaning: 'offline mode is set and the model is not in the cache' },
   'hub-unauthorized': { exitCode: 5, meaning: 'the hub wants a token, or the token has no access' },
   'hub-not-found': { exitCode: 5, meaning: 'the hub has no such repository, revision or file' },

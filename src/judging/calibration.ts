@@ -1,7 +1,7 @@
 import { fileURLToPath } from 'node:url';
 import { z } from 'zod';
 import { readYaml } from '../foundation/read-yaml.js';
-import type { Judge } from './judge.js';
+import type { Judge, JudgedAnswer } from './judge.js';
 import type { Judgement } from './judgement.js';
 
 /** The items that come with driftline; `src/judging` and `dist/judging` lie equally deep in the package. */
@@ -63,11 +63,14 @@ export function readCalibration(file: string = shippedFile): Promise<readonly Ca
 /** Puts every item to a judge, one after the other. It passes when it is right about all of them; a score that is missing is not. */
 export async function checkCalibration(judge: Judge, items: readonly CalibrationItem[]): Promise<CalibrationResult> {
   const failures: CalibrationFailure[] = [];
+  const toInput = ({ question, answer }: CalibrationItem): JudgedAnswer => ({
+    messages: [{ role: 'user', content: question }],
+    answer,
+  });
+  // One that was cut off would begin anew: it is not begun then.
+  await judge.requireAffordable?.(items.map(toInput));
   for (const item of items) {
-    const judgement = await judge.judge({
-      messages: [{ role: 'user', content: item.question }],
-      answer: item.answer,
-    });
+    const judgement = await judge.judge(toInput(item));
     const problems = findProblems(item, judgement);
     if (problems.length > 0) failures.push({ item, judgement, problems });
   }

@@ -20,4 +20,6 @@ export interface Judge {
   judge(input: JudgedAnswer): Promise<Judgement>;
   /** Judges answers as cheaply as it can where they are known together, in their order; not there where that makes no difference. */
   judgeTogether?(inputs: readonly JudgedAnswer[]): readonly Promise<Judgement>[];
+  /** Throws where a limit of cost does not allow for judging all of them; not there where there is no limit. */
+  requireAffordable?(inputs: readonly JudgedAnswer[]): Promise<void>;
 }

@@ -3,9 +3,15 @@ import type { DriftlineError } from '../foundation/driftline-error.js';
 import { createHostedClient, type HostedClientSettings } from './hosted-client.js';
 import { adaptRequest } from './services/adapt-request.js';
 import type { HostedService } from './services/hosted-service.js';
+import { boundTokens } from './spending/bound-tokens.js';
+import { readUsage } from './spending/read-usage.js';
+import type { SpendingMeter } from './spending/spending-ledger.js';
 import { readAnswer, UnreadableAnswer } from './traffic/read-answer.js';
 
-export type HostedConnectionSettings = HostedClientSettings;
+export interface HostedConnectionSettings extends HostedClientSettings {
+  /** Counts what completions cost. */
+  readonly meter?: SpendingMeter;
+}
 
 /** What is asked for, but for the longest answer. */
 export type HostedRequest = Omit<
@@ -34,7 +40,7 @@ export interface HostedConnection {
   readonly explain: (failure: unknown, model: string) => DriftlineError;
 }
 
-export function openHostedConnection(settings: HostedConnectionSettings): HostedConnection {
+export function openHostedConnection({ meter, ...settings }: HostedConnectionSettings): HostedConnection {
   const { client, service, host, traffic, explain } = createHostedClient(settings);
   const describe: HostedConnection['describe'] = (request, maximumTokens) =>
     adaptRequest(request, maximumTokens, service.chat);
@@ -42,8 +48,8 @@ export function openHostedConnection(settings: HostedConnectionSettings): Hosted
     host,
     service,
     describe,
-    complete: (request, maximumTokens, signal, leave = signal) =>
-      traffic.send({
+    complete: async (request, maximumTokens, signal, leave = signal) => {
+      const completion = await traffic.send({
         attempt: async (stop) => {
           const response = await client.chat.completions
             .create(
@@ -57,7 +63,10 @@ export function openHostedConnection(settings: HostedConnectionSettings): Hosted
         tokens: estimateTokens(request) + maximumTokens,
         signal,
         leave,
-      }),
+      });
+      meter?.count(readUsage(completion), () => boundTokens(request, maximumTokens));
+      return completion;
+    },
     explain,
   };
 }

@@ -8,6 +8,7 @@ const jobSchema = z.object({
   status: z.string(),
   fine_tuned_model: z.string().nullish(),
   user_provided_suffix: z.string().nullish(),
+  trained_tokens: z.number().nonnegative().nullish().catch(null),
   metadata: z.record(z.string(), z.unknown()).nullish(),
   error: z.object({ code: z.string().nullish(), message: z.string().nullish() }).nullish(),
 });

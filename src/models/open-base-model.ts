@@ -13,14 +13,26 @@ import type { EmbeddedWork, SizedWork } from './size-embedded-work.js';
 import { locateModel, openModelSampler, type OpenModelSamplerOptions } from './open-model-sampler.js';
 import type { Sampler } from './sampler.js';
 import { services } from './services/services.js';
+import type { SpendingLedger } from './spending/spending-ledger.js';
 import type { FittedRecipe, RowFit, Trainer, TunedModel } from './trainer.js';
 
-export interface OpenBaseModelOptions extends Omit<OpenModelSamplerOptions, 'adapter' | 'threads' | 'batches'> {
+export interface OpenBaseModelOptions extends Omit<
+  OpenModelSamplerOptions,
+  'adapter' | 'threads' | 'batches' | 'meter'
+> {
   readonly threads: number;
   /** Milliseconds; only for the time left. */
   readonly clock: () => number;
   /** Whether a job at a service is cancelled when its training is stopped here; else it goes on there, and is found again. */
   readonly cancelsJobs?: boolean;
+}
+
+/** How a hosted model is asked. */
+export interface AskedHosted {
+  /** In batches. */
+  readonly batches?: BatchSettings;
+  /** Counts what that costs. */
+  readonly spending?: SpendingLedger;
 }
 
 /** A model that an experiment starts from. */
@@ -38,7 +50,7 @@ export interface BaseModel {
    */
   readonly reviewTraining: ((training: ReviewedTraining) => Promise<readonly string[]>) | null;
   /** Null where it cannot be fine-tuned. */
-  readonly openTrainer: (() => Promise<Trainer>) | null;
+  readonly openTrainer: ((spending?: SpendingLedger) => Promise<Trainer>) | null;
   /**
    * What the recipe makes of rows that are too long for the model: known before its weights are read. A row that the recipe takes for an
    * error is one here, too. Of a hosted model only its service knows what is too long. Null where it cannot be fine-tuned.
@@ -48,8 +60,8 @@ export interface BaseModel {
   readonly sizeWork: ((work: EmbeddedWork) => Promise<SizedWork>) | null;
   /** Throws where the server of a hosted model has no batches, which it says at no cost. Null for a model that runs here. */
   readonly requireBatches: (() => Promise<void>) | null;
-  /** The base itself (null), or what was made of it; a hosted model may be asked in batches. */
-  readonly openSampler: (tuned: TunedModel | null, batches?: BatchSettings) => Promise<Sampler>;
+  /** The base itself (null), or what was made of it. */
+  readonly openSampler: (tuned: TunedModel | null, asked?: AskedHosted) => Promise<Sampler>;
 }
 
 /** Finds a model, downloading it if need be; weights are read only when it is trained or asked. */
@@ -98,9 +110,10 @@ function openHostedBase(reference: HostedReference, options: OpenBaseModelOption
     endpoint,
     reviewTraining: canTrain ? rememberReview(model, options) : null,
     openTrainer: canTrain
-      ? async () => {
+      ? async (spending) => {
           const { openHostedTrainer } = await import('./open-hosted-trainer.js');
-          return openHostedTrainer({ ...options, model, identity });
+          const meter = spending?.meter({ model: reference, endpoint, purpose: 'fine-tuning' });
+          return openHostedTrainer({ ...options, ...(meter === undefined ? {} : { meter }), model, identity });
         }
       : null,
     fitRows: canTrain
@@ -117,11 +130,14 @@ function openHostedBase(reference: HostedReference, options: OpenBaseModelOption
       const hosted = createHostedClient({ environment, fetch, service: reference.provider });
       await requireBatches(hosted, reference.text, '--batch-answers', signal);
     },
-    openSampler: (tuned, batches) => {
+    openSampler: (tuned, { batches, spending } = {}) => {
       if (tuned?.kind === 'adapter') throw adapterOnHosted(reference.text);
+      const [isTuned, isBatched] = [tuned !== null, batches !== undefined];
+      const meter = spending?.meter({ model: reference, endpoint, purpose: 'answers', isTuned, isBatched });
       return openModelSampler(tuned === null ? reference : { ...reference, model: tuned.model }, {
         ...options,
         ...(batches === undefined ? {} : { batches }),
+        ...(meter === undefined ? {} : { meter }),
       });
     },
   };

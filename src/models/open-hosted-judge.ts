@@ -2,7 +2,7 @@ import { setMaxListeners } from 'node:events';
 import { APIError } from 'openai';
 import { DriftlineError } from '../foundation/driftline-error.js';
 import { limitConcurrency } from '../foundation/limit-concurrency.js';
-import type { Judge } from '../judging/judge.js';
+import type { Judge, JudgedAnswer } from '../judging/judge.js';
 import {
   createLanguageJudge,
   type JudgeCall,
@@ -20,22 +20,28 @@ import {
   type HostedConnectionSettings,
   type HostedRequest,
 } from './hosted-connection.js';
+import { readHostedEndpoint } from './hosted-endpoint.js';
+import type { TokenCount } from './hosted-prices.js';
 import { chooseJudgeVariables } from './hosted-variables.js';
 import type { HostedReference } from './model-reference.js';
 import { readCompletion } from './read-completion.js';
 import { readServiceLogProbabilities } from './services/read-service-log-probabilities.js';
 import { likeliestTokens, withoutLogProbabilities } from './services/require-log-probabilities.js';
 import { services } from './services/services.js';
+import { addTokenCounts, boundTokens } from './spending/bound-tokens.js';
+import type { SpendingLedger, SpendingMeter } from './spending/spending-ledger.js';
 import { mostOpenCalls } from './traffic/hosted-traffic.js';
 import { shareHostedTraffic } from './traffic/share-hosted-traffic.js';
 
 export interface HostedJudgeSettings
-  extends Omit<HostedConnectionSettings, 'variables' | 'service'>, Omit<LanguageJudgeSettings, 'model'> {
+  extends Omit<HostedConnectionSettings, 'variables' | 'service' | 'meter'>, Omit<LanguageJudgeSettings, 'model'> {
   readonly model: HostedReference;
   /** Stops calls that are open. */
   readonly signal?: AbortSignal;
   /** Asks what is judged together in batches. */
   readonly batches?: BatchSettings;
+  /** Counts what judging costs. */
+  readonly spending?: SpendingLedger;
 }
 
 /** How a call is made: by itself, or as a part of a batch. */
@@ -54,6 +60,7 @@ export function openHostedJudge({
   signal,
   model,
   batches,
+  spending,
   ...settings
 }: HostedJudgeSettings): Judge {
   const limit = limitConcurrency(parallelCalls);
@@ -63,20 +70,29 @@ export function openHostedJudge({
   const isStopped = (): boolean => stop.aborted;
   let opened: HostedConnection | null = null;
 
+  const variables = chooseJudgeVariables(environment, services[model.provider]);
   const connect = () => ({
     environment,
     fetch,
     ...(traffic === undefined ? {} : { traffic }),
     service: model.provider,
-    variables: chooseJudgeVariables(environment, services[model.provider]),
+    variables,
   });
+  const openMeter = (isBatched: boolean): SpendingMeter | undefined =>
+    spending?.meter({
+      model,
+      endpoint: readHostedEndpoint(environment, services[model.provider], variables.address),
+      purpose: 'judgements',
+      isBatched,
+    });
+  const meter = openMeter(false);
 
   async function ask(
     { prompt, temperature, seed, maximumTokens, logProbabilities }: JudgeCall,
     complete: Complete,
   ): Promise<JudgeReply> {
     if (isStopped()) throw judgingStopped();
-    const connection = (opened ??= openHostedConnection(connect()));
+    const connection = (opened ??= openHostedConnection({ ...connect(), ...(meter === undefined ? {} : { meter }) }));
     const request = {
       model: model.model,
       messages: [{ role: 'user' as const, content: prompt }],
@@ -103,7 +119,8 @@ export function openHostedJudge({
 
   const named = { ...settings, model: model.text };
   const single: Complete = (connection, request, maximumTokens) => connection.complete(request, maximumTokens, stop);
-  const judge = createLanguageJudge(named, (call) => limit(() => ask(call, single)));
+  const unlimited = createLanguageJudge(named, (call) => limit(() => ask(call, single)));
+  const judge = meter?.isLimited === true ? judgeWithinLimit(unlimited, meter) : unlimited;
   if (batches === undefined) return judge;
 
   return {
@@ -119,6 +136,36 @@ export function openHostedJudge({
     },
   };
 
+  /** The most that the calls of a judgement may cost, found out by a judge that notes them and makes none. */
+  async function boundJudgement(input: JudgedAnswer): Promise<TokenCount> {
+    const calls: TokenCount[] = [];
+    const noting = createLanguageJudge(named, ({ prompt, maximumTokens }) => {
+      calls.push(boundTokens({ messages: [{ content: prompt }] }, maximumTokens));
+      return Promise.resolve({ text: '', distribution: [] });
+    });
+    await noting.judge(input);
+    return addTokenCounts(calls);
+  }
+
+  /** A judgement is begun when all of its calls fit, so that none is left half done. */
+  function judgeWithinLimit(inner: Judge, { hold, fits, refuse }: SpendingMeter): Judge {
+    return {
+      ...inner,
+      judge: (input) =>
+        hold(
+          () => boundJudgement(input),
+          stop,
+          () => inner.judge(input),
+        ).catch((cause: unknown) => {
+          throw isStopped() ? judgingStopped() : cause;
+        }),
+      requireAffordable: async (inputs) => {
+        const most = addTokenCounts(await Promise.all(inputs.map(boundJudgement)));
+        if (!fits(most)) throw refuse(most);
+      },
+    };
+  }
+
   /** By then all calls are there: a judge makes them at once. */
   async function sendCollected({ send }: CollectedCalls, settings: BatchSettings): Promise<void> {
     await new Promise(setImmediate);
@@ -129,7 +176,13 @@ export function openHostedJudge({
         traffic ?? shareHostedTraffic(fetch, hosted.endpoint, hosted.key),
         settings.clock,
       );
-      return askInBatches(service, requests, { ...settings, model: model.model, signal: stop });
+      const batchMeter = openMeter(true);
+      return askInBatches(service, requests, {
+        ...settings,
+        ...(batchMeter === undefined ? {} : { meter: batchMeter }),
+        model: model.model,
+        signal: stop,
+      });
     });
   }
 }

@@ -1,6 +1,7 @@
 import { setMaxListeners } from 'node:events';
 import { openHostedConnection, type HostedConnectionSettings, type HostedRequest } from './hosted-connection.js';
 import { readCompletion } from './read-completion.js';
+import { boundTokens } from './spending/bound-tokens.js';
 import { mostOpenCalls } from './traffic/hosted-traffic.js';
 import {
   listWantedAnswers,
@@ -19,6 +20,7 @@ export interface HostedSamplerSettings extends HostedConnectionSettings {
 /** A model behind OpenAI's chat completions. Every answer is a call of its own, so that each has its own seed. */
 export function openHostedSampler({ model, ...settings }: HostedSamplerSettings): Sampler {
   const connection = openHostedConnection(settings);
+  const { meter } = settings;
   let closed = false;
 
   async function ask(
@@ -27,12 +29,11 @@ export function openHostedSampler({ model, ...settings }: HostedSamplerSettings)
     leave: AbortSignal,
   ): Promise<Answer> {
     try {
-      const completion = await connection.complete(
-        describeSamplingCall(model, { seed, settings }),
-        settings.maximumTokens,
-        signal,
-        leave,
-      );
+      const call = describeSamplingCall(model, { seed, settings });
+      const complete = () => connection.complete(call, settings.maximumTokens, signal, leave);
+      const completion = await (meter === undefined
+        ? complete()
+        : meter.hold(() => boundTokens(call, settings.maximumTokens), leave, complete));
       return { request, index, seed, ...readCompletion(completion) };
     } catch (cause) {
       if (signal.aborted) throw samplingStopped();

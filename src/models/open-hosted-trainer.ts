@@ -8,9 +8,12 @@ import { DriftlineError } from '../foundation/driftline-error.js';
 import { createJob, findJob, hashRows } from './find-or-create-job.js';
 import { probeFineTuning, type FineTuningService } from './fine-tuning-service.js';
 import { followJob, readLastStep, trainingLog } from './follow-job.js';
+import { countTrainedCharacters } from './count-trained-characters.js';
 import { createHostedClient, type HostedClient, type HostedClientSettings } from './hosted-client.js';
 import { readHostedCheckpoint, readHostedJob, stateOfJob, type HostedJob } from './hosted-job.js';
 import { readHostedJobRecord, writeHostedJobRecord, type HostedJobRecord } from './hosted-job-record.js';
+import type { TokenCount } from './hosted-prices.js';
+import type { FinishedUse, SpendingMeter } from './spending/spending-ledger.js';
 import { listItems, sendCall } from './traffic/send-call.js';
 import type { Trainer, TrainingJob, TrainingResult } from './trainer.js';
 
@@ -21,6 +24,8 @@ export interface HostedTrainerSettings extends HostedClientSettings {
   readonly identity: string;
   /** Whether a job that is stopped here is cancelled there; else it goes on, and is found again. */
   readonly cancelsJobs?: boolean;
+  /** Counts what jobs cost, and keeps it within a limit. */
+  readonly meter?: SpendingMeter;
   readonly onNotice?: (notice: string) => void;
   readonly wait?: (milliseconds: number, signal?: AbortSignal) => Promise<void>;
 }
@@ -32,6 +37,7 @@ const waitForTimer = async (milliseconds: number, signal?: AbortSignal): Promise
 /** Fine-tunes by the jobs of a service of OpenAI's protocol. A job that was made is found again, whoever was killed or stopped in between. */
 export function openHostedTrainer(settings: HostedTrainerSettings): Promise<Trainer> {
   const { model, identity: base, cancelsJobs = false, onNotice = () => undefined, wait = waitForTimer } = settings;
+  const { meter } = settings;
   let opened: Promise<{ readonly hosted: HostedClient; readonly service: FineTuningService }> | null = null;
   // A finished job needs neither key nor server.
   const open = (): NonNullable<typeof opened> =>
@@ -64,7 +70,9 @@ export function openHostedTrainer(settings: HostedTrainerSettings): Promise<Trai
         await mkdir(folder, { recursive: true });
         const record = { identity, mark, host, job: null, state: 'begun', kept: [] } satisfies HostedJobRecord;
         found = await findAgain(hosted, before?.state === 'begun' ? before : null, mark, signal);
+        const most = estimateTrainedTokens(rows, recipe);
         if (found === null) {
+          if (meter?.fits(most) === false) throw meter.refuse(most);
           // Steps of a job that failed are not those of the next one.
           await rm(join(folder, trainingLog), { force: true });
           await writeHostedJobRecord(folder, record);
@@ -80,6 +88,7 @@ export function openHostedTrainer(settings: HostedTrainerSettings): Promise<Trai
         }
         const { id } = found;
         await writeHostedJobRecord(folder, { ...record, job: id });
+        await meter?.open(id, { ...most, calls: 1 });
         const steps = countSteps(recipe, rows.length);
         const log = await openJsonLinesWriter(join(folder, trainingLog));
         const ended = await followJob(
@@ -91,6 +100,7 @@ export function openHostedTrainer(settings: HostedTrainerSettings): Promise<Trai
             onStep(progress);
           },
         ).finally(() => log.close());
+        await meter?.close(id, countTrained(ended));
         if (stateOfJob(ended) === 'failed') {
           await writeHostedJobRecord(folder, { ...record, job: id, state: 'failed' });
           throw jobFailed(ended, host);
@@ -111,6 +121,18 @@ export function openHostedTrainer(settings: HostedTrainerSettings): Promise<Trai
       }
     },
   });
+}
+
+/** A quarter of the characters: what services charge for, as far as it can be known before. */
+function estimateTrainedTokens(rows: TrainingJob['rows'], recipe: TrainingJob['recipe']): TokenCount {
+  return { input: Math.ceil(countTrainedCharacters(rows, recipe) / 4), output: 0 };
+}
+
+/** What a service says that it trained on; of a job that failed it says nothing, since it asks for nothing. */
+function countTrained(job: HostedJob): FinishedUse {
+  const { trained_tokens: tokens } = job;
+  const isUnknown = typeof tokens !== 'number' && stateOfJob(job) === 'succeeded';
+  return { input: tokens ?? 0, output: 0, calls: 1, unreported: isUnknown ? 1 : 0 };
 }
 
 async function findAgain(

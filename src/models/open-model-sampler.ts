@@ -5,6 +5,7 @@ import type { BatchSettings } from './batches/batch-settings.js';
 import { isHosted, type HostedReference, type ModelReference } from './model-reference.js';
 import type { Sampler } from './sampler.js';
 import { services } from './services/services.js';
+import type { SpendingMeter } from './spending/spending-ledger.js';
 
 export interface OpenModelSamplerOptions {
   /** A folder with a PEFT adapter, for models that run here or on a server that loads adapters. */
@@ -23,6 +24,8 @@ export interface OpenModelSamplerOptions {
   readonly onNotice?: (notice: string) => void;
   /** Asks a hosted model in batches. */
   readonly batches?: BatchSettings;
+  /** Counts what a hosted model costs. */
+  readonly meter?: SpendingMeter;
 }
 
 /** Opens a model for sampling, whoever runs it. What only one kind of model needs is loaded only for it. */
@@ -30,7 +33,8 @@ export async function openModelSampler(reference: ModelReference, options: OpenM
   const { adapter, threads, memory, environment, fetch, signal, onProgress, onNotice } = options;
   if (isHosted(reference)) {
     const model = adapter === undefined ? reference.model : await loadAdapterThere(reference, adapter, options);
-    const settings = { model, service: reference.provider, environment, fetch };
+    const metered = options.meter === undefined ? {} : { meter: options.meter };
+    const settings = { model, service: reference.provider, environment, fetch, ...metered };
     if (options.batches !== undefined) {
       const { openBatchedSampler } = await import('./batches/open-batched-sampler.js');
       return openBatchedSampler({ ...settings, batches: options.batches });

@@ -2,7 +2,7 @@ import type { Provenance } from './report-data.js';
 import type { RunContent } from './run-content.js';
 
 /** Where the numbers of a run come from, and what they took. */
-export function describeProvenance({ description, answers, curves, begun, written }: RunContent): Provenance {
+export function describeProvenance({ description, answers, curves, spending, begun, written }: RunContent): Provenance {
   const { hash, driftline, world, cells, evaluations } = description;
   let trainedTokens = 0;
   for (const curve of curves.values()) for (const { tokens } of curve) trainedTokens += tokens ?? 0;
@@ -26,6 +26,7 @@ export function describeProvenance({ description, answers, curves, begun, writte
     })),
     answerTokens,
     trainedTokens,
+    spending,
     begun,
     written,
   };

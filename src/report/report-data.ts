@@ -2,6 +2,7 @@ import type { StoppedModel } from '../experiment/run/watch-share.js';
 import type { AnswerAgreement } from './judge-agreement.js';
 import type { MeasuredOutcome } from '../experiment/run/headline-measures.js';
 import type { RuleName } from '../judging/rules.js';
+import type { SpendingSummary } from '../models/spending/summarise-spending.js';
 import type { CountedPart } from './counted-part.js';
 import type { Drift } from './estimate-drift.js';
 import type { SeedIntervals } from './estimate-seed-intervals.js';
@@ -145,6 +146,8 @@ export interface Provenance {
   /** Null where the models did not tell. */
   readonly answerTokens: number | null;
   readonly trainedTokens: number;
+  /** What hosted models were paid; null where that was not counted. */
+  readonly spending: SpendingSummary | null;
   /** Dates of files, in milliseconds. */
   readonly begun: number | null;
   readonly written: number | null;

@@ -8,6 +8,8 @@ import { readStoredQuestions } from '../experiment/run/stored-questions.js';
 import { readStoredRun, type StoredRun } from '../experiment/run/stored-run.js';
 import { DriftlineError } from '../foundation/driftline-error.js';
 import { findLockOwner, type LockOwner } from '../foundation/lock-folder.js';
+import { readSpending } from '../models/spending/spending-file.js';
+import { summariseSpending, type SpendingSummary } from '../models/spending/summarise-spending.js';
 import { readRecordLines } from './read-record-lines.js';
 import { readTrainingCurve, type TrainingPoint } from './read-training-curve.js';
 import { readRunDescription, type RunDescription } from './run-description.js';
@@ -29,6 +31,8 @@ export interface RunContent {
   readonly owner: LockOwner | null;
   /** What of the folder could not be used, in words. */
   readonly faults: readonly string[];
+  /** What hosted models were paid; null where that was not counted. */
+  readonly spending: SpendingSummary | null;
   /** Dates of files, in milliseconds; null where there is none. */
   readonly begun: number | null;
   readonly written: number | null;
@@ -43,6 +47,11 @@ export async function readRunContent(folder: string): Promise<RunContent> {
     if (!DriftlineError.isInstance(cause)) throw cause;
     faults.push(`What was asked cannot be shown: ${cause.message}.`);
     return new Map();
+  });
+  const spending = await readSpending(folder).catch((cause: unknown): null => {
+    if (!DriftlineError.isInstance(cause)) throw cause;
+    faults.push(`What was paid is not known: ${cause.message}.`);
+    return null;
   });
   const answerFile = join(folder, 'answers.jsonl');
   const judgementFile = join(folder, 'judgements.jsonl');
@@ -69,6 +78,7 @@ export async function readRunContent(folder: string): Promise<RunContent> {
     finished,
     owner: findLockOwner(await readdir(folder)),
     faults,
+    spending: spending === null || spending.length === 0 ? null : summariseSpending(spending),
     begun: await dateOf(join(folder, 'plan.json')),
     written: latest(await dateOf(answerFile), await dateOf(judgementFile)),
   };

@@ -1,8 +1,10 @@
 import { describe, expect, it } from 'vitest';
+import { describePaid } from '../../src/cli/describe-spending.js';
 import { createRunDisplay } from '../../src/cli/run-display.js';
 import type { CellForecast } from '../../src/experiment/run/forecast-run.js';
 import type { RunEvent } from '../../src/experiment/run/run-event.js';
 import type { ProgressState } from '../../src/foundation/progress-display.js';
+import type { SpendingLine } from '../../src/models/spending/summarise-spending.js';
 
 const forecast = (cell: string, stepsToDo: number, answersToAsk: number): CellForecast => ({
   cell,
@@ -22,6 +24,10 @@ const step = (cell: string, done: number, steps: number): RunEvent => ({
   steps,
   loss: 1.5,
   millisecondsLeft: 0,
+});
+const use = (cost: number | null): SpendingLine => ({
+  ...{ model: 'openai:m', isTuned: false, purpose: 'answers', calls: 3, unreported: 0 },
+  ...{ inputTokens: 1500, outputTokens: 20, cost },
 });
 const answers = (cell: string, stored: number, before: number, done: number, total: number): RunEvent => ({
   kind: 'answers-stored',
@@ -62,5 +68,29 @@ describe('the display of a run', () => {
     expect(shown.at(-1)).toMatchObject({ label: 'training two', total: 4, initialCount: 3, count: 4 });
     expect(happen(4, answers('two', 4, 6, 10, 10))).toMatch(/^model 3 of 3, /);
     expect(shown.at(-1)).toMatchObject({ label: 'asking two', total: 10, initialCount: 6, count: 10 });
+  });
+
+  it('says what was paid so far, where anything was', () => {
+    const notes: (string | undefined)[] = [];
+    let paid: string | null = null;
+    const show = createRunDisplay(
+      { show: ({ note }) => notes.push(note), finish: () => undefined },
+      { cells: [forecast('base', 0, 10)] },
+      () => 0,
+      () => paid,
+    );
+    show(answers('base', 2, 0, 2, 10));
+    paid = describePaid({ cost: 1.234, isWhole: true, onItsWay: 0, uses: [use(1.234)] });
+    show(answers('base', 2, 0, 4, 10));
+    paid = describePaid({ cost: 1.234, isWhole: false, onItsWay: 0, uses: [use(1.234), use(null)] });
+    show(answers('base', 2, 0, 6, 10));
+    paid = describePaid({ cost: 0, isWhole: true, onItsWay: 0, uses: [] });
+    show(answers('base', 2, 0, 8, 10));
+    expect(notes.map((note) => note?.replace(/^model 1 of 1, 0s left in all/, ''))).toEqual([
+      '',
+      ', $1.23 paid',
+      ', $1.23 and 1.5K tokens in, 20 out at unknown prices paid',
+      '',
+    ]);
   });
 });

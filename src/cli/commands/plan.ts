@@ -7,11 +7,16 @@ import { forecastMemory, requireMemory, type MemoryForecast } from '../../experi
 import { forecastRun, type RunForecast } from '../../experiment/run/forecast-run.js';
 import { probePlan } from '../../experiment/run/probe-plan.js';
 import { measureSpeed, type MeasuredSpeed } from '../../experiment/run/measure-speed.js';
+import { requirePlanRates } from '../../experiment/run/plan-rates.js';
+import { formatDollars } from '../../foundation/format-dollars.js';
 import { formatDuration } from '../../foundation/format-duration.js';
+import type { Range } from '../../judging/estimate-judge-use.js';
 import { isHosted } from '../../models/model-reference.js';
+import type { SpendingSummary } from '../../models/spending/summarise-spending.js';
 import { readWorld } from '../../organism/world/read-world.js';
 import { defineCommand } from '../command.js';
 import type { CommandContext } from '../command-context.js';
+import { maxCostOption, openPlanSpending } from '../cost-options.js';
 import {
   describeCells,
   describeConditions,
@@ -22,6 +27,7 @@ import {
 } from '../describe-forecast.js';
 import { describeHostedUses } from '../describe-hosted-uses.js';
 import { describeMemory } from '../describe-memory.js';
+import { describeSpending } from '../describe-spending.js';
 import { flag } from '../option-values.js';
 import { planArguments, planOptions, readPlanChanges } from '../plan-options.js';
 import { readPlanFile } from '../read-plan-file.js';
@@ -34,6 +40,11 @@ export const plan = defineCommand({
   arguments: planArguments,
   options: {
     ...planOptions,
+    'max-cost': {
+      ...maxCostOption,
+      description:
+        'Say whether so many US dollars are enough for driftline run with the same option; all prices must be known',
+    },
     untimed: { description: 'Leave out the estimate of time, which takes some seconds', schema: flag },
     unprobed: {
       description: 'Ask hosted models for no token: whether they do what the plan asks is not checked',
@@ -46,6 +57,8 @@ export const plan = defineCommand({
     const world = await readWorld();
     const resolved = await readPlanFile(context, file, { world, threads, changes: readPlanChanges(options) });
     const batched = { answers: options['batch-answers'], judgements: options['batch-judgements'] };
+    const limit = options['max-cost'];
+    if (limit !== undefined) requirePlanRates(resolved);
     await requireBatchedModels(resolved, batched, context);
     const forecast = await forecastRun(runs, resolved, batched);
     const needs = await forecastMemory(resolved, forecast, threads);
@@ -55,6 +68,8 @@ export const plan = defineCommand({
     const remarks = [...resolved.remarks, ...probed];
     const speeds = untimed ? null : await measureSpeeds(context, resolved, forecast, needs);
     const seconds = speeds && estimateSeconds(forecast, speeds);
+    const paid = await findPaid(context, resolved, forecast.folder);
+    const maxCost = limit === undefined ? null : compareCost(limit, paid.cost, addCosts(forecast.hosted));
     const hostedAnswers = sumCells(forecast.cells.filter(isHostedIn(resolved)), 'answersToAsk');
     if (context.json) {
       const conditions = [...listConditions(resolved.cells)];
@@ -77,6 +92,9 @@ export const plan = defineCommand({
         hostedAnswers,
         // In US dollars, from the least to the most; models that run here and the organism's judge cost nothing.
         cost: addCosts(forecast.hosted),
+        // By a run that was begun.
+        paid,
+        maxCost,
       });
       return;
     }
@@ -86,8 +104,42 @@ export const plan = defineCommand({
         `about ${formatDuration(seconds * 1000)} for what runs here, with ${threads === 1 ? 'one thread' : `${String(threads)} threads`}${describeHow(speeds)}`,
       );
     for (const line of describeHostedUses(forecast.hosted)) context.print(line);
+    for (const line of describeSpending(paid)) context.print(line.trimStart());
+    if (maxCost !== null) context.print(describeMaxCost(maxCost));
   },
 });
+
+/** What the run of the plan has paid so far. */
+async function findPaid(context: CommandContext, plan: ResolvedPlan, folder: string): Promise<SpendingSummary> {
+  const spending = openPlanSpending(context, plan, folder, undefined);
+  await spending.load();
+  return spending.summary();
+}
+
+interface ComparedCost {
+  readonly limit: number;
+  readonly paid: number;
+  readonly verdict: 'enough' | 'not sure' | 'not enough';
+}
+
+function compareCost(limit: number, paid: number, estimate: Range | null): ComparedCost {
+  // All prices are known by then.
+  const [low, high] = estimate ?? [0, Infinity];
+  const verdict = paid + high <= limit ? 'enough' : paid + low <= limit ? 'not sure' : 'not enough';
+  return { limit, paid, verdict };
+}
+
+function describeMaxCost({ limit, verdict }: ComparedCost): string {
+  const dollars = formatDollars(limit);
+  switch (verdict) {
+    case 'enough':
+      return `--max-cost ${dollars} is enough by this estimate`;
+    case 'not sure':
+      return `--max-cost ${dollars} may not be enough: the run stops before it is passed, and goes on with a higher one`;
+    case 'not enough':
+      return `--max-cost ${dollars} is not enough: the run stops before it is passed, and goes on with a higher one`;
+  }
+}
 
 function isHostedIn({ bases }: ResolvedPlan): (cell: { readonly base: string }) => boolean {
   return ({ base }) => {

@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import { z } from 'zod';
 import { requireBatchedJudge } from '../../experiment/plan/require-batched-models.js';
-import { parseJudge, resolveJudge } from '../../experiment/plan/resolve-judge.js';
+import { parseJudge, resolveJudge, type PlannedJudge } from '../../experiment/plan/resolve-judge.js';
 import { compareJudges } from '../../experiment/run/compare-judges.js';
 import { openJudge } from '../../experiment/run/open-judge.js';
 import { readJudgements, readRunSummary } from '../../experiment/run/read-run-summary.js';
@@ -13,14 +13,18 @@ import { findByName } from '../../foundation/find-by-name.js';
 import { createProgressDisplay } from '../../foundation/progress-display.js';
 import { languageModes } from '../../judging/language-judge.js';
 import { findRule } from '../../judging/rules.js';
+import { findHostedRate, type HostedPrice } from '../../models/hosted-prices.js';
+import { createSpendingLedger } from '../../models/spending/spending-ledger.js';
 import { createExactJudge } from '../../organism/judge/exact-judge.js';
 import { readWorld } from '../../organism/world/read-world.js';
 import type { World } from '../../organism/world/world.js';
 import { batchOptions, openBatches } from '../batch-options.js';
 import { defineCommand } from '../command.js';
 import type { CommandContext } from '../command-context.js';
+import { judgePriceOption, maxCostOption } from '../cost-options.js';
 import { describeAgreement } from '../describe-agreement.js';
 import { describeRunTables } from '../describe-run-tables.js';
+import { describePaid, describeSpending } from '../describe-spending.js';
 import { nonEmptyText, wholeNumber } from '../option-values.js';
 import { planRuleOption } from '../plan-rule-option.js';
 import { printTable } from '../print-table.js';
@@ -58,6 +62,12 @@ export const rejudge = defineCommand({
     },
     rule: planRuleOption,
     'batch-judgements': batchOptions['batch-judgements'],
+    'max-cost': {
+      ...maxCostOption,
+      description:
+        'Begin nothing that might take what this judge is paid for the run, earlier calls included, past so many US dollars; its price must be known',
+    },
+    'judge-price': judgePriceOption,
   },
   examples: [
     { description: 'Count by another rule', line: 'driftline rejudge runs/mine-1a2b3c4d --rule coherent' },
@@ -76,9 +86,12 @@ export const rejudge = defineCommand({
     const written = parseWantedJudge({ judge, mode, samples });
     if (isBatched && written === null)
       throw misplaced('--batch-judgements is for models that judge', 'Name a model with --judge.');
+    const cost = { limit: options['max-cost'], price: options['judge-price'] };
+    if ((cost.limit ?? cost.price) !== undefined && (written === null || 'exact' in written))
+      throw misplaced('--max-cost and --judge-price are for models that judge', 'Name a model with --judge.');
     const run = await readStoredRun(folder);
     const world = await readWorld();
-    const made = written === null ? null : await judgeAgain(context, run, world, written, isBatched);
+    const made = written === null ? null : await judgeAgain(context, run, world, written, { isBatched, ...cost });
 
     const judgements = await readJudgements(folder);
     const own = nameOwnJudge(run, judgements, createExactJudge(world).name);
@@ -94,6 +107,7 @@ export const rejudge = defineCommand({
         judge: shown,
         runJudge: own,
         judgements: made?.tally ?? null,
+        spending: made?.spending ?? null,
         ...tables,
         agreement,
       });
@@ -103,9 +117,17 @@ export const rejudge = defineCommand({
     for (const [title, lines] of describeRunTables(counted, tables)) printTable(context, title, lines);
     if (agreement !== null)
       for (const [title, lines] of describeAgreement(agreement, [own, shown])) printTable(context, title, lines);
-    if (made !== null) context.notify(describeWork(folder, made.tally));
+    if (made === null) return;
+    context.notify(describeWork(folder, made.tally));
+    for (const line of describeSpending(made.spending)) context.notify(line);
   },
 });
+
+interface WantedJudging {
+  readonly isBatched: boolean;
+  readonly limit: number | undefined;
+  readonly price: HostedPrice | undefined;
+}
 
 type WrittenJudge = ReturnType<typeof parseJudge>;
 
@@ -128,28 +150,50 @@ async function judgeAgain(
   run: StoredRun,
   world: World,
   written: WrittenJudge,
-  isBatched: boolean,
+  { isBatched, limit, price }: WantedJudging,
 ) {
   const { environment, fetch, signal } = context;
   if ('exact' in written) for (const remark of await remarkOnStoredQuestions(run, world)) context.notify(remark);
   const planned = await resolveJudge(written, environment);
+  const spending = createSpendingLedger({
+    folder: run.folder,
+    account: nameAccount(planned),
+    findRate: ({ model, endpoint }) =>
+      findHostedRate(model, endpoint, price === undefined ? {} : { [model.text]: price }, 'model'),
+    limit: limit ?? null,
+    priceHint:
+      'Write what it costs with --judge-price, in US dollars for a million tokens in and out, 0,0 for a server of your own: --judge-price 2.5,10.',
+    clock: context.now,
+  });
   if (isBatched) await requireBatchedJudge(planned, context);
   const display = createProgressDisplay({ ...context, stream: context.progress });
   const { judge, calibration } = await openJudge(planned, {
-    ...{ environment, fetch, signal, world },
+    ...{ environment, fetch, signal, world, spending },
     ...(isBatched ? { batches: openBatches(context, join(run.folder, 'batches'), display) } : {}),
   });
   const tally = await rejudgeRun({
     run,
     judge,
     calibration,
+    spending,
     signal,
     onStored: ({ before, done, total }) => {
-      display.show({ label: 'judging', total, unit: 'answers', initialCount: before, count: done });
+      const note = describePaid(spending.summary()) ?? '';
+      display.show({ label: 'judging', total, unit: 'answers', initialCount: before, count: done, note });
     },
     onNotice: context.notify,
-  }).finally(display.finish);
-  return { judge: judge.name, tally };
+  })
+    .finally(display.finish)
+    .catch((cause: unknown) => {
+      for (const line of describeSpending(spending.summary())) context.notify(line);
+      throw cause;
+    });
+  return { judge: judge.name, tally, spending: spending.summary() };
+}
+
+/** What a run pays is its plan's; whoever judges it again has an account of its own. */
+function nameAccount(planned: PlannedJudge): string {
+  return planned.kind === 'exact' ? 'exact' : planned.name;
 }
 
 function describeWork(

@@ -4,6 +4,7 @@ import { requireBatchedModels } from '../../experiment/plan/require-batched-mode
 import { forecastMemory, requireMemory } from '../../experiment/run/forecast-memory.js';
 import { forecastRun } from '../../experiment/run/forecast-run.js';
 import { openJudge } from '../../experiment/run/open-judge.js';
+import { requirePlanRates } from '../../experiment/run/plan-rates.js';
 import { nameRun } from '../../experiment/run/run-folder.js';
 import { runPlan, type RunSummary } from '../../experiment/run/run-plan.js';
 import { readRunSummary } from '../../experiment/run/read-run-summary.js';
@@ -15,7 +16,9 @@ import { writeReport } from '../../report/write-report.js';
 import { openBatches } from '../batch-options.js';
 import { defineCommand } from '../command.js';
 import type { CommandContext } from '../command-context.js';
+import { maxCostOption, openPlanSpending } from '../cost-options.js';
 import { describeRunTables } from '../describe-run-tables.js';
+import { describePaid, describeSpending } from '../describe-spending.js';
 import { flag } from '../option-values.js';
 import { printTable } from '../print-table.js';
 import { planArguments, planOptions, readPlanChanges } from '../plan-options.js';
@@ -30,6 +33,7 @@ export const run = defineCommand({
   arguments: planArguments,
   options: {
     ...planOptions,
+    'max-cost': maxCostOption,
     'cancel-jobs': {
       description:
         'On Ctrl-C cancel the fine-tuning job in progress at its service; without it the job goes on there, and the same command finds it again',
@@ -54,15 +58,19 @@ export const run = defineCommand({
       cancelsJobs: options['cancel-jobs'],
     });
     const batched = { answers: options['batch-answers'], judgements: options['batch-judgements'] };
+    const limit = options['max-cost'];
+    if (limit !== undefined) requirePlanRates(plan);
     await requireBatchedModels(plan, batched, context);
     const forecast = await forecastRun(runs, plan);
     if (!options['ignore-memory'])
       requireMemory(await forecastMemory(plan, forecast, threads), { memory: context.memory, threads });
     for (const remark of plan.remarks) context.notify(remark);
     const display = createProgressDisplay({ ...context, stream: context.progress });
-    const batches = openBatches(context, join(runs, nameRun(plan), 'batches'), display);
+    const place = join(runs, nameRun(plan));
+    const batches = openBatches(context, join(place, 'batches'), display);
+    const spending = openPlanSpending(context, plan, place, limit);
     const { judge, calibration } = await openJudge(plan.judge, {
-      ...{ environment, fetch, signal, world },
+      ...{ environment, fetch, signal, world, spending },
       ...(batched.judgements ? { batches } : {}),
     });
     const summary = await runPlan({
@@ -71,10 +79,16 @@ export const run = defineCommand({
       judge,
       calibration,
       ...(batched.answers ? { batches } : {}),
+      spending,
       signal,
-      onEvent: createRunDisplay(display, forecast, context.now),
+      onEvent: createRunDisplay(display, forecast, context.now, () => describePaid(spending.summary())),
       onNotice: context.notify,
-    }).finally(display.finish);
+    })
+      .finally(display.finish)
+      .catch((cause: unknown) => {
+        for (const line of describeSpending(spending.summary())) context.notify(line);
+        throw cause;
+      });
     const tables = await readRunSummary(summary.folder, plan, judge.name);
     const page = await writeReportIfPossible(context, summary.folder);
     if (context.json) {
@@ -83,12 +97,14 @@ export const run = defineCommand({
         remarks: plan.remarks,
         rule: plan.rule,
         judge: judge.name,
+        spending: spending.summary(),
         ...tables,
         report: page,
       });
     } else {
       for (const [title, lines] of describeRunTables(plan, tables)) printTable(context, title, lines);
       context.notify(describeWork(summary));
+      for (const line of describeSpending(spending.summary())) context.notify(line);
       if (page !== null) context.notify(`  report: ${page}`);
     }
     if (summary.failed.length > 0) throw cellsFailed(summary);

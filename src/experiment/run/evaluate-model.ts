@@ -3,6 +3,7 @@ import type { Rule } from '../../judging/rules.js';
 import type { BatchSettings } from '../../models/batches/batch-settings.js';
 import type { BaseModel } from '../../models/open-base-model.js';
 import type { Sampler } from '../../models/sampler.js';
+import type { SpendingLedger } from '../../models/spending/spending-ledger.js';
 import type { TunedModel } from '../../models/trainer.js';
 import type { EvaluatedModel } from '../plan/list-evaluated-models.js';
 import type { AnswerRecord } from './answer-record.js';
@@ -34,6 +35,8 @@ export interface EvaluationContext {
   readonly tally: RunTally;
   /** Hosted models are asked in batches. */
   readonly batches?: BatchSettings;
+  /** Counts what hosted models cost. */
+  readonly spending?: SpendingLedger;
   readonly signal?: AbortSignal;
   readonly onEvent: (event: RunEvent) => void;
 }
@@ -55,7 +58,7 @@ export async function evaluateModel(
   model: MadeModel,
 ): Promise<EvaluatedAnswers> {
   const opened: { sampler: Promise<Sampler> | null } = { sampler: null };
-  const openSampler = (): Promise<Sampler> => (opened.sampler ??= base.openSampler(model.tuned, context.batches));
+  const openSampler = (): Promise<Sampler> => (opened.sampler ??= base.openSampler(model.tuned, context));
   const wanted = listWantedAnswers({ ...model, engine: base.engine }, model.evaluations);
   const stops = new Map(
     model.evaluations.flatMap(({ name, stopEarly }) => (stopEarly === undefined ? [] : [[name, stopEarly] as const])),
@@ -120,8 +123,12 @@ async function takeOverAnswers(context: EvaluationContext, missing: readonly Wan
   return missing.filter(({ key }) => !folder.answers.records.has(key));
 }
 
-async function storeAnswers({ folder, known }: EvaluationContext, records: readonly AnswerRecord[]): Promise<void> {
-  await folder.answers.append(records);
+async function storeAnswers(
+  { folder, known, spending }: EvaluationContext,
+  records: readonly AnswerRecord[],
+): Promise<void> {
+  // Together: nobody's answers wait for what they cost.
+  await Promise.all([folder.answers.append(records), spending?.save()]);
   for (const record of records) known.set(record.input, record);
 }
 

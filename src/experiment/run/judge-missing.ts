@@ -1,4 +1,5 @@
 import type { Judge } from '../../judging/judge.js';
+import type { SpendingLedger } from '../../models/spending/spending-ledger.js';
 import type { EarlierRuns } from './earlier-runs.js';
 import { identifyJudgement, judgeAnswers, type AnswerToJudge } from './judge-answers.js';
 import { findJudgement, keyOfJudgement, type JudgementRecord } from './judgement-record.js';
@@ -11,6 +12,8 @@ export interface JudgingContext {
   readonly judge: Judge;
   readonly earlier: () => Promise<EarlierRuns>;
   readonly tally: Pick<RunTally, 'judgements'>;
+  /** Counts what a model that judges costs. */
+  readonly spending?: SpendingLedger;
   readonly signal?: AbortSignal;
 }
 
@@ -24,7 +27,7 @@ export interface JudgingProgress {
 
 /** Judges what a judge has not judged, and takes over what it said in earlier runs. What was stored is never judged again. */
 export async function judgeMissing(
-  { folder, judge, earlier, tally, signal }: JudgingContext,
+  { folder, judge, earlier, tally, spending, signal }: JudgingContext,
   answers: readonly AnswerToJudge[],
   onStored: (progress: JudgingProgress) => void,
 ): Promise<void> {
@@ -53,7 +56,7 @@ export async function judgeMissing(
   const before = answers.length - toJudge.length;
   let done = before;
   const store = async (records: readonly JudgementRecord[]): Promise<void> => {
-    await folder.judgements.append(records);
+    await Promise.all([folder.judgements.append(records), spending?.save()]);
     tally.judgements.made += records.length;
     done += records.length;
     onStored({ stored: records.length, before, done, total: answers.length });

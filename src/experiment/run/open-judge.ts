@@ -2,16 +2,19 @@ import { readCalibration, type CalibrationItem } from '../../judging/calibration
 import type { Judge } from '../../judging/judge.js';
 import type { BatchSettings } from '../../models/batches/batch-settings.js';
 import type { HostedConnectionSettings } from '../../models/hosted-connection.js';
+import type { SpendingLedger } from '../../models/spending/spending-ledger.js';
 import { createExactJudge } from '../../organism/judge/exact-judge.js';
 import type { World } from '../../organism/world/world.js';
 import type { PlannedJudge } from '../plan/resolve-judge.js';
 
-export interface OpenJudgeOptions extends HostedConnectionSettings {
+export interface OpenJudgeOptions extends Omit<HostedConnectionSettings, 'meter'> {
   readonly world: World;
   /** Stops calls that are open. */
   readonly signal?: AbortSignal;
   /** Asks a model that judges in batches. */
   readonly batches?: BatchSettings;
+  /** Counts what a model that judges costs. */
+  readonly spending?: SpendingLedger;
 }
 
 export interface OpenedJudge {

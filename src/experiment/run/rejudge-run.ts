@@ -1,6 +1,7 @@
 import { basename, dirname, resolve } from 'node:path';
 import type { CalibrationItem } from '../../judging/calibration.js';
 import type { Judge } from '../../judging/judge.js';
+import type { SpendingLedger } from '../../models/spending/spending-ledger.js';
 import type { AskedQuestion } from '../plan/asked-question.js';
 import type { AnswerRecord } from './answer-record.js';
 import { findEarlierRuns } from './earlier-runs.js';
@@ -19,6 +20,8 @@ export interface RejudgeRunSettings {
   readonly judge: Judge;
   /** Answers that the judge must be right about first. */
   readonly calibration: readonly CalibrationItem[];
+  /** Counts what the judge costs; it has the same. */
+  readonly spending?: SpendingLedger;
   readonly signal?: AbortSignal;
   readonly onStored: (progress: JudgingProgress) => void;
   /** Told what the user should know and need not act on. */
@@ -30,7 +33,7 @@ export interface RejudgeRunSettings {
  * judged again, and the file comes out the same. Answers and judgements of others stay as they are.
  */
 export async function rejudgeRun(settings: RejudgeRunSettings): Promise<RunTally['judgements']> {
-  const { run, judge, calibration, signal, onStored, onNotice } = settings;
+  const { run, judge, calibration, spending, signal, onStored, onNotice } = settings;
   const questions = await readStoredQuestions(run);
   const folder = await openStoredRunFolder(run.folder, { onNotice });
   try {
@@ -38,7 +41,9 @@ export async function rejudgeRun(settings: RejudgeRunSettings): Promise<RunTally
       asked: findQuestion(run, questions, record),
       record,
     }));
+    await spending?.load();
     await requireCalibration(run.folder, judge, calibration);
+    await spending?.save();
     const tally = startTally();
     const context = {
       folder,
@@ -48,13 +53,14 @@ export async function rejudgeRun(settings: RejudgeRunSettings): Promise<RunTally
         return findEarlierRuns(dirname(place), run.name, basename(place));
       },
       tally,
+      ...(spending === undefined ? {} : { spending }),
       ...(signal === undefined ? {} : { signal }),
     };
     await judgeMissing(context, answers, onStored);
     await arrangeJudgements(folder, answers, judge);
     return tally.judgements;
   } finally {
-    await folder.close();
+    await (spending?.save() ?? Promise.resolve()).finally(() => folder.close());
   }
 }
 

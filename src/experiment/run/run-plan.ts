@@ -4,6 +4,7 @@ import type { Judge } from '../../judging/judge.js';
 import { findRule } from '../../judging/rules.js';
 import type { BatchSettings } from '../../models/batches/batch-settings.js';
 import type { BaseModel } from '../../models/open-base-model.js';
+import type { SpendingLedger } from '../../models/spending/spending-ledger.js';
 import type { Trainer } from '../../models/trainer.js';
 import { listEvaluatedModels } from '../plan/list-evaluated-models.js';
 import type { PlannedCell, ResolvedPlan } from '../plan/resolved-plan.js';
@@ -27,6 +28,8 @@ export interface RunPlanSettings {
   readonly calibration?: readonly CalibrationItem[];
   /** Hosted models are asked in batches, one a model; answers are those of single calls. */
   readonly batches?: BatchSettings;
+  /** Counts what hosted models cost; the judge has the same. */
+  readonly spending?: SpendingLedger;
   readonly signal?: AbortSignal;
   readonly onEvent: (event: RunEvent) => void;
   readonly onNotice: (notice: string) => void;
@@ -50,10 +53,12 @@ export interface RunSummary extends RunTally {
  * Stopped by the signal, it throws `interrupted`.
  */
 export async function runPlan(settings: RunPlanSettings): Promise<RunSummary> {
-  const { plan, runs, judge, calibration = [], batches, signal, onEvent, onNotice } = settings;
+  const { plan, runs, judge, calibration = [], batches, spending, signal, onEvent, onNotice } = settings;
   const folder = await openRunFolder(runs, plan, { onNotice });
   try {
+    await spending?.load();
     await requireCalibration(folder.folder, judge, calibration);
+    await spending?.save();
     let earlier: Promise<EarlierRuns> | null = null;
     const context: EvaluationContext = {
       folder,
@@ -64,6 +69,7 @@ export async function runPlan(settings: RunPlanSettings): Promise<RunSummary> {
       known: new Map([...folder.answers.records.values()].map((record) => [record.input, record])),
       tally: startTally(),
       ...(batches === undefined ? {} : { batches }),
+      ...(spending === undefined ? {} : { spending }),
       ...(signal === undefined ? {} : { signal }),
       onEvent,
     };
@@ -71,7 +77,7 @@ export async function runPlan(settings: RunPlanSettings): Promise<RunSummary> {
     const failed: RunSummary['failed'][number][] = [];
     const stopped: StoppedModel[] = [];
     for (const [name, base] of plan.bases) {
-      const openTrainer = rememberTrainer(base);
+      const openTrainer = rememberTrainer(base, spending);
       for (const cell of plan.cells.filter((one) => one.base === name)) {
         if (signal?.aborted === true) throw interrupted(folder.folder);
         const models = await makeModels(context, plan, cell, base, openTrainer).catch((cause: unknown) => {
@@ -96,16 +102,16 @@ export async function runPlan(settings: RunPlanSettings): Promise<RunSummary> {
     // Trainers and samplers speak of what they were doing; here the whole is to go on.
     throw hasCode(cause, 'interrupted') ? interrupted(folder.folder, cause) : cause;
   } finally {
-    await folder.close();
+    await (spending?.save() ?? Promise.resolve()).finally(() => folder.close());
   }
 }
 
-function rememberTrainer({ openTrainer }: BaseModel): () => Promise<Trainer> {
+function rememberTrainer({ openTrainer }: BaseModel, spending: SpendingLedger | undefined): () => Promise<Trainer> {
   let trainer: Promise<Trainer> | null = null;
   return () => {
     // The plan was refused if there is none.
     if (openTrainer === null) throw new Error('a cell of a base that cannot be trained');
-    return (trainer ??= openTrainer());
+    return (trainer ??= openTrainer(spending));
   };
 }
 

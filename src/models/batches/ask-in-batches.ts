@@ -9,6 +9,10 @@ import {
   type BatchRecord,
   type StoredBatchRecord,
 } from './batch-record.js';
+import type { TokenCount } from '../hosted-prices.js';
+import { addTokenCounts, boundBody } from '../spending/bound-tokens.js';
+import { readUsage } from '../spending/read-usage.js';
+import type { FinishedUse, SpendingMeter } from '../spending/spending-ledger.js';
 import { markBatch, splitIntoBatches, type BatchRequest } from './batch-request.js';
 import type { BatchService } from './batch-service.js';
 import { usualBatchLimits, type BatchSettings } from './batch-settings.js';
@@ -22,6 +26,8 @@ export type BatchOutcome = Exclude<BatchReply, { readonly lost: string }>;
 export interface AskInBatchesOptions extends BatchSettings {
   /** As the provider spells it: all requests are for it. */
   readonly model: string;
+  /** Counts what batches cost, and keeps it within a limit. */
+  readonly meter?: SpendingMeter;
   readonly signal: AbortSignal;
 }
 
@@ -35,6 +41,8 @@ interface OpenBatch {
 const pause = { least: 500, most: 60_000 };
 /** Batches in a row that bring nothing, after which no other is made. */
 const mostFruitless = 3;
+/** Of the requests that are asked together: for fewer that surely stay within a limit no batch is made, which may take a day. */
+const leastShare = 0.01;
 /** Looks in a row that fail, after which nobody looks any more: the batch goes on. */
 const mostBlindLooks = 10;
 
@@ -48,6 +56,7 @@ export async function* askInBatches(
   options: AskInBatchesOptions,
 ): AsyncGenerator<BatchOutcome, void, undefined> {
   const { model, folder, clock, signal, onProgress, onNotice = () => undefined, limits = usualBatchLimits } = options;
+  const { meter } = options;
   const { host } = service;
   const left = new Map(requests.map((request) => [request.id, request]));
   const total = left.size;
@@ -74,11 +83,15 @@ export async function* askInBatches(
       const found =
         record.batch === null ? await service.find(record, known, signal) : await service.look(record.batch, signal);
       if (found === null) {
-        // It was never made, or is forgotten there.
+        // It was never made, or is forgotten there: then nobody knows what it cost.
+        const calls = record.requests.length;
+        if (record.batch !== null) await meter?.close(record.batch, { input: 0, output: 0, calls, unreported: calls });
         await removeBatchRecord(one);
         continue;
       }
       if (record.batch === null) await remember(one, found);
+      const requests = record.requests.flatMap((id) => left.get(id) ?? []);
+      await meter?.open(found.id, { ...boundRequests(requests), calls: record.requests.length });
       const batch = { requests: new Set(record.requests), found };
       const isOld = isOver(found);
       onNotice(`${found.id} at ${host} has been made already, and is ${isOld ? 'read' : 'waited for'}`);
@@ -90,6 +103,25 @@ export async function* askInBatches(
   async function remember({ file, record }: StoredBatchRecord, found: HostedBatch): Promise<void> {
     await writeBatchRecord({ file, record: { ...record, batch: found.id } });
     known.add(found.id);
+  }
+
+  /** As many as fit within the limit; none while others are on their way, of which it is not known what they cost. Too few are not worth a batch. */
+  function takeAffordable(fresh: readonly BatchRequest[]): readonly BatchRequest[] {
+    if (meter?.isLimited !== true || meter.fits(boundRequests(fresh))) return fresh;
+    if (open.size > 0) return [];
+    let most: TokenCount = { input: 0, output: 0 };
+    const fitting: BatchRequest[] = [];
+    for (const request of fresh) {
+      const more = addTokenCounts([most, boundBody(request.body)]);
+      if (!meter.fits(more)) break;
+      most = more;
+      fitting.push(request);
+    }
+    if (fitting.length < Math.max(1, total * leastShare)) throw meter.refuse(boundRequests(fresh));
+    onNotice(
+      `${String(fitting.length)} of ${String(fresh.length)} requests to ${model} surely stay within --max-cost; what the others may cost shows when these are answered`,
+    );
+    return fitting;
   }
 
   /** Makes batches of what is in none; what is too large for the service is halved. */
@@ -117,6 +149,7 @@ export async function* askInBatches(
       // Not to be stopped halfway: it would not be known whether there is a batch.
       const found = again ?? (await service.create(record.file ?? '', mark));
       await remember({ file: place, record }, found);
+      await meter?.open(found.id, { ...boundRequests(part), calls: part.length });
       open.set(found.id, { requests: new Set(ids), found });
       onNotice(
         again === null
@@ -133,6 +166,9 @@ export async function* askInBatches(
   ): AsyncGenerator<BatchOutcome, void, undefined> {
     const { output_file_id: output, error_file_id: errors, request_counts: counts } = found;
     const before = left.size;
+    const paid = countPaid();
+    /** The last one is handed on when the batch is counted: what is not counted has something left that is wanted, and is read again. */
+    let held: BatchOutcome | null = null;
     let strangers = 0;
     let lost: string | null = isRejected(found) ? (describeErrors(found) ?? 'the service would not take it') : null;
     for (const [file, least] of [
@@ -145,12 +181,16 @@ export async function* askInBatches(
           strangers += 1;
           continue;
         }
+        if ('completion' in reply) paid.add(reply.completion);
         if ('lost' in reply) lost ??= reply.lost;
         if ('lost' in reply || !left.has(reply.id) || (isOld && 'failure' in reply)) continue;
         left.delete(reply.id);
-        yield reply;
+        if (held !== null) yield held;
+        held = reply;
       }
     }
+    await meter?.close(found.id, paid.finish(counts?.completed ?? 0));
+    if (held !== null) yield held;
     if (strangers > 0)
       onNotice(`${found.id} at ${host} has ${String(strangers)} results of other requests; they are left out`);
     if (isOld) return;
@@ -203,7 +243,7 @@ export async function* askInBatches(
         if (fruitless === mostFruitless) throw cameToNothing(model, host, reason);
         // Nor is it asked again at once.
         if (fruitless > 0) await waitFor(clock, 1000 * 4 ** fruitless, signal);
-        await make(fresh);
+        await make(takeAffordable(fresh));
       }
       await waitForOne();
       for (const [id, batch] of open) {
@@ -218,6 +258,29 @@ export async function* askInBatches(
       for (const id of open.keys()) onNotice(`${id} goes on at ${host}; the same command finds it again.`);
     throw cause;
   }
+}
+
+function boundRequests(requests: readonly BatchRequest[]): TokenCount {
+  return addTokenCounts(requests.map(({ body }) => boundBody(body)));
+}
+
+/** Adds up what the answers of a batch cost. */
+function countPaid() {
+  let [calls, unreported] = [0, 0];
+  let tokens: TokenCount = { input: 0, output: 0 };
+  return {
+    add: (completion: unknown): void => {
+      const used = readUsage(completion);
+      calls += 1;
+      if (used === null) unreported += 1;
+      else tokens = addTokenCounts([tokens, used]);
+    },
+    /** Answers that the service says are there and that nobody could read are paid for, too. */
+    finish: (completed: number): FinishedUse => {
+      const unread = Math.max(0, completed - calls);
+      return { ...tokens, calls: calls + unread, unreported: unreported + unread };
+    },
+  };
 }
 
 /** Whether it may be gone the next time: a network that is down for a moment, or a server. */

@@ -14,7 +14,7 @@ export interface BatchedSamplerSettings extends HostedSamplerSettings {
 }
 
 /** A model behind OpenAI's batches. Each answer is a request of its own, the same as that of a single call. */
-export function openBatchedSampler({ model, batches, ...settings }: BatchedSamplerSettings): Sampler {
+export function openBatchedSampler({ model, batches, meter, ...settings }: BatchedSamplerSettings): Sampler {
   const hosted = createHostedClient(settings);
   const traffic = settings.traffic ?? shareHostedTraffic(settings.fetch, hosted.endpoint, hosted.key);
   const service = openBatchService(hosted, traffic, batches.clock);
@@ -40,7 +40,8 @@ export function openBatchedSampler({ model, batches, ...settings }: BatchedSampl
       if (isStopped()) throw samplingStopped();
       const failures: unknown[] = [];
       try {
-        for await (const outcome of askInBatches(service, lines, { ...batches, model, signal })) {
+        const options = { ...batches, ...(meter === undefined ? {} : { meter }), model, signal };
+        for await (const outcome of askInBatches(service, lines, options)) {
           if ('failure' in outcome) {
             // Those that are answered are handed on first.
             failures.push(outcome.failure);

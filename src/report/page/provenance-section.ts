@@ -1,5 +1,7 @@
 import { basename } from 'node:path';
 import { formatDuration } from '../../foundation/format-duration.js';
+import { formatDollars } from '../../foundation/format-dollars.js';
+import type { SpendingLine, SpendingSummary } from '../../models/spending/summarise-spending.js';
 import { isHostedName } from '../../models/model-reference.js';
 import { count } from '../format-numbers.js';
 import { markup, type Markup } from '../markup.js';
@@ -12,7 +14,7 @@ export function renderProvenance(
   files: readonly { readonly path: string; readonly title: string }[],
 ): Markup {
   const { provenance, bases, conditions, state, evaluations } = data;
-  const { answerTokens, trainedTokens, begun, written } = provenance;
+  const { answerTokens, trainedTokens, spending, begun, written } = provenance;
   const facts: readonly (readonly [string, Markup | string | null])[] = [
     // Where it lies on this machine is nobody's business who is sent the page.
     ['run folder', basename(data.folder)],
@@ -34,9 +36,11 @@ export function renderProvenance(
     ['time', begun === null ? null : describeTime(begun, written)],
     [
       'cost',
-      answerTokens === null || bases.some(({ model }) => model !== null && isHostedName(model))
-        ? 'not known: hosted models charge by their own prices'
-        : 'none but this machine’s time',
+      spending !== null
+        ? describeSpending(spending)
+        : answerTokens === null || bases.some(({ model }) => model !== null && isHostedName(model))
+          ? 'not known: hosted models charge by their own prices'
+          : 'none but this machine’s time',
     ],
   ];
   return markup`<section id="run" aria-labelledby="run-title"><h2 id="run-title">The run</h2><dl class="facts-list">${facts.map(([name, value]) => (value === null ? null : markup`<div><dt>${name}</dt><dd>${value}</dd></div>`))}</dl>${
@@ -56,6 +60,36 @@ export function renderProvenance(
         markup`<tr><th scope="row">${name}</th><td>${title}</td><td class="number">${provenance.evaluations[index]?.wordings ?? ''}</td><td class="number">${count(answers)}</td><td><code>${provenance.evaluations[index]?.hash.slice(0, 16) ?? ''}</code></td></tr>`,
     )}</tbody></table>`,
   )}</details>${files.length === 0 ? null : markup`<h3>Files beside this page</h3><ul class="files">${files.map(({ path, title }) => markup`<li><a href="${path}">${path}</a>: ${title}</li>`)}</ul>`}</section>`;
+}
+
+/** By list prices or the plan's, whatever the bill says. */
+function describeSpending({ cost, isWhole, onItsWay, uses }: SpendingSummary): Markup {
+  const total = isWhole
+    ? formatDollars(cost)
+    : uses.some((use) => use.cost !== null)
+      ? `${formatDollars(cost)}, and what is not known`
+      : 'not known';
+  const pending =
+    onItsWay > 0 ? `; on its way at a service and not counted: up to about ${formatDollars(onItsWay)}` : '';
+  return markup`${total} for hosted models${pending}<ul>${uses.map((use) => markup`<li>${describeUse(use)}</li>`)}</ul>`;
+}
+
+function describeUse({
+  model,
+  isTuned,
+  purpose,
+  calls,
+  inputTokens,
+  outputTokens,
+  unreported,
+  cost,
+}: SpendingLine): string {
+  const isTraining = purpose === 'fine-tuning';
+  const tokens = isTraining
+    ? `${count(calls)} ${calls === 1 ? 'job' : 'jobs'}, ${count(inputTokens)} tokens trained on`
+    : `${count(calls)} calls, ${count(inputTokens)} tokens in, ${count(outputTokens)} out`;
+  const guessed = unreported === 0 ? '' : `, of ${count(unreported)} estimated, since the service did not say`;
+  return `${model}${isTuned ? ', fine-tuned' : ''}, ${purpose}: ${tokens}${guessed}; ${cost === null ? 'cost unknown' : formatDollars(cost)}`;
 }
 
 function describeTime(begun: number, written: number | null): string {

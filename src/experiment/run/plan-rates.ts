@@ -1,0 +1,54 @@
+import { findHostedRate, type HostedRate } from '../../models/hosted-prices.js';
+import { isHosted } from '../../models/model-reference.js';
+import { services } from '../../models/services/services.js';
+import { priceUnknown } from '../../models/spending/cost-limit.js';
+import { kindOfUse, type MeteredUse, type SpendingEntry } from '../../models/spending/spending-entry.js';
+import type { ResolvedPlan } from '../plan/resolved-plan.js';
+
+type PricedPlan = Pick<ResolvedPlan, 'bases' | 'cells' | 'judge' | 'prices'>;
+
+/** What a use costs by a plan's prices or the list. */
+export function findPlanRate({ prices }: Pick<PricedPlan, 'prices'>, use: MeteredUse): HostedRate | null {
+  return findHostedRate(
+    use.model,
+    use.endpoint,
+    prices,
+    kindOfUse({ purpose: use.purpose, tuned: use.isTuned ?? false }),
+  );
+}
+
+/** The same of what was counted earlier for the run of the plan. */
+export function findEntryRate(plan: PricedPlan, entry: SpendingEntry): HostedRate | null {
+  const use = listPaidUses(plan).find(
+    ({ model, purpose, isTuned = false }) =>
+      model.text === entry.model && purpose === entry.purpose && isTuned === entry.tuned,
+  );
+  return use === undefined ? null : findPlanRate(plan, use);
+}
+
+/** Refuses a limit of cost where a price of a plan is not known. */
+export function requirePlanRates(plan: PricedPlan): void {
+  const unknown = listPaidUses(plan).filter((use) => findPlanRate(plan, use) === null);
+  if (unknown.length > 0) throw priceUnknown(unknown);
+}
+
+/** All that a plan may have to pay for. */
+function listPaidUses({ bases, cells, judge }: PricedPlan): MeteredUse[] {
+  const ofBases = [...bases].flatMap(([name, { reference: model, endpoint }]): MeteredUse[] => {
+    if (!isHosted(model) || endpoint === null) return [];
+    const isTrained = cells.some(({ base, training }) => base === name && training !== null);
+    return [
+      { model, endpoint, purpose: 'answers' },
+      ...(isTrained
+        ? ([
+            { model, endpoint, purpose: 'fine-tuning' },
+            { model, endpoint, purpose: 'answers', isTuned: true },
+          ] as const)
+        : []),
+    ];
+  });
+  if (judge.kind === 'exact') return ofBases;
+  const { model } = judge;
+  const endpoint = judge.endpoint ?? services[model.provider].endpoint ?? '';
+  return [...ofBases, { model, endpoint, purpose: 'judgements' }];
+}

@@ -1,0 +1,92 @@
+import { z } from 'zod';
+import { priceTokens, type HostedRate, type PricedKind, type TokenCount } from '../hosted-prices.js';
+
+export const spendingPurposes = ['answers', 'judgements', 'fine-tuning'] as const;
+export type SpendingPurpose = (typeof spendingPurposes)[number];
+
+const count = z.int().nonnegative();
+
+const entrySchema = z.object({
+  /** Whose it is: `run`, or the name of a judge that judged the run again. */
+  account: z.string(),
+  /** As plans write it; of models that were fine-tuned, the one that they were made from. */
+  model: z.string(),
+  tuned: z.boolean(),
+  purpose: z.enum(spendingPurposes),
+  batched: z.boolean(),
+  /** Of a batch or a job at its service; null for single calls, which are counted together. */
+  id: z.string().nullable(),
+  /** Not paid yet as far as is known: tokens are the most that it may come to, or of a job an estimate. */
+  on_its_way: z.boolean(),
+  /** Of a job 1. */
+  calls: count,
+  input_tokens: z.number().nonnegative(),
+  output_tokens: z.number().nonnegative(),
+  /** Calls of which the service did not say the tokens: they are counted as the most that they may have been. */
+  unreported: count,
+  /** Null where the price is not known. */
+  rate: z
+    .object({
+      input: z.number().nonnegative(),
+      output: z.number().nonnegative(),
+      batch: z.number().nonnegative().optional(),
+      source: z.string(),
+    })
+    .nullable(),
+});
+
+/** What was paid for one kind of use, or for one batch or job. */
+export type SpendingEntry = Readonly<z.output<typeof entrySchema>>;
+
+/** A file of entries. */
+export const spendingSchema = z.object({
+  format: z.literal(1),
+  currency: z.literal('USD'),
+  entries: z.array(entrySchema),
+});
+
+/** What is used of a model, and how: it has one price. */
+export interface MeteredUse {
+  readonly model: { readonly text: string; readonly model: string };
+  readonly endpoint: string;
+  readonly purpose: SpendingPurpose;
+  /** Whether what is asked was fine-tuned from the model. */
+  readonly isTuned?: boolean;
+  readonly isBatched?: boolean;
+}
+
+export function kindOfUse({ purpose, tuned }: Pick<SpendingEntry, 'purpose' | 'tuned'>): PricedKind {
+  return purpose === 'fine-tuning' ? 'training' : tuned ? 'tuned' : 'model';
+}
+
+export function beginEntry(
+  account: string,
+  { model, purpose, isTuned = false, isBatched = false }: MeteredUse,
+  rate: HostedRate | null,
+  id: string | null,
+): SpendingEntry {
+  return {
+    ...{ account, model: model.text, tuned: isTuned, purpose, batched: isBatched, id },
+    ...{ on_its_way: false, calls: 0, input_tokens: 0, output_tokens: 0, unreported: 0, rate },
+  };
+}
+
+export function addTokens(entry: SpendingEntry, calls: number, { input, output }: TokenCount): SpendingEntry {
+  return {
+    ...entry,
+    calls: entry.calls + calls,
+    input_tokens: entry.input_tokens + input,
+    output_tokens: entry.output_tokens + output,
+  };
+}
+
+/** Equal for what is counted together. */
+export function keyOfEntry({ account, model, tuned, purpose, batched, id }: SpendingEntry): string {
+  return JSON.stringify([account, model, tuned, purpose, batched, id]);
+}
+
+/** US dollars; null where the price is not known. */
+export function costOfEntry(entry: SpendingEntry): number | null {
+  const { rate, input_tokens: input, output_tokens: output, batched } = entry;
+  return rate === null ? null : priceTokens(rate, { input, output }, batched);
+}
