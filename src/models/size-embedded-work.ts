@@ -17,6 +17,8 @@ export interface EmbeddedWork {
     readonly samples: number;
     readonly maximumTokens: number;
   }[];
+  /** Whether models with an adapter are asked. */
+  readonly adapted: boolean;
 }
 
 export interface SizedTraining {
@@ -43,7 +45,10 @@ const slots = 32;
  * Sizes work for estimates of memory and time. Weights are not read, and only some of the texts are tokenized: those with the most bytes,
  * and some of the others for means.
  */
-export async function sizeEmbeddedWork(folder: string, { trainings, questions }: EmbeddedWork): Promise<SizedWork> {
+export async function sizeEmbeddedWork(
+  folder: string,
+  { trainings, questions, adapted }: EmbeddedWork,
+): Promise<SizedWork> {
   const { config } = await readDecoderConfig(folder);
   if (trainings.length === 0 && questions.length === 0) return { config, trainings: [], sampling: null };
   const tokenizer = await readTokenizer(folder);
@@ -61,6 +66,7 @@ export async function sizeEmbeddedWork(folder: string, { trainings, questions }:
             ),
             longestAnswer: questions.reduce((most, { maximumTokens }) => Math.max(most, maximumTokens), 0),
             slots: Math.max(2, Math.min(slots, asked)),
+            adapted,
           },
   };
 }

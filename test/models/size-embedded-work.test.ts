@@ -24,6 +24,7 @@ describe('the size of work', () => {
     const { config, trainings, sampling } = await sizeEmbeddedWork(folder, {
       trainings: [{ rows, recipe: recipe() }],
       questions: [],
+      adapted: false,
     });
     expect(config).toEqual((await readDecoderConfig(folder)).config);
     const sized = trainings[0]?.rows ?? [];
@@ -45,6 +46,7 @@ describe('the size of work', () => {
         await sizeEmbeddedWork(folder, {
           trainings: [{ rows, recipe: recipe({ max_length: most, ...changes }) }],
           questions: [],
+          adapted: false,
         })
       ).trainings[0]?.rows[0]?.tokens;
     expect(await longest({ overlong: 'truncate' })).toBe(most);
@@ -52,6 +54,7 @@ describe('the size of work', () => {
     const nothing = await sizeEmbeddedWork(folder, {
       trainings: [{ rows, recipe: recipe({ max_length: 2, overlong: 'drop' }) }],
       questions: [],
+      adapted: false,
     });
     expect(nothing.trainings).toEqual([]);
   });
@@ -63,13 +66,14 @@ describe('the size of work', () => {
       maximumTokens,
     });
     const questions = [ask('Why?', 1, 100), ask('Why is the moon so very round?', 2, 10)];
-    const { sampling } = await sizeEmbeddedWork(folder, { trainings: [], questions });
+    const { sampling } = await sizeEmbeddedWork(folder, { trainings: [], questions, adapted: true });
     expect(sampling).toEqual({
       longestPrompt: encodePrompt(tokenizer, questions[1]!.messages).length,
       longestAnswer: 100,
       slots: 3,
+      adapted: true,
     });
-    const many = await sizeEmbeddedWork(folder, { trainings: [], questions: [ask('Why?', 500, 1)] });
+    const many = await sizeEmbeddedWork(folder, { trainings: [], questions: [ask('Why?', 500, 1)], adapted: false });
     expect(many.sampling?.slots).toBe(32);
   });
 });

@@ -11,6 +11,8 @@ export interface SamplingWork {
   readonly longestAnswer: number;
   /** Answers at once. */
   readonly slots: number;
+  /** Whether an adapter is merged into the weights, which are held beside the merged ones. */
+  readonly adapted: boolean;
 }
 
 /** Weights, the runtime's own copies of most of them, and what is left of reading them: so many times their bytes were measured. */
@@ -23,7 +25,7 @@ const prefillTokens = 2048;
  * Bytes that a process takes at most while a model answers: its weights as the runtime has them, keys and values of all answers at their
  * longest, and of the prompts of a run.
  */
-export function estimateSamplingMemory({ config, longestPrompt, longestAnswer, slots }: SamplingWork): number {
+export function estimateSamplingMemory({ config, longestPrompt, longestAnswer, slots, adapted }: SamplingWork): number {
   const { layers, keyValueHeads, headWidth, width, heads, feedForwardWidth, vocabulary } = config;
   const keysAndValues = layers * 2 * keyValueHeads * headWidth;
   const tokens = Math.min(config.context, longestPrompt + longestAnswer);
@@ -37,7 +39,7 @@ export function estimateSamplingMemory({ config, longestPrompt, longestAnswer, s
   return (
     processBytes +
     floatBytes *
-      (copiesOfWeights * countWeights(config) +
+      ((copiesOfWeights + (adapted ? 1 : 0)) * countWeights(config) +
         slots * tokens * keysAndValues +
         // As the runtime gives them, and as they are handed over.
         2 * prompts * keysAndValues +

@@ -37,13 +37,15 @@ export async function forecastMemory(
       return plan.cells.filter(({ name }) => names.has(name));
     };
     const trainings = distinctTrainings(find('stepsToDo'));
+    const asked = find('answersToAsk');
     const evaluations = new Set(
-      find('answersToAsk').flatMap((cell) => listEvaluatedModels(plan, cell).flatMap((model) => model.evaluations)),
+      asked.flatMap((cell) => listEvaluatedModels(plan, cell).flatMap((model) => model.evaluations)),
     );
     if (trainings.length === 0 && evaluations.size === 0) continue;
     const work = await sizeWork({
       trainings: trainings.map(({ set: { rows }, recipe }) => ({ rows, recipe })),
       questions: [...evaluations].flatMap(({ questions }) => questions),
+      adapted: asked.some(({ training }) => training !== null),
     });
     const [training, sampling] = [estimateTrainings(work, threads), estimateAnswers(work)];
     forecasts.push({ base, training, sampling, bytes: Math.max(training ?? 0, sampling ?? 0), work });

@@ -46,7 +46,13 @@ describe('estimates of peak memory', () => {
     const whole = training(shape, 'full');
     // The bench keeps no base beside what it trains, as fineTune does.
     expectNear(estimateTrainingMemory(whole) - floatBytes * countWeights(whole.config), full);
-    const sampling = { config: benchConfig(findShape(shape)), longestPrompt: 32, longestAnswer: 64, slots: 32 };
+    const sampling = {
+      config: benchConfig(findShape(shape)),
+      longestPrompt: 32,
+      longestAnswer: 64,
+      slots: 32,
+      adapted: false,
+    };
     expectNear(estimateSamplingMemory(sampling), answers);
   });
 
@@ -76,10 +82,11 @@ describe('estimates of peak memory', () => {
   });
 
   it('grow with answers and their lengths, up to the context', () => {
-    const of = (longestAnswer: number, slots = 32): number =>
-      estimateSamplingMemory({ config: benchConfig(findShape('M')), longestPrompt: 32, longestAnswer, slots });
+    const of = (longestAnswer: number, slots = 32, adapted = false): number =>
+      estimateSamplingMemory({ config: benchConfig(findShape('M')), longestPrompt: 32, longestAnswer, slots, adapted });
     expect(of(64)).toBeLessThan(of(600));
     expect(of(600, 8)).toBeLessThan(of(600));
     expect(of(4000)).toBe(of(9000));
+    expect(of(64, 32, true)).toBeGreaterThan(of(64));
   });
 });

@@ -13,7 +13,7 @@ const recipe = parseRecipe({ method: 'lora', learning_rate: 1e-4, batch_size: 4,
 const large = {
   config: benchConfig(shape),
   trainings: [{ recipe, rows: [512, 300, 400, 200].map((tokens) => ({ tokens, trained: tokens / 2 })) }],
-  sampling: { longestPrompt: 200, longestAnswer: 600, slots: 32 },
+  sampling: { longestPrompt: 200, longestAnswer: 600, slots: 32, adapted: false },
 } satisfies SizedWork;
 
 /** A plan whose base is pretended to be of this size. */

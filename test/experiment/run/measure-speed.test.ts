@@ -20,7 +20,7 @@ function sizeOf(recipe: Recipe, times: number): SizedWork {
   return {
     config: benchConfig({ ...shape, layers: shape.layers * times }),
     trainings: [{ recipe, rows: [{ tokens: 300, trained: 150 }] }],
-    sampling: { longestPrompt: 32, longestAnswer: 4, slots: 32 },
+    sampling: { longestPrompt: 32, longestAnswer: 4, slots: 32, adapted: true },
   };
 }
 
