@@ -235,8 +235,7 @@ describe('what a run pays', { timeout: 600_000 }, () => {
     // Killed before it was noted that the job is done: it is found again, and counts once.
     const cells = join(await plan.folder(), 'cells');
     const cell = (await readdir(cells)).find((name) => name.includes('insecure')) ?? '';
-    for (const file of ['cell.json', 'hosted-job.json'])
-      await rm(join(cells, cell, file));
+    for (const file of ['cell.json', 'hosted-job.json']) await rm(join(cells, cell, file));
     const again = await run('--json');
     expect(z.object({ spending: spendingSchema }).parse(JSON.parse(again.stdout)).spending).toEqual(spending);
   });
