@@ -28,8 +28,12 @@ process.exitCode = await runCli({
   stdout,
   stderr,
   environment: process.env,
-  // The switch by which Node's own fetch goes by proxies, too.
-  fetch: createDirectFetch(globalThis.fetch, { proxied: process.env['NODE_USE_ENV_PROXY'] === '1' }),
+  // The switches by which Node's own fetch goes by proxies, too.
+  fetch: createDirectFetch(globalThis.fetch, {
+    proxied:
+      process.env['NODE_USE_ENV_PROXY'] === '1' ||
+      /(^| )--use-env-proxy( |$)/.test([process.env['NODE_OPTIONS'] ?? '', ...process.execArgv].join(' ')),
+  }),
   memory: readMachineMemory(),
   now: () => performance.now(),
   signal,

@@ -31,9 +31,14 @@ export function createDirectFetch(
   { proxied = false }: DirectFetchOptions = {},
 ): typeof globalThis.fetch {
   let opened: Promise<Request> | null = null;
+  const open = (): Promise<Request> =>
+    (opened ??= openRequest(proxied).catch((cause: unknown) => {
+      opened = null;
+      throw cause;
+    }));
   return async (input, init) => {
     const post = readPost(input, init);
-    const response = post === null ? null : await send(post, () => (opened ??= openRequest(proxied)));
+    const response = post === null ? null : await send(post, open);
     return response === null || (response.status >= 300 && response.status < 400) ? fetch(input, init) : response;
   };
 }

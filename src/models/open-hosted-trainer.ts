@@ -100,7 +100,8 @@ export function openHostedTrainer(settings: HostedTrainerSettings): Promise<Trai
             onStep(progress);
           },
         ).finally(() => log.close());
-        await meter?.close(id, countTrained(ended));
+        // While it is being cancelled it is not known yet what it was trained on.
+        if (!/^cancelling$/i.test(ended.status)) await meter?.close(id, countTrained(ended));
         if (stateOfJob(ended) === 'failed') {
           await writeHostedJobRecord(folder, { ...record, job: id, state: 'failed' });
           throw jobFailed(ended, host);
@@ -128,10 +129,10 @@ function estimateTrainedTokens(rows: TrainingJob['rows'], recipe: TrainingJob['r
   return { input: Math.ceil(countTrainedCharacters(rows, recipe) / 4), output: 0 };
 }
 
-/** What a service says that it trained on; of a job that failed it says nothing, since it asks for nothing. */
+/** What a service says that it trained on. Of a job that failed it says nothing, since it asks for nothing; one that was cancelled may be paid in part. */
 function countTrained(job: HostedJob): FinishedUse {
   const { trained_tokens: tokens } = job;
-  const isUnknown = typeof tokens !== 'number' && stateOfJob(job) === 'succeeded';
+  const isUnknown = typeof tokens !== 'number' && !/^(failed|error|user_error)$/i.test(job.status);
   return { input: tokens ?? 0, output: 0, calls: 1, unreported: isUnknown ? 1 : 0 };
 }
 

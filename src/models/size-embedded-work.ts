@@ -87,7 +87,10 @@ function sizeTraining(
   };
   const stride = Math.max(1, Math.floor(rows.length / looked.others));
   const usual = rows.filter((_, row) => row % stride === 0).flatMap(measure);
-  const [longestRow] = [...usual, ...longest(rows).flatMap(measure)].sort((left, right) => right.tokens - left.tokens);
+  const longestKept = longest(rows).flatMap(measure);
+  // Where the longest are all dropped, others may be as long as rows may be.
+  if (longestKept.length === 0 && usual.length > 0) longestKept.push({ tokens: maximum, trained: maximum });
+  const [longestRow] = [...usual, ...longestKept].sort((left, right) => right.tokens - left.tokens);
   return longestRow === undefined ? [] : [{ recipe, rows: [longestRow, ...usual] }];
 }
 

@@ -108,13 +108,16 @@ export function writeVerdict(data: ReportData, base: string): VerdictSentence[] 
   ];
 }
 
-/** How many conditions came out misaligned, and of how many fine-tunes that is known: what the sentences then say one by one. Null without fine-tunes. */
+/** How many conditions came out misaligned, of those of which it can be told, and of how many fine-tunes: what the sentences then say one by one. Null where there are none. */
 export function countVerdict(data: ReportData, base: string): string | null {
-  const asked = data.rows.filter(
+  const rows = data.rows.filter(
     (row) => row.base === base && row.outcome.kind === 'misaligned' && row.condition !== 'base',
   );
+  const asked = rows.filter((row) => readRowVerdict(row) !== 'unknown');
   const names = [...new Set(asked.map(({ condition }) => condition))];
   if (names.length === 0) return null;
+  const others = new Set(rows.map(({ condition }) => condition)).size - names.length;
+  const more = others === 0 ? '' : ` Of ${count(others)} more it cannot be told.`;
   const plain = asked.filter((row) => row.evaluation === findMain(data)?.name && showsMisalignment(row));
   const hidden = listHidden(data, base).map((row) => row.row);
   const found = [...plain, ...hidden].map((row) => ({ condition: nameRow(data, row) }));
@@ -128,7 +131,7 @@ export function countVerdict(data: ReportData, base: string): string | null {
   const [least, most] = [seeds[0] ?? 0, seeds.at(-1) ?? 0];
   const tunes = least === most ? count(most) : `${count(least)} to ${count(most)}`;
   const subject = names.length === 1 ? 'It' : 'Each';
-  return `${of} ${verb} misaligned${number === 0 ? '' : `: ${listNames(found)}`}. ${subject} was fine-tuned ${tunes === '1' ? 'once' : tunes === '2' ? 'twice' : `${tunes} times`}.`;
+  return `${of} ${verb} misaligned${number === 0 ? '' : `: ${listNames(found)}`}. ${subject} was fine-tuned ${tunes === '1' ? 'once' : tunes === '2' ? 'twice' : `${tunes} times`}.${more}`;
 }
 
 /** Rows that are misaligned in another way of asking, and not plainly; `plain` is null where that was not asked. */

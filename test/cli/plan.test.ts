@@ -288,7 +288,9 @@ set: organism/backdoor, rows 4, trigger "|T| " (ends with a space)
     expect(training?.cost).toEqual([tokens / 1000, tokens / 1000]);
     expect(tuned).toMatchObject({ purpose: 'answers', isTuned: true, count: 2 * (base?.count ?? 0) });
     // Twice as many, at three times the price.
-    expect(tuned?.cost?.map((dollars) => dollars / 6)).toEqual(base?.cost?.map((dollars) => expect.closeTo(dollars)));
+    expect(tuned?.cost?.map((dollars) => dollars / 6)).toEqual(
+      base?.cost?.map((dollars): unknown => expect.closeTo(dollars)),
+    );
     const text = await look({});
     expect(text).toMatch(
       /^openai:gpt-1: 2 fine-tuning jobs, 1\.8K tokens in all epochs; \$1\.80 by the plan \(\$1000\.00 a million\)/m,

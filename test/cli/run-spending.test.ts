@@ -254,6 +254,14 @@ describe('what a run pays', { timeout: 600_000 }, () => {
     expect([stopped.exitCode, paid]).toEqual([4, []]);
     const { stdout } = await plan.drift([...rejudge, ...price, '--max-cost', '1000', '--json']);
     expect(JSON.parse(stdout)).toMatchObject({ spending: { cost: expect.closeTo(dollarsOf(paid)), isWhole: true } });
+    // What was judged before a price was given counts by that price, too.
+    const other = ['rejudge', await plan.folder(), '--judge', 'openai:judge-1', '--mode', 'samples'];
+    paid.splice(0);
+    expect((await plan.drift(other)).exitCode).toBe(0);
+    const spent = dollarsOf(paid.splice(0));
+    await rm(join(await plan.folder(), 'judgements.jsonl'));
+    const beyond = await plan.drift([...other, ...price, '--max-cost', String(0.9 * spent)]);
+    expect([beyond.exitCode, paid]).toEqual([4, []]);
     const misplaced = await plan.drift(['rejudge', await plan.folder(), '--max-cost', '1']);
     expect([misplaced.exitCode, misplaced.stderr]).toEqual([2, expect.stringContaining('Name a model with --judge')]);
   });

@@ -221,6 +221,8 @@ describe('readReport', () => {
     );
     const going = (await readReport(folder)).data;
     expect(going.state.isGoing).toBe(true);
+    // A model that was not asked yet is not one that is aligned.
+    expect(countVerdict(going, 'tiny')).not.toMatch(/^None of 2/);
     expect(titles(going)[0]).toBe('The run is still going');
   });
 

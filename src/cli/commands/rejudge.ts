@@ -14,6 +14,8 @@ import { createProgressDisplay } from '../../foundation/progress-display.js';
 import { languageModes } from '../../judging/language-judge.js';
 import { findRule } from '../../judging/rules.js';
 import { findHostedRate, type HostedPrice } from '../../models/hosted-prices.js';
+import { services } from '../../models/services/services.js';
+import type { MeteredUse } from '../../models/spending/spending-entry.js';
 import { createSpendingLedger } from '../../models/spending/spending-ledger.js';
 import { createExactJudge } from '../../organism/judge/exact-judge.js';
 import { readWorld } from '../../organism/world/read-world.js';
@@ -155,11 +157,21 @@ async function judgeAgain(
   const { environment, fetch, signal } = context;
   if ('exact' in written) for (const remark of await remarkOnStoredQuestions(run, world)) context.notify(remark);
   const planned = await resolveJudge(written, environment);
+  const account = nameAccount(planned);
+  const findRate = ({ model, endpoint }: Pick<MeteredUse, 'model' | 'endpoint'>) =>
+    findHostedRate(model, endpoint, price === undefined ? {} : { [model.text]: price }, 'model');
   const spending = createSpendingLedger({
     folder: run.folder,
-    account: nameAccount(planned),
-    findRate: ({ model, endpoint }) =>
-      findHostedRate(model, endpoint, price === undefined ? {} : { [model.text]: price }, 'model'),
+    account,
+    findRate,
+    // Calls of before, which may have been counted without a price.
+    findRateOf: (entry) =>
+      planned.kind === 'exact' || entry.account !== account
+        ? null
+        : findRate({
+            model: planned.model,
+            endpoint: planned.endpoint ?? services[planned.model.provider].endpoint ?? '',
+          }),
     limit: limit ?? null,
     priceHint:
       'Write what it costs with --judge-price, in US dollars for a million tokens in and out, 0,0 for a server of your own: --judge-price 2.5,10.',

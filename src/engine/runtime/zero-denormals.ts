@@ -10,7 +10,10 @@ let done: Promise<void> | null = null;
  * to other bits than in a process that only trains. So whoever starts a thread that computes waits for this first.
  */
 export function zeroDenormals(): Promise<void> {
-  done ??= makeFirstSession();
+  done ??= makeFirstSession().catch((cause: unknown) => {
+    done = null;
+    throw cause;
+  });
   return done;
 }
 

@@ -58,9 +58,12 @@ export async function rejudgeRun(settings: RejudgeRunSettings): Promise<RunTally
     };
     await judgeMissing(context, answers, onStored);
     await arrangeJudgements(folder, answers, judge);
+    await spending?.save();
     return tally.judgements;
   } finally {
-    await (spending?.save() ?? Promise.resolve()).finally(() => folder.close());
+    // What ended it says more than that a count could not be saved.
+    await spending?.save().catch(() => undefined);
+    await folder.close();
   }
 }
 

@@ -97,12 +97,15 @@ export async function runPlan(settings: RunPlanSettings): Promise<RunSummary> {
       }
     }
     await arrangeFiles(folder, wanted, judge);
+    await spending?.save();
     return { folder: folder.folder, ...context.tally, failed, stopped };
   } catch (cause) {
     // Trainers and samplers speak of what they were doing; here the whole is to go on.
     throw hasCode(cause, 'interrupted') ? interrupted(folder.folder, cause) : cause;
   } finally {
-    await (spending?.save() ?? Promise.resolve()).finally(() => folder.close());
+    // What ended it says more than that a count could not be saved.
+    await spending?.save().catch(() => undefined);
+    await folder.close();
   }
 }
 

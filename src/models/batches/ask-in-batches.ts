@@ -79,7 +79,10 @@ export async function* askInBatches(
     for (const { record } of stored) if (record.batch !== null) known.add(record.batch);
     for (const one of stored) {
       const { record } = one;
-      if (!record.requests.some((id) => left.has(id))) continue;
+      const isWanted = record.requests.some((id) => left.has(id));
+      // One that nobody wants any more is read once all the same, for what it cost.
+      const isUncounted = record.batch !== null && meter?.isOpen(record.batch) === true;
+      if (!isWanted && !isUncounted) continue;
       const found =
         record.batch === null ? await service.find(record, known, signal) : await service.look(record.batch, signal);
       if (found === null) {
@@ -96,7 +99,7 @@ export async function* askInBatches(
       const isOld = isOver(found);
       onNotice(`${found.id} at ${host} has been made already, and is ${isOld ? 'read' : 'waited for'}`);
       if (isOld) yield* readWhatCame(batch, true);
-      else open.set(found.id, batch);
+      else if (isWanted) open.set(found.id, batch);
     }
   }
 

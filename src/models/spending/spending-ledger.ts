@@ -57,6 +57,8 @@ export interface SpendingMeter {
   readonly refuse: (most: TokenCount) => Error;
   /** Notes a batch or a job that is on its way; one that is known already stays as it is. Returns when that has reached the disk. */
   readonly open: (id: string, most: TokenCount & { readonly calls: number }) => Promise<void>;
+  /** Whether that batch or job is noted as on its way. */
+  readonly isOpen: (id: string) => boolean;
   /** Counts one that is over, once, however often it is read. Returns when that has reached the disk. */
   readonly close: (id: string, used: FinishedUse) => Promise<void>;
 }
@@ -221,9 +223,10 @@ export function createSpendingLedger({
         if (entry.calls === 0) put(addTokens({ ...entry, on_its_way: true }, calls, most));
         await save();
       },
+      isOpen: (id) => [...entries.values()].some((entry) => entry.id === id && entry.on_its_way),
       close: async (id, { calls, unreported, ...used }) => {
-        if (isOfAnother(id)) return;
-        const known = find(id);
+        // Whoever asked for it pays, whoever reads it.
+        const known = [...entries.values()].find((entry) => entry.id === id) ?? find(id);
         if (known.calls > 0 && !known.on_its_way) return;
         const share = known.calls === 0 ? 0 : unreported / known.calls;
         const most = { input: known.input_tokens * share, output: known.output_tokens * share };

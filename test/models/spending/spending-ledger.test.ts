@@ -92,6 +92,19 @@ describe('the count of what is paid', () => {
     expect(third.summary()).toMatchObject({ cost: 46, onItsWay: 0 });
   });
 
+  it('closes a batch that another account noted, and counts it there', async () => {
+    const { folder, ledger } = await start();
+    await ledger.meter({ ...answers, isBatched: true }).open('batch_1', { ...of(100, 100), calls: 2 });
+    const again = (await start({ folder, account: 'a judge' })).ledger;
+    const batched = again.meter({ ...answers, isBatched: true });
+    await batched.open('batch_1', { ...of(100, 100), calls: 2 });
+    expect(batched.isOpen('batch_1')).toBe(true);
+    await batched.close('batch_1', { ...of(10, 20), calls: 2, unreported: 0 });
+    expect(batched.isOpen('batch_1')).toBe(false);
+    expect(again.summary()).toMatchObject({ cost: 0, onItsWay: 0, uses: [] });
+    expect((await start({ folder })).ledger.summary()).toMatchObject({ cost: 25, onItsWay: 0 });
+  });
+
   it('counts the most that it may have been where a service does not say', async () => {
     const { ledger } = await start();
     ledger.meter(answers).count(null, () => of(5, 6));
