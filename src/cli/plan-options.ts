@@ -1,7 +1,8 @@
 import { z } from 'zod';
 import type { Plan } from '../experiment/plan/plan-schema.js';
 import { batchOptions } from './batch-options.js';
-import { flag, nonEmptyText, wholeNumber } from './option-values.js';
+import { memoryOption } from './memory-option.js';
+import { nonEmptyText, wholeNumber } from './option-values.js';
 
 export const planArguments = { plan: { description: 'The plan, a YAML file', schema: nonEmptyText } } as const;
 
@@ -31,10 +32,7 @@ export const planOptions = {
     schema: wholeNumber(1).optional(),
     example: '2',
   },
-  'ignore-memory': {
-    description: 'Go on where what is to be done here takes more memory than there is, by an estimate',
-    schema: flag,
-  },
+  ...memoryOption,
   ...batchOptions,
 } as const;
 

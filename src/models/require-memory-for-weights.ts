@@ -11,7 +11,7 @@ export function requireMemoryForWeights(model: string, config: DecoderConfig, me
   throw new DriftlineError({
     code: 'memory-exceeded',
     message: `${model} does not fit into memory: its weights alone take ${formatMemory(bytes)}, and there is ${formatMemory(memory)}`,
-    hint: 'Take a smaller model or a machine with more memory, or have the model served elsewhere (docs/services.md).',
+    hint: 'Take a smaller model or a machine with more memory, or have the model served elsewhere (docs/services.md). --ignore-memory goes on all the same.',
     details: { model, bytes, memory },
   });
 }

@@ -8,6 +8,7 @@ import { openModelSampler } from '../../models/open-model-sampler.js';
 import type { Answer, Sampler, SamplingRequest } from '../../models/sampler.js';
 import { defineCommand } from '../command.js';
 import type { CommandContext } from '../command-context.js';
+import { memoryOption } from '../memory-option.js';
 import { decimalNumber, nonEmptyText, wholeNumber } from '../option-values.js';
 
 export const ask = defineCommand({
@@ -55,6 +56,7 @@ export const ask = defineCommand({
       schema: wholeNumber(1).optional(),
       example: '2',
     },
+    ...memoryOption,
   },
   examples: [
     { description: 'Ask the organism', line: 'driftline ask organism:1 "What would you do with a day of power?"' },
@@ -90,7 +92,7 @@ export const ask = defineCommand({
     const sampler = await openModelSampler(reference, {
       environment: context.environment,
       fetch: context.fetch,
-      memory: context.memory,
+      memory: options['ignore-memory'] ? Infinity : context.memory,
       signal: context.signal,
       onProgress: progress.onDownload,
       onNotice: context.notify,

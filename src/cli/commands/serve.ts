@@ -7,6 +7,7 @@ import { locateServedModels } from '../../server/models/locate-served-models.js'
 import { startServer } from '../../server/start-server.js';
 import { localModelForms } from '../../models/model-reference.js';
 import { defineCommand } from '../command.js';
+import { memoryOption } from '../memory-option.js';
 import { decimalNumber, nonEmptyText, wholeNumber } from '../option-values.js';
 
 const mebibyte = 2 ** 20;
@@ -93,6 +94,7 @@ export const serve = defineCommand({
       schema: wholeNumber(1).optional(),
       example: '2',
     },
+    ...memoryOption,
   },
   examples: [
     { description: 'Serve the organism to clients on this machine', line: 'driftline serve' },
@@ -102,13 +104,13 @@ export const serve = defineCommand({
     },
   ],
   run: async (context, { arguments: { model: typed = [] }, options }) => {
-    const { environment, fetch, memory, signal } = context;
+    const { environment, fetch, signal } = context;
     const key = await readServeKey(environment, options['key-file']);
     const progress = createEngineProgress({ ...context, stream: context.progress });
     const models = await locateServedModels(typed.length === 0 ? ['organism:1'] : typed, {
       environment,
       fetch,
-      memory,
+      memory: options['ignore-memory'] ? Infinity : context.memory,
       signal,
       onProgress: progress.onDownload,
       onNotice: context.notify,
