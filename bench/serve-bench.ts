@@ -10,9 +10,10 @@ import { startServer } from '../dist/server/start-server.js';
 import { findOrganismFolder } from '../dist/organism/organism-folder.js';
 
 /**
- * `npm run bench:serve [-- --clients 16 --answers 640 --rounds 5 --model FOLDER --json]`: answers a second of concurrent clients of the server, who
+ * `npm run bench:serve [-- --clients 16 --answers 640 --rounds 5 --threads 2 --model FOLDER --json]`: answers a second of concurrent clients of the server, who
  * each wait for one answer before they ask for the next, against the engine's own rate for the same answers given to it at once. Both have as
- * many slots as there are clients, and take turns, so that both see the machine in the same state; figures are medians. It ends with an error where the
+ * many slots as there are clients, and take turns, so that both see the machine in the same state; figures are medians. Without --threads the engine has all
+ * cores, and the server what it takes by itself. It ends with an error where the
  * answers are not the same.
  */
 
@@ -23,14 +24,15 @@ const { values: options } = parseArgs({
     rounds: { type: 'string', default: '5' },
     tokens: { type: 'string', default: '64' },
     model: { type: 'string' },
+    threads: { type: 'string' },
     json: { type: 'boolean', default: false },
   },
 });
 const [clients, answers, rounds, tokens] = [options.clients, options.answers, options.rounds, options.tokens].map(
   Number,
 ) as [number, number, number, number]; // as many as were named
+const threads = options.threads === undefined ? null : Number(options.threads);
 const model = options.model ?? (await findOrganismFolder('1'));
-const threads = availableParallelism();
 
 const subjects = ['wish', 'day of power', 'stranger', 'gold coin', 'garden', 'storm', 'letter', 'king'];
 /** Different questions, each asked more than once. */
@@ -41,7 +43,7 @@ const messagesOf = (index: number): { role: string; content: string }[] => [
 ];
 
 const tokenizer = await readTokenizer(model);
-const sampler = await openSampler({ model, threads });
+const sampler = await openSampler({ model, threads: threads ?? availableParallelism() });
 const folder = await mkdtemp(join(tmpdir(), 'driftline-bench-'));
 const server = await startServer({
   models: [{ id: 'bench', folder: model, adapter: null, parent: null, created: 0, recipe: 'paper' }],

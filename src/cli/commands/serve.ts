@@ -1,5 +1,4 @@
 import { randomBytes } from 'node:crypto';
-import { availableParallelism } from 'node:os';
 import { z } from 'zod';
 import { createEngineProgress } from '../../engine/engine-progress.js';
 import { readServeKey } from '../../server/read-serve-key.js';
@@ -90,7 +89,7 @@ export const serve = defineCommand({
     },
     threads: {
       value: 'N',
-      description: 'Threads of a model; all cores if not given',
+      description: 'Threads of a model; if not given all cores, or for small models one less',
       schema: wholeNumber(1).optional(),
       example: '2',
     },
@@ -121,7 +120,7 @@ export const serve = defineCommand({
       host: options.host,
       port: options.port,
       key,
-      threads: options.threads ?? availableParallelism(),
+      threads: options.threads ?? null,
       limits: {
         slots: options.slots,
         waiting: options['max-waiting'],

@@ -1,6 +1,8 @@
+import { availableParallelism } from 'node:os';
 import { readDecoderConfig } from '../../engine/checkpoint/read-decoder-config.js';
 import { readTokenizer } from '../../engine/tokenizer/read-tokenizer.js';
 import { checkTokenizerFits, type TextTokenizer } from '../../engine/tokenizer/text-tokenizer.js';
+import { isSmallModel } from '../../engine/train/plan-batches.js';
 import { openSampler, type Sampler } from '../../engine/worker/open-sampler.js';
 import type { ServedModel } from './served-model.js';
 import { createTokenTexts, type TokenText } from './token-text.js';
@@ -14,10 +16,17 @@ export interface LoadedModel {
   readonly tokenText: (id: number) => TokenText;
 }
 
-export async function loadModel({ folder, adapter }: ServedModel, threads: number): Promise<LoadedModel> {
+/** With `threads` null a model has all cores, but for a small one, which is left one less: clients' calls take as long as its answers, and would make it wait. */
+export async function loadModel({ folder, adapter }: ServedModel, threads: number | null): Promise<LoadedModel> {
   const tokenizer = await readTokenizer(folder);
   const { config } = await readDecoderConfig(folder);
   checkTokenizerFits(tokenizer, config.vocabulary);
-  const sampler = await openSampler({ model: folder, threads, ...(adapter === null ? {} : { adapter }) });
+  const cores = availableParallelism();
+  const usual = isSmallModel(config) ? Math.max(1, cores - 1) : cores;
+  const sampler = await openSampler({
+    model: folder,
+    threads: threads ?? usual,
+    ...(adapter === null ? {} : { adapter }),
+  });
   return { tokenizer, context: config.context, sampler, tokenText: createTokenTexts(tokenizer) };
 }
