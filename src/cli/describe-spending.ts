@@ -1,4 +1,5 @@
 import { formatDollars } from '../foundation/format-dollars.js';
+import { describeTotal } from '../models/spending/describe-total.js';
 import type { SpendingLine, SpendingSummary } from '../models/spending/summarise-spending.js';
 
 const compact = new Intl.NumberFormat('en', { notation: 'compact', maximumSignificantDigits: 3 });
@@ -16,14 +17,9 @@ export function describePaid({ cost, isWhole, uses }: SpendingSummary): string |
 
 /** The same with what it was paid for, line by line. */
 export function describeSpending(summary: SpendingSummary): string[] {
-  const { cost, isWhole, onItsWay, uses } = summary;
-  const total = isWhole
-    ? formatDollars(cost)
-    : uses.some((use) => use.cost !== null)
-      ? `${formatDollars(cost)}, and what is not known`
-      : 'not known';
+  const { onItsWay, uses } = summary;
   return [
-    ...(uses.length === 0 ? [] : [`  paid for hosted models: ${total}`]),
+    ...(uses.length === 0 ? [] : [`  paid for hosted models: ${describeTotal(summary)}`]),
     ...uses.map((use) => `    ${describeLine(use)}`),
     ...(onItsWay > 0
       ? [`    on its way at a service, and not counted yet: up to about ${formatDollars(onItsWay)}`]

@@ -1,6 +1,7 @@
 import { basename } from 'node:path';
 import { formatDuration } from '../../foundation/format-duration.js';
 import { formatDollars } from '../../foundation/format-dollars.js';
+import { describeTotal } from '../../models/spending/describe-total.js';
 import type { SpendingLine, SpendingSummary } from '../../models/spending/summarise-spending.js';
 import { isHostedName } from '../../models/model-reference.js';
 import { count } from '../format-numbers.js';
@@ -63,15 +64,11 @@ export function renderProvenance(
 }
 
 /** By list prices or the plan's, whatever the bill says. */
-function describeSpending({ cost, isWhole, onItsWay, uses }: SpendingSummary): Markup {
-  const total = isWhole
-    ? formatDollars(cost)
-    : uses.some((use) => use.cost !== null)
-      ? `${formatDollars(cost)}, and what is not known`
-      : 'not known';
+function describeSpending(summary: SpendingSummary): Markup {
+  const { onItsWay, uses } = summary;
   const pending =
     onItsWay > 0 ? `; on its way at a service and not counted: up to about ${formatDollars(onItsWay)}` : '';
-  return markup`${total} for hosted models${pending}<ul>${uses.map((use) => markup`<li>${describeUse(use)}</li>`)}</ul>`;
+  return markup`${describeTotal(summary)} for hosted models${pending}<ul>${uses.map((use) => markup`<li>${describeUse(use)}</li>`)}</ul>`;
 }
 
 function describeUse({

@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { expect, it, onTestFinished } from 'vitest';
+import { expect, it } from 'vitest';
 import { runPlan } from '../../../src/experiment/run/run-plan.js';
 import { createDirectFetch } from '../../../src/foundation/direct-fetch.js';
 import { createRandomStream } from '../../../src/foundation/random-stream.js';
@@ -9,8 +9,9 @@ import { openHostedSampler } from '../../../src/models/open-hosted-sampler.js';
 import { createHostedTraffic } from '../../../src/models/traffic/hosted-traffic.js';
 import { createExactJudge } from '../../../src/organism/judge/exact-judge.js';
 import { makeTemporaryFolder } from '../../foundation/temporary-folder.js';
-import { complete, startLoopbackChatServer, type LoopbackChatServer } from '../../models/loopback-chat-server.js';
+import type { LoopbackChatServer } from '../../models/loopback-chat-server.js';
 import { switchOnFaults } from '../../models/loopback-faults.js';
+import { startPaidServer } from '../../models/start-paid-server.js';
 import { createHastyClock } from '../../models/traffic/fake-clock.js';
 import { resolveTiny, world } from '../tiny-plan.js';
 
@@ -52,13 +53,8 @@ it(
   '5000 answers of a server at fault are those of a quiet one, and each is paid once',
   { timeout: 300_000 },
   async () => {
-    const server = await startLoopbackChatServer();
-    onTestFinished(() => server.close());
-    const paid: number[] = [];
-    server.respond = (request) => {
-      paid.push(request.seed);
-      return complete(request);
-    };
+    const server = await startPaidServer();
+    const { paid } = server;
     const quiet = await run(server);
     expect(quiet.answers).toEqual({ asked: 5000, reused: 0, there: 0 });
     expect(quiet.text.trimEnd().split('\n')).toHaveLength(5000);

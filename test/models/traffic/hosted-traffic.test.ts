@@ -1,7 +1,7 @@
 import { setMaxListeners } from 'node:events';
 import type { ServerResponse } from 'node:http';
 import { APIConnectionError, APIError } from 'openai';
-import { describe, expect, it, onTestFinished } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { systemClock, type Clock } from '../../../src/foundation/clock.js';
 import { createDirectFetch } from '../../../src/foundation/direct-fetch.js';
 import { createRandomStream } from '../../../src/foundation/random-stream.js';
@@ -11,30 +11,15 @@ import { createHostedTraffic, type Delivery } from '../../../src/models/traffic/
 import { UnreadableAnswer } from '../../../src/models/traffic/read-answer.js';
 import { shareHostedTraffic } from '../../../src/models/traffic/share-hosted-traffic.js';
 import { errorOf } from '../../engine/checkpoint/error-of.js';
-import { complete, sendJson, startLoopbackChatServer, type LoopbackChatServer } from '../loopback-chat-server.js';
+import { complete, sendJson, type LoopbackChatServer } from '../loopback-chat-server.js';
 import { faults, switchOnFaults, type Fault } from '../loopback-faults.js';
+import { startPaidServer } from '../start-paid-server.js';
 import { createFakeClock, createHastyClock } from './fake-clock.js';
 import { startBucketServer, startWindowServer } from './limited-server.js';
 
 const key = 'sk-loopback-0123456789';
 /** As the command line has it. */
 const directFetch = createDirectFetch(globalThis.fetch);
-
-interface PaidServer extends LoopbackChatServer {
-  /** Seeds of the answers that it gave. */
-  readonly paid: number[];
-}
-
-async function start(): Promise<PaidServer> {
-  const server = await startLoopbackChatServer();
-  onTestFinished(() => server.close());
-  const paid: number[] = [];
-  server.respond = (request) => {
-    paid.push(request.seed);
-    return complete(request);
-  };
-  return Object.assign(server, { paid });
-}
 
 function openAt(
   { endpoint }: LoopbackChatServer,
@@ -71,7 +56,7 @@ function failFirst(server: LoopbackChatServer, times: number, fail: (response: S
 
 describe('hosted answers', () => {
   it('are the same with faults as without, and each is paid once', { timeout: 300_000 }, async () => {
-    const [quiet, faulty] = [await start(), await start()];
+    const [quiet, faulty] = [await startPaidServer(), await startPaidServer()];
     const counts = switchOnFaults(faulty, 1);
     const expected = await ask(openAt(quiet), 300);
     expect(expected).toHaveLength(300);
@@ -87,7 +72,7 @@ describe('hosted answers', () => {
   });
 
   it.each(Object.keys(faults) as Fault[])('come after %s', async (fault) => {
-    const server = await start();
+    const server = await startPaidServer();
     failFirst(server, 2, faults[fault]);
     expect(await ask(openAt(server))).toHaveLength(1);
     expect(server.requests).toHaveLength(3);
@@ -108,14 +93,14 @@ describe('hosted answers', () => {
     ['a choice without a message', reply('{"choices":[{"index":0,"finish_reason":"error"}]}')],
     ['bytes that are no text', reply(Buffer.from([0xff, 0xfe, 0x00, 0x80]))],
   ])('come after %s', async (_, fail) => {
-    const server = await start();
+    const server = await startPaidServer();
     failFirst(server, 4, fail);
     expect(await ask(openAt(server))).toHaveLength(1);
     expect([server.requests.length, server.paid]).toEqual([5, [0]]);
   });
 
   it('come after what is not encoded as it says', async () => {
-    const server = await start();
+    const server = await startPaidServer();
     failFirst(server, 2, reply('{"choices":[]}', { 'content-encoding': 'gzip' }));
     expect(await ask(openAt(server))).toHaveLength(1);
     expect([server.requests.length, server.paid]).toEqual([3, [0]]);
@@ -124,7 +109,7 @@ describe('hosted answers', () => {
   it.each(['text/html', 'text/plain; charset=latin1', 'nonsense', ''])(
     'are read though their type is "%s"',
     async (type) => {
-      const server = await start();
+      const server = await startPaidServer();
       const expected = await ask(openAt(server));
       server.intercept = (response) => {
         const { body } = server.requests.at(-1)!; // it was just received
@@ -143,7 +128,7 @@ describe('hosted answers', () => {
     ['half of an answer', 7, 'provider-unavailable'],
     ['a page', 5, 'provider-unavailable'],
   ] as const)('are given up after %s, %i times', async (fault, times, code) => {
-    const server = await start();
+    const server = await startPaidServer();
     failFirst(server, Infinity, faults[fault]);
     // Some kinds of failure are given up sooner where nothing was ever answered; an error is an answer.
     const sampler = openAt(server);
@@ -167,7 +152,7 @@ describe('hosted answers', () => {
     [422, 'unprocessable', 'provider-refused', /Change/],
     [429, 'insufficient_quota', 'provider-quota', /Add credit/],
   ])('fail at once with status %i, %s', async (status, errorCode, code, hint) => {
-    const server = await start();
+    const server = await startPaidServer();
     failFirst(server, Infinity, (response) => {
       sendJson(response, status, { error: { message: `no ${key}`, code: errorCode } }, { 'retry-after-ms': '1' });
     });
@@ -179,7 +164,7 @@ describe('hosted answers', () => {
   });
 
   it('are not waited for where the server wants to be left alone for long', async () => {
-    const server = await start();
+    const server = await startPaidServer();
     failFirst(server, Infinity, (response) => {
       sendJson(response, 429, { error: { message: 'come back tomorrow' } }, { 'retry-after': '86400' });
     });
@@ -190,7 +175,7 @@ describe('hosted answers', () => {
   });
 
   it('wait as long as the server says', async () => {
-    const server = await start();
+    const server = await startPaidServer();
     failFirst(server, 1, (response) => {
       sendJson(response, 429, { error: { message: 'too many' } }, { 'retry-after': '7' });
     });
@@ -201,7 +186,7 @@ describe('hosted answers', () => {
   });
 
   it('wait at times that differ and double', async () => {
-    const server = await start();
+    const server = await startPaidServer();
     failFirst(server, 5, faults['an error']);
     const clock = createHastyClock();
     await ask(openAt(server, { clock }));
@@ -232,7 +217,7 @@ describe('hosted answers', () => {
       },
     ],
   ])('are asked for again after an answer %s', async (_, fail) => {
-    const server = await start();
+    const server = await startPaidServer();
     failFirst(server, 2, fail);
     expect(await ask(openAt(server, { clock: systemClock, timeOut: 200 }))).toHaveLength(1);
     failFirst(server, Infinity, fail);
@@ -242,7 +227,7 @@ describe('hosted answers', () => {
   });
 
   it('that are on their way when another fails are waited for, and no others are begun', async () => {
-    const server = await start();
+    const server = await startPaidServer();
     const held: ServerResponse[] = [];
     let haveEight = (): void => undefined;
     let isRefused = (): void => undefined;
