@@ -1,9 +1,9 @@
 import { randomBytes } from 'node:crypto';
 import { mkdtemp, rm } from 'node:fs/promises';
-import { Agent, request as httpRequest } from 'node:http';
 import { availableParallelism, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
+import { Agent, request as sendRequest } from 'undici';
 // The threads' files exist in the built package only: `npm run bench:serve` builds first.
 import { encodePrompt, openSampler, readTokenizer } from '../dist/engine/index.js';
 import { startServer } from '../dist/server/start-server.js';
@@ -66,7 +66,7 @@ const server = await startServer({
   randomBytes,
   onNotice: console.error,
 });
-const agent = new Agent({ keepAlive: true, maxSockets: clients });
+const agent = new Agent({ connections: clients });
 
 /** Answers a second, and the answers by their seeds. */
 interface Turn {
@@ -86,23 +86,16 @@ async function measureEngine(): Promise<Turn> {
   return { rate: (answers / (performance.now() - start)) * 1000, texts };
 }
 
-function post(body: object): Promise<string> {
-  return new Promise((resolve, reject) => {
-    const sent = httpRequest(
-      `${server.url}/chat/completions`,
-      { method: 'POST', agent, headers: { 'content-type': 'application/json' } },
-      (response) => {
-        let text = '';
-        response.on('data', (data: Buffer) => (text += data.toString()));
-        response.on('end', () => {
-          if (response.statusCode === 200) resolve(text);
-          else reject(new Error(text));
-        });
-      },
-    );
-    sent.on('error', reject);
-    sent.end(JSON.stringify(body));
+async function post(body: object): Promise<string> {
+  const { statusCode, body: reply } = await sendRequest(`${server.url}/chat/completions`, {
+    method: 'POST',
+    dispatcher: agent,
+    headers: { 'content-type': 'application/json' },
+    body: JSON.stringify(body),
   });
+  const text = await reply.text();
+  if (statusCode !== 200) throw new Error(text);
+  return text;
 }
 
 async function measureServer(): Promise<Turn> {
@@ -139,7 +132,7 @@ else
   console.log(
     `${String(clients)} clients: engine ${figures.engine.toFixed(1)} answers/s, server ${figures.server.toFixed(1)}, ${(100 * figures.share).toFixed(0)} % of it`,
   );
-agent.destroy();
+await agent.close();
 await server.close();
 await sampler.close();
 await rm(folder, { recursive: true });

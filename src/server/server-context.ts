@@ -1,4 +1,5 @@
 import type { BodyLimits } from './http/read-body.js';
+import type { IdSource } from './id-source.js';
 import type { ModelPool } from './models/model-pool.js';
 import type { ModelRegistry } from './models/model-registry.js';
 
@@ -10,8 +11,7 @@ export interface ServerContext {
   readonly slots: number;
   /** Milliseconds since 1970. */
   readonly now: () => number;
-  /** A name that nobody can guess, with a prefix that says of what. */
-  readonly makeId: (prefix: string) => string;
+  readonly makeId: IdSource;
   /** A seed for who names none. */
   readonly drawSeed: () => number;
   /** For JSON. */

@@ -28,6 +28,7 @@ import { createModelPool } from './models/model-pool.js';
 import { createModelRegistry } from './models/model-registry.js';
 import { modelRoutes } from './models/model-routes.js';
 import type { ServedModel } from './models/served-model.js';
+import { createIdSource } from './id-source.js';
 import type { ServerContext } from './server-context.js';
 
 export interface ServerSettings {
@@ -96,7 +97,7 @@ export async function startServer(settings: ServerSettings): Promise<RunningServ
       pool,
       slots: limits.slots,
       now,
-      makeId: (prefix) => `${prefix}${Buffer.from(randomBytes(12)).toString('hex')}`,
+      makeId: createIdSource(randomBytes),
       drawSeed: () => Buffer.from(randomBytes(4)).readUInt32LE() >>> 1,
       bodyLimits: { most: limits.bodyBytes, budget },
       uploadLimits: { most: limits.uploadBytes, budget },

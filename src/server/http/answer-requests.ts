@@ -1,4 +1,5 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { IdSource } from '../id-source.js';
 import type { Reply, Route } from './exchange.js';
 import { findRoute } from './find-route.js';
 import type { Gate } from './gate.js';
@@ -13,7 +14,7 @@ export interface AnswerSettings {
   readonly requestMilliseconds: number;
   /** Aborted when the server ends. */
   readonly signal: AbortSignal;
-  readonly makeId: (prefix: string) => string;
+  readonly makeId: IdSource;
   /** Told of failures that are not the client's. */
   readonly onFailure: (failure: ProtocolError) => void;
 }

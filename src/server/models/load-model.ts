@@ -1,20 +1,26 @@
 import { availableParallelism } from 'node:os';
 import { readDecoderConfig } from '../../engine/checkpoint/read-decoder-config.js';
+import { encodePrompt } from '../../engine/tokenizer/encode-chat.js';
 import { readTokenizer } from '../../engine/tokenizer/read-tokenizer.js';
 import { checkTokenizerFits, type TextTokenizer } from '../../engine/tokenizer/text-tokenizer.js';
 import { isSmallModel } from '../../engine/train/plan-batches.js';
 import { openSampler, type Sampler } from '../../engine/worker/open-sampler.js';
+import { createPromptMemory, type PromptMemory } from './prompt-memory.js';
 import type { ServedModel } from './served-model.js';
 import { createTokenTexts, type TokenText } from './token-text.js';
 
 /** A model in memory, on a thread of its own. */
 export interface LoadedModel {
   readonly tokenizer: TextTokenizer;
+  readonly encodePrompt: PromptMemory;
   /** Most tokens of prompt and answer together. */
   readonly context: number;
   readonly sampler: Sampler;
   readonly tokenText: (id: number) => TokenText;
 }
+
+/** Of prompts whose ids are remembered. With their ids they take a few megabytes. */
+const rememberedCharacters = 1_000_000;
 
 /** With `threads` null a model has all cores, but for a small one, which is left one less: clients' calls take as long as its answers, and would make it wait. */
 export async function loadModel({ folder, adapter }: ServedModel, threads: number | null): Promise<LoadedModel> {
@@ -28,5 +34,11 @@ export async function loadModel({ folder, adapter }: ServedModel, threads: numbe
     threads: threads ?? usual,
     ...(adapter === null ? {} : { adapter }),
   });
-  return { tokenizer, context: config.context, sampler, tokenText: createTokenTexts(tokenizer) };
+  return {
+    tokenizer,
+    encodePrompt: createPromptMemory((messages) => encodePrompt(tokenizer, messages), rememberedCharacters),
+    context: config.context,
+    sampler,
+    tokenText: createTokenTexts(tokenizer),
+  };
 }
