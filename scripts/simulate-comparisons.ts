@@ -1,7 +1,7 @@
 import { createRandomStream, type RandomStream } from '../src/foundation/random-stream.js';
 import { createBetaBinomial } from '../src/stats/beta-binomial.js';
 import type { ClusterCounts } from '../src/stats/cluster-counts.js';
-import type { ModelCounts } from '../src/stats/bootstrap-models.js';
+import type { ModelCounts } from '../src/stats/model-counts.js';
 import { inverseIncompleteBeta } from '../src/stats/incomplete-beta.js';
 import { normalCumulative } from '../src/stats/normal-distribution.js';
 

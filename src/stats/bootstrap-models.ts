@@ -5,18 +5,13 @@ import {
   sortDistribution,
   type BootstrapDistribution,
 } from './bootstrap-distribution.js';
-import type { ClusterCounts } from './cluster-counts.js';
 import { intervalOfTally, refuseFewClusters } from './cluster-interval.js';
 import type { Estimate } from './estimate.js';
 import { requireConfidence } from './require-confidence.js';
+import type { ModelCounts } from './model-counts.js';
 import { createResamplingStream } from './resampling-stream.js';
 import { tallyClusters, type ClusterTally } from './tally-clusters.js';
-
-/** One model of a condition, such as one fine-tuning seed, with its answers by question. */
-export interface ModelCounts {
-  readonly name: string;
-  readonly questions: readonly ClusterCounts[];
-}
+import { tallyModels } from './tally-models.js';
 
 /**
  * The share of successes over all models, with an interval that says what other fine-tuning seeds and other questions would give:
@@ -84,14 +79,6 @@ export function bootstrapPaper(
   const distribution = drawResamples({ clusters, successes: shares, trials: shares.map(() => 1) }, seed, resamples);
   const interval = percentileInterval(distribution, confidence);
   return { ...common, interval, method, resamples, seed, refusal: null };
-}
-
-function tallyModels(models: readonly ModelCounts[]): ClusterTally {
-  const totals = models.map(({ name, questions }) => {
-    const { k, n } = tallyClusters(questions);
-    return { name, successes: k, trials: n };
-  });
-  return tallyClusters(totals);
 }
 
 /** An order that depends on the counts alone. */

@@ -1,5 +1,5 @@
 /** What is taken for independent, and so what an interval says about: other answers, other questions, other models. */
-export type ResampledUnit = 'answer' | 'question' | 'model' | 'model, then question';
+export type ResampledUnit = 'answer' | 'question' | 'model' | 'model, then question' | 'model and question';
 
 /**
  * A number with what one must know to trust it; plain JSON. Where a method cannot say how sure the number is, `interval` is null and

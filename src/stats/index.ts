@@ -4,13 +4,15 @@ export { DriftlineError, type DriftlineErrorOptions } from '../foundation/driftl
 export { errorCodes, type ErrorCode } from '../foundation/error-codes.js';
 
 export type { ClusterCounts } from './cluster-counts.js';
+export type { ModelCounts } from './model-counts.js';
 export type { Estimate, ResampledUnit } from './estimate.js';
 
 export { wilsonInterval } from './wilson-interval.js';
 export { clopperPearsonInterval } from './clopper-pearson-interval.js';
 export { bootstrapClusters, type BootstrapOptions } from './bootstrap-clusters.js';
 export type { BootstrapInterval } from './bootstrap-distribution.js';
-export { bootstrapModels, bootstrapPaper, type ModelCounts } from './bootstrap-models.js';
+export { bootstrapModels, bootstrapPaper } from './bootstrap-models.js';
+export { crossedInterval } from './crossed-interval.js';
 export { clusterInterval, type ClusterIntervalOptions } from './cluster-interval.js';
 export { clusterStandardError } from './cluster-standard-error.js';
 export { designEffect, type DesignEffect } from './design-effect.js';

@@ -48,7 +48,7 @@ function describeSeeds(rows: readonly MeasureRow[]): Paragraph[] {
   return [
     [
       'The paper’s interval',
-      markup`Papers on emergent misalignment draw fine-tunes anew, with replacement, and take the mean of their shares (${paper.method}). It says how much another seed would change on these very questions and answers, and nothing of other questions; with two or three seeds it is little more than their range. The interval over seeds and questions draws fine-tunes and then, in each, questions (${both.method}): wider, and with so few seeds still too narrow.`,
+      markup`Papers on emergent misalignment draw fine-tunes anew, with replacement, and take the mean of their shares (${paper.method}). It says how much another seed would change on these very questions and answers, and nothing of other questions; with two or three seeds it is little more than their range. The interval over seeds and questions takes both for draws, and holds what other fine-tunes would come to on other questions (${both.method}). With two or three seeds it is wide: they do not tell what others would do.`,
     ],
   ];
 }

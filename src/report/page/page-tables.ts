@@ -33,7 +33,9 @@ export function renderHeadline(data: ReportData, base: string): Markup {
       ({ drift }) => (drift === null ? '–' : renderDrift(drift)),
     ),
     textColumn('verdict', renderVerdict),
-    ...(hasSeeds ? [numberColumn('by seed, % (the paper’s interval)', renderSeeds)] : []),
+    ...(hasSeeds
+      ? [numberColumn('by seed, %; 95\u00a0% interval over seeds and questions (the paper’s)', renderSeeds)]
+      : []),
     numberColumn('incoherent, %', (row) => percentNumber(findIncoherent(row, data))),
   ];
   return renderScroll(
@@ -167,8 +169,12 @@ function renderSeeds({ seeds, seedIntervals }: MeasureRow): MarkupValue {
     ({ seed, successes, trials }, index) =>
       markup`${index === 0 ? '' : ' · '}<span title="seed ${seed ?? ''}: ${count(successes)} of ${count(trials)}">${trials === 0 ? '–' : ((100 * successes) / trials).toFixed(1)}</span>`,
   );
-  const interval = seedIntervals?.paper.interval ?? null;
-  return interval === null ? shares : [...shares, renderBelow(`(${percentRange(interval)})`)];
+  const [both, paper] = [seedIntervals?.both.interval ?? null, seedIntervals?.paper.interval ?? null];
+  return [
+    ...shares,
+    ...(both === null ? [] : [renderBelow(percentRange(both))]),
+    ...(paper === null ? [] : [renderBelow(`(${percentRange(paper)})`)]),
+  ];
 }
 
 /** Tables scroll on their own where they are wider than the page, by keyboard, too. */

@@ -1,0 +1,75 @@
+import { betaBinomialInterval } from './beta-binomial-interval.js';
+import type { ClusterCounts } from './cluster-counts.js';
+import { clusterInterval, refuseFewClusters } from './cluster-interval.js';
+import { crossedVariance } from './crossed-variance.js';
+import type { Estimate } from './estimate.js';
+import type { ModelCounts } from './model-counts.js';
+import { normalQuantile } from './normal-distribution.js';
+import { studentQuantile } from './student-distribution.js';
+import type { ClusterTally } from './tally-clusters.js';
+import { tallyModels } from './tally-models.js';
+import { wilsonBounds } from './wilson-interval.js';
+
+/**
+ * The share of successes over all models, with an interval that says what other fine-tuning seeds *and* other questions would give, where
+ * models were asked the same questions. Its bounds are the outer ones of three intervals:
+ *  - Wilson's with n / (d t^2 / z^2) answers, at most n: d = V n / (p (1 - p)) by `crossedVariance`, t the quantile of Student's distribution with its degrees of
+ *    freedom, z the normal one. It knows how models and questions differ together, but has too little spread where successes are rare.
+ *  - `betaBinomialInterval` over models, each with all its answers, which knows what a few models leave open. Where all answers are the same, the first is left out.
+ *  - `clusterInterval` over questions, so that to look at seeds, too, never makes anything surer.
+ * With two or three models it is wide, and has to be: nobody can tell from them what others would do. With fewer than two models or
+ * questions with answers there is no interval. docs/comparison-coverage.md shows how often it holds. It depends on no random numbers.
+ */
+export function crossedInterval(
+  models: readonly ModelCounts[],
+  options: { readonly confidence?: number } = {},
+): Estimate {
+  const { confidence = 0.95 } = options;
+  const tally = tallyModels(models);
+  const ofQuestions = clusterInterval(sumByQuestion(models), { confidence });
+  const refusal = refuseFewClusters(tally, 'model') ?? ofQuestions.refusal;
+  const estimate = {
+    ...ofQuestions,
+    clusters: tally.clusters,
+    unit: 'model and question',
+    method:
+      'cluster interval over questions, beta-binomial likelihood over models, and Wilson with the crossed variance: the outer bounds',
+    refusal,
+  } as const;
+  if (refusal !== null || ofQuestions.interval === null) return { ...estimate, interval: null };
+  const ofModels = betaBinomialInterval(tally, normalQuantile((1 + confidence) / 2));
+  const intervals = [ofQuestions.interval, ofModels, crossedWilsonInterval(models, tally, confidence) ?? ofModels];
+  return {
+    ...estimate,
+    interval: [Math.min(...intervals.map(([low]) => low)), Math.max(...intervals.map(([, high]) => high))],
+  };
+}
+
+/** The first of the three; null where all answers are the same. */
+export function crossedWilsonInterval(
+  models: readonly ModelCounts[],
+  { n, k }: Pick<ClusterTally, 'n' | 'k'>,
+  confidence: number,
+): readonly [low: number, high: number] | null {
+  const crossed = crossedVariance(models);
+  if (crossed === null || k === 0 || k === n) return null;
+  const normal = normalQuantile((1 + confidence) / 2);
+  const student = studentQuantile((1 + confidence) / 2, crossed.degreesOfFreedom);
+  const share = k / n;
+  const designEffect = (crossed.variance * n) / (share * (1 - share));
+  return wilsonBounds(share, n / Math.max(1, designEffect * (student / normal) ** 2), normal);
+}
+
+/** All models' answers to a question as one cluster. */
+function sumByQuestion(models: readonly ModelCounts[]): ClusterCounts[] {
+  const sums = new Map<string, ClusterCounts>();
+  for (const { name, successes, trials } of models.flatMap(({ questions }) => questions)) {
+    const known = sums.get(name);
+    sums.set(name, {
+      name,
+      successes: successes + (known?.successes ?? 0),
+      trials: trials + (known?.trials ?? 0),
+    });
+  }
+  return [...sums.values()];
+}

@@ -1,0 +1,77 @@
+import type { ModelCounts } from './model-counts.js';
+
+/** How sure a share is over models and questions, where both are draws. */
+export interface CrossedVariance {
+  /** Of the share. */
+  readonly variance: number;
+  /** Of the variance: at least those of models or of questions, whichever are fewer. */
+  readonly degreesOfFreedom: number;
+}
+
+/**
+ * The variance of the share p = k / n over Q questions that M models were asked, as one of two crossed draws:
+ *   V = Vq + max(0, Vm - Vqm), Vq = Q / (Q - 1) sum_q E_q^2 / n^2, Vm = M / (M - 1) sum_m E_m^2 / n^2,
+ *   Vqm = Q M / ((Q - 1) (M - 1)) sum r^2 / n^2,
+ * e = s - p t of a model's s successes in t trials at a question, E its sums over a question or a model, and r what is left of e when its
+ * question's and its model's are taken off in proportion to its trials. Vq and Vm hold the scatter of single cells, Vqm, once each, and so it is taken off once. With as many
+ * answers in every cell these are the mean squares of a two-way analysis of variance. Degrees of freedom are Satterthwaite's,
+ *   V^2 / (Vq^2 / (Q - 1) + Vm^2 / (M - 1) + Vqm^2 / ((Q - 1) (M - 1))),
+ * and those of questions where models differ no more than cells do. Null for fewer than two models or questions with answers. Scheffe 1959, "The Analysis of
+ * Variance", 7.4; Cameron, Gelbach and Miller 2011, Journal of Business and Economic Statistics 29:238; Satterthwaite 1946, Biometrics Bulletin 2:110.
+ */
+export function crossedVariance(models: readonly ModelCounts[]): CrossedVariance | null {
+  const cells = models.flatMap(({ name: model, questions }) =>
+    questions
+      .filter(({ trials }) => trials > 0)
+      .map(({ name: question, successes, trials }) => ({ model, question, successes, trials })),
+  );
+  const n = cells.reduce((sum, { trials }) => sum + trials, 0);
+  const k = cells.reduce((sum, { successes }) => sum + successes, 0);
+  const [ofModels, ofQuestions] = [new Map<string, Margin>(), new Map<string, Margin>()];
+  // In whole numbers, n times what the formula has, so that equal shares give 0 and not what rounding leaves.
+  const rests = cells.map(({ model, question, successes, trials }) => {
+    const rest = successes * n - trials * k;
+    return {
+      rest,
+      trials,
+      model: addTo(ofModels, model, rest, trials),
+      question: addTo(ofQuestions, question, rest, trials),
+    };
+  });
+  const [modelFreedom, questionFreedom] = [ofModels.size - 1, ofQuestions.size - 1];
+  if (modelFreedom < 1 || questionFreedom < 1) return null;
+  const spread = (squares: number, draws: number, freedom: number): number => ((draws / freedom) * squares) / n ** 4;
+  const byQuestion = spread(sumOfSquares(ofQuestions), ofQuestions.size, questionFreedom);
+  const byModel = spread(sumOfSquares(ofModels), ofModels.size, modelFreedom);
+  const bothFreedom = modelFreedom * questionFreedom;
+  const left = rests.reduce(
+    (sum, { rest, trials, model, question }) =>
+      sum + (rest - (model.rest * trials) / model.trials - (question.rest * trials) / question.trials) ** 2,
+    0,
+  );
+  const byCell = spread(left, ofModels.size * ofQuestions.size, bothFreedom);
+  if (byModel <= byCell) return { variance: byQuestion, degreesOfFreedom: questionFreedom };
+  const variance = byQuestion + byModel - byCell;
+  const freedom =
+    variance ** 2 / (byQuestion ** 2 / questionFreedom + byModel ** 2 / modelFreedom + byCell ** 2 / bothFreedom);
+  return { variance, degreesOfFreedom: Math.max(freedom, Math.min(modelFreedom, questionFreedom)) };
+}
+
+interface Margin {
+  rest: number;
+  trials: number;
+}
+
+function addTo(margins: Map<string, Margin>, name: string, rest: number, trials: number): Margin {
+  const margin = margins.get(name) ?? { rest: 0, trials: 0 };
+  margin.rest += rest;
+  margin.trials += trials;
+  margins.set(name, margin);
+  return margin;
+}
+
+function sumOfSquares(margins: ReadonlyMap<string, Margin>): number {
+  let sum = 0;
+  for (const { rest } of margins.values()) sum += rest ** 2;
+  return sum;
+}
