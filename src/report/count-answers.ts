@@ -1,5 +1,5 @@
 import type { MeasuredOutcome } from '../experiment/run/headline-measures.js';
-import type { ModelCounts } from '../stats/bootstrap-models.js';
+import type { ModelCounts } from '../stats/model-counts.js';
 import type { CountedPart } from './counted-part.js';
 import type { QuestionCount } from './estimate-share.js';
 import type { ReportAnswer } from './report-answer.js';
