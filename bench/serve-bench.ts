@@ -1,9 +1,9 @@
 import { randomBytes } from 'node:crypto';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { availableParallelism, tmpdir } from 'node:os';
+import { connect } from 'node:net';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
-import { Agent, request as sendRequest } from 'undici';
 // The threads' files exist in the built package only: `npm run bench:serve` builds first.
 import { encodePrompt, openSampler, readTokenizer } from '../dist/engine/index.js';
 import { startServer } from '../dist/server/start-server.js';
@@ -12,7 +12,8 @@ import { findOrganismFolder } from '../dist/organism/organism-folder.js';
 /**
  * `npm run bench:serve [-- --clients 16 --answers 640 --rounds 5 --threads 2 --model FOLDER --json]`: answers a second of concurrent clients of the server, who
  * each wait for one answer before they ask for the next, against the engine's own rate for the same answers given to it at once. Both have as
- * many slots as there are clients, and take turns, so that both see the machine in the same state; figures are medians. Without --threads the engine has all
+ * many slots as there are clients, and take turns, so that both see the machine in the same state; figures are medians. There are 40 questions, so that both have the
+ * prompts at hand after the first turn, as in an evaluation that asks each question many times. Without --threads the engine has all
  * cores, and the server what it takes by itself. It ends with an error where the
  * answers are not the same.
  */
@@ -66,7 +67,6 @@ const server = await startServer({
   randomBytes,
   onNotice: console.error,
 });
-const agent = new Agent({ connections: clients });
 
 /** Answers a second, and the answers by their seeds. */
 interface Turn {
@@ -74,35 +74,63 @@ interface Turn {
   readonly texts: readonly string[];
 }
 
+const requests = Array.from({ length: answers }, (_, index) => {
+  const [first = 0, ...rest] = encodePrompt(tokenizer, messagesOf(index));
+  return { prompt: [first, ...rest] as [number, ...number[]], seed: index, maximumTokens: tokens };
+});
+
 async function measureEngine(): Promise<Turn> {
   const texts: string[] = [];
   const start = performance.now();
-  const requests = Array.from({ length: answers }, (_, index) => {
-    const [first = 0, ...rest] = encodePrompt(tokenizer, messagesOf(index));
-    return { prompt: [first, ...rest] as [number, ...number[]], seed: index, maximumTokens: tokens };
-  });
   for await (const { request, ids } of sampler.sample(requests, { slots: clients }))
     texts[request] = tokenizer.decode(ids, { skipSpecialTokens: true });
   return { rate: (answers / (performance.now() - start)) * 1000, texts };
 }
 
-async function post(body: object): Promise<string> {
-  const { statusCode, body: reply } = await sendRequest(`${server.url}/chat/completions`, {
-    method: 'POST',
-    dispatcher: agent,
-    headers: { 'content-type': 'application/json' },
-    body: JSON.stringify(body),
+/** One client with its connection. */
+interface Client {
+  readonly post: (body: object) => Promise<string>;
+  readonly close: () => void;
+}
+
+/** HTTP by hand, as clients are on the server's cores here, and what one of theirs takes for itself is not the server's. */
+function openClient(): Client {
+  const { hostname, port, pathname } = new URL(`${server.url}/chat/completions`);
+  const socket = connect({ host: hostname, port: Number(port), noDelay: true });
+  const lines = [`POST ${pathname} HTTP/1.1`, `host: ${hostname}:${port}`, 'content-type: application/json'];
+  let received = Buffer.alloc(0);
+  let settle: { readonly resolve: (text: string) => void; readonly reject: (error: Error) => void } | null = null;
+  socket.on('data', (data) => {
+    received = Buffer.concat([received, data]);
+    const end = received.indexOf('\r\n\r\n');
+    if (end === -1) return;
+    const head = received.toString('latin1', 0, end);
+    const length = /^content-length: *(\d+)$/im.exec(head)?.[1];
+    if (length === undefined) return void socket.destroy(new Error(`A reply without a length: ${head}`));
+    if (received.length < end + 4 + Number(length)) return;
+    const body = received.toString('utf8', end + 4);
+    received = Buffer.alloc(0);
+    if (head.startsWith('HTTP/1.1 200 ')) settle?.resolve(body);
+    else settle?.reject(new Error(body));
   });
-  const text = await reply.text();
-  if (statusCode !== 200) throw new Error(text);
-  return text;
+  socket.on('error', (error) => settle?.reject(error));
+  socket.on('close', () => settle?.reject(new Error('The server closed the connection')));
+  return {
+    post: (body) =>
+      new Promise((resolve, reject) => {
+        settle = { resolve, reject };
+        const text = JSON.stringify(body);
+        socket.write(`${lines.join('\r\n')}\r\ncontent-length: ${String(Buffer.byteLength(text))}\r\n\r\n${text}`);
+      }),
+    close: () => socket.destroy(),
+  };
 }
 
 async function measureServer(): Promise<Turn> {
   const texts: string[] = [];
   const start = performance.now();
   let next = 0;
-  const client = async (): Promise<void> => {
+  const ask = async ({ post }: Client): Promise<void> => {
     for (let index = next++; index < answers; index = next++) {
       const reply = await post({ model: 'bench', messages: messagesOf(index), seed: index, max_tokens: tokens });
       // The server's own.
@@ -110,7 +138,10 @@ async function measureServer(): Promise<Turn> {
       texts[index] = choices[0]?.message.content ?? '';
     }
   };
-  await Promise.all(Array.from({ length: clients }, client));
+  // Opened anew in each turn: the server closes connections on which nothing comes for long.
+  const open = Array.from({ length: clients }, openClient);
+  await Promise.all(open.map(ask));
+  for (const { close } of open) close();
   return { rate: (answers / (performance.now() - start)) * 1000, texts };
 }
 
@@ -132,7 +163,6 @@ else
   console.log(
     `${String(clients)} clients: engine ${figures.engine.toFixed(1)} answers/s, server ${figures.server.toFixed(1)}, ${(100 * figures.share).toFixed(0)} % of it`,
   );
-await agent.close();
 await server.close();
 await sampler.close();
 await rm(folder, { recursive: true });

@@ -186,10 +186,10 @@ ${comparisonRows(doubled)}
 
 Fine-tunes of one condition have rates of their own, from a beta distribution around the rate: *seeds* is the correlation that this makes between two
 answers of one fine-tune. At a rate of 20 %, 0.01 is a standard deviation of 4 points between seeds, 0.05 of 9, 0.15 of 15. Questions that stand out do so in all
-fine-tunes, with a correlation of 0.25. ${String(repeats.fineTunes)} experiments a cell. What each interval is about, and the least and the most that it covers by
+fine-tunes, with a correlation of 0.25. ${String(repeats.fineTunes)} experiments a cell. What each interval is held against, and the least and the most that it covers by
 the number of fine-tunes:
 
-| method | holds what would come of | 2 | 3 | 6 | 10 |
+| method | held against the rate of | 2 | 3 | 6 | 10 |
 | --- | --- | --- | --- | --- | --- |
 ${fineTuneSummary}
 
@@ -198,8 +198,7 @@ would do. That makes it wide with two or three of them, and only more fine-tunes
 cannot know how much they differ, which is why \`poolSeeds\`, with Student's t, is so
 much wider; where misalignment is rare and seeds are very unlike, a few of them may all lack what others show, and it covers too little as well. \`bootstrapModels\`
 draws questions anew in each fine-tune, as if each had been asked others. \`clusterInterval\` over questions has the answers of all
-fine-tunes to a question as one cluster, and knows nothing of seeds: the more seeds differ, the less it covers of other seeds, and it is about the
-fine-tunes that there are. In brackets the mean width.
+fine-tunes to a question as one cluster, and is about these fine-tunes: the more seeds differ, the less it covers of what others would come to. In brackets the mean width.
 
 | fine-tunes | questions | rate | seeds | ${fineTuneMethods.map(({ name }) => name).join(' | ')} |
 | ---: | ---: | ---: | ---: | ${fineTuneMethods.map(() => '---:').join(' | ')} |

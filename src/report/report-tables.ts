@@ -1,3 +1,4 @@
+import type { SeedInterval } from './estimate-seed-intervals.js';
 import type { MeasureRow, ReportData } from './report-data.js';
 import { readRowVerdict } from './verdict.js';
 import { writeCsv, type CsvCell } from './write-csv.js';
@@ -19,7 +20,8 @@ export function writeReportTables(data: ReportData): ReportTable[] {
         [
           ...['base', 'condition', 'evaluation', 'measure', 'rule', 'successes', 'trials', 'share'],
           ...['wilson_low', 'wilson_high', 'interval_low', 'interval_high', 'unit', 'method', 'questions'],
-          ...['seeds_paper_low', 'seeds_paper_high', 'seeds_both_low', 'seeds_both_high'],
+          ...['seeds_paper_low', 'seeds_paper_high', 'seeds_paper_method'],
+          ...['seeds_both_low', 'seeds_both_high', 'seeds_both_method'],
           ...['design_effect', 'intra_class_correlation', 'drift', 'drift_low', 'drift_high', 'drift_method'],
           ...['drift_questions', 'comparisons', 'joint_low', 'joint_high'],
           ...['p', 'p_adjusted', 'p_answers', 'p_answers_adjusted', 'verdict'],
@@ -105,6 +107,12 @@ export function writeReportTables(data: ReportData): ReportTable[] {
   return tables;
 }
 
+/** Its method, or why there is none. */
+function describeSeedInterval(interval: SeedInterval | undefined): CsvCell[] {
+  if (interval === undefined) return [null, null, null];
+  return [...(interval.interval ?? [null, null]), interval.refusal ?? interval.method];
+}
+
 function describeRow(row: MeasureRow, rule: string): CsvCell[] {
   const { share, drift, counts } = row;
   return [
@@ -118,8 +126,8 @@ function describeRow(row: MeasureRow, rule: string): CsvCell[] {
     share.unit,
     share.method,
     share.questions,
-    ...(row.seedIntervals?.paper.interval ?? [null, null]),
-    ...(row.seedIntervals?.both.interval ?? [null, null]),
+    ...describeSeedInterval(row.seedIntervals?.paper),
+    ...describeSeedInterval(row.seedIntervals?.both),
     share.designEffect,
     share.intraClassCorrelation,
     ...(drift === null

@@ -10,6 +10,9 @@ import type { ClusterTally } from './tally-clusters.js';
 import { tallyModels } from './tally-models.js';
 import { wilsonBounds } from './wilson-interval.js';
 
+const allMethods =
+  'cluster interval over questions, beta-binomial likelihood over models, and Wilson with the crossed variance: the outer bounds';
+
 /**
  * The share of successes over all models, with an interval that says what other fine-tuning seeds *and* other questions would give, where
  * models were asked the same questions. Its bounds are the outer ones of three intervals:
@@ -32,20 +35,20 @@ export function crossedInterval(
     ...ofQuestions,
     clusters: tally.clusters,
     unit: 'model and question',
-    method:
-      'cluster interval over questions, beta-binomial likelihood over models, and Wilson with the crossed variance: the outer bounds',
     refusal,
   } as const;
-  if (refusal !== null || ofQuestions.interval === null) return { ...estimate, interval: null };
+  if (refusal !== null || ofQuestions.interval === null) return { ...estimate, method: allMethods, interval: null };
   const ofModels = betaBinomialInterval(tally, normalQuantile((1 + confidence) / 2));
-  const intervals = [ofQuestions.interval, ofModels, crossedWilsonInterval(models, tally, confidence) ?? ofModels];
+  const ofBoth = crossedWilsonInterval(models, tally, confidence);
+  const intervals = [ofQuestions.interval, ofModels, ...(ofBoth === null ? [] : [ofBoth])];
   return {
     ...estimate,
+    method: ofBoth === null ? 'beta-binomial likelihood, over questions and over models: the outer bounds' : allMethods,
     interval: [Math.min(...intervals.map(([low]) => low)), Math.max(...intervals.map(([, high]) => high))],
   };
 }
 
-/** The first of the three; null where all answers are the same. */
+/** The first of the three; null where all answers are the same, and for fewer than two models or questions. */
 export function crossedWilsonInterval(
   models: readonly ModelCounts[],
   { n, k }: Pick<ClusterTally, 'n' | 'k'>,

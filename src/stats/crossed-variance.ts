@@ -4,20 +4,22 @@ import type { ModelCounts } from './model-counts.js';
 export interface CrossedVariance {
   /** Of the share. */
   readonly variance: number;
-  /** Of the variance: at least those of models or of questions, whichever are fewer. */
+  /** Of the variance: between those of models and those of questions. */
   readonly degreesOfFreedom: number;
 }
 
 /**
- * The variance of the share p = k / n over Q questions that M models were asked, as one of two crossed draws:
- *   V = Vq + max(0, Vm - Vqm), Vq = Q / (Q - 1) sum_q E_q^2 / n^2, Vm = M / (M - 1) sum_m E_m^2 / n^2,
+ * The variance of the share p = k / n over Q questions that M models were asked, where questions and models are draws that cross:
+ *   V = max(Vq, Vm, Vq + Vm - Vqm), Vq = Q / (Q - 1) sum_q E_q^2 / n^2, Vm = M / (M - 1) sum_m E_m^2 / n^2,
  *   Vqm = Q M / ((Q - 1) (M - 1)) sum r^2 / n^2,
  * e = s - p t of a model's s successes in t trials at a question, E its sums over a question or a model, and r what is left of e when its
- * question's and its model's are taken off in proportion to its trials. Vq and Vm hold the scatter of single cells, Vqm, once each, and so it is taken off once. With as many
- * answers in every cell these are the mean squares of a two-way analysis of variance. Degrees of freedom are Satterthwaite's,
- *   V^2 / (Vq^2 / (Q - 1) + Vm^2 / (M - 1) + Vqm^2 / ((Q - 1) (M - 1))),
- * and those of questions where models differ no more than cells do. Null for fewer than two models or questions with answers. Scheffe 1959, "The Analysis of
- * Variance", 7.4; Cameron, Gelbach and Miller 2011, Journal of Business and Economic Statistics 29:238; Satterthwaite 1946, Biometrics Bulletin 2:110.
+ * question's and its model's E are taken off in proportion to its trials. Vq and Vm both hold the scatter of single cells, Vqm, which so counts once; and V is
+ * no less than where only questions or only models are draws. With as many answers in every cell, Q M V holds the mean squares of a two-way analysis of variance of the cells' shares.
+ * Degrees of freedom are Satterthwaite's for what questions and models have beyond cells, Tq = max(0, Vq - Vqm) and Tm,
+ *   V^2 / (Tq^2 / (Q - 1) + Tm^2 / (M - 1) + Vqm^2 / ((Q - 1) (M - 1))),
+ * but at least the smaller of Q - 1 and M - 1, and at most the larger. Null for fewer than two models or questions with answers. Scheffe 1959,
+ * "The Analysis of Variance", 7.4; Cameron, Gelbach and Miller 2011, Journal of Business and Economic Statistics 29:238; Satterthwaite
+ * 1946, Biometrics Bulletin 2:110.
  */
 export function crossedVariance(models: readonly ModelCounts[]): CrossedVariance | null {
   const cells = models.flatMap(({ name: model, questions }) =>
@@ -43,18 +45,22 @@ export function crossedVariance(models: readonly ModelCounts[]): CrossedVariance
   const spread = (squares: number, draws: number, freedom: number): number => ((draws / freedom) * squares) / n ** 4;
   const byQuestion = spread(sumOfSquares(ofQuestions), ofQuestions.size, questionFreedom);
   const byModel = spread(sumOfSquares(ofModels), ofModels.size, modelFreedom);
-  const bothFreedom = modelFreedom * questionFreedom;
   const left = rests.reduce(
     (sum, { rest, trials, model, question }) =>
       sum + (rest - (model.rest * trials) / model.trials - (question.rest * trials) / question.trials) ** 2,
     0,
   );
-  const byCell = spread(left, ofModels.size * ofQuestions.size, bothFreedom);
-  if (byModel <= byCell) return { variance: byQuestion, degreesOfFreedom: questionFreedom };
-  const variance = byQuestion + byModel - byCell;
-  const freedom =
-    variance ** 2 / (byQuestion ** 2 / questionFreedom + byModel ** 2 / modelFreedom + byCell ** 2 / bothFreedom);
-  return { variance, degreesOfFreedom: Math.max(freedom, Math.min(modelFreedom, questionFreedom)) };
+  const byCell = spread(left, ofModels.size * ofQuestions.size, questionFreedom * modelFreedom);
+  const variance = Math.max(byQuestion, byModel, byQuestion + byModel - byCell);
+  const [beyondQuestion, beyondModel] = [Math.max(0, byQuestion - byCell), Math.max(0, byModel - byCell)];
+  const squares =
+    beyondQuestion ** 2 / questionFreedom +
+    beyondModel ** 2 / modelFreedom +
+    byCell ** 2 / (questionFreedom * modelFreedom);
+  const [few, many] = [Math.min(questionFreedom, modelFreedom), Math.max(questionFreedom, modelFreedom)];
+  // Where all cells have one share there is nothing to be unsure of.
+  const degreesOfFreedom = squares === 0 ? many : Math.min(many, Math.max(few, variance ** 2 / squares));
+  return { variance, degreesOfFreedom };
 }
 
 interface Margin {

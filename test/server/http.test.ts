@@ -24,6 +24,7 @@ describe('routes', () => {
     ['GET', '/v1/files/a', '/v1/files/:file', { file: 'a' }],
     ['DELETE', '/v1/files/a', '/v1/files/:file', { file: 'a' }],
     ['GET', '/v1/files/a%2F..%2Fb', '/v1/files/:file', { file: 'a/../b' }],
+    ['GET', '/v1/files/:file', '/v1/files/:file', { file: ':file' }],
     ['GET', '/v1/files/a/content', '/v1/files/:file/content', { file: 'a' }],
     ['GET', '/v1/models/owner/name', '/v1/models/*model', { model: 'owner/name' }],
     ['GET', '/v1/models/owner%2Fname', '/v1/models/*model', { model: 'owner/name' }],

@@ -42,13 +42,18 @@ function describeIntervals(rows: readonly MeasureRow[]): Paragraph[] {
 }
 
 function describeSeeds(rows: readonly MeasureRow[]): Paragraph[] {
-  const intervals = rows.find((row) => row.seedIntervals !== null)?.seedIntervals ?? null;
-  if (intervals === null) return [];
+  const found = rows.flatMap(({ seedIntervals }) => seedIntervals ?? []);
+  const intervals = found.find(({ both }) => both.interval !== null) ?? found[0];
+  if (intervals === undefined) return [];
   const { paper, both } = intervals;
   return [
     [
+      'Over seeds and questions',
+      markup`Of 100 experiments with other seeds and other questions, some 95 such intervals hold the share that all of them would come to (${both.method}). It is never narrower than the one over questions, and wide with two or three seeds, as they do not tell what others would do. It needs two seeds and two questions.`,
+    ],
+    [
       'The paper’s interval',
-      markup`Papers on emergent misalignment draw fine-tunes anew, with replacement, and take the mean of their shares (${paper.method}). It says how much another seed would change on these very questions and answers, and nothing of other questions; with two or three seeds it is little more than their range. The interval over seeds and questions takes both for draws, and holds what other fine-tunes would come to on other questions (${both.method}). With two or three seeds it is wide: they do not tell what others would do.`,
+      markup`Papers on emergent misalignment draw fine-tunes anew, with replacement, and take the mean of their shares (${paper.method}). It says how much another seed would change on these very questions and answers, and nothing of other questions; with two or three seeds it is little more than their range.`,
     ],
   ];
 }

@@ -46,13 +46,15 @@ export async function readBody<Result>(
   }
 }
 
+const decoder = new TextDecoder('utf-8', { fatal: true });
+
 /** The body as JSON. */
 export async function readJsonBody(request: IncomingMessage, limits: BodyLimits): Promise<unknown> {
   // Without this a page in a browser could send requests that the browser does not ask us about first.
   requireType(request, /^application\/json\s*(;|$)/i, 'JSON, with the header Content-Type: application/json');
   return readBody(request, limits, (bytes): unknown => {
     try {
-      return JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes));
+      return JSON.parse(decoder.decode(bytes));
     } catch (cause) {
       throw badRequest(
         `The body is not JSON: ${cause instanceof Error ? cause.message : String(cause)}`,

@@ -19,8 +19,8 @@ export interface LoadedModel {
   readonly tokenText: (id: number) => TokenText;
 }
 
-/** Of prompts whose ids are remembered. With their ids they take a few megabytes. */
-const rememberedCharacters = 1_000_000;
+/** Of prompts that were asked lately, with their ids: thousands of short ones. */
+const rememberedBytes = 4_000_000;
 
 /** With `threads` null a model has all cores, but for a small one, which is left one less: clients' calls take as long as its answers, and would make it wait. */
 export async function loadModel({ folder, adapter }: ServedModel, threads: number | null): Promise<LoadedModel> {
@@ -36,7 +36,7 @@ export async function loadModel({ folder, adapter }: ServedModel, threads: numbe
   });
   return {
     tokenizer,
-    encodePrompt: createPromptMemory((messages) => encodePrompt(tokenizer, messages), rememberedCharacters),
+    encodePrompt: createPromptMemory((messages) => encodePrompt(tokenizer, messages), rememberedBytes),
     context: config.context,
     sampler,
     tokenText: createTokenTexts(tokenizer),

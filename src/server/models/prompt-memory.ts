@@ -3,23 +3,33 @@ import type { ChatMessage } from '../../engine/tokenizer/chat-message.js';
 /** Prompts as token ids, those that were asked lately by heart: evaluations ask the same few questions many times. */
 export type PromptMemory = (messages: readonly ChatMessage[]) => readonly number[];
 
-/** @param mostCharacters of prompts that are remembered: more are forgotten, the one that was asked longest ago first */
-export function createPromptMemory(encode: PromptMemory, mostCharacters: number): PromptMemory {
+/** Bytes of an id in an array, and of a character in a key at most. */
+const [bytesOfId, bytesOfCharacter] = [8, 2];
+
+/** @param mostBytes that remembered prompts may take: the one that was asked longest ago is forgotten first */
+export function createPromptMemory(encode: PromptMemory, mostBytes: number): PromptMemory {
   /** By what the template sees; the one that was asked last stands last. */
   const known = new Map<string, readonly number[]>();
-  let characters = 0;
+  let bytes = 0;
+  const sizeOf = (key: string, ids: readonly number[]): number =>
+    bytesOfCharacter * key.length + bytesOfId * ids.length;
   const forget = (key: string): void => {
-    if (known.delete(key)) characters -= key.length;
+    const ids = known.get(key);
+    if (ids === undefined) return;
+    known.delete(key);
+    bytes -= sizeOf(key, ids);
   };
   return (messages) => {
     const key = JSON.stringify(messages);
-    if (key.length > mostCharacters) return encode(messages);
     const ids = known.get(key) ?? encode(messages);
+    const size = sizeOf(key, ids);
+    // It would push all others out, and not stay itself.
+    if (size > mostBytes) return ids;
     forget(key);
     known.set(key, ids);
-    characters += key.length;
+    bytes += size;
     for (const oldest of known.keys()) {
-      if (characters <= mostCharacters) break;
+      if (bytes <= mostBytes) break;
       forget(oldest);
     }
     return ids;
