@@ -119,8 +119,12 @@ const fineTuneMethods: readonly FineTuneMethod[] = [
 const fineTunes = [2, 3, 6, 10].flatMap((models) =>
   [8, 24].flatMap((questions) =>
     [0.05, 0.2, 0.5].flatMap((rate) =>
-      [0.01, 0.05, 0.15].map((seedCorrelation) => {
-        const cell = { models, questions, answers, rate, seedCorrelation, correlation: 0.25 };
+      [
+        ...[0.01, 0.05, 0.15].map((seedCorrelation) => ({ answers, correlation: 0.25, seedCorrelation })),
+        // Little tells seeds, questions and chance apart here.
+        { answers: 5, correlation: 0.02, seedCorrelation: 0.05 },
+      ].map((design) => {
+        const cell = { models, questions, rate, ...design };
         return { cell, methods: simulateFineTunes(cell, fineTuneMethods, repeats.fineTunes, seed) };
       }),
     ),
@@ -144,7 +148,7 @@ const rejections = (measured: typeof paired, questions: number): string =>
 const fineTuneRows = fineTunes
   .map(({ cell, methods }) => {
     const numbers = methods.map(({ covered, width }) => `${bold(covered)} (${percent(width)})`);
-    return `| ${[cell.models, cell.questions, cell.rate * 100, cell.seedCorrelation, ...numbers].join(' | ')} |`;
+    return `| ${[cell.models, cell.questions, cell.answers, cell.rate * 100, cell.seedCorrelation, ...numbers].join(' | ')} |`;
   })
   .join('\n');
 const ofFineTunes = (name: string, models: number): string =>
@@ -186,7 +190,7 @@ ${comparisonRows(doubled)}
 
 Fine-tunes of one condition have rates of their own, from a beta distribution around the rate: *seeds* is the correlation that this makes between two
 answers of one fine-tune. At a rate of 20 %, 0.01 is a standard deviation of 4 points between seeds, 0.05 of 9, 0.15 of 15. Questions that stand out do so in all
-fine-tunes, with a correlation of 0.25. ${String(repeats.fineTunes)} experiments a cell. What each interval is held against, and the least and the most that it covers by
+fine-tunes, with a correlation of 0.25, or of 0.02 where there are only 5 answers to each. ${String(repeats.fineTunes)} experiments a cell. What each interval is held against, and the least and the most that it covers by
 the number of fine-tunes:
 
 | method | held against the rate of | 2 | 3 | 6 | 10 |
@@ -200,8 +204,8 @@ much wider; where misalignment is rare and seeds are very unlike, a few of them 
 draws questions anew in each fine-tune, as if each had been asked others. \`clusterInterval\` over questions has the answers of all
 fine-tunes to a question as one cluster, and is about these fine-tunes: the more seeds differ, the less it covers of what others would come to. In brackets the mean width.
 
-| fine-tunes | questions | rate | seeds | ${fineTuneMethods.map(({ name }) => name).join(' | ')} |
-| ---: | ---: | ---: | ---: | ${fineTuneMethods.map(() => '---:').join(' | ')} |
+| fine-tunes | questions | answers | rate | seeds | ${fineTuneMethods.map(({ name }) => name).join(' | ')} |
+| ---: | ---: | ---: | ---: | ---: | ${fineTuneMethods.map(() => '---:').join(' | ')} |
 ${fineTuneRows}
 `;
 await writeFile(path.resolve(import.meta.dirname, '..', 'docs', 'comparison-coverage.md'), page);

@@ -83,7 +83,9 @@ export function sessionOptions(model: OnnxModel, settings: CompileSettings): Inf
     externalData: model.externalData.map(({ path, data }) => ({ path, data })),
     ...(settings.profile === undefined ? {} : { enableProfiling: true, profileFilePrefix: settings.profile }),
     // Denormals cost a hundred times a normal number on some processors, and mean nothing here.
-    extra: { session: { set_denormal_as_zero: '1' } },
+    // Threads without work wait for it awake, by default for so long that they never sleep between two runs, and take a core from whoever
+    // else has work: the server's calls, a judge. Within a run there is hardly a longer gap than this.
+    extra: { session: { set_denormal_as_zero: '1', intra_op: { spin_duration_us: '50' } } },
   };
 }
 

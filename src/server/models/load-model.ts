@@ -3,7 +3,6 @@ import { readDecoderConfig } from '../../engine/checkpoint/read-decoder-config.j
 import { encodePrompt } from '../../engine/tokenizer/encode-chat.js';
 import { readTokenizer } from '../../engine/tokenizer/read-tokenizer.js';
 import { checkTokenizerFits, type TextTokenizer } from '../../engine/tokenizer/text-tokenizer.js';
-import { isSmallModel } from '../../engine/train/plan-batches.js';
 import { openSampler, type Sampler } from '../../engine/worker/open-sampler.js';
 import { createPromptMemory, type PromptMemory } from './prompt-memory.js';
 import type { ServedModel } from './served-model.js';
@@ -22,16 +21,14 @@ export interface LoadedModel {
 /** Of prompts that were asked lately, with their ids: thousands of short ones. */
 const rememberedBytes = 4_000_000;
 
-/** With `threads` null a model has all cores, but for a small one, which is left one less: clients' calls take as long as its answers, and would make it wait. */
+/** With `threads` null a model has all cores. */
 export async function loadModel({ folder, adapter }: ServedModel, threads: number | null): Promise<LoadedModel> {
   const tokenizer = await readTokenizer(folder);
   const { config } = await readDecoderConfig(folder);
   checkTokenizerFits(tokenizer, config.vocabulary);
-  const cores = availableParallelism();
-  const usual = isSmallModel(config) ? Math.max(1, cores - 1) : cores;
   const sampler = await openSampler({
     model: folder,
-    threads: threads ?? usual,
+    threads: threads ?? availableParallelism(),
     ...(adapter === null ? {} : { adapter }),
   });
   return {
