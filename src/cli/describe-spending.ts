@@ -11,8 +11,8 @@ export function describePaid({ cost, isWhole, uses }: SpendingSummary): string |
   const unknown = uses.filter((use) => use.cost === null);
   const sum = (part: 'inputTokens' | 'outputTokens'): string =>
     compact.format(unknown.reduce((total, use) => total + use[part], 0));
-  const known = unknown.length < uses.length ? `${formatDollars(cost)} and ` : '';
-  return `${known}${sum('inputTokens')} tokens in, ${sum('outputTokens')} out at unknown prices paid`;
+  const known = unknown.length < uses.length ? `${formatDollars(cost)} paid, and ` : '';
+  return `${known}${sum('inputTokens')} tokens in, ${sum('outputTokens')} out at unknown prices`;
 }
 
 /** The same with what it was paid for, line by line. */

@@ -45,7 +45,7 @@ export async function probeFineTuning(
     (answer) => modelsSchema.parse(answer),
     (failure: unknown) => {
       // Servers that lack the list are not ours.
-      if (isMissing(failure)) return null;
+      if (isNotOffered(failure)) return null;
       throw explain(failure, model);
     },
   );
@@ -53,7 +53,7 @@ export async function probeFineTuning(
   if (!isDriftline) {
     await sendCall(traffic, (options) => client.fineTuning.jobs.list({ limit: 1 }, options), stopping).catch(
       (failure: unknown) => {
-        throw isMissing(failure) ? cannotFineTune(model, host) : explain(failure, model);
+        throw isNotOffered(failure) ? cannotFineTune(model, host) : explain(failure, model);
       },
     );
   } else if (served?.data.every(({ id }) => id !== model) === true) {
@@ -115,7 +115,7 @@ function describeDecisions(host: string, { learningRateMultiplier: multiplier }:
   return `${host} decides these settings by itself, whatever the recipe says: ${rate}, ${decidedElsewhere.join(', ')}`;
 }
 
-function isMissing(failure: unknown): boolean {
+function isNotOffered(failure: unknown): boolean {
   return failure instanceof APIError && [404, 405, 501].includes(Number(failure.status));
 }
 

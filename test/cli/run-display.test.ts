@@ -89,7 +89,7 @@ describe('the display of a run', () => {
     expect(notes.map((note) => note?.replace(/^model 1 of 1, 0s left in all/, ''))).toEqual([
       '',
       ', $1.23 paid',
-      ', $1.23 and 1.5K tokens in, 20 out at unknown prices paid',
+      ', $1.23 paid, and 1.5K tokens in, 20 out at unknown prices',
       '',
     ]);
   });

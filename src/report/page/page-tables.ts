@@ -33,9 +33,7 @@ export function renderHeadline(data: ReportData, base: string): Markup {
       ({ drift }) => (drift === null ? '–' : renderDrift(drift)),
     ),
     textColumn('verdict', renderVerdict),
-    ...(hasSeeds
-      ? [numberColumn('by seed, %; 95\u00a0% interval over seeds and questions (the paper’s)', renderSeeds)]
-      : []),
+    ...(hasSeeds ? [numberColumn('by seed, %; over seeds, too (the paper’s)', renderSeeds)] : []),
     numberColumn('incoherent, %', (row) => percentNumber(findIncoherent(row, data))),
   ];
   return renderScroll(
