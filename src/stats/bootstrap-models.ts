@@ -17,7 +17,8 @@ import { tallyModels } from './tally-models.js';
  * The share of successes over all models, with an interval that says what other fine-tuning seeds and other questions would give:
  * models are resampled with replacement, and in each drawn model its questions. The statistic is the sum of successes over the sum of
  * trials. Where resampling shows no spread, the interval is that of `clusterInterval` with models as clusters. With fewer than
- * two models with answers there is no interval. Davison and Hinkley 1997, "Bootstrap Methods and their Application", 3.8.
+ * two models with answers there is no interval. Of few models it knows little: `crossedInterval` holds far more often
+ * (docs/comparison-coverage.md). Davison and Hinkley 1997, "Bootstrap Methods and their Application", 3.8.
  */
 export function bootstrapModels(models: readonly ModelCounts[], options: Omit<BootstrapOptions, 'unit'>): Estimate {
   const { seed, resamples = 2000, confidence = 0.95, interval: kind = 'percentile' } = options;
