@@ -3,7 +3,7 @@ export type IdSource = (prefix: string) => string;
 
 const bytesOfId = 12;
 
-/** Random bytes are drawn for many names at once: for each by itself they take as long as all else that a small reply needs. */
+/** Random bytes are drawn for many names at once, as most of what it takes is the call. */
 const idsAtOnce = 256;
 
 export function createIdSource(randomBytes: (count: number) => Uint8Array): IdSource {

@@ -113,7 +113,7 @@ async function allOrNone<Request, Result>(
   start: (request: Request, signal: AbortSignal, index: number) => Promise<Result>,
 ): Promise<Result[]> {
   const [only] = requests;
-  // Most calls ask for one, and a second signal takes a tenth of what such a call takes.
+  // Most calls ask for one: a second signal would be work for nothing.
   if (only !== undefined && requests.length === 1) return [await start(only, signal, 0)];
   const failed = new AbortController();
   const either = AbortSignal.any([signal, failed.signal]);

@@ -9,6 +9,6 @@ export function isLoopbackHost(host: string): boolean {
   const address = host.replace(/^\[(.*)\]$/, '$1');
   const version = isIP(address);
   if (version === 0) return address.toLowerCase() === 'localhost';
-  // The same that the list says, in a tenth of the time: every call is asked for its host.
+  // What the list would say, sooner: every call is asked for its host.
   return version === 4 ? address.startsWith('127.') : loopback.check(address, 'ipv6');
 }
