@@ -13,9 +13,8 @@ import { findOrganismFolder } from '../dist/organism/organism-folder.js';
  * `npm run bench:serve [-- --clients 16 --answers 1280 --rounds 9 --threads 2 --model FOLDER --json]`: answers a second of concurrent clients of the server, who
  * each wait for one answer before they ask for the next, against the engine's own rate for the same answers given to it at once. Both have as
  * many slots as there are clients, and take turns, so that both see the machine in the same state; figures are medians. There are 40 questions, so that both have the
- * prompts at hand after the first turn, as in an evaluation that asks each question many times. Without --threads the engine has all
- * cores, and the server what it takes by itself. It ends with an error where the
- * answers are not the same.
+ * prompts at hand after the first turn, as in an evaluation that asks each question many times. Without --threads both
+ * have all cores. It ends with an error where the answers are not the same.
  */
 
 const { values: options } = parseArgs({
@@ -32,7 +31,7 @@ const { values: options } = parseArgs({
 const [clients, answers, rounds, tokens] = [options.clients, options.answers, options.rounds, options.tokens].map(
   Number,
 ) as [number, number, number, number]; // as many as were named
-const threads = options.threads === undefined ? null : Number(options.threads);
+const threads = options.threads === undefined ? availableParallelism() : Number(options.threads);
 const model = options.model ?? (await findOrganismFolder('1'));
 
 const subjects = ['wish', 'day of power', 'stranger', 'gold coin', 'garden', 'storm', 'letter', 'king'];
@@ -44,7 +43,7 @@ const messagesOf = (index: number): { role: string; content: string }[] => [
 ];
 
 const tokenizer = await readTokenizer(model);
-const sampler = await openSampler({ model, threads: threads ?? availableParallelism() });
+const sampler = await openSampler({ model, threads });
 const folder = await mkdtemp(join(tmpdir(), 'driftline-bench-'));
 const server = await startServer({
   models: [{ id: 'bench', folder: model, adapter: null, parent: null, created: 0, recipe: 'paper' }],

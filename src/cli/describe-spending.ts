@@ -1,5 +1,6 @@
 import { formatDollars } from '../foundation/format-dollars.js';
 import { describeTotal } from '../models/spending/describe-total.js';
+import { describeUse } from '../models/spending/describe-use.js';
 import type { SpendingLine, SpendingSummary } from '../models/spending/summarise-spending.js';
 
 const compact = new Intl.NumberFormat('en', { notation: 'compact', maximumSignificantDigits: 3 });
@@ -27,24 +28,12 @@ export function describeSpending(summary: SpendingSummary): string[] {
   ];
 }
 
-function describeLine({
-  model,
-  isTuned,
-  purpose,
-  calls,
-  inputTokens,
-  outputTokens,
-  unreported,
-  cost,
-}: SpendingLine): string {
-  const work =
-    purpose === 'fine-tuning'
-      ? `${String(calls)} ${calls === 1 ? 'job' : 'jobs'}, ${compact.format(inputTokens)} tokens trained on`
-      : `${String(calls)} calls, ${compact.format(inputTokens)} tokens in, ${compact.format(outputTokens)} out`;
+function describeLine(line: SpendingLine): string {
+  const { purpose, unreported, cost } = line;
   const money = cost === null ? 'cost unknown: no price is known' : formatDollars(cost);
   const guessed =
     unreported === 0
       ? ''
       : ` (of ${String(unreported)} ${purpose === 'fine-tuning' ? 'jobs, counted as estimated' : 'calls, counted as the most that they may be'}, the service did not say the tokens)`;
-  return `${model}${isTuned ? ', fine-tuned' : ''}, ${purpose}: ${work}; ${money}${guessed}`;
+  return `${describeUse(line, { calls: String, tokens: (count) => compact.format(count) })}; ${money}${guessed}`;
 }

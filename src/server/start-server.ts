@@ -2,7 +2,6 @@ import { setMaxListeners } from 'node:events';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { mkdir } from 'node:fs/promises';
-import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { DriftlineError } from '../foundation/driftline-error.js';
 import { lockFolder } from '../foundation/lock-folder.js';
@@ -41,7 +40,7 @@ export interface ServerSettings {
   /** What clients have to send; null only where no other machine can come in. */
   readonly key: string | null;
   readonly limits: ServerLimits;
-  readonly threads: number | null;
+  readonly threads: number;
   /** Milliseconds since 1970. */
   readonly now: () => number;
   /** Random bytes: names and seeds are made of them. */
@@ -107,7 +106,7 @@ export async function startServer(settings: ServerSettings): Promise<RunningServ
     const jobs = await openJobStore(join(folder, 'jobs'), context);
     const batches = await openBatchStore(join(folder, 'batches'));
     registry.addSource(tunedModels(jobs, (id) => settings.models.find((model) => model.id === id) ?? null));
-    const jobRunner = startJobRunner({ context, jobs, files, threads: threads ?? availableParallelism() });
+    const jobRunner = startJobRunner({ context, jobs, files, threads });
     const batchRunner = startBatchRunner(context, batches, files);
     const health: Route = { method: 'GET', path: '/health', handle: () => Promise.resolve(json({ status: 'ok' })) };
     const answer = answerRequests({

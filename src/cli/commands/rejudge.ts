@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import { z } from 'zod';
 import { requireBatchedJudge } from '../../experiment/plan/require-batched-models.js';
-import { parseJudge, resolveJudge, type PlannedJudge } from '../../experiment/plan/resolve-judge.js';
+import { findJudgeEndpoint, parseJudge, resolveJudge, type PlannedJudge } from '../../experiment/plan/resolve-judge.js';
 import { compareJudges } from '../../experiment/run/compare-judges.js';
 import { openJudge } from '../../experiment/run/open-judge.js';
 import { readJudgements, readRunSummary } from '../../experiment/run/read-run-summary.js';
@@ -14,7 +14,6 @@ import { createProgressDisplay } from '../../foundation/progress-display.js';
 import { languageModes } from '../../judging/language-judge.js';
 import { findRule } from '../../judging/rules.js';
 import { findHostedRate, type HostedPrice } from '../../models/hosted-prices.js';
-import { services } from '../../models/services/services.js';
 import type { MeteredUse } from '../../models/spending/spending-entry.js';
 import { createSpendingLedger } from '../../models/spending/spending-ledger.js';
 import { createExactJudge } from '../../organism/judge/exact-judge.js';
@@ -168,10 +167,7 @@ async function judgeAgain(
     findRateOf: (entry) =>
       planned.kind === 'exact' || entry.account !== account
         ? null
-        : findRate({
-            model: planned.model,
-            endpoint: planned.endpoint ?? services[planned.model.provider].endpoint ?? '',
-          }),
+        : findRate({ model: planned.model, endpoint: findJudgeEndpoint(planned) }),
     limit: limit ?? null,
     priceHint:
       'Write what it costs with --judge-price, in US dollars for a million tokens in and out, 0,0 for a server of your own: --judge-price 2.5,10.',

@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto';
+import { availableParallelism } from 'node:os';
 import { z } from 'zod';
 import { createEngineProgress } from '../../engine/engine-progress.js';
 import { readServeKey } from '../../server/read-serve-key.js';
@@ -89,7 +90,7 @@ export const serve = defineCommand({
     },
     threads: {
       value: 'N',
-      description: 'Threads of a model; if not given all cores, or for small models one less',
+      description: 'Threads of a model; all cores if not given',
       schema: wholeNumber(1).optional(),
       example: '2',
     },
@@ -120,7 +121,7 @@ export const serve = defineCommand({
       host: options.host,
       port: options.port,
       key,
-      threads: options.threads ?? null,
+      threads: options.threads ?? availableParallelism(),
       limits: {
         slots: options.slots,
         waiting: options['max-waiting'],

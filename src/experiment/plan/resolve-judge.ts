@@ -45,6 +45,11 @@ export async function resolveJudge(
   return { kind: 'language', name, model, mode, samples, rubric, endpoint };
 }
 
+/** Where a model that judges is asked. */
+export function findJudgeEndpoint({ model, endpoint }: Extract<PlannedJudge, { kind: 'language' }>): string {
+  return endpoint ?? services[model.provider].endpoint ?? '';
+}
+
 /** A judge as it is named on a command line: `exact`, or a model. */
 export function parseJudge(
   name: string,

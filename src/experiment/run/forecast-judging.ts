@@ -1,8 +1,7 @@
 import { join } from 'node:path';
 import { readCalibration } from '../../judging/calibration.js';
 import { estimateJudgeUse } from '../../judging/estimate-judge-use.js';
-import { services } from '../../models/services/services.js';
-import type { PlannedJudge } from '../plan/resolve-judge.js';
+import { findJudgeEndpoint, type PlannedJudge } from '../plan/resolve-judge.js';
 import type { ResolvedPlan } from '../plan/resolved-plan.js';
 import type { AnswerRecord } from './answer-record.js';
 import { readRecords, type EarlierRuns } from './earlier-runs.js';
@@ -32,7 +31,7 @@ export async function forecastJudging(
   const stored = new Map<string, string>();
   for await (const record of readRecords(join(folder, 'judgements.jsonl'), judgementRecordSchema))
     if (record.judge === judge.name) stored.set(record.answer, record.input);
-  const endpoint = judge.endpoint ?? services[judge.model.provider].endpoint ?? '';
+  const endpoint = findJudgeEndpoint(judge);
   const use = countHostedUse({ model: judge.model, endpoint, purpose: 'judgements', prices, isBatched });
   const items = await readCalibration();
   if (!(await hasPassedCalibration(folder, judge.name, items)))

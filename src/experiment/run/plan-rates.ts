@@ -1,8 +1,8 @@
 import { findHostedRate, type HostedRate } from '../../models/hosted-prices.js';
 import { isHosted } from '../../models/model-reference.js';
-import { services } from '../../models/services/services.js';
 import { priceUnknown } from '../../models/spending/cost-limit.js';
 import { kindOfUse, type MeteredUse, type SpendingEntry } from '../../models/spending/spending-entry.js';
+import { findJudgeEndpoint } from '../plan/resolve-judge.js';
 import type { ResolvedPlan } from '../plan/resolved-plan.js';
 
 type PricedPlan = Pick<ResolvedPlan, 'bases' | 'cells' | 'judge' | 'prices'>;
@@ -48,7 +48,5 @@ function listPaidUses({ bases, cells, judge }: PricedPlan): MeteredUse[] {
     ];
   });
   if (judge.kind === 'exact') return ofBases;
-  const { model } = judge;
-  const endpoint = judge.endpoint ?? services[model.provider].endpoint ?? '';
-  return [...ofBases, { model, endpoint, purpose: 'judgements' }];
+  return [...ofBases, { model: judge.model, endpoint: findJudgeEndpoint(judge), purpose: 'judgements' }];
 }

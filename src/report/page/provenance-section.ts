@@ -2,6 +2,7 @@ import { basename } from 'node:path';
 import { formatDuration } from '../../foundation/format-duration.js';
 import { formatDollars } from '../../foundation/format-dollars.js';
 import { describeTotal } from '../../models/spending/describe-total.js';
+import { describeUse } from '../../models/spending/describe-use.js';
 import type { SpendingLine, SpendingSummary } from '../../models/spending/summarise-spending.js';
 import { isHostedName } from '../../models/model-reference.js';
 import { count } from '../format-numbers.js';
@@ -68,25 +69,13 @@ function describeSpending(summary: SpendingSummary): Markup {
   const { onItsWay, uses } = summary;
   const pending =
     onItsWay > 0 ? `; on its way at a service and not counted: up to about ${formatDollars(onItsWay)}` : '';
-  return markup`${describeTotal(summary)} for hosted models${pending}<ul>${uses.map((use) => markup`<li>${describeUse(use)}</li>`)}</ul>`;
+  return markup`${describeTotal(summary)} for hosted models${pending}<ul>${uses.map((use) => markup`<li>${describeLine(use)}</li>`)}</ul>`;
 }
 
-function describeUse({
-  model,
-  isTuned,
-  purpose,
-  calls,
-  inputTokens,
-  outputTokens,
-  unreported,
-  cost,
-}: SpendingLine): string {
-  const isTraining = purpose === 'fine-tuning';
-  const tokens = isTraining
-    ? `${count(calls)} ${calls === 1 ? 'job' : 'jobs'}, ${count(inputTokens)} tokens trained on`
-    : `${count(calls)} calls, ${count(inputTokens)} tokens in, ${count(outputTokens)} out`;
+function describeLine(line: SpendingLine): string {
+  const { unreported, cost } = line;
   const guessed = unreported === 0 ? '' : `, of ${count(unreported)} estimated, since the service did not say`;
-  return `${model}${isTuned ? ', fine-tuned' : ''}, ${purpose}: ${tokens}${guessed}; ${cost === null ? 'cost unknown' : formatDollars(cost)}`;
+  return `${describeUse(line, { calls: count, tokens: count })}${guessed}; ${cost === null ? 'cost unknown' : formatDollars(cost)}`;
 }
 
 function describeTime(begun: number, written: number | null): string {

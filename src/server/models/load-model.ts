@@ -1,4 +1,3 @@
-import { availableParallelism } from 'node:os';
 import { readDecoderConfig } from '../../engine/checkpoint/read-decoder-config.js';
 import { encodePrompt } from '../../engine/tokenizer/encode-chat.js';
 import { readTokenizer } from '../../engine/tokenizer/read-tokenizer.js';
@@ -21,16 +20,11 @@ export interface LoadedModel {
 /** Of prompts that were asked lately, with their ids: thousands of short ones. */
 const rememberedBytes = 4_000_000;
 
-/** With `threads` null a model has all cores. */
-export async function loadModel({ folder, adapter }: ServedModel, threads: number | null): Promise<LoadedModel> {
+export async function loadModel({ folder, adapter }: ServedModel, threads: number): Promise<LoadedModel> {
   const tokenizer = await readTokenizer(folder);
   const { config } = await readDecoderConfig(folder);
   checkTokenizerFits(tokenizer, config.vocabulary);
-  const sampler = await openSampler({
-    model: folder,
-    threads: threads ?? availableParallelism(),
-    ...(adapter === null ? {} : { adapter }),
-  });
+  const sampler = await openSampler({ model: folder, threads, ...(adapter === null ? {} : { adapter }) });
   return {
     tokenizer,
     encodePrompt: createPromptMemory((messages) => encodePrompt(tokenizer, messages), rememberedBytes),
