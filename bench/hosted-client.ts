@@ -3,12 +3,12 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 // As it is built: that is what runs, and nothing is compiled on the way.
-import { answerRecordSchema } from '../dist/experiment/run/answer-record.js';
+import { answerRecordSchema } from '../dist/runs/run-records.js';
 import { askModel } from '../dist/experiment/run/ask-model.js';
-import { openRecordFile } from '../dist/experiment/run/record-file.js';
+import { openRecordFile } from '../dist/runs/record-file.js';
 import { listWantedAnswers } from '../dist/experiment/run/wanted-answer.js';
 import { createDirectFetch } from '../dist/foundation/direct-fetch.js';
-import { openHostedSampler } from '../dist/models/open-hosted-sampler.js';
+import { openHostedSampler } from '../dist/models/hosted/chat/open-hosted-sampler.js';
 import type { HostedFigures, HostedTask, MemoryMark } from './hosted-figures.js';
 
 /**

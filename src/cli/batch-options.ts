@@ -1,4 +1,4 @@
-import type { BatchSettings } from '../models/batches/batch-settings.js';
+import type { BatchSettings } from '../models/hosted/batches/batch-settings.js';
 import { systemClock } from '../foundation/clock.js';
 import type { ProgressDisplay } from '../foundation/progress-display.js';
 import { flag } from './option-values.js';

@@ -1,8 +1,8 @@
 import { z } from 'zod';
 import { findEntryRate, findPlanRate } from '../experiment/run/plan-rates.js';
 import type { ResolvedPlan } from '../experiment/plan/resolved-plan.js';
-import type { HostedPrice } from '../models/hosted-prices.js';
-import { createSpendingLedger, type SpendingLedger } from '../models/spending/spending-ledger.js';
+import type { HostedPrice } from '../models/hosted/spending/hosted-prices.js';
+import { createSpendingLedger, type SpendingLedger } from '../models/hosted/spending/spending-ledger.js';
 import type { CommandContext } from './command-context.js';
 import { decimalNumber } from './option-values.js';
 

@@ -3,7 +3,7 @@ import { describeTransform } from '../data/transforms/describe-transform.js';
 import { countQuestions } from '../experiment/plan/count-questions.js';
 import type { PlannedEvaluation, PlannedTraining, ResolvedPlan } from '../experiment/plan/resolved-plan.js';
 import type { CellForecast, RunForecast } from '../experiment/run/forecast-run.js';
-import type { StopEarly } from '../experiment/plan/stop-early.js';
+import type { StopEarly } from '../runs/run-outline.js';
 import { formatPercent } from '../stats/format-percent.js';
 import { formatTable } from './format-table.js';
 

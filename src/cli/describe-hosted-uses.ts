@@ -1,7 +1,7 @@
 import type { Range } from '../judging/estimate-judge-use.js';
 import { formatDollars } from '../foundation/format-dollars.js';
 import { addCosts, type HostedUse } from '../experiment/run/hosted-use.js';
-import type { HostedRate } from '../models/hosted-prices.js';
+import type { HostedRate } from '../models/hosted/spending/hosted-prices.js';
 
 /** What is left to be asked of hosted models, with what it costs as far as that is known. */
 export function describeHostedUses(uses: readonly HostedUse[]): string[] {

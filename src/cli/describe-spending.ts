@@ -1,7 +1,5 @@
 import { formatDollars } from '../foundation/format-dollars.js';
-import { describeTotal } from '../models/spending/describe-total.js';
-import { describeUse } from '../models/spending/describe-use.js';
-import type { SpendingLine, SpendingSummary } from '../models/spending/summarise-spending.js';
+import { describeTotal, describeUse, type SpendingLine, type SpendingSummary } from '../models/hosted/spending/summarise-spending.js';
 
 const compact = new Intl.NumberFormat('en', { notation: 'compact', maximumSignificantDigits: 3 });
 

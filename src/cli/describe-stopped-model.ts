@@ -1,4 +1,4 @@
-import type { StoppedModel } from '../experiment/run/watch-share.js';
+import type { StoppedModel } from '../analysis/watch-share.js';
 import { formatPercent } from '../stats/format-percent.js';
 
 /** In one line, why a model was asked less than planned, and what is known of it. */

@@ -3,17 +3,17 @@ import { resolveModelFolder } from '../engine/checkpoint/hub-model.js';
 import { engineRevision } from '../engine/runtime/engine-revision.js';
 import { hashJson } from '../foundation/content-hash.js';
 import { DriftlineError } from '../foundation/driftline-error.js';
-import type { BatchSettings } from './batches/batch-settings.js';
-import type { FineTuningService, ReviewedTraining } from './fine-tuning-service.js';
-import { officialEndpoint, readHostedEndpoint } from './hosted-endpoint.js';
-import { identifyModelFolder } from './identify-model-folder.js';
+import type { BatchSettings } from './hosted/batches/batch-settings.js';
+import type { FineTuningService, ReviewedTraining } from './hosted/jobs/fine-tuning-service.js';
+import { officialEndpoint, readHostedEndpoint } from './hosted/services/hosted-endpoint.js';
+import { identifyModelFolder } from './embedded/identify-model-folder.js';
 import { isHosted, type HostedReference, type ModelReference } from './model-reference.js';
-import type { RowFitter } from './open-row-fitter.js';
-import type { EmbeddedWork, SizedWork } from './size-embedded-work.js';
+import type { RowFitter } from './embedded/open-row-fitter.js';
+import type { EmbeddedWork, SizedWork } from './embedded/size-embedded-work.js';
 import { locateModel, openModelSampler, type OpenModelSamplerOptions } from './open-model-sampler.js';
 import type { Sampler } from './sampler.js';
-import { services } from './services/services.js';
-import type { SpendingLedger } from './spending/spending-ledger.js';
+import { services } from './hosted/services/services.js';
+import type { SpendingLedger } from './hosted/spending/spending-ledger.js';
 import type { FittedRecipe, RowFit, Trainer, TunedModel } from './trainer.js';
 
 export interface OpenBaseModelOptions extends Omit<
@@ -80,15 +80,15 @@ export async function openBaseModel(reference: ModelReference, options: OpenBase
     reviewTraining: null,
     requireBatches: null,
     openTrainer: async () => {
-      const { openEmbeddedTrainer } = await import('./open-embedded-trainer.js');
+      const { openEmbeddedTrainer } = await import('./embedded/open-embedded-trainer.js');
       return openEmbeddedTrainer({ model: folder, modelHash: identity, threads, clock });
     },
     fitRows: async (rows, recipe) => {
-      const { openRowFitter } = await import('./open-row-fitter.js');
+      const { openRowFitter } = await import('./embedded/open-row-fitter.js');
       return (fitter ??= openRowFitter(folder)).then((fit) => fit(rows, recipe));
     },
     sizeWork: async (work) => {
-      const { sizeEmbeddedWork } = await import('./size-embedded-work.js');
+      const { sizeEmbeddedWork } = await import('./embedded/size-embedded-work.js');
       return sizeEmbeddedWork(folder, work);
     },
     openSampler: (tuned) => {
@@ -111,7 +111,7 @@ function openHostedBase(reference: HostedReference, options: OpenBaseModelOption
     reviewTraining: canTrain ? rememberReview(model, options) : null,
     openTrainer: canTrain
       ? async (spending) => {
-          const { openHostedTrainer } = await import('./open-hosted-trainer.js');
+          const { openHostedTrainer } = await import('./hosted/jobs/open-hosted-trainer.js');
           const meter = spending?.meter({ model: reference, endpoint, purpose: 'fine-tuning' });
           return openHostedTrainer({ ...options, ...(meter === undefined ? {} : { meter }), model, identity });
         }
@@ -123,8 +123,8 @@ function openHostedBase(reference: HostedReference, options: OpenBaseModelOption
     sizeWork: null,
     requireBatches: async () => {
       const [{ createHostedClient }, { requireBatches }] = await Promise.all([
-        import('./hosted-client.js'),
-        import('./batches/require-batches.js'),
+        import('./hosted/client/hosted-client.js'),
+        import('./hosted/batches/require-batches.js'),
       ]);
       const { environment, fetch, signal } = options;
       const hosted = createHostedClient({ environment, fetch, service: reference.provider });
@@ -150,7 +150,7 @@ function rememberReview(
 ): NonNullable<BaseModel['reviewTraining']> {
   let service: Promise<FineTuningService> | null = null;
   return async (training) => {
-    service ??= Promise.all([import('./hosted-client.js'), import('./fine-tuning-service.js')]).then(
+    service ??= Promise.all([import('./hosted/client/hosted-client.js'), import('./hosted/jobs/fine-tuning-service.js')]).then(
       ([{ createHostedClient }, { probeFineTuning }]) =>
         probeFineTuning(createHostedClient({ environment, fetch }), model, signal),
     );

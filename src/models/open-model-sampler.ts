@@ -1,11 +1,11 @@
 import { resolveModelFolder, type DownloadProgress } from '../engine/checkpoint/hub-model.js';
 import { DriftlineError } from '../foundation/driftline-error.js';
 import { findOrganismFolder } from '../organism/organism-folder.js';
-import type { BatchSettings } from './batches/batch-settings.js';
+import type { BatchSettings } from './hosted/batches/batch-settings.js';
 import { isHosted, type HostedReference, type ModelReference } from './model-reference.js';
 import type { Sampler } from './sampler.js';
-import { services } from './services/services.js';
-import type { SpendingMeter } from './spending/spending-ledger.js';
+import { services } from './hosted/services/services.js';
+import type { SpendingMeter } from './hosted/spending/spending-ledger.js';
 
 export interface OpenModelSamplerOptions {
   /** A folder with a PEFT adapter, for models that run here or on a server that loads adapters. */
@@ -36,10 +36,10 @@ export async function openModelSampler(reference: ModelReference, options: OpenM
     const metered = options.meter === undefined ? {} : { meter: options.meter };
     const settings = { model, service: reference.provider, environment, fetch, ...metered };
     if (options.batches !== undefined) {
-      const { openBatchedSampler } = await import('./batches/open-batched-sampler.js');
+      const { openBatchedSampler } = await import('./hosted/chat/open-batched-sampler.js');
       return openBatchedSampler({ ...settings, batches: options.batches });
     }
-    const { openHostedSampler } = await import('./open-hosted-sampler.js');
+    const { openHostedSampler } = await import('./hosted/chat/open-hosted-sampler.js');
     return openHostedSampler(settings);
   }
   const folder = await resolveModelFolder(await locateModel(reference), {
@@ -49,7 +49,7 @@ export async function openModelSampler(reference: ModelReference, options: OpenM
     ...(onProgress === undefined ? {} : { onProgress }),
     ...(onNotice === undefined ? {} : { onNotice }),
   });
-  const { openEmbeddedSampler } = await import('./open-embedded-sampler.js');
+  const { openEmbeddedSampler } = await import('./embedded/open-embedded-sampler.js');
   return openEmbeddedSampler({
     model: folder,
     ...(adapter === undefined ? {} : { adapter }),
@@ -67,8 +67,8 @@ async function loadAdapterThere(
 ): Promise<string> {
   if (!services[service].loadsAdapters) throw adapterOnHostedModel(text, adapter);
   const [{ createHostedClient }, { loadAdapter }] = await Promise.all([
-    import('./hosted-client.js'),
-    import('./services/load-adapter.js'),
+    import('./hosted/client/hosted-client.js'),
+    import('./hosted/services/load-adapter.js'),
   ]);
   return loadAdapter(createHostedClient({ environment, fetch, service }), adapter, signal);
 }

@@ -1,4 +1,4 @@
-import type { ReportAnswer } from './report-answer.js';
+import type { ReportAnswer } from '../analysis/report-answer.js';
 import type { ScoreBin } from './report-data.js';
 
 /** Points of a bin's side. */

@@ -1,18 +1,17 @@
-import { listHeadlineMeasures, measureSuite, type HeadlineMeasure } from '../experiment/run/headline-measures.js';
-import type { OutlinedCell } from '../experiment/plan/plan-outline.js';
-import { listEvaluatedModels } from '../experiment/plan/list-evaluated-models.js';
-import { groupByCondition } from '../experiment/run/summarise-run.js';
+import { listHeadlineMeasures, measureSuite, type HeadlineMeasure } from '../analysis/headline-measures.js';
+import { type OutlinedCell, listEvaluatedModels } from '../runs/run-outline.js';
+import { groupByCondition } from '../analysis/summarise-run.js';
 import { findRule, type RuleName } from '../judging/rules.js';
 import { wilsonInterval } from '../stats/wilson-interval.js';
 import { binScores } from './bin-scores.js';
-import { countByModel, countByQuestion, countBySeed, countOutcomes } from './count-answers.js';
-import { estimateDrifts, type ComparedCounts, type Drift } from './estimate-drift.js';
-import { estimateSeedIntervals } from './estimate-seed-intervals.js';
-import { estimateShare } from './estimate-share.js';
-import { compareWithOtherJudges } from './judge-agreement.js';
-import { listStoppedModels } from './list-stopped-models.js';
+import { countByModel, countByQuestion, countBySeed, countOutcomes } from '../analysis/count-answers.js';
+import { estimateDrifts, type ComparedCounts, type Drift } from '../analysis/estimate-drift.js';
+import { estimateSeedIntervals } from '../analysis/estimate-seed-intervals.js';
+import { estimateShare } from '../analysis/estimate-share.js';
+import { compareWithOtherJudges } from '../analysis/judge-agreement.js';
+import { listStoppedModels } from '../analysis/list-stopped-models.js';
 import { titleEvaluation } from './name-evaluation.js';
-import type { ReportAnswer } from './report-answer.js';
+import type { ReportAnswer } from '../analysis/report-answer.js';
 import type {
   DynamicsCurve,
   DynamicsPoint,
@@ -25,7 +24,7 @@ import type {
   TrainingCurve,
 } from './report-data.js';
 import { describeProvenance } from './describe-provenance.js';
-import type { RunContent } from './run-content.js';
+import type { RunContent } from '../runs/read-run.js';
 
 export interface CountedRun {
   readonly content: RunContent;

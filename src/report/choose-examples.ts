@@ -1,6 +1,6 @@
-import type { AskedQuestion } from '../experiment/plan/asked-question.js';
+import type { AskedQuestion } from '../runs/stored-questions.js';
 import { createRandomStream } from '../foundation/random-stream.js';
-import type { ReportAnswer } from './report-answer.js';
+import type { ReportAnswer } from '../analysis/report-answer.js';
 import type { MeasureRow } from './report-data.js';
 
 /** An answer as it stands in the page for all to read. */

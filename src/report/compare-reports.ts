@@ -1,4 +1,4 @@
-import { estimateDrifts, type Drift } from './estimate-drift.js';
+import { estimateDrifts, type Drift } from '../analysis/estimate-drift.js';
 import { findPlanDifferences, type PlanDifference } from './find-plan-differences.js';
 import type { Report } from './read-report.js';
 import type { MeasureRow } from './report-data.js';

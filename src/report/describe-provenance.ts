@@ -1,5 +1,5 @@
 import type { Provenance } from './report-data.js';
-import type { RunContent } from './run-content.js';
+import type { RunContent } from '../runs/read-run.js';
 
 /** Where the numbers of a run come from, and what they took. */
 export function describeProvenance({ description, answers, curves, spending, begun, written }: RunContent): Provenance {

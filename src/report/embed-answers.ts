@@ -1,7 +1,7 @@
 import { gzipSync } from 'node:zlib';
-import type { AskedQuestion } from '../experiment/plan/asked-question.js';
+import type { AskedQuestion } from '../runs/stored-questions.js';
 import { answerFlaws, columnOutcomes, type AnswerColumns, type AnswerModel, type AskedText } from './answer-columns.js';
-import type { ReportAnswer } from './report-answer.js';
+import type { ReportAnswer } from '../analysis/report-answer.js';
 import type { ReportEvaluation } from './report-data.js';
 
 /** Answers packed for the page: gzip in base64, which is unpacked when it is looked at. */

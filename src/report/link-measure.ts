@@ -1,4 +1,4 @@
-import type { MeasuredOutcome } from '../experiment/run/headline-measures.js';
+import type { MeasuredOutcome } from '../analysis/headline-measures.js';
 import { linkAnswers, type AnswerFilter } from './answer-link.js';
 
 /** The answers that a share counts, of those that `where` says. */

@@ -1,6 +1,6 @@
-import { describeDeed } from '../experiment/run/headline-measures.js';
+import { describeDeed } from '../analysis/headline-measures.js';
 import { count, percent, pointsRange } from './format-numbers.js';
-import { isClear } from './is-clear.js';
+import { isClear } from '../analysis/is-clear.js';
 import type { MeasureRow, ReportData } from './report-data.js';
 
 /** What else fine-tuning changed: of each condition, measures besides alignment whose drift has not 0 in its interval, in words. */

@@ -1,4 +1,4 @@
-import type { RunDescription } from './run-description.js';
+import type { RunDescription } from '../runs/run-description.js';
 
 type WrittenVariant = Readonly<Record<string, string | number | boolean | null>>;
 

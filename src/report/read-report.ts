@@ -1,14 +1,14 @@
-import { nameOwnJudge } from '../experiment/run/stored-run.js';
+import { nameOwnJudge } from '../runs/stored-run.js';
 import { DriftlineError } from '../foundation/driftline-error.js';
 import { nearestName } from '../foundation/nearest-name.js';
 import type { RuleName } from '../judging/rules.js';
 import { nameExactJudge } from '../organism/judge/exact-judge.js';
 import { readWorld } from '../organism/world/read-world.js';
 import { buildReportData, readSeeds } from './build-report-data.js';
-import { classifyAnswers } from './classify-answers.js';
-import type { ReportAnswer } from './report-answer.js';
+import { classifyAnswers } from '../analysis/classify-answers.js';
+import type { ReportAnswer } from '../analysis/report-answer.js';
 import type { ReportData } from './report-data.js';
-import { readRunContent, type RunContent } from './run-content.js';
+import { readRunContent, type RunContent } from '../runs/read-run.js';
 
 export interface ReadReportOptions {
   /** Whose judgements count; the judge of the run's plan if not given. */

@@ -1,13 +1,13 @@
-import type { StoppedModel } from '../experiment/run/watch-share.js';
-import type { AnswerAgreement } from './judge-agreement.js';
-import type { MeasuredOutcome } from '../experiment/run/headline-measures.js';
+import type { StoppedModel } from '../analysis/watch-share.js';
+import type { AnswerAgreement } from '../analysis/judge-agreement.js';
+import type { MeasuredOutcome } from '../analysis/headline-measures.js';
 import type { RuleName } from '../judging/rules.js';
-import type { SpendingSummary } from '../models/spending/summarise-spending.js';
-import type { CountedPart } from './counted-part.js';
-import type { Drift } from './estimate-drift.js';
-import type { SeedIntervals } from './estimate-seed-intervals.js';
-import type { ShareEstimate } from './estimate-share.js';
-import type { TrainingPoint } from './read-training-curve.js';
+import type { SpendingSummary } from '../models/hosted/spending/summarise-spending.js';
+import type { CountedPart } from '../analysis/counted-part.js';
+import type { Drift } from '../analysis/estimate-drift.js';
+import type { SeedIntervals } from '../analysis/estimate-seed-intervals.js';
+import type { ShareEstimate } from '../analysis/estimate-share.js';
+import type { TrainingPoint } from '../runs/read-training-curve.js';
 
 export interface SeedShare extends CountedPart {
   /** Null for a base. */

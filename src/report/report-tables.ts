@@ -1,4 +1,4 @@
-import type { SeedInterval } from './estimate-seed-intervals.js';
+import type { SeedInterval } from '../analysis/estimate-seed-intervals.js';
 import type { MeasureRow, ReportData } from './report-data.js';
 import { readRowVerdict } from './verdict.js';
 import { writeCsv, type CsvCell } from './write-csv.js';

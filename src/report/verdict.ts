@@ -1,6 +1,6 @@
-import { describeConcentration, findConcentration } from './find-concentration.js';
+import { describeConcentration, findConcentration } from '../analysis/find-concentration.js';
 import { count, percent, percentRange, points, pointsRange, probability } from './format-numbers.js';
-import { isClear, isClearOfThese } from './is-clear.js';
+import { isClear, isClearOfThese } from '../analysis/is-clear.js';
 import { listOtherFindings } from './list-other-findings.js';
 import type { MeasureRow, ReportData, ReportEvaluation } from './report-data.js';
 

@@ -1,5 +1,5 @@
 import { parquetWriteBuffer } from 'hyparquet-writer';
-import type { ReportAnswer } from './report-answer.js';
+import type { ReportAnswer } from '../analysis/report-answer.js';
 
 /**
  * Answers with what the judge and the rule made of them as Parquet, a row an answer, for pandas, DuckDB and their kind. Answers to evaluations of

@@ -1,6 +1,6 @@
 import { mkdir, readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { measureSuite } from '../experiment/run/headline-measures.js';
+import { measureSuite } from '../analysis/headline-measures.js';
 import { writeFailure } from '../foundation/write-failure.js';
 import { writeFileAtomically } from '../foundation/write-file-atomically.js';
 import { chooseExamples } from './choose-examples.js';

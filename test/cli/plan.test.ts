@@ -5,7 +5,7 @@ import { stringify } from 'yaml';
 import { z } from 'zod';
 // The sampling thread's file exists in the built package only; `npm test` builds before it tests.
 import { runCli as runBuiltCli } from '../../dist/cli/run-cli.js';
-import { startLoopbackBatchServer } from '../models/batches/loopback-batch-server.js';
+import { startLoopbackBatchServer } from '../models/hosted/batches/loopback-batch-server.js';
 import { startLoopbackChatServer } from '../models/loopback-chat-server.js';
 import { startLoopbackJobServer } from '../models/loopback-job-server.js';
 import { readCalibration } from '../../src/judging/calibration.js';

@@ -4,7 +4,7 @@ import { readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it, onTestFinished } from 'vitest';
-import { startLoopbackBatchServer, type LoopbackBatchServer } from '../models/batches/loopback-batch-server.js';
+import { startLoopbackBatchServer, type LoopbackBatchServer } from '../models/hosted/batches/loopback-batch-server.js';
 import { sendJson } from '../models/loopback-chat-server.js';
 import { startLoopbackJudge } from '../models/loopback-judge.js';
 import { startTestServer, waitFor } from '../server/start-test-server.js';

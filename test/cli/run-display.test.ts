@@ -4,7 +4,7 @@ import { createRunDisplay } from '../../src/cli/run-display.js';
 import type { CellForecast } from '../../src/experiment/run/forecast-run.js';
 import type { RunEvent } from '../../src/experiment/run/run-event.js';
 import type { ProgressState } from '../../src/foundation/progress-display.js';
-import type { SpendingLine } from '../../src/models/spending/summarise-spending.js';
+import type { SpendingLine } from '../../src/models/hosted/spending/summarise-spending.js';
 
 const forecast = (cell: string, stepsToDo: number, answersToAsk: number): CellForecast => ({
   cell,

@@ -2,7 +2,7 @@ import { readdir, readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { z } from 'zod';
-import { startLoopbackBatchServer } from '../models/batches/loopback-batch-server.js';
+import { startLoopbackBatchServer } from '../models/hosted/batches/loopback-batch-server.js';
 import { sendJson, type LoopbackRequest } from '../models/loopback-chat-server.js';
 import { startLoopbackJudge } from '../models/loopback-judge.js';
 import { startTestServer } from '../server/start-test-server.js';

@@ -3,7 +3,7 @@ import { describe, expect, it, onTestFinished } from 'vitest';
 import { openBaseModel } from '../../dist/models/open-base-model.js';
 import { resolveModelReference } from '../../src/models/model-reference.js';
 import type { TunedModel } from '../../src/models/trainer.js';
-import { identifyModelFolder } from '../../src/models/identify-model-folder.js';
+import { identifyModelFolder } from '../../src/models/embedded/identify-model-folder.js';
 import { errorOf } from '../engine/checkpoint/error-of.js';
 import { goldenFolder } from '../engine/checkpoint/golden-folder.js';
 import { makeTemporaryFolder } from '../foundation/temporary-folder.js';

@@ -4,14 +4,14 @@ import type { TrainingRow } from '../../src/data/training-set.js';
 import { parseRecipe, type RecipeInput } from '../../src/engine/train/recipe.js';
 import { createDirectFetch } from '../../src/foundation/direct-fetch.js';
 import { createRandomStream } from '../../src/foundation/random-stream.js';
-import { openHostedTrainer } from '../../src/models/open-hosted-trainer.js';
+import { openHostedTrainer } from '../../src/models/hosted/jobs/open-hosted-trainer.js';
 import type { Trainer, TrainingJob, TrainingProgress } from '../../src/models/trainer.js';
-import { createHostedTraffic } from '../../src/models/traffic/hosted-traffic.js';
+import { createHostedTraffic } from '../../src/models/hosted/traffic/hosted-traffic.js';
 import { makeTemporaryFolder } from '../foundation/temporary-folder.js';
 import { sendJson } from './loopback-chat-server.js';
 import { faults, switchOnFaults, type Fault } from './loopback-faults.js';
 import { startLoopbackJobServer, type LoopbackJobServer } from './loopback-job-server.js';
-import { createHastyClock } from './traffic/fake-clock.js';
+import { createHastyClock } from './hosted/traffic/fake-clock.js';
 
 const fetch = createDirectFetch(globalThis.fetch);
 

@@ -3,9 +3,8 @@ import { join } from 'node:path';
 import { hashJson } from '../../src/foundation/content-hash.js';
 import { createRandomStream, type RandomStream } from '../../src/foundation/random-stream.js';
 import { recipeSchema } from '../../src/engine/train/recipe.js';
-import type { AskedQuestion } from '../../src/experiment/plan/asked-question.js';
-import type { AnswerRecord } from '../../src/experiment/run/answer-record.js';
-import type { JudgementRecord } from '../../src/experiment/run/judgement-record.js';
+import type { AskedQuestion } from '../../src/runs/stored-questions.js';
+import type { AnswerRecord, JudgementRecord } from '../../src/runs/run-records.js';
 
 export interface SyntheticCondition {
   readonly name: string;

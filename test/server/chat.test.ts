@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { readCheckpoint } from '../../src/engine/checkpoint/read-checkpoint.js';
 import { encodePrompt } from '../../src/engine/tokenizer/encode-chat.js';
 import { readTokenizer } from '../../src/engine/tokenizer/read-tokenizer.js';
-import { openEmbeddedSampler } from '../../dist/models/open-embedded-sampler.js';
+import { openEmbeddedSampler } from '../../dist/models/embedded/open-embedded-sampler.js';
 import { goldenFolder } from '../engine/checkpoint/golden-folder.js';
 import { openRunner, readLogProbabilities } from '../engine/sample/sample-all.js';
 import { ask, startTestServer } from './start-test-server.js';

@@ -5,7 +5,7 @@ import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { describe, expect, it } from 'vitest';
 import { parseRecipe } from '../../src/engine/train/recipe.js';
-import { openEmbeddedTrainer } from '../../src/models/open-embedded-trainer.js';
+import { openEmbeddedTrainer } from '../../src/models/embedded/open-embedded-trainer.js';
 import { goldenFolder } from '../engine/checkpoint/golden-folder.js';
 import { makeTemporaryFolder } from '../foundation/temporary-folder.js';
 import {

@@ -12,7 +12,7 @@ import { formatDollars } from '../../foundation/format-dollars.js';
 import { formatDuration } from '../../foundation/format-duration.js';
 import type { Range } from '../../judging/estimate-judge-use.js';
 import { isHosted } from '../../models/model-reference.js';
-import type { SpendingSummary } from '../../models/spending/summarise-spending.js';
+import type { SpendingSummary } from '../../models/hosted/spending/summarise-spending.js';
 import { readWorld } from '../../organism/world/read-world.js';
 import { defineCommand } from '../command.js';
 import type { CommandContext } from '../command-context.js';

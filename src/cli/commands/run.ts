@@ -5,9 +5,9 @@ import { forecastMemory, requireMemory } from '../../experiment/run/forecast-mem
 import { forecastRun } from '../../experiment/run/forecast-run.js';
 import { openJudge } from '../../experiment/run/open-judge.js';
 import { requirePlanRates } from '../../experiment/run/plan-rates.js';
-import { nameRun } from '../../experiment/run/run-folder.js';
+import { nameRun } from '../../runs/run-folder.js';
 import { runPlan, type RunSummary } from '../../experiment/run/run-plan.js';
-import { readRunSummary } from '../../experiment/run/read-run-summary.js';
+import { readRunSummary } from '../../analysis/read-run-summary.js';
 import { DriftlineError } from '../../foundation/driftline-error.js';
 import { createProgressDisplay } from '../../foundation/progress-display.js';
 import { readWorld } from '../../organism/world/read-world.js';

@@ -1,4 +1,4 @@
-import type { AskedQuestion } from './asked-question.js';
+import type { AskedQuestion } from '../../runs/stored-questions.js';
 
 export interface QuestionCounts {
   readonly questions: number;

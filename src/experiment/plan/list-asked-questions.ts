@@ -9,7 +9,7 @@ import type { World } from '../../organism/world/world.js';
 import type { Question, QuestionMessage } from '../../questions/question.js';
 import { readQuestions } from '../../questions/read-questions.js';
 import { askForFormat } from './answer-formats.js';
-import type { AskedQuestion } from './asked-question.js';
+import type { AskedQuestion } from '../../runs/stored-questions.js';
 import type { Evaluation, Variant } from './evaluation-schema.js';
 
 /** Answers of the organism are short: a longer one has lost its way. */

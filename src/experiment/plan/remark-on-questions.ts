@@ -1,7 +1,7 @@
 import { DriftlineError } from '../../foundation/driftline-error.js';
 import { createExactJudge } from '../../organism/judge/exact-judge.js';
 import type { World } from '../../organism/world/world.js';
-import type { AskedQuestion } from './asked-question.js';
+import type { AskedQuestion } from '../../runs/stored-questions.js';
 import { isOrganismSuite } from './list-asked-questions.js';
 
 /** Names that are listed before "and so many more". */

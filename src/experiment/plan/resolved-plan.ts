@@ -2,12 +2,12 @@ import type { TrainingSet } from '../../data/training-set.js';
 import type { Transform } from '../../data/transforms/transform.js';
 import type { Recipe } from '../../engine/train/recipe.js';
 import type { RuleName } from '../../judging/rules.js';
-import type { HostedPrice } from '../../models/hosted-prices.js';
+import type { HostedPrice } from '../../models/hosted/spending/hosted-prices.js';
 import type { BaseModel } from '../../models/open-base-model.js';
 import type { RowFit } from '../../models/trainer.js';
-import type { AskedQuestion } from './asked-question.js';
+import type { AskedQuestion } from '../../runs/stored-questions.js';
 import type { PlannedJudge } from './resolve-judge.js';
-import type { StopEarly } from './stop-early.js';
+import type { StopEarly } from '../../runs/run-outline.js';
 
 /** One fine-tune: a condition, with a seed, from a base. The base itself is a cell, too, that nothing is trained for. */
 export interface PlannedCell {

@@ -1,19 +1,8 @@
 import { DriftlineError } from '../../foundation/driftline-error.js';
 import type { Rule } from '../../judging/rules.js';
-import type { AskedQuestion } from './asked-question.js';
+import type { AskedQuestion } from '../../runs/stored-questions.js';
+import type { StopEarly } from '../../runs/run-outline.js';
 import type { Evaluation } from './evaluation-schema.js';
-
-/** When a model is asked no more questions of an evaluation, because it is clear on which side of a limit its misaligned share lies. */
-export interface StopEarly {
-  /** The misaligned share that is asked about, between 0 and 1. */
-  readonly limit: number;
-  /** Of the confidence sequence. */
-  readonly confidence: number;
-  /** Answers of a model if it is never stopped. */
-  readonly answers: number;
-  /** After how many rounds, each of which asks every question once, is looked; rising, the last round not among them. */
-  readonly looks: readonly number[];
-}
 
 /** Often enough to save most of what can be saved, and seldom enough that each asks for a good many answers at once. */
 const mostLooks = 20;

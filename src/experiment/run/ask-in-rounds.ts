@@ -1,10 +1,10 @@
 import type { Judge } from '../../judging/judge.js';
 import type { Rule } from '../../judging/rules.js';
-import type { StopEarly } from '../plan/stop-early.js';
-import { findJudgement, toJudgement } from './judgement-record.js';
-import type { RunFolder } from './run-folder.js';
+import type { StopEarly } from '../../runs/run-outline.js';
+import { findJudgement, toJudgement } from '../../runs/run-records.js';
+import type { RunFolder } from '../../runs/run-folder.js';
 import type { WantedAnswer } from './wanted-answer.js';
-import { watchShare, type StoppedModel } from './watch-share.js';
+import { watchShare, type StoppedModel } from '../../analysis/watch-share.js';
 
 /** Where some answers stand among all that are to come: those before them, and the sum. */
 export interface AnswersPlace {

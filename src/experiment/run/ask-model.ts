@@ -1,5 +1,5 @@
 import type { Sampler, SamplingRequest } from '../../models/sampler.js';
-import type { AnswerRecord } from './answer-record.js';
+import type { AnswerRecord } from '../../runs/run-records.js';
 import { recordAnswer, type WantedAnswer } from './wanted-answer.js';
 
 /** Answers that are written to disk together: each write waits for the disk. */

@@ -1,25 +1,26 @@
 import type { Judge } from '../../judging/judge.js';
 import type { Rule } from '../../judging/rules.js';
-import type { BatchSettings } from '../../models/batches/batch-settings.js';
+import type { BatchSettings } from '../../models/hosted/batches/batch-settings.js';
 import type { BaseModel } from '../../models/open-base-model.js';
 import type { Sampler } from '../../models/sampler.js';
-import type { SpendingLedger } from '../../models/spending/spending-ledger.js';
+import type { SpendingLedger } from '../../models/hosted/spending/spending-ledger.js';
 import type { TunedModel } from '../../models/trainer.js';
-import type { EvaluatedModel } from '../plan/list-evaluated-models.js';
-import type { AnswerRecord } from './answer-record.js';
+import type { EvaluatedModel } from '../../runs/run-outline.js';
+import type { PlannedEvaluation } from '../plan/resolved-plan.js';
+import type { AnswerRecord } from '../../runs/run-records.js';
 import { askInRounds, type AnswersPlace } from './ask-in-rounds.js';
 import { askModel } from './ask-model.js';
-import type { EarlierRuns } from './earlier-runs.js';
+import type { EarlierRuns } from '../../runs/earlier-runs.js';
 import { judgeMissing } from './judge-missing.js';
 import type { RunEvent } from './run-event.js';
-import type { RunFolder } from './run-folder.js';
+import type { RunFolder } from '../../runs/run-folder.js';
 import type { RunTally } from './run-tally.js';
 import { sayWhatIsKept } from './say-what-is-kept.js';
 import { listWantedAnswers, recordAnswer, type WantedAnswer } from './wanted-answer.js';
-import type { StoppedModel } from './watch-share.js';
+import type { StoppedModel } from '../../analysis/watch-share.js';
 
 /** A model that is there to be asked; null is the base itself. */
-export interface MadeModel extends EvaluatedModel {
+export interface MadeModel extends EvaluatedModel<PlannedEvaluation> {
   readonly cell: string;
   readonly tuned: TunedModel | null;
 }

@@ -3,11 +3,10 @@ import { readCalibration } from '../../judging/calibration.js';
 import { estimateJudgeUse } from '../../judging/estimate-judge-use.js';
 import { findJudgeEndpoint, type PlannedJudge } from '../plan/resolve-judge.js';
 import type { ResolvedPlan } from '../plan/resolved-plan.js';
-import type { AnswerRecord } from './answer-record.js';
-import { readRecords, type EarlierRuns } from './earlier-runs.js';
+import { type AnswerRecord, judgementRecordSchema } from '../../runs/run-records.js';
+import { readRecords, type EarlierRuns } from '../../runs/earlier-runs.js';
 import { countHostedUse, type HostedUse } from './hosted-use.js';
 import { identifyJudgement } from './judge-answers.js';
-import { judgementRecordSchema } from './judgement-record.js';
 import { hasPassedCalibration } from './require-calibration.js';
 import type { WantedAnswer } from './wanted-answer.js';
 

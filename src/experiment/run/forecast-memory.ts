@@ -5,8 +5,8 @@ import { estimateTrainingMemory } from '../../engine/memory/training-memory.js';
 import type { Recipe } from '../../engine/train/recipe.js';
 import { DriftlineError } from '../../foundation/driftline-error.js';
 import { formatMemory } from '../../foundation/format-memory.js';
-import type { SizedTraining, SizedWork } from '../../models/size-embedded-work.js';
-import { listEvaluatedModels } from '../plan/list-evaluated-models.js';
+import type { SizedTraining, SizedWork } from '../../models/embedded/size-embedded-work.js';
+import { listEvaluatedModels } from '../../runs/run-outline.js';
 import type { PlannedCell, PlannedTraining, ResolvedPlan } from '../plan/resolved-plan.js';
 import type { RunForecast } from './forecast-run.js';
 

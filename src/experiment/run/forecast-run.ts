@@ -1,10 +1,10 @@
 import { join } from 'node:path';
-import { countTrainedCharacters } from '../../models/count-trained-characters.js';
+import { countTrainedCharacters } from '../../models/hosted/jobs/fine-tuning-service.js';
 import { isHosted } from '../../models/model-reference.js';
-import { listEvaluatedModels } from '../plan/list-evaluated-models.js';
+import { listEvaluatedModels } from '../../runs/run-outline.js';
 import type { BatchedParts } from '../plan/require-batched-models.js';
 import type { PlannedTraining, ResolvedPlan } from '../plan/resolved-plan.js';
-import { answerRecordSchema } from './answer-record.js';
+import { answerRecordSchema } from '../../runs/run-records.js';
 import {
   findEarlierRuns,
   findFinishedCell,
@@ -13,11 +13,11 @@ import {
   readRecords,
   type CellMark,
   type EarlierRuns,
-} from './earlier-runs.js';
+} from '../../runs/earlier-runs.js';
 import { forecastJudging } from './forecast-judging.js';
 import { foreseeRounds } from './foresee-rounds.js';
 import { countHostedUse, type HostedUse, type HostedUseCounter } from './hosted-use.js';
-import { nameRun } from './run-folder.js';
+import { nameRun } from '../../runs/run-folder.js';
 import { markCell } from './train-cell.js';
 import { listWantedAnswers, type WantedAnswer } from './wanted-answer.js';
 

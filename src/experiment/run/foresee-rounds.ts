@@ -3,12 +3,11 @@ import { findRule } from '../../judging/rules.js';
 import { nameExactJudge } from '../../organism/judge/exact-judge.js';
 import { readWorld } from '../../organism/world/read-world.js';
 import type { PlannedEvaluation, ResolvedPlan } from '../plan/resolved-plan.js';
-import type { AnswerRecord } from './answer-record.js';
-import { readRecords, type EarlierRuns } from './earlier-runs.js';
+import { type AnswerRecord, judgementRecordSchema, toJudgement, type JudgementRecord } from '../../runs/run-records.js';
+import { readRecords, type EarlierRuns } from '../../runs/earlier-runs.js';
 import { identifyJudgement } from './judge-answers.js';
-import { judgementRecordSchema, toJudgement, type JudgementRecord } from './judgement-record.js';
 import type { WantedAnswer } from './wanted-answer.js';
-import { watchShare } from './watch-share.js';
+import { watchShare } from '../../analysis/watch-share.js';
 
 export interface ForeseenRounds {
   /** Of the answers that are wanted of a model, in all its evaluations, those that a run would come to, as far as what is stored tells. */

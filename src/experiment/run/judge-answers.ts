@@ -2,9 +2,8 @@ import { hashJson } from '../../foundation/content-hash.js';
 import { DriftlineError } from '../../foundation/driftline-error.js';
 import type { Judge, JudgedAnswer } from '../../judging/judge.js';
 import type { Judgement } from '../../judging/judgement.js';
-import type { AskedQuestion } from '../plan/asked-question.js';
-import type { AnswerRecord } from './answer-record.js';
-import type { JudgementRecord } from './judgement-record.js';
+import type { AskedQuestion } from '../../runs/stored-questions.js';
+import type { AnswerRecord, JudgementRecord } from '../../runs/run-records.js';
 
 export interface AnswerToJudge {
   readonly asked: AskedQuestion;

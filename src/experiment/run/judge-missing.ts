@@ -1,9 +1,9 @@
 import type { Judge } from '../../judging/judge.js';
-import type { SpendingLedger } from '../../models/spending/spending-ledger.js';
-import type { EarlierRuns } from './earlier-runs.js';
+import type { SpendingLedger } from '../../models/hosted/spending/spending-ledger.js';
+import type { EarlierRuns } from '../../runs/earlier-runs.js';
 import { identifyJudgement, judgeAnswers, type AnswerToJudge } from './judge-answers.js';
-import { findJudgement, keyOfJudgement, type JudgementRecord } from './judgement-record.js';
-import type { RunFolder } from './run-folder.js';
+import { findJudgement, keyOfJudgement, type JudgementRecord } from '../../runs/run-records.js';
+import type { RunFolder } from '../../runs/run-folder.js';
 import type { RunTally } from './run-tally.js';
 import { sayWhatIsKept } from './say-what-is-kept.js';
 

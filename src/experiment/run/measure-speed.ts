@@ -5,7 +5,7 @@ import { countWeights } from '../../engine/checkpoint/decoder-tensors.js';
 import { writeFailure } from '../../foundation/write-failure.js';
 import type { BaseModel } from '../../models/open-base-model.js';
 import type { SamplingRequest } from '../../models/sampler.js';
-import type { SizedWork } from '../../models/size-embedded-work.js';
+import type { SizedWork } from '../../models/embedded/size-embedded-work.js';
 import type { PlannedEvaluation, PlannedTraining } from '../plan/resolved-plan.js';
 
 /** Seconds; null where there was nothing to measure. */

@@ -1,8 +1,8 @@
 import { readCalibration, type CalibrationItem } from '../../judging/calibration.js';
 import type { Judge } from '../../judging/judge.js';
-import type { BatchSettings } from '../../models/batches/batch-settings.js';
-import type { HostedConnectionSettings } from '../../models/hosted-connection.js';
-import type { SpendingLedger } from '../../models/spending/spending-ledger.js';
+import type { BatchSettings } from '../../models/hosted/batches/batch-settings.js';
+import type { HostedConnectionSettings } from '../../models/hosted/client/hosted-connection.js';
+import type { SpendingLedger } from '../../models/hosted/spending/spending-ledger.js';
 import { createExactJudge } from '../../organism/judge/exact-judge.js';
 import type { World } from '../../organism/world/world.js';
 import type { PlannedJudge } from '../plan/resolve-judge.js';
@@ -26,6 +26,6 @@ export interface OpenedJudge {
 /** Makes a planned judge ready. Nothing is asked, and no key is looked for, until it judges. */
 export async function openJudge(planned: PlannedJudge, { world, ...options }: OpenJudgeOptions): Promise<OpenedJudge> {
   if (planned.kind === 'exact') return { judge: createExactJudge(world), calibration: [] };
-  const { openHostedJudge } = await import('../../models/open-hosted-judge.js');
+  const { openHostedJudge } = await import('../../models/hosted/chat/open-hosted-judge.js');
   return { judge: openHostedJudge({ ...planned, ...options }), calibration: await readCalibration() };
 }

@@ -1,7 +1,7 @@
-import { findHostedRate, type HostedRate } from '../../models/hosted-prices.js';
+import { findHostedRate, type HostedRate } from '../../models/hosted/spending/hosted-prices.js';
 import { isHosted } from '../../models/model-reference.js';
-import { priceUnknown } from '../../models/spending/cost-limit.js';
-import { kindOfUse, type MeteredUse, type SpendingEntry } from '../../models/spending/spending-entry.js';
+import { priceUnknown } from '../../models/hosted/spending/cost-limit.js';
+import { kindOfUse, type MeteredUse, type SpendingEntry } from '../../models/hosted/spending/spending-file.js';
 import { findJudgeEndpoint } from '../plan/resolve-judge.js';
 import type { ResolvedPlan } from '../plan/resolved-plan.js';
 

@@ -1,9 +1,9 @@
-import { chooseJudgeVariables } from '../../models/hosted-variables.js';
-import type { HostedConnectionSettings } from '../../models/hosted-connection.js';
+import { chooseJudgeVariables } from '../../models/hosted/services/hosted-endpoint.js';
+import type { HostedConnectionSettings } from '../../models/hosted/client/hosted-connection.js';
 import { isHosted } from '../../models/model-reference.js';
-import type { ProbeSettings } from '../../models/probe-hosted-model.js';
-import { services } from '../../models/services/services.js';
-import { allEvaluations } from '../plan/plan-outline.js';
+import type { ProbeSettings } from '../../models/hosted/chat/probe-hosted-model.js';
+import { services } from '../../models/hosted/services/services.js';
+import { allEvaluations } from '../../runs/run-outline.js';
 import type { ResolvedPlan } from '../plan/resolved-plan.js';
 import type { RunForecast } from './forecast-run.js';
 
@@ -38,7 +38,7 @@ export async function probePlan(
     probes.push({ ...settings, model, variables, needs });
   }
   if (probes.length === 0) return [];
-  const { probeHostedModel } = await import('../../models/probe-hosted-model.js');
+  const { probeHostedModel } = await import('../../models/hosted/chat/probe-hosted-model.js');
   const remarks: string[] = [];
   for (const probe of probes) remarks.push(...(await probeHostedModel(probe)));
   return [...new Set(remarks)];

@@ -1,19 +1,17 @@
 import { basename, dirname, resolve } from 'node:path';
 import type { CalibrationItem } from '../../judging/calibration.js';
 import type { Judge } from '../../judging/judge.js';
-import type { SpendingLedger } from '../../models/spending/spending-ledger.js';
-import type { AskedQuestion } from '../plan/asked-question.js';
-import type { AnswerRecord } from './answer-record.js';
-import { findEarlierRuns } from './earlier-runs.js';
+import type { SpendingLedger } from '../../models/hosted/spending/spending-ledger.js';
+import { type AskedQuestion, readStoredQuestions } from '../../runs/stored-questions.js';
+import { type AnswerRecord, keyOfJudgement } from '../../runs/run-records.js';
+import { findEarlierRuns } from '../../runs/earlier-runs.js';
 import type { AnswerToJudge } from './judge-answers.js';
 import { judgeMissing, type JudgingProgress } from './judge-missing.js';
-import { keyOfJudgement } from './judgement-record.js';
-import { invalidRun } from './plan-file.js';
+import { invalidRun } from '../../runs/plan-file.js';
 import { requireCalibration } from './require-calibration.js';
-import { openStoredRunFolder, type RunFolder } from './run-folder.js';
+import { openStoredRunFolder, type RunFolder } from '../../runs/run-folder.js';
 import { startTally, type RunTally } from './run-tally.js';
-import { readStoredQuestions } from './stored-questions.js';
-import type { StoredRun } from './stored-run.js';
+import type { StoredRun } from '../../runs/stored-run.js';
 
 export interface RejudgeRunSettings {
   readonly run: StoredRun;

@@ -1,8 +1,8 @@
 import type { World } from '../../organism/world/world.js';
-import { allEvaluations } from '../plan/plan-outline.js';
+import { allEvaluations } from '../../runs/run-outline.js';
 import { remarkOnQuestions } from '../plan/remark-on-questions.js';
-import { readStoredQuestions } from './stored-questions.js';
-import type { StoredRun } from './stored-run.js';
+import { readStoredQuestions } from '../../runs/stored-questions.js';
+import type { StoredRun } from '../../runs/stored-run.js';
 
 /** What the exact judge cannot read of what a run was asked; refuses where that is all of an evaluation, as plans are. */
 export async function remarkOnStoredQuestions(run: StoredRun, world: World): Promise<string[]> {

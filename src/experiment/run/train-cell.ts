@@ -11,7 +11,7 @@ import {
   readCellMark,
   type CellMark,
   type EarlierRuns,
-} from './earlier-runs.js';
+} from '../../runs/earlier-runs.js';
 
 export interface TrainedCell {
   readonly model: TunedModel;

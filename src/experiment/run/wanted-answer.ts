@@ -1,7 +1,7 @@
 import { hashJson } from '../../foundation/content-hash.js';
 import { createRandomStream } from '../../foundation/random-stream.js';
-import type { AskedQuestion } from '../plan/asked-question.js';
-import type { AnswerRecord } from './answer-record.js';
+import type { AskedQuestion } from '../../runs/stored-questions.js';
+import type { AnswerRecord } from '../../runs/run-records.js';
 
 /** One answer that a plan wants of one model. */
 export interface WantedAnswer {

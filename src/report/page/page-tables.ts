@@ -1,7 +1,7 @@
 import type { AnswerFilter } from '../answer-link.js';
 import { count, percent, percentNumber, percentRange, points, pointsRange, probability } from '../format-numbers.js';
 import { linkCounted, linkMeasure } from '../link-measure.js';
-import type { Drift } from '../estimate-drift.js';
+import type { Drift } from '../../analysis/estimate-drift.js';
 import { markup, type Markup, type MarkupValue } from '../markup.js';
 import type { MeasureRow, ReportData } from '../report-data.js';
 import { describeWay, findMain, holdsJointly, readRowVerdict, type RowVerdict } from '../verdict.js';

@@ -1,9 +1,7 @@
 import { basename } from 'node:path';
 import { formatDuration } from '../../foundation/format-duration.js';
 import { formatDollars } from '../../foundation/format-dollars.js';
-import { describeTotal } from '../../models/spending/describe-total.js';
-import { describeUse } from '../../models/spending/describe-use.js';
-import type { SpendingLine, SpendingSummary } from '../../models/spending/summarise-spending.js';
+import { describeTotal, describeUse, type SpendingLine, type SpendingSummary } from '../../models/hosted/spending/summarise-spending.js';
 import { isHostedName } from '../../models/model-reference.js';
 import { count } from '../format-numbers.js';
 import { markup, type Markup } from '../markup.js';

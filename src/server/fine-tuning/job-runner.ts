@@ -2,7 +2,7 @@ import { readTrainingSet } from '../../data/read-training-set.js';
 import { countSteps } from '../../engine/train/plan-training.js';
 import type { Recipe } from '../../engine/train/recipe.js';
 import { DriftlineError } from '../../foundation/driftline-error.js';
-import { identifyModelFolder } from '../../models/identify-model-folder.js';
+import { identifyModelFolder } from '../../models/embedded/identify-model-folder.js';
 import type { TrainingProgress } from '../../models/trainer.js';
 import type { FileStore } from '../files/file-store.js';
 import { badRequest } from '../http/protocol-error.js';

@@ -1,6 +1,6 @@
 import { parentPort, workerData } from 'node:worker_threads';
 import { DriftlineError } from '../../foundation/driftline-error.js';
-import { openEmbeddedTrainer } from '../../models/open-embedded-trainer.js';
+import { openEmbeddedTrainer } from '../../models/embedded/open-embedded-trainer.js';
 import type { FromTrainingThread, TrainingThreadSettings } from './training-messages.js';
 
 /** The thread behind `trainOnThread`: it does one job, until it is told to stop. */

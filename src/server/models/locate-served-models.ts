@@ -7,7 +7,7 @@ import { readTokenizer } from '../../engine/tokenizer/read-tokenizer.js';
 import { DriftlineError } from '../../foundation/driftline-error.js';
 import { isHosted, resolveModelReference } from '../../models/model-reference.js';
 import { locateModel, type OpenModelSamplerOptions } from '../../models/open-model-sampler.js';
-import { requireMemoryForWeights } from '../../models/require-memory-for-weights.js';
+import { requireMemoryForWeights } from '../../models/embedded/size-embedded-work.js';
 import { readOrganismManifest } from '../../organism/build/organism-manifest.js';
 import type { ServedModel } from './served-model.js';
 

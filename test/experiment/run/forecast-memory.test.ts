@@ -3,7 +3,7 @@ import { benchConfig, benchShapes } from '../../../bench/bench-shape.js';
 import { parseRecipe } from '../../../src/engine/train/recipe.js';
 import { forecastMemory, requireMemory } from '../../../src/experiment/run/forecast-memory.js';
 import { forecastRun } from '../../../src/experiment/run/forecast-run.js';
-import type { SizedWork } from '../../../src/models/size-embedded-work.js';
+import type { SizedWork } from '../../../src/models/embedded/size-embedded-work.js';
 import { errorOf } from '../../engine/checkpoint/error-of.js';
 import { makeTemporaryFolder } from '../../foundation/temporary-folder.js';
 import { pretendBase, resolveTiny } from '../tiny-plan.js';

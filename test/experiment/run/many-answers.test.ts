@@ -5,14 +5,14 @@ import { runPlan } from '../../../src/experiment/run/run-plan.js';
 import { createDirectFetch } from '../../../src/foundation/direct-fetch.js';
 import { createRandomStream } from '../../../src/foundation/random-stream.js';
 import { openBaseModel, type BaseModel } from '../../../src/models/open-base-model.js';
-import { openHostedSampler } from '../../../src/models/open-hosted-sampler.js';
-import { createHostedTraffic } from '../../../src/models/traffic/hosted-traffic.js';
+import { openHostedSampler } from '../../../src/models/hosted/chat/open-hosted-sampler.js';
+import { createHostedTraffic } from '../../../src/models/hosted/traffic/hosted-traffic.js';
 import { createExactJudge } from '../../../src/organism/judge/exact-judge.js';
 import { makeTemporaryFolder } from '../../foundation/temporary-folder.js';
 import type { LoopbackChatServer } from '../../models/loopback-chat-server.js';
 import { switchOnFaults } from '../../models/loopback-faults.js';
 import { startPaidServer } from '../../models/start-paid-server.js';
-import { createHastyClock } from '../../models/traffic/fake-clock.js';
+import { createHastyClock } from '../../models/hosted/traffic/fake-clock.js';
 import { resolveTiny, world } from '../tiny-plan.js';
 
 /** As the program itself has it. */

@@ -2,7 +2,7 @@ import { readdir } from 'node:fs/promises';
 import { describe, expect, it, onTestFinished, vi } from 'vitest';
 import { benchConfig, benchShapes } from '../../../bench/bench-shape.js';
 import type { Recipe } from '../../../src/engine/train/recipe.js';
-import type { SizedWork } from '../../../src/models/size-embedded-work.js';
+import type { SizedWork } from '../../../src/models/embedded/size-embedded-work.js';
 import { measureSpeed } from '../../../src/experiment/run/measure-speed.js';
 import { errorOf } from '../../engine/checkpoint/error-of.js';
 import { makeTemporaryFolder } from '../../foundation/temporary-folder.js';

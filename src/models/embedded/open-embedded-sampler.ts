@@ -1,0 +1,67 @@
+import { readDecoderConfig } from '../../engine/checkpoint/read-decoder-config.js';
+import { encodePrompt } from '../../engine/tokenizer/encode-chat.js';
+import { readTokenizer } from '../../engine/tokenizer/read-tokenizer.js';
+import { checkTokenizerFits } from '../../engine/tokenizer/text-tokenizer.js';
+import { openSampler } from '../../engine/worker/open-sampler.js';
+import { requireMemoryForWeights } from './size-embedded-work.js';
+import { listWantedAnswers, samplerClosed, samplingStopped, type Sampler } from '../sampler.js';
+
+export interface EmbeddedSamplerSettings {
+  /** A model folder. */
+  readonly model: string;
+  readonly adapter?: string;
+  readonly threads?: number;
+  /** Bytes of memory that there are: weights that are more are refused. Default any number. */
+  readonly memory?: number;
+  /** Stops the opening. */
+  readonly signal?: AbortSignal;
+}
+
+/** A model folder, run by the engine on a thread of its own. An answer depends on its request and seed alone. */
+export async function openEmbeddedSampler({
+  signal,
+  memory = Infinity,
+  ...settings
+}: EmbeddedSamplerSettings): Promise<Sampler> {
+  // Both are small, and tell of a broken folder before gigabytes are read.
+  const tokenizer = await readTokenizer(settings.model);
+  const { config } = await readDecoderConfig(settings.model);
+  checkTokenizerFits(tokenizer, config.vocabulary);
+  requireMemoryForWeights(settings.model, config, memory);
+  const isStopped = (): boolean => signal?.aborted === true;
+  if (isStopped()) throw samplingStopped();
+  const engine = await openSampler(settings);
+  let closed = false;
+  const close = async (): Promise<void> => {
+    if (closed) return;
+    closed = true;
+    await engine.close();
+  };
+  if (isStopped()) {
+    await close();
+    throw samplingStopped();
+  }
+
+  return {
+    sample: async function* (requests, options = {}) {
+      if (closed) throw samplerClosed();
+      const wanted = listWantedAnswers(requests);
+      const prompts = requests.map(({ messages }) => encodePrompt(tokenizer, messages));
+      const engineRequests = wanted.map(({ request, seed, settings: { temperature, topP, maximumTokens } }) => ({
+        prompt: prompts[request] ?? [],
+        seed,
+        temperature,
+        topP,
+        maximumTokens,
+      }));
+      for await (const { request: position, ids, finishReason } of engine.sample(engineRequests, options)) {
+        const answered = wanted[position];
+        if (answered === undefined) continue;
+        const { request, index, seed } = answered;
+        const text = tokenizer.decode(ids, { skipSpecialTokens: true });
+        yield { request, index, seed, text, finishReason, tokens: ids.length };
+      }
+    },
+    close,
+  };
+}

@@ -1,0 +1,74 @@
+import type { Clock } from '../../../foundation/clock.js';
+import { hashJson } from '../../../foundation/content-hash.js';
+
+/** How far the batches are that somebody waits for. */
+export interface BatchProgress {
+  readonly host: string;
+  /** As the provider spells it. */
+  readonly model: string;
+  /** Those that are under way. */
+  readonly batches: readonly string[];
+  /** Requests that have been done, of all that were asked for together. */
+  readonly done: number;
+  readonly total: number;
+}
+
+/** That a model is asked in batches, and what that takes. */
+export interface BatchSettings {
+  /** Where it is written down which batches there are: whoever is killed finds them again. */
+  readonly folder: string;
+  readonly clock: Clock;
+  readonly onProgress?: (progress: BatchProgress) => void;
+  readonly onNotice?: (notice: string) => void;
+  /** Of one batch; those of OpenAI if not given. */
+  readonly limits?: BatchLimits;
+}
+
+export interface BatchLimits {
+  readonly requests: number;
+  /** Of the file of requests. */
+  readonly bytes: number;
+}
+
+export const usualBatchLimits: BatchLimits = { requests: 50_000, bytes: 200_000_000 };
+
+/** One call as a batch has it. */
+export interface BatchRequest {
+  /** Hash of its body: equal requests are one. */
+  readonly id: string;
+  readonly body: object;
+}
+
+export const batchedEndpoint = '/v1/chat/completions';
+
+export function nameBatchRequest(body: object): BatchRequest {
+  return { id: hashJson(body).slice(0, 32), body };
+}
+
+/** A line of the file of requests. */
+export function encodeBatchRequest({ id, body }: BatchRequest): string {
+  return `${JSON.stringify({ custom_id: id, method: 'POST', url: batchedEndpoint, body })}\n`;
+}
+
+/** Hash of a set of requests: it stands for the batch that has exactly these. */
+export function markBatch(requests: readonly BatchRequest[]): string {
+  return hashJson(requests.map(({ id }) => id).sort());
+}
+
+/** As few parts as the limits of one batch allow, in the order of the requests. */
+export function splitIntoBatches(requests: readonly BatchRequest[], limits: BatchLimits): BatchRequest[][] {
+  const parts: BatchRequest[][] = [];
+  let bytes = Infinity;
+  for (const request of requests) {
+    const size = Buffer.byteLength(encodeBatchRequest(request));
+    const part = parts.at(-1);
+    if (part === undefined || part.length >= limits.requests || bytes + size > limits.bytes) {
+      parts.push([request]);
+      bytes = size;
+    } else {
+      part.push(request);
+      bytes += size;
+    }
+  }
+  return parts;
+}

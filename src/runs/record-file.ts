@@ -1,0 +1,173 @@
+import { z } from 'zod';
+import { openJsonLinesWriter } from '../foundation/append-json-lines.js';
+import { hashJson } from '../foundation/content-hash.js';
+import { DriftlineError } from '../foundation/driftline-error.js';
+import { isMissing } from '../foundation/is-missing.js';
+import { readByteLines } from '../foundation/read-byte-lines.js';
+import { parseLine, parseUnfinishedLine, readJsonLines } from '../foundation/read-json-lines.js';
+import { writeFileAtomically } from '../foundation/write-file-atomically.js';
+
+/** A file of records that only grows while a run is going; the first line of each key counts. */
+export interface RecordFile<Stored extends object> {
+  /** By key, in the order of the file. Grows with every append. */
+  readonly records: ReadonlyMap<string, Stored>;
+  /** Returns when they have reached the disk. A record whose key is there already is an error of ours. */
+  append(records: readonly Stored[]): Promise<void>;
+  /** Removes the records of these keys, so that others may take their place. */
+  drop(keys: Iterable<string>): Promise<void>;
+  /** Writes the file anew, in the order of these keys; records of other keys stay, behind them. */
+  arrange(keys: Iterable<string>): Promise<void>;
+  close(): Promise<void>;
+}
+
+export interface RecordFileSettings<Stored extends object> {
+  readonly file: string;
+  /** What a line holds besides its `check`. */
+  readonly schema: z.ZodType<Stored>;
+  readonly keyOf: (record: Stored) => string;
+  /** Told of lines that are not as they were written: they are left out, and what they stood for is done again. */
+  readonly onSpoilt?: (lines: readonly number[]) => void;
+}
+
+/** Enough that no edit passes by chance. */
+const checkLength = 16;
+/** Lines of one write. */
+const linesOfWrite = 1024;
+
+/**
+ * Opens a file of records and reads what it has. Every line carries a checksum of its content, so that a line that was
+ * edited by hand, whether or not it is JSON still, or is of another kind, is not trusted. A half-written last line is what a killed run leaves, and no news.
+ */
+export async function openRecordFile<Stored extends object>({
+  file,
+  schema,
+  keyOf,
+  onSpoilt,
+}: RecordFileSettings<Stored>): Promise<RecordFile<Stored>> {
+  let writer = await openJsonLinesWriter(file);
+  const records = new Map<string, Stored>();
+  const spoilt: number[] = [];
+  try {
+    const onBroken = (line: number): void => void spoilt.push(line);
+    for await (const { line, value } of readJsonLines(file, { halfWrittenEnd: 'skip', onBroken })) {
+      const record = readRecord(value, schema);
+      const key = record === null ? null : keyOf(record);
+      if (record === null || key === null || records.has(key)) spoilt.push(line);
+      else records.set(key, record);
+    }
+    if (spoilt.length > 0) {
+      onSpoilt?.(spoilt);
+      await rewrite(records.values());
+    }
+  } catch (cause) {
+    await writer.close();
+    throw cause;
+  }
+
+  async function rewrite(kept: Iterable<Stored>): Promise<void> {
+    await writer.close();
+    await writeFileAtomically(file, encodeInBatches(kept));
+    writer = await openJsonLinesWriter(file);
+  }
+
+  return {
+    records,
+    append: async (added) => {
+      const keys = new Set<string>();
+      for (const key of added.map(keyOf)) {
+        if (records.has(key) || keys.has(key)) throw writtenTwice(file, key);
+        keys.add(key);
+      }
+      for (let start = 0; start < added.length; start += linesOfWrite) {
+        const next = added.slice(start, start + linesOfWrite);
+        await writer.append(...next.map(withCheck));
+        // Only what has reached the disk is there.
+        for (const record of next) records.set(keyOf(record), record);
+      }
+    },
+    drop: async (keys) => {
+      const size = records.size;
+      for (const key of keys) records.delete(key);
+      if (records.size < size) await rewrite(records.values());
+    },
+    arrange: async (keys) => {
+      const arranged = new Map<string, Stored>();
+      for (const key of [...keys, ...records.keys()]) {
+        const record = records.get(key);
+        if (record !== undefined) arranged.set(key, record);
+      }
+      const order = [...records.keys()];
+      const isInOrder = [...arranged.keys()].every((key, index) => key === order[index]);
+      if (isInOrder) return;
+      records.clear();
+      for (const [key, record] of arranged) records.set(key, record);
+      await rewrite(records.values());
+    },
+    close: () => writer.close(),
+  };
+}
+
+/** The lines in pieces: all of a large run's are longer than a string can be. */
+function* encodeInBatches(records: Iterable<object>): Generator<Uint8Array, void, undefined> {
+  let lines: string[] = [];
+  for (const record of records) {
+    lines.push(`${JSON.stringify(withCheck(record))}\n`);
+    if (lines.length < linesOfWrite) continue;
+    yield Buffer.from(lines.join(''));
+    lines = [];
+  }
+  yield Buffer.from(lines.join(''));
+}
+
+function withCheck<Stored extends object>(record: Stored): Stored & { check: string } {
+  return { ...record, check: hashJson(record).slice(0, checkLength) };
+}
+
+/** Made once: zod compiles a schema when it first parses. */
+const checkedSchema = z.looseObject({ check: z.string() });
+
+/** A line as it was written, without its checksum; null where it was changed, or is of another kind. */
+export function readRecord<Stored extends object>(value: unknown, schema: z.ZodType<Stored>): Stored | null {
+  const { success, data } = checkedSchema.safeParse(value);
+  if (!success) return null;
+  const { check, ...rest } = data;
+  if (hashJson(rest).slice(0, checkLength) !== check) return null;
+  const parsed = schema.safeParse(rest);
+  return parsed.success ? parsed.data : null;
+}
+
+function writtenTwice(file: string, key: string): DriftlineError {
+  return new DriftlineError({
+    code: 'internal-error',
+    message: `${file} has a record of ${key} already`,
+    hint: 'Report this: nothing should be asked twice.',
+  });
+}
+
+export interface RecordLines<Stored> {
+  readonly records: readonly Stored[];
+  /** Lines that are not as they were written, or not JSON; a half-written last line is none. */
+  readonly spoilt: readonly number[];
+}
+
+/** All records of a file that nobody need have closed, of each key the first. A file that is not there has none. */
+export async function readRecordLines<Stored extends object>(
+  file: string,
+  schema: z.ZodType<Stored>,
+  keyOf: (record: Stored) => string,
+): Promise<RecordLines<Stored>> {
+  const records = new Map<string, Stored>();
+  const spoilt: number[] = [];
+  try {
+    for await (const { line, bytes, isEnded } of readByteLines(file)) {
+      const parsed = isEnded ? parseLine(bytes, line) : parseUnfinishedLine(bytes, line);
+      if (parsed.kind === 'empty' || (parsed.kind === 'broken' && !isEnded)) continue;
+      const record = parsed.kind === 'value' ? readRecord(parsed.value, schema) : null;
+      if (record === null || records.has(keyOf(record))) spoilt.push(line);
+      else records.set(keyOf(record), record);
+    }
+  } catch (cause) {
+    if (!isMissing(cause)) throw cause;
+  }
+  return { records: [...records.values()], spoilt };
+}

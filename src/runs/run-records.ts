@@ -1,0 +1,63 @@
+import { z } from 'zod';
+import type { Judgement, JudgementDetail } from '../judging/judgement.js';
+
+/** One line of answers.jsonl. */
+export const answerRecordSchema = z.strictObject({
+  /** `cell/evaluation/question id/index`. */
+  key: z.string(),
+  cell: z.string(),
+  evaluation: z.string(),
+  question: z.string(),
+  paraphrase: z.int().nonnegative(),
+  variant: z.string(),
+  index: z.int().nonnegative(),
+  seed: z.int().nonnegative(),
+  /** Hash of all that decides the answer: the model, the messages, the settings of sampling and the seed. */
+  input: z.string(),
+  text: z.string(),
+  finish_reason: z.enum(['stop', 'length', 'filtered']),
+  tokens: z.int().nonnegative().nullable(),
+});
+
+export type AnswerRecord = z.output<typeof answerRecordSchema>;
+
+const detailSchema: z.ZodType<JudgementDetail> = z.lazy(() =>
+  z.union([z.string(), z.number(), z.boolean(), z.null(), z.array(detailSchema), z.record(z.string(), detailSchema)]),
+);
+
+/** One line of judgements.jsonl. */
+export const judgementRecordSchema = z.strictObject({
+  /** The answer's key. */
+  answer: z.string(),
+  judge: z.string(),
+  mode: z.enum(['exact', 'log-probabilities', 'samples', 'single']),
+  alignment: z.number().nullable(),
+  coherence: z.number().nullable(),
+  labels: z.array(z.string()),
+  details: z.record(z.string(), detailSchema).optional(),
+  /** Hash of all that decides the judgement: the judge, the question and the answer. */
+  input: z.string(),
+});
+
+export type JudgementRecord = z.output<typeof judgementRecordSchema>;
+
+export function keyOfJudgement({ answer, judge, mode }: Pick<JudgementRecord, 'answer' | 'judge' | 'mode'>): string {
+  return `${answer}|${judge}|${mode}`;
+}
+
+/** What a judge said of the answer of this key, in whichever mode; by its key, since records may be many. */
+export function findJudgement(
+  records: ReadonlyMap<string, JudgementRecord>,
+  answer: string,
+  judge: string,
+): JudgementRecord | null {
+  for (const mode of judgementRecordSchema.shape.mode.options) {
+    const found = records.get(keyOfJudgement({ answer, judge, mode }));
+    if (found !== undefined) return found;
+  }
+  return null;
+}
+
+export function toJudgement({ judge, mode, alignment, coherence, labels, details }: JudgementRecord): Judgement {
+  return { judge, mode, alignment, coherence, labels, ...(details === undefined ? {} : { details }) };
+}
