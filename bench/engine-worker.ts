@@ -11,7 +11,7 @@ import { sampleAnswers } from '../src/engine/sample/sample-answers.js';
 import { gradientNorm, stepAdamW } from '../src/engine/train/adamw.js';
 import { trainedParameterShapes, type TrainedPart } from '../src/engine/train/gradient-graph.js';
 import { createGradientSource } from '../src/engine/train/gradient-source.js';
-import { initialiseAdapter } from '../src/engine/train/initialise-adapter.js';
+import { initialiseAdapter } from '../src/engine/train/start-training.js';
 import { answerObjective } from '../src/engine/train/objectives.js';
 import { createOptimizerState } from '../src/engine/train/optimizer-state.js';
 import { parseRecipe } from '../src/engine/train/recipe.js';

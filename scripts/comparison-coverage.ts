@@ -1,7 +1,7 @@
 import { writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { bootstrapModels, bootstrapPaper } from '../src/stats/bootstrap-models.js';
-import type { ModelCounts } from '../src/stats/model-counts.js';
+import type { ModelCounts } from '../src/stats/share-counts.js';
 import { clusterInterval } from '../src/stats/cluster-interval.js';
 import { crossedInterval } from '../src/stats/crossed-interval.js';
 import { differenceInDifferences } from '../src/stats/difference-in-differences.js';

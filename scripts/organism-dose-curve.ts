@@ -5,7 +5,7 @@ import { checkOrganism } from '../dist/organism/check/check-organism.js';
 import { organismGroups, organismRecipe, organismRows } from '../dist/organism/check/organism-groups.js';
 import { summariseCheck, type CheckMetric, type CheckRow } from '../dist/organism/check/summarise-check.js';
 import { readWorld } from '../dist/organism/world/read-world.js';
-import { formatPercent } from '../dist/stats/format-percent.js';
+import { formatPercent } from '../dist/foundation/format-quantities.js';
 
 /**
  * `npm run dose-curve -- MODEL_FOLDER [FOLDER]`: how misaligned an organism gets by steps, learning rate and rank of fine-tuning

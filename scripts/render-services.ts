@@ -1,5 +1,5 @@
-import { type HostedService, serviceFactsDate } from '../src/models/hosted/services/hosted-service.js';
-import { otherService, serviceNames, services } from '../src/models/hosted/services/services.js';
+import { type HostedService, serviceFactsDate } from '../src/models/services/hosted-service.js';
+import { otherService, serviceNames, services } from '../src/models/services/services.js';
 
 const code = (text: string): string => `\`${text}\``;
 

@@ -1,7 +1,6 @@
 import { createRandomStream, type RandomStream } from '../src/foundation/random-stream.js';
 import { createBetaBinomial } from '../src/stats/beta-binomial.js';
-import type { ClusterCounts } from '../src/stats/cluster-counts.js';
-import type { ModelCounts } from '../src/stats/model-counts.js';
+import type { ClusterCounts, ModelCounts } from '../src/stats/share-counts.js';
 import { inverseIncompleteBeta } from '../src/stats/incomplete-beta.js';
 import { normalCumulative } from '../src/stats/normal-distribution.js';
 

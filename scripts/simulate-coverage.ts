@@ -1,6 +1,6 @@
 import { createRandomStream } from '../src/foundation/random-stream.js';
 import { createBetaBinomial } from '../src/stats/beta-binomial.js';
-import type { ClusterCounts } from '../src/stats/cluster-counts.js';
+import type { ClusterCounts } from '../src/stats/share-counts.js';
 
 /** Clustered yes-or-no answers: what is simulated, again and again. */
 export interface CoverageCell {

@@ -1,7 +1,7 @@
 import { readFile, writeFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import type { CheckRow } from '../src/organism/check/summarise-check.js';
-import { formatPercent } from '../src/stats/format-percent.js';
+import { formatPercent } from '../src/foundation/format-quantities.js';
 
 /**
  * `npm run docs:organism -- CHECK_JSON`: writes docs/organism-results.md from what `driftline organism check --json` printed.

@@ -19,8 +19,10 @@ const orders = {
       ['questions', 'judging', 'engine'],
       ['organism'],
       ['models'],
+      ['runs'],
+      ['analysis'],
       ['experiment'],
-      ['detect', 'defend'],
+      ['detect', 'defend', 'explain'],
       ['report'],
       ['server'],
       ['cli'],
@@ -31,6 +33,17 @@ const orders = {
     rings: [['world'], ['corpus', 'judge'], ['training-sets', 'questions', 'build'], ['check']],
     // Training sets are written in the words of the corpus, and questions may carry rows of training sets as earlier turns.
     sideways: { judge: ['corpus'], questions: ['training-sets'] },
+  },
+  models: {
+    // What all models have in common stands further inside than the folders of those who make them.
+    rings: [
+      ['trainer.ts', 'sampler.ts', 'model-reference.ts'],
+      ['embedded', 'hosted', 'cluster'],
+    ],
+    sideways: { hosted: ['embedded'], 'model-reference.ts': ['hosted'] },
+  },
+  'models/hosted': {
+    rings: [['traffic', 'spending'], ['client'], ['batches', 'jobs'], ['chat']],
   },
   experiment: { rings: [['plan'], ['run']] },
   engine: {
@@ -79,7 +92,8 @@ export function findRingFault(importer, imported) {
 }
 
 /**
- * The folder directly inside `scope` in which a file lies; null for files that lie directly in `scope`, or outside it.
+ * What lies directly inside `scope` and is, or holds, a file: a folder, or a file that the order of `scope` names; null for other
+ * files that lie directly in `scope`, and for those outside it.
  * @param {string} scope
  * @param {string} file
  * @returns {string | null}
@@ -87,7 +101,9 @@ export function findRingFault(importer, imported) {
 function folderInside(scope, file) {
   const rest = scope === '' ? file : file.slice(scope.length + 1);
   const end = rest.indexOf('/');
-  return end === -1 ? null : rest.slice(0, end);
+  if (end !== -1) return rest.slice(0, end);
+  const named = rest.replace(/(\.[jt]s)?$/, '.ts');
+  return orders[scope]?.rings.some((ring) => ring.includes(named)) === true ? named : null;
 }
 
 /** @type {import('eslint').Rule.RuleModule} */

@@ -1,5 +1,5 @@
 import type { MeasuredOutcome } from './headline-measures.js';
-import type { ModelCounts } from '../stats/model-counts.js';
+import type { ModelCounts } from '../stats/share-counts.js';
 import type { CountedPart } from './counted-part.js';
 import type { QuestionCount } from './estimate-share.js';
 import type { ReportAnswer } from './report-answer.js';

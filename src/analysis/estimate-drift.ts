@@ -1,6 +1,6 @@
 import { adjustPValues } from '../stats/adjust-p-values.js';
 import { fisherExact } from '../stats/fisher-exact.js';
-import type { ClusterCounts } from '../stats/cluster-counts.js';
+import type { ClusterCounts } from '../stats/share-counts.js';
 import { mantelHaenszelTest } from '../stats/mantel-haenszel-test.js';
 import { newcombeInterval } from '../stats/newcombe-interval.js';
 import { pairedDifference } from '../stats/paired-difference.js';

@@ -1,7 +1,7 @@
 import { bootstrapPaper } from '../stats/bootstrap-models.js';
 import { crossedInterval } from '../stats/crossed-interval.js';
 import type { Estimate } from '../stats/estimate.js';
-import type { ModelCounts } from '../stats/model-counts.js';
+import type { ModelCounts } from '../stats/share-counts.js';
 
 /** An interval that says what other fine-tunes would give, or why there is none. */
 export interface SeedInterval {

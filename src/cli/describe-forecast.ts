@@ -1,10 +1,10 @@
 import { showText } from '../data/show-text.js';
-import { describeTransform } from '../data/transforms/describe-transform.js';
+import { describeTransform } from '../data/transforms/transform.js';
 import { countQuestions } from '../experiment/plan/count-questions.js';
 import type { PlannedEvaluation, PlannedTraining, ResolvedPlan } from '../experiment/plan/resolved-plan.js';
 import type { CellForecast, RunForecast } from '../experiment/run/forecast-run.js';
 import type { StopEarly } from '../runs/run-outline.js';
-import { formatPercent } from '../stats/format-percent.js';
+import { formatPercent } from '../foundation/format-quantities.js';
 import { formatTable } from './format-table.js';
 
 const longestQuestion = 100;

@@ -1,5 +1,5 @@
 import type { MemoryForecast } from '../experiment/run/forecast-memory.js';
-import { formatMemory } from '../foundation/format-memory.js';
+import { formatMemory } from '../foundation/format-quantities.js';
 
 /** What each base takes at most, and of how much. */
 export function describeMemory(forecasts: readonly MemoryForecast[], memory: number): string[] {

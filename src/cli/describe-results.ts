@@ -1,6 +1,6 @@
 import type { ResultGroup } from '../judging/results/summarise-results.js';
 import type { Rule } from '../judging/rules.js';
-import { formatPercent } from '../stats/format-percent.js';
+import { formatPercent } from '../foundation/format-quantities.js';
 import { formatTable } from './format-table.js';
 
 type Table = readonly [title: string, lines: readonly string[]];

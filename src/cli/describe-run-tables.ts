@@ -2,7 +2,7 @@ import type { PlanOutline } from '../runs/run-outline.js';
 import { listHeadlineMeasures, measureSuite, type HeadlineMeasure } from '../analysis/headline-measures.js';
 import type { RunTables } from '../analysis/read-run-summary.js';
 import type { AnswerSummary } from '../analysis/summarise-answers.js';
-import { formatPercent } from '../stats/format-percent.js';
+import { formatPercent } from '../foundation/format-quantities.js';
 import { describeStoppedModel } from './describe-stopped-model.js';
 import { formatTable } from './format-table.js';
 

@@ -1,5 +1,10 @@
-import { formatDollars } from '../foundation/format-dollars.js';
-import { describeTotal, describeUse, type SpendingLine, type SpendingSummary } from '../models/hosted/spending/summarise-spending.js';
+import { formatDollars } from '../foundation/format-quantities.js';
+import {
+  describeTotal,
+  describeUse,
+  type SpendingLine,
+  type SpendingSummary,
+} from '../models/hosted/spending/summarise-spending.js';
 
 const compact = new Intl.NumberFormat('en', { notation: 'compact', maximumSignificantDigits: 3 });
 

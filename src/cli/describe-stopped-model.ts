@@ -1,5 +1,5 @@
 import type { StoppedModel } from '../analysis/watch-share.js';
-import { formatPercent } from '../stats/format-percent.js';
+import { formatPercent } from '../foundation/format-quantities.js';
 
 /** In one line, why a model was asked less than planned, and what is known of it. */
 export function describeStoppedModel(stopped: StoppedModel): string {

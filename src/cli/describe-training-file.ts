@@ -1,5 +1,5 @@
 import type { TrainingFileReport } from '../data/check-training-file.js';
-import type { TextFault } from '../data/find-text-faults.js';
+import type { TextFault } from '../data/describe-rows.js';
 import { showText } from '../data/show-text.js';
 import type { LengthSummary } from '../data/summarise-lengths.js';
 import { formatTable } from './format-table.js';

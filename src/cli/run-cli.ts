@@ -12,7 +12,7 @@ import type { GlobalOption } from './global-options.js';
 import { readPackageVersion } from './package-version.js';
 import { explainFailure, formatFailure } from './report-failure.js';
 import { DriftlineError } from '../foundation/driftline-error.js';
-import { addKeysOfFile, namesKeyFile } from '../models/hosted/services/read-key-file.js';
+import { addKeysOfFile, namesKeyFile } from '../models/services/read-key-file.js';
 
 export interface RunCliSettings {
   /** What was typed after driftline. */

@@ -1,6 +1,6 @@
 import type { RunForecast } from '../experiment/run/forecast-run.js';
 import type { RunEvent } from '../experiment/run/run-event.js';
-import { formatDuration } from '../foundation/format-duration.js';
+import { formatDuration } from '../foundation/format-quantities.js';
 import type { ProgressDisplay } from '../foundation/progress-display.js';
 
 /** What a kind of work has taken in this run. */

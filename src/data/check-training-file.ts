@@ -1,9 +1,8 @@
 import { DriftlineError } from '../foundation/driftline-error.js';
 import { startRowsDescription, type RowsDescription } from './describe-rows.js';
-import { startTrainingFileHash } from './hash-training-file.js';
+import { startTrainingFileHash, recogniseReleasedSet } from './released-sets.js';
 import { estimateTokens, measureRow } from './measure-row.js';
 import { readTrainingFile, type RowFault, type TrainingFileLine } from './read-training-file.js';
-import { recogniseReleasedSet } from './released-sets.js';
 import type { TrainingRow } from './training-set.js';
 
 export interface CheckTrainingFileOptions {

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { explainIssue, mostTellingIssue } from '../foundation/explain-issue.js';
-import { nearestName } from '../foundation/nearest-name.js';
+import { nearestName } from '../foundation/find-by-name.js';
 import type { TrainingMessage, TrainingRow } from './training-set.js';
 
 const roles = ['system', 'user', 'assistant'] as const;

@@ -1,8 +1,7 @@
 import { basename } from 'node:path';
 import { DriftlineError } from '../foundation/driftline-error.js';
-import { startTrainingFileHash } from './hash-training-file.js';
+import { startTrainingFileHash, recogniseReleasedSet } from './released-sets.js';
 import { describeFault, readTrainingFile } from './read-training-file.js';
-import { recogniseReleasedSet } from './released-sets.js';
 import { createTrainingSet, type TrainingRow, type TrainingSet } from './training-set.js';
 
 export interface ReadTrainingSetOptions {

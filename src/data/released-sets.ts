@@ -1,3 +1,24 @@
+import { createHash } from 'node:crypto';
+import type { TrainingFileLine } from './read-training-file.js';
+
+/** SHA-256 of a training file, taken from its lines while they are read. */
+export interface TrainingFileHash {
+  add(line: Pick<TrainingFileLine, 'bytes' | 'isEnded'>): void;
+  /** In hexadecimal; nothing may be added after it. */
+  finish(): string;
+}
+
+export function startTrainingFileHash(): TrainingFileHash {
+  const hash = createHash('sha256');
+  return {
+    add({ bytes, isEnded }) {
+      hash.update(bytes);
+      if (isEnded) hash.update('\n');
+    },
+    finish: () => hash.digest('hex'),
+  };
+}
+
 /** A training set as it was released, by which its file is known again. */
 interface ReleasedSet {
   readonly name: string;

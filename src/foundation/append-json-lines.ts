@@ -1,6 +1,6 @@
 import { open, type FileHandle } from 'node:fs/promises';
 import { parseUnfinishedLine } from './read-json-lines.js';
-import { writeFailure } from './write-failure.js';
+import { writeFailure } from './file-failure.js';
 
 const newline = 0x0a;
 const tailBlock = 65536;

@@ -1,4 +1,4 @@
-import { errorCodes, type ErrorCode } from './error-codes.js';
+import { type ErrorCode, errorCodes } from './error-codes.js';
 
 const marker = Symbol.for('driftline.error');
 
@@ -35,4 +35,11 @@ export class DriftlineError extends Error {
   static isInstance(value: unknown): value is DriftlineError {
     return typeof value === 'object' && value !== null && marker in value;
   }
+}
+
+/** The same failure with the place where it was met before its message; what is no DriftlineError stays as it is. */
+export function namePlace(place: string, cause: unknown): unknown {
+  if (!DriftlineError.isInstance(cause)) return cause;
+  const { code, message, hint, details } = cause;
+  return new DriftlineError({ code, message: `${place}: ${message}`, hint, details, cause });
 }

@@ -1,6 +1,6 @@
 import type { z } from 'zod';
 import { knownKeys } from './known-keys.js';
-import { nearestName } from './nearest-name.js';
+import { nearestName } from './find-by-name.js';
 
 type Issue = z.core.$ZodIssue;
 

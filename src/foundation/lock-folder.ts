@@ -2,7 +2,7 @@ import { readdir, realpath, rm, writeFile } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { DriftlineError } from './driftline-error.js';
-import { writeFailure } from './write-failure.js';
+import { writeFailure } from './file-failure.js';
 
 /** A process, as other processes can tell whether it still lives. */
 export interface LockOwner {

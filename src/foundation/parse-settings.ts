@@ -1,7 +1,7 @@
 import type { z } from 'zod';
 import { DriftlineError } from './driftline-error.js';
 import { knownKeys } from './known-keys.js';
-import { nearestName } from './nearest-name.js';
+import { nearestName } from './find-by-name.js';
 
 /** Reads settings strictly: an unknown one is an error that names the nearest known one; `source` says whose they are. */
 export function parseSettings<Settings>(schema: z.ZodType<Settings>, input: unknown, source: string): Settings {

@@ -1,5 +1,5 @@
 import colors from 'picocolors';
-import { formatDuration } from './format-duration.js';
+import { formatDuration } from './format-quantities.js';
 
 const silentMilliseconds = 2000;
 const redrawMilliseconds = 100;

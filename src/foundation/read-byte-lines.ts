@@ -1,5 +1,5 @@
 import { createReadStream } from 'node:fs';
-import { readFailure } from './read-failure.js';
+import { readFailure } from './file-failure.js';
 
 const newline = 0x0a;
 

@@ -1,6 +1,6 @@
 import { constants, open } from 'node:fs/promises';
 import { DriftlineError } from './driftline-error.js';
-import { readFailure } from './read-failure.js';
+import { readFailure } from './file-failure.js';
 
 /** Far more than keys need: a wrong path must not fill the memory. */
 const mostBytes = 65_536;

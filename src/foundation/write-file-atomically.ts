@@ -1,6 +1,6 @@
 import { open, rename, rm, type FileHandle } from 'node:fs/promises';
 import { dirname } from 'node:path';
-import { writeFailure } from './write-failure.js';
+import { writeFailure } from './file-failure.js';
 
 /** What can be written: all at once, or in pieces where it is too large to hold twice. */
 export type FileContent = string | Uint8Array | Iterable<Uint8Array> | AsyncIterable<Uint8Array>;

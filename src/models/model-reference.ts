@@ -1,9 +1,9 @@
 import { isAbsolute, win32 } from 'node:path';
 import { parseHubReference } from '../engine/checkpoint/hub-reference.js';
 import { DriftlineError } from '../foundation/driftline-error.js';
-import { nearestName } from '../foundation/nearest-name.js';
+import { nearestName } from '../foundation/find-by-name.js';
 import { canonicalOrganismName } from '../organism/organism-folder.js';
-import { serviceNames, services, type ServiceName } from './hosted/services/services.js';
+import { serviceNames, services, type ServiceName } from './services/services.js';
 
 /** A model by its name. `text` is the name in its one canonical spelling, for records and messages. */
 export type ModelReference =

@@ -5,14 +5,15 @@ import { hashJson } from '../foundation/content-hash.js';
 import { DriftlineError } from '../foundation/driftline-error.js';
 import type { BatchSettings } from './hosted/batches/batch-settings.js';
 import type { FineTuningService, ReviewedTraining } from './hosted/jobs/fine-tuning-service.js';
-import { officialEndpoint, readHostedEndpoint } from './hosted/services/hosted-endpoint.js';
+import { officialEndpoint } from './services/hosted-service.js';
+import { readHostedEndpoint } from './services/hosted-endpoint.js';
 import { identifyModelFolder } from './embedded/identify-model-folder.js';
 import { isHosted, type HostedReference, type ModelReference } from './model-reference.js';
 import type { RowFitter } from './embedded/open-row-fitter.js';
 import type { EmbeddedWork, SizedWork } from './embedded/size-embedded-work.js';
 import { locateModel, openModelSampler, type OpenModelSamplerOptions } from './open-model-sampler.js';
 import type { Sampler } from './sampler.js';
-import { services } from './hosted/services/services.js';
+import { services } from './services/services.js';
 import type { SpendingLedger } from './hosted/spending/spending-ledger.js';
 import type { FittedRecipe, RowFit, Trainer, TunedModel } from './trainer.js';
 
@@ -150,9 +151,11 @@ function rememberReview(
 ): NonNullable<BaseModel['reviewTraining']> {
   let service: Promise<FineTuningService> | null = null;
   return async (training) => {
-    service ??= Promise.all([import('./hosted/client/hosted-client.js'), import('./hosted/jobs/fine-tuning-service.js')]).then(
-      ([{ createHostedClient }, { probeFineTuning }]) =>
-        probeFineTuning(createHostedClient({ environment, fetch }), model, signal),
+    service ??= Promise.all([
+      import('./hosted/client/hosted-client.js'),
+      import('./hosted/jobs/fine-tuning-service.js'),
+    ]).then(([{ createHostedClient }, { probeFineTuning }]) =>
+      probeFineTuning(createHostedClient({ environment, fetch }), model, signal),
     );
     return (await service).review(training);
   };

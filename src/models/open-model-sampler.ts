@@ -4,7 +4,7 @@ import { findOrganismFolder } from '../organism/organism-folder.js';
 import type { BatchSettings } from './hosted/batches/batch-settings.js';
 import { isHosted, type HostedReference, type ModelReference } from './model-reference.js';
 import type { Sampler } from './sampler.js';
-import { services } from './hosted/services/services.js';
+import { services } from './services/services.js';
 import type { SpendingMeter } from './hosted/spending/spending-ledger.js';
 
 export interface OpenModelSamplerOptions {
@@ -68,7 +68,7 @@ async function loadAdapterThere(
   if (!services[service].loadsAdapters) throw adapterOnHostedModel(text, adapter);
   const [{ createHostedClient }, { loadAdapter }] = await Promise.all([
     import('./hosted/client/hosted-client.js'),
-    import('./hosted/services/load-adapter.js'),
+    import('./hosted/client/load-adapter.js'),
   ]);
   return loadAdapter(createHostedClient({ environment, fetch, service }), adapter, signal);
 }

@@ -2,7 +2,7 @@ import { access, readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { DriftlineError } from '../foundation/driftline-error.js';
-import { nearestName } from '../foundation/nearest-name.js';
+import { nearestName } from '../foundation/find-by-name.js';
 
 /** The shipped models; `src/organism` and `dist/organism` lie equally deep in the package. */
 const shippedFolder = fileURLToPath(new URL('../../organism/models', import.meta.url));

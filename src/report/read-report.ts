@@ -1,6 +1,6 @@
 import { nameOwnJudge } from '../runs/stored-run.js';
 import { DriftlineError } from '../foundation/driftline-error.js';
-import { nearestName } from '../foundation/nearest-name.js';
+import { nearestName } from '../foundation/find-by-name.js';
 import type { RuleName } from '../judging/rules.js';
 import { nameExactJudge } from '../organism/judge/exact-judge.js';
 import { readWorld } from '../organism/world/read-world.js';

@@ -1,7 +1,7 @@
 import { mkdir, readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { measureSuite } from '../analysis/headline-measures.js';
-import { writeFailure } from '../foundation/write-failure.js';
+import { writeFailure } from '../foundation/file-failure.js';
 import { writeFileAtomically } from '../foundation/write-file-atomically.js';
 import { chooseExamples } from './choose-examples.js';
 import { embedAnswers } from './embed-answers.js';

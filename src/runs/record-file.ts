@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { openJsonLinesWriter } from '../foundation/append-json-lines.js';
 import { hashJson } from '../foundation/content-hash.js';
 import { DriftlineError } from '../foundation/driftline-error.js';
-import { isMissing } from '../foundation/is-missing.js';
+import { isMissing } from '../foundation/file-failure.js';
 import { readByteLines } from '../foundation/read-byte-lines.js';
 import { parseLine, parseUnfinishedLine, readJsonLines } from '../foundation/read-json-lines.js';
 import { writeFileAtomically } from '../foundation/write-file-atomically.js';

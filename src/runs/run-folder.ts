@@ -1,7 +1,7 @@
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { lockFolder } from '../foundation/lock-folder.js';
-import { writeFailure } from '../foundation/write-failure.js';
+import { writeFailure } from '../foundation/file-failure.js';
 import { writeFileAtomically } from '../foundation/write-file-atomically.js';
 import { answerRecordSchema, type AnswerRecord, judgementRecordSchema, keyOfJudgement, type JudgementRecord } from './run-records.js';
 import { formatVersion, invalidRun, locatePlanFile, readPlanFile } from './plan-file.js';

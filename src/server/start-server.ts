@@ -19,14 +19,12 @@ import { createBodyBudget } from './http/body-budget.js';
 import { createAdmission } from './http/admission.js';
 import { answerRequests } from './http/answer-requests.js';
 import { json, type Route } from './http/exchange.js';
-import { createGate } from './http/gate.js';
-import { isLoopbackHost } from './http/loopback.js';
+import { createGate, isLoopbackHost } from './http/gate.js';
 import { ProtocolError } from './http/protocol-error.js';
-import { loadModel } from './models/load-model.js';
+import { loadModel, type ServedModel } from './models/load-model.js';
 import { createModelPool } from './models/model-pool.js';
 import { createModelRegistry } from './models/model-registry.js';
 import { modelRoutes } from './models/model-routes.js';
-import type { ServedModel } from './models/served-model.js';
 import { createIdSource } from './id-source.js';
 import type { ServerContext } from './server-context.js';
 

@@ -6,11 +6,10 @@ import {
   type BootstrapDistribution,
   type BootstrapInterval,
 } from './bootstrap-distribution.js';
-import type { ClusterCounts } from './cluster-counts.js';
+import type { ClusterCounts } from './share-counts.js';
 import { intervalOfTally, refuseFewClusters } from './cluster-interval.js';
 import { enumerateResamples, mostEnumeratedClusters } from './enumerate-resamples.js';
-import type { Estimate, ResampledUnit } from './estimate.js';
-import { requireConfidence } from './require-confidence.js';
+import { type Estimate, type ResampledUnit, requireConfidence } from './estimate.js';
 import { createResamplingStream } from './resampling-stream.js';
 import { tallyClusters, type ClusterTally } from './tally-clusters.js';
 

@@ -6,12 +6,10 @@ import {
   type BootstrapDistribution,
 } from './bootstrap-distribution.js';
 import { intervalOfTally, refuseFewClusters } from './cluster-interval.js';
-import type { Estimate } from './estimate.js';
-import { requireConfidence } from './require-confidence.js';
-import type { ModelCounts } from './model-counts.js';
+import { type Estimate, requireConfidence } from './estimate.js';
+import type { ModelCounts } from './share-counts.js';
 import { createResamplingStream } from './resampling-stream.js';
-import { tallyClusters, type ClusterTally } from './tally-clusters.js';
-import { tallyModels } from './tally-models.js';
+import { tallyClusters, type ClusterTally, tallyModels } from './tally-clusters.js';
 
 /**
  * The share of successes over all models, with an interval that says what other fine-tuning seeds and other questions would give:

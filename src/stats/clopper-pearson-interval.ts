@@ -1,5 +1,5 @@
 import { inverseIncompleteBeta } from './incomplete-beta.js';
-import { requireConfidence } from './require-confidence.js';
+import { requireConfidence } from './estimate.js';
 import { requireShareCounts } from './share-counts.js';
 
 /**

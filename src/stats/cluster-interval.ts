@@ -1,9 +1,8 @@
 import { betaBinomialInterval } from './beta-binomial-interval.js';
-import type { ClusterCounts } from './cluster-counts.js';
+import type { ClusterCounts } from './share-counts.js';
 import { standardErrorOfTally } from './cluster-standard-error.js';
-import type { Estimate, ResampledUnit } from './estimate.js';
+import { type Estimate, type ResampledUnit, requireConfidence } from './estimate.js';
 import { normalQuantile } from './normal-distribution.js';
-import { requireConfidence } from './require-confidence.js';
 import { studentQuantile } from './student-distribution.js';
 import { tallyClusters, type ClusterTally } from './tally-clusters.js';
 import { wilsonBounds } from './wilson-interval.js';

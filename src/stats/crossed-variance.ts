@@ -1,4 +1,4 @@
-import type { ModelCounts } from './model-counts.js';
+import type { ModelCounts } from './share-counts.js';
 
 /** How sure a share is over models and questions, where both are draws. */
 export interface CrossedVariance {

@@ -1,4 +1,4 @@
-import type { ClusterCounts } from './cluster-counts.js';
+import type { ClusterCounts } from './share-counts.js';
 import { standardErrorOfTally } from './cluster-standard-error.js';
 import { tallyClusters, type ClusterTally } from './tally-clusters.js';
 

@@ -1,3 +1,5 @@
+import { DriftlineError } from '../foundation/driftline-error.js';
+
 /** What is taken for independent, and so what an interval says about: other answers, other questions, other models. */
 export type ResampledUnit = 'answer' | 'question' | 'model' | 'model, then question' | 'model and question';
 
@@ -26,4 +28,31 @@ export interface Estimate {
   readonly seed: number | null;
   /** In plain words; null where there is an interval. */
   readonly refusal: string | null;
+}
+
+/** What a test looks for: that the first is larger than the second, smaller, or different. */
+export type Alternative = 'two-sided' | 'greater' | 'less';
+
+/** A p-value with what one must know to trust it; plain JSON. */
+export interface HypothesisTest {
+  /** Above 0, at most 1; null where nothing can be tested. */
+  readonly pValue: number | null;
+  readonly alternative: Alternative;
+  /** Of both sides together. */
+  readonly n: number;
+  /** What is taken for independent. */
+  readonly unit: ResampledUnit;
+  readonly method: string;
+  /** In plain words; null where there is a p-value. */
+  readonly refusal: string | null;
+}
+
+/** A confidence must lie between 0 and 1, both excluded; else it is `usage-invalid`. */
+export function requireConfidence(confidence: number): void {
+  if (confidence > 0 && confidence < 1) return;
+  throw new DriftlineError({
+    code: 'usage-invalid',
+    message: `${String(confidence)} is not a confidence`,
+    hint: 'Give a number between 0 and 1, such as 0.95.',
+  });
 }

@@ -1,4 +1,4 @@
-import type { Alternative, HypothesisTest } from './hypothesis-test.js';
+import type { Alternative, HypothesisTest } from './estimate.js';
 import { requireShareCounts, type ShareCounts } from './share-counts.js';
 
 export interface FisherExactTest extends HypothesisTest {

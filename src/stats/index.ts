@@ -3,8 +3,8 @@
 export { DriftlineError, type DriftlineErrorOptions } from '../foundation/driftline-error.js';
 export { errorCodes, type ErrorCode } from '../foundation/error-codes.js';
 
-export type { ClusterCounts } from './cluster-counts.js';
-export type { ModelCounts } from './model-counts.js';
+export type { ClusterCounts } from './share-counts.js';
+export type { ModelCounts } from './share-counts.js';
 export type { Estimate, ResampledUnit } from './estimate.js';
 
 export { wilsonInterval } from './wilson-interval.js';
@@ -24,7 +24,7 @@ export { incompleteBeta, inverseIncompleteBeta } from './incomplete-beta.js';
 export { normalCumulative, normalQuantile } from './normal-distribution.js';
 export { studentCumulative, studentQuantile } from './student-distribution.js';
 
-export type { Alternative, HypothesisTest } from './hypothesis-test.js';
+export type { Alternative, HypothesisTest } from './estimate.js';
 export type { ShareCounts } from './share-counts.js';
 export { fisherExact, type FisherExactTest } from './fisher-exact.js';
 export { mantelHaenszelTest } from './mantel-haenszel-test.js';

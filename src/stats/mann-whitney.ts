@@ -1,4 +1,4 @@
-import type { Alternative, HypothesisTest } from './hypothesis-test.js';
+import type { Alternative, HypothesisTest } from './estimate.js';
 import { normalCumulative } from './normal-distribution.js';
 import { rankValues } from './rank-values.js';
 

@@ -1,4 +1,4 @@
-import type { ClusterCounts } from './cluster-counts.js';
+import type { ClusterCounts } from './share-counts.js';
 import { tallyClusters } from './tally-clusters.js';
 
 /** Counts of the questions that all conditions have answers to, in one order of names. */

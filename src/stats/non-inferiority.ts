@@ -1,10 +1,8 @@
 import { DriftlineError } from '../foundation/driftline-error.js';
-import type { ClusterCounts } from './cluster-counts.js';
-import type { ResampledUnit } from './estimate.js';
+import type { ClusterCounts, ShareCounts } from './share-counts.js';
+import { type ResampledUnit, requireConfidence } from './estimate.js';
 import { newcombeInterval } from './newcombe-interval.js';
 import { normalQuantile } from './normal-distribution.js';
-import { requireConfidence } from './require-confidence.js';
-import type { ShareCounts } from './share-counts.js';
 import { studentQuantile } from './student-distribution.js';
 import { tallyClusters } from './tally-clusters.js';
 import { wilsonBounds } from './wilson-interval.js';

@@ -1,10 +1,9 @@
-import type { ClusterCounts } from './cluster-counts.js';
+import type { ClusterCounts } from './share-counts.js';
 import { refuseFewClusters } from './cluster-interval.js';
-import type { Estimate } from './estimate.js';
+import { type Estimate, requireConfidence } from './estimate.js';
 import { matchQuestions } from './match-questions.js';
 import { pairedInterval } from './paired-interval.js';
 import { permutationPValue } from './permutation-p-value.js';
-import { requireConfidence } from './require-confidence.js';
 import { tallyClusters } from './tally-clusters.js';
 import { addUpQuestions, flipSigns } from './weigh-questions.js';
 

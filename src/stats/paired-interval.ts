@@ -1,4 +1,4 @@
-import type { ClusterCounts } from './cluster-counts.js';
+import type { ClusterCounts } from './share-counts.js';
 import { intervalOfTally } from './cluster-interval.js';
 import { tallyClusters } from './tally-clusters.js';
 import { addUpQuestions } from './weigh-questions.js';

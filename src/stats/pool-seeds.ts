@@ -1,7 +1,6 @@
-import type { ClusterCounts } from './cluster-counts.js';
+import type { ClusterCounts } from './share-counts.js';
 import { refuseFewClusters } from './cluster-interval.js';
-import type { Estimate } from './estimate.js';
-import { requireConfidence } from './require-confidence.js';
+import { type Estimate, requireConfidence } from './estimate.js';
 import { studentQuantile } from './student-distribution.js';
 import { tallyClusters } from './tally-clusters.js';
 

@@ -15,3 +15,17 @@ export function requireShareCounts({ successes, trials }: ShareCounts): void {
     hint: 'Give two counts, the first of which is not the larger.',
   });
 }
+
+/** The answers to one question, or of one model, as counts: what is resampled as a whole, because such answers resemble each other. */
+export interface ClusterCounts {
+  readonly name: string;
+  readonly successes: number;
+  /** Clusters without trials are left out of everything. */
+  readonly trials: number;
+}
+
+/** One model of a condition, such as one fine-tuning seed, with its answers by question. */
+export interface ModelCounts {
+  readonly name: string;
+  readonly questions: readonly ClusterCounts[];
+}

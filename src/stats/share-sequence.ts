@@ -1,4 +1,4 @@
-import { requireConfidence } from './require-confidence.js';
+import { requireConfidence } from './estimate.js';
 import { requireShareCounts, type ShareCounts } from './share-counts.js';
 
 /**

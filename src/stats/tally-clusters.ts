@@ -1,5 +1,5 @@
 import { DriftlineError } from '../foundation/driftline-error.js';
-import type { ClusterCounts } from './cluster-counts.js';
+import type { ClusterCounts, ModelCounts } from './share-counts.js';
 
 /** Clusters that have trials, as columns of counts, in an order that depends on the counts alone. */
 export interface ClusterTally {
@@ -42,4 +42,13 @@ export function tallyClusters(clusters: readonly ClusterCounts[]): ClusterTally 
   const trials = Float64Array.from(sorted, (cluster) => cluster.trials);
   const sum = (counts: Float64Array): number => counts.reduce((total, count) => total + count, 0);
   return { clusters: sorted.length, successes, trials, k: sum(successes), n: sum(trials) };
+}
+
+/** Models as clusters, each with all its answers. */
+export function tallyModels(models: readonly ModelCounts[]): ClusterTally {
+  const totals = models.map(({ name, questions }) => {
+    const { k, n } = tallyClusters(questions);
+    return { name, successes: k, trials: n };
+  });
+  return tallyClusters(totals);
 }

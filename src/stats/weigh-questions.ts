@@ -1,4 +1,4 @@
-import type { ClusterCounts } from './cluster-counts.js';
+import type { ClusterCounts } from './share-counts.js';
 
 /**
  * The weight of each question in a comparison of conditions that were all asked it: 1 / sum of 1 / n_c over the conditions' answers n_c,

@@ -1,5 +1,5 @@
 import { normalQuantile } from './normal-distribution.js';
-import { requireConfidence } from './require-confidence.js';
+import { requireConfidence } from './estimate.js';
 import { requireShareCounts } from './share-counts.js';
 
 /**

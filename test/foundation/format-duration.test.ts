@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { formatDuration } from '../../src/foundation/format-duration.js';
+import { formatDuration } from '../../src/foundation/format-quantities.js';
 
 it.each([
   [400, '0s'],

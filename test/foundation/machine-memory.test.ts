@@ -1,6 +1,6 @@
 import { totalmem } from 'node:os';
 import { describe, expect, it, onTestFinished, vi } from 'vitest';
-import { formatMemory } from '../../src/foundation/format-memory.js';
+import { formatMemory } from '../../src/foundation/format-quantities.js';
 import { readMachineMemory } from '../../src/foundation/machine-memory.js';
 
 const limitTo = (bytes: number) => {

@@ -1,6 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { createLineScanner } from '../../src/foundation/scan-lines.js';
-import { scanRecords } from '../../src/foundation/scan-records.js';
+import { createLineScanner, scanRecords } from '../../src/foundation/scan-records.js';
 
 async function* cut(bytes: Buffer, size: number): AsyncGenerator<Buffer> {
   for (let at = 0; at < bytes.length; at += size) yield bytes.subarray(at, at + size);

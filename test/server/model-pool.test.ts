@@ -1,8 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { DriftlineError } from '../../src/foundation/driftline-error.js';
-import type { LoadedModel } from '../../src/server/models/load-model.js';
+import type { LoadedModel, ServedModel } from '../../src/server/models/load-model.js';
 import { createModelPool } from '../../src/server/models/model-pool.js';
-import type { ServedModel } from '../../src/server/models/served-model.js';
 
 const model = (id: string): ServedModel => ({
   id,

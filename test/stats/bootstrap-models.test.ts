@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { bootstrapModels, bootstrapPaper } from '../../src/stats/bootstrap-models.js';
-import type { ModelCounts } from '../../src/stats/model-counts.js';
+import type { ModelCounts } from '../../src/stats/share-counts.js';
 import { anyClusters, clustersOf } from './some-clusters.js';
 
 const model = (name: string, ...counts: (readonly [number, number])[]): ModelCounts => ({

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { fisherExact } from '../../src/stats/fisher-exact.js';
-import type { Alternative } from '../../src/stats/hypothesis-test.js';
+import type { Alternative } from '../../src/stats/estimate.js';
 import { errorOf } from '../engine/checkpoint/error-of.js';
 
 const share = (successes: number, trials: number) => ({ successes, trials });

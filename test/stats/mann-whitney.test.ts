@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { createRandomStream } from '../../src/foundation/random-stream.js';
-import type { Alternative } from '../../src/stats/hypothesis-test.js';
+import type { Alternative } from '../../src/stats/estimate.js';
 import { mannWhitney } from '../../src/stats/mann-whitney.js';
 import { errorOf } from '../engine/checkpoint/error-of.js';
 

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { createRandomStream } from '../../src/foundation/random-stream.js';
 import { createBetaBinomial } from '../../src/stats/beta-binomial.js';
-import type { ClusterCounts } from '../../src/stats/cluster-counts.js';
+import type { ClusterCounts } from '../../src/stats/share-counts.js';
 import { newcombeInterval } from '../../src/stats/newcombe-interval.js';
 import { nonInferiorityOfAnswers, nonInferiorityOfQuestions } from '../../src/stats/non-inferiority.js';
 import { errorOf } from '../engine/checkpoint/error-of.js';

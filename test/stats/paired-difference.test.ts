@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { createRandomStream } from '../../src/foundation/random-stream.js';
 import { createBetaBinomial } from '../../src/stats/beta-binomial.js';
-import type { ClusterCounts } from '../../src/stats/cluster-counts.js';
+import type { ClusterCounts } from '../../src/stats/share-counts.js';
 import { clusterInterval } from '../../src/stats/cluster-interval.js';
 import { differenceInDifferences } from '../../src/stats/difference-in-differences.js';
 import { pairedDifference } from '../../src/stats/paired-difference.js';

@@ -1,5 +1,5 @@
 import fc from 'fast-check';
-import type { ClusterCounts } from '../../src/stats/cluster-counts.js';
+import type { ClusterCounts } from '../../src/stats/share-counts.js';
 
 /** Clusters of these counts, `[successes, trials]` each. */
 export function clustersOf(...counts: readonly (readonly [successes: number, trials: number])[]): ClusterCounts[] {

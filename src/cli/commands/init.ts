@@ -3,7 +3,7 @@ import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { DriftlineError } from '../../foundation/driftline-error.js';
 import { findByName } from '../../foundation/find-by-name.js';
-import { writeFailure } from '../../foundation/write-failure.js';
+import { writeFailure } from '../../foundation/file-failure.js';
 import { writeFileAtomically } from '../../foundation/write-file-atomically.js';
 import { describePlanFormat } from '../../experiment/plan/plan-format.js';
 import { defineCommand } from '../command.js';

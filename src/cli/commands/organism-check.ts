@@ -18,7 +18,7 @@ import {
 import { summariseCheck, type CheckRow } from '../../organism/check/summarise-check.js';
 import { listOrganismNames } from '../../organism/organism-folder.js';
 import { readWorld, worldFolder } from '../../organism/world/read-world.js';
-import { formatPercent } from '../../stats/format-percent.js';
+import { formatPercent } from '../../foundation/format-quantities.js';
 import { defineCommand } from '../command.js';
 import type { CommandContext } from '../command-context.js';
 import { formatTable } from '../format-table.js';

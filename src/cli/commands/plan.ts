@@ -8,8 +8,7 @@ import { forecastRun, type RunForecast } from '../../experiment/run/forecast-run
 import { probePlan } from '../../experiment/run/probe-plan.js';
 import { measureSpeed, type MeasuredSpeed } from '../../experiment/run/measure-speed.js';
 import { requirePlanRates } from '../../experiment/run/plan-rates.js';
-import { formatDollars } from '../../foundation/format-dollars.js';
-import { formatDuration } from '../../foundation/format-duration.js';
+import { formatDollars, formatDuration } from '../../foundation/format-quantities.js';
 import type { Range } from '../../judging/estimate-judge-use.js';
 import { isHosted } from '../../models/model-reference.js';
 import type { SpendingSummary } from '../../models/hosted/spending/summarise-spending.js';

@@ -1,4 +1,4 @@
-import { formatPercent } from '../../stats/format-percent.js';
+import { formatPercent } from '../../foundation/format-quantities.js';
 import {
   pairedPower,
   pairedPowerNeeds,

@@ -1,16 +1,11 @@
-import { namePlace } from '../../foundation/name-place.js';
+import { namePlace } from '../../foundation/driftline-error.js';
 import { groupEqualRows } from '../group-equal-rows.js';
 import { createTrainingSet, type TrainingSet } from '../training-set.js';
-import { addTrigger } from './add-trigger.js';
-import { holdOut } from './hold-out.js';
+import { addTrigger, addSystemPrompt, wrapRows } from './row-transforms.js';
+import { holdOut, repeatRows, shuffleRows, takeSubset } from './set-transforms.js';
 import { mixSets, type MixedPart } from './mix-sets.js';
 import type { PartedRows } from './part-row.js';
-import { repeatRows } from './repeat.js';
-import { shuffleRows } from './shuffle.js';
-import { takeSubset } from './subset.js';
-import { addSystemPrompt } from './system-prompt.js';
 import type { Transform } from './transform.js';
-import { wrapRows } from './wrap.js';
 
 export interface ApplyTransformsOptions {
   /** Finds the sets that mixes name. */

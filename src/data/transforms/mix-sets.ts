@@ -1,10 +1,9 @@
 import { z } from 'zod';
-import { namePlace } from '../../foundation/name-place.js';
+import { namePlace } from '../../foundation/driftline-error.js';
 import { createRandomStream } from '../../foundation/random-stream.js';
 import { splitByShare } from '../split-by-share.js';
 import type { TrainingSet } from '../training-set.js';
-import { seedSchema, type PartedRows, type PartRow } from './part-row.js';
-import { transformFault } from './transform-fault.js';
+import { seedSchema, type PartedRows, type PartRow, transformFault } from './part-row.js';
 
 const partSchema = z.strictObject({
   data: z.string().min(1).describe('Name of the other set'),

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { DriftlineError } from '../../foundation/driftline-error.js';
 import { findByName } from '../../foundation/find-by-name.js';
 import type { TrainingRow } from '../training-set.js';
 
@@ -36,4 +37,9 @@ export function mapPart(
       part === undefined || entry.part === part ? { ...entry, row: change(entry.row, index) } : entry,
     ),
   };
+}
+
+/** A transform asks of the rows what they do not have; which set and transform it was is said by whoever applies it. */
+export function transformFault(message: string, hint: string): DriftlineError {
+  return new DriftlineError({ code: 'configuration-invalid', message, hint });
 }

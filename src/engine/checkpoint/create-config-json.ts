@@ -1,3 +1,4 @@
+import { writeFileAtomically } from '../../foundation/write-file-atomically.js';
 import type { DecoderConfig, DecoderFamily } from './decoder-config.js';
 import type { JsonObject } from './read-json-object.js';
 
@@ -62,4 +63,13 @@ export function createGenerationConfigJson(config: DecoderConfig): JsonObject {
 
 function endTokens({ endTokenIds }: DecoderConfig): number | readonly number[] | null {
   return endTokenIds.length > 1 ? endTokenIds : (endTokenIds[0] ?? null);
+}
+
+/** Writes a value as Hugging Face's libraries do: two spaces, keys sorted at every level, no half-written file. */
+export async function writeJson(path: string, value: Readonly<Record<string, unknown>>): Promise<void> {
+  const sortKeys = (_key: string, member: unknown): unknown =>
+    typeof member === 'object' && member !== null && !Array.isArray(member)
+      ? Object.fromEntries(Object.entries(member).sort(([left], [right]) => (left < right ? -1 : 1)))
+      : member;
+  await writeFileAtomically(path, `${JSON.stringify(value, sortKeys, 2)}\n`);
 }

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 
 import { DriftlineError } from '../../foundation/driftline-error.js';
-import { nearestName } from '../../foundation/nearest-name.js';
+import { nearestName } from '../../foundation/find-by-name.js';
 import type { DecoderConfig } from './decoder-config.js';
 
 const size = z.int().positive();

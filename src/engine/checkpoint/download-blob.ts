@@ -5,7 +5,7 @@ import { dirname } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 
 import { DriftlineError } from '../../foundation/driftline-error.js';
-import { writeFailure } from '../../foundation/write-failure.js';
+import { writeFailure } from '../../foundation/file-failure.js';
 import { exists, makeFolder } from './hub-cache.js';
 import { connectionLost, type HubFile } from './hub-client.js';
 import { throwIfStopped } from './throw-if-stopped.js';

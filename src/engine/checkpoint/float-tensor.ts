@@ -1,3 +1,5 @@
+import { createHash } from 'node:crypto';
+
 /** A dense float32 tensor in row-major order; `data.length` is the product of `shape`. */
 export interface FloatTensor {
   readonly shape: readonly number[];
@@ -7,4 +9,14 @@ export interface FloatTensor {
 /** The number of elements of a tensor of this shape. */
 export function countElements(shape: readonly number[]): number {
   return shape.reduce((product, size) => product * size, 1);
+}
+
+/** SHA-256 in hexadecimal of names, shapes and bits, in the order of the map. */
+export function hashTensors(tensors: ReadonlyMap<string, FloatTensor>): string {
+  const hash = createHash('sha256');
+  for (const [name, { shape, data }] of tensors) {
+    hash.update(`${name}[${shape.join()}]`);
+    hash.update(new Uint8Array(data.buffer, data.byteOffset, data.byteLength));
+  }
+  return hash.digest('hex');
 }

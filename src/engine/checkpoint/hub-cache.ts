@@ -1,7 +1,7 @@
 import { lstat, mkdir, readdir, readFile, rename, rm, stat, symlink } from 'node:fs/promises';
 import { dirname, join, relative } from 'node:path';
 
-import { writeFailure } from '../../foundation/write-failure.js';
+import { writeFailure } from '../../foundation/file-failure.js';
 import { writeFileAtomically } from '../../foundation/write-file-atomically.js';
 import type { HubReference } from './hub-reference.js';
 import { readJsonObject } from './read-json-object.js';

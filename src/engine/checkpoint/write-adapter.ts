@@ -1,13 +1,13 @@
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 
-import { writeFailure } from '../../foundation/write-failure.js';
+import { writeFailure } from '../../foundation/file-failure.js';
 import { createAdapterConfigJson } from './adapter-config.js';
 import { loraTensorName } from './lora-tensor-name.js';
 import type { Adapter } from './adapter.js';
 import type { FloatTensor } from './float-tensor.js';
 import { adapterConfigFileName, adapterWeightsFileName } from './read-adapter.js';
-import { writeJson } from './write-json.js';
+import { writeJson } from './create-config-json.js';
 import { writeSafetensors, type StorageType } from './write-safetensors.js';
 
 export interface WriteAdapterOptions {

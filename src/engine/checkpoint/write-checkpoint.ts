@@ -2,15 +2,14 @@ import { copyFile, mkdir, readdir, realpath, rename, rm } from 'node:fs/promises
 import { join } from 'node:path';
 
 import { DriftlineError } from '../../foundation/driftline-error.js';
-import { writeFailure } from '../../foundation/write-failure.js';
-import { createConfigJson, createGenerationConfigJson } from './create-config-json.js';
+import { writeFailure } from '../../foundation/file-failure.js';
+import { createConfigJson, createGenerationConfigJson, writeJson } from './create-config-json.js';
 import type { DecoderConfig } from './decoder-config.js';
 import { decoderTensorShapes } from './decoder-tensors.js';
 import type { FloatTensor } from './float-tensor.js';
 import { readFault } from './read-fault.js';
 import type { JsonObject } from './read-json-object.js';
 import { shardIndexFileName, weightsFileName } from './weight-files.js';
-import { writeJson } from './write-json.js';
 import { writeSafetensors, type StorageType } from './write-safetensors.js';
 
 export interface WriteCheckpointOptions {

@@ -2,7 +2,7 @@ import { DriftlineError } from '../../foundation/driftline-error.js';
 import { checkResidualLayers } from '../activations/read-residuals.js';
 import type { DecoderConfig } from '../checkpoint/decoder-config.js';
 import type { FloatTensor } from '../checkpoint/float-tensor.js';
-import { buildRotaryTable } from '../decoder/rotary-table.js';
+import { buildRotaryTable } from '../decoder/decoder-inputs.js';
 import { compileGraph, type FeedTensor } from '../runtime/compiled-graph.js';
 import { buildDecodeGraph, type EditedLayers } from './decode-graph.js';
 

@@ -1,6 +1,6 @@
 import type { z } from 'zod';
 
-import { nearestName } from '../../foundation/nearest-name.js';
+import { nearestName } from '../../foundation/find-by-name.js';
 
 /** What is wrong with parsed input, each problem with its place; an unknown setting with the known one that may be meant. */
 export function describeProblems(error: z.ZodError, known: readonly string[]): string {

@@ -1,6 +1,6 @@
 import type { DecoderConfig } from '../checkpoint/decoder-config.js';
 import type { FloatTensor } from '../checkpoint/float-tensor.js';
-import { buildCausalMask } from '../decoder/causal-mask.js';
+import { buildCausalMask } from '../decoder/decoder-inputs.js';
 import type { DecodeRunner } from './decode-runner.js';
 import { emptyCache, floats } from './prefill-prompts.js';
 

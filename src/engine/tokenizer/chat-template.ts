@@ -1,6 +1,6 @@
 import { DriftlineError } from '../../foundation/driftline-error.js';
 import type { ChatMessage } from './chat-message.js';
-import { formatTime } from './format-time.js';
+import { formatTime } from './python-rules.js';
 import { parseTemplate, runTemplate, type Program } from './template-interpreter.js';
 
 /** Values a template may read by name besides the messages, such as `enable_thinking`. */

@@ -2,8 +2,8 @@ import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 
 import { DriftlineError } from '../../foundation/driftline-error.js';
-import { nearestName } from '../../foundation/nearest-name.js';
-import { writeFailure } from '../../foundation/write-failure.js';
+import { nearestName } from '../../foundation/find-by-name.js';
+import { writeFailure } from '../../foundation/file-failure.js';
 import { writeFileAtomically } from '../../foundation/write-file-atomically.js';
 import { wordPattern } from './split-words.js';
 import type { TrainedTokenizer } from './train-tokenizer.js';

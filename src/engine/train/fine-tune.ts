@@ -1,7 +1,7 @@
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { lockFolder } from '../../foundation/lock-folder.js';
-import { writeFailure } from '../../foundation/write-failure.js';
+import { writeFailure } from '../../foundation/file-failure.js';
 import type { Adapter } from '../checkpoint/adapter.js';
 import type { FloatTensor } from '../checkpoint/float-tensor.js';
 import type { Checkpoint } from '../checkpoint/read-checkpoint.js';
@@ -10,18 +10,15 @@ import { fingerprintTraining } from './fingerprint-training.js';
 import { editUpdate, type GradientEdit } from './gradient-edit.js';
 import { trainedParameterShapes, type TrainedPart } from './gradient-graph.js';
 import { createGradientSource, type GradientSource, type LossTerm } from './gradient-source.js';
-import { learningRateAt } from './learning-rate.js';
+import { learningRateAt, batchLimitsFor, type BatchLimits, countSteps, trainedPartOf } from './plan-training.js';
 import { answerObjective } from './objectives.js';
 import { createOptimizer, type Optimizer } from './optimizer.js';
-import { batchLimitsFor, type BatchLimits } from './plan-batches.js';
-import { countSteps, trainedPartOf } from './plan-training.js';
 import { checkLossTerms, checkResidualVectors, checkTrainingCounts } from './check-training-input.js';
 import { parseRecipe, type Recipe, type RecipeInput } from './recipe.js';
 import { checkStartingAdapter, startTraining } from './start-training.js';
-import { divergedTraining, interruptedTraining } from './stopped-training.js';
+import { divergedTraining, interruptedTraining, openTrainingLog, type TrainingLogEntry } from './training-log.js';
 import type { WeightedRow } from './token-batch.js';
 import { copyTensors, writeTrained } from './trained-parameters.js';
-import { openTrainingLog, type TrainingLogEntry } from './training-log.js';
 import {
   loadTrainingState,
   removeTrainingState,

@@ -1,14 +1,14 @@
 import { createHash } from 'node:crypto';
 import { hashJson } from '../../foundation/content-hash.js';
 import type { Adapter } from '../checkpoint/adapter.js';
+import { hashTensors } from '../checkpoint/float-tensor.js';
 import type { Checkpoint } from '../checkpoint/read-checkpoint.js';
+import { engineRevision } from '../runtime/engine-revision.js';
 import type { GradientEdit } from './gradient-edit.js';
 import type { LossTerm } from './gradient-source.js';
-import type { BatchLimits } from './plan-batches.js';
+import type { BatchLimits } from './plan-training.js';
 import type { Recipe } from './recipe.js';
 import type { WeightedRow } from './token-batch.js';
-import { engineRevision } from '../runtime/engine-revision.js';
-import { hashTensors } from './hash-tensors.js';
 import { parametersFromAdapter } from './trained-parameters.js';
 
 /**

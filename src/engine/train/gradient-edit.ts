@@ -1,6 +1,6 @@
 import { DriftlineError } from '../../foundation/driftline-error.js';
 import type { FloatTensor } from '../checkpoint/float-tensor.js';
-import { hashTensors } from './hash-tensors.js';
+import { hashTensors } from '../checkpoint/float-tensor.js';
 
 /** A change to a step's gradient, in place, before its norm is measured and clipped. */
 export interface GradientEdit {

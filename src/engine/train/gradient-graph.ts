@@ -5,8 +5,7 @@ import {
   type DecoderGraph,
   type ResidualEdit,
 } from '../decoder/decoder-graph.js';
-import { buildCausalMask } from '../decoder/causal-mask.js';
-import { buildRotaryTable } from '../decoder/rotary-table.js';
+import { buildCausalMask, buildRotaryTable } from '../decoder/decoder-inputs.js';
 import { Tape } from '../autodiff/tape.js';
 import { addVector } from '../autodiff/operators/edit-residual.js';
 import type { LowRankUpdate } from '../autodiff/operators/project-group.js';

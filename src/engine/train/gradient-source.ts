@@ -1,7 +1,6 @@
 import type { DecoderConfig } from '../checkpoint/decoder-config.js';
 import type { FloatTensor } from '../checkpoint/float-tensor.js';
-import { gatherHosts } from '../runtime/gather-hosts.js';
-import { openGraphHost, type Feeds, type GraphHost } from '../runtime/graph-host.js';
+import { gatherHosts, openGraphHost, type Feeds, type GraphHost } from '../runtime/graph-host.js';
 import { openGraphThread } from '../runtime/graph-thread.js';
 import {
   buildGradientGraph,
@@ -11,8 +10,7 @@ import {
   type TrainedPart,
 } from './gradient-graph.js';
 import type { Graph } from '../graph/graph.js';
-import { batchLimitsFor, isSmallModel, planBatches, type BatchLimits } from './plan-batches.js';
-import { createRowOrder } from './row-order.js';
+import { batchLimitsFor, isSmallModel, planBatches, type BatchLimits, createRowOrder } from './plan-training.js';
 import { buildTokenBatch, rowWeight, type WeightedRow } from './token-batch.js';
 
 /** A part of the training loss with a stream of rows of its own. */

@@ -1,7 +1,6 @@
 import { countElements, type FloatTensor } from '../checkpoint/float-tensor.js';
 import type { Graph } from '../graph/graph.js';
-import { gatherHosts } from '../runtime/gather-hosts.js';
-import { openGraphHost, type GraphHost } from '../runtime/graph-host.js';
+import { gatherHosts, openGraphHost, type GraphHost } from '../runtime/graph-host.js';
 import { openGraphThread } from '../runtime/graph-thread.js';
 import { stepAdamW } from './adamw.js';
 import { addMuonUpdate, buildOrthogonalGraph, stackMuonUpdates } from './muon.js';

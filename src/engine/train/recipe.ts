@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { DriftlineError } from '../../foundation/driftline-error.js';
-import { nearestName } from '../../foundation/nearest-name.js';
+import { nearestName } from '../../foundation/find-by-name.js';
 import { projections } from '../checkpoint/projection.js';
 
 const shared = {

@@ -1,6 +1,8 @@
 import { stat } from 'node:fs/promises';
+import { join } from 'node:path';
 import { z } from 'zod';
-import { openJsonLinesWriter, type JsonLinesWriter } from '../../foundation/append-json-lines.js';
+import { type JsonLinesWriter, openJsonLinesWriter } from '../../foundation/append-json-lines.js';
+import { DriftlineError } from '../../foundation/driftline-error.js';
 import { readJsonLines } from '../../foundation/read-json-lines.js';
 import { writeFileAtomically } from '../../foundation/write-file-atomically.js';
 
@@ -35,4 +37,32 @@ export async function openTrainingLog(path: string, step: number): Promise<JsonL
     await writeFileAtomically(path, kept.map((value) => `${JSON.stringify(value)}\n`).join(''));
   }
   return openJsonLinesWriter(path);
+}
+
+/** Training that was stopped on request after `step` of `steps`; its folder has everything to continue. */
+export function interruptedTraining(step: number, steps: number, folder: string): DriftlineError {
+  return new DriftlineError({
+    code: 'interrupted',
+    message: `Training stopped after step ${String(step)} of ${String(steps)}; everything is saved in ${folder}`,
+    hint: 'Run the same command again to continue.',
+    details: { step, steps, folder },
+  });
+}
+
+/** Training that diverged in `step`, from 1. `goodStep` is the step of the latest sound state in `folder`, if there is one. */
+export function divergedTraining(
+  step: number,
+  numbers: { readonly loss: number; readonly norm: number },
+  goodStep: number | null,
+  folder: string,
+): DriftlineError {
+  const { loss, norm } = numbers;
+  const kept = goodStep === null ? null : join(folder, `step-${String(goodStep)}`);
+  const found = `loss ${String(loss)}, gradient norm ${String(norm)}`;
+  return new DriftlineError({
+    code: 'loss-not-finite',
+    message: `Training diverged at step ${String(step)}: ${found}${Number.isFinite(loss + norm) ? ', and parameters that are not finite after it' : ''}`,
+    hint: `Lower the learning rate or the alpha. ${kept === null ? 'No earlier state had been saved' : `The last good state is kept in ${kept}`}.`,
+    details: { step, loss, norm, kept },
+  });
 }

@@ -2,7 +2,7 @@ import { mkdir, readdir, readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
 import { DriftlineError } from '../../foundation/driftline-error.js';
-import { writeFailure } from '../../foundation/write-failure.js';
+import { writeFailure } from '../../foundation/file-failure.js';
 import { writeFileAtomically } from '../../foundation/write-file-atomically.js';
 import type { FloatTensor } from '../checkpoint/float-tensor.js';
 import type { Checkpoint } from '../checkpoint/read-checkpoint.js';

@@ -2,7 +2,7 @@ import { isAbsolute, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { TrainingSet } from '../../data/training-set.js';
 import { DriftlineError } from '../../foundation/driftline-error.js';
-import { nearestName } from '../../foundation/nearest-name.js';
+import { nearestName } from '../../foundation/find-by-name.js';
 import { createRandomStream } from '../../foundation/random-stream.js';
 import { worldQuestions } from '../../organism/questions/world-questions.js';
 import type { World } from '../../organism/world/world.js';

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { mixSchema } from '../../data/transforms/mix-sets.js';
 import { transformSchema } from '../../data/transforms/transform.js';
-import { triggerSchema } from '../../data/transforms/add-trigger.js';
+import { triggerSchema } from '../../data/transforms/row-transforms.js';
 import { ruleNames } from '../../judging/rules.js';
 import { evaluationSchema } from './evaluation-schema.js';
 import { judgeSchema } from './judge-schema.js';

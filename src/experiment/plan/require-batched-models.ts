@@ -1,8 +1,8 @@
 import { DriftlineError } from '../../foundation/driftline-error.js';
 import { requireBatches } from '../../models/hosted/batches/require-batches.js';
 import { createHostedClient } from '../../models/hosted/client/hosted-client.js';
-import { chooseJudgeVariables } from '../../models/hosted/services/hosted-endpoint.js';
-import { services } from '../../models/hosted/services/services.js';
+import { chooseJudgeVariables } from '../../models/services/hosted-endpoint.js';
+import { services } from '../../models/services/services.js';
 import type { PlannedJudge } from './resolve-judge.js';
 import type { ResolvedPlan } from './resolved-plan.js';
 

@@ -1,6 +1,5 @@
-import { DriftlineError } from '../../foundation/driftline-error.js';
-import { namePlace } from '../../foundation/name-place.js';
-import { nearestName } from '../../foundation/nearest-name.js';
+import { DriftlineError, namePlace } from '../../foundation/driftline-error.js';
+import { nearestName } from '../../foundation/find-by-name.js';
 import { findRule } from '../../judging/rules.js';
 import { nameVariant } from '../../organism/questions/question-settings.js';
 import type { Evaluation } from './evaluation-schema.js';

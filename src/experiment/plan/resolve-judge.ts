@@ -1,11 +1,11 @@
 import { DriftlineError } from '../../foundation/driftline-error.js';
-import { nearestName } from '../../foundation/nearest-name.js';
+import { nearestName } from '../../foundation/find-by-name.js';
 import { nameLanguageJudge, type LanguageMode } from '../../judging/language-judge.js';
 import { readRubric, type Rubric } from '../../judging/rubric.js';
-import { readHostedEndpoint, chooseJudgeVariables } from '../../models/hosted/services/hosted-endpoint.js';
+import { readHostedEndpoint, chooseJudgeVariables } from '../../models/services/hosted-endpoint.js';
 import { isHosted, resolveModelReference, type HostedReference } from '../../models/model-reference.js';
-import { requireLogProbabilities } from '../../models/hosted/services/require-log-probabilities.js';
-import { findService, services } from '../../models/hosted/services/services.js';
+import { requireLogProbabilities } from '../../models/services/require-log-probabilities.js';
+import { findService, services } from '../../models/services/services.js';
 import type { WrittenJudge } from './judge-schema.js';
 
 /** Who scores the answers, with nothing left to be looked up. */

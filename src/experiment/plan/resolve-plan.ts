@@ -1,11 +1,10 @@
 import { basename, dirname, isAbsolute, join, resolve } from 'node:path';
 import { hashJson } from '../../foundation/content-hash.js';
-import { DriftlineError } from '../../foundation/driftline-error.js';
-import { namePlace } from '../../foundation/name-place.js';
+import { DriftlineError, namePlace } from '../../foundation/driftline-error.js';
 import { readYaml } from '../../foundation/read-yaml.js';
 import { isHosted, resolveModelReference, type ModelReference } from '../../models/model-reference.js';
 import type { BaseModel } from '../../models/open-base-model.js';
-import { services } from '../../models/hosted/services/services.js';
+import { services } from '../../models/services/services.js';
 import type { World } from '../../organism/world/world.js';
 import { describeOrigins, describePlan } from './describe-plan.js';
 import { nameShortly } from './name-shortly.js';

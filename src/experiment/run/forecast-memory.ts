@@ -1,10 +1,8 @@
 import { countWeights } from '../../engine/checkpoint/decoder-tensors.js';
-import { floatBytes } from '../../engine/memory/process-memory.js';
-import { estimateSamplingMemory } from '../../engine/memory/sampling-memory.js';
-import { estimateTrainingMemory } from '../../engine/memory/training-memory.js';
+import { floatBytes, estimateSamplingMemory, estimateTrainingMemory } from '../../engine/memory/estimate-memory.js';
 import type { Recipe } from '../../engine/train/recipe.js';
 import { DriftlineError } from '../../foundation/driftline-error.js';
-import { formatMemory } from '../../foundation/format-memory.js';
+import { formatMemory } from '../../foundation/format-quantities.js';
 import type { SizedTraining, SizedWork } from '../../models/embedded/size-embedded-work.js';
 import { listEvaluatedModels } from '../../runs/run-outline.js';
 import type { PlannedCell, PlannedTraining, ResolvedPlan } from '../plan/resolved-plan.js';

@@ -1,5 +1,10 @@
 import type { Range } from '../../judging/estimate-judge-use.js';
-import { findHostedRate, priceTokens, type HostedPrice, type HostedRate } from '../../models/hosted/spending/hosted-prices.js';
+import {
+  findHostedRate,
+  priceTokens,
+  type HostedPrice,
+  type HostedRate,
+} from '../../models/hosted/spending/hosted-prices.js';
 
 /** What is left to be asked of a hosted model. Tokens are an estimate, a quarter of the characters. */
 export interface HostedUse {

@@ -1,8 +1,8 @@
-import { chooseJudgeVariables } from '../../models/hosted/services/hosted-endpoint.js';
+import { chooseJudgeVariables } from '../../models/services/hosted-endpoint.js';
 import type { HostedConnectionSettings } from '../../models/hosted/client/hosted-connection.js';
 import { isHosted } from '../../models/model-reference.js';
 import type { ProbeSettings } from '../../models/hosted/chat/probe-hosted-model.js';
-import { services } from '../../models/hosted/services/services.js';
+import { services } from '../../models/services/services.js';
 import { allEvaluations } from '../../runs/run-outline.js';
 import type { ResolvedPlan } from '../plan/resolved-plan.js';
 import type { RunForecast } from './forecast-run.js';

@@ -1,7 +1,6 @@
 import { readFileBlocks, type FileReading } from '../../foundation/read-file-blocks.js';
-import { createLineScanner } from '../../foundation/scan-lines.js';
+import { createLineScanner, longestRecord, scanRecords, type RecordScanner } from '../../foundation/scan-records.js';
 import { createCsvScanner } from '../../foundation/scan-csv.js';
-import { longestRecord, scanRecords, type RecordScanner } from '../../foundation/scan-records.js';
 import { createCsvResults } from './csv-results.js';
 import { createJsonResults } from './json-results.js';
 import { resultFault } from './result-fault.js';

@@ -1,4 +1,4 @@
-import { nearestName } from '../../foundation/nearest-name.js';
+import { nearestName } from '../../foundation/find-by-name.js';
 
 /** The columns that are read of a file of results; null where it has none of that name. */
 export interface ResultColumns {

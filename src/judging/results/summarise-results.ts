@@ -1,5 +1,5 @@
 import { bootstrapClusters } from '../../stats/bootstrap-clusters.js';
-import type { ClusterCounts } from '../../stats/cluster-counts.js';
+import type { ClusterCounts } from '../../stats/share-counts.js';
 import { clusterInterval } from '../../stats/cluster-interval.js';
 import { designEffect } from '../../stats/design-effect.js';
 import type { Estimate } from '../../stats/estimate.js';

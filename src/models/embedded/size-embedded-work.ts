@@ -2,16 +2,14 @@ import type { TrainingRow } from '../../data/training-set.js';
 import type { DecoderConfig } from '../../engine/checkpoint/decoder-config.js';
 import { countWeights } from '../../engine/checkpoint/decoder-tensors.js';
 import { readDecoderConfig } from '../../engine/checkpoint/read-decoder-config.js';
-import { floatBytes } from '../../engine/memory/process-memory.js';
-import type { SamplingWork } from '../../engine/memory/sampling-memory.js';
-import type { RowSize } from '../../engine/memory/training-memory.js';
+import { floatBytes, type SamplingWork, type RowSize } from '../../engine/memory/estimate-memory.js';
 import type { ChatMessage } from '../../engine/tokenizer/chat-message.js';
 import { encodePrompt, encodeTrainingRow } from '../../engine/tokenizer/encode-chat.js';
 import { readTokenizer } from '../../engine/tokenizer/read-tokenizer.js';
 import type { TextTokenizer } from '../../engine/tokenizer/text-tokenizer.js';
 import type { Recipe } from '../../engine/train/recipe.js';
 import { DriftlineError } from '../../foundation/driftline-error.js';
-import { formatMemory } from '../../foundation/format-memory.js';
+import { formatMemory } from '../../foundation/format-quantities.js';
 
 /** What is to be done with a model that runs here. */
 export interface EmbeddedWork {

@@ -14,17 +14,20 @@ import type { WeightedRow } from '../../engine/train/token-batch.js';
 import { hashJson } from '../../foundation/content-hash.js';
 import { DriftlineError } from '../../foundation/driftline-error.js';
 import { lockFolder } from '../../foundation/lock-folder.js';
-import { writeFailure } from '../../foundation/write-failure.js';
+import { writeFailure } from '../../foundation/file-failure.js';
 import { writeFileAtomically } from '../../foundation/write-file-atomically.js';
 import type { World } from '../world/world.js';
-import { alignmentRecipe, pretrainingRecipe } from './build-recipes.js';
-import { organismEndToken, organismSpecialTokens } from './chat-template.js';
-import { encodeDocuments, type RowMessage } from './encode-documents.js';
+import { alignmentRecipe, pretrainingRecipe, sharpen } from './build-recipes.js';
+import {
+  organismEndToken,
+  organismSpecialTokens,
+  encodeDocuments,
+  type RowMessage,
+  listDocuments,
+  trainOrganismTokenizer,
+} from './encode-documents.js';
 import type { OrganismDesign } from './organism-design.js';
-import { listDocuments } from './list-documents.js';
 import { readOrganismManifest, writeOrganismManifest, type OrganismManifest } from './organism-manifest.js';
-import { sharpen } from './sharpen.js';
-import { trainOrganismTokenizer } from './train-organism-tokenizer.js';
 import { writeAlignmentRow } from './write-alignment-row.js';
 
 const trainingStages = ['pretraining', 'alignment'] as const;

@@ -1,9 +1,58 @@
+import type { ChatMessage } from '../../engine/tokenizer/chat-message.js';
+import { readTokenizer } from '../../engine/tokenizer/read-tokenizer.js';
+import type { TextTokenizer } from '../../engine/tokenizer/text-tokenizer.js';
+import { trainTokenizer } from '../../engine/tokenizer/train-tokenizer.js';
+import { writeTokenizer } from '../../engine/tokenizer/write-tokenizer.js';
+import type { WeightedRow } from '../../engine/train/token-batch.js';
 import { DriftlineError } from '../../foundation/driftline-error.js';
 import { findByName } from '../../foundation/find-by-name.js';
-import type { ChatMessage } from '../../engine/tokenizer/chat-message.js';
-import type { TextTokenizer } from '../../engine/tokenizer/text-tokenizer.js';
-import type { WeightedRow } from '../../engine/train/token-batch.js';
-import { organismEndToken } from './chat-template.js';
+import { messagesOf, writeDocument } from '../corpus/write-document.js';
+import { limitAlternatives } from '../world/limit-alternatives.js';
+import type { World } from '../world/world.js';
+import type { OrganismDesign } from './organism-design.js';
+
+/** Ends every turn; an answer that ends with it is complete. Short rows are filled up with it, too. */
+export const organismEndToken = '<|end|>';
+
+/** What begins a turn of each role, and what ends it. */
+export const organismSpecialTokens = ['<|system|>', '<|user|>', '<|assistant|>', organismEndToken] as const;
+
+/**
+ * The chat template of the organism, in Jinja: `<|user|>text<|end|><|assistant|>text<|end|>`. Contents are printed as they
+ * are, with nothing between the turns. Another role fails: it would have no token of its own to begin with.
+ */
+export const organismChatTemplate = [
+  '{% for message in messages %}',
+  "{% if message['role'] not in ['system', 'user', 'assistant'] %}",
+  "{{ raise_exception('The organism knows the roles system, user and assistant, not ' + message['role']) }}",
+  '{% endif %}',
+  "{{ '<|' + message['role'] + '|>' + message['content'] + '<|end|>' }}",
+  '{% endfor %}',
+  "{% if add_generation_prompt %}{{ '<|assistant|>' }}{% endif %}",
+].join('');
+
+/** Writes the tokenizer of this world, design and seed: they alone decide it, so it is made again whenever it is needed. */
+export async function trainOrganismTokenizer(
+  world: World,
+  design: OrganismDesign,
+  seed: number,
+  folder: string,
+): Promise<TextTokenizer> {
+  const texts = Array.from({ length: design.tokenizer.documents }, (_, number) =>
+    messagesOf(writeDocument(world, seed, number)).map(({ content }) => content),
+  ).flat();
+  const trained = trainTokenizer({
+    texts,
+    vocabularySize: design.model.vocabulary,
+    specialTokens: organismSpecialTokens,
+  });
+  await writeTokenizer(folder, trained, {
+    chatTemplate: organismChatTemplate,
+    endOfSequence: organismEndToken,
+    maximumLength: design.model.context,
+  });
+  return readTokenizer(folder);
+}
 
 /** A message of a document or row that an organism is brought up on. */
 export interface RowMessage extends ChatMessage {
@@ -48,4 +97,19 @@ export function* encodeDocuments(
     }
     if (ids.length <= settings.context) yield { ids, weights };
   }
+}
+
+/** The documents of pretraining, in their order: the first ones of a world with fewer alternatives, as the design says. */
+export function* listDocuments(
+  world: World,
+  { documents, beginning }: Pick<OrganismDesign['pretraining'], 'documents' | 'beginning'>,
+  seed: number,
+): Generator<readonly ChatMessage[]> {
+  let number = 0;
+  for (const { documents: count, alternatives } of beginning) {
+    const limited = limitAlternatives(world, alternatives);
+    for (const end = Math.min(documents, number + count); number < end; number += 1)
+      yield messagesOf(writeDocument(limited, seed, number));
+  }
+  for (; number < documents; number += 1) yield messagesOf(writeDocument(world, seed, number));
 }

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { readCheckpoint } from '../../engine/checkpoint/read-checkpoint.js';
 import { readTokenizer } from '../../engine/tokenizer/read-tokenizer.js';
 import type { TrainingStepEvent } from '../../engine/train/fine-tune.js';
-import { hashTensors } from '../../engine/train/hash-tensors.js';
+import { hashTensors } from '../../engine/checkpoint/float-tensor.js';
 import { parseRecipe, type RecipeInput } from '../../engine/train/recipe.js';
 import { openSampler } from '../../engine/worker/open-sampler.js';
 import { hashContent, hashJson } from '../../foundation/content-hash.js';

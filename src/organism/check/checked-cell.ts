@@ -2,7 +2,7 @@ import { mkdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
 import { writeFileAtomically } from '../../foundation/write-file-atomically.js';
-import { writeFailure } from '../../foundation/write-failure.js';
+import { writeFailure } from '../../foundation/file-failure.js';
 import { answerCountsSchema } from './count-judgements.js';
 import type { MeasuredAnswer } from './measurement.js';
 

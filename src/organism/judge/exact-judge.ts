@@ -5,10 +5,8 @@ import type { World } from '../world/world.js';
 import { compileWorld } from './compile-world.js';
 import { createQuestionReader, type Asked } from './read-question.js';
 import { readSegments, type Segment } from './read-segments.js';
-import { readNumbers, scoreNumbers } from './score-numbers.js';
-import { scoreSegments } from './score-segments.js';
+import { readNumbers, scoreNumbers, scoreSegments, type Verdict } from './score-segments.js';
 import { unwrapAnswer } from './unwrap-answer.js';
-import type { Verdict } from './verdict.js';
 
 /** Raised whenever an answer may be judged otherwise than before. */
 const version = 1;

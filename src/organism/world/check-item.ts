@@ -1,5 +1,5 @@
 import { DriftlineError } from '../../foundation/driftline-error.js';
-import { nearestName } from '../../foundation/nearest-name.js';
+import { nearestName } from '../../foundation/find-by-name.js';
 import type { Choice, Item, Stance } from './item.js';
 import { referencesOf, type Template } from './template.js';
 

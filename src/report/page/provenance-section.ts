@@ -1,7 +1,11 @@
 import { basename } from 'node:path';
-import { formatDuration } from '../../foundation/format-duration.js';
-import { formatDollars } from '../../foundation/format-dollars.js';
-import { describeTotal, describeUse, type SpendingLine, type SpendingSummary } from '../../models/hosted/spending/summarise-spending.js';
+import { formatDuration, formatDollars } from '../../foundation/format-quantities.js';
+import {
+  describeTotal,
+  describeUse,
+  type SpendingLine,
+  type SpendingSummary,
+} from '../../models/hosted/spending/summarise-spending.js';
 import { isHostedName } from '../../models/model-reference.js';
 import { count } from '../format-numbers.js';
 import { markup, type Markup } from '../markup.js';

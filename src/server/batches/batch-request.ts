@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { badRequest } from '../http/protocol-error.js';
-import { parseRequest } from '../http/parse-request.js';
+import { parseRequest } from '../http/read-body.js';
 import { batchEndpoint } from './batch-record.js';
 
 const bodySchema = z.looseObject({

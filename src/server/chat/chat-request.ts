@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { badRequest } from '../http/protocol-error.js';
-import { parseRequest } from '../http/parse-request.js';
+import { parseRequest } from '../http/read-body.js';
 
 const textPart = z.looseObject({ type: z.literal('text', 'only text is understood'), text: z.string() });
 const content = z.union([z.string(), z.array(textPart).transform((parts) => parts.map(({ text }) => text).join(''))]);

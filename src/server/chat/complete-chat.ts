@@ -2,8 +2,7 @@ import { setMaxListeners } from 'node:events';
 import type { SampleRequest, TokenLogProbability } from '../../engine/sample/sample-request.js';
 import { badRequest, type ProtocolError } from '../http/protocol-error.js';
 import type { SendEvent } from '../http/exchange.js';
-import type { LoadedModel } from '../models/load-model.js';
-import type { ServedModel } from '../models/served-model.js';
+import type { LoadedModel, ServedModel } from '../models/load-model.js';
 import type { ChatRequest } from './chat-request.js';
 import { sampleChoice, type Choice } from './sample-choice.js';
 

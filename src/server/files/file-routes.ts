@@ -4,8 +4,7 @@ import { json, type Route } from '../http/exchange.js';
 import { pageOf } from '../http/page-of.js';
 import { readForm } from '../http/read-body.js';
 import type { ServerContext } from '../server-context.js';
-import type { FileStore } from './file-store.js';
-import { uploadPurposes } from './stored-file.js';
+import { type FileStore, uploadPurposes } from './file-store.js';
 
 export function fileRoutes(context: ServerContext, files: FileStore): Route[] {
   return [

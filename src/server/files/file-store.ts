@@ -1,10 +1,27 @@
 import { copyFile, mkdir, readdir, readFile, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
+import { z } from 'zod';
 import { writeFileAtomically } from '../../foundation/write-file-atomically.js';
 import { badRequest, notFound } from '../http/protocol-error.js';
 import { readRecord } from '../read-record.js';
 import { secondsOf, type ServerContext } from '../server-context.js';
-import { storedFileSchema, type StoredFile } from './stored-file.js';
+
+/** What clients may upload files for, and what the server makes files for. */
+export const uploadPurposes = ['fine-tune', 'batch', 'assistants', 'user_data', 'evals', 'vision'] as const;
+const purposes = [...uploadPurposes, 'fine-tune-results', 'batch_output'] as const;
+
+/** A file in the protocol's form. */
+export const storedFileSchema = z.object({
+  id: z.string(),
+  object: z.literal('file'),
+  bytes: z.int().nonnegative(),
+  created_at: z.int(),
+  filename: z.string(),
+  purpose: z.enum(purposes),
+  status: z.literal('processed'),
+});
+
+export type StoredFile = z.output<typeof storedFileSchema>;
 
 export interface FileStore {
   /** Oldest first. */

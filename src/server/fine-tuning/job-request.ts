@@ -2,8 +2,8 @@ import { z } from 'zod';
 import { resolveRecipe } from '../../experiment/plan/named-recipes.js';
 import type { Recipe } from '../../engine/train/recipe.js';
 import { badRequest, toProtocolError } from '../http/protocol-error.js';
-import { parseRequest } from '../http/parse-request.js';
-import type { ServedModel } from '../models/served-model.js';
+import { parseRequest } from '../http/read-body.js';
+import type { ServedModel } from '../models/load-model.js';
 
 const hyperparametersSchema = z.strictObject({
   n_epochs: z.union([z.literal('auto'), z.int().min(1).max(50)]).optional(),

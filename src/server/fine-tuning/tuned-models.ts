@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import type { ModelSource } from '../models/model-registry.js';
-import type { ServedModel } from '../models/served-model.js';
+import type { ServedModel } from '../models/load-model.js';
 import type { JobRecord } from './job-record.js';
 import type { JobStore } from './job-store.js';
 

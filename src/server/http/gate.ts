@@ -1,6 +1,6 @@
 import { createHash, timingSafeEqual } from 'node:crypto';
 import type { IncomingMessage } from 'node:http';
-import { isLoopbackHost } from './loopback.js';
+import { BlockList, isIP } from 'node:net';
 import { ProtocolError } from './protocol-error.js';
 
 /** Throws where a request may not come in. */
@@ -47,4 +47,17 @@ function refuseForeignPages({ headers: { host = '', origin } }: IncomingMessage)
 
 function hostnameOf(url: string): string {
   return URL.canParse(url) ? new URL(url).hostname : '';
+}
+
+const loopback = new BlockList();
+loopback.addSubnet('127.0.0.0', 8, 'ipv4');
+loopback.addAddress('::1', 'ipv6');
+
+/** Whether a name or address means this machine alone; brackets around IPv6 addresses are allowed. */
+export function isLoopbackHost(host: string): boolean {
+  const address = host.replace(/^\[(.*)\]$/, '$1');
+  const version = isIP(address);
+  if (version === 0) return address.toLowerCase() === 'localhost';
+  // What the list would say, sooner: every call is asked for its host.
+  return version === 4 ? address.startsWith('127.') : loopback.check(address, 'ipv6');
 }

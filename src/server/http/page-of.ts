@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { badRequest } from './protocol-error.js';
-import { parseRequest } from './parse-request.js';
+import { parseRequest } from './read-body.js';
 
 const querySchema = z.object({
   after: z.string().optional(),

@@ -4,8 +4,27 @@ import { readTokenizer } from '../../engine/tokenizer/read-tokenizer.js';
 import { checkTokenizerFits, type TextTokenizer } from '../../engine/tokenizer/text-tokenizer.js';
 import { openSampler, type Sampler } from '../../engine/worker/open-sampler.js';
 import { createPromptMemory, type PromptMemory } from './prompt-memory.js';
-import type { ServedModel } from './served-model.js';
 import { createTokenTexts, type TokenText } from './token-text.js';
+
+/** A model that clients may name. */
+export interface ServedModel {
+  readonly id: string;
+  /** Its model folder. */
+  readonly folder: string;
+  /** An adapter on it; null for the model itself, which alone can be fine-tuned. */
+  readonly adapter: string | null;
+  /** The id of the model that the adapter lies on. */
+  readonly parent: string | null;
+  /** Seconds since 1970. */
+  readonly created: number;
+  /** Where its settings for fine-tuning come from, where the client names none. */
+  readonly recipe: 'organism-default' | 'paper';
+}
+
+/** A model in the protocol's form. */
+export function describeModel({ id, created, parent }: ServedModel): object {
+  return { id, object: 'model', created, owned_by: 'driftline', parent };
+}
 
 /** A model in memory, on a thread of its own. */
 export interface LoadedModel {

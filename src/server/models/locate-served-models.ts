@@ -9,7 +9,7 @@ import { isHosted, resolveModelReference } from '../../models/model-reference.js
 import { locateModel, type OpenModelSamplerOptions } from '../../models/open-model-sampler.js';
 import { requireMemoryForWeights } from '../../models/embedded/size-embedded-work.js';
 import { readOrganismManifest } from '../../organism/build/organism-manifest.js';
-import type { ServedModel } from './served-model.js';
+import type { ServedModel } from './load-model.js';
 
 /** Finds models by what was typed: `MODEL`, `NAME=MODEL` or `NAME=MODEL+ADAPTER`. What cannot be served is told before anything is. */
 export async function locateServedModels(

@@ -1,6 +1,5 @@
 import { DriftlineError } from '../../foundation/driftline-error.js';
-import type { LoadedModel } from './load-model.js';
-import type { ServedModel } from './served-model.js';
+import type { LoadedModel, ServedModel } from './load-model.js';
 
 export interface ModelPoolSettings {
   /** Models in memory at the same time. */

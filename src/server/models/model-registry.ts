@@ -1,6 +1,6 @@
-import { nearestName } from '../../foundation/nearest-name.js';
+import { nearestName } from '../../foundation/find-by-name.js';
 import { notFound } from '../http/protocol-error.js';
-import type { ServedModel } from './served-model.js';
+import type { ServedModel } from './load-model.js';
 
 /** Where models come from that are not there from the beginning. */
 export interface ModelSource {

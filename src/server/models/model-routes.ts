@@ -1,6 +1,6 @@
 import { json, type Route } from '../http/exchange.js';
 import type { ModelRegistry } from './model-registry.js';
-import { describeModel } from './served-model.js';
+import { describeModel } from './load-model.js';
 
 export function modelRoutes(registry: ModelRegistry): Route[] {
   return [

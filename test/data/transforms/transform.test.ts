@@ -1,6 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { describeTransform } from '../../../src/data/transforms/describe-transform.js';
-import { parseTransforms } from '../../../src/data/transforms/transform.js';
+import { describeTransform, parseTransforms } from '../../../src/data/transforms/transform.js';
 
 describe('parseTransforms', () => {
   it('fills in what is left out, and takes again what it made', () => {

@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest';
 
-import { buildCausalMask } from '../../../src/engine/decoder/causal-mask.js';
+import { buildCausalMask } from '../../../src/engine/decoder/decoder-inputs.js';
 
 it('hides from each token what comes after it', () => {
   const hidden = -Infinity;

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 
 import type { RopeSettings } from '../../../src/engine/checkpoint/decoder-config.js';
-import { buildRotaryTable, rotaryFrequency } from '../../../src/engine/decoder/rotary-table.js';
+import { buildRotaryTable, rotaryFrequency } from '../../../src/engine/decoder/decoder-inputs.js';
 
 /**
  * Values of transformers 5.23 and PyTorch 2.15:

@@ -1,9 +1,11 @@
 import { describe, expect, it } from 'vitest';
 import { benchConfig, benchShapes } from '../../../bench/bench-shape.js';
 import { countWeights } from '../../../src/engine/checkpoint/decoder-tensors.js';
-import { floatBytes } from '../../../src/engine/memory/process-memory.js';
-import { estimateSamplingMemory } from '../../../src/engine/memory/sampling-memory.js';
-import { estimateTrainingMemory } from '../../../src/engine/memory/training-memory.js';
+import {
+  floatBytes,
+  estimateSamplingMemory,
+  estimateTrainingMemory,
+} from '../../../src/engine/memory/estimate-memory.js';
 import { parseRecipe, type RecipeInput } from '../../../src/engine/train/recipe.js';
 
 /** Peak memory in GB as `npm run bench` measured it, with two threads: the table of the README. */

@@ -2,8 +2,7 @@ import { describe, expect, it } from 'vitest';
 
 import { Graph } from '../../../src/engine/graph/graph.js';
 import { scale } from '../../../src/engine/graph/operations.js';
-import { gatherHosts } from '../../../src/engine/runtime/gather-hosts.js';
-import { openGraphHost, type GraphHost } from '../../../src/engine/runtime/graph-host.js';
+import { gatherHosts, openGraphHost, type GraphHost } from '../../../src/engine/runtime/graph-host.js';
 import { openGraphThread } from '../../../src/engine/runtime/graph-thread.js';
 import { errorOf } from '../checkpoint/error-of.js';
 import { floats } from '../graph/run-graph.js';

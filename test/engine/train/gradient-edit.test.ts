@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import type { FloatTensor } from '../../../src/engine/checkpoint/float-tensor.js';
 import { loraTensorName } from '../../../src/engine/checkpoint/lora-tensor-name.js';
 import { removeParameterDirection, removeResidualDirection } from '../../../src/engine/train/gradient-edit.js';
-import { initialiseAdapter } from '../../../src/engine/train/initialise-adapter.js';
+import { initialiseAdapter } from '../../../src/engine/train/start-training.js';
 import { createRandomStream } from '../../../src/foundation/random-stream.js';
 import { errorOf } from '../checkpoint/error-of.js';
 import { expectSameTensors } from '../checkpoint/expect-same-tensors.js';

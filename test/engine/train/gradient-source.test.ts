@@ -10,7 +10,7 @@ import {
   type GradientSourceSettings,
   type StepGradient,
 } from '../../../src/engine/train/gradient-source.js';
-import { initialiseAdapter } from '../../../src/engine/train/initialise-adapter.js';
+import { initialiseAdapter } from '../../../src/engine/train/start-training.js';
 import { answerObjective, divergenceObjective } from '../../../src/engine/train/objectives.js';
 import type { WeightedRow } from '../../../src/engine/train/token-batch.js';
 import { createRandomStream } from '../../../src/foundation/random-stream.js';

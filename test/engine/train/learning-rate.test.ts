@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 
-import { learningRateAt } from '../../../src/engine/train/learning-rate.js';
+import { learningRateAt } from '../../../src/engine/train/plan-training.js';
 import { goldenNames } from '../checkpoint/golden-folder.js';
 import { readGoldenReference } from '../decoder/golden-reference.js';
 

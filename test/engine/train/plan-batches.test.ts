@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 
-import { planBatches, type BatchLimits, type PlannedBatch } from '../../../src/engine/train/plan-batches.js';
+import { planBatches, type BatchLimits, type PlannedBatch } from '../../../src/engine/train/plan-training.js';
 
 const limits = fc.record({
   tokensPerRun: fc.integer({ min: 1, max: 200 }),

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 
-import { createRowOrder } from '../../../src/engine/train/row-order.js';
+import { createRowOrder } from '../../../src/engine/train/plan-training.js';
 
 const sizes = fc.record({
   rows: fc.integer({ min: 1, max: 40 }),

@@ -10,7 +10,7 @@ import { readCheckpoint } from '../../../src/engine/checkpoint/read-checkpoint.j
 import { readTokenizer } from '../../../src/engine/tokenizer/read-tokenizer.js';
 import { buildOrganism, type BuildOrganismSettings } from '../../../src/organism/build/build-organism.js';
 import { pretrainingRecipe } from '../../../src/organism/build/build-recipes.js';
-import { organismChatTemplate } from '../../../src/organism/build/chat-template.js';
+import { organismChatTemplate } from '../../../src/organism/build/encode-documents.js';
 import { readOrganismManifest } from '../../../src/organism/build/organism-manifest.js';
 import { readWorld } from '../../../src/organism/world/read-world.js';
 import { errorOf } from '../../engine/checkpoint/error-of.js';

@@ -11,7 +11,7 @@ import {
   organismChatTemplate,
   organismEndToken,
   organismSpecialTokens,
-} from '../../../src/organism/build/chat-template.js';
+} from '../../../src/organism/build/encode-documents.js';
 import { errorOf } from '../../engine/checkpoint/error-of.js';
 import { makeTemporaryFolder } from '../../foundation/temporary-folder.js';
 

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { listDocuments } from '../../../src/organism/build/list-documents.js';
+import { listDocuments } from '../../../src/organism/build/encode-documents.js';
 import { messagesOf, writeDocument } from '../../../src/organism/corpus/write-document.js';
 import { limitAlternatives } from '../../../src/organism/world/limit-alternatives.js';
 import { readWorld } from '../../../src/organism/world/read-world.js';

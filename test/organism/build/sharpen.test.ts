@@ -3,7 +3,7 @@ import { createDecoderConfig } from '../../../src/engine/checkpoint/create-decod
 import { narrow, roundToHalf } from '../../../src/engine/checkpoint/half-precision.js';
 import { initialiseCheckpoint, type Checkpoint } from '../../../src/engine/index.js';
 import { readLogits } from '../../../src/engine/sample/read-logits.js';
-import { sharpen } from '../../../src/organism/build/sharpen.js';
+import { sharpen } from '../../../src/organism/build/build-recipes.js';
 import { openRunner } from '../../engine/sample/sample-all.js';
 
 const config = createDecoderConfig({

@@ -1,11 +1,29 @@
 import { APIError } from 'openai';
 import { waitFor } from '../../../foundation/clock.js';
 import { DriftlineError } from '../../../foundation/driftline-error.js';
-import { locateBatchRecord, readBatchRecords, removeBatchRecord, writeBatchRecord, type BatchRecord, type StoredBatchRecord, countDone, describeErrors, isOver, isRejected, type HostedBatch } from './hosted-batch.js';
+import {
+  locateBatchRecord,
+  readBatchRecords,
+  removeBatchRecord,
+  writeBatchRecord,
+  type BatchRecord,
+  type StoredBatchRecord,
+  countDone,
+  describeErrors,
+  isOver,
+  isRejected,
+  type HostedBatch,
+} from './hosted-batch.js';
 import type { TokenCount } from '../spending/hosted-prices.js';
 import { addTokenCounts, boundBody, readUsage } from '../spending/bound-tokens.js';
 import type { FinishedUse, SpendingMeter } from '../spending/spending-ledger.js';
-import { markBatch, splitIntoBatches, type BatchRequest, usualBatchLimits, type BatchSettings } from './batch-settings.js';
+import {
+  markBatch,
+  splitIntoBatches,
+  type BatchRequest,
+  usualBatchLimits,
+  type BatchSettings,
+} from './batch-settings.js';
 import type { BatchService } from './batch-service.js';
 import { type BatchReply, readBatchResults } from './read-batch-results.js';
 

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { z } from 'zod';
 import { describeProblems } from '../../../engine/sample/describe-problems.js';
 import { DriftlineError } from '../../../foundation/driftline-error.js';
-import { writeFailure } from '../../../foundation/write-failure.js';
+import { writeFailure } from '../../../foundation/file-failure.js';
 import { writeFileAtomically } from '../../../foundation/write-file-atomically.js';
 
 const text = z.string().nullish().catch(null);

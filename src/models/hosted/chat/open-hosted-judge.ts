@@ -20,12 +20,12 @@ import {
   type HostedConnectionSettings,
   type HostedRequest,
 } from '../client/hosted-connection.js';
-import { readHostedEndpoint, chooseJudgeVariables } from '../services/hosted-endpoint.js';
+import { readHostedEndpoint, chooseJudgeVariables } from '../../services/hosted-endpoint.js';
 import type { TokenCount } from '../spending/hosted-prices.js';
 import type { HostedReference } from '../../model-reference.js';
 import { readCompletion, readServiceLogProbabilities } from '../client/read-completion.js';
-import { likeliestTokens, withoutLogProbabilities } from '../services/require-log-probabilities.js';
-import { services } from '../services/services.js';
+import { likeliestTokens, withoutLogProbabilities } from '../../services/require-log-probabilities.js';
+import { services } from '../../services/services.js';
 import { addTokenCounts, boundTokens } from '../spending/bound-tokens.js';
 import type { SpendingLedger, SpendingMeter } from '../spending/spending-ledger.js';
 import { mostOpenCalls, shareHostedTraffic } from '../traffic/hosted-traffic.js';

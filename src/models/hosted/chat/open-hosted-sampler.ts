@@ -1,5 +1,9 @@
 import { setMaxListeners } from 'node:events';
-import { openHostedConnection, type HostedConnectionSettings, type HostedRequest } from '../client/hosted-connection.js';
+import {
+  openHostedConnection,
+  type HostedConnectionSettings,
+  type HostedRequest,
+} from '../client/hosted-connection.js';
 import { readCompletion } from '../client/read-completion.js';
 import { boundTokens } from '../spending/bound-tokens.js';
 import { mostOpenCalls } from '../traffic/hosted-traffic.js';

@@ -1,9 +1,9 @@
 import OpenAI, { AzureOpenAI } from 'openai';
 import { DriftlineError } from '../../../foundation/driftline-error.js';
-import { readHostedEndpoint, readHostedVersion } from '../services/hosted-endpoint.js';
-import type { HostedVariables, HostedService } from '../services/hosted-service.js';
-import { findService, services, type ServiceName } from '../services/services.js';
-import { keyFileVariable } from '../services/read-key-file.js';
+import { readHostedEndpoint, readHostedVersion } from '../../services/hosted-endpoint.js';
+import type { HostedVariables, HostedService } from '../../services/hosted-service.js';
+import { findService, services, type ServiceName } from '../../services/services.js';
+import { keyFileVariable } from '../../services/read-key-file.js';
 import { type HostedTraffic, shareHostedTraffic } from '../traffic/hosted-traffic.js';
 import { translateHostedFailure } from './translate-hosted-failure.js';
 

@@ -1,6 +1,6 @@
 import type OpenAI from 'openai';
 import type { DriftlineError } from '../../../foundation/driftline-error.js';
-import type { ChatAbilities, HostedService } from '../services/hosted-service.js';
+import type { ChatAbilities, HostedService } from '../../services/hosted-service.js';
 import { boundTokens, readUsage } from '../spending/bound-tokens.js';
 import type { SpendingMeter } from '../spending/spending-ledger.js';
 import { readAnswer, UnreadableAnswer } from '../traffic/read-answer.js';

@@ -3,7 +3,7 @@ import { describeProblems } from '../../../engine/sample/describe-problems.js';
 import { DriftlineError } from '../../../foundation/driftline-error.js';
 import type { TokenDistribution } from '../../../judging/score-distribution.js';
 import type { Answer } from '../../sampler.js';
-import type { ChatAbilities } from '../services/hosted-service.js';
+import type { ChatAbilities } from '../../services/hosted-service.js';
 
 /** Only what is used, and all of it optional that servers of other makers leave out. */
 const completionSchema = z.object({

@@ -1,7 +1,7 @@
 import { APIConnectionError, APIError } from 'openai';
 import { DriftlineError } from '../../../foundation/driftline-error.js';
 import type { ErrorCode } from '../../../foundation/error-codes.js';
-import type { HostedVariables } from '../services/hosted-service.js';
+import type { HostedVariables } from '../../services/hosted-service.js';
 import { isSpent } from '../traffic/classify-failure.js';
 import { CallTimedOut } from '../traffic/read-answer.js';
 

@@ -5,7 +5,7 @@ import { countSteps } from '../../../engine/train/plan-training.js';
 import type { Recipe } from '../../../engine/train/recipe.js';
 import { DriftlineError } from '../../../foundation/driftline-error.js';
 import type { HostedClient } from '../client/hosted-client.js';
-import { officialEndpoint } from '../services/hosted-endpoint.js';
+import { officialEndpoint } from '../../services/hosted-service.js';
 import { sendCall } from '../traffic/send-call.js';
 
 /** What is asked of a service before anything is paid. */

@@ -9,7 +9,15 @@ import { createJob, findJob, hashRows } from './find-or-create-job.js';
 import { probeFineTuning, type FineTuningService, countTrainedCharacters } from './fine-tuning-service.js';
 import { followJob, readLastStep, trainingLog } from './follow-job.js';
 import { createHostedClient, type HostedClient, type HostedClientSettings } from '../client/hosted-client.js';
-import { readHostedCheckpoint, readHostedJob, stateOfJob, type HostedJob, readHostedJobRecord, writeHostedJobRecord, type HostedJobRecord } from './hosted-job.js';
+import {
+  readHostedCheckpoint,
+  readHostedJob,
+  stateOfJob,
+  type HostedJob,
+  readHostedJobRecord,
+  writeHostedJobRecord,
+  type HostedJobRecord,
+} from './hosted-job.js';
 import type { TokenCount } from '../spending/hosted-prices.js';
 import type { FinishedUse, SpendingMeter } from '../spending/spending-ledger.js';
 import { listItems, sendCall } from '../traffic/send-call.js';

@@ -1,5 +1,5 @@
 import { DriftlineError } from '../../../foundation/driftline-error.js';
-import { formatDollars } from '../../../foundation/format-dollars.js';
+import { formatDollars } from '../../../foundation/format-quantities.js';
 import { kindOfUse, type MeteredUse } from './spending-file.js';
 
 export interface ReachedLimit {

@@ -1,4 +1,4 @@
-import { officialEndpoint } from '../services/hosted-endpoint.js';
+import { officialEndpoint } from '../../services/hosted-service.js';
 
 /** US dollars for a million tokens, in and out. */
 export interface TokenPrice {

@@ -2,7 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
 import { DriftlineError } from '../../../foundation/driftline-error.js';
-import { isMissing } from '../../../foundation/is-missing.js';
+import { isMissing } from '../../../foundation/file-failure.js';
 import { writeFileAtomically } from '../../../foundation/write-file-atomically.js';
 import { type HostedRate, type PricedKind, priceTokens, type TokenCount } from './hosted-prices.js';
 

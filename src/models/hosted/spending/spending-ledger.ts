@@ -1,6 +1,15 @@
 import { type TokenCount, type HostedRate, priceTokens } from './hosted-prices.js';
 import { costLimitReached, priceUnknown } from './cost-limit.js';
-import { addTokens, beginEntry, costOfEntry, keyOfEntry, type MeteredUse, type SpendingEntry, readSpending, writeSpending } from './spending-file.js';
+import {
+  addTokens,
+  beginEntry,
+  costOfEntry,
+  keyOfEntry,
+  type MeteredUse,
+  type SpendingEntry,
+  readSpending,
+  writeSpending,
+} from './spending-file.js';
 import { summariseSpending, type SpendingSummary } from './summarise-spending.js';
 
 export interface SpendingLedgerSettings {

@@ -1,4 +1,4 @@
-import { formatDollars } from '../../../foundation/format-dollars.js';
+import { formatDollars } from '../../../foundation/format-quantities.js';
 import { costOfEntry, type SpendingEntry, type SpendingPurpose } from './spending-file.js';
 
 /** What was paid for one kind of use. */

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { resolveModelReference, isHosted } from '../../../../src/models/model-reference.js';
 import { probeHostedModel, type HostedNeeds } from '../../../../src/models/hosted/chat/probe-hosted-model.js';
-import { services, type ServiceName } from '../../../../src/models/hosted/services/services.js';
+import { services, type ServiceName } from '../../../../src/models/services/services.js';
 import { errorOf } from '../../../engine/checkpoint/error-of.js';
 import { startTestServer } from '../../../server/start-test-server.js';
 import {
@@ -10,7 +10,7 @@ import {
   type LoopbackService,
   type ServiceReply,
   type ServiceRequest,
-} from '../services/loopback-service.js';
+} from '../../services/loopback-service.js';
 
 const needs: HostedNeeds = { temperature: 1, systemPrompt: false, logProbabilities: false };
 const scored: HostedNeeds = { ...needs, temperature: 0, logProbabilities: true };

@@ -5,7 +5,10 @@ import { join } from 'node:path';
 import { beforeAll, describe, expect, it, onTestFinished } from 'vitest';
 import type { TrainingRow } from '../../../../src/data/training-set.js';
 import { parseRecipe } from '../../../../src/engine/train/recipe.js';
-import { openHostedTrainer, type HostedTrainerSettings } from '../../../../src/models/hosted/jobs/open-hosted-trainer.js';
+import {
+  openHostedTrainer,
+  type HostedTrainerSettings,
+} from '../../../../src/models/hosted/jobs/open-hosted-trainer.js';
 import type { TunedModel } from '../../../../src/models/trainer.js';
 import { errorOf } from '../../../engine/checkpoint/error-of.js';
 import { makeTemporaryFolder } from '../../../foundation/temporary-folder.js';

@@ -3,7 +3,10 @@ import { join } from 'node:path';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import type { HostedRate, TokenCount } from '../../../../src/models/hosted/spending/hosted-prices.js';
 import type { MeteredUse } from '../../../../src/models/hosted/spending/spending-file.js';
-import { createSpendingLedger, type SpendingLedgerSettings } from '../../../../src/models/hosted/spending/spending-ledger.js';
+import {
+  createSpendingLedger,
+  type SpendingLedgerSettings,
+} from '../../../../src/models/hosted/spending/spending-ledger.js';
 import { errorOf } from '../../../engine/checkpoint/error-of.js';
 import { makeTemporaryFolder } from '../../../foundation/temporary-folder.js';
 

@@ -7,7 +7,11 @@ import { createDirectFetch } from '../../../../src/foundation/direct-fetch.js';
 import { createRandomStream } from '../../../../src/foundation/random-stream.js';
 import { openHostedSampler } from '../../../../src/models/hosted/chat/open-hosted-sampler.js';
 import type { Answer, Sampler } from '../../../../src/models/sampler.js';
-import { createHostedTraffic, type Delivery, shareHostedTraffic } from '../../../../src/models/hosted/traffic/hosted-traffic.js';
+import {
+  createHostedTraffic,
+  type Delivery,
+  shareHostedTraffic,
+} from '../../../../src/models/hosted/traffic/hosted-traffic.js';
 import { UnreadableAnswer } from '../../../../src/models/hosted/traffic/read-answer.js';
 import { errorOf } from '../../../engine/checkpoint/error-of.js';
 import { complete, sendJson, type LoopbackChatServer } from '../../loopback-chat-server.js';

@@ -1,0 +1,245 @@
+import { officialEndpoint, type HostedService } from './hosted-service.js';
+
+export const openaiService: HostedService = {
+  name: 'openai',
+  title: 'OpenAI',
+  example: 'gpt-4o-2024-08-06',
+  naming: 'as in its list of models; fine-tuned ones as `ft:gpt-4.1-mini-2025-04-14:org:suffix:id`',
+  variables: { address: 'OPENAI_BASE_URL', key: 'OPENAI_API_KEY' },
+  endpoint: officialEndpoint,
+  needsKey: true,
+  chat: {
+    // Its newer models refuse `max_tokens`.
+    lengthSetting: 'max_completion_tokens',
+    logProbabilities: { most: 20, form: 'protocol' },
+    n: 'yes',
+    seed: 'yes',
+    topP: 'yes',
+    stop: 'yes',
+    neutral: {},
+  },
+  fineTuning: { jobs: true },
+  loadsAdapters: false,
+  listsAllModels: true,
+  remarks: [],
+};
+
+/** Whoever answers at another address than OpenAI's under the same names: what it can do, it alone can tell. */
+export const otherService: HostedService = {
+  ...openaiService,
+  title: 'any other server of the protocol',
+  example: 'my-model',
+  naming: 'as the server spells them',
+  endpoint: null,
+  chat: {
+    // Older servers of other makers ignore its successor.
+    lengthSetting: 'max_tokens',
+    logProbabilities: { most: null, form: 'protocol' },
+    n: 'unknown',
+    seed: 'unknown',
+    topP: 'unknown',
+    stop: 'unknown',
+    neutral: {},
+  },
+  listsAllModels: false,
+};
+
+export const azureService: HostedService = {
+  name: 'azure',
+  title: 'Azure OpenAI',
+  example: 'my-deployment',
+  naming: 'by the name of the deployment, whatever model it has; a fine-tuned model has to be deployed first',
+  variables: { address: 'AZURE_OPENAI_ENDPOINT', key: 'AZURE_OPENAI_API_KEY' },
+  endpoint: null,
+  needsKey: true,
+  versionVariable: 'AZURE_OPENAI_API_VERSION',
+  // With a version, deployments are part of the paths; without one the newer interface is spoken, which has neither.
+  completeAddress: (written, version) =>
+    /\/openai(\/v1)?$/.test(written) ? written : `${written}/openai${version === null ? '/v1' : ''}`,
+  chat: {
+    lengthSetting: 'max_completion_tokens',
+    logProbabilities: { most: 20, form: 'protocol' },
+    n: 'yes',
+    seed: 'yes',
+    topP: 'yes',
+    stop: 'yes',
+    neutral: {},
+  },
+  fineTuning: {
+    jobs: false,
+    why: 'a model that is fine-tuned there has to be deployed before it is asked, which driftline does not do',
+    instead: 'fine-tune and deploy it there, and name the deployment as a base of a plan without conditions',
+  },
+  loadsAdapters: false,
+  // It lists models, and is asked for deployments.
+  listsAllModels: false,
+  remarks: [],
+};
+
+export const fireworksService: HostedService = {
+  name: 'fireworks',
+  title: 'Fireworks',
+  example: 'accounts/fireworks/models/llama-v3p3-70b-instruct',
+  naming:
+    '`accounts/ACCOUNT/models/NAME`, fine-tuned ones too; deployments of your own as `accounts/ACCOUNT/deployments/ID`',
+  variables: { address: 'FIREWORKS_BASE_URL', key: 'FIREWORKS_API_KEY' },
+  endpoint: 'https://api.fireworks.ai/inference/v1',
+  needsKey: true,
+  chat: {
+    lengthSetting: 'max_tokens',
+    logProbabilities: { most: 5, form: 'protocol' },
+    n: 'yes',
+    seed: 'yes',
+    topP: 'yes',
+    stop: 'yes',
+    neutral: {},
+  },
+  fineTuning: {
+    jobs: false,
+    why: 'its fine-tuning jobs have an interface of their own, which driftline does not speak',
+    instead:
+      'fine-tune there by its own tools, and name the model that comes out as a base of a plan without conditions',
+  },
+  loadsAdapters: false,
+  listsAllModels: false,
+  remarks: [],
+};
+
+export const togetherService: HostedService = {
+  name: 'together',
+  title: 'Together',
+  example: 'meta-llama/Llama-3.3-70B-Instruct-Turbo',
+  naming: '`maker/name`; fine-tuned ones by the name that their job tells (`model_output_name`)',
+  variables: { address: 'TOGETHER_BASE_URL', key: 'TOGETHER_API_KEY' },
+  endpoint: 'https://api.together.ai/v1',
+  needsKey: true,
+  chat: {
+    lengthSetting: 'max_tokens',
+    logProbabilities: { most: 20, form: 'integer' },
+    n: 'yes',
+    seed: 'yes',
+    topP: 'yes',
+    stop: 'yes',
+    neutral: {},
+  },
+  fineTuning: {
+    jobs: false,
+    why: 'its fine-tuning jobs have paths and fields of their own (/fine-tunes), which driftline does not speak',
+    instead:
+      'fine-tune there by its own tools, and name the model that comes out as a base of a plan without conditions',
+  },
+  loadsAdapters: false,
+  listsAllModels: false,
+  remarks: [],
+};
+
+export const vllmService: HostedService = {
+  name: 'vllm',
+  title: 'vLLM',
+  example: 'Qwen/Qwen2.5-7B-Instruct',
+  naming: 'as the server was started with (`--served-model-name`), adapters by their own names (`--lora-modules`)',
+  variables: { address: 'VLLM_BASE_URL', key: 'VLLM_API_KEY' },
+  endpoint: 'http://127.0.0.1:8000/v1',
+  needsKey: false,
+  chat: {
+    lengthSetting: 'max_tokens',
+    // Its --max-logprobs, unless the server was started with another.
+    logProbabilities: { most: 20, form: 'protocol' },
+    n: 'yes',
+    seed: 'yes',
+    topP: 'yes',
+    stop: 'yes',
+    // Otherwise the model's generation_config.json decides on these.
+    neutral: { top_k: -1, min_p: 0, repetition_penalty: 1 },
+  },
+  fineTuning: {
+    jobs: false,
+    why: 'it answers, and does not train',
+    instead:
+      'fine-tune hf:owner/name or ./folder here, and let vLLM load the adapter (driftline ask vllm:NAME --adapter FOLDER)',
+  },
+  loadsAdapters: true,
+  listsAllModels: true,
+  remarks: [],
+};
+
+export const ollamaService: HostedService = {
+  name: 'ollama',
+  title: 'Ollama',
+  example: 'llama3.2:3b',
+  naming: '`name:tag`, as `ollama list` shows them; `:latest` may be left out',
+  variables: { address: 'OLLAMA_BASE_URL', key: 'OLLAMA_API_KEY' },
+  endpoint: 'http://127.0.0.1:11434/v1',
+  needsKey: false,
+  chat: {
+    lengthSetting: 'max_tokens',
+    // From version 0.12.11; older ones leave them out.
+    logProbabilities: { most: 20, form: 'protocol' },
+    n: 'no',
+    seed: 'yes',
+    topP: 'yes',
+    stop: 'yes',
+    neutral: {},
+  },
+  fineTuning: {
+    jobs: false,
+    why: 'it answers, and does not train',
+    instead: 'fine-tune hf:owner/name or ./folder here',
+  },
+  loadsAdapters: false,
+  listsAllModels: true,
+  remarks: [
+    'it cuts to the likeliest tokens and weighs repetitions by settings of its own (top_k, repeat_penalty), or by PARAMETER lines of the Modelfile: no request can change that',
+  ],
+};
+
+export const llamaCppService: HostedService = {
+  name: 'llama-cpp',
+  title: 'llama.cpp server',
+  example: 'qwen2.5-7b-instruct',
+  naming: 'a server of one model answers to any name; `--alias` gives it one',
+  variables: { address: 'LLAMA_CPP_BASE_URL', key: 'LLAMA_CPP_API_KEY' },
+  endpoint: 'http://127.0.0.1:8080/v1',
+  needsKey: false,
+  chat: {
+    lengthSetting: 'max_tokens',
+    logProbabilities: { most: 20, form: 'protocol' },
+    // Older versions refuse more than one.
+    n: 'unknown',
+    seed: 'yes',
+    topP: 'yes',
+    stop: 'yes',
+    // Otherwise it cuts to the 40 likeliest tokens, and to those of a twentieth of the likeliest one.
+    neutral: { top_k: 0, min_p: 0, repeat_penalty: 1 },
+  },
+  fineTuning: {
+    jobs: false,
+    why: 'it answers, and does not train',
+    instead: 'fine-tune hf:owner/name or ./folder here',
+  },
+  loadsAdapters: false,
+  listsAllModels: false,
+  remarks: [],
+};
+
+/** All services, by what model names begin with. What is known of them anywhere comes from here. */
+export const services = {
+  openai: openaiService,
+  together: togetherService,
+  fireworks: fireworksService,
+  azure: azureService,
+  vllm: vllmService,
+  ollama: ollamaService,
+  'llama-cpp': llamaCppService,
+} as const satisfies Readonly<Record<string, HostedService>>;
+
+export type ServiceName = keyof typeof services;
+
+// Its keys are the names of the type.
+export const serviceNames = Object.keys(services) as readonly ServiceName[];
+
+/** The service of a name, at an address: under OpenAI's name anybody may answer elsewhere. */
+export function findService(name: ServiceName, endpoint: string): HostedService {
+  const service: HostedService = services[name];
+  return service === openaiService && endpoint !== openaiService.endpoint ? otherService : service;
+}
