@@ -36,11 +36,7 @@ const orders = {
   },
   models: {
     // What all models have in common stands further inside than the folders of those who make them.
-    rings: [
-      ['trainer.ts', 'sampler.ts', 'model-reference.ts'],
-      ['embedded', 'hosted', 'cluster'],
-    ],
-    sideways: { hosted: ['embedded'], 'model-reference.ts': ['hosted'] },
+    rings: [['trainer.ts', 'sampler.ts', 'services'], ['model-reference.ts'], ['embedded'], ['hosted', 'cluster']],
   },
   'models/hosted': {
     rings: [['traffic', 'spending'], ['client'], ['batches', 'jobs'], ['chat']],

@@ -1,12 +1,12 @@
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { resolveModelReference } from '../../../src/models/model-reference.js';
-import { openModelSampler } from '../../../src/models/open-model-sampler.js';
-import { errorOf } from '../../engine/checkpoint/error-of.js';
-import { goldenFolder } from '../../engine/checkpoint/golden-folder.js';
-import { makeTemporaryFolder } from '../../foundation/temporary-folder.js';
-import { complete, type LoopbackRequest } from '../loopback-chat-server.js';
-import { startServiceInTest, type LoopbackService, type ServiceReply } from './loopback-service.js';
+import { resolveModelReference } from '../../../../src/models/model-reference.js';
+import { openModelSampler } from '../../../../src/models/open-model-sampler.js';
+import { errorOf } from '../../../engine/checkpoint/error-of.js';
+import { goldenFolder } from '../../../engine/checkpoint/golden-folder.js';
+import { makeTemporaryFolder } from '../../../foundation/temporary-folder.js';
+import { complete, type LoopbackRequest } from '../../loopback-chat-server.js';
+import { startServiceInTest, type LoopbackService, type ServiceReply } from '../../services/loopback-service.js';
 
 const adapter = join(goldenFolder('qwen2-bias'), 'adapter_final');
 
