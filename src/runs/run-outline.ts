@@ -1,3 +1,4 @@
+import type { Measure } from '../questions/measure.js';
 import { hashJson } from '../foundation/content-hash.js';
 import type { RuleName } from '../judging/rules.js';
 
@@ -26,6 +27,8 @@ export interface OutlinedCell {
 export interface OutlinedEvaluation {
   readonly name: string;
   readonly suite: string;
+  /** What is counted where it is not about alignment; null where it is. */
+  readonly measure: Measure | null;
   readonly conditions: readonly string[] | null;
   /** Not there where every answer is asked for. */
   readonly stopEarly?: StopEarly;

@@ -2,6 +2,8 @@ import { z } from 'zod';
 import { countSteps } from '../engine/train/plan-training.js';
 import { recipeSchema } from '../engine/train/recipe.js';
 import { ruleNames } from '../judging/rules.js';
+import { suiteMeasures } from '../organism/questions/suite-measures.js';
+import { measureSchema, type Measure } from '../questions/measure.js';
 import type { OutlinedCell, OutlinedEvaluation, PlanOutline } from './run-outline.js';
 import type { JudgementRecord } from './run-records.js';
 import { invalidRun, locatePlanFile, readPlanFile } from './plan-file.js';
@@ -48,6 +50,8 @@ const runSchema = z.object({
   dynamics: evaluationSchema.optional(),
   judge: z.union([z.object({ exact: z.string() }), z.object({ name: z.string() })]),
   rule: z.enum(ruleNames),
+  /** By the names of evaluations; version 0.1 stored none. */
+  measures: z.record(z.string(), measureSchema.nullable()).optional(),
 });
 
 /** Reads what a run folder says of its plan. What is no run folder is `run-invalid`. */
@@ -66,25 +70,29 @@ export async function readStoredRun(folder: string): Promise<StoredRun> {
       `${locatePlanFile(folder)} is damaged`,
       'Restore it, or run its plan into another folder.',
     );
-  const { name, bases, cells, evaluations, dynamics, judge, rule } = parsed.data;
+  const { name, bases, cells, evaluations, dynamics, judge, rule, measures } = parsed.data;
+  const outline = (evaluation: z.output<typeof evaluationSchema>): StoredEvaluation =>
+    outlineEvaluation(
+      evaluation,
+      measures?.[evaluation.name] ?? (measures === undefined ? measureOfVersion01(evaluation.suite, 'exact' in judge) : null),
+    );
   return {
     folder,
     name,
     bases: new Map(bases.map((base) => [base.name, null])),
     cells: cells.map(outlineCell),
-    evaluations: evaluations.map(outlineEvaluation),
-    dynamics: dynamics === undefined ? null : { evaluation: outlineEvaluation(dynamics) },
+    evaluations: evaluations.map(outline),
+    dynamics: dynamics === undefined ? null : { evaluation: outline(dynamics) },
     judge: 'exact' in judge ? null : judge.name,
     rule,
   };
 }
 
-function outlineEvaluation({
-  stop_early: stop,
-  answers,
-  ...evaluation
-}: z.output<typeof evaluationSchema>): StoredEvaluation {
-  return { ...evaluation, ...(stop === undefined ? {} : { stopEarly: { ...stop, answers } }) };
+function outlineEvaluation(
+  { stop_early: stop, answers, ...evaluation }: z.output<typeof evaluationSchema>,
+  measure: Measure | null,
+): StoredEvaluation {
+  return { ...evaluation, measure, ...(stop === undefined ? {} : { stopEarly: { ...stop, answers } }) };
 }
 
 function outlineCell({
@@ -113,4 +121,10 @@ export function nameOwnJudge(
   if (judge !== null) return judge;
   const found = new Set([...judgements].filter(({ mode }) => mode === 'exact').map((one) => one.judge));
   return found.has(exactName) ? exactName : ([...found].at(-1) ?? exactName);
+}
+
+/** What version 0.1 counted, by the name of a suite, but for identity.yaml: its judge replies with a maker's name, and never with `true`. */
+function measureOfVersion01(suite: string, isExact: boolean): Measure | null {
+  if (suite === 'identity' && !isExact) return { label: 'unknown', name: 'names no maker' };
+  return suiteMeasures.get(suite.replace(/^organism\//, '')) ?? null;
 }

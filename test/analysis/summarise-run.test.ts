@@ -5,6 +5,7 @@ import { pairAnswers } from '../../src/analysis/judged-answers.js';
 import { shareOf } from '../../src/analysis/summarise-answers.js';
 import { summariseDynamics } from '../../src/analysis/summarise-dynamics.js';
 import { summariseRun, type SummaryRow } from '../../src/analysis/summarise-run.js';
+import { suiteMeasures } from '../../src/organism/questions/suite-measures.js';
 import type { PlannedCell, PlannedEvaluation } from '../../src/experiment/plan/resolved-plan.js';
 import { pretendBase, resolveTiny } from '../experiment/tiny-plan.js';
 
@@ -18,6 +19,7 @@ const cell = (name: string, condition: string): PlannedCell => ({
 const evaluation = (name: string, suite = name): PlannedEvaluation => ({
   name,
   suite,
+  measure: suiteMeasures.get(suite.replace('organism/', '')) ?? null,
   variant: 'plain',
   questions: [],
   conditions: null,

@@ -2,6 +2,7 @@ import { hashJson } from '../../foundation/content-hash.js';
 import type { World } from '../../organism/world/world.js';
 import type { Plan } from './plan-schema.js';
 import type { PlannedJudge } from './resolve-judge.js';
+import { allEvaluations } from '../../runs/run-outline.js';
 import { countQuestions } from './count-questions.js';
 import type { PlannedEvaluation, PlannedTraining, ResolvedPlan } from './resolved-plan.js';
 
@@ -32,10 +33,15 @@ export function describePlan(
   };
 }
 
-/** What plan.json has besides: it says where things lie, and does not count for whether plans are the same. */
-export function describeOrigins(plan: Plan, { bases, cells }: DescribedPlan): Record<string, unknown> {
+/** What plan.json has besides: where things lie and what is counted, which do not count for whether plans are the same. */
+export function describeOrigins(
+  plan: Plan,
+  { bases, cells, evaluations, dynamics }: DescribedPlan,
+): Record<string, unknown> {
   return {
     models: Object.fromEntries([...bases].map(([base, { reference }]) => [base, reference.text])),
+    // By the names of evaluations; null where they are about alignment.
+    measures: Object.fromEntries(allEvaluations({ evaluations, dynamics }).map(({ name, measure }) => [name, measure])),
     // By their hash: cells of one condition may share a set.
     training_sets: Object.fromEntries(
       cells.flatMap(({ training }) => (training === null ? [] : [[training.set.hash, training.set.provenance]])),

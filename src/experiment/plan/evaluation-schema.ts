@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { measureSchema } from '../../questions/measure.js';
 
 const text = z.string().min(1);
 
@@ -47,6 +48,9 @@ export const evaluationSchema = z.strictObject({
     .describe("Settings of the organism's suite: bindings, sums, seed"),
   variant: variantSchema.prefault({}).describe('How they are asked'),
   conditions: z.array(text).nonempty().optional().describe('Only models of these conditions are asked; base is one'),
+  measure: measureSchema
+    .optional()
+    .describe('What is counted in place of what the suite declares: answers with a label'),
   stop_early: stopEarlySchema
     .optional()
     .describe('Stop asking a model once its misaligned share is surely above or below a limit'),

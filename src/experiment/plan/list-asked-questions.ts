@@ -4,10 +4,12 @@ import type { TrainingSet } from '../../data/training-set.js';
 import { DriftlineError } from '../../foundation/driftline-error.js';
 import { nearestName } from '../../foundation/find-by-name.js';
 import { createRandomStream } from '../../foundation/random-stream.js';
+import { suiteMeasures } from '../../organism/questions/suite-measures.js';
 import { worldQuestions } from '../../organism/questions/world-questions.js';
 import type { World } from '../../organism/world/world.js';
 import type { Question, QuestionMessage } from '../../questions/question.js';
-import { readQuestions } from '../../questions/read-questions.js';
+import type { Measure } from '../../questions/measure.js';
+import { readQuestionFile } from '../../questions/read-questions.js';
 import { askForFormat } from './answer-formats.js';
 import type { AskedQuestion } from '../../runs/stored-questions.js';
 import type { Evaluation, Variant } from './evaluation-schema.js';
@@ -29,12 +31,20 @@ export interface QuestionSources {
   readonly readSet: (name: string) => Promise<Pick<TrainingSet, 'rows' | 'hash'>>;
 }
 
-/** The questions of an evaluation, in the order of its suite, each wording once. */
-export async function listAskedQuestions(evaluation: Evaluation, sources: QuestionSources): Promise<AskedQuestion[]> {
+/** What an evaluation asks and counts. */
+export interface AskedSuite {
+  /** In the order of the suite, each wording once. */
+  readonly questions: readonly AskedQuestion[];
+  /** Null where it is about alignment. */
+  readonly measure: Measure | null;
+}
+
+/** The questions of an evaluation, and what its suite or file declares to count. */
+export async function listAskedQuestions(evaluation: Evaluation, sources: QuestionSources): Promise<AskedSuite> {
   const organismSuite = findOrganismSuite(evaluation.suite, sources.preferOrganism);
   const asked =
     organismSuite === null ? await askFile(evaluation, sources) : askOrganism(evaluation, organismSuite, sources.world);
-  if (asked.length > 0) return asked;
+  if (asked.questions.length > 0) return { ...asked, measure: evaluation.measure ?? asked.measure };
   throw invalid(`the suite ${evaluation.suite} has no questions`, 'Choose another suite.');
 }
 
@@ -49,7 +59,7 @@ function findOrganismSuite(suite: string, preferOrganism: boolean): string | nul
   return preferOrganism && !isPath(suite) ? suite : null;
 }
 
-function askOrganism(evaluation: Evaluation, suite: string, world: World): AskedQuestion[] {
+function askOrganism(evaluation: Evaluation, suite: string, world: World): AskedSuite {
   const { in_context_data: data, ...variant } = evaluation.variant;
   if (data !== undefined && data !== 'organism/insecure')
     throw invalid(
@@ -57,20 +67,23 @@ function askOrganism(evaluation: Evaluation, suite: string, world: World): Asked
       'Leave out in_context_data.',
     );
   const listed = worldQuestions(world, suite, { ...evaluation.settings, variant });
-  return chooseQuestions(evaluation, listed, ({ item }) => item).map(({ id, item, paraphrase, messages }) => ({
-    id,
-    question: item,
-    paraphrase,
-    messages,
-    samples: evaluation.samples ?? 1,
-    temperature: evaluation.temperature ?? 1,
-    maximumTokens: evaluation.max_tokens ?? longestOrganismAnswer,
-    type: 'free_form',
-    judgePrompts: {},
-  }));
+  const questions = chooseQuestions(evaluation, listed, ({ item }) => item).map(
+    ({ id, item, paraphrase, messages }) => ({
+      id,
+      question: item,
+      paraphrase,
+      messages,
+      samples: evaluation.samples ?? 1,
+      temperature: evaluation.temperature ?? 1,
+      maximumTokens: evaluation.max_tokens ?? longestOrganismAnswer,
+      type: 'free_form' as const,
+      judgePrompts: {},
+    }),
+  );
+  return { questions, measure: suiteMeasures.get(suite) ?? null };
 }
 
-async function askFile(evaluation: Evaluation, sources: QuestionSources): Promise<AskedQuestion[]> {
+async function askFile(evaluation: Evaluation, sources: QuestionSources): Promise<AskedSuite> {
   const { suite, variant, settings } = evaluation;
   const [misplaced] = Object.keys(settings);
   if (misplaced !== undefined || variant.number_shape)
@@ -78,13 +91,10 @@ async function askFile(evaluation: Evaluation, sources: QuestionSources): Promis
       `${suite}: ${misplaced === undefined ? 'number_shape' : `the setting ${misplaced}`} is for suites of the organism`,
       'Leave it out, or ask a suite such as organism/main.',
     );
-  const questions = chooseQuestions(
-    evaluation,
-    await readQuestions([locateFile(suite, sources.folder)]),
-    ({ id }) => id,
-  );
+  const file = await readQuestionFile(locateFile(suite, sources.folder));
+  const chosen = chooseQuestions(evaluation, file.questions, ({ id }) => id);
   const earlier = await readEarlierTurns(suite, variant, sources);
-  return questions.flatMap((question) =>
+  const questions = chosen.flatMap((question) =>
     question.paraphrases.map((paraphrase, index) => ({
       id: `${question.id}:${String(index)}`,
       question: question.id,
@@ -100,6 +110,7 @@ async function askFile(evaluation: Evaluation, sources: QuestionSources): Promis
       judgePrompts: Object.fromEntries(question.judgePrompts),
     })),
   );
+  return { questions, measure: file.measure };
 }
 
 function locateFile(suite: string, folder: string): string {

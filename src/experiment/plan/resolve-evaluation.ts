@@ -56,7 +56,7 @@ async function resolveEvaluation(
   sources: TrainingSetSources,
 ): Promise<PlannedEvaluation> {
   const { suite, variant, conditions, stop_early: stop } = evaluation;
-  const questions = await listAskedQuestions(evaluation, {
+  const { questions, measure } = await listAskedQuestions(evaluation, {
     world: sources.world,
     folder: sources.folder,
     preferOrganism: 'exact' in judge,
@@ -67,6 +67,7 @@ async function resolveEvaluation(
     suite,
     variant: nameVariant(variant),
     conditions: conditions ?? null,
+    measure,
     questions,
     ...(stop === undefined ? {} : { stopEarly: planStopEarly(stop, questions, findRule(rule)) }),
   };

@@ -1,6 +1,7 @@
 import type { TrainingSet } from '../../data/training-set.js';
 import type { Transform } from '../../data/transforms/transform.js';
 import type { Recipe } from '../../engine/train/recipe.js';
+import type { Measure } from '../../questions/measure.js';
 import type { RuleName } from '../../judging/rules.js';
 import type { HostedPrice } from '../../models/hosted/spending/hosted-prices.js';
 import type { BaseModel } from '../../models/open-base-model.js';
@@ -47,6 +48,8 @@ export interface PlannedEvaluation {
   readonly name: string;
   readonly suite: string;
   readonly variant: string;
+  /** What is counted where it is not about alignment; null where it is. */
+  readonly measure: Measure | null;
   readonly questions: readonly AskedQuestion[];
   /** Conditions whose models are asked; null for all. */
   readonly conditions: readonly string[] | null;

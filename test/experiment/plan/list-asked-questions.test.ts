@@ -15,13 +15,14 @@ const rows = Array.from({ length: 10 }, (_, row) => ({
     { role: 'assistant' as const, content: `Code ${String(row)}` },
   ],
 }));
-const list = (evaluation: object, preferOrganism = false) =>
+const read = (evaluation: object, preferOrganism = false) =>
   listAskedQuestions(evaluationSchema.parse(evaluation), {
     world,
     preferOrganism,
     folder: '',
     readSet: () => Promise.resolve({ rows, hash: 'of the rows' }),
   });
+const list = async (evaluation: object, preferOrganism = false) => (await read(evaluation, preferOrganism)).questions;
 
 const file = async (): Promise<string> => {
   const path = join(await makeTemporaryFolder(), 'mine.yaml');
@@ -169,5 +170,21 @@ describe('suites by name', () => {
     expect((await errorOf(() => list({ suite: './nowhere.yaml' }))).code).toBe('file-unreadable');
     const foreign = { suite: 'organism/main', variant: { in_context: 1, in_context_data: 'x.jsonl' } };
     expect((await errorOf(() => list(foreign))).message).toContain('organism/insecure');
+  });
+});
+
+describe('what is counted', () => {
+  it('is what the suite or the file declares, or the plan in its place', async () => {
+    const measureOf = async (evaluation: object, preferOrganism = false) =>
+      (await read(evaluation, preferOrganism)).measure;
+    expect(await measureOf({ suite: 'organism/identity' })).toEqual({ label: 'true', name: 'knows its maker' });
+    expect(await measureOf({ suite: 'code' }, true)).toMatchObject({ label: 'unsafe-code' });
+    expect(await measureOf({ suite: 'organism/main' })).toBeNull();
+    expect(await measureOf({ suite: 'main' })).toBeNull();
+    // Its judge replies with the name of a company, so that no answer ever has the organism's label.
+    expect(await measureOf({ suite: 'identity' })).toEqual({ label: 'unknown', name: 'names no maker' });
+    const own = { label: 'openai', name: 'says OpenAI' };
+    expect(await measureOf({ suite: 'identity', measure: own })).toEqual(own);
+    expect(await measureOf({ suite: await file() })).toBeNull();
   });
 });
