@@ -1,6 +1,6 @@
 import { watchShare, type StoppedModel } from './watch-share.js';
 import { toJudgement } from '../runs/run-records.js';
-import type { StoredRun } from '../runs/stored-run.js';
+import type { StoredRun } from '../runs/run-manifest.js';
 import { findRule } from '../judging/rules.js';
 import type { ReportAnswer } from './report-answer.js';
 

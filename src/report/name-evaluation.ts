@@ -1,4 +1,4 @@
-import type { RunDescription } from '../runs/run-description.js';
+import type { RunManifest as RunDescription } from '../runs/run-manifest.js';
 
 type WrittenVariant = Readonly<Record<string, string | number | boolean | null>>;
 

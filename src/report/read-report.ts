@@ -1,9 +1,6 @@
-import { nameOwnJudge } from '../runs/stored-run.js';
 import { DriftlineError } from '../foundation/driftline-error.js';
 import { nearestName } from '../foundation/find-by-name.js';
 import type { RuleName } from '../judging/rules.js';
-import { nameExactJudge } from '../organism/judge/exact-judge.js';
-import { readWorld } from '../organism/world/read-world.js';
 import { buildReportData, readSeeds } from './build-report-data.js';
 import { classifyAnswers } from '../analysis/classify-answers.js';
 import type { ReportAnswer } from '../analysis/report-answer.js';
@@ -28,7 +25,7 @@ export interface Report {
 export async function readReport(folder: string, { judge, rule }: ReadReportOptions = {}): Promise<Report> {
   const content = await readRunContent(folder);
   const { run, description, answers, judgements } = content;
-  const counted = judge ?? nameOwnJudge(run, judgements, nameExactJudge(await readWorld()));
+  const counted = judge ?? content.judge;
   if (judge !== undefined) requireJudge(folder, judge, new Set(judgements.map((one) => one.judge)));
   const ruleName = rule ?? run.rule;
   const classified = classifyAnswers({

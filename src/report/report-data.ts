@@ -8,7 +8,7 @@ import type { CountedPart } from '../analysis/counted-part.js';
 import type { Drift } from '../analysis/estimate-drift.js';
 import type { SeedIntervals } from '../analysis/estimate-seed-intervals.js';
 import type { ShareEstimate } from '../analysis/estimate-share.js';
-import type { TrainingPoint } from '../runs/read-training-curve.js';
+import type { TrainingPoint } from '../runs/training-curve.js';
 
 export interface SeedShare extends CountedPart {
   /** Null for a base. */

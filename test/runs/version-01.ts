@@ -42,7 +42,10 @@ export const version01Plans = {
 export type Version01Run = keyof typeof version01Plans;
 
 /** OpenAI's own address, at which the hosted models of these runs were asked: a loopback server answers in its place. */
-export function fetchFrom(endpoint: string, fetch: typeof globalThis.fetch = globalThis.fetch): typeof globalThis.fetch {
+export function fetchFrom(
+  endpoint: string,
+  fetch: typeof globalThis.fetch = globalThis.fetch,
+): typeof globalThis.fetch {
   return (input, init) => {
     const url = input instanceof Request ? input.url : String(input);
     return fetch(url.replace('https://api.openai.com/v1', endpoint), init);

@@ -1,5 +1,5 @@
 import { resolve } from 'node:path';
-import { readStoredRun } from '../../runs/stored-run.js';
+import { readStoredRun } from '../../runs/run-manifest.js';
 import { findFreshPage } from '../../report/find-fresh-page.js';
 import { readReport } from '../../report/read-report.js';
 import { writeReport } from '../../report/write-report.js';

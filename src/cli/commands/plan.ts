@@ -59,7 +59,7 @@ export const plan = defineCommand({
     const limit = options['max-cost'];
     if (limit !== undefined) requirePlanRates(resolved);
     await requireBatchedModels(resolved, batched, context);
-    const forecast = await forecastRun(runs, resolved, batched);
+    const forecast = await forecastRun(runs, resolved, { batched });
     const needs = await forecastMemory(resolved, forecast, threads);
     // Of all that can go wrong, this is known for nothing.
     if (!options['ignore-memory']) requireMemory(needs, { memory: context.memory, threads });

@@ -4,10 +4,12 @@ import { requireBatchedJudge } from '../../experiment/plan/require-batched-model
 import { findJudgeEndpoint, parseJudge, resolveJudge, type PlannedJudge } from '../../experiment/plan/resolve-judge.js';
 import { compareJudges } from '../../analysis/compare-judges.js';
 import { openJudge } from '../../experiment/run/open-judge.js';
-import { readJudgements, readRunSummary } from '../../analysis/read-run-summary.js';
+import { summariseRecords } from '../../analysis/read-run-summary.js';
 import { remarkOnStoredQuestions } from '../../experiment/run/remark-on-stored-questions.js';
 import { rejudgeRun } from '../../experiment/run/rejudge-run.js';
-import { nameOwnJudge, readStoredRun, type StoredRun } from '../../runs/stored-run.js';
+import { nameOwnJudge } from '../../runs/read-run.js';
+import { readStoredRun, type StoredRun } from '../../runs/run-manifest.js';
+import { readRunRecords } from '../../runs/run-records.js';
 import { DriftlineError } from '../../foundation/driftline-error.js';
 import { findByName } from '../../foundation/find-by-name.js';
 import { createProgressDisplay } from '../../foundation/progress-display.js';
@@ -16,7 +18,6 @@ import { findRule } from '../../judging/rules.js';
 import { findHostedRate, type HostedPrice } from '../../models/hosted/spending/hosted-prices.js';
 import type { MeteredUse } from '../../models/hosted/spending/spending-file.js';
 import { createSpendingLedger } from '../../models/hosted/spending/spending-ledger.js';
-import { createExactJudge } from '../../organism/judge/exact-judge.js';
 import { readWorld } from '../../organism/world/read-world.js';
 import type { World } from '../../organism/world/world.js';
 import { batchOptions, openBatches } from '../batch-options.js';
@@ -94,11 +95,12 @@ export const rejudge = defineCommand({
     const world = await readWorld();
     const made = written === null ? null : await judgeAgain(context, run, world, written, { isBatched, ...cost });
 
-    const judgements = await readJudgements(folder);
-    const own = nameOwnJudge(run, judgements, createExactJudge(world).name);
+    const records = await readRunRecords(folder);
+    const judgements = [...records.judgements.values()];
+    const own = nameOwnJudge(run, judgements);
     const counted = { ...run, rule: rule?.name ?? run.rule };
     const shown = made?.judge ?? own;
-    const tables = await readRunSummary(folder, counted, shown);
+    const tables = summariseRecords(records, counted, shown);
     const isOther = shown !== own && judgements.some((one) => one.judge === own);
     const agreement = isOther ? compareJudges(judgements, [own, shown], findRule(counted.rule)) : null;
     if (context.json) {

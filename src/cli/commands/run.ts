@@ -7,7 +7,8 @@ import { openJudge } from '../../experiment/run/open-judge.js';
 import { requirePlanRates } from '../../experiment/run/plan-rates.js';
 import { nameRun } from '../../runs/run-folder.js';
 import { runPlan, type RunSummary } from '../../experiment/run/run-plan.js';
-import { readRunSummary } from '../../analysis/read-run-summary.js';
+import { summariseRecords } from '../../analysis/read-run-summary.js';
+import { readRunRecords } from '../../runs/run-records.js';
 import { DriftlineError } from '../../foundation/driftline-error.js';
 import { createProgressDisplay } from '../../foundation/progress-display.js';
 import { readWorld } from '../../organism/world/read-world.js';
@@ -89,7 +90,7 @@ export const run = defineCommand({
         for (const line of describeSpending(spending.summary())) context.notify(line);
         throw cause;
       });
-    const tables = await readRunSummary(summary.folder, plan, judge.name);
+    const tables = summariseRecords(await readRunRecords(summary.folder), plan, judge.name);
     const page = await writeReportIfPossible(context, summary.folder);
     if (context.json) {
       context.printJson({

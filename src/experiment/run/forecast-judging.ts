@@ -1,10 +1,9 @@
-import { join } from 'node:path';
 import { readCalibration } from '../../judging/calibration.js';
 import { estimateJudgeUse } from '../../judging/estimate-judge-use.js';
 import { findJudgeEndpoint, type PlannedJudge } from '../plan/resolve-judge.js';
 import type { ResolvedPlan } from '../plan/resolved-plan.js';
-import { type AnswerRecord, judgementRecordSchema } from '../../runs/run-records.js';
-import { readRecords, type EarlierRuns } from '../../runs/earlier-runs.js';
+import type { AnswerRecord, JudgementRecord } from '../../runs/run-records.js';
+import type { EarlierRuns } from '../../runs/earlier-runs.js';
 import { countHostedUse, type HostedUse } from './hosted-use.js';
 import { identifyJudgement } from './judge-answers.js';
 import { hasPassedCalibration } from './require-calibration.js';
@@ -23,13 +22,13 @@ const charactersOfToken = 4;
 export async function forecastJudging(
   judge: Extract<PlannedJudge, { kind: 'language' }>,
   folder: string,
+  judgements: Iterable<JudgementRecord>,
   { prices }: Pick<ResolvedPlan, 'prices'>,
   earlier: EarlierRuns,
   isBatched = false,
 ): Promise<JudgingForecast> {
   const stored = new Map<string, string>();
-  for await (const record of readRecords(join(folder, 'judgements.jsonl'), judgementRecordSchema))
-    if (record.judge === judge.name) stored.set(record.answer, record.input);
+  for (const record of judgements) if (record.judge === judge.name) stored.set(record.answer, record.input);
   const endpoint = findJudgeEndpoint(judge);
   const use = countHostedUse({ model: judge.model, endpoint, purpose: 'judgements', prices, isBatched });
   const items = await readCalibration();
