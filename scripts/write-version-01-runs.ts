@@ -28,9 +28,7 @@ async function drift(argv: readonly string[], until: (() => Promise<boolean>) | 
   let output = '';
   child.stdout.on('data', (text: Buffer) => (output += text.toString()));
   const ended = new Promise((done) => child.on('close', done));
-  let isRunning = true;
-  child.on('exit', () => (isRunning = false));
-  while (until !== null && isRunning) {
+  while (until !== null && child.exitCode === null && child.signalCode === null) {
     if (await until()) child.kill('SIGKILL');
     await wait(2);
   }
