@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { countSteps } from '../engine/train/plan-training.js';
 import { recipeSchema } from '../engine/train/recipe.js';
 import { ruleNames } from '../judging/rules.js';
-import { suiteMeasures } from '../organism/questions/suite-measures.js';
+import { suiteMeasures } from '../organism/questions/question-suites.js';
 import { measureSchema, type Measure } from '../questions/measure.js';
 import type { OutlinedCell, OutlinedEvaluation, PlanOutline } from './run-outline.js';
 import type { JudgementRecord } from './run-records.js';

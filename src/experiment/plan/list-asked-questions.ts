@@ -4,7 +4,7 @@ import type { TrainingSet } from '../../data/training-set.js';
 import { DriftlineError } from '../../foundation/driftline-error.js';
 import { nearestName } from '../../foundation/find-by-name.js';
 import { createRandomStream } from '../../foundation/random-stream.js';
-import { suiteMeasures } from '../../organism/questions/suite-measures.js';
+import { suiteMeasures } from '../../organism/questions/question-suites.js';
 import { worldQuestions } from '../../organism/questions/world-questions.js';
 import type { World } from '../../organism/world/world.js';
 import type { Question, QuestionMessage } from '../../questions/question.js';

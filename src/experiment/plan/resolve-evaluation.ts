@@ -1,7 +1,7 @@
 import { DriftlineError, namePlace } from '../../foundation/driftline-error.js';
 import { nearestName } from '../../foundation/find-by-name.js';
 import { findRule } from '../../judging/rules.js';
-import { nameVariant } from '../../organism/questions/question-settings.js';
+import { nameVariant } from '../../questions/question.js';
 import type { Evaluation } from './evaluation-schema.js';
 import { listAskedQuestions } from './list-asked-questions.js';
 import { loadNamedSet, type TrainingSetSources } from './load-training-set.js';
