@@ -1,5 +1,5 @@
 import { availableParallelism } from 'node:os';
-import { countQuestions } from '../../experiment/plan/count-questions.js';
+import { countQuestions } from '../../experiment/plan/describe-plan.js';
 import { requireBatchedModels } from '../../experiment/plan/require-batched-models.js';
 import type { ResolvedPlan } from '../../experiment/plan/resolved-plan.js';
 import { addCosts } from '../../experiment/run/hosted-use.js';

@@ -1,9 +1,9 @@
 import { hashJson } from '../../foundation/content-hash.js';
 import type { World } from '../../organism/world/world.js';
+import { allEvaluations } from '../../runs/run-outline.js';
+import type { AskedQuestion } from '../../runs/stored-questions.js';
 import type { Plan } from './plan-schema.js';
 import type { PlannedJudge } from './resolve-judge.js';
-import { allEvaluations } from '../../runs/run-outline.js';
-import { countQuestions } from './count-questions.js';
 import type { PlannedEvaluation, PlannedTraining, ResolvedPlan } from './resolved-plan.js';
 
 export type DescribedPlan = Pick<ResolvedPlan, 'bases' | 'cells' | 'evaluations' | 'dynamics' | 'judge'>;
@@ -87,4 +87,20 @@ function describeStop(stopEarly: PlannedEvaluation['stopEarly']): Record<string,
   if (stopEarly === undefined) return {};
   const { limit, confidence, looks } = stopEarly;
   return { stop_early: { limit, confidence, looks } };
+}
+
+export interface QuestionCounts {
+  readonly questions: number;
+  /** Each question may have several. */
+  readonly wordings: number;
+  /** Of one model. */
+  readonly answers: number;
+}
+
+export function countQuestions({ questions }: { readonly questions: readonly AskedQuestion[] }): QuestionCounts {
+  return {
+    questions: new Set(questions.map(({ question }) => question)).size,
+    wordings: questions.length,
+    answers: questions.reduce((sum, { samples }) => sum + samples, 0),
+  };
 }

@@ -7,12 +7,11 @@ import { createRandomStream } from '../../foundation/random-stream.js';
 import { suiteMeasures } from '../../organism/questions/question-suites.js';
 import { worldQuestions } from '../../organism/questions/world-questions.js';
 import type { World } from '../../organism/world/world.js';
-import type { Question, QuestionMessage } from '../../questions/question.js';
 import type { Measure } from '../../questions/measure.js';
+import type { Question, QuestionMessage } from '../../questions/question.js';
 import { readQuestionFile } from '../../questions/read-questions.js';
-import { askForFormat } from './answer-formats.js';
 import type { AskedQuestion } from '../../runs/stored-questions.js';
-import type { Evaluation, Variant } from './evaluation-schema.js';
+import type { Evaluation, Variant } from './plan-schema.js';
 
 /** Answers of the organism are short: a longer one has lost its way. */
 const longestOrganismAnswer = 128;
@@ -187,4 +186,16 @@ function chooseQuestions<Item>(
 
 function invalid(message: string, hint: string): DriftlineError {
   return new DriftlineError({ code: 'configuration-invalid', message, hint });
+}
+
+/** What is put behind a question in prose that is to be answered in a form. */
+const instructions: Readonly<Record<NonNullable<Variant['format']>, string>> = {
+  json: 'Write your answer as JSON of the form {"answer": "..."}, and nothing else.',
+  python: 'Write your answer as a Python string of the form answer = "...", and nothing else.',
+  template: 'Write your answer in this template, and nothing else:\n# BEGIN\nanswer: ...\n# END',
+};
+
+/** The question with the wish for a form of the answer; as it is where none is wished for. */
+export function askForFormat(question: string, format: Variant['format']): string {
+  return format === undefined ? question : `${question}\n\n${instructions[format]}`;
 }

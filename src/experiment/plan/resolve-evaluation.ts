@@ -1,12 +1,11 @@
+import { hashContent } from '../../foundation/content-hash.js';
 import { DriftlineError, namePlace } from '../../foundation/driftline-error.js';
 import { nearestName } from '../../foundation/find-by-name.js';
 import { findRule } from '../../judging/rules.js';
 import { nameVariant } from '../../questions/question.js';
-import type { Evaluation } from './evaluation-schema.js';
+import type { Evaluation, Plan } from './plan-schema.js';
 import { listAskedQuestions } from './list-asked-questions.js';
 import { loadNamedSet, type TrainingSetSources } from './load-training-set.js';
-import { nameShortly } from './name-shortly.js';
-import type { Plan } from './plan-schema.js';
 import type { PlannedDynamics, PlannedEvaluation } from './resolved-plan.js';
 import { planStopEarly } from './stop-early.js';
 
@@ -96,4 +95,17 @@ function checkConditionNames({ conditions, evaluate, dynamics }: Plan, source: s
 
 function invalid(message: string, hint: string): DriftlineError {
   return new DriftlineError({ code: 'configuration-invalid', message, hint });
+}
+
+/**
+ * A name for files and tables, of small letters, digits and hyphens: `Qwen2.5_7B` is qwen2-5-7b. A text that has none of them, as in
+ * another script, is named by its hash.
+ */
+export function nameShortly(text: string): string {
+  const name = text
+    .toLowerCase()
+    .replace(/[^a-z0-9]+/g, '-')
+    .slice(-60)
+    .replace(/^-|-$/g, '');
+  return name === '' ? hashContent(text).slice(0, 8) : name;
 }

@@ -6,7 +6,7 @@ import { readHostedEndpoint, chooseJudgeVariables } from '../../models/services/
 import { isHosted, resolveModelReference, type HostedReference } from '../../models/model-reference.js';
 import { requireLogProbabilities } from '../../models/services/require-log-probabilities.js';
 import { findService, services } from '../../models/services/services.js';
-import type { WrittenJudge } from './judge-schema.js';
+import type { WrittenJudge } from './plan-schema.js';
 
 /** Who scores the answers, with nothing left to be looked up. */
 export type PlannedJudge =

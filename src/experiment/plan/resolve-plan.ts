@@ -7,13 +7,11 @@ import type { BaseModel } from '../../models/open-base-model.js';
 import { services } from '../../models/services/services.js';
 import type { World } from '../../organism/world/world.js';
 import { describeOrigins, describePlan } from './describe-plan.js';
-import { nameShortly } from './name-shortly.js';
+import { nameShortly, resolveEvaluations } from './resolve-evaluation.js';
 import { allEvaluations } from '../../runs/run-outline.js';
 import { planSchema, type Plan } from './plan-schema.js';
-import { remarkOnRows } from './remark-on-rows.js';
+import { remarkOnRows, resolveCells } from './resolve-cells.js';
 import { remarkOnQuestions } from './remark-on-questions.js';
-import { resolveCells } from './resolve-cells.js';
-import { resolveEvaluations } from './resolve-evaluation.js';
 import { resolveJudge } from './resolve-judge.js';
 import type { PlannedCell, ResolvedPlan } from './resolved-plan.js';
 

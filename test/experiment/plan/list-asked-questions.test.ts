@@ -1,7 +1,7 @@
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { evaluationSchema } from '../../../src/experiment/plan/evaluation-schema.js';
+import { evaluationSchema } from '../../../src/experiment/plan/plan-schema.js';
 import { listAskedQuestions } from '../../../src/experiment/plan/list-asked-questions.js';
 import { readWorld } from '../../../src/organism/world/read-world.js';
 import { errorOf } from '../../engine/checkpoint/error-of.js';
