@@ -28,7 +28,7 @@ export interface Report {
 export async function readReport(folder: string, { judge, rule }: ReadReportOptions = {}): Promise<Report> {
   const content = await readRunContent(folder);
   const { run, description, answers, judgements } = content;
-  const counted = judge ?? nameOwnJudge(run, judgements, nameExactJudge(await readWorld()));
+  const counted = judge ?? run.judge ?? nameOwnJudge(run, judgements, nameExactJudge(await readWorld()));
   if (judge !== undefined) requireJudge(folder, judge, new Set(judgements.map((one) => one.judge)));
   const ruleName = rule ?? run.rule;
   const classified = classifyAnswers({

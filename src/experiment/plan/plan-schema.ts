@@ -88,6 +88,7 @@ const modelSchema = z
 export const judgeSchema = z.union([exactSchema, modelSchema]);
 
 export type WrittenJudge = z.output<typeof judgeSchema>;
+export type WrittenLanguageJudge = z.output<typeof modelSchema>;
 
 const none = 'at least one is needed';
 const name = z.string().regex(/^[a-z0-9][a-z0-9_-]*$/, 'a name has small letters, digits, - and _');

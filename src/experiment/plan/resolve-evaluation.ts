@@ -4,13 +4,18 @@ import { nearestName } from '../../foundation/find-by-name.js';
 import { findRule } from '../../judging/rules.js';
 import { nameVariant } from '../../questions/question.js';
 import type { Evaluation, Plan } from './plan-schema.js';
-import { listAskedQuestions } from './list-asked-questions.js';
+import { listAskedQuestions, type SuiteSources } from './list-asked-questions.js';
 import { loadNamedSet, type TrainingSetSources } from './load-training-set.js';
 import type { PlannedDynamics, PlannedEvaluation } from './resolved-plan.js';
 import { planStopEarly } from './stop-early.js';
 
 /** What answers to a training curve are stored under. */
 const dynamicsName = 'dynamics';
+
+export interface EvaluationSources extends TrainingSetSources, SuiteSources {
+  /** Of the plan's judge. */
+  readonly suitePrefix: string;
+}
 
 export interface ResolvedEvaluations {
   readonly evaluations: readonly PlannedEvaluation[];
@@ -21,7 +26,7 @@ export interface ResolvedEvaluations {
 export async function resolveEvaluations(
   plan: Plan,
   source: string,
-  sources: TrainingSetSources,
+  sources: EvaluationSources,
 ): Promise<ResolvedEvaluations> {
   checkConditionNames(plan, source);
   const evaluations: PlannedEvaluation[] = [];
@@ -51,14 +56,12 @@ export async function resolveEvaluations(
 async function resolveEvaluation(
   name: string,
   evaluation: Evaluation,
-  { judge, rule }: Pick<Plan, 'judge' | 'rule'>,
-  sources: TrainingSetSources,
+  { rule }: Pick<Plan, 'rule'>,
+  sources: EvaluationSources,
 ): Promise<PlannedEvaluation> {
   const { suite, variant, conditions, stop_early: stop } = evaluation;
   const { questions, measure } = await listAskedQuestions(evaluation, {
-    world: sources.world,
-    folder: sources.folder,
-    preferOrganism: 'exact' in judge,
+    ...sources,
     readSet: (data) => loadNamedSet(data, {}, 0, sources),
   });
   return {

@@ -2,7 +2,6 @@ import { join } from 'node:path';
 import { countTrainedCharacters } from '../../models/hosted/jobs/fine-tuning-service.js';
 import { isHosted } from '../../models/model-reference.js';
 import { listEvaluatedModels } from '../../runs/run-outline.js';
-import type { BatchedParts } from '../plan/require-batched-models.js';
 import type { PlannedTraining, ResolvedPlan } from '../plan/resolved-plan.js';
 import { answerRecordSchema } from '../../runs/run-records.js';
 import {
@@ -16,7 +15,7 @@ import {
 } from '../../runs/earlier-runs.js';
 import { forecastJudging } from './forecast-judging.js';
 import { foreseeRounds } from './foresee-rounds.js';
-import { countHostedUse, type HostedUse, type HostedUseCounter } from './hosted-use.js';
+import { countHostedUse, type BatchedParts, type HostedUse, type HostedUseCounter } from './hosted-use.js';
 import { nameRun } from '../../runs/run-folder.js';
 import { markCell } from './train-cell.js';
 import { listWantedAnswers, type WantedAnswer } from './wanted-answer.js';
@@ -64,10 +63,7 @@ export async function forecastRun(
   const known = new Map(earlier.answers);
   for await (const record of readRecords(join(folder, 'answers.jsonl'), answerRecordSchema))
     known.set(record.input, record);
-  const judging =
-    plan.judge.kind === 'language'
-      ? await forecastJudging(plan.judge, folder, plan, earlier, batched.judgements)
-      : null;
+  const judging = await forecastJudging(folder, plan, earlier, batched.judgements);
   const rounds = await foreseeRounds(folder, plan, known, earlier);
   const uses = countBases(plan, batched.answers);
   const asked = new Set<string>();
@@ -83,7 +79,7 @@ export async function forecastRun(
     const missing = wanted.filter(({ input }) => !known.has(input) && !asked.has(input) && asked.add(input));
     for (const one of missing)
       uses.get(baseName)?.[training === null ? 'answers' : 'tunedAnswers'].add(measureRequest(one));
-    for (const one of wanted) judging?.add(one, known.get(one.input));
+    for (const one of wanted) judging.add(one, known.get(one.input));
     const steps = training?.steps ?? 0;
     const isTrained =
       training === null || (await hasModel(markCell(cell, training, base), join(folder, 'cells', name), earlier));
@@ -111,7 +107,7 @@ export async function forecastRun(
     training,
     tunedAnswers,
   ]);
-  const hosted = [...counters, ...(judging === null ? [] : [judging])].flatMap((use) => use.finish() ?? []);
+  const hosted = [...counters, judging].flatMap((use) => use.finish() ?? []);
   return { folder, cells, hosted };
 }
 
