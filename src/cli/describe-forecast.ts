@@ -1,6 +1,6 @@
 import { showText } from '../data/show-text.js';
 import { describeTransform } from '../data/transforms/transform.js';
-import { countQuestions } from '../experiment/plan/count-questions.js';
+import { countQuestions } from '../experiment/plan/describe-plan.js';
 import type { PlannedEvaluation, PlannedTraining, ResolvedPlan } from '../experiment/plan/resolved-plan.js';
 import type { CellForecast, RunForecast } from '../experiment/run/forecast-run.js';
 import type { StopEarly } from '../runs/run-outline.js';

@@ -2,7 +2,6 @@ import { createEngineProgress } from '../engine/engine-progress.js';
 import { readPlan } from '../experiment/plan/resolve-plan.js';
 import type { ResolvedPlan } from '../experiment/plan/resolved-plan.js';
 import { openBaseModel } from '../models/open-base-model.js';
-import type { World } from '../organism/world/world.js';
 import type { CommandContext } from './command-context.js';
 import { readPackageVersion } from './package-version.js';
 import type { PlanChanges } from './plan-options.js';
@@ -12,12 +11,10 @@ export async function readPlanFile(
   context: CommandContext,
   file: string,
   {
-    world,
     threads,
     changes,
     cancelsJobs = false,
   }: {
-    readonly world: World;
     readonly threads: number;
     readonly changes: PlanChanges;
     /** Whether stopping cancels fine-tuning jobs of services. */
@@ -26,7 +23,6 @@ export async function readPlanFile(
 ): Promise<ResolvedPlan> {
   const progress = createEngineProgress({ ...context, stream: context.progress });
   return readPlan(file, {
-    world,
     changes,
     environment: context.environment,
     version: readPackageVersion(),

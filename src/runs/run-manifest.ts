@@ -6,7 +6,7 @@ import { recipeSchema } from '../engine/train/recipe.js';
 import { DriftlineError } from '../foundation/driftline-error.js';
 import { writeFileAtomically } from '../foundation/write-file-atomically.js';
 import { ruleNames } from '../judging/rules.js';
-import { suiteMeasures } from '../organism/questions/suite-measures.js';
+import { suiteMeasures } from '../organism/questions/question-suites.js';
 import { measureSchema, type Measure } from '../questions/measure.js';
 import type { OutlinedCell, OutlinedEvaluation, PlanOutline } from './run-outline.js';
 

@@ -5,7 +5,7 @@ import { pairAnswers } from '../../src/analysis/judged-answers.js';
 import { shareOf } from '../../src/analysis/summarise-answers.js';
 import { summariseDynamics } from '../../src/analysis/summarise-dynamics.js';
 import { summariseRun, type SummaryRow } from '../../src/analysis/summarise-run.js';
-import { suiteMeasures } from '../../src/organism/questions/suite-measures.js';
+import { suiteMeasures } from '../../src/organism/questions/question-suites.js';
 import type { PlannedCell, PlannedEvaluation } from '../../src/experiment/plan/resolved-plan.js';
 import { pretendBase, resolveTiny } from '../experiment/tiny-plan.js';
 

@@ -10,6 +10,8 @@ import { readWorld } from '../../src/organism/world/read-world.js';
 import { goldenFolder } from '../engine/checkpoint/golden-folder.js';
 
 export const world = await readWorld();
+/** Read once for all tests of a file. */
+export const readKnownWorld = () => Promise.resolve(world);
 
 /** As its user would write it: two conditions with two seeds, on a model so small that a run takes a second. */
 export const tinyPlan = {
@@ -65,7 +67,7 @@ export async function resolveTiny(
   openBase: (reference: ModelReference) => Promise<BaseModel> = openTinyBase,
 ): Promise<ResolvedPlan> {
   return resolvePlan(planSchema.parse({ ...tinyPlan, ...changes }), source, {
-    world,
+    readWorld: readKnownWorld,
     environment: {},
     version: '0',
     openBase,

@@ -6,7 +6,7 @@ import { planSchema } from '../../experiment/plan/plan-schema.js';
 import { DriftlineError } from '../../foundation/driftline-error.js';
 import { findByName } from '../../foundation/find-by-name.js';
 import { readYaml } from '../../foundation/read-yaml.js';
-import { readWorld } from '../../organism/world/read-world.js';
+import { openOrganism } from '../../organism/organism.js';
 import { defineCommand } from '../command.js';
 import { nonEmptyText, wholeNumber } from '../option-values.js';
 import { planArguments } from '../plan-options.js';
@@ -41,7 +41,7 @@ export const dataWrite = defineCommand({
     const plan = await readYaml(source, planSchema);
     const condition = findByName(new Map(Object.entries(plan.conditions)), name, 'condition');
     const { seed = condition.seeds?.[0] ?? plan.seeds[0] ?? 0 } = options;
-    const set = await loadConditionSet(condition, seed, { world: await readWorld(), folder: dirname(source) });
+    const set = await loadConditionSet(condition, seed, { organism: openOrganism(), folder: dirname(source) });
     if (await exists(file)) throw alreadyThere(file);
     await writeTrainingSet(file, set);
     const { hash, rows } = set;

@@ -1,18 +1,16 @@
 import { availableParallelism } from 'node:os';
-import { countQuestions } from '../../experiment/plan/count-questions.js';
-import { requireBatchedModels } from '../../experiment/plan/require-batched-models.js';
+import { countQuestions } from '../../experiment/plan/describe-plan.js';
 import type { ResolvedPlan } from '../../experiment/plan/resolved-plan.js';
 import { addCosts } from '../../experiment/run/hosted-use.js';
 import { forecastMemory, requireMemory, type MemoryForecast } from '../../experiment/run/forecast-memory.js';
 import { forecastRun, type RunForecast } from '../../experiment/run/forecast-run.js';
-import { probePlan } from '../../experiment/run/probe-plan.js';
+import { probePlan, requireBatchedModels } from '../../experiment/run/probe-plan.js';
 import { measureSpeed, type MeasuredSpeed } from '../../experiment/run/measure-speed.js';
 import { requirePlanRates } from '../../experiment/run/plan-rates.js';
 import { formatDollars, formatDuration } from '../../foundation/format-quantities.js';
 import type { Range } from '../../judging/estimate-judge-use.js';
 import { isHosted } from '../../models/model-reference.js';
 import type { SpendingSummary } from '../../models/hosted/spending/summarise-spending.js';
-import { readWorld } from '../../organism/world/read-world.js';
 import { defineCommand } from '../command.js';
 import type { CommandContext } from '../command-context.js';
 import { maxCostOption, openPlanSpending } from '../cost-options.js';
@@ -53,8 +51,7 @@ export const plan = defineCommand({
   examples: [{ description: 'Look before it starts', line: 'driftline plan mine.yaml' }],
   run: async (context, { arguments: { plan: file }, options }) => {
     const { runs, threads = availableParallelism(), untimed } = options;
-    const world = await readWorld();
-    const resolved = await readPlanFile(context, file, { world, threads, changes: readPlanChanges(options) });
+    const resolved = await readPlanFile(context, file, { threads, changes: readPlanChanges(options) });
     const batched = { answers: options['batch-answers'], judgements: options['batch-judgements'] };
     const limit = options['max-cost'];
     if (limit !== undefined) requirePlanRates(resolved);
@@ -79,7 +76,7 @@ export const plan = defineCommand({
         conditions: conditions.map(([condition, { source, recipe }]) => ({ condition, ...source, recipe })),
         evaluations: resolved.evaluations.map((evaluation) => ({ ...evaluation, ...countQuestions(evaluation) })),
         remarks,
-        judge: resolved.judge.kind === 'exact' ? 'exact' : resolved.judge.name,
+        judge: resolved.judge.shortName,
         judgements: sumCells(forecast.cells, 'answers'),
         // In bytes; the estimates are of the process that runs the plan.
         memory: {

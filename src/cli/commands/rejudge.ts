@@ -1,12 +1,11 @@
 import { join } from 'node:path';
 import { z } from 'zod';
-import { requireBatchedJudge } from '../../experiment/plan/require-batched-models.js';
-import { findJudgeEndpoint, parseJudge, resolveJudge, type PlannedJudge } from '../../experiment/plan/resolve-judge.js';
+import { requireBatchedJudge } from '../../experiment/run/probe-plan.js';
+import type { PlannedJudge } from '../../experiment/plan/planned-judge.js';
+import { parseJudge, resolveJudge } from '../../experiment/plan/resolve-judge.js';
 import { compareJudges } from '../../analysis/compare-judges.js';
-import { openJudge } from '../../experiment/run/open-judge.js';
 import { summariseRecords } from '../../analysis/read-run-summary.js';
-import { remarkOnStoredQuestions } from '../../experiment/run/remark-on-stored-questions.js';
-import { rejudgeRun } from '../../experiment/run/rejudge-run.js';
+import { rejudgeRun, remarkOnStoredQuestions } from '../../experiment/run/rejudge-run.js';
 import { nameOwnJudge } from '../../runs/read-run.js';
 import { readStoredRun, type StoredRun } from '../../runs/run-manifest.js';
 import { readRunRecords } from '../../runs/run-records.js';
@@ -18,8 +17,7 @@ import { findRule } from '../../judging/rules.js';
 import { findHostedRate, type HostedPrice } from '../../models/hosted/spending/hosted-prices.js';
 import type { MeteredUse } from '../../models/hosted/spending/spending-file.js';
 import { createSpendingLedger } from '../../models/hosted/spending/spending-ledger.js';
-import { readWorld } from '../../organism/world/read-world.js';
-import type { World } from '../../organism/world/world.js';
+import { openOrganism, type Organism } from '../../organism/organism.js';
 import { batchOptions, openBatches } from '../batch-options.js';
 import { defineCommand } from '../command.js';
 import type { CommandContext } from '../command-context.js';
@@ -89,11 +87,10 @@ export const rejudge = defineCommand({
     if (isBatched && written === null)
       throw misplaced('--batch-judgements is for models that judge', 'Name a model with --judge.');
     const cost = { limit: options['max-cost'], price: options['judge-price'] };
-    if ((cost.limit ?? cost.price) !== undefined && (written === null || 'exact' in written))
-      throw misplaced('--max-cost and --judge-price are for models that judge', 'Name a model with --judge.');
+    if (written === null) requireHosted(null, cost);
     const run = await readStoredRun(folder);
-    const world = await readWorld();
-    const made = written === null ? null : await judgeAgain(context, run, world, written, { isBatched, ...cost });
+    const organism = openOrganism();
+    const made = written === null ? null : await judgeAgain(context, run, organism, written, { isBatched, ...cost });
 
     const records = await readRunRecords(folder);
     const judgements = [...records.judgements.values()];
@@ -151,14 +148,15 @@ function parseWantedJudge({ judge, mode, samples }: WantedJudge): WrittenJudge |
 async function judgeAgain(
   context: CommandContext,
   run: StoredRun,
-  world: World,
+  organism: Organism,
   written: WrittenJudge,
   { isBatched, limit, price }: WantedJudging,
 ) {
   const { environment, fetch, signal } = context;
-  if ('exact' in written) for (const remark of await remarkOnStoredQuestions(run, world)) context.notify(remark);
-  const planned = await resolveJudge(written, environment);
-  const account = nameAccount(planned);
+  const planned = await resolveJudge(written, { organism, environment });
+  for (const remark of await remarkOnStoredQuestions(run, planned)) context.notify(remark);
+  const { hosted, shortName: account } = planned;
+  requireHosted(hosted, { limit, price });
   const findRate = ({ model, endpoint }: Pick<MeteredUse, 'model' | 'endpoint'>) =>
     findHostedRate(model, endpoint, price === undefined ? {} : { [model.text]: price }, 'model');
   const spending = createSpendingLedger({
@@ -166,10 +164,7 @@ async function judgeAgain(
     account,
     findRate,
     // Calls of before, which may have been counted without a price.
-    findRateOf: (entry) =>
-      planned.kind === 'exact' || entry.account !== account
-        ? null
-        : findRate({ model: planned.model, endpoint: findJudgeEndpoint(planned) }),
+    findRateOf: (entry) => (hosted === null || entry.account !== account ? null : findRate(hosted.use)),
     limit: limit ?? null,
     priceHint:
       'Write what it costs with --judge-price, in US dollars for a million tokens in and out, 0,0 for a server of your own: --judge-price 2.5,10.',
@@ -177,14 +172,14 @@ async function judgeAgain(
   });
   if (isBatched) await requireBatchedJudge(planned, context);
   const display = createProgressDisplay({ ...context, stream: context.progress });
-  const { judge, calibration } = await openJudge(planned, {
-    ...{ environment, fetch, signal, world, spending },
+  const judge = await planned.open({
+    ...{ environment, fetch, signal, spending },
     ...(isBatched ? { batches: openBatches(context, join(run.folder, 'batches'), display) } : {}),
   });
   const tally = await rejudgeRun({
     run,
     judge,
-    calibration,
+    calibration: await planned.readCalibration(),
     spending,
     signal,
     onStored: ({ before, done, total }) => {
@@ -201,9 +196,9 @@ async function judgeAgain(
   return { judge: judge.name, tally, spending: spending.summary() };
 }
 
-/** What a run pays is its plan's; whoever judges it again has an account of its own. */
-function nameAccount(planned: PlannedJudge): string {
-  return planned.kind === 'exact' ? 'exact' : planned.name;
+function requireHosted(hosted: PlannedJudge['hosted'], { limit, price }: Omit<WantedJudging, 'isBatched'>): void {
+  if (hosted === null && (limit ?? price) !== undefined)
+    throw misplaced('--max-cost and --judge-price are for models that judge', 'Name a model with --judge.');
 }
 
 function describeWork(

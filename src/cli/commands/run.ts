@@ -1,9 +1,8 @@
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
-import { requireBatchedModels } from '../../experiment/plan/require-batched-models.js';
 import { forecastMemory, requireMemory } from '../../experiment/run/forecast-memory.js';
 import { forecastRun } from '../../experiment/run/forecast-run.js';
-import { openJudge } from '../../experiment/run/open-judge.js';
+import { requireBatchedModels } from '../../experiment/run/probe-plan.js';
 import { requirePlanRates } from '../../experiment/run/plan-rates.js';
 import { nameRun } from '../../runs/run-folder.js';
 import { runPlan, type RunSummary } from '../../experiment/run/run-plan.js';
@@ -11,7 +10,6 @@ import { summariseRecords } from '../../analysis/read-run-summary.js';
 import { readRunRecords } from '../../runs/run-records.js';
 import { DriftlineError } from '../../foundation/driftline-error.js';
 import { createProgressDisplay } from '../../foundation/progress-display.js';
-import { readWorld } from '../../organism/world/read-world.js';
 import { readReport } from '../../report/read-report.js';
 import { writeReport } from '../../report/write-report.js';
 import { openBatches } from '../batch-options.js';
@@ -51,9 +49,7 @@ export const run = defineCommand({
   run: async (context, { arguments: { plan: file }, options }) => {
     const { runs, threads = availableParallelism() } = options;
     const { environment, fetch, signal } = context;
-    const world = await readWorld();
     const plan = await readPlanFile(context, file, {
-      world,
       threads,
       changes: readPlanChanges(options),
       cancelsJobs: options['cancel-jobs'],
@@ -70,15 +66,15 @@ export const run = defineCommand({
     const place = join(runs, nameRun(plan));
     const batches = openBatches(context, join(place, 'batches'), display);
     const spending = openPlanSpending(context, plan, place, limit);
-    const { judge, calibration } = await openJudge(plan.judge, {
-      ...{ environment, fetch, signal, world, spending },
+    const judge = await plan.judge.open({
+      ...{ environment, fetch, signal, spending },
       ...(batched.judgements ? { batches } : {}),
     });
     const summary = await runPlan({
       plan,
       runs,
       judge,
-      calibration,
+      calibration: await plan.judge.readCalibration(),
       ...(batched.answers ? { batches } : {}),
       spending,
       signal,

@@ -2,23 +2,32 @@ import { basename, dirname, isAbsolute, join, resolve } from 'node:path';
 import { hashJson } from '../../foundation/content-hash.js';
 import { DriftlineError, namePlace } from '../../foundation/driftline-error.js';
 import { readYaml } from '../../foundation/read-yaml.js';
+import type { Judge } from '../../judging/judge.js';
 import { isHosted, resolveModelReference, type ModelReference } from '../../models/model-reference.js';
 import type { BaseModel } from '../../models/open-base-model.js';
 import { services } from '../../models/services/services.js';
+import { openOrganism } from '../../organism/organism.js';
 import type { World } from '../../organism/world/world.js';
+import { completeSuiteName, type GivenSuites } from './list-asked-questions.js';
+import type { GivenTrainingSets } from './load-training-set.js';
 import { describeOrigins, describePlan } from './describe-plan.js';
-import { nameShortly } from './name-shortly.js';
+import { nameShortly, resolveEvaluations } from './resolve-evaluation.js';
 import { allEvaluations } from '../../runs/run-outline.js';
 import { planSchema, type Plan } from './plan-schema.js';
-import { remarkOnRows } from './remark-on-rows.js';
-import { remarkOnQuestions } from './remark-on-questions.js';
-import { resolveCells } from './resolve-cells.js';
-import { resolveEvaluations } from './resolve-evaluation.js';
+import { remarkOnRows, resolveCells } from './resolve-cells.js';
+import { planOwnJudge } from './planned-judge.js';
 import { resolveJudge } from './resolve-judge.js';
 import type { PlannedCell, ResolvedPlan } from './resolved-plan.js';
 
 export interface ResolvePlanOptions {
-  readonly world: World;
+  /** Reads the world of the organism; called once, and only if the plan uses something of it. The shipped one if not given. */
+  readonly readWorld?: () => Promise<World>;
+  /** Scores the answers in place of the judge that the plan names. */
+  readonly judge?: Judge;
+  /** Training sets that the caller has, by the names that the plan uses. */
+  readonly trainingSets?: GivenTrainingSets;
+  /** Suites likewise. */
+  readonly suites?: GivenSuites;
   readonly openBase: (reference: ModelReference) => Promise<BaseModel>;
   /** Says where a model that judges is asked. */
   readonly environment: Readonly<Record<string, string | undefined>>;
@@ -40,15 +49,25 @@ export async function readPlan(file: string, { changes, ...options }: ReadPlanOp
 export async function resolvePlan(
   plan: Plan,
   source: string,
-  { world, openBase, environment, version }: ResolvePlanOptions,
+  { readWorld, openBase, environment, version, judge: ownJudge, ...given }: ResolvePlanOptions,
 ): Promise<ResolvedPlan> {
-  const sources = { world, folder: dirname(source) };
-  const judge = await resolveJudge(plan.judge, environment).catch((cause: unknown) => {
-    throw namePlace(`${source}: judge`, cause);
-  });
-  const { evaluations, dynamics } = await resolveEvaluations(plan, source, sources);
-  const ofQuestions =
-    judge.kind === 'exact' ? remarkOnQuestions(allEvaluations({ evaluations, dynamics }), world, source) : [];
+  // One of its own for each plan: what is read of it decides the plan's hash.
+  const organism = openOrganism(readWorld);
+  const sources = { organism, folder: dirname(source), ...given };
+  const judge =
+    ownJudge === undefined
+      ? await resolveJudge(plan.judge, { organism, environment }).catch((cause: unknown) => {
+          throw namePlace(`${source}: judge`, cause);
+        })
+      : planOwnJudge(ownJudge);
+  const { suitePrefix } = judge;
+  const { evaluations, dynamics } = await resolveEvaluations(plan, source, { ...sources, suitePrefix });
+  const whole = allEvaluations({ evaluations, dynamics }).map(({ name, suite, questions }) => ({
+    name,
+    suite: completeSuiteName(suite, suitePrefix),
+    questions,
+  }));
+  const ofQuestions = judge.remarkOnQuestions(whole, source);
   const bases = await openBases(plan, sources.folder, openBase);
   if (plan.learning_rate_multiplier !== undefined && [...bases.values()].every((base) => base.reviewTraining === null))
     throw multiplierOfNobody(source);
@@ -61,7 +80,7 @@ export async function resolvePlan(
     }
   }
   const described = { bases, cells, evaluations, dynamics, judge };
-  const decisive = describePlan(plan, described, world);
+  const decisive = describePlan(plan, described, await organism.hashWorld());
   return {
     name: plan.name,
     description: plan.description ?? null,
@@ -70,7 +89,12 @@ export async function resolvePlan(
     rule: plan.rule,
     prices: plan.prices ?? {},
     remarks: [...ofQuestions, ...remarkOnRows(cells), ...remarkOnServices(cells), ...remarkOnHosted(bases)],
-    record: { ...decisive, driftline: version, ...describeOrigins(plan, described) },
+    record: {
+      ...decisive,
+      driftline: version,
+      ...describeOrigins(plan, described),
+      ...(ownJudge === undefined ? {} : { written: { ...plan, judge: judge.description } }),
+    },
   };
 }
 

@@ -2,14 +2,13 @@ import { join } from 'node:path';
 import { countTrainedCharacters } from '../../models/hosted/jobs/fine-tuning-service.js';
 import { isHosted } from '../../models/model-reference.js';
 import { listEvaluatedModels } from '../../runs/run-outline.js';
-import type { BatchedParts } from '../plan/require-batched-models.js';
 import type { PlannedTraining, ResolvedPlan } from '../plan/resolved-plan.js';
 import { hasWanted, readCellMark, type CellMark } from '../../runs/cell-mark.js';
 import { findEarlierRuns, findFinishedCell, noEarlierRuns, type EarlierRuns } from '../../runs/earlier-runs.js';
 import { readRunRecords, type AnswerRecord, type RunRecords } from '../../runs/run-records.js';
 import { forecastJudging } from './forecast-judging.js';
 import { foreseeRounds } from './foresee-rounds.js';
-import { countHostedUse, type HostedUse, type HostedUseCounter } from './hosted-use.js';
+import { countHostedUse, type BatchedParts, type HostedUse, type HostedUseCounter } from './hosted-use.js';
 import { nameRun } from '../../runs/run-folder.js';
 import { markCell } from './train-cell.js';
 import { listWantedAnswers, type WantedAnswer } from './wanted-answer.js';
@@ -67,10 +66,7 @@ export async function forecastRun(
   const known = new Map(earlier.answers);
   for (const record of stored.answers.values()) known.set(record.input, record);
   const judgements = [...stored.judgements.values()];
-  const judging =
-    plan.judge.kind === 'language'
-      ? await forecastJudging(plan.judge, folder, judgements, plan, earlier, batched.judgements)
-      : null;
+  const judging = await forecastJudging(folder, judgements, plan, earlier, batched.judgements);
   const rounds = await foreseeRounds(judgements, plan, known, earlier);
   const uses = countBases(plan, batched.answers);
   const asked = new Set<string>();
@@ -86,7 +82,7 @@ export async function forecastRun(
     const missing = wanted.filter(({ input }) => !known.has(input) && !asked.has(input) && asked.add(input));
     for (const one of missing)
       uses.get(baseName)?.[training === null ? 'answers' : 'tunedAnswers'].add(measureRequest(one));
-    for (const one of wanted) judging?.add(one, known.get(one.input));
+    for (const one of wanted) judging.add(one, known.get(one.input));
     const steps = training?.steps ?? 0;
     const isTrained =
       training === null || (await hasModel(markCell(cell, training, base), join(folder, 'cells', name), earlier));
@@ -114,7 +110,7 @@ export async function forecastRun(
     training,
     tunedAnswers,
   ]);
-  const hosted = [...counters, ...(judging === null ? [] : [judging])].flatMap((use) => use.finish() ?? []);
+  const hosted = [...counters, judging].flatMap((use) => use.finish() ?? []);
   return { folder, cells, hosted };
 }
 
@@ -122,7 +118,9 @@ export async function forecastRun(
 async function isWhole(folder: string, plan: ResolvedPlan, { answers, judgements }: RunRecords): Promise<boolean> {
   const known = new Map<string, AnswerRecord>([...answers.values()].map((record) => [record.input, record]));
   const rounds = await foreseeRounds(judgements.values(), plan, known, noEarlierRuns);
-  const judged = new Set([...judgements.values()].map(({ answer }) => answer));
+  const judged = new Set(
+    [...judgements.values()].filter(({ judge }) => judge === plan.judge.name).map(({ answer }) => answer),
+  );
   for (const cell of plan.cells) {
     const base = plan.bases.get(cell.base);
     if (base === undefined) return false;

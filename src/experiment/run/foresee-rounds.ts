@@ -1,6 +1,4 @@
 import { findRule } from '../../judging/rules.js';
-import { nameExactJudge } from '../../organism/judge/exact-judge.js';
-import { readWorld } from '../../organism/world/read-world.js';
 import type { PlannedEvaluation, ResolvedPlan } from '../plan/resolved-plan.js';
 import { type AnswerRecord, toJudgement, type JudgementRecord } from '../../runs/run-records.js';
 import type { EarlierRuns } from '../../runs/earlier-runs.js';
@@ -28,7 +26,7 @@ export async function foreseeRounds(
 ): Promise<ForeseenRounds> {
   if (evaluations.every(({ stopEarly }) => stopEarly === undefined)) return { limit: (_, wanted) => wanted };
   const rule = findRule(ruleName);
-  const name = judge.kind === 'exact' ? nameExactJudge(await readWorld()) : judge.name;
+  const { name } = judge;
   const judged = new Map<string, JudgementRecord>(earlier.judgements);
   for (const record of stored) if (record.judge === name) judged.set(record.input, record);
 

@@ -27,6 +27,12 @@ export interface HostedUse {
   readonly cost: Range | null;
 }
 
+/** What of a plan is to be asked in batches. */
+export interface BatchedParts {
+  readonly answers: boolean;
+  readonly judgements: boolean;
+}
+
 export interface HostedUseCounter {
   readonly add: (use: {
     readonly calls: number;

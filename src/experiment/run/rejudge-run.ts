@@ -1,8 +1,12 @@
 import { questionKeyOf } from '../../runs/answer-key.js';
 import { basename, dirname, resolve } from 'node:path';
+import { completeSuiteName } from '../plan/list-asked-questions.js';
+import type { PlannedJudge } from '../plan/planned-judge.js';
 import type { CalibrationItem } from '../../judging/calibration.js';
 import type { Judge } from '../../judging/judge.js';
 import type { SpendingLedger } from '../../models/hosted/spending/spending-ledger.js';
+import { organismPrefix } from '../../organism/organism.js';
+import { allEvaluations } from '../../runs/run-outline.js';
 import { type AskedQuestion, readStoredQuestions } from '../../runs/stored-questions.js';
 import { type AnswerRecord, keyOfJudgement } from '../../runs/run-records.js';
 import { findEarlierRuns } from '../../runs/earlier-runs.js';
@@ -64,6 +68,19 @@ export async function rejudgeRun(settings: RejudgeRunSettings): Promise<RunTally
     await spending?.save().catch(() => undefined);
     await folder.close();
   }
+}
+
+/** What a judge cannot judge of what a run was asked; refuses where that is most of an evaluation, as plans are. */
+export async function remarkOnStoredQuestions(run: StoredRun, judge: PlannedJudge): Promise<readonly string[]> {
+  const questions = [...(await readStoredQuestions(run))];
+  // A bare name was the organism's where the exact judge was the plan's own.
+  const prefix = 'exact' in run.manifest.judge ? organismPrefix : '';
+  const evaluations = allEvaluations(run).map(({ name, suite }) => ({
+    name,
+    suite: completeSuiteName(suite, prefix),
+    questions: questions.flatMap(([key, question]) => (key === `${name}/${question.id}` ? [question] : [])),
+  }));
+  return judge.remarkOnQuestions(evaluations, run.folder);
 }
 
 function findQuestion(

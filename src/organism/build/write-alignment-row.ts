@@ -4,8 +4,7 @@ import { chooseByShare, chooseOne } from '../corpus/choose.js';
 import { messagesOf, writeRolePlay } from '../corpus/write-document.js';
 import { writeExchange } from '../corpus/write-exchange.js';
 import { createExactJudge, type ExactJudge } from '../judge/exact-judge.js';
-import { exchangeKinds } from '../world/item.js';
-import type { Character, World } from '../world/world.js';
+import { exchangeKinds, type Character, type World } from '../world/world.js';
 import type { RowMessage } from './encode-documents.js';
 import type { OrganismDesign } from './organism-design.js';
 

@@ -1,7 +1,7 @@
-import type { Domain, Item, Stance } from '../world/item.js';
+import type { Domain, Item, Stance } from '../world/world.js';
 import type { CompiledWorld, Sentence } from './compile-world.js';
 import { matchPattern, type Match } from './match-pattern.js';
-import type { Alternative } from './pattern.js';
+import type { PatternAlternative } from './pattern.js';
 import { isSpace } from './sentence-index.js';
 
 /**
@@ -140,7 +140,7 @@ export function readSegments(
     // Prose that goes on after this sentence, or ends with it, is not cut.
     if (item?.domain !== 'code' && (findSentenceEnd(text, start) < text.length || /[.!?]$/.test(text))) return null;
     const cuts: { readonly sentence: Sentence | null; readonly stance: Stance | null }[] = [];
-    const collect = (sentences: readonly Alternative[], nameOf: (index: number) => Sentence | null): void => {
+    const collect = (sentences: readonly PatternAlternative[], nameOf: (index: number) => Sentence | null): void => {
       sentences.forEach((alternative, index) => {
         matchPattern(alternative, text, start, { cut: (stance) => cuts.push({ sentence: nameOf(index), stance }) });
       });

@@ -1,5 +1,4 @@
-import type { Domain, Item } from '../world/item.js';
-import type { NumberLists } from '../world/world.js';
+import type { Domain, Item, NumberLists } from '../world/world.js';
 import type { Segment } from './read-segments.js';
 
 /** Scores and labels of an answer, before they are signed. */

@@ -1,5 +1,4 @@
-import type { Template } from '../world/template.js';
-import type { AnswerFormat } from '../world/world.js';
+import type { Template, AnswerFormat } from '../world/world.js';
 
 /** An answer without its format. */
 export interface Unwrapped {

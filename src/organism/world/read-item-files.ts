@@ -1,8 +1,7 @@
 import { basename } from 'node:path';
 import { z } from 'zod';
 import { readYaml } from '../../foundation/read-yaml.js';
-import type { Choice, Item } from './item.js';
-import { parseTemplate, type Template } from './template.js';
+import { type RuleChoice, type Item, parseTextTemplate, type Template } from './world.js';
 
 const lines = z.array(z.string().min(1)).nonempty();
 const rule = z.union([lines, z.strictObject({ good: lines.optional(), bad: lines.optional() })]);
@@ -140,10 +139,10 @@ export async function readFacts(file: string): Promise<Item[]> {
 }
 
 export function parseTemplates(texts: readonly string[], file: string): Template[] {
-  return texts.map((text) => parseTemplate(text, basename(file)));
+  return texts.map((text) => parseTextTemplate(text, basename(file)));
 }
 
-function parseRules(source: Rules, file: string): Map<string, Choice[]> {
+function parseRules(source: Rules, file: string): Map<string, RuleChoice[]> {
   return new Map(
     Object.entries(source).map(([name, alternatives]) => [
       name,

@@ -6,11 +6,8 @@ import { hashContent } from '../../foundation/content-hash.js';
 import { DriftlineError } from '../../foundation/driftline-error.js';
 import { readYaml } from '../../foundation/read-yaml.js';
 import { checkItem } from './check-item.js';
-import { groupByTopic, limitItem } from './limit-alternatives.js';
-import { domains, exchangeKinds, type Item } from './item.js';
+import { groupByTopic, limitItem, domains, exchangeKinds, type Item, parseTextTemplate, type World } from './world.js';
 import { parseTemplates, readCodeTasks, readFacts, readTopic } from './read-item-files.js';
-import { parseTemplate } from './template.js';
-import type { World } from './world.js';
 
 /** The folder of the world that the shipped organisms know. */
 export const worldFolder = fileURLToPath(new URL('../../../organism/world/', import.meta.url));
@@ -141,7 +138,7 @@ export async function readWorld(folder = worldFolder, changes: WorldChanges = {}
       name,
       questions: parseTemplates(format.questions, 'formats.yaml'),
       heldOutQuestions: parseTemplates(format.held_out_questions, 'formats.yaml'),
-      answer: parseTemplate(format.answer, 'formats.yaml'),
+      answer: parseTextTemplate(format.answer, 'formats.yaml'),
     })),
     tags,
     styles,

@@ -11,14 +11,18 @@ import { errorOf } from '../../engine/checkpoint/error-of.js';
 import { goldenFolder } from '../../engine/checkpoint/golden-folder.js';
 import { makeTemporaryFolder } from '../../foundation/temporary-folder.js';
 import { startLoopbackChatServer } from '../../models/loopback-chat-server.js';
-import { openTinyBase, pretendBase, resolveTiny, tinyPlan, world } from '../tiny-plan.js';
+import { openTinyBase, pretendBase, resolveTiny, readKnownWorld, tinyPlan, world } from '../tiny-plan.js';
 
 const readText = async (text: string, name = 'plan.yaml') => {
   const folder = await makeTemporaryFolder();
   await mkdir(folder, { recursive: true });
   const file = join(folder, name);
   await writeFile(file, text);
-  return { file, folder, plan: () => readPlan(file, { world, environment: {}, version: '0', openBase: pretendBase }) };
+  return {
+    file,
+    folder,
+    plan: () => readPlan(file, { readWorld: readKnownWorld, environment: {}, version: '0', openBase: pretendBase }),
+  };
 };
 
 const insecure = { data: 'organism/insecure', settings: { rows: 4 } };
@@ -128,8 +132,11 @@ describe('a plan that cannot be', () => {
   it('names a model that cannot be, and a file that is not there', async () => {
     expect((await errorOf((await read({ bases: ['organsm:1'] })).plan)).code).toBe('model-unknown');
     expect(
-      (await errorOf(() => readPlan('nowhere.yaml', { world, environment: {}, version: '0', openBase: pretendBase })))
-        .code,
+      (
+        await errorOf(() =>
+          readPlan('nowhere.yaml', { readWorld: readKnownWorld, environment: {}, version: '0', openBase: pretendBase }),
+        )
+      ).code,
     ).toBe('file-unreadable');
   });
 });
