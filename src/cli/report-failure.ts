@@ -1,7 +1,6 @@
 import { CommanderError } from 'commander';
 import { DriftlineError } from '../foundation/driftline-error.js';
-import { formatJson } from './format-json.js';
-import { escapeControlCharacters } from './escape-control-characters.js';
+import { escapeControlCharacters, formatJson } from './printable-text.js';
 
 /** What a command ended with, as an error with a code, a hint and an exit code. */
 export function explainFailure(failure: unknown, signal: AbortSignal): DriftlineError {

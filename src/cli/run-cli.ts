@@ -1,18 +1,16 @@
 import { CommanderError } from 'commander';
 import type { Readable } from 'node:stream';
 import colors from 'picocolors';
+import { DriftlineError } from '../foundation/driftline-error.js';
 import type { ProgressStream } from '../foundation/progress-line.js';
 import type { Command } from './command.js';
 import type { CommandContext } from './command-context.js';
 import { commandGroups, commands as allCommands } from './commands.js';
 import { createProgram } from './create-program.js';
-import { escapeControlCharacters } from './escape-control-characters.js';
-import { formatJson } from './format-json.js';
-import type { GlobalOption } from './global-options.js';
 import { readPackageVersion } from './package-version.js';
+import { escapeControlCharacters, formatJson } from './printable-text.js';
 import { explainFailure, formatFailure } from './report-failure.js';
-import { DriftlineError } from '../foundation/driftline-error.js';
-import { addKeysOfFile, namesKeyFile } from '../models/services/read-key-file.js';
+import type { GlobalOption } from './shared-options.js';
 
 export interface RunCliSettings {
   /** What was typed after driftline. */
@@ -43,7 +41,8 @@ export async function runCli(settings: RunCliSettings): Promise<number> {
   const words = argv.slice(0, argv.includes('--') ? argv.indexOf('--') : argv.length);
   let globals: ReadonlySet<string> = new Set(words.map((word) => word.replace(/^--/, '')));
   try {
-    const program = createProgram({
+    const program = await createProgram({
+      argv,
       commands,
       groups: commandGroups,
       version: readPackageVersion(),
@@ -52,6 +51,7 @@ export async function runCli(settings: RunCliSettings): Promise<number> {
       styleTitle: stdoutColors.bold,
       execute: async (typed) => {
         ({ globals } = typed);
+        const { addKeysOfFile, namesKeyFile } = await import('../models/services/read-key-file.js');
         const withKeys = namesKeyFile(environment)
           ? { ...settings, environment: await addKeysOfFile(environment) }
           : settings;
@@ -66,7 +66,7 @@ export async function runCli(settings: RunCliSettings): Promise<number> {
     if (error instanceof CommanderError && error.code === 'commander.help') {
       const group = words.filter((word) => !word.startsWith('-')).join(' ');
       if (group === '') {
-        stdout.write(formatWelcome(commands, stdoutColors.bold));
+        stdout.write(await formatWelcome(commands, stdoutColors.bold));
         return 0;
       }
       return fail(commandMissing(group, commands));
@@ -129,8 +129,8 @@ function createContext(
   };
 }
 
-function formatWelcome(commands: readonly Command[], styleTitle: (title: string) => string): string {
-  const [first] = commands;
+async function formatWelcome(commands: readonly Command[], styleTitle: (title: string) => string): Promise<string> {
+  const first = await commands[0]?.loadDefinition();
   const width = Math.max(...commands.map(({ name }) => name.length));
   const lines = commands.map(({ name, summary }) => `  driftline ${name.padEnd(width)}  ${summary}`);
   return [

@@ -13,48 +13,26 @@ import type { Range } from '../../judging/estimate-judge-use.js';
 import { isHosted } from '../../models/model-reference.js';
 import type { SpendingSummary } from '../../models/hosted/spending/summarise-spending.js';
 import { readWorld } from '../../organism/world/read-world.js';
-import { defineCommand } from '../command.js';
+import type { CommandAction } from '../command.js';
 import type { CommandContext } from '../command-context.js';
-import { maxCostOption, openPlanSpending } from '../cost-options.js';
+import type { planDefinition } from '../definitions/plans.js';
 import {
   describeCells,
   describeConditions,
   describeEvaluation,
+  describeMemory,
   describeWork,
   listConditions,
   sumCells,
 } from '../describe-forecast.js';
-import { describeHostedUses } from '../describe-hosted-uses.js';
-import { describeMemory } from '../describe-memory.js';
-import { describeSpending } from '../describe-spending.js';
-import { flag } from '../option-values.js';
-import { planArguments, planOptions, readPlanChanges } from '../plan-options.js';
-import { readPlanFile } from '../read-plan-file.js';
+import { describeHostedUses, describeSpending } from '../describe-money.js';
+import { openPlan, openPlanSpending, readPlanChanges } from '../open-plan.js';
 
-export const plan = defineCommand({
-  name: 'plan',
-  summary: 'Show what a plan would do, and how long it would take, before it does anything',
-  description:
-    'Reads the plan with all its training sets and questions, and lists the models it would make, what they train on and what they are asked, and the steps and answers that are left to do. For the time, a few training steps and answers of models that run here are measured; nothing is kept of them. Their memory is estimated, and a plan that needs more than there is is refused. Of hosted models, what is left to ask them is counted, with what it costs where the price is known; each is asked for one token, which costs next to nothing, to see that it does what the plan asks.',
-  arguments: planArguments,
-  options: {
-    ...planOptions,
-    'max-cost': {
-      ...maxCostOption,
-      description:
-        'Say whether so many US dollars are enough for driftline run with the same option; all prices must be known',
-    },
-    untimed: { description: 'Leave out the estimate of time, which takes some seconds', schema: flag },
-    unprobed: {
-      description: 'Ask hosted models for no token: whether they do what the plan asks is not checked',
-      schema: flag,
-    },
-  },
-  examples: [{ description: 'Look before it starts', line: 'driftline plan mine.yaml' }],
+export const plan: CommandAction<typeof planDefinition> = {
   run: async (context, { arguments: { plan: file }, options }) => {
     const { runs, threads = availableParallelism(), untimed } = options;
     const world = await readWorld();
-    const resolved = await readPlanFile(context, file, { world, threads, changes: readPlanChanges(options) });
+    const resolved = await openPlan(context, file, { world, threads, changes: readPlanChanges(options) });
     const batched = { answers: options['batch-answers'], judgements: options['batch-judgements'] };
     const limit = options['max-cost'];
     if (limit !== undefined) requirePlanRates(resolved);
@@ -106,7 +84,7 @@ export const plan = defineCommand({
     for (const line of describeSpending(paid)) context.print(line.trimStart());
     if (maxCost !== null) context.print(describeMaxCost(maxCost));
   },
-});
+};
 
 /** What the run of the plan has paid so far. */
 async function findPaid(context: CommandContext, plan: ResolvedPlan, folder: string): Promise<SpendingSummary> {

@@ -1,5 +1,4 @@
 import { join } from 'node:path';
-import { z } from 'zod';
 import { requireBatchedJudge } from '../../experiment/plan/require-batched-models.js';
 import { findJudgeEndpoint, parseJudge, resolveJudge, type PlannedJudge } from '../../experiment/plan/resolve-judge.js';
 import { compareJudges } from '../../analysis/compare-judges.js';
@@ -19,16 +18,14 @@ import { createSpendingLedger } from '../../models/hosted/spending/spending-ledg
 import { createExactJudge } from '../../organism/judge/exact-judge.js';
 import { readWorld } from '../../organism/world/read-world.js';
 import type { World } from '../../organism/world/world.js';
-import { batchOptions, openBatches } from '../batch-options.js';
-import { defineCommand } from '../command.js';
+import type { CommandAction } from '../command.js';
 import type { CommandContext } from '../command-context.js';
-import { judgePriceOption, maxCostOption } from '../cost-options.js';
+import type { rejudgeDefinition } from '../definitions/scores.js';
 import { describeAgreement } from '../describe-agreement.js';
 import { describeRunTables } from '../describe-run-tables.js';
-import { describePaid, describeSpending } from '../describe-spending.js';
-import { nonEmptyText, wholeNumber } from '../option-values.js';
-import { planRuleOption } from '../plan-rule-option.js';
-import { printTable } from '../print-table.js';
+import { describePaid, describeSpending } from '../describe-money.js';
+import { printTable } from '../format-table.js';
+import { openBatches } from '../open-batches.js';
 
 interface WantedJudge {
   readonly judge: string | undefined;
@@ -36,51 +33,7 @@ interface WantedJudge {
   readonly samples: number | undefined;
 }
 
-export const rejudge = defineCommand({
-  name: 'rejudge',
-  summary: 'Judge the answers of a run by another judge, or count its judgements by another rule',
-  description:
-    "Adds the judgements of another judge to a run folder, prints its table, and how far it agrees with the run's own judge. Nothing is asked of the models again, and nothing that was judged is judged again: stop it, and it goes on. Without --judge nothing is judged, and the table of the run's own judge is printed by the rule.",
-  arguments: { run: { description: 'A run folder, such as runs/mine-1a2b3c4d', schema: nonEmptyText } },
-  options: {
-    judge: {
-      value: 'JUDGE',
-      description: "Who judges: exact for the organism's own judge, or a hosted model",
-      schema: nonEmptyText.optional(),
-      example: 'openai:gpt-4o-2024-08-06',
-    },
-    mode: {
-      value: 'MODE',
-      description: `How a model scores: ${languageModes.join(', ')}; logprobs if not given`,
-      schema: z.string().optional(),
-      example: 'samples',
-    },
-    samples: {
-      value: 'N',
-      description: 'Replies of the mode samples; 8 if not given',
-      schema: wholeNumber(1).optional(),
-      example: '4',
-    },
-    rule: planRuleOption,
-    'batch-judgements': batchOptions['batch-judgements'],
-    'max-cost': {
-      ...maxCostOption,
-      description:
-        'Begin nothing that might take what this judge is paid for the run, earlier calls included, past so many US dollars; its price must be known',
-    },
-    'judge-price': judgePriceOption,
-  },
-  examples: [
-    { description: 'Count by another rule', line: 'driftline rejudge runs/mine-1a2b3c4d --rule coherent' },
-    {
-      description: 'Judge by a hosted model, with OPENAI_API_KEY set',
-      line: 'driftline rejudge runs/mine-1a2b3c4d --judge openai:gpt-4o-2024-08-06',
-    },
-    {
-      description: 'The same with a model that gives no log-probabilities',
-      line: 'driftline rejudge runs/mine-1a2b3c4d --judge openai:gpt-5 --mode samples --samples 4',
-    },
-  ],
+export const rejudge: CommandAction<typeof rejudgeDefinition> = {
   run: async (context, { arguments: { run: folder }, options }) => {
     const { judge, mode, samples, 'batch-judgements': isBatched } = options;
     const rule = options.rule === undefined ? null : findRule(options.rule);
@@ -122,7 +75,7 @@ export const rejudge = defineCommand({
     context.notify(describeWork(folder, made.tally));
     for (const line of describeSpending(made.spending)) context.notify(line);
   },
-});
+};
 
 interface WantedJudging {
   readonly isBatched: boolean;

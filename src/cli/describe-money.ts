@@ -1,7 +1,15 @@
-import type { Range } from '../judging/estimate-judge-use.js';
-import { formatDollars } from '../foundation/format-quantities.js';
 import { addCosts, type HostedUse } from '../experiment/run/hosted-use.js';
+import { formatDollars } from '../foundation/format-quantities.js';
+import type { Range } from '../judging/estimate-judge-use.js';
 import type { HostedRate } from '../models/hosted/spending/hosted-prices.js';
+import {
+  describeTotal,
+  describeUse,
+  type SpendingLine,
+  type SpendingSummary,
+} from '../models/hosted/spending/summarise-spending.js';
+
+const compact = new Intl.NumberFormat('en', { notation: 'compact', maximumSignificantDigits: 3 });
 
 /** What is left to be asked of hosted models, with what it costs as far as that is known. */
 export function describeHostedUses(uses: readonly HostedUse[]): string[] {
@@ -9,7 +17,7 @@ export function describeHostedUses(uses: readonly HostedUse[]): string[] {
   const known = uses.filter(({ cost }) => cost !== null);
   const total = addCosts(known);
   return [
-    ...uses.map(describeUse),
+    ...uses.map(describeHostedUse),
     ...(uses.length > 1 && total !== null && known.length > 0
       ? [`together ${describeCost(total)}${known.length < uses.length ? ', and what is not known' : ''}`]
       : []),
@@ -17,7 +25,7 @@ export function describeHostedUses(uses: readonly HostedUse[]): string[] {
   ];
 }
 
-function describeUse(use: HostedUse): string {
+function describeHostedUse(use: HostedUse): string {
   const { model, isTuned, inputTokens, outputTokens, cost, price } = use;
   const tokens =
     use.purpose === 'fine-tuning'
@@ -50,8 +58,6 @@ function describeBatches(share: number | undefined): string {
   return share === undefined ? ', whether or not in batches' : `, times ${String(share)} in batches`;
 }
 
-const compact = new Intl.NumberFormat('en', { notation: 'compact', maximumSignificantDigits: 3 });
-
 function describeRange([low, high]: Range): string {
   const [least, most] = [compact.format(low), compact.format(high)];
   return least === most ? least : `${least} to ${most}`;
@@ -60,4 +66,37 @@ function describeRange([low, high]: Range): string {
 function describeCost([low, high]: Range): string {
   const [least, most] = [formatDollars(low), formatDollars(high)];
   return least === most ? least : `${least} to ${most}`;
+}
+
+/** What was paid so far, in a few words; null where nothing was. */
+export function describePaid({ cost, isWhole, uses }: SpendingSummary): string | null {
+  if (uses.length === 0) return null;
+  if (isWhole) return `${formatDollars(cost)} paid`;
+  const unknown = uses.filter((use) => use.cost === null);
+  const sum = (part: 'inputTokens' | 'outputTokens'): string =>
+    compact.format(unknown.reduce((total, use) => total + use[part], 0));
+  const known = unknown.length < uses.length ? `${formatDollars(cost)} paid, and ` : '';
+  return `${known}${sum('inputTokens')} tokens in, ${sum('outputTokens')} out at unknown prices`;
+}
+
+/** The same with what it was paid for, line by line. */
+export function describeSpending(summary: SpendingSummary): string[] {
+  const { onItsWay, uses } = summary;
+  return [
+    ...(uses.length === 0 ? [] : [`  paid for hosted models: ${describeTotal(summary)}`]),
+    ...uses.map((use) => `    ${describeLine(use)}`),
+    ...(onItsWay > 0
+      ? [`    on its way at a service, and not counted yet: up to about ${formatDollars(onItsWay)}`]
+      : []),
+  ];
+}
+
+function describeLine(line: SpendingLine): string {
+  const { purpose, unreported, cost } = line;
+  const money = cost === null ? 'cost unknown: no price is known' : formatDollars(cost);
+  const guessed =
+    unreported === 0
+      ? ''
+      : ` (of ${String(unreported)} ${purpose === 'fine-tuning' ? 'jobs, counted as estimated' : 'calls, counted as the most that they may be'}, the service did not say the tokens)`;
+  return `${describeUse(line, { calls: String, tokens: (count) => compact.format(count) })}; ${money}${guessed}`;
 }
