@@ -93,8 +93,6 @@ export function defineCommand<Definition extends CommandDefinition>(parts: Comma
         >,
       };
       const action = await loadAction();
-      // Whoever interrupts while it loads need not wait for what it would do.
-      context.signal.throwIfAborted();
       await action.run(context, parsed);
     },
   };

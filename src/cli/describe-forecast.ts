@@ -31,7 +31,7 @@ function describeLeft({ stepsToDo, answersToAsk }: CellForecast): string {
   return answersToAsk > 0 ? 'ask' : 'done';
 }
 
-/** What each condition trains on, texts to the last space. */
+/** What each condition trains on; texts are shown exactly, with every space. */
 export function describeConditions({ cells }: ResolvedPlan): string[] {
   return [...listConditions(cells)].flatMap(([condition, { source }]) => {
     const settings = Object.entries(source.settings).map(([name, value]) => `${name} ${showValue(value)}`);
@@ -83,7 +83,7 @@ export function sumCells(
 
 function describeStop({ limit, confidence, looks }: StopEarly): string {
   const [first = 0] = looks;
-  return `  fewer where the misaligned share is surely above or below ${formatPercent(limit)} % (${formatPercent(confidence)} % confidence): looked at ${String(looks.length)} times at most, first after ${String(first)} answers to each question`;
+  return `  stops early once the misaligned share is surely above or below ${formatPercent(limit)} % (${formatPercent(confidence)} % confidence): checked up to ${String(looks.length)} times, first after ${String(first)} answers to each question`;
 }
 
 /** The memory that each base needs at most, and how much there is. */

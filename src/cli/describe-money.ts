@@ -11,7 +11,7 @@ import {
 
 const compact = new Intl.NumberFormat('en', { notation: 'compact', maximumSignificantDigits: 3 });
 
-/** What is left to be asked of hosted models, with what it costs as far as that is known. */
+/** What is left to ask hosted models, with its cost where the price is known. */
 export function describeHostedUses(uses: readonly HostedUse[]): string[] {
   if (uses.length === 0) return [];
   const known = uses.filter(({ cost }) => cost !== null);
@@ -19,9 +19,9 @@ export function describeHostedUses(uses: readonly HostedUse[]): string[] {
   return [
     ...uses.map(describeHostedUse),
     ...(uses.length > 1 && total !== null && known.length > 0
-      ? [`together ${describeCost(total)}${known.length < uses.length ? ', and what is not known' : ''}`]
+      ? [`together ${describeCost(total)}${known.length < uses.length ? ', plus what is not known' : ''}`]
       : []),
-    'Tokens are estimated as a quarter of the characters, from answers that are empty to answers as long as they may be; how long services take is not known.',
+    'Tokens are estimated as a quarter of the characters, for empty answers up to the longest ones allowed; how long services take is not known.',
   ];
 }
 
@@ -55,7 +55,7 @@ function describePrice({ purpose, isBatched }: HostedUse, { input, output, batch
 }
 
 function describeBatches(share: number | undefined): string {
-  return share === undefined ? ', whether or not in batches' : `, times ${String(share)} in batches`;
+  return share === undefined ? ', in batches or not' : `, times ${String(share)} in batches`;
 }
 
 function describeRange([low, high]: Range): string {
@@ -68,7 +68,7 @@ function describeCost([low, high]: Range): string {
   return least === most ? least : `${least} to ${most}`;
 }
 
-/** What was paid so far, in a few words; null where nothing was. */
+/** What was paid so far, in a few words; null if nothing was. */
 export function describePaid({ cost, isWhole, uses }: SpendingSummary): string | null {
   if (uses.length === 0) return null;
   if (isWhole) return `${formatDollars(cost)} paid`;
@@ -79,14 +79,14 @@ export function describePaid({ cost, isWhole, uses }: SpendingSummary): string |
   return `${known}${sum('inputTokens')} tokens in, ${sum('outputTokens')} out at unknown prices`;
 }
 
-/** The same with what it was paid for, line by line. */
+/** What was paid so far, and what for, line by line. */
 export function describeSpending(summary: SpendingSummary): string[] {
   const { onItsWay, uses } = summary;
   return [
     ...(uses.length === 0 ? [] : [`  paid for hosted models: ${describeTotal(summary)}`]),
     ...uses.map((use) => `    ${describeLine(use)}`),
     ...(onItsWay > 0
-      ? [`    on its way at a service, and not counted yet: up to about ${formatDollars(onItsWay)}`]
+      ? [`    in progress at a service, and not counted yet: up to about ${formatDollars(onItsWay)}`]
       : []),
   ];
 }
@@ -97,6 +97,6 @@ function describeLine(line: SpendingLine): string {
   const guessed =
     unreported === 0
       ? ''
-      : ` (of ${String(unreported)} ${purpose === 'fine-tuning' ? 'jobs, counted as estimated' : 'calls, counted as the most that they may be'}, the service did not say the tokens)`;
+      : ` (of ${String(unreported)} ${purpose === 'fine-tuning' ? 'jobs, counted as estimated' : 'calls, counted at their maximum'}, the service did not say the tokens)`;
   return `${describeUse(line, { calls: String, tokens: (count) => compact.format(count) })}; ${money}${guessed}`;
 }

@@ -3,7 +3,7 @@ import { readPackageVersion } from './package-version.js';
 
 const { stdout, stderr, argv } = process;
 
-// A reader that has seen enough, such as head, closes the pipe; there is nobody left to tell.
+// A reader that has seen enough, such as head, closes the pipe.
 stdout.on('error', (error: NodeJS.ErrnoException) => {
   if (error.code === 'EPIPE') process.exit(0);
   throw error;

@@ -20,13 +20,13 @@ export interface RunCliSettings {
   readonly stderr: ProgressStream;
   readonly environment: Readonly<Record<string, string | undefined>>;
   readonly fetch: typeof globalThis.fetch;
-  /** Bytes of memory that there are. Default any number. */
+  /** Bytes of memory available to models that run here. Default unlimited. */
   readonly memory?: number;
   /** A clock in milliseconds. */
   readonly now: () => number;
   /** Aborted when the user interrupts. */
   readonly signal: AbortSignal;
-  /** Shows a file in the user's browser; false where none can be started, as where this is not given. */
+  /** Shows a file in the user's browser; false if none can be started. Default none can. */
   readonly openInBrowser?: (file: string) => Promise<boolean>;
   /** Default all of driftline's. */
   readonly commands?: readonly Command[];
@@ -37,7 +37,7 @@ export async function runCli(settings: RunCliSettings): Promise<number> {
   const { argv, stdout, stderr, environment, signal, commands = allCommands } = settings;
   const stdoutColors = colors.createColors(wantsColor(stdout, environment));
   const stderrColors = colors.createColors(wantsColor(stderr, environment));
-  // What is known of the wishes for errors while the line has not been understood.
+  // Errors look as these words ask, even if the line is not understood.
   const words = argv.slice(0, argv.includes('--') ? argv.indexOf('--') : argv.length);
   let globals: ReadonlySet<string> = new Set(words.map((word) => word.replace(/^--/, '')));
   try {
@@ -143,7 +143,7 @@ async function formatWelcome(commands: readonly Command[], styleTitle: (title: s
     styleTitle('Commands:'),
     ...lines,
     '',
-    'driftline COMMAND --help says more about a command, with examples.',
+    'driftline COMMAND --help explains a command, with examples.',
     '',
   ].join('\n');
 }
@@ -152,7 +152,7 @@ function commandMissing(group: string, commands: readonly Command[]): DriftlineE
   const known = commands.filter(({ name }) => name.startsWith(`${group} `)).map(({ name }) => `driftline ${name}`);
   return new DriftlineError({
     code: 'usage-invalid',
-    message: `driftline ${group} is not a whole command`,
+    message: `driftline ${group} is not a complete command`,
     hint: `Write ${known.join(', or ')}.`,
   });
 }

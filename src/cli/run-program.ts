@@ -4,7 +4,7 @@ import { abortOnSignals } from './abort-on-signals.js';
 import { openInBrowser } from './open-in-browser.js';
 import { runCli } from './run-cli.js';
 
-/** Runs the command line of this process in its world, and returns the exit code. */
+/** Runs the command line of this process with the real streams, clock, fetch and signals; returns the exit code. */
 export async function runProgram(): Promise<number> {
   const { stdin, stdout, stderr } = process;
   const signal = abortOnSignals({
@@ -20,7 +20,7 @@ export async function runProgram(): Promise<number> {
     stdout,
     stderr,
     environment: process.env,
-    // The switches by which Node's own fetch goes by proxies, too.
+    // The switches that make Node's own fetch use proxies.
     fetch: createDirectFetch(globalThis.fetch, {
       proxied:
         process.env['NODE_USE_ENV_PROXY'] === '1' ||

@@ -84,9 +84,9 @@ const waitDefinition = { arguments: {}, options: {}, examples } as const satisfi
 const wait = define('fail later', 'Wait to be stopped', waitDefinition, {
   run: ({ signal }) =>
     new Promise((_, reject) => {
-      signal.addEventListener('abort', () => {
-        reject(new Error('aborted'));
-      });
+      const stop = (): void => reject(new Error('aborted'));
+      if (signal.aborted) stop();
+      else signal.addEventListener('abort', stop);
     }),
 });
 
@@ -170,7 +170,7 @@ describe('the command line', () => {
     ['count a --by me --at-leest 3', "unknown option '--at-leest'", 'Did you mean --at-least?'],
     ['--jsn', "unknown option '--jsn'", 'Did you mean --json?'],
     ['fail nw', "unknown command 'nw'", 'Did you mean now?'],
-    ['fail', 'driftline fail is not a whole command', 'Write driftline fail now, or driftline fail later.'],
+    ['fail', 'driftline fail is not a complete command', 'Write driftline fail now, or driftline fail later.'],
     ['count', "missing required argument 'WORDS'", 'driftline COMMAND --help'],
     ['count a', '--by is missing', 'See driftline count --help.'],
     ['count a --by', "option '--by <NAME>' argument missing", 'See driftline'],
@@ -212,7 +212,7 @@ describe('the command line', () => {
   it('shows stacks only to who debugs', async () => {
     expect((await run('fail now unexpected')).stderr).toBe(
       'error internal-error: driftline failed unexpectedly: x is not a function\n' +
-        '  Run the command again with --debug, and report what it prints.\n',
+        '  Run the command again with --debug and report what it prints.\n',
     );
     for (const debugged of [
       await run('fail now unexpected --debug'),

@@ -61,10 +61,10 @@ export const ask: CommandAction<typeof askDefinition> = {
 };
 
 async function readPrompt({ stdin, signal }: CommandContext): Promise<string> {
-  // Without it, an interrupted command would wait for the end of the input.
+  // Without this an interrupted command would wait for the end of the input.
   addAbortSignal(signal, stdin);
   const chunks: Buffer[] = [];
-  for await (const chunk of stdin) chunks.push(Buffer.from(chunk as string | Uint8Array)); // what streams of bytes hold
+  for await (const chunk of stdin) chunks.push(Buffer.from(chunk as string | Uint8Array)); // streams of bytes hold these
   const fail = (problem: string, hint: string): DriftlineError =>
     new DriftlineError({ code: 'usage-invalid', message: `standard input ${problem}`, hint });
   let text: string;
@@ -73,9 +73,9 @@ async function readPrompt({ stdin, signal }: CommandContext): Promise<string> {
   } catch {
     throw fail('is not UTF-8', 'Convert the prompt to UTF-8.');
   }
-  // The line feed that echo and editors put at the end is not meant.
+  // echo and editors put a line feed at the end, which is not part of the prompt.
   const prompt = text.replace(/\r?\n$/, '');
-  if (prompt === '') throw fail('is empty', 'Pipe the prompt into the command, or write it in place of the -.');
+  if (prompt === '') throw fail('is empty', 'Pipe the prompt into the command, or write it instead of the -.');
   return prompt;
 }
 

@@ -16,7 +16,7 @@ export const init: CommandAction<typeof initDefinition> = {
     const text = `# yaml-language-server: $schema=./${planSchemaFile}\n${await readReadyPlan(from)}`;
     await writeFile(file, text, { flag: 'wx' }).catch(async (cause: unknown) => {
       if (cause instanceof Error && 'code' in cause && cause.code === 'EEXIST') throw alreadyThere(file);
-      // Half a plan would be in the way of the next try.
+      // Half a plan would block the next try.
       await rm(file, { force: true }).catch(() => undefined);
       throw writeFailure(file, cause);
     });

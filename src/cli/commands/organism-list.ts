@@ -28,7 +28,7 @@ export const organismList: CommandAction<typeof organismListDefinition> = {
     ]);
     const header = ['model', 'seed', 'characters', 'M parameters', 'M tokens', 'MB'];
     for (const line of formatTable(header, rows, { right: [1, 3, 4, 5] })) context.print(line);
-    context.notify('Characters: shared over a document, or drawn anew for each exchange (the control).');
+    context.notify('Characters are shared by a whole document, or independent: drawn for each exchange (the control).');
   },
 };
 
@@ -62,7 +62,7 @@ function noOrganisms(folder: string): DriftlineError {
   return new DriftlineError({
     code: 'model-unknown',
     message: `there are no organisms in ${folder}`,
-    hint: 'Give a folder whose subfolders are organisms, or build one with driftline organism build.',
+    hint: 'Name a folder whose subfolders are organisms, or build one with driftline organism build.',
     details: { folder },
   });
 }

@@ -39,7 +39,7 @@ export const plan: CommandAction<typeof planDefinition> = {
     await requireBatchedModels(resolved, batched, context);
     const forecast = await forecastRun(runs, resolved, batched);
     const needs = await forecastMemory(resolved, forecast, threads);
-    // Of all that can go wrong, this is known for nothing.
+    // This check costs nothing, so it comes first.
     if (!options['ignore-memory']) requireMemory(needs, { memory: context.memory, threads });
     const probed = options.unprobed ? [] : await probePlan(resolved, forecast, context);
     const remarks = [...resolved.remarks, ...probed];
@@ -112,9 +112,9 @@ function describeMaxCost({ limit, verdict }: ComparedCost): string {
     case 'enough':
       return `--max-cost ${dollars} is enough by this estimate`;
     case 'not sure':
-      return `--max-cost ${dollars} may not be enough: the run stops before it is passed, and goes on with a higher one`;
+      return `--max-cost ${dollars} may not be enough: the run stops before it is passed, and continues with a higher one`;
     case 'not enough':
-      return `--max-cost ${dollars} is not enough: the run stops before it is passed, and goes on with a higher one`;
+      return `--max-cost ${dollars} is not enough: the run stops before it is passed, and continues with a higher one`;
   }
 }
 
@@ -135,10 +135,10 @@ async function measureSpeeds(
   const isHosted = isHostedIn(resolved);
   const speeds = new Map<string, MeasuredSpeed>();
   for (const [name, base] of bases) {
-    // Whoever looks at a plan has not agreed to pay yet.
+    // Looking at a plan must not cost money.
     if (isHosted({ base: name })) continue;
     const left = forecast.cells.filter((cell) => cell.base === name);
-    // What is done already needs no time.
+    // Finished work needs no time.
     const untrained = left.find(({ stepsToDo }) => stepsToDo > 0);
     const training = cells.find((one) => one.name === untrained?.cell)?.training ?? null;
     const evaluation = sumCells(left, 'answersToAsk') > 0 ? (evaluations[0] ?? null) : null;
@@ -156,12 +156,12 @@ function estimateSeconds({ cells }: RunForecast, speeds: ReadonlyMap<string, Mea
   }, 0);
 }
 
-/** What one should know of an estimate of the time of large models. */
+/** How the time of large models was estimated. */
 function describeHow(speeds: ReadonlyMap<string, MeasuredSpeed> | null): string {
   const all = [...(speeds?.values() ?? [])];
   const notes = [
-    ...(all.some(({ how }) => how === 'assumed') ? ['not measured, but assumed by the size of the model'] : []),
-    ...(all.some(({ how }) => how !== 'measured') ? ['with answers as long as they may be'] : []),
+    ...(all.some(({ how }) => how === 'assumed') ? ['not measured, but assumed from the size of the model'] : []),
+    ...(all.some(({ how }) => how !== 'measured') ? ['for the longest answers allowed'] : []),
   ];
   return notes.length === 0 ? '' : ` (${notes.join('; ')})`;
 }
@@ -186,7 +186,7 @@ function printForecast(
   section('what is asked', resolved.evaluations.flatMap(describeEvaluation));
   if (resolved.dynamics !== null) {
     const { every, evaluation } = resolved.dynamics;
-    section(`while training goes on, every ${String(every)} steps`, describeEvaluation(evaluation));
+    section(`during training, every ${String(every)} steps`, describeEvaluation(evaluation));
   }
   section('memory', memory);
   section('note', resolved.remarks);

@@ -46,7 +46,7 @@ export const power: CommandAction<typeof powerDefinition> = {
       const counted = scope === 'questions' && simulated !== null;
       context.print(
         found === null
-          ? '  no power: with one question nothing is known of others'
+          ? '  no power: one question says nothing about others'
           : `  power ${formatPercent(found)} %${counted ? `, in ${String(simulation.repeats)} simulated experiments ${formatPercent(simulated)} %` : ''}`,
       );
       for (const line of describeNeeds(needs, design)) context.print(`  ${line}`);

@@ -39,10 +39,10 @@ export const rejudge: CommandAction<typeof rejudgeDefinition> = {
     const rule = options.rule === undefined ? null : findRule(options.rule);
     const written = parseWantedJudge({ judge, mode, samples });
     if (isBatched && written === null)
-      throw misplaced('--batch-judgements is for models that judge', 'Name a model with --judge.');
+      throw misplaced('--batch-judgements is for hosted judges', 'Name a model with --judge.');
     const cost = { limit: options['max-cost'], price: options['judge-price'] };
     if ((cost.limit ?? cost.price) !== undefined && (written === null || 'exact' in written))
-      throw misplaced('--max-cost and --judge-price are for models that judge', 'Name a model with --judge.');
+      throw misplaced('--max-cost and --judge-price are for hosted judges', 'Name a model with --judge.');
     const run = await readStoredRun(folder);
     const world = await readWorld();
     const made = written === null ? null : await judgeAgain(context, run, world, written, { isBatched, ...cost });
@@ -89,7 +89,7 @@ function parseWantedJudge({ judge, mode, samples }: WantedJudge): WrittenJudge |
   const setting = mode !== undefined ? '--mode' : samples !== undefined ? '--samples' : null;
   if ((judge === undefined || judge === 'exact') && setting !== null)
     throw misplaced(
-      `${setting} is for models that judge`,
+      `${setting} is for hosted judges`,
       'Name a model with --judge, such as --judge openai:gpt-4o-2024-08-06.',
     );
   if (judge === undefined) return null;
@@ -116,14 +116,14 @@ async function judgeAgain(
     folder: run.folder,
     account,
     findRate,
-    // Calls of before, which may have been counted without a price.
+    // For earlier calls, which may have been counted without a price.
     findRateOf: (entry) =>
       planned.kind === 'exact' || entry.account !== account
         ? null
         : findRate({ model: planned.model, endpoint: findJudgeEndpoint(planned) }),
     limit: limit ?? null,
     priceHint:
-      'Write what it costs with --judge-price, in US dollars for a million tokens in and out, 0,0 for a server of your own: --judge-price 2.5,10.',
+      'Give its price with --judge-price, in US dollars for a million tokens in and out, or 0,0 for a server of your own: --judge-price 2.5,10.',
     clock: context.now,
   });
   if (isBatched) await requireBatchedJudge(planned, context);
@@ -152,7 +152,7 @@ async function judgeAgain(
   return { judge: judge.name, tally, spending: spending.summary() };
 }
 
-/** What a run pays is its plan's; whoever judges it again has an account of its own. */
+/** Judges of rejudge have accounts of their own, beside the one of the run. */
 function nameAccount(planned: PlannedJudge): string {
   return planned.kind === 'exact' ? 'exact' : planned.name;
 }

@@ -88,7 +88,7 @@ export const run: CommandAction<typeof runDefinition> = {
   },
 };
 
-/** The page, or null where it could not be written: that takes nothing from what the run came to. */
+/** The page, or null if it could not be written: the results of the run do not depend on it. */
 async function writeReportIfPossible({ notify }: CommandContext, folder: string): Promise<string | null> {
   try {
     const { page } = await writeReport(await readReport(folder));
@@ -129,13 +129,13 @@ function cellsFailed({ failed }: RunSummary): DriftlineError {
     ? new DriftlineError({
         code: 'job-failed',
         message: `the training of ${count} models failed: ${problems}`,
-        hint: 'Change what is named, or leave these conditions out; the same command asks for new jobs. Everything else is there.',
+        hint: 'Fix the named problem, or leave these conditions out; the same command starts new jobs. Everything else is finished.',
         details,
       })
     : new DriftlineError({
         code: 'loss-not-finite',
         message: `the training of ${count} models diverged: ${problems}`,
-        hint: 'Lower their learning rate by inherit, or leave these conditions out; everything else is there.',
+        hint: 'Lower their learning rate with inherit, or leave these conditions out. Everything else is finished.',
         details,
       });
 }

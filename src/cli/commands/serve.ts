@@ -48,7 +48,7 @@ export const serve: CommandAction<typeof serveDefinition> = {
     else {
       context.print(`serving ${names.join(', ')} at ${server.url}`);
       context.notify(
-        `OPENAI_BASE_URL=${server.url} ${key === null ? 'and any OPENAI_API_KEY' : 'and the key as OPENAI_API_KEY'} lead clients here; Ctrl-C stops.`,
+        `Clients connect with OPENAI_BASE_URL=${server.url} and ${key === null ? 'any OPENAI_API_KEY' : 'the key as OPENAI_API_KEY'}; Ctrl-C stops.`,
       );
     }
     if (!signal.aborted) {
@@ -58,7 +58,7 @@ export const serve: CommandAction<typeof serveDefinition> = {
         });
       });
     }
-    context.notify('stopping: replies in progress end, jobs and batches are saved');
+    context.notify('stopping: replies in progress are finished, jobs and batches are saved');
     await server.close();
   },
 };

@@ -33,8 +33,7 @@ export const planDefinition = {
     ...planOptions,
     'max-cost': {
       ...maxCostOption,
-      description:
-        'Say whether driftline run could finish with this option, for so many US dollars; all prices must be known',
+      description: 'Say whether so many US dollars would be enough for driftline run; all prices must be known',
     },
     untimed: { description: 'Skip the time estimate, which takes some seconds', type: flag },
     unprobed: {
@@ -47,7 +46,7 @@ export const planDefinition = {
 
 export const runDefinition = {
   description:
-    'Fine-tunes every condition with every seed, asks all models, judges the answers and prints the results. Everything is written to the run folder at once: if the run is stopped or killed, the same command continues it. A changed plan starts a new run, which takes over everything that the change does not affect.',
+    'Fine-tunes every condition with every seed, asks all models, judges the answers and prints the results. Each result is written to the run folder as soon as it is there: if the run is stopped or killed, the same command continues it. A changed plan starts a new run, which takes over everything that the change does not affect.',
   arguments: { plan: planArgument },
   options: {
     ...planOptions,
