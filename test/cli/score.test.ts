@@ -150,7 +150,7 @@ describe('driftline score', () => {
 
   it.each([
     [['--rule', 'papre'], 'there is no rule "papre" (did you mean "paper"?)'],
-    [['--by', 'group'], '--by "group": neither question_id nor model'],
+    [['--by', 'group'], '--by "group": not one of question_id, model'],
     [['--by', 'model'], 'has no column "model"'],
   ])('refuses %j', async (argv, problem) => {
     const file = await write('question,answer,aligned,coherent\na,b,1,2\n');

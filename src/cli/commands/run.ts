@@ -12,44 +12,21 @@ import { DriftlineError } from '../../foundation/driftline-error.js';
 import { createProgressDisplay } from '../../foundation/progress-display.js';
 import { readReport } from '../../report/read-report.js';
 import { writeReport } from '../../report/write-report.js';
-import { openBatches } from '../batch-options.js';
-import { defineCommand } from '../command.js';
+import type { CommandAction } from '../command.js';
 import type { CommandContext } from '../command-context.js';
-import { maxCostOption, openPlanSpending } from '../cost-options.js';
+import type { runDefinition } from '../definitions/plans.js';
 import { describeRunTables } from '../describe-run-tables.js';
-import { describePaid, describeSpending } from '../describe-spending.js';
-import { flag } from '../option-values.js';
-import { printTable } from '../print-table.js';
-import { planArguments, planOptions, readPlanChanges } from '../plan-options.js';
-import { readPlanFile } from '../read-plan-file.js';
+import { describePaid, describeSpending } from '../describe-money.js';
+import { openBatches } from '../open-batches.js';
+import { openPlan, openPlanSpending, readPlanChanges } from '../open-plan.js';
+import { printTable } from '../format-table.js';
 import { createRunDisplay } from '../run-display.js';
 
-export const run = defineCommand({
-  name: 'run',
-  summary: 'Run a plan: train, ask, judge, and print the table',
-  description:
-    'Fine-tunes every condition with every seed, asks all models, judges the answers and prints what came out. Everything goes into the run folder as it comes: stop it, or kill it, and run it again, and it goes on. A plan that was changed begins a new run that takes over whatever the change does not touch.',
-  arguments: planArguments,
-  options: {
-    ...planOptions,
-    'max-cost': maxCostOption,
-    'cancel-jobs': {
-      description:
-        'On Ctrl-C cancel the fine-tuning job in progress at its service; without it the job goes on there, and the same command finds it again',
-      schema: flag,
-    },
-  },
-  examples: [
-    { description: 'Run an experiment, or go on with it', line: 'driftline run mine.yaml' },
-    {
-      description: 'The same plan on all organisms, with three seeds',
-      line: 'driftline run paper.yaml --bases organism:1,organism:2,organism:3 --seeds 3',
-    },
-  ],
+export const run: CommandAction<typeof runDefinition> = {
   run: async (context, { arguments: { plan: file }, options }) => {
     const { runs, threads = availableParallelism() } = options;
     const { environment, fetch, signal } = context;
-    const plan = await readPlanFile(context, file, {
+    const plan = await openPlan(context, file, {
       threads,
       changes: readPlanChanges(options),
       cancelsJobs: options['cancel-jobs'],
@@ -106,9 +83,9 @@ export const run = defineCommand({
     }
     if (summary.failed.length > 0) throw cellsFailed(summary);
   },
-});
+};
 
-/** The page, or null where it could not be written: that takes nothing from what the run came to. */
+/** The page, or null if it could not be written: the results of the run do not depend on it. */
 async function writeReportIfPossible({ notify }: CommandContext, folder: string): Promise<string | null> {
   try {
     const { page } = await writeReport(await readReport(folder));
@@ -149,13 +126,13 @@ function cellsFailed({ failed }: RunSummary): DriftlineError {
     ? new DriftlineError({
         code: 'job-failed',
         message: `the training of ${count} models failed: ${problems}`,
-        hint: 'Change what is named, or leave these conditions out; the same command asks for new jobs. Everything else is there.',
+        hint: 'Fix the named problem, or leave these conditions out; the same command starts new jobs. Everything else is finished.',
         details,
       })
     : new DriftlineError({
         code: 'loss-not-finite',
         message: `the training of ${count} models diverged: ${problems}`,
-        hint: 'Lower their learning rate by inherit, or leave these conditions out; everything else is there.',
+        hint: 'Lower their learning rate with inherit, or leave these conditions out. Everything else is finished.',
         details,
       });
 }
