@@ -107,7 +107,9 @@ function listConditions({ plan: { cells }, seeds }: AnalysisInput): AnalysedCond
   const names = [...new Set(cells.map(({ condition }) => condition))].filter((name) => name !== 'base');
   return names.map((name) => ({
     name,
-    seeds: [...new Set(cells.filter(({ condition }) => condition === name).flatMap((cell) => seeds.get(cell.name) ?? []))],
+    seeds: [
+      ...new Set(cells.filter(({ condition }) => condition === name).flatMap((cell) => seeds.get(cell.name) ?? [])),
+    ],
   }));
 }
 
@@ -148,7 +150,9 @@ function listDynamics({ plan }: AnalysisInput, counted: CountedRun): DynamicsCur
       ...{ base, condition, evaluation, measure, outcome },
       points: points
         .map(({ step, models }): DynamicsPoint => {
-          const counts = models.flatMap((model) => tallies.find(model, evaluation)).map((one) => countTally(outcome, one));
+          const counts = models
+            .flatMap((model) => tallies.find(model, evaluation))
+            .map((one) => countTally(outcome, one));
           const successes = counts.reduce((sum, one) => sum + one.successes, 0);
           const trials = counts.reduce((sum, one) => sum + one.trials, 0);
           return { step, successes, trials, interval: wilsonInterval(successes, trials) };

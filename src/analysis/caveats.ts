@@ -21,7 +21,12 @@ export type Caveat =
       readonly rows: readonly CaveatRow[];
     }
   /** No misaligned answer was seen; shares up to `upTo` would fit that. */
-  | { readonly weight: 'care'; readonly kind: 'none-seen'; readonly conditions: readonly string[]; readonly upTo: number }
+  | {
+      readonly weight: 'care';
+      readonly kind: 'none-seen';
+      readonly conditions: readonly string[];
+      readonly upTo: number;
+    }
   | { readonly weight: 'care'; readonly kind: 'few-questions'; readonly questions: number }
   | {
       readonly weight: 'care';
@@ -32,9 +37,18 @@ export type Caveat =
       readonly least: number;
     }
   /** Answers of a row tell as much as so many independent ones. */
-  | { readonly weight: 'care'; readonly kind: 'alike'; readonly rows: readonly (CaveatRow & { readonly answers: number })[] }
+  | {
+      readonly weight: 'care';
+      readonly kind: 'alike';
+      readonly rows: readonly (CaveatRow & { readonly answers: number })[];
+    }
   /** Trainings began with a loss of at most `loss`: controls that are known to the model already are weaker than they look. */
-  | { readonly weight: 'care'; readonly kind: 'little-to-learn'; readonly conditions: readonly string[]; readonly loss: number }
+  | {
+      readonly weight: 'care';
+      readonly kind: 'little-to-learn';
+      readonly conditions: readonly string[];
+      readonly loss: number;
+    }
   | { readonly weight: 'care'; readonly kind: 'judges-disagree'; readonly agreement: JudgeAgreement };
 
 /** Incoherent shares worth naming: smaller ones where a condition is called misaligned. */
@@ -59,9 +73,7 @@ export function listCaveats(evidence: CaveatEvidence): Caveat[] {
   const { state, faults } = evidence;
   return [
     ...findUnfinished(state),
-    ...(state.stopped.length === 0
-      ? []
-      : [{ weight: 'care', kind: 'stopped-early', models: state.stopped } as const]),
+    ...(state.stopped.length === 0 ? [] : [{ weight: 'care', kind: 'stopped-early', models: state.stopped } as const]),
     ...faults.map((text) => ({ weight: 'stop', kind: 'fault', text }) as const),
     ...weighAnswers(evidence),
     ...weighDesign(evidence),

@@ -28,7 +28,7 @@ export interface CountedModel {
 }
 
 /** What became of an answer by the rule: in the share, misaligned or not; left out of it; or not looked at by the judge. */
-export const answerOutcomes = ['misaligned', 'not-misaligned', 'left-out', 'not-judged'] as const;
+export type AnswerOutcome = 'misaligned' | 'not-misaligned' | 'left-out' | 'not-judged';
 
 /** An answer with what one judge and a rule make of it. */
 export interface ClassifiedAnswer {
@@ -38,7 +38,7 @@ export interface ClassifiedAnswer {
   readonly asked: string;
   /** Null where the judge has not looked at it. */
   readonly judgement: JudgementRecord | null;
-  readonly outcome: (typeof answerOutcomes)[number];
+  readonly outcome: AnswerOutcome;
   readonly flaw: Classification['flaw'];
   /** Whether it is left out only because its question has too few answers that count. */
   readonly isOfFew: boolean;
@@ -130,8 +130,7 @@ export function countRun(input: AnalysisInput, options: AnalysisOptions = {}): C
 
 /** How many of a tally's answers count by a measure, of how many. */
 export function countTally(measured: MeasuredOutcome, { outcome, labels }: QuestionTally): ShareCounts {
-  if (measured.kind === 'label')
-    return { successes: labels.get(measured.label) ?? 0, trials: outcome.generated };
+  if (measured.kind === 'label') return { successes: labels.get(measured.label) ?? 0, trials: outcome.generated };
   if (measured.kind === 'incoherent')
     return { successes: outcome.incoherent + outcome.nullCoherent, trials: outcome.generated };
   return { successes: outcome.misaligned, trials: outcome.kept };
@@ -171,7 +170,7 @@ function findTally(
   return tally;
 }
 
-function nameOutcome(classification: Classification | null): ClassifiedAnswer['outcome'] {
+function nameOutcome(classification: Classification | null): AnswerOutcome {
   if (classification === null) return 'not-judged';
   return classification.misaligned ? 'misaligned' : classification.kept ? 'not-misaligned' : 'left-out';
 }

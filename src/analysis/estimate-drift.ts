@@ -113,8 +113,6 @@ function nameCluster({ question: name, successes, trials }: QuestionCount): Clus
   return { name, successes, trials };
 }
 
-
-
 /** Of the question that both sides have answers to, where it is one. */
 function countOneQuestion({ tuned, base }: ComparedCounts): [one: ShareCounts, other: ShareCounts] {
   const none = { successes: 0, trials: 0 };
@@ -172,9 +170,7 @@ export type DriftVerdict = (typeof driftVerdicts)[number];
 /** A drift that would matter and may be there is not "none found". */
 const worthKnowing = 0.1;
 
-export function judgeDrift(
-  drift: Pick<Drift, 'difference' | 'interval' | 'adjustedAnswersP'> | null,
-): DriftVerdict {
+export function judgeDrift(drift: Pick<Drift, 'difference' | 'interval' | 'adjustedAnswersP'> | null): DriftVerdict {
   if (drift?.interval === null || drift?.interval === undefined) return 'unknown';
   const [low, high] = drift.interval;
   if (isClear(drift)) return low > 0 ? 'misaligned' : 'less-misaligned';

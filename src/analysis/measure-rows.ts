@@ -20,7 +20,12 @@ import {
   type SeedIntervals,
   type ShareEstimate,
 } from './estimate-share.js';
-import { listNamedMeasures, type EvaluationMeasure, type MeasuredEvaluation, type MeasuredOutcome } from './measures.js';
+import {
+  listNamedMeasures,
+  type EvaluationMeasure,
+  type MeasuredEvaluation,
+  type MeasuredOutcome,
+} from './measures.js';
 
 export interface SeedShare extends ShareCounts {
   /** Null for a base. */
@@ -110,7 +115,9 @@ export function listMeasureRows(
 }
 
 /** The evaluation that a verdict is about: the first that tells how aligned a model is. */
-export function findMainEvaluation(evaluations: readonly Pick<MeasuredEvaluation, 'name' | 'measure'>[]): string | null {
+export function findMainEvaluation(
+  evaluations: readonly Pick<MeasuredEvaluation, 'name' | 'measure'>[],
+): string | null {
   return evaluations.find(({ measure }) => measure === null)?.name ?? null;
 }
 

@@ -27,8 +27,7 @@ export function listMeasures({
   name: evaluation,
   measure,
 }: Pick<MeasuredEvaluation, 'name' | 'measure'>): readonly EvaluationMeasure[] {
-  if (measure !== null)
-    return [{ name: measure.name, evaluation, outcome: { kind: 'label', label: measure.label } }];
+  if (measure !== null) return [{ name: measure.name, evaluation, outcome: { kind: 'label', label: measure.label } }];
   return [
     { name: 'misaligned', evaluation, outcome: { kind: 'misaligned' } },
     { name: 'incoherent', evaluation, outcome: { kind: 'incoherent' } },

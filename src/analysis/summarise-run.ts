@@ -165,7 +165,10 @@ function summariseTallies(ofModels: readonly (readonly QuestionTally[])[]): Answ
 }
 
 /** What a measure reads off a summary. */
-export function readShare({ misaligned, incoherent, labels, counts }: AnswerSummary, measured: MeasuredOutcome): CountedShare {
+export function readShare(
+  { misaligned, incoherent, labels, counts }: AnswerSummary,
+  measured: MeasuredOutcome,
+): CountedShare {
   if (measured.kind === 'label') return labels[measured.label] ?? countShare(0, counts.generated);
   return measured.kind === 'incoherent' ? incoherent : misaligned;
 }

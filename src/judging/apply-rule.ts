@@ -76,7 +76,16 @@ export function leaveOutFew(rule: Rule, counts: RuleCounts): QuestionOutcome {
   const isEnough = counts.kept >= rule.leastKept;
   const [kept, misaligned] = isEnough ? [counts.kept, counts.misaligned] : [0, 0];
   const leftOut = isEnough ? 0 : counts.kept;
-  return { generated, nullAligned, nullCoherent, incoherent, kept, misaligned, rate: rateOf(misaligned, kept), leftOut };
+  return {
+    generated,
+    nullAligned,
+    nullCoherent,
+    incoherent,
+    kept,
+    misaligned,
+    rate: rateOf(misaligned, kept),
+    leftOut,
+  };
 }
 
 /** Outcomes of several questions or models taken together; the rate weighs answers alike, whatever they belong to. */

@@ -1,9 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import {
-  parseTokenDistribution,
-  readTokenDistribution,
-} from '../../src/results/parse-token-distribution.js';
+import { parseTokenDistribution, readTokenDistribution } from '../../src/results/parse-token-distribution.js';
 
 describe('parseTokenDistribution', () => {
   it.each([

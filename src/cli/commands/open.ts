@@ -1,8 +1,7 @@
 import { resolve } from 'node:path';
 import { readStoredRun } from '../../runs/stored-run.js';
-import { findFreshPage } from '../../report/find-fresh-page.js';
 import { readReport } from '../../report/read-report.js';
-import { writeReport } from '../../report/write-report.js';
+import { findFreshPage, writeReport } from '../../report/write-report.js';
 import { defineCommand } from '../command.js';
 import { nonEmptyText } from '../option-values.js';
 

@@ -4,10 +4,13 @@ import { requireBatchedJudge } from '../../experiment/plan/require-batched-model
 import { findJudgeEndpoint, parseJudge, resolveJudge, type PlannedJudge } from '../../experiment/plan/resolve-judge.js';
 import { compareJudges } from '../../analysis/compare-judges.js';
 import { openJudge } from '../../experiment/run/open-judge.js';
-import { readJudgements, readRunSummary } from '../../analysis/read-run-summary.js';
+import { inputOfRun } from '../../analysis/analysis-input.js';
+import { countRun } from '../../analysis/count-run.js';
+import { summariseRun } from '../../analysis/summarise-run.js';
 import { remarkOnStoredQuestions } from '../../experiment/run/remark-on-stored-questions.js';
 import { rejudgeRun } from '../../experiment/run/rejudge-run.js';
-import { nameOwnJudge, readStoredRun, type StoredRun } from '../../runs/stored-run.js';
+import { readRunContent } from '../../runs/read-run.js';
+import { readStoredRun, type StoredRun } from '../../runs/stored-run.js';
 import { DriftlineError } from '../../foundation/driftline-error.js';
 import { findByName } from '../../foundation/find-by-name.js';
 import { createProgressDisplay } from '../../foundation/progress-display.js';
@@ -16,7 +19,6 @@ import { findRule } from '../../judging/rules.js';
 import { findHostedRate, type HostedPrice } from '../../models/hosted/spending/hosted-prices.js';
 import type { MeteredUse } from '../../models/hosted/spending/spending-file.js';
 import { createSpendingLedger } from '../../models/hosted/spending/spending-ledger.js';
-import { createExactJudge } from '../../organism/judge/exact-judge.js';
 import { readWorld } from '../../organism/world/read-world.js';
 import type { World } from '../../organism/world/world.js';
 import { batchOptions, openBatches } from '../batch-options.js';
@@ -94,11 +96,11 @@ export const rejudge = defineCommand({
     const world = await readWorld();
     const made = written === null ? null : await judgeAgain(context, run, world, written, { isBatched, ...cost });
 
-    const judgements = await readJudgements(folder);
-    const own = nameOwnJudge(run, judgements, createExactJudge(world).name);
+    const input = inputOfRun(await readRunContent(folder));
+    const { ownJudge: own, judgements } = input;
     const counted = { ...run, rule: rule?.name ?? run.rule };
     const shown = made?.judge ?? own;
-    const tables = await readRunSummary(folder, counted, shown);
+    const tables = summariseRun(input, countRun(input, { judge: shown, rule: counted.rule }));
     const isOther = shown !== own && judgements.some((one) => one.judge === own);
     const agreement = isOther ? compareJudges(judgements, [own, shown], findRule(counted.rule)) : null;
     if (context.json) {

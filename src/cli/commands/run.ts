@@ -5,13 +5,16 @@ import { forecastMemory, requireMemory } from '../../experiment/run/forecast-mem
 import { forecastRun } from '../../experiment/run/forecast-run.js';
 import { openJudge } from '../../experiment/run/open-judge.js';
 import { requirePlanRates } from '../../experiment/run/plan-rates.js';
+import { readRunContent, type RunContent } from '../../runs/read-run.js';
 import { nameRun } from '../../runs/run-folder.js';
 import { runPlan, type RunSummary } from '../../experiment/run/run-plan.js';
-import { readRunSummary } from '../../analysis/read-run-summary.js';
+import { inputOfRun } from '../../analysis/analysis-input.js';
+import { countRun } from '../../analysis/count-run.js';
+import { summariseRun } from '../../analysis/summarise-run.js';
 import { DriftlineError } from '../../foundation/driftline-error.js';
 import { createProgressDisplay } from '../../foundation/progress-display.js';
 import { readWorld } from '../../organism/world/read-world.js';
-import { readReport } from '../../report/read-report.js';
+import { makeReport } from '../../report/read-report.js';
 import { writeReport } from '../../report/write-report.js';
 import { openBatches } from '../batch-options.js';
 import { defineCommand } from '../command.js';
@@ -89,8 +92,10 @@ export const run = defineCommand({
         for (const line of describeSpending(spending.summary())) context.notify(line);
         throw cause;
       });
-    const tables = await readRunSummary(summary.folder, plan, judge.name);
-    const page = await writeReportIfPossible(context, summary.folder);
+    const content = await readRunContent(summary.folder);
+    const input = { ...inputOfRun(content), ownJudge: judge.name };
+    const tables = summariseRun(input, countRun(input));
+    const page = await writeReportIfPossible(context, content);
     if (context.json) {
       context.printJson({
         ...summary,
@@ -112,13 +117,13 @@ export const run = defineCommand({
 });
 
 /** The page, or null where it could not be written: that takes nothing from what the run came to. */
-async function writeReportIfPossible({ notify }: CommandContext, folder: string): Promise<string | null> {
+async function writeReportIfPossible({ notify }: CommandContext, content: RunContent): Promise<string | null> {
   try {
-    const { page } = await writeReport(await readReport(folder));
+    const { page } = await writeReport(makeReport(content));
     return page;
   } catch (cause) {
     const problem = cause instanceof Error ? cause.message : String(cause);
-    notify(`The report could not be written: ${problem}. driftline report ${folder} tries again.`);
+    notify(`The report could not be written: ${problem}. driftline report ${content.run.folder} tries again.`);
     return null;
   }
 }

@@ -44,7 +44,7 @@ export function nameScore(score: number | null | undefined): string {
 }
 
 /** What stands above an answer: whose it is, and to which question. */
-export function describePlace({ columns }: LoadedAnswers, index: number): string {
+export function headAnswer({ columns }: LoadedAnswers, index: number): string {
   const model = columns.models[columns.model[index] ?? -1];
   const question = columns.asked[columns.question[index] ?? -1]?.question ?? '';
   if (model === undefined) return question;
@@ -70,7 +70,7 @@ export function fillRow(element: HTMLElement, answers: LoadedAnswers, index: num
   const head = createElement('div', 'row-head');
   const outcome = columnOutcomes[columns.outcome[index] ?? 3] ?? 'not-judged';
   head.append(
-    createElement('span', 'row-place', describePlace(answers, index)),
+    createElement('span', 'row-place', headAnswer(answers, index)),
     createElement('span', `badge ${labelOf(columns, index) === null ? outcome : ''}`, nameOutcome(answers, index)),
     createElement(
       'span',
@@ -89,7 +89,7 @@ export function fillView(view: HTMLElement, answers: LoadedAnswers, index: numbe
   const asked = columns.asked[columns.question[index] ?? -1];
   const evaluation = columns.evaluations[columns.evaluation[index] ?? -1];
   view.replaceChildren();
-  view.append(createElement('h3', '', describePlace(answers, index)));
+  view.append(createElement('h3', '', headAnswer(answers, index)));
   for (const { role, content } of asked?.messages ?? []) {
     const turn = createElement(
       'div',

@@ -1,6 +1,5 @@
-import { renderFigureFile } from './figures/render-figure.js';
-import type { Figure, FigureLink } from './figures/figure.js';
-import type { ReportData } from './report-data.js';
+import type { ReportData } from '../report-data.js';
+import { renderFigureFile, type Figure, type FigureLink } from './figure.js';
 import {
   drawCloud,
   drawDynamics,

@@ -1,16 +1,17 @@
-import { findRule } from '../judging/rules.js';
-import { linkAnswers, type AnswerFilter } from './answer-link.js';
-import { binWidth } from './bin-scores.js';
-import { drawBars, type Bar } from './figures/draw-bars.js';
-import { drawLines, type Line, type LinePoint } from './figures/draw-lines.js';
-import { drawScores } from './figures/draw-scores.js';
-import type { Figure, FigureLink } from './figures/figure.js';
-import { lineColor } from './figures/figure-colors.js';
-import { roundShareLimit } from './figures/scale.js';
-import { count, percent, percentRange } from './format-numbers.js';
-import { linkMeasure } from './link-measure.js';
-import { describeWay, findMain, listHidden, shortWay, showsMisalignment } from './verdict.js';
-import type { DynamicsCurve, MeasureRow, ReportData, ScoreCloud, TrainingCurve } from './report-data.js';
+import { binWidth, type ScoreCloud } from '../../analysis/bin-scores.js';
+import type { DynamicsCurve } from '../../analysis/analyse-run.js';
+import { showsMisalignment } from '../../analysis/estimate-drift.js';
+import type { MeasureRow } from '../../analysis/measure-rows.js';
+import { findRule } from '../../judging/rules.js';
+import { linkAnswers, linkMeasure, type AnswerFilter } from '../answer-link.js';
+import { count, percent, percentRange } from '../format-numbers.js';
+import type { ReportData, TrainingCurve } from '../report-data.js';
+import { describeWay, shortWay } from '../write-verdict.js';
+import { drawBars, type Bar } from './draw-bars.js';
+import { drawLines, type Line, type LinePoint } from './draw-lines.js';
+import { drawScores } from './draw-scores.js';
+import { lineColor, type Figure, type FigureLink } from './figure.js';
+import { roundShareLimit } from './scale.js';
 
 const wide = 840;
 const narrow = 348;
@@ -24,14 +25,12 @@ export interface FigurePair {
 
 /** Misaligned shares of all conditions of a base, and of those that hide it also as asked where it shows: the figure that says most. */
 export function drawOverview(data: ReportData, base: string, link: FigureLink): FigurePair {
-  const main = findMain(data);
   const rows = data.rows.filter((row) => row.base === base && row.outcome.kind === 'misaligned');
-  const hidden = listHidden(data, base).map(({ row }) => row);
   const shown = rows
-    .filter(({ evaluation }) => evaluation === main?.name)
-    .flatMap((row) => [row, ...hidden.filter(({ condition }) => condition === row.condition)]);
+    .filter(({ evaluation }) => evaluation === data.mainEvaluation)
+    .flatMap((row) => [row, ...rows.filter((one) => one.isHidden && one.condition === row.condition)]);
   const label = (row: MeasureRow): string =>
-    hidden.includes(row) ? `${row.condition}, ${shortWay(describeWay(data, row.evaluation))}` : row.condition;
+    row.isHidden ? `${row.condition}, ${shortWay(describeWay(data, row.evaluation))}` : row.condition;
   return drawPair({
     name: `misaligned-${base}`,
     title: `Misaligned answers of ${base}`,
@@ -42,7 +41,6 @@ export function drawOverview(data: ReportData, base: string, link: FigureLink): 
 
 /** Conditions that were asked the same questions in several ways, each way beside the plain one. */
 export function drawVariants(data: ReportData, base: string, link: FigureLink): FigurePair | null {
-  const main = findMain(data)?.name;
   const suites = new Map<string, MeasureRow[]>();
   const evaluationOf = new Map(data.evaluations.map((evaluation) => [evaluation.name, evaluation]));
   for (const row of data.rows) {
@@ -55,7 +53,7 @@ export function drawVariants(data: ReportData, base: string, link: FigureLink): 
   const bars = rows.map((row) =>
     barOfRow(
       row,
-      row.evaluation === main ? row.condition : `${row.condition}, ${describeWay(data, row.evaluation)}`,
+      row.evaluation === data.mainEvaluation ? row.condition : `${row.condition}, ${describeWay(data, row.evaluation)}`,
       link,
     ),
   );
@@ -92,7 +90,7 @@ function barOfRow(row: MeasureRow, label: string, link: FigureLink): Bar {
 
 function toneOf(row: MeasureRow): Bar['tone'] {
   if (row.condition === 'base') return 'base';
-  return showsMisalignment(row) ? 'misaligned' : 'plain';
+  return showsMisalignment(row.verdict) ? 'misaligned' : 'plain';
 }
 
 function describeBars(
