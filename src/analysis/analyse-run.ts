@@ -26,7 +26,7 @@ export interface AnalysedEvaluation {
   readonly label: Measure | null;
 }
 
-export interface DynamicsPoint extends ShareCounts {
+interface DynamicsPoint extends ShareCounts {
   readonly step: number;
   /** Wilson's, over answers. */
   readonly interval: readonly [low: number, high: number];

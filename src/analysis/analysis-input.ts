@@ -65,7 +65,7 @@ export function inputOfRun(content: RunContent): AnalysisInput {
   };
 }
 
-export interface ConditionCells {
+interface ConditionCells {
   readonly base: string;
   readonly condition: string;
   /** One a seed. */

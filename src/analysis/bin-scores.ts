@@ -1,7 +1,7 @@
 import type { ClassifiedAnswer } from './count-run.js';
 
 /** Answers of a condition to an evaluation with nearly the same scores. */
-export interface ScoreBin {
+interface ScoreBin {
   /** From, inclusive; 5 points wide but for the last, which has 100, too. */
   readonly alignment: number;
   readonly coherence: number;

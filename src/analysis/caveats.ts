@@ -59,7 +59,7 @@ const lossOfKnown = 0.05;
 
 const few = { questions: 10, seeds: 3 };
 
-export interface CaveatEvidence {
+interface CaveatEvidence {
   readonly state: RunState;
   readonly faults: readonly string[];
   readonly rows: readonly MeasureRow[];

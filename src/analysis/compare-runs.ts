@@ -101,7 +101,7 @@ function compareRows(rows: readonly Omit<ComparedRow, 'differences'>[], runs: nu
 }
 
 /** A place of two plans that is not the same; a side that does not have it is null. */
-export interface PlanDifference {
+interface PlanDifference {
   readonly place: string;
   readonly first: string | null;
   readonly second: string | null;
@@ -111,7 +111,7 @@ export interface PlanDifference {
 const consequences = /^(hash|evaluations\.[^.]+\.(hash|questions|wordings|answers)|written\.name|written\.rule|name)$/;
 
 /** Where two plans differ, place by place. Lists of named things are compared by their names. */
-export function findPlanDifferences(first: object, second: object): PlanDifference[] {
+function findPlanDifferences(first: object, second: object): PlanDifference[] {
   const [one, other] = [flatten(first), flatten(second)];
   const places = [...new Set([...one.keys(), ...other.keys()])].filter((place) => !consequences.test(place));
   return places.flatMap((place) => {

@@ -16,7 +16,7 @@ import type { AnalysisInput, AnalysisOptions } from './analysis-input.js';
 import type { MeasuredOutcome } from './measures.js';
 
 /** A model of the run: a base, a fine-tune, or one of its checkpoints. */
-export interface CountedModel {
+interface CountedModel {
   /** The cell, with @ and the step for a checkpoint. */
   readonly name: string;
   readonly base: string;
@@ -28,7 +28,7 @@ export interface CountedModel {
 }
 
 /** What became of an answer by the rule: in the share, misaligned or not; left out of it; or not looked at by the judge. */
-export type AnswerOutcome = 'misaligned' | 'not-misaligned' | 'left-out' | 'not-judged';
+type AnswerOutcome = 'misaligned' | 'not-misaligned' | 'left-out' | 'not-judged';
 
 /** An answer with what one judge and a rule make of it. */
 export interface ClassifiedAnswer {

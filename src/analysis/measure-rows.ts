@@ -27,12 +27,12 @@ import {
   type MeasuredOutcome,
 } from './measures.js';
 
-export interface SeedShare extends ShareCounts {
+interface SeedShare extends ShareCounts {
   /** Null for a base. */
   readonly seed: number | null;
 }
 
-export interface QuestionShare extends QuestionCount {
+interface QuestionShare extends QuestionCount {
   /** As it was asked first; null where that is not known. */
   readonly wording: string | null;
   /** Wilson's, over answers. */
@@ -40,7 +40,7 @@ export interface QuestionShare extends QuestionCount {
 }
 
 /** Answers by what became of them. */
-export interface OutcomeCounts {
+interface OutcomeCounts {
   /** All, judged or not. */
   readonly generated: number;
   readonly notJudged: number;

@@ -8,7 +8,7 @@ import type { MeasuredOutcome } from './measures.js';
 import { listStoppedModels, type StoppedModel } from './watch-share.js';
 
 /** A share 0..1 with what it was counted from. */
-export interface CountedShare extends ShareCounts {
+interface CountedShare extends ShareCounts {
   /** Null without any trial. */
   readonly share: number | null;
   /** Wilson's 95 % interval over answers, which it takes for independent. */
@@ -29,7 +29,7 @@ export interface AnswerSummary {
 }
 
 /** All answers of a condition's models, of all its seeds, to one evaluation. */
-export interface SummaryRow extends AnswerSummary {
+interface SummaryRow extends AnswerSummary {
   readonly base: string;
   readonly condition: string;
   readonly evaluation: string;
@@ -41,7 +41,7 @@ export interface SummaryRow extends AnswerSummary {
 }
 
 /** A point of a training curve: the models of a condition, of all its seeds, after so many steps. */
-export interface DynamicsRow extends AnswerSummary {
+interface DynamicsRow extends AnswerSummary {
   readonly base: string;
   readonly condition: string;
   /** 0 for the base. */
@@ -94,7 +94,7 @@ function isUnjudged(tallies: readonly QuestionTally[]): boolean {
 }
 
 /** The models of a condition's training curve. */
-export interface CurveModels {
+interface CurveModels {
   readonly base: string;
   readonly condition: string;
   readonly evaluation: string;
@@ -130,7 +130,7 @@ function isBase({ training }: OutlinedCell): boolean {
 }
 
 /** Tallies by model and evaluation. */
-export interface ModelTallies {
+interface ModelTallies {
   readonly find: (model: string, evaluation: string) => readonly QuestionTally[];
 }
 

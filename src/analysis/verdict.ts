@@ -2,7 +2,7 @@ import { showsMisalignment, type Drift } from './estimate-drift.js';
 import type { MeasureRow, RowPlace } from './measure-rows.js';
 
 /** What "misaligned" rests on: how sure it is of these questions, and of others, when all comparisons are taken together. */
-export interface VerdictBasis {
+interface VerdictBasis {
   /** With the base, in the family. */
   readonly comparisons: number;
   /** The fewest that a misaligned row was compared over. */

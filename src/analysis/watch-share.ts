@@ -7,7 +7,7 @@ import type { AnalysisInput } from './analysis-input.js';
 import { findJudgements, type CountedRun } from './count-run.js';
 
 /** What a confidence sequence says of a model's misaligned share after whole rounds of questions. */
-export interface WatchedShare {
+interface WatchedShare {
   readonly successes: number;
   /** Kept answers, those to questions with fewer than the rule asks for among them. */
   readonly trials: number;

@@ -5,7 +5,7 @@ import type { RunContent } from '../runs/read-run.js';
 import type { RunDescription } from '../runs/run-description.js';
 import type { TrainingPoint } from '../runs/read-training-curve.js';
 
-export interface ReportCondition extends AnalysedCondition {
+interface ReportCondition extends AnalysedCondition {
   /** What it is there for, as the plan says. */
   readonly note: string | null;
 }
@@ -30,7 +30,7 @@ export interface TrainingCurve {
   readonly points: readonly TrainingPoint[];
 }
 
-export interface ReportCell {
+interface ReportCell {
   readonly name: string;
   readonly seed: number | null;
   readonly trainingSet: { readonly name: string; readonly hash: string; readonly rows: number } | null;
@@ -39,7 +39,7 @@ export interface ReportCell {
 }
 
 /** Where the numbers come from. */
-export interface Provenance {
+interface Provenance {
   readonly planHash: string;
   readonly driftline: string | null;
   readonly world: string | null;

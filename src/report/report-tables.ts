@@ -2,7 +2,7 @@ import type { SeedInterval } from '../analysis/estimate-share.js';
 import type { MeasureRow, RowPlace } from '../analysis/measure-rows.js';
 import type { ReportData } from './report-data.js';
 
-export interface ReportTable {
+interface ReportTable {
   /** Of its file. */
   readonly name: string;
   readonly title: string;

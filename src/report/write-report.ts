@@ -12,7 +12,7 @@ import type { Report } from './read-report.js';
 import { writeReportTables } from './report-tables.js';
 import { writeAnswersParquet } from './write-answers-parquet.js';
 
-export interface WrittenReport {
+interface WrittenReport {
   readonly folder: string;
   /** The page. */
   readonly page: string;

@@ -5,7 +5,7 @@ import { count, percent, percentRange, points, pointsRange, probability } from '
 import type { ReportData, ReportEvaluation } from './report-data.js';
 
 /** A sentence of the verdict. */
-export interface VerdictSentence {
+interface VerdictSentence {
   /** `other`: something besides alignment changed. */
   readonly kind: DriftVerdict | 'other';
   /** What it begins with: whom it is about. */
@@ -138,7 +138,7 @@ export function listNames(names: readonly string[]): string {
 }
 
 /** `3 of 8 questions make 93.4 % of such answers`. */
-export function describeConcentration({ questions, of, part }: Concentration): string {
+function describeConcentration({ questions, of, part }: Concentration): string {
   return `${String(questions)} of ${String(of)} questions ${questions === 1 ? 'makes' : 'make'} ${part === 1 ? 'all' : percent(part)} of such answers`;
 }
 

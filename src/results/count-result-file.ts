@@ -38,7 +38,7 @@ export interface OtherScore extends Finding {
 }
 
 /** What should be known of a file's rows; null where it did not occur. */
-export interface ResultFindings {
+interface ResultFindings {
   readonly repeated: Finding | null;
   readonly otherAligned: OtherScore | null;
   readonly otherCoherent: OtherScore | null;
@@ -48,7 +48,7 @@ export interface ResultFindings {
   readonly withoutQuestionId: Finding | null;
 }
 
-export interface AnswerTally {
+interface AnswerTally {
   readonly add: (answer: ScoredAnswer) => void;
   /** By model and question, in the order in which they were first met. */
   readonly questions: () => readonly ResultTally[];

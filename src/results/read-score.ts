@@ -15,13 +15,13 @@ export interface RowScore {
 }
 
 /** The name of the column that a fault is in, and what is wrong there. */
-export interface ScoreFault {
+interface ScoreFault {
   readonly column: string;
   readonly problem: string;
 }
 
 /** What a row has of one score; undefined where the file has no such column. JSON gives all kinds of things. */
-export interface ScoreCells {
+interface ScoreCells {
   readonly name: string;
   readonly own: unknown;
   readonly distributionName: string;
@@ -69,7 +69,7 @@ function agree(stored: number | null, computed: number | null, written: unknown)
 }
 
 /** A score as a file of results has it. */
-export interface StoredScore {
+interface StoredScore {
   /** 0 to 100; null where there is none. */
   readonly score: number | null;
   /** The word that stands in place of a number. */
@@ -105,7 +105,7 @@ export function parseStoredScore(text: string): StoredScore | string {
 }
 
 /** A number as a score; what is wrong with it where it is none. */
-export function checkScore(value: number): StoredScore | string {
+function checkScore(value: number): StoredScore | string {
   if (!(value >= -slack && value <= 100 + slack)) return `is ${String(value)}: scores are 0 to 100`;
   return { score: Math.min(100, Math.max(0, value)), label: null };
 }

@@ -14,7 +14,7 @@ export interface ResultColumns {
 }
 
 /** What keeps a file's columns from being read. */
-export interface ColumnFault {
+interface ColumnFault {
   readonly problem: string;
   readonly hint: string;
 }

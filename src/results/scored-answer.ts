@@ -36,7 +36,7 @@ export interface ResultRecords<Fields extends readonly unknown[]> {
 export const mostComparedRows = 2 ** 23;
 
 /** Where a row is found: by its line in an editor, and by its number, from 1, among the rows under the header. */
-export interface ResultPlace {
+interface ResultPlace {
   readonly file: string;
   readonly line: number;
   /** Null where no row has been read: in a header, or where rows cannot be told apart. */

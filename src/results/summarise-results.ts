@@ -6,10 +6,10 @@ import type { Estimate } from '../stats/estimate.js';
 import type { ScoreSum, ResultTally } from './count-result-file.js';
 
 /** What answers of a file are told apart by. */
-export type ResultGrouping = 'model' | 'question_id';
+type ResultGrouping = 'model' | 'question_id';
 
 /** How a rate's uncertainty over questions was had; see `Estimate`. */
-export type ResampledInterval = Pick<Estimate, 'unit' | 'clusters' | 'method' | 'resamples' | 'seed'>;
+type ResampledInterval = Pick<Estimate, 'unit' | 'clusters' | 'method' | 'resamples' | 'seed'>;
 
 /** All answers of a file, or one group of them. Plain JSON; the names are those of `driftline score --json`. */
 export interface ResultGroup extends Omit<RuleOutcome, 'nullAligned'> {
@@ -43,7 +43,7 @@ export interface ResultGroup extends Omit<RuleOutcome, 'nullAligned'> {
   readonly bootstrap?: ResampledInterval;
 }
 
-export interface SummarySettings {
+interface SummarySettings {
   readonly file: string;
   readonly rule: Rule;
   readonly seed: number;

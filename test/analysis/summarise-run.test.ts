@@ -106,10 +106,12 @@ describe('where asking stopped early', () => {
 
   it('names the models of which the side is clear, and not those that a killed run has fewer answers of', () => {
     const { rows } = summariseInput(inputOf(judged, { plan }));
-    expect(rows.map(({ condition, stopped }) => [condition, stopped?.map(({ model, side }) => [model, side])])).toEqual([
-      ['base', [['m.base', 'below']]],
-      ['bad', []],
-    ]);
+    expect(rows.map(({ condition, stopped }) => [condition, stopped?.map(({ model, side }) => [model, side])])).toEqual(
+      [
+        ['base', [['m.base', 'below']]],
+        ['bad', []],
+      ],
+    );
   });
 
   it('takes the decision from the own judge and the rule of the plan, whatever another judge leaves open', () => {
@@ -149,13 +151,13 @@ describe('a training curve', () => {
     // Five steps; the other condition has two, and no curve.
     const options = { rule: 'coherent' } as const;
     const { dynamics } = summariseInput(inputOf(judged, { plan }), options);
-    expect(dynamics.map(({ condition, step, misaligned, seeds }) => [condition, step, misaligned.share, seeds])).toEqual(
-      [
-        ['bad', 0, 0, [0]],
-        ['bad', 3, 0.5, [0, 1]],
-        ['bad', 5, 1, [1, 1]],
-      ],
-    );
+    expect(
+      dynamics.map(({ condition, step, misaligned, seeds }) => [condition, step, misaligned.share, seeds]),
+    ).toEqual([
+      ['bad', 0, 0, [0]],
+      ['bad', 3, 0.5, [0, 1]],
+      ['bad', 5, 1, [1, 1]],
+    ]);
     expect(summariseInput(inputOf(judged, { plan: { ...plan, dynamics: null } }), options).dynamics).toEqual([]);
   });
 });

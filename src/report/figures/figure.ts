@@ -36,7 +36,7 @@ export function cutText(text: string, size: number, width: number): string {
 }
 
 /** Colours that people with any kind of colour vision can tell apart: Okabe and Ito 2008, "Color Universal Design". */
-export const figureColors = {
+const figureColors = {
   misaligned: '#d55e00',
   plain: '#56a0d3',
   base: '#9a9a9a',

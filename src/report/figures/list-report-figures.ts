@@ -11,7 +11,7 @@ import {
   limitTraining,
 } from './report-figures.js';
 
-export interface FigureFile {
+interface FigureFile {
   /** Of the file. */
   readonly name: string;
   readonly title: string;

@@ -15,7 +15,7 @@ import { roundShareLimit } from './scale.js';
 
 const wide = 840;
 const narrow = 348;
-export const panelWidth = 348;
+const panelWidth = 348;
 
 /** The same figure for wide and for narrow screens. */
 export interface FigurePair {
@@ -247,7 +247,7 @@ export function drawTraining(condition: string, curves: readonly TrainingCurve[]
   );
 }
 
-export type TrainingLimits = Readonly<Record<(typeof trainingMeasures)[number]['key'], number>>;
+type TrainingLimits = Readonly<Record<(typeof trainingMeasures)[number]['key'], number>>;
 
 /** Where the axes of all conditions end, so that they can be compared. */
 export function limitTraining(curves: readonly TrainingCurve[]): TrainingLimits {

@@ -20,7 +20,7 @@ import { describeWay, findMain } from '../write-verdict.js';
 
 const stay: FigureLink = (fragment) => fragment;
 
-export function renderPair(pair: FigurePair): Markup {
+function renderPair(pair: FigurePair): Markup {
   return markup`<div class="wide">${renderFigure(pair.wide)}</div><div class="narrow">${renderFigure(pair.narrow)}</div>`;
 }
 

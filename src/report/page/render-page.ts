@@ -18,7 +18,7 @@ import { renderAllNumbers, renderHeadline, renderOthers } from './page-tables.js
 import { renderProvenance } from './provenance-section.js';
 import { renderDocument, type PageAssets } from './render-document.js';
 
-export interface PageContent {
+interface PageContent {
   readonly data: ReportData;
   readonly answers: EmbeddedAnswers;
   readonly examples: readonly RowExamples[];
