@@ -21,7 +21,7 @@ const orders = {
       ['models'],
       ['runs'],
       ['analysis'],
-      ['experiment'],
+      ['experiment', 'results'],
       ['detect', 'defend', 'explain'],
       ['report'],
       ['server'],

@@ -7,7 +7,7 @@ import { summariseSpending, type SpendingSummary } from '../models/hosted/spendi
 import { nameExactJudge } from '../organism/judge/exact-judge.js';
 import { isFinished } from './cell-mark.js';
 import { readRecordLines, type RecordKind } from './record-file.js';
-import { readStoredRun, type RunManifest, type StoredRun } from './run-manifest.js';
+import { readStoredRun, type StoredRun } from './run-manifest.js';
 import {
   answerRecords,
   judgementRecords,
@@ -42,6 +42,8 @@ export interface Run extends StoredRun {
   /** When the run began and when it last stored something, in milliseconds since 1970; null where that is not known. */
   readonly begun: number | null;
   readonly written: number | null;
+  /** Whether these are dates of files, which a copy changes: version 0.1 stored no times. */
+  readonly areDatesOfFiles: boolean;
 }
 
 export interface ReadRunOptions {
@@ -87,11 +89,11 @@ export async function readRun(folder: string, { records }: ReadRunOptions = {}):
     owner: findLockOwner(await readdir(folder)),
     faults,
     spending: spending.length === 0 ? null : summariseSpending(spending),
-    // Folders of version 0.1 have no times: the dates of their files stand in, which a copy changes.
     begun: times?.begun ?? (await dateOf(join(folder, 'plan.json'))),
     written:
       times?.written ??
       latest(await dateOf(join(folder, answerRecords.name)), await dateOf(join(folder, judgementRecords.name))),
+    areDatesOfFiles: times === null,
   };
 
   async function read<Stored extends object>(kind: RecordKind<Stored>): Promise<readonly Stored[]> {
@@ -130,11 +132,4 @@ async function dateOf(file: string): Promise<number | null> {
 function latest(...dates: readonly (number | null)[]): number | null {
   const known = dates.filter((date) => date !== null);
   return known.length === 0 ? null : Math.max(...known);
-}
-
-/** Until the report reads `Run` itself. */
-export type RunContent = Run & { readonly run: Run; readonly description: RunManifest };
-export async function readRunContent(folder: string): Promise<RunContent> {
-  const run = await readRun(folder);
-  return { ...run, run, description: run.manifest };
 }

@@ -6,7 +6,7 @@ import { z } from 'zod';
 // As users have it; `npm test` builds before it tests.
 import { runCli as runBuiltCli } from '../../dist/cli/run-cli.js';
 import { makeTemporaryFolder } from '../foundation/temporary-folder.js';
-import { toCsv } from '../judging/results/write-results.js';
+import { toCsv } from '../results/write-results.js';
 import { runCaptured, type RunOptions } from './run-captured.js';
 
 const score = (argv: readonly string[], options: RunOptions = {}) =>

@@ -1,8 +1,10 @@
-import { readReport, type Report } from '../../report/read-report.js';
-import { compareReports, type ComparedRow, type RunComparison } from '../../report/compare-reports.js';
+import { analyseRun } from '../../analysis/analyse-run.js';
+import { inputOfRun } from '../../analysis/analysis-input.js';
+import { compareRuns, type ComparedRow, type ComparedRun, type RunComparison } from '../../analysis/compare-runs.js';
 import { percentNumber, percentRange, points, pointsRange, probability } from '../../report/format-numbers.js';
-import { readPageAssets } from '../../report/page-assets.js';
 import { renderComparison } from '../../report/page/render-comparison.js';
+import { readPageAssets } from '../../report/page/render-document.js';
+import { readRun } from '../../runs/read-run.js';
 import { DriftlineError } from '../../foundation/driftline-error.js';
 import { writeFileAtomically } from '../../foundation/write-file-atomically.js';
 import { findRule } from '../../judging/rules.js';
@@ -19,9 +21,13 @@ export const compare: CommandAction<typeof compareDefinition> = {
         hint: 'Name two run folders or more; driftline report shows a single one.',
       });
     const rule = options.rule === undefined ? undefined : findRule(options.rule).name;
-    const reports: Report[] = [];
-    for (const folder of folders) reports.push(await readReport(folder, { rule }));
-    const comparison = compareReports(reports);
+    const runs: ComparedRun[] = [];
+    for (const folder of folders) {
+      const run = await readRun(folder);
+      const { name, manifest: plan } = run;
+      runs.push({ name, folder, bases: plan.bases, plan, analysis: analyseRun(inputOfRun(run), { rule }) });
+    }
+    const comparison = compareRuns(runs);
     if (options.page !== undefined)
       await writeFileAtomically(options.page, renderComparison(comparison, await readPageAssets()));
     if (context.json) {

@@ -1,8 +1,7 @@
 import { resolve } from 'node:path';
 import { readStoredRun } from '../../runs/run-manifest.js';
-import { findFreshPage } from '../../report/find-fresh-page.js';
 import { readReport } from '../../report/read-report.js';
-import { writeReport } from '../../report/write-report.js';
+import { findFreshPage, writeReport } from '../../report/write-report.js';
 import type { CommandAction } from '../command.js';
 import type { openDefinition } from '../definitions/reports.js';
 

@@ -3,11 +3,12 @@ import { requireBatchedJudge } from '../../experiment/run/probe-plan.js';
 import type { PlannedJudge } from '../../experiment/plan/planned-judge.js';
 import { parseJudge, resolveJudge } from '../../experiment/plan/resolve-judge.js';
 import { compareJudges } from '../../analysis/compare-judges.js';
-import { summariseRecords } from '../../analysis/read-run-summary.js';
+import { inputOfRun } from '../../analysis/analysis-input.js';
+import { countRun } from '../../analysis/count-run.js';
+import { summariseRun } from '../../analysis/summarise-run.js';
 import { rejudgeRun, remarkOnStoredQuestions } from '../../experiment/run/rejudge-run.js';
-import { nameOwnJudge } from '../../runs/read-run.js';
+import { readRun } from '../../runs/read-run.js';
 import { readStoredRun, type StoredRun } from '../../runs/run-manifest.js';
-import { readRunRecords } from '../../runs/run-records.js';
 import { DriftlineError } from '../../foundation/driftline-error.js';
 import { findByName } from '../../foundation/find-by-name.js';
 import { createProgressDisplay } from '../../foundation/progress-display.js';
@@ -45,12 +46,11 @@ export const rejudge: CommandAction<typeof rejudgeDefinition> = {
     const organism = openOrganism();
     const made = written === null ? null : await judgeAgain(context, run, organism, written, { isBatched, ...cost });
 
-    const records = await readRunRecords(folder);
-    const judgements = [...records.judgements.values()];
-    const own = nameOwnJudge(run, judgements);
+    const input = inputOfRun(await readRun(folder));
+    const { ownJudge: own, judgements } = input;
     const counted = { ...run, rule: rule?.name ?? run.rule };
     const shown = made?.judge ?? own;
-    const tables = summariseRecords(records, counted, shown);
+    const tables = summariseRun(input, countRun(input, { judge: shown, rule: counted.rule }));
     const isOther = shown !== own && judgements.some((one) => one.judge === own);
     const agreement = isOther ? compareJudges(judgements, [own, shown], findRule(counted.rule)) : null;
     if (context.json) {

@@ -4,13 +4,15 @@ import { forecastMemory, requireMemory } from '../../experiment/run/forecast-mem
 import { forecastRun } from '../../experiment/run/forecast-run.js';
 import { requireBatchedModels } from '../../experiment/run/probe-plan.js';
 import { requirePlanRates } from '../../experiment/run/plan-rates.js';
+import { readRun, type Run } from '../../runs/read-run.js';
 import { nameRun } from '../../runs/run-folder.js';
 import { runPlan, type RunSummary } from '../../experiment/run/run-plan.js';
-import { summariseRecords } from '../../analysis/read-run-summary.js';
-import { readRunRecords } from '../../runs/run-records.js';
+import { inputOfRun } from '../../analysis/analysis-input.js';
+import { countRun } from '../../analysis/count-run.js';
+import { summariseRun } from '../../analysis/summarise-run.js';
 import { DriftlineError } from '../../foundation/driftline-error.js';
 import { createProgressDisplay } from '../../foundation/progress-display.js';
-import { readReport } from '../../report/read-report.js';
+import { makeReport } from '../../report/read-report.js';
 import { writeReport } from '../../report/write-report.js';
 import type { CommandAction } from '../command.js';
 import type { CommandContext } from '../command-context.js';
@@ -63,8 +65,10 @@ export const run: CommandAction<typeof runDefinition> = {
         for (const line of describeSpending(spending.summary())) context.notify(line);
         throw cause;
       });
-    const tables = summariseRecords(await readRunRecords(summary.folder), plan, judge.name);
-    const page = await writeReportIfPossible(context, summary.folder);
+    const stored = await readRun(summary.folder);
+    const input = inputOfRun(stored);
+    const tables = summariseRun(input, countRun(input));
+    const page = await writeReportIfPossible(context, stored);
     if (context.json) {
       context.printJson({
         ...summary,
@@ -86,13 +90,13 @@ export const run: CommandAction<typeof runDefinition> = {
 };
 
 /** The page, or null if it could not be written: the results of the run do not depend on it. */
-async function writeReportIfPossible({ notify }: CommandContext, folder: string): Promise<string | null> {
+async function writeReportIfPossible({ notify }: CommandContext, run: Run): Promise<string | null> {
   try {
-    const { page } = await writeReport(await readReport(folder));
+    const { page } = await writeReport(makeReport(run));
     return page;
   } catch (cause) {
     const problem = cause instanceof Error ? cause.message : String(cause);
-    notify(`The report could not be written: ${problem}. driftline report ${folder} tries again.`);
+    notify(`The report could not be written: ${problem}. driftline report ${run.folder} tries again.`);
     return null;
   }
 }

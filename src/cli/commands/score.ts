@@ -1,9 +1,9 @@
 import { stat } from 'node:fs/promises';
 import { DriftlineError } from '../../foundation/driftline-error.js';
 import { createProgressDisplay } from '../../foundation/progress-display.js';
-import { countResultFile } from '../../judging/results/count-result-file.js';
-import { describeFindings, describeOverlaps, type CountedFile } from '../../judging/results/describe-findings.js';
-import { summariseFile, summariseGroups } from '../../judging/results/summarise-results.js';
+import { countResultFile, type CountedFile } from '../../results/count-result-file.js';
+import { describeFindings, describeOverlaps } from '../../results/describe-findings.js';
+import { summariseFile, summariseGroups } from '../../results/summarise-results.js';
 import { findRule, type Rule } from '../../judging/rules.js';
 import type { CommandAction } from '../command.js';
 import type { CommandContext } from '../command-context.js';
