@@ -22,25 +22,25 @@ interface WrittenReport {
 }
 
 /** Writes a report into the folder `report` of the run, in place of what is there. The page comes last: where it is, all of it is. */
-export async function writeReport({ data, answers, content }: Report): Promise<WrittenReport> {
+export async function writeReport({ data, answers, run }: Report): Promise<WrittenReport> {
   const assets = await readPageAssets();
-  const folder = join(content.run.folder, 'report');
+  const folder = join(run.folder, 'report');
   const tables = writeReportTables(data);
   const figures = listReportFigures(data);
-  const examples = listExamples(data, answers, content.questions);
+  const examples = listExamples(data, answers, run.questions);
   const files = [
     ...tables.map(({ name, title }) => ({ path: `tables/${name}`, title })),
     { path: 'answers.parquet', title: 'all answers with their judgements, for pandas, DuckDB and their kind' },
     { path: 'figures/', title: `the figures of this page, ${String(figures.length)} SVG files` },
   ];
   const page = renderPage(
-    { data, answers: embedAnswers(answers, content.questions, data.evaluations), examples, files },
+    { data, answers: embedAnswers(answers, run.questions, data.evaluations), examples, files },
     assets,
   );
   await writeFiles(join(folder, 'tables'), tables);
   await writeFiles(join(folder, 'figures'), figures);
   const answerFile = join(folder, 'answers.parquet');
-  await writeFileAtomically(answerFile, writeAnswersParquet(answers, listWithoutRule(content)));
+  await writeFileAtomically(answerFile, writeAnswersParquet(answers, listWithoutRule(run)));
   const pageFile = join(folder, 'index.html');
   await writeFileAtomically(pageFile, page);
   return {
@@ -53,7 +53,7 @@ export async function writeReport({ data, answers, content }: Report): Promise<W
 }
 
 /** Evaluations that are not about alignment. */
-function listWithoutRule({ run }: Report['content']): ReadonlySet<string> {
+function listWithoutRule(run: Report['run']): ReadonlySet<string> {
   return new Set(allEvaluations(run).flatMap(({ name, measure }) => (measure === null ? [] : [name])));
 }
 
