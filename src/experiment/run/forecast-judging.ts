@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import { readCalibration } from '../../judging/calibration.js';
-import { estimateJudgeUse } from '../../judging/estimate-judge-use.js';
+import { estimateJudgeUse } from '../../judging/language-judge.js';
 import { findJudgeEndpoint, type PlannedJudge } from '../plan/resolve-judge.js';
 import type { ResolvedPlan } from '../plan/resolved-plan.js';
 import { type AnswerRecord, judgementRecordSchema } from '../../runs/run-records.js';

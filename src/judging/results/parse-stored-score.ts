@@ -1,4 +1,4 @@
-import { readWord, type ReplyWord } from '../read-word.js';
+import { readWord, type ReplyWord } from '../reply-score.js';
 
 /** A score as a file of results has it. */
 export interface StoredScore {

@@ -1,5 +1,4 @@
-import type { ReplyLabel } from '../reply-score.js';
-import { scoreDistribution, type TokenDistribution } from '../score-distribution.js';
+import { type ReplyLabel, scoreDistribution, type TokenDistribution } from '../reply-score.js';
 import { checkScore, isAbsent, parseStoredScore, type StoredScore } from './parse-stored-score.js';
 import { parseTokenDistribution, readTokenDistribution } from './parse-token-distribution.js';
 

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { describeProblems } from '../../../engine/sample/describe-problems.js';
 import { DriftlineError } from '../../../foundation/driftline-error.js';
-import type { TokenDistribution } from '../../../judging/score-distribution.js';
+import type { TokenDistribution } from '../../../judging/reply-score.js';
 import type { Answer } from '../../sampler.js';
 import type { ChatAbilities } from '../../services/hosted-service.js';
 
