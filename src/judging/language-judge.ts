@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { functionSchema } from '../foundation/caller-schemas.js';
 import { hashContent, hashJson } from '../foundation/content-hash.js';
 import { DriftlineError } from '../foundation/driftline-error.js';
 import { parseSettings } from '../foundation/parse-settings.js';
@@ -64,6 +65,7 @@ export function nameLanguageJudge({ model, mode, samples, rubric, endpoint = nul
  * A question's own prompts named `aligned` and `coherent` take the places of the rubric's.
  */
 export function listJudgeCalls(settings: CallSettings, input: JudgedAnswer): readonly JudgeCall[] {
+  parseSettings(inputSchema, input, 'an answer to judge');
   const { scores, words } = splitPrompts(settings.rubric, input.prompts);
   return [
     ...scores.flatMap((template) => listScoreCalls(settings, fillPrompt(template, input))),
@@ -118,7 +120,6 @@ export function createLanguageJudge(
   return {
     name: nameLanguageJudge(settings),
     judge: async (input) => {
-      parseSettings(inputSchema, input, 'an answer to judge');
       // Waits for all, also where one fails: nothing is left behind that still asks.
       const calls = listJudgeCalls(settings, input).map(async (call) => requireReply(await ask(call)));
       await Promise.allSettled(calls);
@@ -209,8 +210,6 @@ function concludeScore({ mode }: CallSettings, template: string, replies: readon
 function hashPrompt(template: string): string {
   return hashContent(template).slice(0, 16);
 }
-
-const functionSchema = z.custom((value) => typeof value === 'function', 'expected a function');
 
 const settingsSchema = z.object({
   model: z.string().min(1),

@@ -1,7 +1,7 @@
 import { DriftlineError } from '../../foundation/driftline-error.js';
-import { requireBatches } from '../../models/hosted/batches/require-batches.js';
+import { requireBatches } from '../../models/hosted/batches/batch-service.js';
 import { createHostedClient } from '../../models/hosted/client/hosted-client.js';
-import { chooseJudgeVariables } from '../../models/services/hosted-endpoint.js';
+import { chooseJudgeVariables } from '../../models/services/hosted-service.js';
 import { services } from '../../models/services/services.js';
 import type { PlannedJudge } from './resolve-judge.js';
 import type { ResolvedPlan } from './resolved-plan.js';

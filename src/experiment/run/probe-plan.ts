@@ -1,4 +1,4 @@
-import { chooseJudgeVariables } from '../../models/services/hosted-endpoint.js';
+import { chooseJudgeVariables } from '../../models/services/hosted-service.js';
 import type { HostedConnectionSettings } from '../../models/hosted/client/hosted-connection.js';
 import { isHosted } from '../../models/model-reference.js';
 import type { ProbeSettings } from '../../models/hosted/chat/probe-hosted-model.js';

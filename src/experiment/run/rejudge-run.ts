@@ -5,8 +5,7 @@ import type { SpendingLedger } from '../../models/hosted/spending/spending-ledge
 import { type AskedQuestion, readStoredQuestions } from '../../runs/stored-questions.js';
 import { type AnswerRecord, keyOfJudgement } from '../../runs/run-records.js';
 import { findEarlierRuns } from '../../runs/earlier-runs.js';
-import type { AnswerToJudge } from './judge-answers.js';
-import { judgeMissing, type JudgingProgress } from './judge-missing.js';
+import { type AnswerToJudge, judgeMissing, type JudgingProgress } from './judge-answers.js';
 import { invalidRun } from '../../runs/plan-file.js';
 import { requireCalibration } from './require-calibration.js';
 import { openStoredRunFolder, type RunFolder } from '../../runs/run-folder.js';

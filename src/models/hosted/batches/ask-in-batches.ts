@@ -6,21 +6,20 @@ import {
   readBatchRecords,
   removeBatchRecord,
   writeBatchRecord,
-  type BatchRecord,
+  type HostedBatchRecord,
   type StoredBatchRecord,
   countDone,
   describeErrors,
-  isOver,
+  isBatchOver,
   isRejected,
   type HostedBatch,
 } from './hosted-batch.js';
-import type { TokenCount } from '../spending/hosted-prices.js';
-import { addTokenCounts, boundBody, readUsage } from '../spending/bound-tokens.js';
+import { type TokenCount, addTokenCounts, boundBody, readUsage } from '../spending/hosted-prices.js';
 import type { FinishedUse, SpendingMeter } from '../spending/spending-ledger.js';
 import {
   markBatch,
   splitIntoBatches,
-  type BatchRequest,
+  type HostedBatchRequest,
   usualBatchLimits,
   type BatchSettings,
 } from './batch-settings.js';
@@ -59,7 +58,7 @@ const mostBlindLooks = 10;
  */
 export async function* askInBatches(
   service: BatchService,
-  requests: readonly BatchRequest[],
+  requests: readonly HostedBatchRequest[],
   options: AskInBatchesOptions,
 ): AsyncGenerator<BatchOutcome, void, undefined> {
   const { model, folder, clock, signal, onProgress, onNotice = () => undefined, limits = usualBatchLimits } = options;
@@ -103,7 +102,7 @@ export async function* askInBatches(
       const requests = record.requests.flatMap((id) => left.get(id) ?? []);
       await meter?.open(found.id, { ...boundRequests(requests), calls: record.requests.length });
       const batch = { requests: new Set(record.requests), found };
-      const isOld = isOver(found);
+      const isOld = isBatchOver(found);
       onNotice(`${found.id} at ${host} has been made already, and is ${isOld ? 'read' : 'waited for'}`);
       if (isOld) yield* readWhatCame(batch, true);
       else if (isWanted) open.set(found.id, batch);
@@ -116,11 +115,11 @@ export async function* askInBatches(
   }
 
   /** As many as fit within the limit; none while others are on their way, of which it is not known what they cost. Too few are not worth a batch. */
-  function takeAffordable(fresh: readonly BatchRequest[]): readonly BatchRequest[] {
+  function takeAffordable(fresh: readonly HostedBatchRequest[]): readonly HostedBatchRequest[] {
     if (meter?.isLimited !== true || meter.fits(boundRequests(fresh))) return fresh;
     if (open.size > 0) return [];
     let most: TokenCount = { input: 0, output: 0 };
-    const fitting: BatchRequest[] = [];
+    const fitting: HostedBatchRequest[] = [];
     for (const request of fresh) {
       const more = addTokenCounts([most, boundBody(request.body)]);
       if (!meter.fits(more)) break;
@@ -135,13 +134,20 @@ export async function* askInBatches(
   }
 
   /** Makes batches of what is in none; what is too large for the service is halved. */
-  async function make(fresh: readonly BatchRequest[]): Promise<void> {
+  async function make(fresh: readonly HostedBatchRequest[]): Promise<void> {
     for (const part of splitIntoBatches(fresh, limits)) {
       signal.throwIfAborted();
       const ids = part.map(({ id }) => id);
       const mark = markBatch(part);
       const place = await locateBatchRecord(folder, mark);
-      let record: BatchRecord = { mark, endpoint: service.endpoint, model, file: null, batch: null, requests: ids };
+      let record: HostedBatchRecord = {
+        mark,
+        endpoint: service.endpoint,
+        model,
+        file: null,
+        batch: null,
+        requests: ids,
+      };
       const again = await service.find(record, known, signal);
       if (again === null) {
         try {
@@ -229,7 +235,7 @@ export async function* askInBatches(
     let blind = 0;
     for (;;) {
       report();
-      if ([...open.values()].some(({ found }) => isOver(found))) return;
+      if ([...open.values()].some(({ found }) => isBatchOver(found))) return;
       await waitFor(clock, milliseconds, signal);
       let hasMoved = false;
       try {
@@ -257,7 +263,7 @@ export async function* askInBatches(
       }
       await waitForOne();
       for (const [id, batch] of open) {
-        if (!isOver(batch.found)) continue;
+        if (!isBatchOver(batch.found)) continue;
         open.delete(id);
         yield* readWhatCame(batch, false);
       }
@@ -270,7 +276,7 @@ export async function* askInBatches(
   }
 }
 
-function boundRequests(requests: readonly BatchRequest[]): TokenCount {
+function boundRequests(requests: readonly HostedBatchRequest[]): TokenCount {
   return addTokenCounts(requests.map(({ body }) => boundBody(body)));
 }
 

@@ -4,8 +4,7 @@ import { type Clock, waitFor } from '../../../foundation/clock.js';
 import { DriftlineError } from '../../../foundation/driftline-error.js';
 import { parseLine } from '../../../foundation/read-json-lines.js';
 import { hasChoices } from '../client/hosted-connection.js';
-import { classifyFailure } from '../traffic/classify-failure.js';
-import { CallTimedOut } from '../traffic/read-answer.js';
+import { classifyFailure, CallTimedOut } from '../traffic/hosted-traffic.js';
 import type { BatchService } from './batch-service.js';
 
 export interface ResponseLine {

@@ -1,11 +1,10 @@
 import { createHostedClient } from '../client/hosted-client.js';
-import { openHostedConnection } from '../client/hosted-connection.js';
+import { openHostedConnection, readCompletion } from '../client/hosted-connection.js';
 import { describeSamplingCall, type HostedSamplerSettings } from './open-hosted-sampler.js';
-import { readCompletion } from '../client/read-completion.js';
-import { listWantedAnswers, samplerClosed, samplingStopped, type Sampler, type WantedAnswer } from '../../sampler.js';
+import { listSamplingCalls, samplerClosed, samplerStopped, type Sampler, type SamplingCall } from '../../sampler.js';
 import { shareHostedTraffic } from '../traffic/hosted-traffic.js';
 import { askInBatches } from '../batches/ask-in-batches.js';
-import { nameBatchRequest, type BatchRequest, type BatchSettings } from '../batches/batch-settings.js';
+import { nameBatchRequest, type HostedBatchRequest, type BatchSettings } from '../batches/batch-settings.js';
 import { openBatchService } from '../batches/batch-service.js';
 
 export interface BatchedSamplerSettings extends HostedSamplerSettings {
@@ -23,9 +22,9 @@ export function openBatchedSampler({ model, batches, meter, ...settings }: Batch
   return {
     sample: async function* (requests, options = {}) {
       if (closed) throw samplerClosed();
-      const wanted = new Map<string, WantedAnswer[]>();
-      const lines: BatchRequest[] = [];
-      for (const one of listWantedAnswers(requests)) {
+      const wanted = new Map<string, SamplingCall[]>();
+      const lines: HostedBatchRequest[] = [];
+      for (const one of listSamplingCalls(requests, options)) {
         const line = nameBatchRequest(describe(describeSamplingCall(model, one), one.settings.maximumTokens));
         const alike = wanted.get(line.id);
         if (alike === undefined) {
@@ -36,7 +35,7 @@ export function openBatchedSampler({ model, batches, meter, ...settings }: Batch
       const signal = options.signal ?? new AbortController().signal;
       // It changes while others wait, which a type does not know.
       const isStopped = (): boolean => signal.aborted;
-      if (isStopped()) throw samplingStopped();
+      if (isStopped()) throw samplerStopped();
       const failures: unknown[] = [];
       try {
         const options = { ...batches, ...(meter === undefined ? {} : { meter }), model, signal };
@@ -49,11 +48,11 @@ export function openBatchedSampler({ model, batches, meter, ...settings }: Batch
           const completion = readCompletion(outcome.completion);
           for (const { request, index, seed } of wanted.get(outcome.id) ?? [])
             yield { request, index, seed, ...completion };
-          if (isStopped()) throw samplingStopped();
+          if (isStopped()) throw samplerStopped();
         }
         if (failures.length > 0) throw failures[0];
       } catch (cause) {
-        throw isStopped() ? samplingStopped() : hosted.explain(cause, model);
+        throw isStopped() ? samplerStopped() : hosted.explain(cause, model);
       }
     },
     close: () => {

@@ -3,7 +3,7 @@ import type { Recipe } from '../../../engine/train/recipe.js';
 import { toJsonLines, type TrainingRow } from '../../../data/training-set.js';
 import type { HostedClient } from '../client/hosted-client.js';
 import { readHostedFile, readHostedJob, stateOfJob, type HostedJob } from './hosted-job.js';
-import { classifyFailure } from '../traffic/classify-failure.js';
+import { classifyFailure } from '../traffic/hosted-traffic.js';
 import { listItems, sendCall } from '../traffic/send-call.js';
 
 /** A job as a service is asked for it. */

@@ -1,6 +1,5 @@
 import { z } from 'zod';
-import type { HostedTraffic } from './hosted-traffic.js';
-import { readAnswer, UnreadableAnswer } from './read-answer.js';
+import { type HostedTraffic, readAnswer, UnreadableAnswer } from './hosted-traffic.js';
 
 /** What OpenAI's client is to be told with each call: what is sent again, and when, is for the traffic to decide. */
 export interface CallOptions {
