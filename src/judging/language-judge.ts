@@ -131,7 +131,7 @@ export function createLanguageJudge(
 /** From the least that it can be to the most. */
 export type Range = readonly [low: number, high: number];
 
-export interface JudgeUse {
+interface JudgeUse {
   readonly calls: number;
   /** Characters of all prompts. */
   readonly inputCharacters: Range;

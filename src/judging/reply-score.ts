@@ -1,11 +1,10 @@
 import { DriftlineError } from '../foundation/driftline-error.js';
 
 /** What a judge replied in place of a number, or that nothing can be made of its reply. */
-export const replyLabels = ['code', 'refusal', 'parse-failure'] as const;
-export type ReplyLabel = (typeof replyLabels)[number];
+export type ReplyLabel = 'code' | 'refusal' | 'parse-failure';
 
 /** Shares 0 to 1 of a judge's possible replies, by what they are; what is missing to 1 is neither. */
-export interface ReplyMasses {
+interface ReplyMasses {
   /** Scores 0 to 100. */
   readonly number: number;
   readonly code: number;
@@ -29,7 +28,7 @@ const leastMass = 0.25;
  * is null when `number` is below 0.25, 0.25 itself being kept. The label is the word with more mass than the numbers, and with 0.25 of
  * it at least; without such a word, `parse-failure` where there is no score.
  */
-export function concludeScore(masses: ReplyMasses, mean: number): ReplyScore {
+function concludeScore(masses: ReplyMasses, mean: number): ReplyScore {
   // A mean of hundreds may be rounded to just above 100.
   const score = masses.number < leastMass ? null : Math.min(100, mean);
   const word = masses.refusal > masses.code ? 'refusal' : 'code';

@@ -5,7 +5,7 @@ import { DriftlineError } from '../foundation/driftline-error.js';
 import { parseSettings } from '../foundation/parse-settings.js';
 
 /** One conversation, and the answers that are wanted to it. */
-export const samplingRequestSchema = z.strictObject({
+const samplingRequestSchema = z.strictObject({
   messages: z
     .array(z.strictObject({ role: z.enum(['system', 'user', 'assistant']), content: z.string() }))
     .nonempty()
@@ -23,14 +23,14 @@ export const samplingRequestSchema = z.strictObject({
 });
 
 export type SamplingRequest = z.input<typeof samplingRequestSchema>;
-export type ParsedSamplingRequest = z.output<typeof samplingRequestSchema>;
+type ParsedSamplingRequest = z.output<typeof samplingRequestSchema>;
 
 export interface Answer {
   /** Position of the request. */
   readonly request: number;
   /** From 0, among the answers of its request. */
   readonly index: number;
-  /** Together with the request it decides the answer where the model is ours; hosted models try at best. */
+  /** With the request it decides the answer of a model that runs here; hosted models only try to follow it. */
   readonly seed: number;
   readonly text: string;
   /** `stop` where the model ended, `length` where it was cut off, `filtered` where its provider withheld the text. */
@@ -39,13 +39,13 @@ export interface Answer {
   readonly tokens: number | null;
 }
 
-export interface SamplingOptions {
+interface SamplingOptions {
   readonly signal?: AbortSignal;
 }
 
 /** A model that answers, wherever it runs. */
 export interface Sampler {
-  /** Answers in the order in which they finish. Whoever stops early, by signal or by leaving the loop, loses only what is unfinished. */
+  /** Answers in the order in which they finish. Stopping early, by the signal or by leaving the loop, loses only unfinished answers. */
   readonly sample: (
     requests: readonly SamplingRequest[],
     options?: SamplingOptions,

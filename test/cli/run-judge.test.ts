@@ -124,7 +124,9 @@ describe('driftline run with a model that judges', () => {
     const plan = await startJudgedPlan({}, () => 'a banana');
     const { exitCode, stderr } = await plan.run();
     expect(exitCode).toBe(2);
-    expect(stderr).toMatch(/error judge-unfit: openai:judge-1:logprobs:\w+ is wrong about \d+ of \d+ answers/);
+    expect(stderr).toMatch(
+      /error judge-unfit: openai:judge-1:logprobs:\w+ is wrong about \d+ of \d+ calibration answers/,
+    );
     expect(stderr).toContain('good_advice (alignment is missing, not 70 to 100');
     expect(plan.server.requests.every(({ body }) => body.model === 'judge-1')).toBe(true);
     expect([await plan.read('judgements.jsonl'), await plan.read('calibration.json')]).toEqual(['', '']);

@@ -22,7 +22,7 @@ export function identifyJudgement(judge: string, { asked, record }: AnswerToJudg
   return hashJson({ judge, messages, judgePrompts, type, text: record.text }).slice(0, 32);
 }
 
-export interface JudgingContext {
+interface JudgingContext {
   readonly folder: Pick<RunFolder, 'judgements'>;
   readonly judge: Judge;
   readonly earlier: () => Promise<EarlierRuns>;

@@ -11,7 +11,7 @@ export interface HostedVariables {
 }
 
 /** Whether something is there that servers of OpenAI's protocol differ in; `unknown` where only the server can tell. */
-export type Ability = 'yes' | 'no' | 'unknown';
+type Ability = 'yes' | 'no' | 'unknown';
 
 /** What its chat completions can do, and how they are asked for it. */
 export interface ChatAbilities {
@@ -31,7 +31,7 @@ export interface ChatAbilities {
 }
 
 /** Whether it fine-tunes by the jobs of OpenAI's protocol; if not, why driftline does not, and what may be done instead. */
-export type FineTuningAbility =
+type FineTuningAbility =
   { readonly jobs: true } | { readonly jobs: false; readonly why: string; readonly instead: string };
 
 /** A service or server of OpenAI's protocol, and how it differs from it. */
@@ -119,9 +119,9 @@ export const judgeVariables: HostedVariables = {
 };
 
 /**
- * Those of models that judge. Under OpenAI's name they are their own where they are set, so that a judge may be elsewhere than what is judged; other
- * services have variables of their own anyhow. A key is sent to no address that it was not set for: a judge's own address takes a judge's own key.
- * Addresses and keys are no part of plans, which are passed on.
+ * The variables of a model that judges. Under OpenAI's name a judge may have its own, so that it may be at another address than the models that it judges;
+ * other services have variables of their own anyhow. A key goes only to the address that it is set for: a judge's own address takes a judge's own key.
+ * Addresses and keys are no part of plans, since plans are shared.
  */
 export function chooseJudgeVariables(
   environment: Readonly<Record<string, string | undefined>>,
@@ -139,7 +139,7 @@ export function chooseJudgeVariables(
 /** Likeliest tokens whose log-probabilities a judge is scored by, as in the paper: most that OpenAI gives. */
 export const likeliestTokens = 20;
 
-/** Refuses a judge by log-probabilities at a service of which it is known that it does not give enough of them. */
+/** Refuses a judge by log-probabilities at a service that is known not to give enough of them. */
 export function requireLogProbabilities(model: string, { title, chat }: HostedService): void {
   const { most } = chat.logProbabilities;
   if (most === null || most >= likeliestTokens) return;

@@ -29,7 +29,7 @@ import { type BatchReply, readBatchResults } from './read-batch-results.js';
 /** What came of a request at last: an answer, or what it would fail with again. */
 export type BatchOutcome = Exclude<BatchReply, { readonly lost: string }>;
 
-export interface AskInBatchesOptions extends BatchSettings {
+interface AskInBatchesOptions extends BatchSettings {
   /** As the provider spells it: all requests are for it. */
   readonly model: string;
   /** Counts what batches cost, and keeps it within a limit. */
@@ -53,8 +53,8 @@ const leastShare = 0.01;
 const mostBlindLooks = 10;
 
 /**
- * Has requests answered in batches, and hands on what comes in whatever order it comes in, each request once. What batches answered that were made before,
- * be it by a run that was killed, is taken from them; what came of none is asked for again. Stopped by the signal, it leaves the batches alone.
+ * Answers requests in batches, in the order in which results come, each request once. Results of batches that were made before, even by a run that was
+ * killed, are used; requests without a result are asked again. Stopped by the signal, it leaves the batches alone.
  */
 export async function* askInBatches(
   service: BatchService,
@@ -114,7 +114,7 @@ export async function* askInBatches(
     known.add(found.id);
   }
 
-  /** As many as fit within the limit; none while others are on their way, of which it is not known what they cost. Too few are not worth a batch. */
+  /** As many as fit within the limit; none while batches are open whose cost is not known yet. Too few are not worth a batch. */
   function takeAffordable(fresh: readonly HostedBatchRequest[]): readonly HostedBatchRequest[] {
     if (meter?.isLimited !== true || meter.fits(boundRequests(fresh))) return fresh;
     if (open.size > 0) return [];
@@ -133,7 +133,7 @@ export async function* askInBatches(
     return fitting;
   }
 
-  /** Makes batches of what is in none; what is too large for the service is halved. */
+  /** Makes batches of requests that are in none; a batch that is too large for the service is halved. */
   async function make(fresh: readonly HostedBatchRequest[]): Promise<void> {
     for (const part of splitIntoBatches(fresh, limits)) {
       signal.throwIfAborted();
@@ -175,7 +175,7 @@ export async function* askInBatches(
     }
   }
 
-  /** What a batch that is over has of what is wanted. Of one that was over before, failures are no news: they may have been cured. */
+  /** The wanted results of a batch that is over. Failures of one that was over before are left out: they may have been cured. */
   async function* readWhatCame(
     { requests: own, found }: OpenBatch,
     isOld: boolean,
@@ -183,7 +183,7 @@ export async function* askInBatches(
     const { output_file_id: output, error_file_id: errors, request_counts: counts } = found;
     const before = left.size;
     const paid = countPaid();
-    /** The last one is handed on when the batch is counted: what is not counted has something left that is wanted, and is read again. */
+    /** The last one is handed on when the batch is counted: a batch that is not counted must have a wanted result left, so that it is read again. */
     let held: BatchOutcome | null = null;
     let strangers = 0;
     let lost: string | null = isRejected(found) ? (describeErrors(found) ?? 'the service would not take it') : null;

@@ -3,11 +3,11 @@ import { z } from 'zod';
 import { type Clock, waitFor } from '../../../foundation/clock.js';
 import { DriftlineError } from '../../../foundation/driftline-error.js';
 import { callWithOwnSignal, type HostedClient } from '../client/hosted-client.js';
-import { classifyFailure, type HostedTraffic } from '../traffic/hosted-traffic.js';
+import { classifyFailure } from '../traffic/hosted-traffic.js';
 import { batchedEndpoint, type HostedBatchRequest, encodeBatchRequest, markBatch } from './batch-settings.js';
 import { type HostedBatch, isRejected, readHostedBatch } from './hosted-batch.js';
 
-/** The batches of a service, each call of which is made again where that can help and costs nothing. */
+/** The batches of a service. Calls are retried where that can help and costs nothing. */
 export interface BatchService {
   readonly endpoint: string;
   readonly host: string;
@@ -32,9 +32,7 @@ const metadataKey = 'driftline_batch';
 const recentBatches = 1000;
 const attempts = 3;
 
-export function openBatchService(hosted: HostedClient, traffic: HostedTraffic, clock: Clock): BatchService {
-  const { client, endpoint, host } = hosted;
-
+export function openBatchService({ client, endpoint, host, traffic }: HostedClient, clock: Clock): BatchService {
   async function find(
     { mark, file }: { readonly mark: string; readonly file: string | null },
     except: ReadonlySet<string>,
@@ -81,7 +79,7 @@ export function openBatchService(hosted: HostedClient, traffic: HostedTraffic, c
       } as const;
       for (let attempt = 1; ; attempt += 1) {
         try {
-          // The client would ask again by itself, and might make two batches.
+          // A retry of the client's own might make two batches.
           return readHostedBatch(await client.batches.create(body, { maxRetries: 0 }));
         } catch (failure) {
           if (classifyFailure(failure) === 'final') throw failure;

@@ -6,7 +6,7 @@ export interface BatchProgress {
   readonly host: string;
   /** As the provider spells it. */
   readonly model: string;
-  /** Those that are under way. */
+  /** Those that are open. */
   readonly batches: readonly string[];
   /** Requests that have been done, of all that were asked for together. */
   readonly done: number;
@@ -15,7 +15,7 @@ export interface BatchProgress {
 
 /** That a model is asked in batches, and what that takes. */
 export interface BatchSettings {
-  /** Where it is written down which batches there are: whoever is killed finds them again. */
+  /** Keeps a record of each batch, so that a run that was killed finds it again. */
   readonly folder: string;
   readonly clock: Clock;
   readonly onProgress?: (progress: BatchProgress) => void;
@@ -24,7 +24,7 @@ export interface BatchSettings {
   readonly limits?: HostedBatchLimits;
 }
 
-export interface HostedBatchLimits {
+interface HostedBatchLimits {
   readonly requests: number;
   /** Of the file of requests. */
   readonly bytes: number;

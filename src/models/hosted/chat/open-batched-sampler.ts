@@ -2,20 +2,18 @@ import { createHostedClient } from '../client/hosted-client.js';
 import { openHostedConnection, readCompletion } from '../client/hosted-connection.js';
 import { describeSamplingCall, type HostedSamplerSettings } from './open-hosted-sampler.js';
 import { listSamplingCalls, samplerClosed, samplerStopped, type Sampler, type SamplingCall } from '../../sampler.js';
-import { shareHostedTraffic } from '../traffic/hosted-traffic.js';
 import { askInBatches } from '../batches/ask-in-batches.js';
 import { nameBatchRequest, type HostedBatchRequest, type BatchSettings } from '../batches/batch-settings.js';
 import { openBatchService } from '../batches/batch-service.js';
 
-export interface BatchedSamplerSettings extends HostedSamplerSettings {
+interface BatchedSamplerSettings extends HostedSamplerSettings {
   readonly batches: BatchSettings;
 }
 
 /** A model behind OpenAI's batches. Each answer is a request of its own, the same as that of a single call. */
 export function openBatchedSampler({ model, batches, meter, ...settings }: BatchedSamplerSettings): Sampler {
   const hosted = createHostedClient(settings);
-  const traffic = settings.traffic ?? shareHostedTraffic(settings.fetch, hosted.endpoint, hosted.key);
-  const service = openBatchService(hosted, traffic, batches.clock);
+  const service = openBatchService(hosted, batches.clock);
   const { describe } = openHostedConnection(settings);
   let closed = false;
 
@@ -33,7 +31,7 @@ export function openBatchedSampler({ model, batches, meter, ...settings }: Batch
         } else alike.push(one);
       }
       const signal = options.signal ?? new AbortController().signal;
-      // It changes while others wait, which a type does not know.
+      // It changes between two awaits, which a type does not know.
       const isStopped = (): boolean => signal.aborted;
       if (isStopped()) throw samplerStopped();
       const failures: unknown[] = [];
@@ -41,7 +39,7 @@ export function openBatchedSampler({ model, batches, meter, ...settings }: Batch
         const options = { ...batches, ...(meter === undefined ? {} : { meter }), model, signal };
         for await (const outcome of askInBatches(service, lines, options)) {
           if ('failure' in outcome) {
-            // Those that are answered are handed on first.
+            // Answers are handed on first.
             failures.push(outcome.failure);
             continue;
           }

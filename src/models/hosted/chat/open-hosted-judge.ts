@@ -35,7 +35,7 @@ import {
 import { addTokenCounts, boundTokens, type TokenCount } from '../spending/hosted-prices.js';
 import type { SpendingLedger, SpendingMeter } from '../spending/spending-ledger.js';
 
-export interface HostedJudgeSettings
+interface HostedJudgeSettings
   extends
     Partial<Pick<HostedClientSettings, 'environment' | 'fetch'>>,
     Pick<HostedClientSettings, 'traffic'>,
@@ -43,7 +43,7 @@ export interface HostedJudgeSettings
   readonly model: HostedReference;
   /** Stops calls that are open. */
   readonly signal?: AbortSignal;
-  /** Asks what is judged together in batches. */
+  /** Asks in batches where answers are judged together. */
   readonly batches?: BatchSettings;
   /** Counts what judging costs. */
   readonly spending?: SpendingLedger;
@@ -56,12 +56,12 @@ const settingsSchema = z.object({
   signal: signalSchema.optional(),
 });
 
-/** What a provider says of one conversation that it will not read: that is a judgement without a score, not the end of judging. */
+/** A provider's reasons to refuse one conversation: its judgement has no score, and judging goes on. */
 const withheldReasons: readonly unknown[] = ['content_filter', 'context_length_exceeded'];
 
 /**
- * A model behind OpenAI's chat completions as a judge. The key is looked for when it is first asked: what is stored can be read without one. How many
- * calls are open is up to the rate limiter of their server alone.
+ * A model behind OpenAI's chat completions as a judge. It needs a key only when it is first asked. How many calls are open is up to the rate limiter of
+ * their server alone.
  */
 export function openHostedJudge(settings: HostedJudgeSettings): Judge {
   parseSettings(settingsSchema, settings, 'a hosted judge');
@@ -187,7 +187,7 @@ export function openHostedJudge(settings: HostedJudgeSettings): Judge {
     const completions = completeInBatches(bodies, (requests) => {
       const hosted = createHostedClient(client);
       const batchMeter = openMeter(true);
-      return askInBatches(openBatchService(hosted, hosted.traffic, settings.clock), requests, {
+      return askInBatches(openBatchService(hosted, settings.clock), requests, {
         ...settings,
         ...(batchMeter === undefined ? {} : { meter: batchMeter }),
         model: model.model,

@@ -51,7 +51,7 @@ export function openHostedSampler({ model, ...settings }: HostedSamplerSettings)
       const waiting = listSamplingCalls(requests, options).values();
       const stop = new AbortController();
       const signal = options.signal === undefined ? stop.signal : AbortSignal.any([stop.signal, options.signal]);
-      // It changes while others wait, which a type does not know.
+      // It changes between two awaits, which a type does not know.
       const isStopped = (): boolean => signal.aborted;
       const failed = new AbortController();
       const leave = AbortSignal.any([signal, failed.signal]);
@@ -62,7 +62,7 @@ export function openHostedSampler({ model, ...settings }: HostedSamplerSettings)
       let open = 0;
       let wake = (): void => undefined;
 
-      /** Whoever fails keeps others from being begun; those that are under way are waited for, since they are paid for. */
+      /** Once a call fails, no other is begun; open calls are waited for, since they are paid for. */
       async function work(wanted: SamplingCall): Promise<void> {
         try {
           finished.push(await ask(wanted, signal, leave));
@@ -74,6 +74,7 @@ export function openHostedSampler({ model, ...settings }: HostedSamplerSettings)
         wake();
       }
 
+      /** As many as the rate limiter may ever open: it alone decides how many are open. */
       function begin(): void {
         while (open < mostOpenCalls && failures.length === 0) {
           const next = waiting.next();
@@ -88,7 +89,7 @@ export function openHostedSampler({ model, ...settings }: HostedSamplerSettings)
         for (;;) {
           if (isStopped()) throw samplerStopped();
           begin();
-          // One by one: more may finish while whoever asked has an answer in hand.
+          // One by one: more may finish while the caller has an answer in hand.
           for (let answer = finished.shift(); answer !== undefined; answer = finished.shift()) {
             yield answer;
             if (isStopped()) throw samplerStopped();
@@ -112,7 +113,7 @@ export function openHostedSampler({ model, ...settings }: HostedSamplerSettings)
   };
 }
 
-/** What is asked for one answer, however it is asked. */
+/** The request for one answer, by a single call or in a batch. */
 export function describeSamplingCall(
   model: string,
   { seed, settings: { messages, temperature, topP } }: Pick<SamplingCall, 'seed' | 'settings'>,

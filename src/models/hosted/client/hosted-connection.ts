@@ -29,8 +29,8 @@ export interface HostedConnection {
   /** What is sent for a request. */
   readonly describe: (request: HostedRequest, maximumTokens: number) => OpenAI.ChatCompletionCreateParamsNonStreaming;
   /**
-   * One completion as the server wrote it, asked for when its limits allow, and again where that can help; failures are those of the client, for
-   * `explain`. `leave` comes before or with the signal, and gives up what is not under way.
+   * One completion as the server wrote it. The traffic limits the rate and retries. Failures are those of the client, for `explain`. `leave` comes
+   * before or with the signal, and gives up a call that is not open.
    */
   readonly complete: (
     request: HostedRequest,
@@ -56,7 +56,7 @@ export function openHostedConnection({ meter, ...settings }: HostedConnectionSet
           const response = await client.chat.completions
             .create(
               describe(request, maximumTokens),
-              // What is sent again, and when, is for the traffic to decide.
+              // Retries are for the traffic to decide.
               { signal: stop, maxRetries: 0 },
             )
             .asResponse();

@@ -7,7 +7,7 @@ import { classifyFailure } from '../traffic/hosted-traffic.js';
 import { listItems, sendCall } from '../traffic/send-call.js';
 
 /** A job as a service is asked for it. */
-export interface WantedJob {
+interface WantedJob {
   readonly model: string;
   /** SHA-256 of all that decides what comes out of it: the job bears it, to be found again. */
   readonly mark: string;

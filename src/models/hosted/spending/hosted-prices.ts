@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { officialEndpoint } from '../../services/hosted-service.js';
 
 /** US dollars for a million tokens, in and out. */
-export interface TokenPrice {
+interface TokenPrice {
   readonly input: number;
   readonly output: number;
   /** Share of these prices that calls in batches cost; not there where it is not known. */
@@ -26,7 +26,7 @@ export interface HostedRate extends TokenPrice {
 }
 
 /** When the prices below were what OpenAI asked for; they may have changed since. */
-export const hostedPricesDate = '2026-03';
+const hostedPricesDate = '2026-03';
 
 const tuned = (input: number, output: number, training: number) => ({ training, tuned: { input, output } });
 

@@ -5,7 +5,7 @@ import { createRandomStream } from '../../../foundation/random-stream.js';
 import { createRateLimiter } from './rate-limiter.js';
 import { readRateReport, type RateReport } from './rate-limits.js';
 
-export interface HostedTrafficSettings {
+interface HostedTrafficSettings {
   readonly clock: Clock;
   /** Draws uniformly from [0, 1), for jitter. */
   readonly uniform: () => number;
@@ -19,7 +19,7 @@ export interface Delivery<Result> {
   readonly headers: Headers;
 }
 
-export interface TrafficCall<Result> {
+interface TrafficCall<Result> {
   readonly attempt: (signal: AbortSignal) => Promise<Delivery<Result>>;
   /** An estimate, of what is sent and of the longest answer. */
   readonly tokens: number;
@@ -154,7 +154,7 @@ export function shareHostedTraffic(fetch: typeof globalThis.fetch, endpoint: str
 }
 
 /** What a call failed with, as far as a retry goes: `final` is never retried. */
-export type FailureKind = 'limited' | 'faulty' | 'unreachable' | 'unreadable' | 'late' | 'final';
+type FailureKind = 'limited' | 'faulty' | 'unreachable' | 'unreadable' | 'late' | 'final';
 
 /** Of refusals for rate limits, those that waiting does not cure. */
 const spentCodes: readonly unknown[] = ['insufficient_quota', 'billing_hard_limit_reached', 'billing_not_active'];

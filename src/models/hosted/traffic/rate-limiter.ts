@@ -16,7 +16,7 @@ export interface RateLimiterSettings {
   readonly slow?: number;
 }
 
-export interface WantedCall {
+interface WantedCall {
   /** An estimate, of what is sent and of the longest answer. */
   readonly tokens: number;
   /** A retry goes before calls that have not been sent yet. */

@@ -1,5 +1,5 @@
 /** What a server says is left of one of its rate limits. */
-export interface RateLeft {
+interface RateLeft {
   /** Null where it is not said. */
   readonly limit: number | null;
   readonly remaining: number;
@@ -70,7 +70,7 @@ export function parseDuration(written: string): number | null {
 }
 
 /** How much of one rate limit may be used, and when. Times are milliseconds of a clock that never goes back. */
-export interface RateAllowance {
+interface RateAllowance {
   /** When so much may be used: now or before, later, or Infinity where only the server's next answer can tell. */
   readonly readyAt: (amount: number, now: number) => number;
   /** Notes that so much is used. */
