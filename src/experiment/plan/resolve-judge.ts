@@ -2,7 +2,11 @@ import { DriftlineError } from '../../foundation/driftline-error.js';
 import { nearestName } from '../../foundation/find-by-name.js';
 import { nameLanguageJudge, type LanguageMode } from '../../judging/language-judge.js';
 import { readRubric, type Rubric } from '../../judging/rubric.js';
-import { readHostedEndpoint, chooseJudgeVariables, requireLogProbabilities } from '../../models/services/hosted-service.js';
+import {
+  readHostedEndpoint,
+  chooseJudgeVariables,
+  requireLogProbabilities,
+} from '../../models/services/hosted-service.js';
 import { isHosted, resolveModelReference, type HostedReference } from '../../models/model-reference.js';
 import { findService, services } from '../../models/services/services.js';
 import type { WrittenJudge } from './judge-schema.js';
