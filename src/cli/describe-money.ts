@@ -1,6 +1,6 @@
 import { addCosts, type HostedUse } from '../experiment/run/hosted-use.js';
 import { formatDollars } from '../foundation/format-quantities.js';
-import type { Range } from '../judging/estimate-judge-use.js';
+import type { Range } from '../judging/language-judge.js';
 import type { HostedRate } from '../models/hosted/spending/hosted-prices.js';
 import {
   describeTotal,

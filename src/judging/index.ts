@@ -13,14 +13,13 @@ export {
   type JudgementPair,
   type ScoreAgreement,
 } from './agreement.js';
-export { scoreDistribution, type TokenDistribution } from './score-distribution.js';
-export { scoreReplies } from './score-replies.js';
-export { parseScore } from './parse-score.js';
-export type { ReplyScore } from './reply-score.js';
+export { parseScore, scoreDistribution, scoreReplies, type ReplyScore, type TokenDistribution } from './reply-score.js';
 export { readRubric, type Rubric } from './rubric.js';
 export {
+  concludeJudgement,
   createLanguageJudge,
   languageModes,
+  listJudgeCalls,
   nameLanguageJudge,
   type JudgeCall,
   type JudgeReply,

@@ -1,4 +1,4 @@
-import type { TokenDistribution } from '../judging/score-distribution.js';
+import type { TokenDistribution } from '../judging/reply-score.js';
 
 /** Probabilities that were rounded, or came from log-probabilities, add up to a little more than 1. */
 const slack = 1e-3;

@@ -1,6 +1,10 @@
-import { readWord, type ReplyWord } from '../judging/read-word.js';
-import type { ReplyLabel } from '../judging/reply-score.js';
-import { scoreDistribution, type TokenDistribution } from '../judging/score-distribution.js';
+import {
+  readWord,
+  type ReplyLabel,
+  type ReplyWord,
+  scoreDistribution,
+  type TokenDistribution,
+} from '../judging/reply-score.js';
 import { parseTokenDistribution, readTokenDistribution } from './parse-token-distribution.js';
 
 /** One score of a row: computed from its distribution where it has one, and else what the file says. */

@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import { z } from 'zod';
-import type { Judgement, JudgementDetail } from '../judging/judgement.js';
+import { judgeModes, type Judgement, type JudgementDetail } from '../judging/judgement.js';
 import { readRecordLines, type RecordKind } from './record-file.js';
 
 /** One line of answers.jsonl. */
@@ -27,12 +27,15 @@ const detailSchema: z.ZodType<JudgementDetail> = z.lazy(() =>
   z.union([z.string(), z.number(), z.boolean(), z.null(), z.array(detailSchema), z.record(z.string(), detailSchema)]),
 );
 
+/** The mode `logprobs` as version 0.1 wrote it. The checksum of such a line is over the old spelling: it is checked before this is read. */
+const modeSchema = z.union([z.enum(judgeModes), z.literal('log-probabilities').transform(() => 'logprobs' as const)]);
+
 /** One line of judgements.jsonl. */
 export const judgementRecordSchema = z.strictObject({
   /** The answer's key. */
   answer: z.string(),
   judge: z.string(),
-  mode: z.enum(['exact', 'log-probabilities', 'samples', 'single']),
+  mode: modeSchema,
   alignment: z.number().nullable(),
   coherence: z.number().nullable(),
   labels: z.array(z.string()),
@@ -53,7 +56,7 @@ export function findJudgement(
   answer: string,
   judge: string,
 ): JudgementRecord | null {
-  for (const mode of judgementRecordSchema.shape.mode.options) {
+  for (const mode of judgeModes) {
     const found = records.get(keyOfJudgement({ answer, judge, mode }));
     if (found !== undefined) return found;
   }

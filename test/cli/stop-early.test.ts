@@ -1,8 +1,7 @@
 import { readdir } from 'node:fs/promises';
 import { describe, expect, it } from 'vitest';
 import { z } from 'zod';
-import type { JudgedText, Verdict } from '../models/loopback-judge.js';
-import { judgeSensibly } from '../models/loopback-judge.js';
+import { type JudgedText, type Verdict, judgeSensibly } from '../models/loopback-judge.js';
 import { hashContent } from '../../src/foundation/content-hash.js';
 import { startJudgedPlan, type JudgedPlan } from './judged-run.js';
 

@@ -78,7 +78,7 @@ describe('applyRule', () => {
     const mixture = [makeJudgement(90, 90), makeJudgement(90, 90), makeJudgement(90, 90, change)];
     const error = await errorOf(() => applyRule(findRule('paper'), mixture));
     expect(error.code).toBe('usage-invalid');
-    expect(error.message).toContain('a-judge:1 (log-probabilities)');
+    expect(error.message).toContain('a-judge:1 (logprobs)');
     expect(error.message).toContain(Object.values(change)[0]);
   });
 });

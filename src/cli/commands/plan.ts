@@ -8,7 +8,7 @@ import { probePlan, requireBatchedModels } from '../../experiment/run/probe-plan
 import { measureSpeed, type MeasuredSpeed } from '../../experiment/run/measure-speed.js';
 import { requirePlanRates } from '../../experiment/run/plan-rates.js';
 import { formatDollars, formatDuration } from '../../foundation/format-quantities.js';
-import type { Range } from '../../judging/estimate-judge-use.js';
+import type { Range } from '../../judging/language-judge.js';
 import { isHosted } from '../../models/model-reference.js';
 import type { SpendingSummary } from '../../models/hosted/spending/summarise-spending.js';
 import type { CommandAction } from '../command.js';

@@ -1,11 +1,13 @@
 import { DriftlineError } from '../../foundation/driftline-error.js';
 import { readCalibration } from '../../judging/calibration.js';
-import { estimateJudgeUse } from '../../judging/estimate-judge-use.js';
-import { nameLanguageJudge } from '../../judging/language-judge.js';
+import { estimateJudgeUse, nameLanguageJudge } from '../../judging/language-judge.js';
 import { readRubric } from '../../judging/rubric.js';
 import { isHosted, resolveModelReference } from '../../models/model-reference.js';
-import { chooseJudgeVariables, readHostedEndpoint } from '../../models/services/hosted-endpoint.js';
-import { requireLogProbabilities } from '../../models/services/require-log-probabilities.js';
+import {
+  chooseJudgeVariables,
+  readHostedEndpoint,
+  requireLogProbabilities,
+} from '../../models/services/hosted-service.js';
 import { findService, services } from '../../models/services/services.js';
 import type { WrittenLanguageJudge } from './plan-schema.js';
 import { freeJudge, type PlannedJudge } from './planned-judge.js';
@@ -44,7 +46,7 @@ export async function planLanguageJudge(
       requireBatches: async ({ environment: own, fetch, signal }) => {
         const [{ createHostedClient }, { requireBatches }] = await Promise.all([
           import('../../models/hosted/client/hosted-client.js'),
-          import('../../models/hosted/batches/require-batches.js'),
+          import('../../models/hosted/batches/batch-service.js'),
         ]);
         const variables = chooseJudgeVariables(own, service);
         const client = createHostedClient({ environment: own, fetch, service: model.provider, variables });

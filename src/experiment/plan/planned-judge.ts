@@ -1,5 +1,5 @@
 import type { CalibrationItem } from '../../judging/calibration.js';
-import type { JudgeUse, Range } from '../../judging/estimate-judge-use.js';
+import type { JudgeUse, Range } from '../../judging/language-judge.js';
 import type { Judge, JudgedAnswer } from '../../judging/judge.js';
 import type { BatchSettings } from '../../models/hosted/batches/batch-settings.js';
 import type { HostedConnectionSettings } from '../../models/hosted/client/hosted-connection.js';

@@ -11,7 +11,7 @@ import type { AnswerRecord } from '../../runs/run-records.js';
 import { askInRounds, type AnswersPlace } from './ask-in-rounds.js';
 import { askModel } from './ask-model.js';
 import type { EarlierRuns } from '../../runs/earlier-runs.js';
-import { judgeMissing } from './judge-missing.js';
+import { judgeMissing } from './judge-answers.js';
 import type { RunEvent } from './run-event.js';
 import type { RunFolder } from '../../runs/run-folder.js';
 import type { RunTally } from './run-tally.js';

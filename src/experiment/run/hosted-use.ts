@@ -1,4 +1,4 @@
-import type { Range } from '../../judging/estimate-judge-use.js';
+import type { Range } from '../../judging/language-judge.js';
 import {
   findHostedRate,
   priceTokens,

@@ -10,13 +10,11 @@ import { allEvaluations } from '../../runs/run-outline.js';
 import { type AskedQuestion, readStoredQuestions } from '../../runs/stored-questions.js';
 import { type AnswerRecord, keyOfJudgement } from '../../runs/run-records.js';
 import { findEarlierRuns } from '../../runs/earlier-runs.js';
-import type { AnswerToJudge } from './judge-answers.js';
-import { judgeMissing, type JudgingProgress } from './judge-missing.js';
-import { invalidRun } from '../../runs/run-manifest.js';
+import { invalidRun, type StoredRun } from '../../runs/run-manifest.js';
+import { type AnswerToJudge, judgeMissing, type JudgingProgress } from './judge-answers.js';
 import { requireCalibration } from './require-calibration.js';
 import { openStoredRunFolder, type RunFolder } from '../../runs/run-folder.js';
 import { startTally, type RunTally } from './run-tally.js';
-import type { StoredRun } from '../../runs/run-manifest.js';
 
 export interface RejudgeRunSettings {
   readonly run: StoredRun;

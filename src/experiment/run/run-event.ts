@@ -1,5 +1,5 @@
 import type { TrainingProgress } from '../../models/trainer.js';
-import type { JudgingProgress } from './judge-missing.js';
+import type { JudgingProgress } from './judge-answers.js';
 
 /** What a run says of itself while it goes on. */
 export type RunEvent =

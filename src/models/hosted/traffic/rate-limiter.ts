@@ -1,77 +1,26 @@
 import type { Clock } from '../../../foundation/clock.js';
-import { noRateReport, type RateLeft, type RateReport } from './read-rate-report.js';
+import { createRateAllowance, noRateReport, type RateReport } from './rate-limits.js';
 
-/** How much of one limit of a server may be used, and when. Times are milliseconds of a clock that never goes back. */
-export interface RateAllowance {
-  /** When so much may be used: now or before, later, or Infinity where only the server's next answer can tell. */
-  readonly readyAt: (amount: number, now: number) => number;
-  /** Notes that so much is used. */
-  readonly use: (amount: number, now: number) => void;
-  /** Takes what the server says is left; `uncounted` is used by calls on their way, of which the server may not know yet. */
-  readonly report: (left: RateLeft, uncounted: number, now: number) => void;
-}
+/** Calls to one server that are open at first, and at most. */
+const firstOpenCalls = 8;
+export const mostOpenCalls = 64;
 
-/** A longer reset is not believed: whoever has to wait longer is told so by the server's refusal. */
-const longestReset = 600_000;
-
-/**
- * Goes at full speed while more than half of the limit is left, and spreads the rest over the time until it is whole again. Where a server
- * counts in fixed windows, a window is used up just as it ends. Where it fills up steadily at a rate r, what is left R and the time to the whole
- * (limit - R) / r give a pace of R / ((limit - R) / r), which is r at one half: there it settles.
- */
-export function createRateAllowance(): RateAllowance {
-  let limit: number | null = null;
-  let left = Infinity;
-  let wholeAt = -Infinity;
-  let lastUse = -Infinity;
-
-  /** Once the time is over, all of the limit is there; of how much it is gone again, only the server knows. */
-  function refill(now: number): void {
-    if (now < wholeAt || wholeAt === -Infinity) return;
-    left = limit ?? Infinity;
-    wholeAt = -Infinity;
-  }
-
-  return {
-    readyAt: (amount, now) => {
-      refill(now);
-      if (amount > left) {
-        // More than the whole limit will never be there: let the server say so.
-        if (limit !== null && left === limit) return now;
-        return wholeAt === -Infinity ? Infinity : wholeAt;
-      }
-      if (wholeAt === -Infinity || (limit !== null && left > limit / 2)) return now;
-      return lastUse + ((wholeAt - lastUse) * amount) / (left + amount);
-    },
-    use: (amount, now) => {
-      refill(now);
-      left -= amount;
-      lastUse = now;
-    },
-    report: (told, uncounted, now) => {
-      limit = told.limit ?? limit;
-      left = told.remaining - uncounted;
-      wholeAt = now + Math.min(told.reset, longestReset);
-    },
-  };
-}
-
-export interface CallLimiterSettings {
+export interface RateLimiterSettings {
   readonly clock: Clock;
   /** Draws uniformly from [0, 1), for jitter. */
   readonly uniform: () => number;
   /** Calls that may be open at first, and at most. */
-  readonly first: number;
-  readonly most: number;
+  readonly first?: number;
+  readonly most?: number;
   /** Milliseconds. A server that takes longer for an answer has enough to do: no more calls are opened than it has. */
   readonly slow?: number;
 }
 
-export interface WantedCall {
+interface WantedCall {
   /** An estimate, of what is sent and of the longest answer. */
   readonly tokens: number;
-  /** Goes before those that have not been sent yet. */
-  readonly again: boolean;
+  /** A retry goes before calls that have not been sent yet. */
+  readonly isRetry: boolean;
   /** Leaves the queue when it comes. */
   readonly signal: AbortSignal;
 }
@@ -79,13 +28,13 @@ export interface WantedCall {
 /** A call that may be open. Exactly one of its functions must be called, once. */
 export interface OpenCall {
   readonly succeed: (report: RateReport) => void;
-  /** The server refused it for its limits, or had no time for it. */
+  /** The server refused it for its rate limits, or had no time for it. */
   readonly refuse: (report: RateReport) => void;
   /** It failed otherwise, or is no longer wanted. */
   readonly fail: (report?: RateReport) => void;
 }
 
-export interface CallLimiter {
+export interface RateLimiter {
   /** Waits until another call may be open. */
   readonly enter: (call: WantedCall) => Promise<OpenCall>;
   /** Calls that may be open now. */
@@ -102,9 +51,15 @@ const [shortestPause, longestPause] = [500, 60_000];
 /**
  * Decides when calls to one server may be sent. The number of open calls grows by one with every success until the server first refuses one, and
  * by one a round after that, unless answers are slow; it shrinks to three quarters with every episode of refusals, which are all refusals of calls that
- * were sent before the last shrinking. What the server says of waiting and of what is left is obeyed. Whoever ends makes room for the next: nothing is batched.
+ * were sent before the last shrinking. What the server says of waiting and of what is left is obeyed. A call that ends makes room for the next: nothing is batched.
  */
-export function createCallLimiter({ clock, uniform, first, most, slow = Infinity }: CallLimiterSettings): CallLimiter {
+export function createRateLimiter({
+  clock,
+  uniform,
+  first = firstOpenCalls,
+  most = mostOpenCalls,
+  slow = Infinity,
+}: RateLimiterSettings): RateLimiter {
   const [requests, tokens] = [createRateAllowance(), createRateAllowance()];
   const waiting: Waiting[] = [];
   let concurrency = first;
@@ -127,7 +82,7 @@ export function createCallLimiter({ clock, uniform, first, most, slow = Infinity
       }
       const now = clock.now();
       const readyAt = Math.max(pausedUntil, requests.readyAt(1, now), tokens.readyAt(next.tokens, now));
-      // Where only an answer can tell, and none is on its way, somebody has to ask.
+      // Where only an answer can tell, and no call is open, somebody has to ask.
       if (readyAt > now && (readyAt < Infinity || open > 0)) {
         if (readyAt < Infinity) cancelTimer = clock.after(readyAt - now, admit);
         return;
@@ -148,7 +103,7 @@ export function createCallLimiter({ clock, uniform, first, most, slow = Infinity
     const wasOne = concurrency < 2;
     concurrency = Math.max(1, concurrency * decrease);
     sentAtDecrease = sent;
-    // Fewer than one call cannot be open: from there on, all wait.
+    // Fewer than one call cannot be open: from there on, all back off.
     if (wasOne) pause(Math.min(longestPause, shortestPause * 2 ** refusalsInRow) * (1 + uniform() / 2));
     refusalsInRow += 1;
   }
@@ -176,7 +131,7 @@ export function createCallLimiter({ clock, uniform, first, most, slow = Infinity
       if (report.retryAfter !== null) pause(report.retryAfter * (1 + uniform() / 20));
       adapt(wasFull);
     };
-    // Who hears that a call failed may want the others to leave: they are not let in before that.
+    // Whoever hears that a call failed may want the others to leave: they are not let in before that.
     const admitLater = (): void => {
       setImmediate(admit);
     };
@@ -220,7 +175,7 @@ export function createCallLimiter({ clock, uniform, first, most, slow = Infinity
           },
         };
         signal.addEventListener('abort', leave, { once: true });
-        if (wanted.again) waiting.splice(waiting.findLastIndex((one) => one.again) + 1, 0, call);
+        if (wanted.isRetry) waiting.splice(waiting.findLastIndex((one) => one.isRetry) + 1, 0, call);
         else waiting.push(call);
         admit();
       }),

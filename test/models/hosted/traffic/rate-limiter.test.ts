@@ -2,12 +2,12 @@ import { setMaxListeners } from 'node:events';
 import { describe, expect, it } from 'vitest';
 import { createRandomStream } from '../../../../src/foundation/random-stream.js';
 import {
-  createCallLimiter,
-  type CallLimiter,
-  type CallLimiterSettings,
+  createRateLimiter,
+  type RateLimiter,
+  type RateLimiterSettings,
   type OpenCall,
-} from '../../../../src/models/hosted/traffic/call-limiter.js';
-import { noRateReport } from '../../../../src/models/hosted/traffic/read-rate-report.js';
+} from '../../../../src/models/hosted/traffic/rate-limiter.js';
+import { noRateReport } from '../../../../src/models/hosted/traffic/rate-limits.js';
 import { createFakeClock, type FakeClock } from './fake-clock.js';
 import { startBucketServer, startWindowServer, type LimitedServer } from './limited-server.js';
 
@@ -15,24 +15,24 @@ const ignore = (): void => undefined;
 const never = new AbortController().signal;
 setMaxListeners(0, never);
 
-function open(settings: Partial<Pick<CallLimiterSettings, 'first' | 'most' | 'slow'>> = {}) {
+function open(settings: Partial<Pick<RateLimiterSettings, 'first' | 'most' | 'slow'>> = {}) {
   const clock = createFakeClock();
   const { uniform } = createRandomStream(0, 'test');
-  return { clock, limiter: createCallLimiter({ clock, uniform, first: 8, most: 64, ...settings }) };
+  return { clock, limiter: createRateLimiter({ clock, uniform, first: 8, most: 64, ...settings }) };
 }
 
-const enter = (limiter: CallLimiter, tokens = 1, signal = never, again = false): Promise<OpenCall> =>
-  limiter.enter({ tokens, again, signal });
+const enter = (limiter: RateLimiter, tokens = 1, signal = never, isRetry = false): Promise<OpenCall> =>
+  limiter.enter({ tokens, isRetry, signal });
 
 /** Has `count` calls open. */
-const enterMany = (limiter: CallLimiter, count: number): Promise<OpenCall[]> =>
+const enterMany = (limiter: RateLimiter, count: number): Promise<OpenCall[]> =>
   Promise.all(Array.from({ length: count }, () => enter(limiter)));
 
 /** Has more to ask than can be asked in the time. */
 async function askFor(
   milliseconds: number,
   clock: FakeClock,
-  limiter: CallLimiter,
+  limiter: RateLimiter,
   server: LimitedServer,
   tokens: number,
 ) {

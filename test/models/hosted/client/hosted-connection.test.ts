@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { readLogProbabilities } from '../../../../src/models/hosted/client/read-completion.js';
-import { scoreDistribution } from '../../../../src/judging/score-distribution.js';
+import { readLogProbabilities } from '../../../../src/models/hosted/client/hosted-connection.js';
+import { scoreDistribution } from '../../../../src/judging/reply-score.js';
 
 const completion = (top: unknown, first: object = { token: '80', logprob: -0.1 }): unknown => ({
   id: 'chatcmpl-1',
