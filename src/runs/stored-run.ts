@@ -48,7 +48,7 @@ const runSchema = z.object({
   cells: z.array(cellSchema),
   evaluations: z.array(evaluationSchema),
   dynamics: evaluationSchema.optional(),
-  judge: z.union([z.object({ exact: z.string() }), z.object({ name: z.string() })]),
+  judge: z.union([z.object({ exact: z.string() }), z.object({ own: z.string() }), z.object({ name: z.string() })]),
   rule: z.enum(ruleNames),
   /** By the names of evaluations; version 0.1 stored none. */
   measures: z.record(z.string(), measureSchema.nullable()).optional(),
@@ -83,7 +83,7 @@ export async function readStoredRun(folder: string): Promise<StoredRun> {
     cells: cells.map(outlineCell),
     evaluations: evaluations.map(outline),
     dynamics: dynamics === undefined ? null : { evaluation: outline(dynamics) },
-    judge: 'exact' in judge ? null : judge.name,
+    judge: 'exact' in judge ? null : 'own' in judge ? judge.own : judge.name,
     rule,
   };
 }
