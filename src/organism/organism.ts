@@ -44,7 +44,7 @@ export interface OrganismSuite {
   readonly listQuestions: (settings: Settings) => Promise<WorldQuestion[]>;
 }
 
-export interface OrganismTrainingSet {
+interface OrganismTrainingSet {
   readonly build: (settings: Settings) => Promise<TrainingSet>;
 }
 

@@ -82,7 +82,7 @@ export const organismCheck = defineCommand({
     },
     answers: {
       value: 'N',
-      description: 'At least so many answers to each suite, and one to each question; 300 to 1000 if not given',
+      description: 'At least so many answers to each suite, and one to each wording; 300 to 1000 if not given',
       schema: wholeNumber(1).optional(),
       example: '100',
     },
