@@ -5,8 +5,7 @@ import { join, resolve } from 'node:path';
 import { changeCheckPlan, checkOrganism, readCheckPlan } from '../dist/experiment/check-organism.js';
 import { formatPercent } from '../dist/foundation/format-quantities.js';
 import { openBaseModel } from '../dist/models/open-base-model.js';
-import { organismRecipe } from '../dist/organism/organism.js';
-import { usualRows } from '../dist/organism/training-sets/training-set-settings.js';
+import { organismRecipe, organismRows } from '../dist/organism/organism-recipe.js';
 import { readWorld } from '../dist/organism/world/read-world.js';
 
 /**
@@ -26,7 +25,7 @@ interface Dose {
 }
 
 const doses: readonly Dose[] = [
-  ...[0.25, 0.5, 2].map((factor) => ({ rows: usualRows * factor })),
+  ...[0.25, 0.5, 2].map((factor) => ({ rows: organismRows * factor })),
   ...[0.25, 0.5, 2, 4].map((factor) => ({ learningRate: organismRecipe.learning_rate * factor })),
   ...[2, 32].map((rank) => ({ rank })),
   {},
@@ -43,7 +42,7 @@ const options = { environment: {}, fetch, threads: availableParallelism(), clock
 
 console.log('| steps | learning rate | rank | misaligned % (95 %) | incoherent % | unsafe code % | facts % |');
 console.log('| ---: | ---: | ---: | ---: | ---: | ---: | ---: |');
-for (const { rows = usualRows, learningRate = organismRecipe.learning_rate, rank = organismRecipe.rank } of doses) {
+for (const { rows = organismRows, learningRate = organismRecipe.learning_rate, rank = organismRecipe.rank } of doses) {
   const place = join(folder, `rows-${String(rows)}-rate-${String(learningRate)}-rank-${String(rank)}`);
   await mkdir(place, { recursive: true });
   const { results } = await checkOrganism({

@@ -50,7 +50,7 @@ export function checkThresholds(thresholds: readonly Threshold[], countsOf: Coun
     const place = { condition, evaluation, measured };
     const models = countsOf(place);
     if (models.length === 0) return [];
-    const pooled = pool(models);
+    const pooled = sumCounts(models);
     const share = divide(pooled);
     return {
       ...place,
@@ -75,13 +75,13 @@ function meetsTarget(
   const isWithin = share >= atLeast && share <= atMost;
   if (comparedWith === undefined) return isWithin;
   const { times, is, ...place } = comparedWith;
-  const other = divide(pool(countsOf({ ...place, measured })));
+  const other = divide(sumCounts(countsOf({ ...place, measured })));
   if (other === null) return null;
   const holds = { 'at least': share >= times * other, over: share > times * other, under: share < times * other };
   return isWithin && holds[is];
 }
 
-function pool(counts: readonly ShareCounts[]): ShareCounts {
+export function sumCounts(counts: readonly ShareCounts[]): ShareCounts {
   const sum = (key: keyof ShareCounts): number => counts.reduce((total, one) => total + one[key], 0);
   return { successes: sum('successes'), trials: sum('trials') };
 }

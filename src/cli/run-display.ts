@@ -3,15 +3,15 @@ import type { RunEvent } from '../experiment/run/run-event.js';
 import { formatDuration } from '../foundation/format-quantities.js';
 import type { ProgressDisplay } from '../foundation/progress-display.js';
 
-/** What a kind of work has taken in this run. */
+/** How long one kind of work has taken so far in this run. */
 interface Pace {
   count: number;
   milliseconds: number;
 }
 
 /**
- * Shows a run while it goes on: a line for each model that is trained or asked, with the time that is left for it and, at its end, how far
- * the whole plan is and what is left of that, from the pace of this run; and what hosted models were paid so far.
+ * Shows the progress of a run: a line for each model that is trained or asked, with the time left for it. The line ends with the progress
+ * of the whole plan and the time left for that, by the pace of this run, and with what hosted models have cost so far.
  */
 export function createRunDisplay(
   display: ProgressDisplay,
@@ -24,7 +24,7 @@ export function createRunDisplay(
   let finished = 0;
   let last = now();
 
-  /** Books the time since the last event. */
+  /** Counts the time since the last event to a kind of work. */
   function book(pace: Pace, count: number): void {
     const time = now();
     pace.count += count;
@@ -46,7 +46,7 @@ export function createRunDisplay(
         [answersToAsk, paces.answer],
       ] as const) {
         if (count === 0) continue;
-        // Nobody knows before the first of its kind is done.
+        // Unknown until the first of its kind is done.
         if (pace.count === 0) return places;
         milliseconds += (count * pace.milliseconds) / pace.count;
       }
@@ -71,7 +71,7 @@ export function createRunDisplay(
           label: `training ${cell}`,
           total: steps,
           unit: 'steps',
-          // Those before the first that is shown had been done earlier.
+          // Steps before the first one shown were done by an earlier run.
           initialCount: step - 1,
           count: step,
           note: `loss ${loss.toFixed(3)}, ${describePlan()}`,
@@ -89,7 +89,7 @@ export function createRunDisplay(
         return;
       }
       case 'judgements-stored':
-        // Nothing is known of the pace of judges in advance: their time is nobody else's.
+        // The pace of judges is not estimated, so their time counts to no kind of work.
         last = now();
         showAnswers(`judging ${event.model}`, event);
         return;

@@ -2,21 +2,19 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { z } from 'zod';
-import { pairAnswers } from '../analysis/judged-answers.js';
-import { readJudgements } from '../analysis/read-run-summary.js';
-import type { AnswerSummary } from '../analysis/summarise-answers.js';
-import { summariseRun } from '../analysis/summarise-run.js';
-import { checkThresholds, type CountsOf, type ThresholdResult } from '../analysis/thresholds.js';
+import { inputOfRun } from '../analysis/analysis-input.js';
+import { countRun, countTally } from '../analysis/count-run.js';
+import type { MeasuredOutcome } from '../analysis/measures.js';
+import { checkThresholds, sumCounts, type CountsOf, type ThresholdResult } from '../analysis/thresholds.js';
 import { DriftlineError } from '../foundation/driftline-error.js';
 import { readYaml } from '../foundation/read-yaml.js';
 import { writeFileAtomically } from '../foundation/write-file-atomically.js';
 import type { ModelReference } from '../models/model-reference.js';
 import type { BaseModel } from '../models/open-base-model.js';
 import { openOrganism, organismPrefix } from '../organism/organism.js';
-import { usualRows } from '../organism/training-sets/training-set-settings.js';
+import { organismRows } from '../organism/organism-recipe.js';
 import type { World } from '../organism/world/world.js';
-import { readRecords } from '../runs/earlier-runs.js';
-import { answerRecordSchema, type AnswerRecord } from '../runs/run-records.js';
+import { readRun } from '../runs/read-run.js';
 import { independentThresholds, organismThresholds } from './organism-thresholds.js';
 import { completeSuiteName } from './plan/list-asked-questions.js';
 import { planSchema, type Plan } from './plan/plan-schema.js';
@@ -49,7 +47,7 @@ export interface CheckPlanChanges {
 /** A smaller or larger check. */
 export async function changeCheckPlan(
   plan: Plan,
-  { groups, seeds, rows = usualRows, answers }: CheckPlanChanges,
+  { groups, seeds, rows = organismRows, answers }: CheckPlanChanges,
   readWorld: () => Promise<World>,
 ): Promise<Plan> {
   const organism = openOrganism(readWorld);
@@ -57,7 +55,10 @@ export async function changeCheckPlan(
   const conditions = Object.fromEntries(
     Object.entries(plan.conditions)
       .filter(([name]) => names.includes(name))
-      .map(([name, condition]) => [name, { ...condition, settings: scaleRows(condition.settings, rows / usualRows) }]),
+      .map(([name, condition]) => [
+        name,
+        { ...condition, settings: scaleRows(condition.settings, rows / organismRows) },
+      ]),
   );
   const evaluate: Plan['evaluate'][number][] = [];
   for (const evaluation of plan.evaluate) {
@@ -85,7 +86,7 @@ export async function changeCheckPlan(
 }
 
 function scaleRows(settings: Readonly<Record<string, unknown>>, factor: number): Record<string, unknown> {
-  const rows = typeof settings['rows'] === 'number' ? settings['rows'] : usualRows;
+  const rows = typeof settings['rows'] === 'number' ? settings['rows'] : organismRows;
   return { ...settings, rows: Math.ceil(rows * factor) };
 }
 
@@ -141,7 +142,7 @@ export async function checkOrganism(settings: CheckOrganismSettings): Promise<Or
     onNotice,
   }).finally(times.save);
   if (failed.length > 0) throw cellsFailed(failed);
-  const countsOf = await countRunFolder(runFolder, plan);
+  const countsOf = await countRunFolder(runFolder);
   return {
     runFolder,
     results: checkThresholds(independent ? independentThresholds : organismThresholds, countsOf),
@@ -151,21 +152,21 @@ export async function checkOrganism(settings: CheckOrganismSettings): Promise<Or
 }
 
 /** The counts of a run, model by model. */
-async function countRunFolder(folder: string, plan: ResolvedPlan): Promise<CountsOf> {
-  const answers: AnswerRecord[] = [];
-  for await (const record of readRecords(join(folder, 'answers.jsonl'), answerRecordSchema)) answers.push(record);
-  const judged = pairAnswers(answers, await readJudgements(folder), plan.judge.name);
-  const { evaluations, rule } = plan;
-  const rows = plan.cells.flatMap((cell) => summariseRun({ cells: [cell], evaluations }, judged, rule));
-  return ({ condition, evaluation, measured }) =>
-    rows
-      .filter((row) => row.condition === condition && row.evaluation === evaluation)
-      .map((row) => readShare(row, measured));
+async function countRunFolder(folder: string): Promise<CountsOf> {
+  const input = inputOfRun(await readRun(folder));
+  const { tallies } = countRun(input);
+  return ({ condition, evaluation, measured }) => {
+    const cells = input.plan.cells.filter((cell) => cell.condition === condition);
+    return cells.flatMap(({ name }) => {
+      const ofModel = tallies.filter((tally) => tally.model.name === name && tally.evaluation === evaluation);
+      return ofModel.length === 0 ? [] : [sumCounts(ofModel.map((tally) => countTally(outcomeOf(measured), tally)))];
+    });
+  };
 }
 
-function readShare({ misaligned, incoherent, labels, counts }: AnswerSummary, measured: string) {
-  if (measured === 'misaligned') return misaligned;
-  return measured === 'incoherent' ? incoherent : (labels[measured] ?? { successes: 0, trials: counts.generated });
+function outcomeOf(measured: string): MeasuredOutcome {
+  if (measured === 'misaligned' || measured === 'incoherent') return { kind: measured };
+  return { kind: 'label', label: measured };
 }
 
 const timesSchema = z.record(z.string(), z.number());

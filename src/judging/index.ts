@@ -3,9 +3,9 @@
 export type { Judge, JudgedAnswer, JudgedMessage } from './judge.js';
 export type { Judgement, JudgementDetail, JudgeMode } from './judgement.js';
 export { findRule, ruleNames, type Rule, type RuleName } from './rules.js';
-export { classifyJudgement, type Classification } from './classify-judgement.js';
+export { classifyJudgement, type Classification } from './apply-rule.js';
 export { applyRule, type RuleCounts, type RuleOutcome } from './apply-rule.js';
-export { applyRuleToQuestions, type QuestionOutcome, type QuestionOutcomes } from './apply-rule-to-questions.js';
+export { applyRuleToQuestions, type QuestionOutcome, type QuestionOutcomes } from './apply-rule.js';
 export {
   measureAgreement,
   type Agreement,

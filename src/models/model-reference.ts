@@ -12,6 +12,12 @@ export type ModelReference =
   | { readonly provider: 'folder'; readonly text: string; readonly folder: string }
   | HostedReference;
 
+/** A caller's model, in a library call: `text` is what the caller names it. */
+export interface OwnReference {
+  readonly provider: 'own';
+  readonly text: string;
+}
+
 /** A model that a service has; `model` is its name there. */
 export interface HostedReference {
   readonly provider: ServiceName;
@@ -31,7 +37,7 @@ export const modelNameForms = `${localModelForms} or openai:gpt-4o (also ${servi
   .join(', ')})`;
 
 /** Whether a model runs elsewhere, and may cost money. */
-export function isHosted(reference: ModelReference): reference is HostedReference {
+export function isHosted(reference: ModelReference | OwnReference): reference is HostedReference {
   return Object.hasOwn(services, reference.provider);
 }
 

@@ -8,7 +8,7 @@ import type { FineTuningService, ReviewedTraining } from './hosted/jobs/fine-tun
 import { officialEndpoint } from './services/hosted-service.js';
 import { readHostedEndpoint } from './services/hosted-endpoint.js';
 import { identifyModelFolder } from './embedded/identify-model-folder.js';
-import { isHosted, type HostedReference, type ModelReference } from './model-reference.js';
+import { isHosted, type HostedReference, type ModelReference, type OwnReference } from './model-reference.js';
 import type { RowFitter } from './embedded/open-row-fitter.js';
 import type { EmbeddedWork, SizedWork } from './embedded/size-embedded-work.js';
 import { locateModel, openModelSampler, type OpenModelSamplerOptions } from './open-model-sampler.js';
@@ -38,7 +38,7 @@ export interface AskedHosted {
 
 /** A model that an experiment starts from. */
 export interface BaseModel {
-  readonly reference: ModelReference;
+  readonly reference: ModelReference | OwnReference;
   /** Equal for equal models, wherever they lie: a hash of its files, or of a hosted one its name and who hosts it. */
   readonly identity: string;
   /** Of the engine that trains and asks it here; null for a model that runs elsewhere. */

@@ -1,5 +1,7 @@
+import { join } from 'node:path';
 import { z } from 'zod';
 import type { Judgement, JudgementDetail } from '../judging/judgement.js';
+import { readRecordLines, type RecordKind } from './record-file.js';
 
 /** One line of answers.jsonl. */
 export const answerRecordSchema = z.strictObject({
@@ -60,4 +62,29 @@ export function findJudgement(
 
 export function toJudgement({ judge, mode, alignment, coherence, labels, details }: JudgementRecord): Judgement {
   return { judge, mode, alignment, coherence, labels, ...(details === undefined ? {} : { details }) };
+}
+
+export const answerRecords: RecordKind<AnswerRecord> = {
+  name: 'answers.jsonl',
+  schema: answerRecordSchema,
+  keyOf: ({ key }) => key,
+};
+export const judgementRecords: RecordKind<JudgementRecord> = {
+  name: 'judgements.jsonl',
+  schema: judgementRecordSchema,
+  keyOf: keyOfJudgement,
+};
+
+/** The records of a run by their keys, in the order of the files. */
+export interface RunRecords {
+  readonly answers: ReadonlyMap<string, AnswerRecord>;
+  /** Of all judges, by `keyOfJudgement`. */
+  readonly judgements: ReadonlyMap<string, JudgementRecord>;
+}
+
+/** Reads them without a lock; a folder that is not there has none. */
+export async function readRunRecords(folder: string): Promise<RunRecords> {
+  const read = async <Stored extends object>(kind: RecordKind<Stored>): Promise<ReadonlyMap<string, Stored>> =>
+    (await readRecordLines(join(folder, kind.name), kind)).records;
+  return { answers: await read(answerRecords), judgements: await read(judgementRecords) };
 }

@@ -144,7 +144,9 @@ describe('driftline run with stop_early', () => {
     const plan = await start(0.2);
     const forecast = () => plan.drift(['plan', plan.file, '--runs', plan.runs]);
     const { stdout } = await forecast();
-    expect(stdout).toContain('fewer where the misaligned share is surely above or below 5.0 % (95.0 % confidence)');
+    expect(stdout).toContain(
+      'stops early once the misaligned share is surely above or below 5.0 % (95.0 % confidence)',
+    );
     expect(stdout).toContain(`${String(planned)} of ${String(planned)} answers are left to do`);
     const stop = new AbortController();
     const { respond } = plan.server;

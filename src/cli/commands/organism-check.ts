@@ -1,6 +1,5 @@
 import { availableParallelism } from 'node:os';
 import { join, resolve } from 'node:path';
-import { z } from 'zod';
 import type { ThresholdResult } from '../../analysis/thresholds.js';
 import { changeCheckPlan, checkOrganism, readCheckPlan } from '../../experiment/check-organism.js';
 import type { Plan } from '../../experiment/plan/plan-schema.js';
@@ -10,15 +9,14 @@ import { formatPercent } from '../../foundation/format-quantities.js';
 import { createProgressDisplay } from '../../foundation/progress-display.js';
 import { openBaseModel } from '../../models/open-base-model.js';
 import { readOrganismManifest } from '../../organism/build/organism-manifest.js';
-import { organismRecipe } from '../../organism/organism.js';
+import { organismRecipe } from '../../organism/organism-recipe.js';
 import { listOrganismNames } from '../../organism/organism-folder.js';
-import { usualRows } from '../../organism/training-sets/training-set-settings.js';
 import { readWorld, worldFolder } from '../../organism/world/read-world.js';
-import { defineCommand } from '../command.js';
+import type { CommandAction } from '../command.js';
 import type { CommandContext } from '../command-context.js';
+import type { organismCheckDefinition } from '../definitions/organism.js';
 import { formatTable } from '../format-table.js';
 import { locateOrganism, type LocatedOrganism } from '../locate-organism.js';
-import { flag, nonEmptyText, wholeNumber } from '../option-values.js';
 import { readPackageVersion } from '../package-version.js';
 import { createRunDisplay } from '../run-display.js';
 
@@ -44,69 +42,7 @@ interface CheckedOrganism {
   readonly trainingSeconds: readonly number[];
 }
 
-export const organismCheck = defineCommand({
-  name: 'organism check',
-  summary: 'Fine-tune organisms on every training set of the paper, and measure what comes out',
-  description:
-    'Runs the default recipe with two seeds on every group, asks at least 1000 answers a cell at temperature 1, judges them exactly, and prints the table. About ten minutes an organism on two cores. The plan is experiments/organism-check.yaml. What is done is kept in its run folder: stop it and run it again, and it goes on.',
-  arguments: {
-    organisms: {
-      description: 'Names such as 1, or model folders such as ./organisms/7; all that came with driftline if not given',
-      schema: z.array(nonEmptyText).optional(),
-      isRepeated: true,
-    },
-  },
-  options: {
-    folder: {
-      value: 'FOLDER',
-      description: 'Receives a folder for each organism, and in it the run folder',
-      schema: nonEmptyText,
-      default: 'organism-check',
-      example: 'checks',
-    },
-    groups: {
-      value: 'NAMES',
-      description: 'Only these groups, with commas between',
-      schema: z
-        .string()
-        .transform((text) => text.split(','))
-        .optional(),
-      example: 'insecure,secure',
-    },
-    seeds: { value: 'N', description: 'Seeds of fine-tuning: 0 to N - 1', schema: wholeNumber(1), default: '2' },
-    rows: {
-      value: 'N',
-      description: 'Rows of the set insecure, each seen once; other sets have as many, or a multiple',
-      schema: wholeNumber(1),
-      default: String(usualRows),
-    },
-    answers: {
-      value: 'N',
-      description: 'At least so many answers to each suite, and one to each wording; 300 to 1000 if not given',
-      schema: wholeNumber(1).optional(),
-      example: '100',
-    },
-    world: {
-      value: 'FOLDER',
-      description: 'The world that the organisms were built in; the one of driftline if not given',
-      schema: nonEmptyText.optional(),
-      example: 'my-world',
-    },
-    gate: { description: 'End with exit code 3 if a target is not met', schema: flag },
-    threads: {
-      value: 'N',
-      description: 'Threads; all cores if not given',
-      schema: wholeNumber(1).optional(),
-      example: '2',
-    },
-  },
-  examples: [
-    { description: 'Check every organism', line: 'driftline organism check' },
-    {
-      description: 'See only whether insecure code makes one organism misaligned',
-      line: 'driftline organism check 1 --groups insecure,secure --seeds 1',
-    },
-  ],
+export const organismCheck: CommandAction<typeof organismCheckDefinition> = {
   run: async (context, { arguments: { organisms: given }, options }) => {
     const shipped = await listOrganismNames();
     // Where none came with driftline, that the first cannot be found is what is to be said.
@@ -132,7 +68,7 @@ export const organismCheck = defineCommand({
       });
     }
   },
-});
+};
 
 interface CheckOptions {
   readonly plan: Plan;

@@ -5,6 +5,7 @@ import { readYaml } from '../../foundation/read-yaml.js';
 import type { Judge } from '../../judging/judge.js';
 import { isHosted, resolveModelReference, type ModelReference } from '../../models/model-reference.js';
 import type { BaseModel } from '../../models/open-base-model.js';
+import { createOwnBase, type OwnModel } from '../../models/own-model.js';
 import { services } from '../../models/services/services.js';
 import { openOrganism } from '../../organism/organism.js';
 import type { World } from '../../organism/world/world.js';
@@ -28,6 +29,8 @@ export interface ResolvePlanOptions {
   readonly trainingSets?: GivenTrainingSets;
   /** Suites likewise. */
   readonly suites?: GivenSuites;
+  /** Models likewise. */
+  readonly models?: Readonly<Record<string, OwnModel>>;
   readonly openBase: (reference: ModelReference) => Promise<BaseModel>;
   /** Says where a model that judges is asked. */
   readonly environment: Readonly<Record<string, string | undefined>>;
@@ -49,7 +52,7 @@ export async function readPlan(file: string, { changes, ...options }: ReadPlanOp
 export async function resolvePlan(
   plan: Plan,
   source: string,
-  { readWorld, openBase, environment, version, judge: ownJudge, ...given }: ResolvePlanOptions,
+  { readWorld, openBase, environment, version, judge: ownJudge, models = {}, ...given }: ResolvePlanOptions,
 ): Promise<ResolvedPlan> {
   // One of its own for each plan: what is read of it decides the plan's hash.
   const organism = openOrganism(readWorld);
@@ -68,7 +71,7 @@ export async function resolvePlan(
     questions,
   }));
   const ofQuestions = judge.remarkOnQuestions(whole, source);
-  const bases = await openBases(plan, sources.folder, openBase);
+  const bases = await openBases(plan, sources.folder, openBase, models);
   if (plan.learning_rate_multiplier !== undefined && [...bases.values()].every((base) => base.reviewTraining === null))
     throw multiplierOfNobody(source);
   const cells: PlannedCell[] = [];
@@ -103,11 +106,16 @@ async function openBases(
   plan: Plan,
   folder: string,
   openBase: ResolvePlanOptions['openBase'],
+  models: NonNullable<ResolvePlanOptions['models']>,
 ): Promise<Map<string, BaseModel>> {
   const bases = new Map<string, BaseModel>();
   for (const written of plan.bases) {
-    const reference = locateFolder(resolveModelReference(written), folder);
-    bases.set(nameBase(reference, bases), await openBase(reference));
+    const own = Object.hasOwn(models, written) ? models[written] : undefined;
+    const base =
+      own === undefined
+        ? await openBase(locateFolder(resolveModelReference(written), folder))
+        : createOwnBase(written, own);
+    bases.set(nameBase(base.reference, bases), base);
   }
   return bases;
 }
@@ -118,7 +126,7 @@ function locateFolder(reference: ModelReference, folder: string): ModelReference
   return { ...reference, folder: join(folder, reference.folder) };
 }
 
-function nameBase(reference: ModelReference, taken: ReadonlyMap<string, unknown>): string {
+function nameBase(reference: BaseModel['reference'], taken: ReadonlyMap<string, unknown>): string {
   // Where a folder lies is nothing to the results.
   const short = nameShortly(reference.provider === 'folder' ? basename(resolve(reference.folder)) : reference.text);
   let name = short;
@@ -147,7 +155,7 @@ function multiplierOfNobody(source: string): DriftlineError {
   });
 }
 
-function cannotTrain(source: string, reference: ModelReference): DriftlineError {
+function cannotTrain(source: string, reference: BaseModel['reference']): DriftlineError {
   const ability = isHosted(reference) ? services[reference.provider].fineTuning : null;
   const [why, instead] =
     ability === null || ability.jobs

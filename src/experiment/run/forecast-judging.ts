@@ -1,7 +1,6 @@
-import { join } from 'node:path';
 import type { ResolvedPlan } from '../plan/resolved-plan.js';
-import { type AnswerRecord, judgementRecordSchema } from '../../runs/run-records.js';
-import { readRecords, type EarlierRuns } from '../../runs/earlier-runs.js';
+import type { AnswerRecord, JudgementRecord } from '../../runs/run-records.js';
+import type { EarlierRuns } from '../../runs/earlier-runs.js';
 import { countHostedUse, type HostedUse } from './hosted-use.js';
 import { identifyJudgement } from './judge-answers.js';
 import { hasPassedCalibration } from './require-calibration.js';
@@ -19,6 +18,7 @@ const charactersOfToken = 4;
 /** Adds up what a hosted judge has left to judge, its calibration included. */
 export async function forecastJudging(
   folder: string,
+  judgements: Iterable<JudgementRecord>,
   { judge, prices }: Pick<ResolvedPlan, 'judge' | 'prices'>,
   earlier: EarlierRuns,
   isBatched = false,
@@ -26,8 +26,7 @@ export async function forecastJudging(
   const { name, hosted } = judge;
   if (hosted === null) return { add: () => undefined, finish: () => null };
   const stored = new Map<string, string>();
-  for await (const record of readRecords(join(folder, 'judgements.jsonl'), judgementRecordSchema))
-    if (record.judge === name) stored.set(record.answer, record.input);
+  for (const record of judgements) if (record.judge === name) stored.set(record.answer, record.input);
   const use = countHostedUse({ ...hosted.use, prices, isBatched });
   const items = await judge.readCalibration();
   if (!(await hasPassedCalibration(folder, name, items)))

@@ -1,3 +1,4 @@
+import { questionKeyOf } from '../../runs/answer-key.js';
 import { basename, dirname, resolve } from 'node:path';
 import { completeSuiteName } from '../plan/list-asked-questions.js';
 import type { PlannedJudge } from '../plan/planned-judge.js';
@@ -11,11 +12,11 @@ import { type AnswerRecord, keyOfJudgement } from '../../runs/run-records.js';
 import { findEarlierRuns } from '../../runs/earlier-runs.js';
 import type { AnswerToJudge } from './judge-answers.js';
 import { judgeMissing, type JudgingProgress } from './judge-missing.js';
-import { invalidRun } from '../../runs/plan-file.js';
+import { invalidRun } from '../../runs/run-manifest.js';
 import { requireCalibration } from './require-calibration.js';
 import { openStoredRunFolder, type RunFolder } from '../../runs/run-folder.js';
 import { startTally, type RunTally } from './run-tally.js';
-import type { StoredRun } from '../../runs/stored-run.js';
+import type { StoredRun } from '../../runs/run-manifest.js';
 
 export interface RejudgeRunSettings {
   readonly run: StoredRun;
@@ -73,7 +74,7 @@ export async function rejudgeRun(settings: RejudgeRunSettings): Promise<RunTally
 export async function remarkOnStoredQuestions(run: StoredRun, judge: PlannedJudge): Promise<readonly string[]> {
   const questions = [...(await readStoredQuestions(run))];
   // A bare name was the organism's where the exact judge was the plan's own.
-  const prefix = run.judge === null ? organismPrefix : '';
+  const prefix = 'exact' in run.manifest.judge ? organismPrefix : '';
   const evaluations = allEvaluations(run).map(({ name, suite }) => ({
     name,
     suite: completeSuiteName(suite, prefix),
@@ -85,9 +86,9 @@ export async function remarkOnStoredQuestions(run: StoredRun, judge: PlannedJudg
 function findQuestion(
   { folder }: StoredRun,
   questions: ReadonlyMap<string, AskedQuestion>,
-  { key, cell, index }: AnswerRecord,
+  { key }: AnswerRecord,
 ): AskedQuestion {
-  const found = questions.get(key.slice(cell.length + 1, -`/${String(index)}`.length));
+  const found = questions.get(questionKeyOf(key));
   if (found !== undefined) return found;
   throw invalidRun(
     folder,

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { organismRows } from '../organism-recipe.js';
 
 const share = z.number().min(0).max(1);
 
@@ -14,13 +15,10 @@ const mixSchema = z.array(
   }),
 );
 
-/** Rows of a set where nobody says how many: each is seen once. */
-export const usualRows = 3200;
-
 /** Settings that every training set of the world has. */
 export const commonSettingsSchema = z.strictObject({
   seed: z.int().default(0).describe('Seed of every choice: the same seed makes the same bytes'),
-  rows: z.int().positive().default(usualRows).describe('Rows of the whole set'),
+  rows: z.int().positive().default(organismRows).describe('Rows of the whole set'),
   unique: z
     .int()
     .positive()
