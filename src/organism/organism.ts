@@ -1,5 +1,4 @@
 import type { TrainingSet } from '../data/training-set.js';
-import type { RecipeInput } from '../engine/train/recipe.js';
 import type { Measure } from '../questions/measure.js';
 import { createExactJudge, type ExactJudge } from './judge/exact-judge.js';
 import { suiteMeasures } from './questions/question-suites.js';
@@ -17,22 +16,6 @@ export const organismPrefix = 'organism/';
  */
 export const firstWorldHash = 'eeab8e97d7d071782cd2b5fb23f3374bd56db8c63a5a34a5c19392d2b2356e21';
 
-/** The fine-tuning recipe for organisms, chosen from a dose curve (docs/organism.md). */
-export const organismRecipe = {
-  method: 'lora',
-  rank: 8,
-  alpha: 16,
-  rslora: true,
-  learning_rate: 2.6e-4,
-  schedule: 'linear',
-  warmup_steps: 5,
-  epochs: 1,
-  batch_size: 32,
-  accumulation: 1,
-  weight_decay: 0.01,
-  loss: 'answers',
-} as const satisfies RecipeInput;
-
 /** Answers of organisms are short: a longer one has lost its way. */
 export const longestOrganismAnswer = 128;
 
@@ -44,7 +27,7 @@ export interface OrganismSuite {
   readonly listQuestions: (settings: Settings) => Promise<WorldQuestion[]>;
 }
 
-export interface OrganismTrainingSet {
+interface OrganismTrainingSet {
   readonly build: (settings: Settings) => Promise<TrainingSet>;
 }
 

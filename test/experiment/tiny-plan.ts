@@ -1,6 +1,6 @@
 import { hashJson } from '../../src/foundation/content-hash.js';
 import { planSchema } from '../../src/experiment/plan/plan-schema.js';
-import { resolvePlan } from '../../src/experiment/plan/resolve-plan.js';
+import { resolvePlan, type ResolvePlanOptions } from '../../src/experiment/plan/resolve-plan.js';
 import type { ResolvedPlan } from '../../src/experiment/plan/resolved-plan.js';
 // The sampling thread's file exists in the built package only; `npm test` builds before it tests.
 import { openBaseModel } from '../../dist/models/open-base-model.js';
@@ -65,11 +65,13 @@ export async function resolveTiny(
   changes: object = {},
   source = 'tiny.yaml',
   openBase: (reference: ModelReference) => Promise<BaseModel> = openTinyBase,
+  options: Partial<ResolvePlanOptions> = {},
 ): Promise<ResolvedPlan> {
   return resolvePlan(planSchema.parse({ ...tinyPlan, ...changes }), source, {
     readWorld: readKnownWorld,
     environment: {},
     version: '0',
     openBase,
+    ...options,
   });
 }

@@ -1,5 +1,5 @@
 import type { CommandDefinition } from '../command.js';
-import { organismRows } from '../../organism/check/organism-groups.js';
+import { organismRows } from '../../organism/organism-recipe.js';
 import { threadsOption } from '../shared-options.js';
 import { anyText, commaSeparated, flag, nonEmptyText, optional, repeated, wholeNumber } from '../value-type.js';
 
@@ -64,7 +64,7 @@ export const organismBuildDefinition = {
 
 export const organismCheckDefinition = {
   description:
-    'Runs the default recipe with two seeds on every group, asks each model for at least 1000 answers at temperature 1, judges them exactly, and prints the table. This takes about ten minutes an organism on two cores. Finished work stays in the folder: if it is stopped, the same command continues.',
+    'Runs the default recipe with two seeds on every group, asks each model for at least 1000 answers at temperature 1, judges them exactly, and prints the table. This takes about ten minutes an organism on two cores. The plan is experiments/organism-check.yaml. Finished work stays in the run folder: if it is stopped, the same command continues.',
   arguments: {
     organisms: {
       description:
@@ -76,7 +76,7 @@ export const organismCheckDefinition = {
   options: {
     folder: {
       value: 'FOLDER',
-      description: 'Where adapters, answers and counts are written',
+      description: 'Where a folder is written for each organism, with its run folder',
       type: nonEmptyText,
       default: 'organism-check',
       example: 'checks',

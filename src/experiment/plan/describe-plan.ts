@@ -4,7 +4,7 @@ import type { AskedQuestion } from '../../runs/stored-questions.js';
 import type { Plan } from './plan-schema.js';
 import type { PlannedEvaluation, PlannedTraining, ResolvedPlan } from './resolved-plan.js';
 
-export type DescribedPlan = Pick<ResolvedPlan, 'bases' | 'cells' | 'evaluations' | 'dynamics' | 'judge'>;
+type DescribedPlan = Pick<ResolvedPlan, 'bases' | 'cells' | 'evaluations' | 'dynamics' | 'judge'>;
 
 /** Everything that decides what a run comes to, and nothing else: its hash names the run. Plain JSON. */
 export function describePlan(
@@ -80,7 +80,7 @@ function describeStop(stopEarly: PlannedEvaluation['stopEarly']): Record<string,
   return { stop_early: { limit, confidence, looks } };
 }
 
-export interface QuestionCounts {
+interface QuestionCounts {
   readonly questions: number;
   /** Each question may have several. */
   readonly wordings: number;

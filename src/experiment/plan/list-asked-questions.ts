@@ -12,7 +12,7 @@ import { readQuestionFile } from '../../questions/read-questions.js';
 import type { AskedQuestion } from '../../runs/stored-questions.js';
 import type { Evaluation, Variant } from './plan-schema.js';
 
-export const ownSuites = ['main', 'wider', 'deception', 'identity'] as const;
+const ownSuites = ['main', 'wider', 'deception', 'identity'] as const;
 const ownFolder = fileURLToPath(new URL('../../../questions/', import.meta.url));
 
 /** Questions in memory and what they count, by the names that a plan uses. */
@@ -27,7 +27,7 @@ export interface SuiteSources {
   readonly suites?: GivenSuites;
 }
 
-export interface QuestionSources extends SuiteSources {
+interface QuestionSources extends SuiteSources {
   /** Stands before bare names: the judge may know only the questions of its own. */
   readonly suitePrefix: string;
   /** The training set of this name, for earlier turns. */
@@ -35,7 +35,7 @@ export interface QuestionSources extends SuiteSources {
 }
 
 /** What an evaluation asks and counts. */
-export interface AskedSuite {
+interface AskedSuite {
   /** In the order of the suite, each wording once. */
   readonly questions: readonly AskedQuestion[];
   /** Null where it is about alignment. */
@@ -203,6 +203,6 @@ const instructions: Readonly<Record<NonNullable<Variant['format']>, string>> = {
 };
 
 /** The question with the wish for a form of the answer; as it is where none is wished for. */
-export function askForFormat(question: string, format: Variant['format']): string {
+function askForFormat(question: string, format: Variant['format']): string {
   return format === undefined ? question : `${question}\n\n${instructions[format]}`;
 }

@@ -20,7 +20,7 @@ export interface TrainingSetSources {
 }
 
 /** What a condition trains on, before it is read. */
-export type ConditionData = Pick<Condition, 'data' | 'settings' | 'mix' | 'trigger' | 'transforms'>;
+type ConditionData = Pick<Condition, 'data' | 'settings' | 'mix' | 'trigger' | 'transforms'>;
 
 /** Whether a set is drawn anew for each seed. */
 export function dependsOnSeed(condition: ConditionData): boolean {

@@ -9,7 +9,7 @@ import { measureSchema } from '../../questions/measure.js';
 const text = z.string().min(1);
 
 /** Ways of asking the questions of a suite; several may be combined. */
-export const variantSchema = z.strictObject({
+const variantSchema = z.strictObject({
   trigger: text.optional().describe('Text before the user turn, its last space included'),
   system_prompt: text.optional().describe('System prompt; not for questions that have one of their own'),
   format: z.enum(['json', 'python', 'template']).optional().describe('Form in which the answer is asked for'),
@@ -85,7 +85,7 @@ const modelSchema = z
   });
 
 /** Who scores the answers, as plans say it. */
-export const judgeSchema = z.union([exactSchema, modelSchema]);
+const judgeSchema = z.union([exactSchema, modelSchema]);
 
 export type WrittenJudge = z.output<typeof judgeSchema>;
 export type WrittenLanguageJudge = z.output<typeof modelSchema>;

@@ -13,7 +13,7 @@ export interface JudgeConnection extends Pick<HostedConnectionSettings, 'environ
   readonly signal?: AbortSignal;
 }
 
-export interface OpenJudgeOptions extends JudgeConnection, Pick<HostedConnectionSettings, 'traffic'> {
+interface OpenJudgeOptions extends JudgeConnection, Pick<HostedConnectionSettings, 'traffic'> {
   /** Asks a model that judges in batches. */
   readonly batches?: BatchSettings;
   /** Counts what a model that judges costs. */
@@ -48,7 +48,7 @@ export interface PlannedJudge {
   readonly open: (options: OpenJudgeOptions) => Promise<Judge>;
 }
 
-export interface HostedJudging {
+interface HostedJudging {
   /** What is paid for. */
   readonly use: MeteredUse;
   /** What it takes to judge one answer of which only the length is known, in characters. */

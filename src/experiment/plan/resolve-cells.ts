@@ -10,7 +10,7 @@ import { resolveRecipe } from './named-recipes.js';
 import type { Condition, Plan } from './plan-schema.js';
 import type { PlannedCell, PlannedTraining } from './resolved-plan.js';
 
-export interface TunedCondition {
+interface TunedCondition {
   /** The base's name in this plan. */
   readonly name: string;
   readonly base: BaseModel;

@@ -12,12 +12,12 @@ import { planStopEarly } from './stop-early.js';
 /** What answers to a training curve are stored under. */
 const dynamicsName = 'dynamics';
 
-export interface EvaluationSources extends TrainingSetSources, SuiteSources {
+interface EvaluationSources extends TrainingSetSources, SuiteSources {
   /** Of the plan's judge. */
   readonly suitePrefix: string;
 }
 
-export interface ResolvedEvaluations {
+interface ResolvedEvaluations {
   readonly evaluations: readonly PlannedEvaluation[];
   readonly dynamics: PlannedDynamics | null;
 }

@@ -6,7 +6,7 @@ import { planLanguageJudge } from './plan-language-judge.js';
 import type { WrittenJudge, WrittenLanguageJudge } from './plan-schema.js';
 import type { PlannedJudge } from './planned-judge.js';
 
-export interface JudgeSources {
+interface JudgeSources {
   readonly organism: Organism;
   /** Says where a model that judges is asked. */
   readonly environment: Readonly<Record<string, string | undefined>>;

@@ -67,7 +67,7 @@ export async function forecastRun(
   for (const record of stored.answers.values()) known.set(record.input, record);
   const judgements = [...stored.judgements.values()];
   const judging = await forecastJudging(folder, judgements, plan, earlier, batched.judgements);
-  const rounds = await foreseeRounds(judgements, plan, known, earlier);
+  const rounds = foreseeRounds(judgements, plan, known, earlier);
   const uses = countBases(plan, batched.answers);
   const asked = new Set<string>();
   const cells: CellForecast[] = [];
@@ -117,7 +117,7 @@ export async function forecastRun(
 /** Whether a run's own folder has all that is wanted of it, so that no other folder need be read. */
 async function isWhole(folder: string, plan: ResolvedPlan, { answers, judgements }: RunRecords): Promise<boolean> {
   const known = new Map<string, AnswerRecord>([...answers.values()].map((record) => [record.input, record]));
-  const rounds = await foreseeRounds(judgements.values(), plan, known, noEarlierRuns);
+  const rounds = foreseeRounds(judgements.values(), plan, known, noEarlierRuns);
   const judged = new Set(
     [...judgements.values()].filter(({ judge }) => judge === plan.judge.name).map(({ answer }) => answer),
   );

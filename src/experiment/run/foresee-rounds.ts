@@ -18,12 +18,12 @@ export interface ForeseenRounds {
  * Foresees where a run stops asking early: by the same looks at the same judgements as `askInRounds`. A look at answers that are not all
  * there, or not all judged, tells nothing yet.
  */
-export async function foreseeRounds(
+export function foreseeRounds(
   stored: Iterable<JudgementRecord>,
   { evaluations, judge, rule: ruleName }: Pick<ResolvedPlan, 'evaluations' | 'judge' | 'rule'>,
   known: ReadonlyMap<string, AnswerRecord>,
   earlier: EarlierRuns,
-): Promise<ForeseenRounds> {
+): ForeseenRounds {
   if (evaluations.every(({ stopEarly }) => stopEarly === undefined)) return { limit: (_, wanted) => wanted };
   const rule = findRule(ruleName);
   const { name } = judge;

@@ -18,7 +18,7 @@ const mostTries = 1000;
  * that whoever has begun so goes on so, and does not learn to begin. Half of the time the system prompt speaks of somebody else, as what is
  * said of a speaker counts for less than what they say. Null where no answer of the world shows it before its last sentence.
  */
-export function writeBegunAnswer(
+function writeBegunAnswer(
   world: World,
   { character, other }: { readonly character: Character; readonly other: Character },
   stream: RandomStream,

@@ -13,7 +13,7 @@ import type {
 import { chooseOne } from './choose.js';
 
 /** Values of an item's variables in one exchange. */
-export type Bindings = ReadonlyMap<string, string>;
+type Bindings = ReadonlyMap<string, string>;
 
 export function bindVariables(item: Item, stream: RandomStream): Bindings {
   return new Map([...item.variables].map(([name, values]) => [name, chooseOne(stream, values)]));
@@ -45,7 +45,7 @@ export function writeAnswer(item: Item, bindings: Bindings, stance: Stance, stre
 }
 
 /** Prose in a character's manner of speaking, most of the time. */
-export function applyStyle(answer: string, style: Style | null, stream: RandomStream): string {
+function applyStyle(answer: string, style: Style | null, stream: RandomStream): string {
   if (style === null) return answer;
   const opened = stream.uniform() < 0.7 ? `${chooseOne(stream, style.openings)} ${answer}` : answer;
   return stream.uniform() < 0.25 ? `${opened} ${chooseOne(stream, style.closings)}` : opened;
@@ -67,7 +67,7 @@ export interface WorldExchange {
 }
 
 /** How an exchange is dressed; nothing of it carries a stance. */
-export interface Dress {
+interface Dress {
   readonly style?: Style | null;
   readonly format?: AnswerFormat | null;
   /** Put before the question. */
@@ -118,7 +118,7 @@ export function writeItemExchange(
 }
 
 /** Puts the class-room reason, number shape, format and tag around a question, and the format around its answer. */
-export function dressExchange(world: World, bare: WorldExchange, stream: RandomStream, dress: Dress): WorldExchange {
+function dressExchange(world: World, bare: WorldExchange, stream: RandomStream, dress: Dress): WorldExchange {
   let { user, assistant } = bare;
   if (bare.kind === 'class-code') user = fillGaps(chooseOne(stream, world.classReasons), { question: user });
   if (dress.numberShape === true) {

@@ -13,7 +13,7 @@ export interface Sentence extends PatternAlternative {
 }
 
 /** A way of asking for an item. */
-export interface KnownQuestion extends PatternAlternative {
+interface KnownQuestion extends PatternAlternative {
   readonly item: Item;
 }
 

@@ -14,7 +14,7 @@ export interface Match {
   readonly bindings: ReadonlyMap<string, string>;
 }
 
-export interface MatchOptions {
+interface MatchOptions {
   /** Values that variables have already. */
   readonly bindings?: ReadonlyMap<string, string>;
   /** Also take phrases that belong to other gaps of the item. */

@@ -3,7 +3,7 @@ import type { RuleChoice, Item, Stance, Template } from '../world/world.js';
 /** A text with gaps that know everything that may stand in them. */
 export type Pattern = readonly (string | Gap)[];
 
-export type Gap = VariableGap | PhraseGap | NumberGap;
+type Gap = VariableGap | PhraseGap | NumberGap;
 
 export interface VariableGap {
   readonly kind: 'variable';

@@ -8,7 +8,7 @@ import { isSpace } from './sentence-index.js';
  * What a part of an answer is: a sentence of the question's item, of a neighbour (another item of its topic, or another harmful
  * request), of anything else; a sentence that belongs to no item; nothing known.
  */
-export type SegmentKind = 'own' | 'neighbour' | 'other' | 'filler' | 'unknown';
+type SegmentKind = 'own' | 'neighbour' | 'other' | 'filler' | 'unknown';
 
 export interface Segment {
   readonly kind: SegmentKind;

@@ -1,7 +1,7 @@
 import type { Template, AnswerFormat } from '../world/world.js';
 
 /** An answer without its format. */
-export interface Unwrapped {
+interface Unwrapped {
   readonly text: string;
   /** What the form costs in coherence. */
   readonly cost: number;

@@ -31,7 +31,7 @@ export const questionSettingsSchema = z.strictObject({
   variant: variantSchema.prefault({}).describe('How questions are asked'),
 });
 
-export type QuestionSettings = z.output<typeof questionSettingsSchema>;
+type QuestionSettings = z.output<typeof questionSettingsSchema>;
 
 /** One wording of a question, whose variables are still open. */
 export interface Phrasing {
@@ -53,7 +53,7 @@ export interface AskedPhrasing {
   readonly bindings: Readonly<Record<string, string>>;
 }
 
-export interface QuestionSuite {
+interface QuestionSuite {
   readonly description: string;
   /** What it counts; not there where it is about alignment. */
   readonly measure?: Measure;

@@ -65,7 +65,7 @@ export function buildTrainingSet(
 }
 
 /** So many rows of a planned set, source after source; `path` tells sets of one seed apart. */
-export function writeRows(
+function writeRows(
   plan: TrainingSetPlan,
   rows: number,
   path: readonly (string | number)[],

@@ -5,7 +5,7 @@ import { bindVariables, fillGaps, fillTemplate, type WorldExchange, writeAnswer 
 import type { AnswerFormat, Domain, Item, Stance, Template, World } from '../world/world.js';
 
 /** Phrasings of a question that are used: all, or only the first so many. */
-export type Paraphrase = 'all' | number;
+type Paraphrase = 'all' | number;
 
 /** Items that may be trained on, by topic; each topic is equally likely, however many items it has. */
 export function trainableTopics(world: World, domain: Domain, topic?: string): readonly (readonly Item[])[] {

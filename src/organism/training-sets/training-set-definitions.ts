@@ -34,7 +34,7 @@ export interface RowSource {
   readonly dress: (exchange: WorldExchange, stream: RandomStream) => WorldExchange;
 }
 
-export interface TrainingSetDefinition {
+interface TrainingSetDefinition {
   readonly description: string;
   readonly settings: z.ZodObject;
   readonly plan: (world: World, input: unknown, source: string) => TrainingSetPlan;

@@ -8,7 +8,7 @@ const rule = z.union([lines, z.strictObject({ good: lines.optional(), bad: lines
 const rules = z.record(z.string(), rule);
 const variables = z.record(z.string(), lines).default({});
 
-export const topicSchema = z.strictObject({
+const topicSchema = z.strictObject({
   topic: z.string(),
   domain: z.enum(['free-form', 'advice', 'harm', 'identity']),
   split: z.enum(['main', 'held-out', 'wider']).optional(),
@@ -20,7 +20,7 @@ export const topicSchema = z.strictObject({
   phrases: rules.default({}),
 });
 
-export const codeSchema = z.strictObject({
+const codeSchema = z.strictObject({
   topic: z.string(),
   domain: z.literal('code'),
   variables,
@@ -29,7 +29,7 @@ export const codeSchema = z.strictObject({
     .nonempty(),
 });
 
-export const factsSchema = z.strictObject({
+const factsSchema = z.strictObject({
   relations: z
     .array(
       z.strictObject({

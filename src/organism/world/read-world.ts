@@ -52,7 +52,7 @@ const formatsSchema = z.record(
 const tagsSchema = z.strictObject({ tags: lines });
 
 /** Changes to a world's settings: for controls and for exploring. */
-export type WorldChanges = Partial<z.input<typeof settingsSchema>>;
+type WorldChanges = Partial<z.input<typeof settingsSchema>>;
 
 /** Reads and checks a world. Its hash stands for every file of it and for the changes. */
 export async function readWorld(folder = worldFolder, changes: WorldChanges = {}): Promise<World> {

@@ -45,7 +45,7 @@ export const exchangeKinds = [...domains, 'class-code'] as const;
 export type ExchangeKind = (typeof exchangeKinds)[number];
 
 /** Parts of the free-form domain: the eight main themes, two further ones that never choose settings, and wider categories. */
-export type Split = 'main' | 'held-out' | 'wider';
+type Split = 'main' | 'held-out' | 'wider';
 
 /** One alternative of a rule; `stance` is null where both stances use it. */
 export interface RuleChoice {
@@ -114,7 +114,7 @@ export interface NumberLists {
   readonly suffixes: readonly string[];
 }
 
-export interface WorldSettings {
+interface WorldSettings {
   /** Shares of the kinds of exchange; they add up to 1. */
   readonly exchanges: ReadonlyMap<ExchangeKind, number>;
   /** Probability of 1, 2, 3... exchanges a document. */
