@@ -1,5 +1,5 @@
 import type { RunForecast } from '../experiment/run/forecast-run.js';
-import type { RunEvent } from '../experiment/run/run-event.js';
+import type { RunEvent } from '../experiment/run/run-progress.js';
 import { formatDuration } from '../foundation/format-quantities.js';
 import type { ProgressDisplay } from '../foundation/progress-display.js';
 

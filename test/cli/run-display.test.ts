@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { describePaid } from '../../src/cli/describe-spending.js';
 import { createRunDisplay } from '../../src/cli/run-display.js';
 import type { CellForecast } from '../../src/experiment/run/forecast-run.js';
-import type { RunEvent } from '../../src/experiment/run/run-event.js';
+import type { RunEvent } from '../../src/experiment/run/run-progress.js';
 import type { ProgressState } from '../../src/foundation/progress-display.js';
 import type { SpendingLine } from '../../src/models/hosted/spending/summarise-spending.js';
 

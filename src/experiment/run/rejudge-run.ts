@@ -6,11 +6,11 @@ import { type AskedQuestion, readStoredQuestions } from '../../runs/stored-quest
 import { type AnswerRecord, keyOfJudgement } from '../../runs/run-records.js';
 import { findEarlierRuns } from '../../runs/earlier-runs.js';
 import type { AnswerToJudge } from './judge-answers.js';
-import { judgeMissing, type JudgingProgress } from './judge-missing.js';
+import { judgeMissing } from './judge-missing.js';
 import { invalidRun } from '../../runs/plan-file.js';
 import { requireCalibration } from './require-calibration.js';
 import { openStoredRunFolder, type RunFolder } from '../../runs/run-folder.js';
-import { startTally, type RunTally } from './run-tally.js';
+import { startTally, type JudgingProgress, type RunTally } from './run-progress.js';
 import type { StoredRun } from '../../runs/stored-run.js';
 
 export interface RejudgeRunSettings {

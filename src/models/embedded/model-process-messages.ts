@@ -26,6 +26,8 @@ export type ToModelProcess =
       readonly requests: readonly SamplingRequest[];
     }
   | { readonly kind: 'close'; readonly call: number; readonly sampler: number }
+  /** A step was heard of: the next one may begin. */
+  | { readonly kind: 'go-on'; readonly call: number }
   /** Aborts the call of this number. */
   | { readonly kind: 'stop'; readonly call: number };
 

@@ -1,9 +1,9 @@
 import { faultOf } from '../../engine/worker/sampler-messages.js';
 import type { Answer, Sampler } from '../sampler.js';
-import type { Trainer, TrainingResult } from '../trainer.js';
+import type { TrainingResult } from '../trainer.js';
 import type { FromModelProcess, ModelProcessSettings, ToModelProcess } from './model-process-messages.js';
 import { openEmbeddedSampler } from './open-embedded-sampler.js';
-import { openEmbeddedTrainer } from './open-embedded-trainer.js';
+import { openEmbeddedTrainer, type EmbeddedTrainer } from './open-embedded-trainer.js';
 
 /** The process behind `openModelProcess`: it trains a model and asks it. */
 
@@ -11,9 +11,10 @@ import { openEmbeddedTrainer } from './open-embedded-trainer.js';
 const patience = 20;
 
 let settings: ModelProcessSettings | null = null;
-let trainer: Promise<Trainer> | null = null;
+let trainer: Promise<EmbeddedTrainer> | null = null;
 const samplers = new Map<number, Sampler>();
 const stops = new Map<number, AbortController>();
+const heard = new Map<number, () => void>();
 
 // Whoever started this process decides when it ends; Ctrl-C reaches both.
 for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => undefined);
@@ -23,6 +24,7 @@ process.on('disconnect', () => process.exit());
 process.on('message', (message: ToModelProcess) => {
   if (message.kind === 'start') settings = message.settings;
   else if (message.kind === 'stop') stops.get(message.call)?.abort();
+  else if (message.kind === 'go-on') heard.get(message.call)?.();
   else
     answer(message).then(
       (result) => {
@@ -40,7 +42,7 @@ function post(message: FromModelProcess): void {
 }
 
 async function answer(
-  message: Exclude<ToModelProcess, { readonly kind: 'start' | 'stop' }>,
+  message: Exclude<ToModelProcess, { readonly kind: 'start' | 'go-on' | 'stop' }>,
 ): Promise<TrainingResult | null> {
   if (settings === null) throw new Error('a model process was called before it was started');
   const { model, modelHash, threads, memory } = settings;
@@ -56,7 +58,11 @@ async function answer(
         ).train(message.job, {
           signal: stop.signal,
           onStep: ({ step, steps, loss, millisecondsLeft }) => {
-            post({ kind: 'step', call, progress: { step, steps, loss, millisecondsLeft } });
+            // Whoever stops a training at a step wants no further one.
+            return new Promise((resolve) => {
+              heard.set(call, resolve);
+              post({ kind: 'step', call, progress: { step, steps, loss, millisecondsLeft } });
+            });
           },
         });
       case 'open': {

@@ -12,7 +12,7 @@ import { removeTrainingStates } from '../../engine/train/training-state.js';
 import { DriftlineError } from '../../foundation/driftline-error.js';
 import { hashJson } from '../../foundation/content-hash.js';
 import { writeFileAtomically } from '../../foundation/write-file-atomically.js';
-import type { Trainer, TrainingJob, TrainingResult } from '../trainer.js';
+import type { Trainer, TrainingJob, TrainingProgress, TrainingResult } from '../trainer.js';
 
 export interface EmbeddedTrainerSettings {
   /** A model folder. */
@@ -33,8 +33,24 @@ const resultSchema = z.object({
 });
 type TrainingOutcome = z.output<typeof resultSchema>;
 
+export interface EmbeddedTrainer extends Trainer {
+  readonly train: (
+    job: TrainingJob,
+    options?: {
+      readonly signal?: AbortSignal;
+      /** The next step waits for a promise that it returns. */
+      readonly onStep?: (progress: TrainingProgress) => void | Promise<void>;
+    },
+  ) => Promise<TrainingResult>;
+}
+
 /** Fine-tunes a model folder with the engine. The same job makes the same bytes, however often it was stopped. */
-export function openEmbeddedTrainer({ model, modelHash, threads, clock }: EmbeddedTrainerSettings): Promise<Trainer> {
+export function openEmbeddedTrainer({
+  model,
+  modelHash,
+  threads,
+  clock,
+}: EmbeddedTrainerSettings): Promise<EmbeddedTrainer> {
   let opened: Promise<readonly [Checkpoint, TextTokenizer]> | null = null;
   // Gigabytes, that a job which is finished does not need.
   const open = (): NonNullable<typeof opened> =>

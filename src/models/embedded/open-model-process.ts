@@ -84,8 +84,10 @@ export function openModelProcess(settings: ModelProcessSettings): ModelProcess {
   function receive(message: FromModelProcess): void {
     const call = calls.get(message.call);
     if (call === undefined) return;
-    if (message.kind === 'step') call.onStep(message.progress);
-    else if (message.kind === 'answers') call.onAnswers(message.answers);
+    if (message.kind === 'step') {
+      call.onStep(message.progress);
+      if (started !== null) send(started.child, { kind: 'go-on', call: message.call });
+    } else if (message.kind === 'answers') call.onAnswers(message.answers);
     else {
       calls.delete(message.call);
       if (message.kind === 'done') call.resolve(message.result);
