@@ -1,3 +1,4 @@
+import type { ChosenCellsAtOnce } from '../experiment/run/choose-cells-at-once.js';
 import type { MemoryForecast } from '../experiment/run/forecast-memory.js';
 import { formatMemory } from '../foundation/format-quantities.js';
 
@@ -11,4 +12,11 @@ export function describeMemory(forecasts: readonly MemoryForecast[], memory: num
     ];
     return `${base}: ${parts.join(', ')}${there}`;
   });
+}
+
+/** How cells that run here share the machine; null where they run one after the other. */
+export function describeCellsAtOnce({ here, speedup }: ChosenCellsAtOnce): string | null {
+  if (here === 1) return null;
+  const how = speedup === null ? '' : `, measured ${speedup.toFixed(1)} times as fast as one after the other`;
+  return `${String(here)} cells at once${how}`;
 }

@@ -32,6 +32,12 @@ export const planOptions = {
     schema: wholeNumber(1).optional(),
     example: '2',
   },
+  'cells-at-once': {
+    value: 'N',
+    description: 'Cells that are trained and asked at the same time, here and at each service; measured if not given',
+    schema: wholeNumber(1).optional(),
+    example: '2',
+  },
   ...memoryOption,
   ...batchOptions,
 } as const;

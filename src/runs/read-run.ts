@@ -1,7 +1,13 @@
 import { readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type AskedQuestion, readStoredQuestions } from './stored-questions.js';
-import { answerRecordSchema, type AnswerRecord, judgementRecordSchema, keyOfJudgement, type JudgementRecord } from './run-records.js';
+import {
+  answerRecordSchema,
+  type AnswerRecord,
+  judgementRecordSchema,
+  keyOfJudgement,
+  type JudgementRecord,
+} from './run-records.js';
 import { cellFile } from './earlier-runs.js';
 import { readStoredRun, type StoredRun } from './stored-run.js';
 import { DriftlineError } from '../foundation/driftline-error.js';

@@ -3,7 +3,13 @@ import { join } from 'node:path';
 import { lockFolder } from '../foundation/lock-folder.js';
 import { writeFailure } from '../foundation/file-failure.js';
 import { writeFileAtomically } from '../foundation/write-file-atomically.js';
-import { answerRecordSchema, type AnswerRecord, judgementRecordSchema, keyOfJudgement, type JudgementRecord } from './run-records.js';
+import {
+  answerRecordSchema,
+  type AnswerRecord,
+  judgementRecordSchema,
+  keyOfJudgement,
+  type JudgementRecord,
+} from './run-records.js';
 import { formatVersion, invalidRun, locatePlanFile, readPlanFile } from './plan-file.js';
 import { openRecordFile, type RecordFile } from './record-file.js';
 import type { PlanOutline } from './run-outline.js';
@@ -40,11 +46,7 @@ export function nameRun({ name, hash }: Pick<PlanOfRun, 'name' | 'hash'>): strin
 }
 
 /** Opens a plan's run folder, and makes it if need be. One process at a time works in it. */
-export async function openRunFolder(
-  runs: string,
-  plan: PlanOfRun,
-  options: OpenRunFolderOptions,
-): Promise<RunFolder> {
+export async function openRunFolder(runs: string, plan: PlanOfRun, options: OpenRunFolderOptions): Promise<RunFolder> {
   const folder = join(runs, nameRun(plan));
   await mkdir(join(folder, 'cells'), { recursive: true }).catch((cause: unknown) => {
     throw writeFailure(folder, cause);

@@ -74,7 +74,8 @@ export async function readStoredRun(folder: string): Promise<StoredRun> {
   const outline = (evaluation: z.output<typeof evaluationSchema>): StoredEvaluation =>
     outlineEvaluation(
       evaluation,
-      measures?.[evaluation.name] ?? (measures === undefined ? measureOfVersion01(evaluation.suite, 'exact' in judge) : null),
+      measures?.[evaluation.name] ??
+        (measures === undefined ? measureOfVersion01(evaluation.suite, 'exact' in judge) : null),
     );
   return {
     folder,

@@ -3,6 +3,7 @@ import { countQuestions } from '../../experiment/plan/count-questions.js';
 import { requireBatchedModels } from '../../experiment/plan/require-batched-models.js';
 import type { ResolvedPlan } from '../../experiment/plan/resolved-plan.js';
 import { addCosts } from '../../experiment/run/hosted-use.js';
+import { chooseCellsAtOnce } from '../../experiment/run/choose-cells-at-once.js';
 import { forecastMemory, requireMemory, type MemoryForecast } from '../../experiment/run/forecast-memory.js';
 import { forecastRun, type RunForecast } from '../../experiment/run/forecast-run.js';
 import { probePlan } from '../../experiment/run/probe-plan.js';
@@ -25,7 +26,7 @@ import {
   sumCells,
 } from '../describe-forecast.js';
 import { describeHostedUses } from '../describe-hosted-uses.js';
-import { describeMemory } from '../describe-memory.js';
+import { describeCellsAtOnce, describeMemory } from '../describe-memory.js';
 import { describeSpending } from '../describe-spending.js';
 import { flag } from '../option-values.js';
 import { planArguments, planOptions, readPlanChanges } from '../plan-options.js';
@@ -66,7 +67,15 @@ export const plan = defineCommand({
     const probed = options.unprobed ? [] : await probePlan(resolved, forecast, context);
     const remarks = [...resolved.remarks, ...probed];
     const speeds = untimed ? null : await measureSpeeds(context, resolved, forecast, needs);
-    const seconds = speeds && estimateSeconds(forecast, speeds);
+    const asked = options['cells-at-once'];
+    const { memory, signal } = context;
+    const sharing = { asked, forecast, needs, memory, ignoresMemory: options['ignore-memory'], threads, signal };
+    // Without an estimate of time nothing is measured here, either.
+    const cellsAtOnce =
+      untimed && asked === undefined && resolved.cellsAtOnce === null
+        ? null
+        : await chooseCellsAtOnce(resolved, { ...sharing, clock: context.now });
+    const seconds = speeds && estimateSeconds(forecast, speeds) / (cellsAtOnce?.speedup ?? 1);
     const paid = await findPaid(context, resolved, forecast.folder);
     const maxCost = limit === undefined ? null : compareCost(limit, paid.cost, addCosts(forecast.hosted));
     const hostedAnswers = sumCells(forecast.cells.filter(isHostedIn(resolved)), 'answersToAsk');
@@ -87,6 +96,8 @@ export const plan = defineCommand({
           bases: needs.map(({ base, training, sampling, bytes }) => ({ base, training, sampling, bytes })),
         },
         speeds: speeds && Object.fromEntries(speeds),
+        // Null where that is measured when it runs.
+        cellsAtOnce,
         secondsLeft: seconds,
         hostedAnswers,
         // In US dollars, from the least to the most; models that run here and the organism's judge cost nothing.
@@ -98,6 +109,8 @@ export const plan = defineCommand({
       return;
     }
     printForecast(context, { ...resolved, remarks }, forecast, describeMemory(needs, context.memory));
+    const together = cellsAtOnce && describeCellsAtOnce(cellsAtOnce);
+    if (together !== null) context.print(together);
     if (seconds !== null)
       context.print(
         `about ${formatDuration(seconds * 1000)} for what runs here, with ${threads === 1 ? 'one thread' : `${String(threads)} threads`}${describeHow(speeds)}`,

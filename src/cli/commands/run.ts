@@ -1,6 +1,7 @@
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { requireBatchedModels } from '../../experiment/plan/require-batched-models.js';
+import { chooseCellsAtOnce } from '../../experiment/run/choose-cells-at-once.js';
 import { forecastMemory, requireMemory } from '../../experiment/run/forecast-memory.js';
 import { forecastRun } from '../../experiment/run/forecast-run.js';
 import { openJudge } from '../../experiment/run/open-judge.js';
@@ -17,6 +18,7 @@ import { openBatches } from '../batch-options.js';
 import { defineCommand } from '../command.js';
 import type { CommandContext } from '../command-context.js';
 import { maxCostOption, openPlanSpending } from '../cost-options.js';
+import { describeCellsAtOnce } from '../describe-memory.js';
 import { describeRunTables } from '../describe-run-tables.js';
 import { describePaid, describeSpending } from '../describe-spending.js';
 import { flag } from '../option-values.js';
@@ -62,9 +64,17 @@ export const run = defineCommand({
     if (limit !== undefined) requirePlanRates(plan);
     await requireBatchedModels(plan, batched, context);
     const forecast = await forecastRun(runs, plan);
-    if (!options['ignore-memory'])
-      requireMemory(await forecastMemory(plan, forecast, threads), { memory: context.memory, threads });
+    const needs = await forecastMemory(plan, forecast, threads);
+    const { memory } = context;
+    const ignoresMemory = options['ignore-memory'];
+    if (!ignoresMemory) requireMemory(needs, { memory, threads });
     for (const remark of plan.remarks) context.notify(remark);
+    const cellsAtOnce = await chooseCellsAtOnce(plan, {
+      ...{ asked: options['cells-at-once'], forecast, needs, memory, ignoresMemory, threads, signal },
+      clock: context.now,
+    });
+    const together = describeCellsAtOnce(cellsAtOnce);
+    if (together !== null) context.notify(together);
     const display = createProgressDisplay({ ...context, stream: context.progress });
     const place = join(runs, nameRun(plan));
     const batches = openBatches(context, join(place, 'batches'), display);
@@ -80,6 +90,7 @@ export const run = defineCommand({
       calibration,
       ...(batched.answers ? { batches } : {}),
       spending,
+      cellsAtOnce,
       signal,
       onEvent: createRunDisplay(display, forecast, context.now, () => describePaid(spending.summary())),
       onNotice: context.notify,
