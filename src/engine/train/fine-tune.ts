@@ -56,8 +56,8 @@ export interface FineTuneSettings {
   readonly signal?: AbortSignal;
   /** Milliseconds; only for the time left. */
   readonly clock?: () => number;
-  /** The next step waits for a promise that it returns. */
-  readonly onStep?: (event: TrainingStepEvent) => void | Promise<void>;
+  /** The next step waits for what it returns. */
+  readonly onStep?: (event: TrainingStepEvent) => unknown;
 }
 
 export interface TrainingStepEvent extends TrainingLogEntry {

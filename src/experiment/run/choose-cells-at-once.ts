@@ -96,7 +96,7 @@ function planProbe(plan: ResolvedPlan, { forecast, needs, memory, threads }: Cho
   const [name = ''] = [...plan.bases.keys()].sort((one, other) => count(other) - count(one));
   const openProcess = plan.bases.get(name)?.openProcess;
   const work = needs.find(({ base }) => base === name)?.work;
-  if (openProcess == null || work === undefined) return null;
+  if (openProcess === null || openProcess === undefined || work === undefined) return null;
   const find = (part: 'stepsToDo' | 'answersToAsk'): PlannedCell | undefined => {
     const found = left.find((cell) => cell.base === name && cell[part] > 0)?.cell;
     return plan.cells.find((cell) => cell.name === found);
@@ -196,10 +196,9 @@ async function timeAnswers(
   const started = clock();
   let answers = 0;
   try {
-    for await (const _ of sampler.sample(requests, signal === undefined ? {} : { signal })) {
-      answers += 1;
-      if (clock() - started > measured.answers) break;
-    }
+    const drawn = sampler.sample(requests, signal === undefined ? {} : { signal });
+    while (clock() - started < measured.answers && (await drawn.next()).done !== true) answers += 1;
+    await drawn.return();
     return answers === 0 ? null : (clock() - started) / answers / 1000;
   } finally {
     await sampler.close();

@@ -59,7 +59,7 @@ async function answer(
           signal: stop.signal,
           onStep: ({ step, steps, loss, millisecondsLeft }) => {
             // Whoever stops a training at a step wants no further one.
-            return new Promise((resolve) => {
+            return new Promise<void>((resolve) => {
               heard.set(call, resolve);
               post({ kind: 'step', call, progress: { step, steps, loss, millisecondsLeft } });
             });

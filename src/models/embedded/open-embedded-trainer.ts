@@ -38,8 +38,8 @@ export interface EmbeddedTrainer extends Trainer {
     job: TrainingJob,
     options?: {
       readonly signal?: AbortSignal;
-      /** The next step waits for a promise that it returns. */
-      readonly onStep?: (progress: TrainingProgress) => void | Promise<void>;
+      /** The next step waits for what it returns. */
+      readonly onStep?: (progress: TrainingProgress) => unknown;
     },
   ) => Promise<TrainingResult>;
 }

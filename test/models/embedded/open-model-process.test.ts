@@ -56,7 +56,7 @@ const isAlive = (id: number): boolean => {
   }
 };
 
-describe('a process that runs a model', () => {
+describe('a process that runs a model', { timeout: 240_000 }, () => {
   it('leaves what is trained without one, byte for byte', async () => {
     const one = start();
     onTestFinished(() => one.close());
