@@ -42,7 +42,11 @@ export interface Sampler {
   /** Answers in the order in which they finish. Whoever stops early, by signal or by leaving the loop, loses only what is unfinished. */
   readonly sample: (
     requests: readonly SamplingRequest[],
-    options?: { readonly signal?: AbortSignal },
+    options?: {
+      readonly signal?: AbortSignal;
+      /** Asks a hosted model for no more answers: those that are under way, and paid for, are handed out before `interrupted` is thrown. */
+      readonly leave?: AbortSignal;
+    },
   ) => AsyncGenerator<Answer, void, undefined>;
   /** May be called twice. */
   readonly close: () => Promise<void>;

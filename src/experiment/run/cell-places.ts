@@ -18,6 +18,8 @@ export interface Bench {
   readonly openTrainer: () => Promise<Trainer>;
   /** The base itself (null), or what was made of it. */
   readonly openSampler: (tuned: TunedModel | null) => Promise<Sampler>;
+  /** Whether answers that are under way are paid for, and waited for where others fail. */
+  readonly isPaid: boolean;
   /** Whether training keeps this process from everything else, such as judging. */
   readonly isBlocking: boolean;
   readonly close: () => Promise<void>;
@@ -83,10 +85,12 @@ function createPlace(most: number, openBench: (base: BaseModel) => Promise<Bench
 
 /** In this process where one cell has the machine for itself, else in a process of its own. */
 async function openBenchHere(base: BaseModel, atOnce: number): Promise<Bench> {
-  if (atOnce > 1 && base.openProcess !== null) return { ...(await base.openProcess(atOnce)), isBlocking: false };
+  if (atOnce > 1 && base.openProcess !== null)
+    return { ...(await base.openProcess(atOnce)), isBlocking: false, isPaid: false };
   return {
     openTrainer: rememberTrainer(base),
     openSampler: (tuned) => base.openSampler(tuned),
+    isPaid: false,
     isBlocking: base.engine !== null,
     close: () => Promise.resolve(),
   };
@@ -108,6 +112,8 @@ function rememberHosted({
     return Promise.resolve({
       openTrainer,
       openSampler: (tuned) => base.openSampler(tuned, asked),
+      // Batches go on by themselves, and are found again.
+      isPaid: batches === undefined,
       isBlocking: false,
       close: () => Promise.resolve(),
     });

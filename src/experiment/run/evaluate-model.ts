@@ -34,9 +34,12 @@ export interface EvaluationContext {
   readonly tally: RunTally;
   /** Counts what hosted models cost. */
   readonly spending?: SpendingLedger;
-  /** All that is under way; its signal stops it. */
+  /** All that is under way. */
   readonly work: WorkGroup;
+  /** That of `work`: it stops everything. */
   readonly signal: AbortSignal;
+  /** Of whoever wants the whole to stop. */
+  readonly stop?: AbortSignal;
   readonly onEvent: (event: RunEvent) => void;
 }
 
@@ -61,6 +64,10 @@ export async function evaluateModel(
 ): Promise<EvaluatedAnswers> {
   const opened: { sampler: Promise<Sampler> | null } = { sampler: null };
   const openSampler = (): Promise<Sampler> => (opened.sampler ??= bench.openSampler(model.tuned));
+  const stopping = bench.isPaid
+    ? { ...(context.stop && { signal: context.stop }), leave: context.signal }
+    : { signal: context.signal };
+  const asking = { openSampler, stopping };
   const wanted = listWantedAnswers({ ...model, engine }, model.evaluations);
   const stops = new Map(
     model.evaluations.flatMap(({ name, stopEarly }) => (stopEarly === undefined ? [] : [[name, stopEarly] as const])),
@@ -71,13 +78,13 @@ export async function evaluateModel(
   const place = { before: 0, total: whole.length };
   let judging = Promise.resolve();
   try {
-    await answerWanted(context, openSampler, model, whole, place);
+    await answerWanted(context, asking, model, whole, place);
     if (bench.isBlocking) await judgeWanted(context, model, whole, place);
     else judging = context.work.start(() => judgeWanted(context, model, whole, place));
     for (const [name, stop] of stops) {
       const ofEvaluation = wanted.filter(({ evaluation }) => evaluation === name);
       const rounds = await askInRounds(context, stop, ofEvaluation, async (round, place) => {
-        await answerWanted(context, openSampler, model, round, place);
+        await answerWanted(context, asking, model, round, place);
         await judgeWanted(context, model, round, place);
       });
       for (const answer of rounds.asked) askedInRounds.add(answer);
@@ -90,10 +97,18 @@ export async function evaluateModel(
   return { answers, stopped, judging };
 }
 
+/** How a model is asked. */
+interface Asking {
+  readonly openSampler: () => Promise<Sampler>;
+  readonly stopping: SamplingStop;
+}
+
+type SamplingStop = NonNullable<Parameters<Sampler['sample']>[1]>;
+
 /** Asks what is not there of what is wanted. */
 async function answerWanted(
   context: EvaluationContext,
-  openSampler: () => Promise<Sampler>,
+  asking: Asking,
   model: MadeModel,
   wanted: readonly WantedAnswer[],
   { before, total }: AnswersPlace,
@@ -106,7 +121,7 @@ async function answerWanted(
   await folder.answers.drop(missing.map(({ key }) => key));
   const unknown = await takeOverAnswers(context, missing);
   const there = before + wanted.length - unknown.length;
-  if (unknown.length > 0) await askMissing(context, openSampler, model, unknown, { before: there, total });
+  if (unknown.length > 0) await askMissing(context, asking, model, unknown, { before: there, total });
 }
 
 /** Judges what is not judged of what is wanted. */
@@ -150,12 +165,12 @@ async function storeAnswers(
 
 async function askMissing(
   context: EvaluationContext,
-  openSampler: () => Promise<Sampler>,
+  { openSampler, stopping }: Asking,
   { name, cell }: MadeModel,
   missing: readonly WantedAnswer[],
   { before, total }: AnswersPlace,
 ): Promise<void> {
-  const { tally, signal, onEvent } = context;
+  const { tally, onEvent } = context;
   // What several evaluations ask alike is asked once.
   const byInput = new Map<string, WantedAnswer[]>();
   for (const wanted of missing) byInput.set(wanted.input, [...(byInput.get(wanted.input) ?? []), wanted]);
@@ -171,7 +186,7 @@ async function askMissing(
     onEvent({ kind: 'answers-stored', cell, model: name, stored: records.length, before, done, total });
   };
   const distinct = missing.filter((wanted) => byInput.get(wanted.input)?.[0] === wanted);
-  await askModel(await openSampler(), distinct, store, { signal }).catch((cause: unknown) => {
+  await askModel(await openSampler(), distinct, store, stopping).catch((cause: unknown) => {
     throw sayWhatIsKept(cause, 'answered');
   });
 }
@@ -187,7 +202,7 @@ export async function askModel(
   sampler: Sampler,
   wanted: readonly WantedAnswer[],
   store: (records: readonly AnswerRecord[]) => Promise<void>,
-  { signal }: { readonly signal?: AbortSignal } = {},
+  stopping: SamplingStop = {},
 ): Promise<void> {
   const ranges = groupIntoRanges(wanted);
   let pending: AnswerRecord[] = [];
@@ -198,7 +213,7 @@ export async function askModel(
   };
   try {
     const requests = ranges.map(toRequest);
-    for await (const answer of sampler.sample(requests, signal === undefined ? {} : { signal })) {
+    for await (const answer of sampler.sample(requests, stopping)) {
       const asked = ranges[answer.request]?.[answer.index];
       if (asked === undefined) continue; // an answer that nobody asked for
       const { text, finishReason, tokens } = answer;

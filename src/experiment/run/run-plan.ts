@@ -79,6 +79,7 @@ export async function runPlan(settings: RunPlanSettings): Promise<RunSummary> {
       ...(spending === undefined ? {} : { spending }),
       work,
       signal: work.signal,
+      ...(signal === undefined ? {} : { stop: signal }),
       onEvent,
     };
     const outcomes = new Map<string, CellOutcome>();

@@ -10,7 +10,8 @@ import { DriftlineError } from '../../../src/foundation/driftline-error.js';
 import type { Judge } from '../../../src/judging/judge.js';
 import { errorOf } from '../../engine/checkpoint/error-of.js';
 import { makeTemporaryFolder } from '../../foundation/temporary-folder.js';
-import { startLoopbackChatServer } from '../../models/loopback-chat-server.js';
+import { sendJson, startLoopbackChatServer } from '../../models/loopback-chat-server.js';
+import { startPaidServer } from '../../models/start-paid-server.js';
 import { listChildren } from '../../models/embedded/list-children.js';
 import { openTinyBase, resolveTiny, tinyPlan, world } from '../tiny-plan.js';
 
@@ -223,5 +224,37 @@ describe('cells at once', { timeout: 240_000 }, () => {
     const [one, three] = [await ask(1), await ask(3)];
     expect(three).toEqual(one);
     expect(server.requests).toHaveLength(2 * one.answers.asked);
+  });
+
+  it('of hosted models store what was paid for where another fails', async () => {
+    const server = await startPaidServer();
+    const environment = { OPENAI_API_KEY: 'sk-test', OPENAI_BASE_URL: server.endpoint };
+    const plan = await resolveTiny(
+      { bases: ['openai:tiny', 'openai:gone'], conditions: {}, evaluate: [{ suite: 'organism/main', samples: 4 }] },
+      'tiny.yaml',
+      (reference) => openTinyBase(reference, environment),
+    );
+    // Once one model is asked, the other one is not there any more; what is asked meanwhile is answered later.
+    const waiting: (() => void)[] = [];
+    server.intercept = (response) => {
+      const { body } = server.requests.at(-1)!;
+      if (body.model === 'gone') {
+        const asked = server.requests.some((request) => request.body.model === 'tiny');
+        sendJson(response, asked ? 404 : 429, { error: { message: 'no such model' } }, { 'retry-after-ms': '5' });
+        if (asked) setTimeout(() => waiting.splice(0).forEach((answer) => answer()), 200);
+        return true;
+      }
+      waiting.push(() => sendJson(response, 200, server.respond(body)));
+      return true;
+    };
+    const runs = await makeRuns();
+    const error = await errorOf(() =>
+      runPlan({ plan, runs, judge: exactJudge, onEvent: () => undefined, onNotice: () => undefined }),
+    );
+    expect(error.code).toBe('provider-refused');
+    const [name = ''] = await readdir(runs);
+    const stored = (await readFile(join(runs, name, 'answers.jsonl'), 'utf8')).split('\n').length - 1;
+    expect(server.paid.length).toBeGreaterThan(0);
+    expect(stored).toBe(server.paid.length);
   });
 });
