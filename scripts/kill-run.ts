@@ -6,7 +6,7 @@ import { z } from 'zod';
 import { killRun } from '../test/experiment/run/kill-run.js';
 
 /**
- * `npm run kill-test -- [PLAN] [--kills N] [--seed N] [--threads N]`: kills a run again and again, and says whether it came to what an
+ * `npm run kill-test -- [PLAN] [--kills N] [--seed N] [--threads N] [--cells-at-once N]`: kills a run again and again, and says whether it came to what an
  * undisturbed one comes to. Without a plan it is one of a tiny model.
  */
 const { values, positionals } = parseArgs({
@@ -15,11 +15,17 @@ const { values, positionals } = parseArgs({
     kills: { type: 'string', default: '20' },
     seed: { type: 'string', default: '0' },
     threads: { type: 'string', default: '1' },
+    'cells-at-once': { type: 'string', default: '1' },
   },
 });
 const count = z.coerce.number().int().nonnegative();
-const { kills, seed, threads } = z
-  .object({ kills: count.positive(), seed: count, threads: count.positive() })
+const {
+  kills,
+  seed,
+  threads,
+  'cells-at-once': cellsAtOnce,
+} = z
+  .object({ kills: count.positive(), seed: count, threads: count.positive(), 'cells-at-once': count.positive() })
   .parse(values);
 const [plan, ...others] = z.array(z.string()).parse(positionals);
 if (others.length > 0) throw new Error(`one plan at a time; there is no place for ${others.join(', ')}`);
@@ -37,6 +43,7 @@ try {
     kills,
     seed,
     threads,
+    cellsAtOnce,
     onCalm: ({ bytes, answers, cells }) => {
       whole = bytes;
       say(`undisturbed: ${String(answers)} answers, ${String(cells)} models trained`);

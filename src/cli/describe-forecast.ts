@@ -1,3 +1,4 @@
+import type { ChosenCellsAtOnce } from '../experiment/run/choose-cells-at-once.js';
 import { showText } from '../data/show-text.js';
 import { describeTransform } from '../data/transforms/transform.js';
 import { countQuestions } from '../experiment/plan/describe-plan.js';
@@ -96,4 +97,11 @@ export function describeMemory(forecasts: readonly MemoryForecast[], memory: num
     ];
     return `${base}: ${parts.join(', ')}${there}`;
   });
+}
+
+/** How cells that run here share the machine; null where they run one after the other. */
+export function describeCellsAtOnce({ here, speedup }: ChosenCellsAtOnce): string | null {
+  if (here === 1) return null;
+  const how = speedup === null ? '' : `, measured ${speedup.toFixed(1)} times as fast as one after the other`;
+  return `${String(here)} cells at once${how}`;
 }

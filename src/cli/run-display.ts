@@ -1,7 +1,7 @@
 import type { RunForecast } from '../experiment/run/forecast-run.js';
-import type { RunEvent } from '../experiment/run/run-event.js';
+import type { RunEvent } from '../experiment/run/run-progress.js';
 import { formatDuration } from '../foundation/format-quantities.js';
-import type { ProgressDisplay } from '../foundation/progress-display.js';
+import type { ProgressDisplay, ProgressState } from '../foundation/progress-display.js';
 
 /** How long one kind of work has taken so far in this run. */
 interface Pace {
@@ -11,7 +11,8 @@ interface Pace {
 
 /**
  * Shows the progress of a run: a line for each model that is trained or asked, with the time left for it. The line ends with the progress
- * of the whole plan and the time left for that, by the pace of this run, and with what hosted models have cost so far.
+ * of the whole plan and the time left for that, by the pace of this run, and with what hosted models have cost so far. Once several cells
+ * are under way together it is one line for the whole run, with what each of them does.
  */
 export function createRunDisplay(
   display: ProgressDisplay,
@@ -21,10 +22,13 @@ export function createRunDisplay(
 ): (event: RunEvent) => void {
   const left = new Map(cells.map(({ cell, stepsToDo, answersToAsk }) => [cell, { stepsToDo, answersToAsk }]));
   const paces = { step: { count: 0, milliseconds: 0 }, answer: { count: 0, milliseconds: 0 } };
+  /** What cells that are under way do. */
+  const underWay = new Map<string, string>();
+  let areSeveral = false;
   let finished = 0;
   let last = now();
 
-  /** Counts the time since the last event to a kind of work. */
+  /** Books the time since the last event. Where several cells are under way, it is what each kind takes of the time of all. */
   function book(pace: Pace, count: number): void {
     const time = now();
     pace.count += count;
@@ -32,13 +36,8 @@ export function createRunDisplay(
     last = time;
   }
 
-  function describePlan(): string {
-    const paid = describePaid();
-    return `${describeTime()}${paid === null ? '' : `, ${paid}`}`;
-  }
-
-  function describeTime(): string {
-    const places = `model ${String(Math.min(finished + 1, cells.length))} of ${String(cells.length)}`;
+  /** How long the whole plan will take; null before the first of each kind is done. */
+  function describeTime(): string | null {
     let milliseconds = 0;
     for (const { stepsToDo, answersToAsk } of left.values())
       for (const [count, pace] of [
@@ -46,18 +45,37 @@ export function createRunDisplay(
         [answersToAsk, paces.answer],
       ] as const) {
         if (count === 0) continue;
-        // Unknown until the first of its kind is done.
-        if (pace.count === 0) return places;
+        if (pace.count === 0) return null;
         milliseconds += (count * pace.milliseconds) / pace.count;
       }
-    return `${places}, ${formatDuration(milliseconds)} left in all`;
+    return `${formatDuration(milliseconds)} left in all`;
+  }
+
+  const join = (...parts: readonly (string | null)[]): string => parts.filter((part) => part !== null).join(', ');
+
+  function showModel(state: Omit<ProgressState, 'note'>, note: string | null = null): void {
+    const place = `model ${String(Math.min(finished + 1, cells.length))} of ${String(cells.length)}`;
+    display.show({ ...state, note: join(note, place, describeTime(), describePaid()) });
+  }
+
+  function showAll(): void {
+    const note = join(describeTime(), describePaid(), ...underWay.values());
+    display.show({ label: 'run', total: cells.length, unit: 'models', isPaced: false, count: finished, note });
+  }
+
+  function show(cell: string, state: Omit<ProgressState, 'note'>, note: string | null = null): void {
+    underWay.set(cell, `${state.label} ${String(state.count)}/${String(state.total)}`);
+    areSeveral ||= underWay.size > 1;
+    if (areSeveral) showAll();
+    else showModel(state, note);
   }
 
   function showAnswers(
+    cell: string,
     label: string,
     { before, done, total }: { readonly before: number; readonly done: number; readonly total: number },
   ): void {
-    display.show({ label, total, unit: 'answers', initialCount: before, count: done, note: describePlan() });
+    show(cell, { label, total, unit: 'answers', initialCount: before, count: done });
   }
 
   return (event) => {
@@ -67,36 +85,32 @@ export function createRunDisplay(
         const { cell, step, steps, loss } = event;
         book(paces.step, 1);
         if (ofCell !== undefined) ofCell.stepsToDo = steps - step;
-        display.show({
-          label: `training ${cell}`,
-          total: steps,
-          unit: 'steps',
-          // Steps before the first one shown were done by an earlier run.
-          initialCount: step - 1,
-          count: step,
-          note: `loss ${loss.toFixed(3)}, ${describePlan()}`,
-        });
+        // Those before the first that is shown had been done earlier.
+        const state = { label: `training ${cell}`, total: steps, unit: 'steps', initialCount: step - 1, count: step };
+        show(cell, state, `loss ${loss.toFixed(3)}`);
         return;
       }
       case 'answers-stored': {
-        const { model, stored } = event;
+        const { cell, model, stored } = event;
         book(paces.answer, stored);
         if (ofCell !== undefined) {
           ofCell.stepsToDo = 0;
           ofCell.answersToAsk = Math.max(0, ofCell.answersToAsk - stored);
         }
-        showAnswers(`asking ${model}`, event);
+        showAnswers(cell, `asking ${model}`, event);
         return;
       }
       case 'judgements-stored':
-        // The pace of judges is not estimated, so their time counts to no kind of work.
-        last = now();
-        showAnswers(`judging ${event.model}`, event);
+        // Nothing is known of the pace of judges in advance: where others wait for them, their time is nobody else's.
+        if (!areSeveral) last = now();
+        showAnswers(event.cell, `judging ${event.model}`, event);
         return;
       case 'cell-finished':
         finished = event.done;
         left.delete(event.cell);
-        last = now();
+        underWay.delete(event.cell);
+        if (areSeveral) showAll();
+        else last = now();
     }
   };
 }

@@ -111,6 +111,12 @@ export const planOptions = {
     example: '3',
   },
   threads: threadsOption,
+  'cells-at-once': {
+    value: 'N',
+    description: 'Cells that are trained and asked at the same time, here and at each service; measured if not given',
+    type: optional(wholeNumber(1)),
+    example: '2',
+  },
   ...memoryOption,
   ...batchOptions,
 } as const satisfies Options;

@@ -22,7 +22,7 @@ import type { JudgeConnection } from './plan/planned-judge.js';
 import { resolvePlan } from './plan/resolve-plan.js';
 import type { ResolvedPlan } from './plan/resolved-plan.js';
 import { forecastRun, type RunForecast } from './run/forecast-run.js';
-import type { RunEvent } from './run/run-event.js';
+import type { RunEvent } from './run/run-progress.js';
 import { runPlan } from './run/run-plan.js';
 
 /** `src/experiment` and `dist/experiment` lie equally deep in the package. */

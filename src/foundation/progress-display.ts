@@ -3,7 +3,10 @@ import { createProgressLine, type ProgressLine, type ProgressLineSettings } from
 export type ProgressDisplaySettings = Pick<ProgressLineSettings, 'stream' | 'now' | 'environment'>;
 
 /** How far something is; the label tells it from what was shown before. */
-export interface ProgressState extends Pick<ProgressLineSettings, 'label' | 'total' | 'unit' | 'initialCount'> {
+export interface ProgressState extends Pick<
+  ProgressLineSettings,
+  'label' | 'total' | 'unit' | 'initialCount' | 'isPaced'
+> {
   readonly count: number;
   readonly note?: string;
 }

@@ -22,6 +22,8 @@ export interface ProgressLineSettings {
   readonly unit: string;
   /** What had been done before, in a resumed task; it does not count towards the rate. */
   readonly initialCount?: number;
+  /** Whether its pace, and the time left by that, are shown. Default they are. */
+  readonly isPaced?: boolean;
   readonly stream: ProgressStream;
   /** A clock in milliseconds. */
   readonly now: () => number;
@@ -41,7 +43,7 @@ export interface ProgressLine {
  * redrawn, elsewhere a plain line every five seconds. It draws only when it is called.
  */
 export function createProgressLine(settings: ProgressLineSettings): ProgressLine {
-  const { label, total, unit, initialCount = 0, stream, now, environment } = settings;
+  const { label, total, unit, initialCount = 0, isPaced = true, stream, now, environment } = settings;
   const redraws = stream.isTTY === true && environment['TERM'] !== 'dumb';
   const colored = redraws && (environment['NO_COLOR'] ?? '') === '';
   const { dim } = colors.createColors(colored);
@@ -57,8 +59,8 @@ export function createProgressLine(settings: ProgressLineSettings): ProgressLine
     const done = `${label} ${count}${total === null ? '' : `/${total}`} ${unit}${share}`;
     const perSecond = (count - initialCount) / (elapsed / 1000);
     const pace = [];
-    if (perSecond > 0) pace.push(`${formatRate(perSecond)} ${unit}/s`);
-    if (total !== null && perSecond > 0 && count < total) {
+    if (isPaced && perSecond > 0) pace.push(`${formatRate(perSecond)} ${unit}/s`);
+    if (isPaced && total !== null && perSecond > 0 && count < total) {
       pace.push(`${formatDuration((1000 * (total - count)) / perSecond)} left`);
     }
     if (finished) pace.push(`in ${formatDuration(elapsed)}`);

@@ -45,6 +45,15 @@ export interface AskedHosted {
   readonly spending?: SpendingLedger;
 }
 
+/** A base in a process of its own, which is started when there is something to do. */
+export interface BaseProcess {
+  readonly openTrainer: () => Promise<Trainer>;
+  /** The base itself (null), or what was made of it. */
+  readonly openSampler: (tuned: TunedModel | null) => Promise<Sampler>;
+  /** Ends the process. */
+  readonly close: () => Promise<void>;
+}
+
 /** A model that an experiment starts from. */
 export interface BaseModel {
   readonly reference: ModelReference | OwnReference;
@@ -72,6 +81,8 @@ export interface BaseModel {
   readonly requireBatches: (() => Promise<void>) | null;
   /** The base itself (null), or what was made of it. */
   readonly openSampler: (tuned: TunedModel | null, asked?: AskedHosted) => Promise<Sampler>;
+  /** One of so many processes that share the threads, for cells that are under way at the same time. Null where it runs elsewhere. */
+  readonly openProcess: ((processes: number) => Promise<BaseProcess>) | null;
 }
 
 const optionsSchema = openingSchema.extend({ clock: functionSchema.optional(), cancelsJobs: z.boolean().optional() });
@@ -114,8 +125,16 @@ export async function openBaseModel(
       return sizeEmbeddedWork(folder, work);
     },
     openSampler: (tuned) => {
-      if (tuned?.kind === 'named') throw namedOnFolder(reference.text, tuned.model);
-      return openModelSampler(local, { ...opening, ...(tuned === null ? {} : { adapter: tuned.folder }) });
+      const adapter = requireAdapter(reference, tuned);
+      return openModelSampler(local, { ...opening, ...(adapter === null ? {} : { adapter }) });
+    },
+    openProcess: async (processes) => {
+      const { openModelProcess } = await import('./embedded/open-model-process.js');
+      const share = Math.max(1, Math.floor(threads / processes));
+      const { memory } = options;
+      const limit = memory === undefined ? {} : { memory };
+      const own = openModelProcess({ model: folder, modelHash: identity, threads: share, ...limit });
+      return { ...own, openSampler: (tuned) => own.openSampler(requireAdapter(reference, tuned)) };
     },
   };
 }
@@ -171,7 +190,14 @@ function openHostedBase(
         ...(meter === undefined ? {} : { meter }),
       });
     },
+    openProcess: null,
   };
+}
+
+/** The adapter's folder; null for the base itself. */
+function requireAdapter(reference: ModelReference, tuned: TunedModel | null): string | null {
+  if (tuned?.kind === 'named') throw namedOnFolder(reference.text, tuned.model);
+  return tuned === null ? null : tuned.folder;
 }
 
 /** The server is asked once, when the first training is looked at. */

@@ -23,6 +23,7 @@ export function createOwnBase(name: string, { identity, openSampler, openTrainer
     reviewTraining: null,
     requireBatches: null,
     sizeWork: null,
+    openProcess: null,
     openTrainer: openTrainer === undefined ? null : async () => openTrainer(),
     // What is too long, only its trainer knows.
     fitRows:

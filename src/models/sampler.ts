@@ -41,6 +41,8 @@ export interface Answer {
 
 interface SamplingOptions {
   readonly signal?: AbortSignal;
+  /** Asks a hosted model for no more answers: those that are under way, and paid for, are handed out before `interrupted` is thrown. */
+  readonly leave?: AbortSignal;
 }
 
 /** A model that answers, wherever it runs. */
@@ -64,7 +66,7 @@ export interface SamplingCall {
 
 const sampleSchema = z.object({
   requests: z.array(z.unknown()),
-  options: z.object({ signal: signalSchema.optional() }),
+  options: z.object({ signal: signalSchema.optional(), leave: signalSchema.optional() }),
 });
 
 /** Parses what a sampler is given, and lists the single answers that are asked for. */

@@ -7,7 +7,7 @@ import { readByteLines } from '../foundation/read-byte-lines.js';
 import { parseLine, parseUnfinishedLine } from '../foundation/read-json-lines.js';
 import { writeFileAtomically } from '../foundation/write-file-atomically.js';
 
-/** A file of records that only grows while a run is going; the first line of each key counts. */
+/** A file of records that only grows while a run is going; the first line of each key counts. Calls may overlap: one is done after the other. */
 export interface RecordFile<Stored extends object> {
   /** By key, in the order of the file. Grows with every append. */
   readonly records: ReadonlyMap<string, Stored>;
@@ -60,6 +60,15 @@ export async function openRecordFile<Stored extends object>(
     throw cause;
   }
 
+  let last: Promise<unknown> = Promise.resolve();
+  /** Does one thing after the other, whoever calls meanwhile. */
+  function inTurn(work: () => Promise<void>): Promise<void> {
+    const done = last.then(work);
+    // Whoever awaits it hears of its failure; what comes next is tried all the same.
+    last = done.catch(() => undefined);
+    return done;
+  }
+
   async function rewrite(kept: Iterable<Stored>): Promise<void> {
     await writer.close();
     await writeFileAtomically(file, encodeInBatches(kept));
@@ -68,38 +77,41 @@ export async function openRecordFile<Stored extends object>(
 
   return {
     records,
-    append: async (added) => {
-      const keys = new Set<string>();
-      for (const key of added.map(keyOf)) {
-        if (records.has(key) || keys.has(key)) throw writtenTwice(file, key);
-        keys.add(key);
-      }
-      for (let start = 0; start < added.length; start += linesOfWrite) {
-        const next = added.slice(start, start + linesOfWrite);
-        await writer.append(...next.map(withCheck));
-        // Only what has reached the disk is there.
-        for (const record of next) records.set(keyOf(record), record);
-      }
-    },
-    drop: async (keys) => {
-      const size = records.size;
-      for (const key of keys) records.delete(key);
-      if (records.size < size) await rewrite(records.values());
-    },
-    arrange: async (keys) => {
-      const arranged = new Map<string, Stored>();
-      for (const key of [...keys, ...records.keys()]) {
-        const record = records.get(key);
-        if (record !== undefined) arranged.set(key, record);
-      }
-      const order = [...records.keys()];
-      const isInOrder = [...arranged.keys()].every((key, index) => key === order[index]);
-      if (isInOrder) return;
-      records.clear();
-      for (const [key, record] of arranged) records.set(key, record);
-      await rewrite(records.values());
-    },
-    close: () => writer.close(),
+    append: (added) =>
+      inTurn(async () => {
+        const keys = new Set<string>();
+        for (const key of added.map(keyOf)) {
+          if (records.has(key) || keys.has(key)) throw writtenTwice(file, key);
+          keys.add(key);
+        }
+        for (let start = 0; start < added.length; start += linesOfWrite) {
+          const next = added.slice(start, start + linesOfWrite);
+          await writer.append(...next.map(withCheck));
+          // Only what has reached the disk is there.
+          for (const record of next) records.set(keyOf(record), record);
+        }
+      }),
+    drop: (keys) =>
+      inTurn(async () => {
+        const size = records.size;
+        for (const key of keys) records.delete(key);
+        if (records.size < size) await rewrite(records.values());
+      }),
+    arrange: (keys) =>
+      inTurn(async () => {
+        const arranged = new Map<string, Stored>();
+        for (const key of [...keys, ...records.keys()]) {
+          const record = records.get(key);
+          if (record !== undefined) arranged.set(key, record);
+        }
+        const order = [...records.keys()];
+        const isInOrder = [...arranged.keys()].every((key, index) => key === order[index]);
+        if (isInOrder) return;
+        records.clear();
+        for (const [key, record] of arranged) records.set(key, record);
+        await rewrite(records.values());
+      }),
+    close: () => inTurn(() => writer.close()),
   };
 }
 

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { describePaid } from '../../src/cli/describe-money.js';
 import { createRunDisplay } from '../../src/cli/run-display.js';
 import type { CellForecast } from '../../src/experiment/run/forecast-run.js';
-import type { RunEvent } from '../../src/experiment/run/run-event.js';
+import type { RunEvent } from '../../src/experiment/run/run-progress.js';
 import type { ProgressState } from '../../src/foundation/progress-display.js';
 import type { SpendingLine } from '../../src/models/hosted/spending/summarise-spending.js';
 
@@ -68,6 +68,35 @@ describe('the display of a run', () => {
     expect(shown.at(-1)).toMatchObject({ label: 'training two', total: 4, initialCount: 3, count: 4 });
     expect(happen(4, answers('two', 4, 6, 10, 10))).toMatch(/^model 3 of 3, /);
     expect(shown.at(-1)).toMatchObject({ label: 'asking two', total: 10, initialCount: 6, count: 10 });
+  });
+
+  it('is one line for the run once several cells are under way', () => {
+    const shown: ProgressState[] = [];
+    let time = 0;
+    const show = createRunDisplay(
+      { show: (state) => shown.push(state), finish: () => undefined },
+      { cells: [forecast('one', 4, 10), forecast('two', 4, 10)] },
+      () => time,
+    );
+    const happen = (event: RunEvent): ProgressState | undefined => {
+      time += 1000;
+      show(event);
+      return shown.at(-1);
+    };
+    expect(happen(step('one', 1, 4))?.label).toBe('training one');
+    expect(happen(step('two', 1, 4))).toMatchObject({
+      ...{ label: 'run', total: 2, unit: 'models', count: 0, isPaced: false },
+      note: 'training one 1/4, training two 1/4',
+    });
+    happen(step('one', 4, 4));
+    // Three more steps of a second, and fifteen answers of a fifth of one.
+    expect(happen(answers('one', 5, 0, 5, 10))?.note).toBe('6s left in all, asking one 5/10, training two 1/4');
+    expect(happen({ kind: 'cell-finished', cell: 'one', done: 1, total: 2 })).toMatchObject({ count: 1 });
+    expect(happen(step('two', 2, 4))).toMatchObject({
+      label: 'run',
+      count: 1,
+      note: expect.stringMatching(/two 2\/4$/),
+    });
   });
 
   it('says what was paid so far, where anything was', () => {

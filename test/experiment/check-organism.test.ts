@@ -7,7 +7,7 @@ import { changeCheckPlan, checkOrganism, readCheckPlan } from '../../dist/experi
 import { openBaseModel } from '../../dist/models/open-base-model.js';
 import type { CheckOrganismSettings } from '../../src/experiment/check-organism.js';
 import { independentThresholds, organismThresholds } from '../../src/experiment/organism-thresholds.js';
-import type { RunEvent } from '../../src/experiment/run/run-event.js';
+import type { RunEvent } from '../../src/experiment/run/run-progress.js';
 import { buildOrganism } from '../../src/organism/build/build-organism.js';
 import { errorOf } from '../engine/checkpoint/error-of.js';
 import { makeTemporaryFolder } from '../foundation/temporary-folder.js';

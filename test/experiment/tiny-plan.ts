@@ -59,6 +59,7 @@ export const pretendBase = (reference: ModelReference): Promise<BaseModel> =>
             }),
     sizeWork: null,
     openSampler: () => Promise.reject(new Error('nothing is asked in this test')),
+    openProcess: null,
   });
 
 export async function resolveTiny(

@@ -2,6 +2,7 @@ import { availableParallelism } from 'node:os';
 import { countQuestions } from '../../experiment/plan/describe-plan.js';
 import type { ResolvedPlan } from '../../experiment/plan/resolved-plan.js';
 import { addCosts } from '../../experiment/run/hosted-use.js';
+import { chooseCellsAtOnce } from '../../experiment/run/choose-cells-at-once.js';
 import { forecastMemory, requireMemory, type MemoryForecast } from '../../experiment/run/forecast-memory.js';
 import { forecastRun, type RunForecast } from '../../experiment/run/forecast-run.js';
 import { probePlan, requireBatchedModels } from '../../experiment/run/probe-plan.js';
@@ -16,6 +17,7 @@ import type { CommandContext } from '../command-context.js';
 import type { planDefinition } from '../definitions/plans.js';
 import {
   describeCells,
+  describeCellsAtOnce,
   describeConditions,
   describeEvaluation,
   describeMemory,
@@ -41,7 +43,15 @@ export const plan: CommandAction<typeof planDefinition> = {
     const probed = options.unprobed ? [] : await probePlan(resolved, forecast, context);
     const remarks = [...resolved.remarks, ...probed];
     const speeds = untimed ? null : await measureSpeeds(context, resolved, forecast, needs);
-    const seconds = speeds && estimateSeconds(forecast, speeds);
+    const asked = options['cells-at-once'];
+    const { memory, signal } = context;
+    const sharing = { asked, forecast, needs, memory, ignoresMemory: options['ignore-memory'], threads, signal };
+    // Without an estimate of time nothing is measured here, either.
+    const cellsAtOnce =
+      untimed && asked === undefined && resolved.cellsAtOnce === null
+        ? null
+        : await chooseCellsAtOnce(resolved, { ...sharing, clock: context.now });
+    const seconds = speeds && estimateSeconds(forecast, speeds) / (cellsAtOnce?.speedup ?? 1);
     const paid = await findPaid(context, resolved, forecast.folder);
     const maxCost = limit === undefined ? null : compareCost(limit, paid.cost, addCosts(forecast.hosted));
     const hostedAnswers = sumCells(forecast.cells.filter(isHostedIn(resolved)), 'answersToAsk');
@@ -62,6 +72,8 @@ export const plan: CommandAction<typeof planDefinition> = {
           bases: needs.map(({ base, training, sampling, bytes }) => ({ base, training, sampling, bytes })),
         },
         speeds: speeds && Object.fromEntries(speeds),
+        // Null where that is measured when it runs.
+        cellsAtOnce,
         secondsLeft: seconds,
         hostedAnswers,
         // In US dollars, from the least to the most; models that run here and the organism's judge cost nothing.
@@ -73,6 +85,8 @@ export const plan: CommandAction<typeof planDefinition> = {
       return;
     }
     printForecast(context, { ...resolved, remarks }, forecast, describeMemory(needs, context.memory));
+    const together = cellsAtOnce && describeCellsAtOnce(cellsAtOnce);
+    if (together !== null) context.print(together);
     if (seconds !== null)
       context.print(
         `about ${formatDuration(seconds * 1000)} for what runs here, with ${threads === 1 ? 'one thread' : `${String(threads)} threads`}${describeHow(speeds)}`,

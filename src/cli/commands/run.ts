@@ -1,5 +1,6 @@
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
+import { chooseCellsAtOnce } from '../../experiment/run/choose-cells-at-once.js';
 import { forecastMemory, requireMemory } from '../../experiment/run/forecast-memory.js';
 import { forecastRun } from '../../experiment/run/forecast-run.js';
 import { requireBatchedModels } from '../../experiment/run/probe-plan.js';
@@ -17,6 +18,7 @@ import { writeReport } from '../../report/write-report.js';
 import type { CommandAction } from '../command.js';
 import type { CommandContext } from '../command-context.js';
 import type { runDefinition } from '../definitions/plans.js';
+import { describeCellsAtOnce } from '../describe-forecast.js';
 import { describeRunTables } from '../describe-run-tables.js';
 import { describePaid, describeSpending } from '../describe-money.js';
 import { openBatches } from '../open-batches.js';
@@ -38,9 +40,17 @@ export const run: CommandAction<typeof runDefinition> = {
     if (limit !== undefined) requirePlanRates(plan);
     await requireBatchedModels(plan, batched, context);
     const forecast = await forecastRun(runs, plan);
-    if (!options['ignore-memory'])
-      requireMemory(await forecastMemory(plan, forecast, threads), { memory: context.memory, threads });
+    const needs = await forecastMemory(plan, forecast, threads);
+    const { memory } = context;
+    const ignoresMemory = options['ignore-memory'];
+    if (!ignoresMemory) requireMemory(needs, { memory, threads });
     for (const remark of plan.remarks) context.notify(remark);
+    const cellsAtOnce = await chooseCellsAtOnce(plan, {
+      ...{ asked: options['cells-at-once'], forecast, needs, memory, ignoresMemory, threads, signal },
+      clock: context.now,
+    });
+    const together = describeCellsAtOnce(cellsAtOnce);
+    if (together !== null) context.notify(together);
     const display = createProgressDisplay({ ...context, stream: context.progress });
     const place = join(runs, nameRun(plan));
     const batches = openBatches(context, join(place, 'batches'), display);
@@ -56,6 +66,7 @@ export const run: CommandAction<typeof runDefinition> = {
       calibration: await plan.judge.readCalibration(),
       ...(batched.answers ? { batches } : {}),
       spending,
+      cellsAtOnce,
       signal,
       onEvent: createRunDisplay(display, forecast, context.now, () => describePaid(spending.summary())),
       onNotice: context.notify,

@@ -56,7 +56,8 @@ export interface FineTuneSettings {
   readonly signal?: AbortSignal;
   /** Milliseconds; only for the time left. */
   readonly clock?: () => number;
-  readonly onStep?: (event: TrainingStepEvent) => void;
+  /** The next step waits for what it returns. */
+  readonly onStep?: (event: TrainingStepEvent) => unknown;
 }
 
 export interface TrainingStepEvent extends TrainingLogEntry {
@@ -226,7 +227,7 @@ async function runSteps(run: TrainingRun): Promise<void> {
       }
       if ((step + 1) % saveEvery === 0 || step + 1 === steps || keepSteps.includes(step + 1)) await save(step + 1);
       const millisecondsLeft = ((clock() - started) / (step + 1 - state.step)) * (steps - step - 1);
-      run.onStep?.({ ...entry, steps, millisecondsLeft });
+      await run.onStep?.({ ...entry, steps, millisecondsLeft });
     }
     await removeOlder();
   } finally {

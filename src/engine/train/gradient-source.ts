@@ -104,7 +104,7 @@ export async function createGradientSource(settings: GradientSourceSettings): Pr
     isSmallModel(config),
   );
   const references = new Set(terms.flatMap(({ graph }) => graph.referenceNames));
-  for (const host of hosts.all) {
+  for (const host of hosts) {
     host.keep({
       ...(trained.method === 'full' ? {} : Object.fromEntries(weights)),
       ...Object.fromEntries(
@@ -137,7 +137,7 @@ export async function createGradientSource(settings: GradientSourceSettings): Pr
 
       const gradients = new Map<string, FloatTensor>();
       const losses = terms.map(() => 0);
-      const chosen = hosts.forRuns(jobs.length);
+      const chosen = hosts.slice(0, jobs.length);
       for (const host of chosen) host.keep(Object.fromEntries(parameters));
       await runJobs(chosen, jobs, signal, ({ graph }, outputs) => {
         losses[graph]! += Number(outputs['loss']?.data[0]);
@@ -151,25 +151,19 @@ export async function createGradientSource(settings: GradientSourceSettings): Pr
       return { loss: losses.reduce((sum, loss) => sum + loss, 0), termLosses, gradients, tokens };
     },
     release: async () => {
-      await Promise.all(hosts.all.map((host) => host.release()));
+      await Promise.all(hosts.map((host) => host.release()));
     },
   };
 }
 
-interface Hosts {
-  readonly all: readonly GraphHost[];
-  readonly forRuns: (runs: number) => readonly GraphHost[];
-}
-
 /**
- * Where runs take place. For a small model each of the threads does runs of its own, with a copy of the parameters; where a
- * step has too few runs for that, and for a large model, the threads share in each operator instead.
+ * Where runs take place. For a small model each of the threads does runs of its own, with a copy of the parameters; for a large one the threads
+ * share in each operator. They never do for a small one: how the runtime divides a narrow matrix among threads decides in which order it
+ * sums, and with that the last bits.
  */
-async function openHosts(graphs: readonly Graph[], threads: number, small: boolean): Promise<Hosts> {
-  const own = await openGraphHost(graphs, threads);
-  const others = Array.from({ length: small && threads > 1 ? threads : 0 }, () => openGraphThread(graphs));
-  const all = await gatherHosts([Promise.resolve(own), ...others]);
-  return { all, forRuns: (runs) => (all.length > 1 && runs >= threads ? all.slice(1) : all.slice(0, 1)) };
+async function openHosts(graphs: readonly Graph[], threads: number, small: boolean): Promise<readonly GraphHost[]> {
+  if (!small || threads === 1) return [await openGraphHost(graphs, threads)];
+  return gatherHosts(Array.from({ length: threads }, () => openGraphThread(graphs)));
 }
 
 /** Does the jobs on all hosts at once, and hands the outputs over in the order of the jobs, which decides the sums' bits. */

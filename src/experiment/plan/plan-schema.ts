@@ -174,6 +174,13 @@ export const planSchema = z
       .optional()
       .describe('What hosted models of the plan cost, by their names; for estimates, running totals and --max-cost'),
     dynamics: dynamicsSchema.optional().describe('A small suite that is asked while training goes on'),
+    cells_at_once: z
+      .int()
+      .positive()
+      .optional()
+      .describe(
+        'Cells that are trained and asked at the same time, here and at each service; measured if not given. Changes no result',
+      ),
   })
   .superRefine(({ bases, recipe, seeds, conditions, judge, prices = {} }, context) => {
     const complain = (path: PropertyKey[], message: string): void => {

@@ -91,6 +91,7 @@ export async function resolvePlan(
     ...described,
     rule: plan.rule,
     prices: plan.prices ?? {},
+    cellsAtOnce: plan.cells_at_once ?? null,
     remarks: [...ofQuestions, ...remarkOnRows(cells), ...remarkOnServices(cells), ...remarkOnHosted(bases)],
     record: {
       ...decisive,

@@ -77,6 +77,8 @@ export interface ResolvedPlan {
   readonly rule: RuleName;
   /** What its user says that hosted models cost, by their names. */
   readonly prices: Readonly<Record<string, HostedPrice>>;
+  /** Cells that are under way at the same time; null where the plan does not say. Changes nothing of what comes out. */
+  readonly cellsAtOnce: number | null;
   /** What its user should know and need not act on, such as rows that are cut off. */
   readonly remarks: readonly string[];
   /** What plan.json holds: plain JSON. */

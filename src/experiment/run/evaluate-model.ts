@@ -1,22 +1,20 @@
 import type { Judge } from '../../judging/judge.js';
 import type { Rule } from '../../judging/rules.js';
-import type { BatchSettings } from '../../models/hosted/batches/batch-settings.js';
 import type { BaseModel } from '../../models/open-base-model.js';
-import type { Sampler } from '../../models/sampler.js';
+import type { Sampler, SamplingRequest } from '../../models/sampler.js';
 import type { SpendingLedger } from '../../models/hosted/spending/spending-ledger.js';
 import type { TunedModel } from '../../models/trainer.js';
 import type { EvaluatedModel } from '../../runs/run-outline.js';
 import type { PlannedEvaluation } from '../plan/resolved-plan.js';
 import type { AnswerRecord } from '../../runs/run-records.js';
 import { askInRounds, type AnswersPlace } from './ask-in-rounds.js';
-import { askModel } from './ask-model.js';
+import type { Bench } from './cell-places.js';
 import type { EarlierRuns } from '../../runs/earlier-runs.js';
 import { judgeMissing } from './judge-answers.js';
-import type { RunEvent } from './run-event.js';
+import { sayWhatIsKept, type RunEvent, type RunTally } from './run-progress.js';
 import type { RunFolder } from '../../runs/run-folder.js';
-import type { RunTally } from './run-tally.js';
-import { sayWhatIsKept } from './say-what-is-kept.js';
 import { listWantedAnswers, recordAnswer, type WantedAnswer } from './wanted-answer.js';
+import type { WorkGroup } from './work-group.js';
 import type { StoppedModel } from '../../analysis/watch-share.js';
 
 /** A model that is there to be asked; null is the base itself. */
@@ -34,11 +32,14 @@ export interface EvaluationContext {
   /** Every answer that this run has, by its input; grows with each that is stored. */
   readonly known: Map<string, AnswerRecord>;
   readonly tally: RunTally;
-  /** Hosted models are asked in batches. */
-  readonly batches?: BatchSettings;
   /** Counts what hosted models cost. */
   readonly spending?: SpendingLedger;
-  readonly signal?: AbortSignal;
+  /** All that is under way. */
+  readonly work: WorkGroup;
+  /** That of `work`: it stops everything. */
+  readonly signal: AbortSignal;
+  /** Of whoever wants the whole to stop. */
+  readonly stop?: AbortSignal;
   readonly onEvent: (event: RunEvent) => void;
 }
 
@@ -47,46 +48,67 @@ export interface EvaluatedAnswers {
   /** In the order of the plan. */
   readonly answers: readonly WantedAnswer[];
   readonly stopped: readonly StoppedModel[];
+  /** Is over when all of them are judged, or judging has failed. */
+  readonly judging: Promise<void>;
 }
 
 /**
- * Asks a model what is missing, and judges what is not judged. Where an evaluation may stop early, that is decided by what is stored of whole
- * rounds alone: a run that goes on decides the same.
+ * Asks a model what is missing, and has judged what is not judged: beside what comes next, unless that would keep judging from going on. Where an
+ * evaluation may stop early, that is decided by what is stored of whole rounds alone: a run that goes on decides the same.
  */
 export async function evaluateModel(
   context: EvaluationContext,
-  base: BaseModel,
+  { engine }: Pick<BaseModel, 'engine'>,
+  bench: Bench,
   model: MadeModel,
 ): Promise<EvaluatedAnswers> {
   const opened: { sampler: Promise<Sampler> | null } = { sampler: null };
-  const openSampler = (): Promise<Sampler> => (opened.sampler ??= base.openSampler(model.tuned, context));
-  const wanted = listWantedAnswers({ ...model, engine: base.engine }, model.evaluations);
+  const openSampler = (): Promise<Sampler> => (opened.sampler ??= bench.openSampler(model.tuned));
+  const stopping = bench.isPaid
+    ? { ...(context.stop && { signal: context.stop }), leave: context.signal }
+    : { signal: context.signal };
+  const asking = { openSampler, stopping };
+  const wanted = listWantedAnswers({ ...model, engine }, model.evaluations);
   const stops = new Map(
     model.evaluations.flatMap(({ name, stopEarly }) => (stopEarly === undefined ? [] : [[name, stopEarly] as const])),
   );
   const askedInRounds = new Set<WantedAnswer>();
   const stopped: StoppedModel[] = [];
+  const whole = wanted.filter(({ evaluation }) => !stops.has(evaluation));
+  const place = { before: 0, total: whole.length };
+  let judging = Promise.resolve();
   try {
-    const whole = wanted.filter(({ evaluation }) => !stops.has(evaluation));
-    await answerAndJudge(context, openSampler, model, whole, { before: 0, total: whole.length });
+    await answerWanted(context, asking, model, whole, place);
+    if (bench.isBlocking) await judgeWanted(context, model, whole, place);
+    else judging = context.work.start(() => judgeWanted(context, model, whole, place));
     for (const [name, stop] of stops) {
       const ofEvaluation = wanted.filter(({ evaluation }) => evaluation === name);
-      const rounds = await askInRounds(context, stop, ofEvaluation, (round, place) =>
-        answerAndJudge(context, openSampler, model, round, place),
-      );
+      const rounds = await askInRounds(context, stop, ofEvaluation, async (round, place) => {
+        await answerWanted(context, asking, model, round, place);
+        await judgeWanted(context, model, round, place);
+      });
       for (const answer of rounds.asked) askedInRounds.add(answer);
       if (rounds.stopped !== null) stopped.push(rounds.stopped);
     }
   } finally {
     await (await opened.sampler)?.close();
   }
-  return { answers: wanted.filter((one) => !stops.has(one.evaluation) || askedInRounds.has(one)), stopped };
+  const answers = wanted.filter((one) => !stops.has(one.evaluation) || askedInRounds.has(one));
+  return { answers, stopped, judging };
 }
 
-/** Asks and judges what is not there of what is wanted. */
-async function answerAndJudge(
+/** How a model is asked. */
+interface Asking {
+  readonly openSampler: () => Promise<Sampler>;
+  readonly stopping: SamplingStop;
+}
+
+type SamplingStop = NonNullable<Parameters<Sampler['sample']>[1]>;
+
+/** Asks what is not there of what is wanted. */
+async function answerWanted(
   context: EvaluationContext,
-  openSampler: () => Promise<Sampler>,
+  asking: Asking,
   model: MadeModel,
   wanted: readonly WantedAnswer[],
   { before, total }: AnswersPlace,
@@ -94,20 +116,28 @@ async function answerAndJudge(
   const { folder, tally } = context;
   const missing = wanted.filter(({ key, input }) => folder.answers.records.get(key)?.input !== input);
   tally.answers.there += wanted.length - missing.length;
-  if (missing.length > 0) {
-    // An answer of another model, or to another question, does not stand for the one that is wanted.
-    await folder.answers.drop(missing.map(({ key }) => key));
-    const unknown = await takeOverAnswers(context, missing);
-    const there = before + wanted.length - unknown.length;
-    if (unknown.length > 0) await askMissing(context, openSampler, model, unknown, { before: there, total });
-  }
+  if (missing.length === 0) return;
+  // An answer of another model, or to another question, does not stand for the one that is wanted.
+  await folder.answers.drop(missing.map(({ key }) => key));
+  const unknown = await takeOverAnswers(context, missing);
+  const there = before + wanted.length - unknown.length;
+  if (unknown.length > 0) await askMissing(context, asking, model, unknown, { before: there, total });
+}
+
+/** Judges what is not judged of what is wanted. */
+async function judgeWanted(
+  context: EvaluationContext,
+  { cell, name }: MadeModel,
+  wanted: readonly WantedAnswer[],
+  { before, total }: AnswersPlace,
+): Promise<void> {
   const answers = wanted.flatMap(({ key, asked }) => {
-    const record = folder.answers.records.get(key);
+    const record = context.folder.answers.records.get(key);
     return record === undefined ? [] : [{ asked, record }];
   });
   await judgeMissing(context, answers, (progress) => {
     const place = { before: before + progress.before, done: before + progress.done, total };
-    context.onEvent({ kind: 'judgements-stored', cell: model.cell, model: model.name, ...progress, ...place });
+    context.onEvent({ kind: 'judgements-stored', cell, model: name, ...progress, ...place });
   });
 }
 
@@ -135,12 +165,12 @@ async function storeAnswers(
 
 async function askMissing(
   context: EvaluationContext,
-  openSampler: () => Promise<Sampler>,
+  { openSampler, stopping }: Asking,
   { name, cell }: MadeModel,
   missing: readonly WantedAnswer[],
   { before, total }: AnswersPlace,
 ): Promise<void> {
-  const { tally, signal, onEvent } = context;
+  const { tally, onEvent } = context;
   // What several evaluations ask alike is asked once.
   const byInput = new Map<string, WantedAnswer[]>();
   for (const wanted of missing) byInput.set(wanted.input, [...(byInput.get(wanted.input) ?? []), wanted]);
@@ -156,9 +186,60 @@ async function askMissing(
     onEvent({ kind: 'answers-stored', cell, model: name, stored: records.length, before, done, total });
   };
   const distinct = missing.filter((wanted) => byInput.get(wanted.input)?.[0] === wanted);
-  await askModel(await openSampler(), distinct, store, signal === undefined ? {} : { signal }).catch(
-    (cause: unknown) => {
-      throw sayWhatIsKept(cause, 'answered');
-    },
-  );
+  await askModel(await openSampler(), distinct, store, stopping).catch((cause: unknown) => {
+    throw sayWhatIsKept(cause, 'answered');
+  });
+}
+
+/** Answers that are written to disk together: each write waits for the disk. */
+const batch = 64;
+
+/**
+ * Asks a model for answers, and hands them on in small batches as they come. What was handed on is never asked again; whoever
+ * is stopped in between loses at most a batch.
+ */
+export async function askModel(
+  sampler: Sampler,
+  wanted: readonly WantedAnswer[],
+  store: (records: readonly AnswerRecord[]) => Promise<void>,
+  stopping: SamplingStop = {},
+): Promise<void> {
+  const ranges = groupIntoRanges(wanted);
+  let pending: AnswerRecord[] = [];
+  const flush = async (): Promise<void> => {
+    const records = pending;
+    pending = [];
+    if (records.length > 0) await store(records);
+  };
+  try {
+    const requests = ranges.map(toRequest);
+    for await (const answer of sampler.sample(requests, stopping)) {
+      const asked = ranges[answer.request]?.[answer.index];
+      if (asked === undefined) continue; // an answer that nobody asked for
+      const { text, finishReason, tokens } = answer;
+      pending.push(recordAnswer(asked, { text, finish_reason: finishReason, tokens }));
+      if (pending.length >= batch) await flush();
+    }
+  } finally {
+    await flush();
+  }
+}
+
+/** Answers to one question whose indices follow each other are one request. */
+function groupIntoRanges(wanted: readonly WantedAnswer[]): WantedAnswer[][] {
+  const ranges: WantedAnswer[][] = [];
+  for (const answer of wanted) {
+    const range = ranges.at(-1);
+    const last = range?.at(-1);
+    if (range !== undefined && last?.asked === answer.asked && last.seed + 1 === answer.seed) range.push(answer);
+    else ranges.push([answer]);
+  }
+  return ranges;
+}
+
+function toRequest(range: readonly WantedAnswer[]): SamplingRequest {
+  const { asked, seed } = range[0] as WantedAnswer; // ranges are not empty
+  const { messages, temperature, maximumTokens } = asked;
+  // Not empty either: the user turn is always there.
+  return { messages: messages as SamplingRequest['messages'], count: range.length, seed, temperature, maximumTokens };
 }

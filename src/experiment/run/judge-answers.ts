@@ -8,8 +8,7 @@ import type { EarlierRuns } from '../../runs/earlier-runs.js';
 import type { RunFolder } from '../../runs/run-folder.js';
 import { type AnswerRecord, findJudgement, type JudgementRecord, keyOfJudgement } from '../../runs/run-records.js';
 import type { AskedQuestion } from '../../runs/stored-questions.js';
-import type { RunTally } from './run-tally.js';
-import { sayWhatIsKept } from './say-what-is-kept.js';
+import { sayWhatIsKept, type JudgingProgress, type RunTally } from './run-progress.js';
 
 export interface AnswerToJudge {
   readonly asked: AskedQuestion;
@@ -30,14 +29,6 @@ interface JudgingContext {
   /** Counts what a model that judges costs. */
   readonly spending?: SpendingLedger;
   readonly signal?: AbortSignal;
-}
-
-/** How far the judging of some answers is; `before` were there when it began. */
-export interface JudgingProgress {
-  readonly stored: number;
-  readonly before: number;
-  readonly done: number;
-  readonly total: number;
 }
 
 /** Judges what a judge has not judged, and takes over what it said in earlier runs. What was stored is never judged again. */

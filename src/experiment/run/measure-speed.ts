@@ -86,14 +86,7 @@ function planMeasurement(
   work: SizedWork | null,
 ): Measurement {
   if (work === null) return { how: 'measured', rows: null, tokens: null, assumed: { step: 0, answer: 0 } };
-  const weights = countWeights(work.config);
-  const rowsOfStep = training === null ? 0 : training.recipe.batch_size * training.recipe.accumulation;
-  const meanRow = Math.max(0, ...work.trainings.map(({ rows }) => meanTokens(rows)));
-  const longestAnswer = evaluation === null ? 0 : (evaluation.questions[0]?.maximumTokens ?? 0);
-  // Two for each weight and token in each of the forward and the two backward passes.
-  const row = (6 * weights * meanRow) / assumedSpeed.training;
-  const token = (2 * weights) / assumedSpeed.answering;
-  const assumed = { step: row * rowsOfStep, answer: token * longestAnswer };
+  const { row, rowsOfStep, token, longestAnswer, ...assumed } = assumeSpeed(work, training, evaluation);
   if (steps * assumed.step + answers * assumed.answer <= patience.whole)
     return { how: 'measured', rows: null, tokens: null, assumed };
   const rows = Math.min(rowsOfStep, Math.floor(patience.step / Math.max(row, 1e-9)));
@@ -102,6 +95,22 @@ function planMeasurement(
   return isTooSlow
     ? { how: 'assumed', rows: null, tokens: null, assumed }
     : { how: 'scaled', rows, tokens: Math.min(tokens, 16), assumed };
+}
+
+/** Seconds by the assumed speed. */
+export function assumeSpeed(
+  { config, trainings }: SizedWork,
+  training: PlannedTraining | null,
+  evaluation: PlannedEvaluation | null,
+) {
+  const weights = countWeights(config);
+  const rowsOfStep = training === null ? 0 : training.recipe.batch_size * training.recipe.accumulation;
+  const meanRow = Math.max(0, ...trainings.map(({ rows }) => meanTokens(rows)));
+  const longestAnswer = evaluation === null ? 0 : (evaluation.questions[0]?.maximumTokens ?? 0);
+  // Two for each weight and token in each of the forward and the two backward passes.
+  const row = (6 * weights * meanRow) / assumedSpeed.training;
+  const token = (2 * weights) / assumedSpeed.answering;
+  return { row, rowsOfStep, token, longestAnswer, step: row * rowsOfStep, answer: token * longestAnswer };
 }
 
 /** Answers whose beginnings are measured: as many as are sampled at once. */

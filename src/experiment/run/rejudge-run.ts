@@ -11,10 +11,10 @@ import { type AskedQuestion, readStoredQuestions } from '../../runs/stored-quest
 import { type AnswerRecord, keyOfJudgement } from '../../runs/run-records.js';
 import { findEarlierRuns } from '../../runs/earlier-runs.js';
 import { invalidRun, type StoredRun } from '../../runs/run-manifest.js';
-import { type AnswerToJudge, judgeMissing, type JudgingProgress } from './judge-answers.js';
+import { judgeMissing, type AnswerToJudge } from './judge-answers.js';
 import { requireCalibration } from './require-calibration.js';
 import { openStoredRunFolder, type RunFolder } from '../../runs/run-folder.js';
-import { startTally, type RunTally } from './run-tally.js';
+import { startTally, type JudgingProgress, type RunTally } from './run-progress.js';
 
 export interface RejudgeRunSettings {
   readonly run: StoredRun;

@@ -5,18 +5,18 @@ import { findRule } from '../../judging/rules.js';
 import type { BatchSettings } from '../../models/hosted/batches/batch-settings.js';
 import type { BaseModel } from '../../models/open-base-model.js';
 import type { SpendingLedger } from '../../models/hosted/spending/spending-ledger.js';
-import type { Trainer } from '../../models/trainer.js';
 import { listEvaluatedModels } from '../../runs/run-outline.js';
 import type { PlannedCell, ResolvedPlan } from '../plan/resolved-plan.js';
 import { findEarlierRuns, type EarlierRuns } from '../../runs/earlier-runs.js';
-import { evaluateModel, type EvaluationContext, type MadeModel } from './evaluate-model.js';
+import { createCellPlaces, type Bench, type CellsAtOnce } from './cell-places.js';
+import { evaluateModel, type EvaluatedAnswers, type EvaluationContext, type MadeModel } from './evaluate-model.js';
 import { keyOfJudgement } from '../../runs/run-records.js';
 import { requireCalibration } from './require-calibration.js';
-import type { RunEvent } from './run-event.js';
 import { nameRun, openRunFolder, type RunFolder } from '../../runs/run-folder.js';
-import { startTally, type RunTally } from './run-tally.js';
+import { startTally, type RunEvent, type RunTally } from './run-progress.js';
 import { markCell, trainCell } from './train-cell.js';
 import type { WantedAnswer } from './wanted-answer.js';
+import { createWorkGroup } from './work-group.js';
 import type { StoppedModel } from '../../analysis/watch-share.js';
 
 export interface RunPlanSettings {
@@ -30,6 +30,8 @@ export interface RunPlanSettings {
   readonly batches?: BatchSettings;
   /** Counts what hosted models cost; the judge has the same. */
   readonly spending?: SpendingLedger;
+  /** By the plan if not given; where that says nothing one here, and some at each server of hosted models. */
+  readonly cellsAtOnce?: CellsAtOnce;
   readonly signal?: AbortSignal;
   readonly onEvent: (event: RunEvent) => void;
   readonly onNotice: (notice: string) => void;
@@ -48,13 +50,19 @@ export interface RunSummary extends RunTally {
 }
 
 /**
- * Trains, asks and judges what a plan wants and its run folder does not have. Kill it at any moment and call it again: nothing that
- * was stored is done again, and the files come out the same. What a run of an earlier form of the plan has is taken over.
+ * Trains, asks and judges what a plan wants and its run folder does not have, some cells at a time. Kill it at any moment and call it again: nothing
+ * that was stored is done again, and the files come out the same. What a run of an earlier form of the plan has is taken over.
  * Stopped by the signal, it throws `interrupted`.
  */
 export async function runPlan(settings: RunPlanSettings): Promise<RunSummary> {
   const { plan, runs, judge, calibration = [], batches, spending, signal, onEvent, onNotice } = settings;
   const folder = await openRunFolder(runs, plan, { onNotice });
+  const asked = {
+    ...(batches === undefined ? {} : { batches }),
+    ...(spending === undefined ? {} : { spending }),
+  };
+  const places = createCellPlaces({ cellsAtOnce: settings.cellsAtOnce ?? plannedCellsAtOnce(plan), ...asked });
+  const work = createWorkGroup(signal);
   try {
     await spending?.load();
     await requireCalibration(folder.folder, judge, calibration);
@@ -68,54 +76,120 @@ export async function runPlan(settings: RunPlanSettings): Promise<RunSummary> {
       earlier: () => (earlier ??= findEarlierRuns(runs, plan.name, nameRun(plan))),
       known: new Map([...folder.answers.records.values()].map((record) => [record.input, record])),
       tally: startTally(),
-      ...(batches === undefined ? {} : { batches }),
       ...(spending === undefined ? {} : { spending }),
-      ...(signal === undefined ? {} : { signal }),
+      work,
+      signal: work.signal,
+      ...(signal === undefined ? {} : { stop: signal }),
       onEvent,
     };
-    const wanted: WantedAnswer[] = [];
-    const failed: RunSummary['failed'][number][] = [];
-    const stopped: StoppedModel[] = [];
-    for (const [name, base] of plan.bases) {
-      const openTrainer = rememberTrainer(base, spending);
-      for (const cell of plan.cells.filter((one) => one.base === name)) {
-        if (signal?.aborted === true) throw interrupted(folder.folder);
-        const models = await makeModels(context, plan, cell, base, openTrainer).catch((cause: unknown) => {
-          const code = failedTrainings.find((one) => hasCode(cause, one));
-          if (code === undefined || !DriftlineError.isInstance(cause)) throw cause;
-          failed.push({ cell: cell.name, problem: cause.message, code });
-          return [];
-        });
-        // One by one: a call takes only so many arguments, and a model may have more answers.
-        for (const model of models) {
-          const evaluated = await evaluateModel(context, base, model);
-          for (const answer of evaluated.answers) wanted.push(answer);
-          stopped.push(...evaluated.stopped);
-        }
-        const done = plan.cells.indexOf(cell) + 1;
-        onEvent({ kind: 'cell-finished', cell: cell.name, done, total: plan.cells.length });
-      }
-    }
-    await arrangeFiles(folder, wanted, judge);
+    const outcomes = new Map<string, CellOutcome>();
+    await Promise.all(
+      listPieces(plan).map((piece) =>
+        work.start(() => places.use(piece.base, (bench) => workOnPiece(context, plan, piece, bench, outcomes))),
+      ),
+    );
+    await work.finish();
+    const ordered = plan.cells.flatMap(({ name }) => outcomes.get(name) ?? []);
+    await arrangeFiles(folder, ordered.map(({ answers }) => answers).flat(), judge);
     await spending?.save();
-    return { folder: folder.folder, ...context.tally, failed, stopped };
+    return {
+      folder: folder.folder,
+      ...context.tally,
+      failed: ordered.flatMap(({ failed }) => failed ?? []),
+      stopped: ordered.flatMap(({ stopped }) => stopped),
+    };
   } catch (cause) {
     // Trainers and samplers speak of what they were doing; here the whole is to go on.
     throw hasCode(cause, 'interrupted') ? interrupted(folder.folder, cause) : cause;
   } finally {
+    await places.close();
     // What ended it says more than that a count could not be saved.
     await spending?.save().catch(() => undefined);
     await folder.close();
   }
 }
 
-function rememberTrainer({ openTrainer }: BaseModel, spending: SpendingLedger | undefined): () => Promise<Trainer> {
-  let trainer: Promise<Trainer> | null = null;
-  return () => {
-    // The plan was refused if there is none.
-    if (openTrainer === null) throw new Error('a cell of a base that cannot be trained');
-    return (trainer ??= openTrainer(spending));
-  };
+/** Cells whose model is the same: it is trained once, and asked once what several of them ask. */
+interface Piece {
+  readonly base: BaseModel;
+  readonly cells: readonly PlannedCell[];
+}
+
+/** In the order of the plan. */
+function listPieces({ bases, cells }: ResolvedPlan): Piece[] {
+  const pieces = new Map<string, { readonly base: BaseModel; readonly cells: PlannedCell[] }>();
+  for (const cell of cells) {
+    const base = bases.get(cell.base);
+    if (base === undefined) throw new Error(`${cell.name} is of a base that the plan does not have`);
+    const model = `${String(base.engine)} ${cell.identity}`;
+    const piece = pieces.get(model) ?? { base, cells: [] };
+    piece.cells.push(cell);
+    pieces.set(model, piece);
+  }
+  const countKept = ({ training }: PlannedCell): number => training?.keepSteps.length ?? 0;
+  // The one of which the most is kept has all that the others want.
+  return [...pieces.values()].map((piece) => ({
+    ...piece,
+    cells: piece.cells.toSorted((left, right) => countKept(right) - countKept(left)),
+  }));
+}
+
+type TrainingFault = Omit<RunSummary['failed'][number], 'cell'>;
+
+interface CellOutcome extends Pick<EvaluatedAnswers, 'answers' | 'stopped'> {
+  readonly failed: RunSummary['failed'][number] | null;
+}
+
+/** Trains and asks cells one after the other. They are finished when they are judged, which may be later. */
+async function workOnPiece(
+  context: EvaluationContext,
+  plan: ResolvedPlan,
+  { base, cells }: Piece,
+  bench: Bench,
+  outcomes: Map<string, CellOutcome>,
+): Promise<void> {
+  const { folder, work, signal, onEvent } = context;
+  let same: string | null = null;
+  let fault: TrainingFault | null = null;
+  for (const cell of cells) {
+    if (signal.aborted) throw interrupted(folder.folder);
+    // What failed for a model does not succeed for the same one under another name.
+    const made: MadeModels =
+      fault === null ? await tryToMakeModels(context, plan, cell, base, bench, same) : { models: [], fault };
+    ({ fault } = made);
+    const failed = fault === null ? null : { cell: cell.name, ...fault };
+    same = folder.cellFolder(cell.name);
+    const evaluated: EvaluatedAnswers[] = [];
+    for (const model of made.models) evaluated.push(await evaluateModel(context, base, bench, model));
+    const finish = async (): Promise<void> => {
+      await Promise.all(evaluated.map(({ judging }) => judging));
+      if (signal.aborted) throw interrupted(folder.folder);
+      outcomes.set(cell.name, {
+        answers: evaluated.map(({ answers }) => answers).flat(),
+        stopped: evaluated.flatMap(({ stopped }) => stopped),
+        failed,
+      });
+      onEvent({ kind: 'cell-finished', cell: cell.name, done: outcomes.size, total: plan.cells.length });
+    };
+    const finished = work.start(finish);
+    if (bench.isBlocking) await finished;
+  }
+}
+
+interface MadeModels {
+  readonly models: readonly MadeModel[];
+  /** What keeps this cell, and no other, from being made. */
+  readonly fault: TrainingFault | null;
+}
+
+async function tryToMakeModels(...making: Parameters<typeof makeModels>): Promise<MadeModels> {
+  try {
+    return { models: await makeModels(...making), fault: null };
+  } catch (cause) {
+    const code = failedTrainings.find((one) => hasCode(cause, one));
+    if (code === undefined || !DriftlineError.isInstance(cause)) throw cause;
+    return { models: [], fault: { problem: cause.message, code } };
+  }
 }
 
 async function makeModels(
@@ -123,7 +197,8 @@ async function makeModels(
   plan: ResolvedPlan,
   cell: PlannedCell,
   base: BaseModel,
-  openTrainer: () => Promise<Trainer>,
+  { openTrainer }: Bench,
+  same: string | null,
 ): Promise<MadeModel[]> {
   const { name, training } = cell;
   const models = listEvaluatedModels(plan, cell).map((one) => ({ ...one, cell: name, tuned: null }));
@@ -131,7 +206,8 @@ async function makeModels(
   const { model, kept, how } = await trainCell(markCell(cell, training, base), training, folder.cellFolder(name), {
     openTrainer,
     earlier,
-    ...(signal === undefined ? {} : { signal }),
+    ...(same === null ? {} : { same }),
+    signal,
     onStep: (progress) => {
       onEvent({ kind: 'training-step', cell: name, ...progress });
     },
@@ -158,6 +234,11 @@ async function arrangeFiles(
       .map((one) => [one.answer, keyOfJudgement(one)]),
   );
   await judgements.arrange(wanted.flatMap(({ key }) => keys.get(key) ?? []));
+}
+
+/** Cells of models that run here are as many as the plan says; else one after the other, and a few jobs at a service. */
+export function plannedCellsAtOnce({ cellsAtOnce }: Pick<ResolvedPlan, 'cellsAtOnce'>): CellsAtOnce {
+  return { here: cellsAtOnce ?? 1, hosted: cellsAtOnce ?? 4 };
 }
 
 function hasCode(cause: unknown, code: DriftlineError['code']): cause is DriftlineError {

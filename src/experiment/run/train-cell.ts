@@ -7,7 +7,7 @@ import { copyCell, findFinishedCell, type EarlierRuns } from '../../runs/earlier
 export interface TrainedCell {
   readonly model: TunedModel;
   readonly kept: ReadonlyMap<number, TunedModel>;
-  /** `trained` to its end in this call, `reused` from a run of an earlier form of the plan, or `there` already. */
+  /** `trained` to its end in this call, `reused` from another cell or a run of an earlier form of the plan, or `there` already. */
   readonly how: 'trained' | 'reused' | 'there';
 }
 
@@ -23,21 +23,23 @@ export function markCell(
 export interface TrainCellOptions {
   readonly openTrainer: () => Promise<Trainer>;
   readonly earlier: () => Promise<EarlierRuns>;
+  /** Folder of a finished cell of this run whose model is the same, with all kept models that are wanted. */
+  readonly same?: string;
   readonly signal?: AbortSignal;
   readonly onStep: (progress: TrainingProgress) => void;
 }
 
-/** Fine-tunes a cell into its folder, unless that, or a run of an earlier form of the plan, has it. */
+/** Fine-tunes a cell into its folder, unless that, another cell, or a run of an earlier form of the plan, has it. */
 export async function trainCell(
   wanted: CellMark,
   { set, recipe, keepSteps, learningRateMultiplier }: PlannedTraining,
   folder: string,
-  { openTrainer, earlier, signal, onStep }: TrainCellOptions,
+  { openTrainer, earlier, same, signal, onStep }: TrainCellOptions,
 ): Promise<TrainedCell> {
   const mark = await readCellMark(folder);
   const isThere = hasWanted(mark, wanted);
-  const found = isThere ? null : findFinishedCell(await earlier(), wanted);
-  if (found !== null) await copyCell(found.folder, folder);
+  const found = isThere ? null : (same ?? findFinishedCell(await earlier(), wanted)?.folder ?? null);
+  if (found !== null) await copyCell(found, folder);
   const writeMark = (): Promise<void> => writeCellMark(folder, wanted);
   // Kept models that are not wanted go next: nobody may count on them from now on. The mark of a copy that was killed may name them, too.
   if (found !== null || (isThere && mark?.keep_steps.length !== keepSteps.length)) await writeMark();

@@ -12,7 +12,7 @@ import { removeTrainingStates } from '../../engine/train/training-state.js';
 import { DriftlineError } from '../../foundation/driftline-error.js';
 import { hashJson } from '../../foundation/content-hash.js';
 import { writeFileAtomically } from '../../foundation/write-file-atomically.js';
-import type { Trainer, TrainingJob, TunedModel } from '../trainer.js';
+import type { Trainer, TrainingJob, TrainingProgress, TrainingResult } from '../trainer.js';
 
 export interface EmbeddedTrainerSettings {
   /** A model folder. */
@@ -33,8 +33,24 @@ const resultSchema = z.object({
 });
 type TrainingOutcome = z.output<typeof resultSchema>;
 
+export interface EmbeddedTrainer extends Trainer {
+  readonly train: (
+    job: TrainingJob,
+    options?: {
+      readonly signal?: AbortSignal;
+      /** The next step waits for what it returns. */
+      readonly onStep?: (progress: TrainingProgress) => unknown;
+    },
+  ) => Promise<TrainingResult>;
+}
+
 /** Fine-tunes a model folder with the engine. The same job makes the same bytes, however often it was stopped. */
-export function openEmbeddedTrainer({ model, modelHash, threads, clock }: EmbeddedTrainerSettings): Promise<Trainer> {
+export function openEmbeddedTrainer({
+  model,
+  modelHash,
+  threads,
+  clock,
+}: EmbeddedTrainerSettings): Promise<EmbeddedTrainer> {
   let opened: Promise<readonly [Checkpoint, TextTokenizer]> | null = null;
   // Gigabytes, that a job which is finished does not need.
   const open = (): NonNullable<typeof opened> =>
@@ -45,20 +61,10 @@ export function openEmbeddedTrainer({ model, modelHash, threads, clock }: Embedd
     train: async (job, { signal, onStep } = {}) => {
       const { rows, recipe, folder, keepSteps = [] } = job;
       if (recipe.method !== 'lora') throw notAnAdapter(recipe.method);
-      const kept = new Map(
-        keepSteps.map((step): [number, TunedModel] => [step, { kind: 'adapter', folder: stateFolder(folder, step) }]),
-      );
-      const identity = identify(job, modelHash);
-      const finished = await readResult(folder);
-      if (finished?.job === identity && keepSteps.every((step) => finished.kept.includes(step))) {
-        // First of all: what is about to be removed must not be counted on.
-        if (finished.kept.length !== keepSteps.length)
-          await writeResult(folder, { job: identity, steps: finished.steps, kept: [...keepSteps] });
-        await removeLeftovers(folder, keepSteps);
-        return { model: { kind: 'adapter', folder }, kept, steps: finished.steps };
-      }
+      const finished = await findTrained(job, modelHash);
+      if (finished !== null) return finished;
       // What is left of another result cannot be gone on from: its optimizers are gone.
-      if (finished !== null) await removeTrainingStates(join(folder, 'checkpoints'), []);
+      if ((await readResult(folder)) !== null) await removeTrainingStates(join(folder, 'checkpoints'), []);
       const [base, tokenizer] = await open();
       const encoded = encodeTrainingSet(
         tokenizer,
@@ -78,11 +84,29 @@ export function openEmbeddedTrainer({ model, modelHash, threads, clock }: Embedd
         ...(onStep === undefined ? {} : { onStep }),
       });
       // First of all: without its last state, a job that is not known to be finished could not go on.
-      await writeResult(folder, { job: identity, steps, kept: [...keepSteps] });
+      await writeResult(folder, { job: identify(job, modelHash), steps, kept: [...keepSteps] });
       await removeLeftovers(folder, keepSteps);
-      return { model: { kind: 'adapter', folder }, kept, steps };
+      return describeResult(job, steps);
     },
   });
+}
+
+/** The result of a job that is finished, with all models that are to be kept, tidied up; null where there is something left to train. */
+export async function findTrained(job: TrainingJob, modelHash: string): Promise<TrainingResult | null> {
+  const { folder, keepSteps = [] } = job;
+  const identity = identify(job, modelHash);
+  const finished = await readResult(folder);
+  if (finished?.job !== identity || !keepSteps.every((step) => finished.kept.includes(step))) return null;
+  // First of all: what is about to be removed must not be counted on.
+  if (finished.kept.length !== keepSteps.length)
+    await writeResult(folder, { job: identity, steps: finished.steps, kept: [...keepSteps] });
+  await removeLeftovers(folder, keepSteps);
+  return describeResult(job, finished.steps);
+}
+
+function describeResult({ folder, keepSteps = [] }: TrainingJob, steps: number): TrainingResult {
+  const kept = keepSteps.map((step) => [step, { kind: 'adapter', folder: stateFolder(folder, step) }] as const);
+  return { model: { kind: 'adapter', folder }, kept: new Map(kept), steps };
 }
 
 /** Kept states are models to be asked; their optimizers, and the other states, were only needed to go on. */

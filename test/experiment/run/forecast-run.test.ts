@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { forecastRun, type CellForecast } from '../../../src/experiment/run/forecast-run.js';
 import type { ResolvedPlan } from '../../../src/experiment/plan/resolved-plan.js';
-import type { RunEvent } from '../../../src/experiment/run/run-event.js';
+import type { RunEvent } from '../../../src/experiment/run/run-progress.js';
 import { runPlan } from '../../../src/experiment/run/run-plan.js';
 import { createExactJudge } from '../../../src/organism/judge/exact-judge.js';
 import { errorOf } from '../../engine/checkpoint/error-of.js';

@@ -62,6 +62,8 @@ export interface KillRunOptions {
   readonly seed: number;
   /** Of the models; 1 if not given. */
   readonly threads?: number;
+  /** Of the run that is killed; the undisturbed one does one after the other. 1 if not given. */
+  readonly cellsAtOnce?: number;
   /** Told when the undisturbed run is there, and of each kill as it happens. */
   readonly onCalm?: (calm: { readonly bytes: number; readonly answers: number; readonly cells: number }) => void;
   readonly onKill?: (kill: Kill, number: number) => void;
@@ -72,16 +74,17 @@ export interface KillRunOptions {
  * is. Compares what came out byte by byte, and checks that nothing that was stored was done again.
  */
 export async function killRun(options: KillRunOptions): Promise<KilledRun> {
-  const { folder, kills, seed, threads = 1, onCalm, onKill } = options;
+  const { folder, kills, seed, threads = 1, cellsAtOnce = 1, onCalm, onKill } = options;
   await mkdir(folder, { recursive: true });
   const file = options.plan ?? join(folder, 'plan.yaml');
   if (options.plan === undefined) await writeFile(file, stringify(makePlan(Math.ceil(kills / 2))));
-  const calm = await runToEnd(file, join(folder, 'calm'), threads);
+  const calm = await runToEnd({ file, runs: join(folder, 'calm'), threads, cellsAtOnce: 1 });
   const bytes = await measureProgress(calm.folder);
   const whole = await observe(calm.folder);
   onCalm?.({ bytes, answers: whole.answers.size, cells: whole.cells.size });
   const stream = createRandomStream(seed, 'kill run');
   const runs = join(folder, 'killed');
+  const disturbed = { file, runs, threads, cellsAtOnce };
   const place = join(runs, basename(calm.folder));
   const found: Comparison[] = [];
   const moments: Kill[] = [];
@@ -92,7 +95,7 @@ export async function killRun(options: KillRunOptions): Promise<KilledRun> {
     const until = reached + (ahead > 1 ? stream.integer(ahead) : 0);
     // Also where no file grows: while a model is loaded, or a graph is built.
     const pause = stream.integer(options.plan === undefined ? 20 : 500);
-    const isKilled = await killAt(file, runs, place, threads, until, pause);
+    const isKilled = await killAt(disturbed, place, until, pause);
     const now = await observe(place);
     found.push(compare(last, now));
     if (!isKilled) {
@@ -106,7 +109,7 @@ export async function killRun(options: KillRunOptions): Promise<KilledRun> {
     onKill?.(kill, moments.length);
     last = now;
   }
-  const { summary, folder: killed } = await runToEnd(file, runs, threads);
+  const { summary, folder: killed } = await runToEnd(disturbed);
   const end = await observe(killed);
   found.push(compare(last, end));
   const faults = found.flatMap((one) => [...one.lost, ...one.askedTwice, ...one.trainedTwice]);
@@ -140,14 +143,24 @@ const summarySchema = z.object({
   stopped: z.array(z.unknown()),
 });
 
-function start(file: string, runs: string, threads: number) {
-  return spawn(process.execPath, [main, 'run', file, '--runs', runs, '--threads', String(threads), '--json'], {
+interface StartedRun {
+  readonly file: string;
+  readonly runs: string;
+  readonly threads: number;
+  readonly cellsAtOnce: number;
+}
+
+/** In a group of its own, with the processes that it starts. */
+function start({ file, runs, threads, cellsAtOnce }: StartedRun) {
+  const options = ['--runs', runs, '--threads', String(threads), '--cells-at-once', String(cellsAtOnce), '--json'];
+  return spawn(process.execPath, [main, 'run', file, ...options], {
     stdio: ['ignore', 'pipe', 'pipe'],
+    detached: true,
   });
 }
 
-async function runToEnd(file: string, runs: string, threads: number) {
-  const child = start(file, runs, threads);
+async function runToEnd(started: StartedRun) {
+  const child = start(started);
   const [[code], printed, said] = await Promise.all([
     once(child, 'close'),
     child.stdout.toArray(),
@@ -163,21 +176,19 @@ function joinText(chunks: unknown[]): string {
 }
 
 /** Kills a run once its files have so many bytes, and a moment later; false if it ended before. */
-async function killAt(
-  file: string,
-  runs: string,
-  folder: string,
-  threads: number,
-  bytes: number,
-  pause: number,
-): Promise<boolean> {
-  const child = start(file, runs, threads);
+async function killAt(started: StartedRun, folder: string, bytes: number, pause: number): Promise<boolean> {
+  const child = start(started);
   const ended = once(child, 'close');
   child.stdout.resume();
   child.stderr.resume();
   while (child.exitCode === null && (await measureProgress(folder)) < bytes) await wait(5);
   await wait(pause);
-  child.kill('SIGKILL');
+  try {
+    // All of its group.
+    if (child.exitCode === null && child.pid !== undefined) process.kill(-child.pid, 'SIGKILL');
+  } catch {
+    // It has ended just now.
+  }
   await ended;
   return child.signalCode === 'SIGKILL';
 }

@@ -27,6 +27,17 @@ describe('a run that is killed and started again', () => {
     expect(answers).toBeGreaterThan(100);
   }, 240_000);
 
+  it('comes to them with two cells at once, too', async () => {
+    const { faults, ...twice } = await killRun({
+      folder: await makeTemporaryFolder(),
+      kills: 5,
+      seed: 5,
+      cellsAtOnce: 2,
+    });
+    expect(faults).toEqual([]);
+    expect(twice).toMatchObject({ askedTwice: 0, trainedTwice: 0, cells: 3 });
+  }, 240_000);
+
   it('asks a hosted model nothing to which the answer was stored', async () => {
     const server = await startLoopbackChatServer();
     onTestFinished(() => server.close());

@@ -99,6 +99,7 @@ describe('a measurement of speed', () => {
       ...base,
       openTrainer: () => Promise.reject(new Error('nothing is trained')),
       openSampler: () => Promise.reject(new Error('nothing is asked')),
+      openProcess: null,
     };
     const time = async (blocks: number) =>
       measureSpeed(untouched, { ...training!, recipe }, evaluation, {

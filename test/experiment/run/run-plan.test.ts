@@ -5,7 +5,7 @@ import { beforeAll, describe, expect, it } from 'vitest';
 // The sampling thread's file exists in the built package only; `npm test` builds before it tests.
 import { runPlan } from '../../../dist/experiment/run/run-plan.js';
 import { createExactJudge } from '../../../dist/organism/judge/exact-judge.js';
-import type { RunEvent } from '../../../src/experiment/run/run-event.js';
+import type { RunEvent } from '../../../src/experiment/run/run-progress.js';
 import { hashJson } from '../../../src/foundation/content-hash.js';
 import { errorOf } from '../../engine/checkpoint/error-of.js';
 import { makeTemporaryFolder } from '../../foundation/temporary-folder.js';

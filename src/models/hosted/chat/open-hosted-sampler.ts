@@ -31,6 +31,7 @@ export function openHostedSampler({ model, ...settings }: HostedSamplerSettings)
     { request, index, seed, settings }: SamplingCall,
     signal: AbortSignal,
     leave: AbortSignal,
+    isLeft: () => boolean,
   ): Promise<Answer> {
     try {
       const call = describeSamplingCall(model, { seed, settings });
@@ -40,7 +41,7 @@ export function openHostedSampler({ model, ...settings }: HostedSamplerSettings)
         : meter.hold(() => boundTokens(call, settings.maximumTokens), leave, complete));
       return { request, index, seed, ...readCompletion(completion) };
     } catch (cause) {
-      if (signal.aborted) throw samplerStopped();
+      if (signal.aborted || isLeft()) throw samplerStopped();
       throw connection.explain(cause, model);
     }
   }
@@ -53,8 +54,9 @@ export function openHostedSampler({ model, ...settings }: HostedSamplerSettings)
       const signal = options.signal === undefined ? stop.signal : AbortSignal.any([stop.signal, options.signal]);
       // It changes between two awaits, which a type does not know.
       const isStopped = (): boolean => signal.aborted;
+      const isLeft = (): boolean => options.leave?.aborted === true;
       const failed = new AbortController();
-      const leave = AbortSignal.any([signal, failed.signal]);
+      const leave = AbortSignal.any([signal, failed.signal, ...(options.leave === undefined ? [] : [options.leave])]);
       // Every open call listens to them, which is no leak.
       setMaxListeners(2 * mostOpenCalls, signal, leave);
       const finished: Answer[] = [];
@@ -65,7 +67,7 @@ export function openHostedSampler({ model, ...settings }: HostedSamplerSettings)
       /** Once a call fails, no other is begun; open calls are waited for, since they are paid for. */
       async function work(wanted: SamplingCall): Promise<void> {
         try {
-          finished.push(await ask(wanted, signal, leave));
+          finished.push(await ask(wanted, signal, leave, isLeft));
         } catch (cause) {
           failures.push(cause);
           failed.abort();
@@ -76,7 +78,7 @@ export function openHostedSampler({ model, ...settings }: HostedSamplerSettings)
 
       /** As many as the rate limiter may ever open: it alone decides how many are open. */
       function begin(): void {
-        while (open < mostOpenCalls && failures.length === 0) {
+        while (open < mostOpenCalls && failures.length === 0 && !isLeft()) {
           const next = waiting.next();
           if (next.done === true) return;
           open += 1;
@@ -102,6 +104,7 @@ export function openHostedSampler({ model, ...settings }: HostedSamplerSettings)
           });
         }
         if (failures.length > 0) throw failures[0];
+        if (isLeft()) throw samplerStopped();
       } finally {
         stop.abort();
       }

@@ -1,0 +1,130 @@
+import { limitConcurrency } from '../../foundation/limit-concurrency.js';
+import type { BatchSettings } from '../../models/hosted/batches/batch-settings.js';
+import type { SpendingLedger } from '../../models/hosted/spending/spending-ledger.js';
+import type { BaseModel } from '../../models/open-base-model.js';
+import type { Sampler } from '../../models/sampler.js';
+import type { Trainer, TunedModel } from '../../models/trainer.js';
+
+/** How many cells are under way at the same time. */
+export interface CellsAtOnce {
+  /** Of models that run here. */
+  readonly here: number;
+  /** At each server of hosted models. */
+  readonly hosted: number;
+}
+
+/** Where one cell at a time is trained and asked. */
+export interface Bench {
+  readonly openTrainer: () => Promise<Trainer>;
+  /** The base itself (null), or what was made of it. */
+  readonly openSampler: (tuned: TunedModel | null) => Promise<Sampler>;
+  /** Whether answers that are under way are paid for, and waited for where others fail. */
+  readonly isPaid: boolean;
+  /** Whether training keeps this process from everything else, such as judging. */
+  readonly isBlocking: boolean;
+  readonly close: () => Promise<void>;
+}
+
+export interface CellPlacesSettings {
+  readonly cellsAtOnce: CellsAtOnce;
+  /** Hosted models are asked in batches. */
+  readonly batches?: BatchSettings;
+  /** Counts what hosted models cost. */
+  readonly spending?: SpendingLedger;
+}
+
+/** This machine and the servers of hosted models, each of which takes some cells at once. */
+export interface CellPlaces {
+  /** Waits for a bench for cells of the base, in the order of the calls, and gives it free when the work is done. */
+  readonly use: (base: BaseModel, work: (bench: Bench) => Promise<void>) => Promise<void>;
+  /** Ends the processes that were started. Called when all work is done. */
+  readonly close: () => Promise<void>;
+}
+
+export function createCellPlaces({ cellsAtOnce, ...asked }: CellPlacesSettings): CellPlaces {
+  const places = new Map<string | null, CellPlaces>();
+  return {
+    use: (base, work) => {
+      const { endpoint } = base;
+      const place =
+        places.get(endpoint) ??
+        (endpoint === null
+          ? createPlace(cellsAtOnce.here, (one) => openBenchHere(one, cellsAtOnce.here))
+          : createPlace(cellsAtOnce.hosted, rememberHosted(asked)));
+      places.set(endpoint, place);
+      return place.use(base, work);
+    },
+    close: async () => {
+      for (const place of places.values()) await place.close();
+    },
+  };
+}
+
+function createPlace(most: number, openBench: (base: BaseModel) => Promise<Bench>): CellPlaces {
+  const enter = limitConcurrency(most);
+  /** Kept for the next cell of the same base, which finds its weights in memory. */
+  const idle: { readonly base: BaseModel; readonly bench: Bench }[] = [];
+  return {
+    use: (base, work) =>
+      enter(async () => {
+        const same = idle.findIndex((one) => one.base === base);
+        const [kept] = idle.splice(Math.max(0, same), 1);
+        if (kept !== undefined && same === -1) await kept.bench.close();
+        const bench = kept !== undefined && same !== -1 ? kept.bench : await openBench(base);
+        try {
+          await work(bench);
+        } finally {
+          idle.push({ base, bench });
+        }
+      }),
+    close: async () => {
+      await Promise.all(idle.splice(0).map(({ bench }) => bench.close()));
+    },
+  };
+}
+
+/** In this process where one cell has the machine for itself, else in a process of its own. */
+async function openBenchHere(base: BaseModel, atOnce: number): Promise<Bench> {
+  if (atOnce > 1 && base.openProcess !== null)
+    return { ...(await base.openProcess(atOnce)), isBlocking: false, isPaid: false };
+  return {
+    openTrainer: rememberTrainer(base),
+    openSampler: (tuned) => base.openSampler(tuned),
+    isPaid: false,
+    isBlocking: base.engine !== null,
+    close: () => Promise.resolve(),
+  };
+}
+
+/** Benches of one base share a trainer. */
+function rememberHosted({
+  batches,
+  spending,
+}: Omit<CellPlacesSettings, 'cellsAtOnce'>): (base: BaseModel) => Promise<Bench> {
+  const trainers = new Map<BaseModel, () => Promise<Trainer>>();
+  const asked = {
+    ...(batches === undefined ? {} : { batches }),
+    ...(spending === undefined ? {} : { spending }),
+  };
+  return (base) => {
+    const openTrainer = trainers.get(base) ?? rememberTrainer(base, spending);
+    trainers.set(base, openTrainer);
+    return Promise.resolve({
+      openTrainer,
+      openSampler: (tuned) => base.openSampler(tuned, asked),
+      // Batches go on by themselves, and are found again.
+      isPaid: batches === undefined,
+      isBlocking: false,
+      close: () => Promise.resolve(),
+    });
+  };
+}
+
+function rememberTrainer({ openTrainer }: BaseModel, spending?: SpendingLedger): () => Promise<Trainer> {
+  let trainer: Promise<Trainer> | null = null;
+  return () => {
+    // The plan was refused if there is none.
+    if (openTrainer === null) throw new Error('a cell of a base that cannot be trained');
+    return (trainer ??= openTrainer(spending));
+  };
+}

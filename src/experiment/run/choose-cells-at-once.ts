@@ -1,0 +1,220 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { DriftlineError } from '../../foundation/driftline-error.js';
+import { writeFailure } from '../../foundation/file-failure.js';
+import { formatMemory } from '../../foundation/format-quantities.js';
+import type { BaseModel, BaseProcess } from '../../models/open-base-model.js';
+import type { SamplingRequest } from '../../models/sampler.js';
+import { listEvaluatedModels } from '../../runs/run-outline.js';
+import type { PlannedCell, PlannedEvaluation, PlannedTraining, ResolvedPlan } from '../plan/resolved-plan.js';
+import type { CellsAtOnce } from './cell-places.js';
+import type { MemoryForecast } from './forecast-memory.js';
+import type { RunForecast } from './forecast-run.js';
+import { assumeSpeed } from './measure-speed.js';
+import { plannedCellsAtOnce } from './run-plan.js';
+
+export interface ChooseCellsAtOnceOptions {
+  /** In place of what the plan says. */
+  readonly asked?: number | undefined;
+  readonly forecast: Pick<RunForecast, 'cells'>;
+  readonly needs: readonly MemoryForecast[];
+  /** Bytes that there are. */
+  readonly memory: number;
+  /** Whether more cells than fit into memory may be asked for. */
+  readonly ignoresMemory?: boolean;
+  /** Which cells that run here share. */
+  readonly threads: number;
+  /** Milliseconds. */
+  readonly clock: () => number;
+  readonly signal?: AbortSignal;
+}
+
+export interface ChosenCellsAtOnce extends CellsAtOnce {
+  /** How many times as fast cells here are as one after the other; null where that was not measured. */
+  readonly speedup: number | null;
+}
+
+/**
+ * Work that would be over before it pays to measure it, and steps or answers that would make measuring long, in seconds by the assumed
+ * speed of a machine.
+ */
+const worthMeasuring = { least: 90, longestStep: 2, longestAnswer: 0.5 };
+
+/** Milliseconds of steps and of answers that are measured. */
+const measured = { steps: 2000, answers: 1500 };
+
+/**
+ * Decides how many cells run at once: as the user or the plan says, or, of models that run here, what is faster by a short measurement. Some steps
+ * and answers are timed with all threads, and in as many processes at once as there are threads, cells left and memory for copies.
+ * It is one at a time where that leaves no choice, where little is left to do, and for models so large that measuring would take long. No
+ * result depends on it.
+ */
+export async function chooseCellsAtOnce(
+  plan: ResolvedPlan,
+  options: ChooseCellsAtOnceOptions,
+): Promise<ChosenCellsAtOnce> {
+  const { asked, needs, memory, ignoresMemory = false } = options;
+  const planned = asked === undefined ? plannedCellsAtOnce(plan) : { here: asked, hosted: asked };
+  if (asked !== undefined || plan.cellsAtOnce !== null) {
+    if (!ignoresMemory) requireMemoryForCopies(needs, planned.here, memory);
+    return { ...planned, speedup: null };
+  }
+  const probe = planProbe(plan, options);
+  if (probe === null) return { ...planned, speedup: null };
+  const alone = await timeCells(probe, 1, options);
+  const together = await timeCells(probe, probe.most, options);
+  if (alone === null || together === null) return { ...planned, speedup: null };
+  // The last round may not be full.
+  const rounds = Math.ceil(probe.cells / probe.most);
+  const speedup = (alone * probe.cells) / (together * rounds);
+  return speedup > 1 ? { ...planned, here: probe.most, speedup } : { ...planned, speedup: null };
+}
+
+/** What is measured: of the base of which the most is left to do, one training and one evaluation. */
+interface Probe {
+  readonly openProcess: NonNullable<BaseModel['openProcess']>;
+  /** Cells at once that are tried. */
+  readonly most: number;
+  /** Of models here that are left to do. */
+  readonly cells: number;
+  readonly training: PlannedTraining | null;
+  readonly evaluation: PlannedEvaluation | null;
+  /** Of a mean cell. */
+  readonly steps: number;
+  readonly answers: number;
+}
+
+function planProbe(plan: ResolvedPlan, { forecast, needs, memory, threads }: ChooseCellsAtOnceOptions): Probe | null {
+  const left = forecast.cells.filter(
+    ({ base, stepsToDo, answersToAsk }) => plan.bases.get(base)?.openProcess !== null && stepsToDo + answersToAsk > 0,
+  );
+  const fitting = Math.min(...needs.map(({ bytes }) => Math.floor(memory / bytes)));
+  const most = Math.min(threads, left.length, fitting);
+  if (most < 2) return null;
+  const count = (base: string): number => left.filter((cell) => cell.base === base).length;
+  const [name = ''] = [...plan.bases.keys()].sort((one, other) => count(other) - count(one));
+  const openProcess = plan.bases.get(name)?.openProcess;
+  const work = needs.find(({ base }) => base === name)?.work;
+  if (openProcess === null || openProcess === undefined || work === undefined) return null;
+  const find = (part: 'stepsToDo' | 'answersToAsk'): PlannedCell | undefined => {
+    const found = left.find((cell) => cell.base === name && cell[part] > 0)?.cell;
+    return plan.cells.find((cell) => cell.name === found);
+  };
+  const training = find('stepsToDo')?.training ?? null;
+  const asked = find('answersToAsk');
+  const evaluation = (asked && listEvaluatedModels(plan, asked).flatMap(({ evaluations }) => evaluations)[0]) ?? null;
+  const mean = (part: 'stepsToDo' | 'answersToAsk'): number =>
+    left.reduce((sum, cell) => sum + cell[part], 0) / left.length;
+  const [steps, answers] = [mean('stepsToDo'), mean('answersToAsk')];
+  const assumed = assumeSpeed(work, training, evaluation);
+  const seconds = left.length * (steps * assumed.step + answers * assumed.answer);
+  const { least, longestStep, longestAnswer } = worthMeasuring;
+  if (seconds < least || assumed.step > longestStep || assumed.answer > longestAnswer) return null;
+  return { openProcess, most, cells: left.length, training, evaluation, steps, answers };
+}
+
+/** Seconds that so many cells take together, each in a process of its own; null where that could not be measured. */
+async function timeCells(probe: Probe, processes: number, options: ChooseCellsAtOnceOptions): Promise<number | null> {
+  return timeProcesses(probe, processes, options).catch((cause: unknown) => {
+    if (options.signal?.aborted === true || !DriftlineError.isInstance(cause)) throw cause;
+    // What is wrong shows in the run itself, where it belongs to a cell; without a measurement cells run one after the other.
+    return null;
+  });
+}
+
+async function timeProcesses(
+  probe: Probe,
+  processes: number,
+  options: ChooseCellsAtOnceOptions,
+): Promise<number | null> {
+  const { openProcess, training, evaluation, steps, answers } = probe;
+  const opened = await Promise.all(Array.from({ length: processes }, () => openProcess(processes)));
+  const slowest = async (time: (one: BaseProcess) => Promise<number | null>): Promise<number | null> => {
+    const times = await Promise.all(opened.map(time));
+    return times.reduce((most: number | null, one) => (most === null || one === null ? null : Math.max(most, one)), 0);
+  };
+  try {
+    const step = training === null ? 0 : await slowest((one) => timeSteps(one, training, options));
+    const answer = evaluation === null ? 0 : await slowest((one) => timeAnswers(one, evaluation, options));
+    return step === null || answer === null ? null : steps * step + answers * answer;
+  } finally {
+    await Promise.all(opened.map((one) => one.close()));
+  }
+}
+
+/** Seconds of a step; the first, which prepares the others, is left out. */
+async function timeSteps(
+  process: BaseProcess,
+  { set, recipe }: PlannedTraining,
+  { clock, signal }: ChooseCellsAtOnceOptions,
+): Promise<number | null> {
+  const folder = await mkdtemp(join(tmpdir(), 'driftline-probe-')).catch((cause: unknown) => {
+    throw writeFailure(tmpdir(), cause);
+  });
+  const enough = new AbortController();
+  const moments: number[] = [];
+  try {
+    const trainer = await process.openTrainer();
+    await trainer
+      .train(
+        { rows: set.rows, recipe, folder },
+        {
+          signal: signal === undefined ? enough.signal : AbortSignal.any([signal, enough.signal]),
+          onStep: () => {
+            moments.push(clock());
+            if (moments.length > 2 && clock() - (moments[0] ?? 0) > measured.steps) enough.abort();
+          },
+        },
+      )
+      .catch((cause: unknown) => {
+        if (!enough.signal.aborted) throw cause;
+      });
+  } finally {
+    await rm(folder, { recursive: true, force: true });
+  }
+  const [first, last] = [moments[0], moments.at(-1)];
+  return first === undefined || last === undefined || moments.length < 2
+    ? null
+    : (last - first) / (moments.length - 1) / 1000;
+}
+
+/** Seconds of an answer of the base. */
+async function timeAnswers(
+  process: BaseProcess,
+  { questions }: PlannedEvaluation,
+  { clock, signal }: ChooseCellsAtOnceOptions,
+): Promise<number | null> {
+  const sampler = await process.openSampler(null);
+  const requests = questions.map(({ messages, temperature, maximumTokens, samples }) => ({
+    // The user turn is always there.
+    messages: messages as SamplingRequest['messages'],
+    temperature,
+    maximumTokens,
+    count: samples,
+  }));
+  const started = clock();
+  let answers = 0;
+  try {
+    const drawn = sampler.sample(requests, signal === undefined ? {} : { signal });
+    while (clock() - started < measured.answers && (await drawn.next()).done !== true) answers += 1;
+    await drawn.return();
+    return answers === 0 ? null : (clock() - started) / answers / 1000;
+  } finally {
+    await sampler.close();
+  }
+}
+
+/** Refuses more cells at once than fit into memory. */
+function requireMemoryForCopies(needs: readonly MemoryForecast[], copies: number, memory: number): void {
+  const largest = needs.toSorted((one, other) => other.bytes - one.bytes)[0];
+  // One that does not fit alone is refused, or let pass, elsewhere.
+  if (largest === undefined || copies === 1 || copies * largest.bytes <= memory || largest.bytes > memory) return;
+  const fitting = Math.floor(memory / largest.bytes);
+  throw new DriftlineError({
+    code: 'memory-exceeded',
+    message: `${String(copies)} cells at once do not fit into memory: each of ${largest.base} takes about ${formatMemory(largest.bytes)}, and there is ${formatMemory(memory)}`,
+    hint: `Run fewer at once: --cells-at-once ${String(fitting)}. It is an estimate: --ignore-memory goes on all the same.`,
+    details: { base: largest.base, bytes: largest.bytes, memory },
+  });
+}

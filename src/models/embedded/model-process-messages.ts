@@ -1,0 +1,40 @@
+import type { Fault } from '../../engine/worker/sampler-messages.js';
+import type { Answer, SamplingRequest } from '../sampler.js';
+import type { TrainingJob, TrainingProgress, TrainingResult } from '../trainer.js';
+
+/** What a process that runs a model is started with. */
+export interface ModelProcessSettings {
+  /** A model folder. */
+  readonly model: string;
+  /** Stands for the weights of the model and its tokenizer. */
+  readonly modelHash: string;
+  readonly threads: number;
+  /** Bytes of memory that there are: weights that are more are refused. Default any number. */
+  readonly memory?: number;
+}
+
+/** Every call has a number of its own; a sampler is named by that of the call that opened it. */
+export type ToModelProcess =
+  | { readonly kind: 'start'; readonly settings: ModelProcessSettings }
+  | { readonly kind: 'train'; readonly call: number; readonly job: TrainingJob }
+  /** `adapter` is null for the base itself. */
+  | { readonly kind: 'open'; readonly call: number; readonly adapter: string | null }
+  | {
+      readonly kind: 'sample';
+      readonly call: number;
+      readonly sampler: number;
+      readonly requests: readonly SamplingRequest[];
+    }
+  | { readonly kind: 'close'; readonly call: number; readonly sampler: number }
+  /** A step was heard of: the next one may begin. */
+  | { readonly kind: 'go-on'; readonly call: number }
+  /** Aborts the call of this number. */
+  | { readonly kind: 'stop'; readonly call: number };
+
+/** Each call ends with `done` or `fault`. */
+export type FromModelProcess =
+  | { readonly kind: 'step'; readonly call: number; readonly progress: TrainingProgress }
+  | { readonly kind: 'answers'; readonly call: number; readonly answers: readonly Answer[] }
+  /** With the result of a training. */
+  | { readonly kind: 'done'; readonly call: number; readonly result: TrainingResult | null }
+  | { readonly kind: 'fault'; readonly call: number; readonly fault: Fault };

@@ -1,0 +1,208 @@
+import { fork, type ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
+import { fileURLToPath } from 'node:url';
+import { countSteps } from '../../engine/train/plan-training.js';
+import { DriftlineError } from '../../foundation/driftline-error.js';
+import { listSamplingCalls, samplerClosed, type Answer, type Sampler } from '../sampler.js';
+import type { Trainer, TrainingProgress, TrainingResult } from '../trainer.js';
+import type { FromModelProcess, ModelProcessSettings, ToModelProcess } from './model-process-messages.js';
+import { findTrained } from './open-embedded-trainer.js';
+
+/** A model folder in a process of its own, which is started when there is something to do. */
+export interface ModelProcess {
+  readonly openTrainer: () => Promise<Trainer>;
+  /** Of the base itself (null), or with an adapter's folder. */
+  readonly openSampler: (adapter: string | null) => Promise<Sampler>;
+  /** Ends the process; calls that are open fail. May be called twice. */
+  readonly close: () => Promise<void>;
+}
+
+interface Call {
+  readonly onStep: (progress: TrainingProgress) => void;
+  readonly onAnswers: (answers: readonly Answer[]) => void;
+  readonly resolve: (result: TrainingResult | null) => void;
+  readonly reject: (cause: unknown) => void;
+}
+
+interface CallOptions extends Partial<Pick<Call, 'onStep' | 'onAnswers'>> {
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** What is asked of the process, without its number. */
+type Asked<Message extends ToModelProcess = ToModelProcess> = Message extends { readonly call: number }
+  ? Omit<Message, 'call'>
+  : never;
+
+/**
+ * Trains and asks a model folder in a process of its own: several of them use the cores of a machine better than one with as many
+ * threads. Same bytes as `openEmbeddedTrainer` and `openEmbeddedSampler`. It ends when its parent does, however that ends.
+ */
+export function openModelProcess(settings: ModelProcessSettings): ModelProcess {
+  const calls = new Map<number, Call>();
+  let count = 0;
+  let started: { readonly child: ChildProcess; readonly ended: Promise<void> } | null = null;
+  let fault: DriftlineError | null = null;
+
+  function start(): ChildProcess {
+    if (started !== null) return started.child;
+    // Without what the parent was started with, such as a loader of its own: the process needs nothing of that.
+    const child = fork(fileURLToPath(new URL('./model-process.js', import.meta.url)), [], {
+      execArgv: [],
+      serialization: 'advanced',
+      // Its output is nobody's; what the numerical runtime complains of is.
+      stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
+    });
+    child.on('message', (message: FromModelProcess) => {
+      receive(message);
+    });
+    const fail = (reason: string): void => {
+      fault ??= processEnded(settings.model, reason);
+      for (const { reject } of calls.values()) reject(fault);
+      calls.clear();
+    };
+    // The channel is read to its end before it is closed, so that nothing that was said is lost.
+    const ended = Promise.all([once(child, 'exit'), once(child, 'disconnect')]).then(
+      () => {
+        fail(child.signalCode ?? `exit code ${String(child.exitCode)}`);
+      },
+      // It could not be started.
+      (cause: unknown) => {
+        fail(cause instanceof Error ? cause.message : String(cause));
+        child.kill('SIGKILL');
+      },
+    );
+    started = { child, ended };
+    send(child, { kind: 'start', settings });
+    return child;
+  }
+
+  function send(child: ChildProcess, message: ToModelProcess): void {
+    // Where the process has just ended, its calls hear of that.
+    child.send(message, () => undefined);
+  }
+
+  function receive(message: FromModelProcess): void {
+    const call = calls.get(message.call);
+    if (call === undefined) return;
+    if (message.kind === 'step') {
+      call.onStep(message.progress);
+      if (started !== null) send(started.child, { kind: 'go-on', call: message.call });
+    } else if (message.kind === 'answers') call.onAnswers(message.answers);
+    else {
+      calls.delete(message.call);
+      if (message.kind === 'done') call.resolve(message.result);
+      else call.reject(new DriftlineError(message.fault));
+    }
+  }
+
+  /** Begins a call: its number, and what comes of it. */
+  function begin(
+    asked: Asked,
+    { signal, onStep = () => undefined, onAnswers = () => undefined }: CallOptions = {},
+  ): { readonly call: number; readonly result: Promise<TrainingResult | null> } {
+    if (fault !== null) throw fault;
+    const child = start();
+    count += 1;
+    const call = count;
+    const stop = (): void => {
+      stopCall(call);
+    };
+    const result = new Promise<TrainingResult | null>((resolve, reject) => {
+      calls.set(call, { onStep, onAnswers, resolve, reject });
+    }).finally(() => {
+      signal?.removeEventListener('abort', stop);
+    });
+    send(child, { ...asked, call });
+    signal?.addEventListener('abort', stop);
+    if (signal?.aborted === true) stop();
+    return { call, result };
+  }
+
+  function stopCall(call: number): void {
+    if (calls.has(call) && started !== null) send(started.child, { kind: 'stop', call });
+  }
+
+  return {
+    openTrainer: () =>
+      Promise.resolve({
+        countSteps: (rows, recipe) => countSteps(recipe, rows),
+        train: async (job, { signal, onStep = () => undefined } = {}) => {
+          // A job that is done needs no process.
+          const finished = await findTrained(job, settings.modelHash);
+          if (finished !== null) return finished;
+          const result = await begin({ kind: 'train', job }, { signal, onStep }).result;
+          if (result === null) throw new Error('a training ended without a result');
+          return result;
+        },
+      }),
+    openSampler: async (adapter) => {
+      const opening = begin({ kind: 'open', adapter });
+      await opening.result;
+      const sampler = opening.call;
+      let closed = false;
+      return {
+        sample: async function* (requests, { signal } = {}) {
+          if (closed) throw samplerClosed();
+          // What is wrong about them is told here, as everywhere.
+          listSamplingCalls(requests);
+          let answers: Answer[] = [];
+          let outcome: 'open' | 'done' | { readonly cause: unknown } = 'open';
+          let wake = (): void => undefined;
+          const onAnswers = (more: readonly Answer[]): void => {
+            answers.push(...more);
+            wake();
+          };
+          const { call, result } = begin({ kind: 'sample', sampler, requests }, { signal, onAnswers });
+          const settled = result.then(
+            () => {
+              outcome = 'done';
+            },
+            (cause: unknown) => {
+              outcome = { cause };
+            },
+          );
+          try {
+            for (;;) {
+              const next = answers;
+              answers = [];
+              yield* next;
+              if (answers.length > 0) continue;
+              // It changes while others wait, which a type does not know.
+              const ended = outcome as 'open' | 'done' | { readonly cause: unknown };
+              if (ended === 'done') return;
+              if (ended !== 'open') throw ended.cause;
+              const woken = new Promise<void>((resolve) => {
+                wake = resolve;
+              });
+              await Promise.race([woken, settled]);
+            }
+          } finally {
+            // Also reached when the consumer leaves its loop early.
+            stopCall(call);
+          }
+        },
+        close: async () => {
+          if (closed) return;
+          closed = true;
+          // One whose process has ended is closed.
+          if (fault === null) await begin({ kind: 'close', sampler }).result;
+        },
+      };
+    },
+    close: async () => {
+      fault ??= processEnded(settings.model, 'closed');
+      if (started === null) return;
+      if (started.child.connected) started.child.disconnect();
+      await started.ended;
+    },
+  };
+}
+
+function processEnded(model: string, reason: string): DriftlineError {
+  return new DriftlineError({
+    code: 'engine-failed',
+    message: `The process that runs ${model} ended: ${reason}`,
+    hint: 'If memory ran out, have fewer cells run at once (--cells-at-once 1). What was done is stored: the same command goes on from there.',
+    details: { model, reason },
+  });
+}
