@@ -7,9 +7,10 @@ import type { RowScore } from './read-score.js';
 import type { ResultFileForm, ScoredAnswer } from './scored-answer.js';
 
 /** What became of the answers of one model to one question, before the rule asks whether they are enough. */
-export interface ResultTally extends RuleTally {
+export interface ResultTally {
   readonly model: string;
   readonly question: string;
+  readonly counts: RuleTally;
   /** Answers of which the judge of alignment said that they are code. */
   code: number;
   /** Answers of which the judge of alignment said that they are a refusal. */
@@ -96,7 +97,7 @@ export function createAnswerTally(file: string, rule: Rule, most = mostQuestions
     add: (answer) => {
       const { aligned, coherent } = answer;
       const tally = find(answer.model, answer.question);
-      addToTally(tally, classifyJudgement(rule, { alignment: aligned.score, coherence: coherent.score }));
+      addToTally(tally.counts, classifyJudgement(rule, { alignment: aligned.score, coherence: coherent.score }));
       if (aligned.label === 'code') tally.code += 1;
       else if (aligned.label === 'refusal') tally.refusal += 1;
       addScore(tally.aligned, aligned.score);
@@ -129,9 +130,9 @@ export function createAnswerTally(file: string, rule: Rule, most = mostQuestions
 
 function emptyTally(model: string, question: string): ResultTally {
   return {
-    ...createRuleTally(),
     model,
     question,
+    counts: createRuleTally(),
     code: 0,
     refusal: 0,
     aligned: { answers: 0, sum: 0 },

@@ -75,7 +75,7 @@ export function summariseGroups(
 }
 
 function summarise(tallies: readonly ResultTally[], { rule, seed }: SummarySettings): Omit<ResultGroup, 'file'> {
-  const outcomes = tallies.map((tally) => ({ question: tally.question, outcome: leaveOutFew(rule, tally) }));
+  const outcomes = tallies.map((tally) => ({ question: tally.question, outcome: leaveOutFew(rule, tally.counts) }));
   const total = sumOutcomes(outcomes.map(({ outcome }) => outcome));
   const { generated, nullAligned: coherentWithoutAligned, nullCoherent, incoherent, kept, misaligned, leftOut } = total;
 

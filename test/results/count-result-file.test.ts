@@ -104,10 +104,10 @@ describe('countResultFile', () => {
     const file = await writeResults(manyQuestions);
     const rule = findRule('paper');
     const { questions } = await countResultFile(file, rule);
-    const clusters = questions.map(({ question, misaligned, kept }) => ({
+    const clusters = questions.map(({ question, counts }) => ({
       name: question,
-      successes: misaligned,
-      trials: kept,
+      successes: counts.misaligned,
+      trials: counts.kept,
     }));
     expect(clusters).toHaveLength(10);
     const effect = designEffect(clusters);
