@@ -63,7 +63,10 @@ export interface ServerLimits {
 export interface RunningServer {
   /** Where clients find it, with /v1 at its end. */
   readonly url: string;
-  /** Lets replies in progress end, or stops them when the time is up; saves jobs and batches. */
+  /**
+   * Lets replies in progress end, or cuts them off when the time is up; saves jobs and batches. Requests that arrive meanwhile, on
+   * connections old or new, are refused with `server_stopping`.
+   */
   readonly close: () => Promise<void>;
 }
 
@@ -82,6 +85,7 @@ export async function startServer(settings: ServerSettings): Promise<RunningServ
   if (key === null && !isLoopbackHost(host)) throw keyMissing(host);
   await mkdir(folder, { recursive: true });
   const unlock = await lockFolder(folder);
+  let isStopping = false;
   const ending = new AbortController();
   // Every request in progress listens, and stops listening when it is answered: many of them are no leak.
   setMaxListeners(0, ending.signal);
@@ -120,6 +124,7 @@ export async function startServer(settings: ServerSettings): Promise<RunningServ
       gate: createGate(key),
       requestMilliseconds: limits.requestMilliseconds,
       signal: ending.signal,
+      isStopping: () => isStopping,
       makeId: context.makeId,
       onFailure: (failure) => {
         onNotice(`${failure.message}${failure.cause instanceof Error ? `: ${failure.cause.stack ?? ''}` : ''}`);
@@ -137,17 +142,18 @@ export async function startServer(settings: ServerSettings): Promise<RunningServ
     return {
       url: `http://${host.includes(':') ? `[${host.replace(/^\[|\]$/g, '')}]` : host}:${port}/v1`,
       close: async () => {
-        const closed = new Promise<void>((resolve) => {
-          server.close(() => {
-            resolve();
-          });
-        });
-        server.closeIdleConnections();
+        // The door stays open until all have been told: a client that comes now hears why, and is not just cut off.
+        isStopping = true;
         // Those save what they do: nothing is gained by waiting for them to end.
         const saved = Promise.all([jobRunner.close(), batchRunner.close()]);
         await settledWithin(open, limits.graceMilliseconds);
         ending.abort();
         await settledWithin(open, farewellMilliseconds);
+        const closed = new Promise<void>((resolve) => {
+          server.close(() => {
+            resolve();
+          });
+        });
         // Also those that still send, and would do so for long.
         server.closeAllConnections();
         await Promise.allSettled(open);

@@ -1,4 +1,5 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import { finished } from 'node:stream/promises';
 import type { IdSource } from '../id-source.js';
 import type { Reply, Route } from './exchange.js';
 import { findRoute } from './find-route.js';
@@ -12,18 +13,20 @@ export interface AnswerSettings {
   readonly gate: Gate;
   /** Longest time for one reply. */
   readonly requestMilliseconds: number;
-  /** Aborted when the server ends. */
+  /** Aborted when replies still in progress are cut off. */
   readonly signal: AbortSignal;
+  /** Whether requests that arrive now are refused, because the server is being stopped. */
+  readonly isStopping: () => boolean;
   readonly makeId: IdSource;
   /** Told of failures that are not the client's. */
   readonly onFailure: (failure: ProtocolError) => void;
 }
 
-/** Answers one request after the other; never throws. */
+/** Answers requests; never throws. */
 export function answerRequests(
   settings: AnswerSettings,
 ): (request: IncomingMessage, response: ServerResponse) => Promise<void> {
-  const { routes, openPaths, gate, requestMilliseconds, makeId, onFailure } = settings;
+  const { routes, openPaths, gate, requestMilliseconds, isStopping, makeId, onFailure } = settings;
   return async (request, response) => {
     const { signal, release } = watchClient(response, settings.signal, requestMilliseconds);
     response.setHeader('x-request-id', makeId('req_'));
@@ -32,17 +35,39 @@ export function answerRequests(
     try {
       const url = new URL(request.url ?? '/', 'http://localhost');
       if (!openPaths.has(url.pathname)) gate(request);
+      if (isStopping()) {
+        await readOver(request);
+        throw serverStopping();
+      }
       const { route, parameters } = findRoute(routes, request.method ?? 'GET', url.pathname);
       const reply = await route.handle({ request, parameters, query: url.searchParams, signal });
+      if (isStopping()) response.setHeader('connection', 'close');
       await sendReply(response, reply);
     } catch (failure) {
       const error = signal.aborted && signal.reason instanceof ProtocolError ? signal.reason : toProtocolError(failure);
-      if (error.status >= 500 && !(signal.aborted && signal.reason === error)) onFailure(error);
+      if (error.status >= 500 && error.code !== stoppingCode && error !== signal.reason) onFailure(error);
       sendError(request, response, error);
     } finally {
       release();
     }
   };
+}
+
+const stoppingCode = 'server_stopping';
+
+function serverStopping(): ProtocolError {
+  return new ProtocolError({
+    status: 503,
+    message: 'The server is being stopped',
+    code: stoppingCode,
+    headers: { connection: 'close' },
+  });
+}
+
+/** Reads a body that nobody wants: closing the connection before its end would lose the reply on the way. */
+async function readOver(request: IncomingMessage): Promise<void> {
+  request.resume();
+  await finished(request).catch(() => undefined);
 }
 
 async function sendReply(response: ServerResponse, reply: Reply): Promise<void> {
@@ -110,9 +135,7 @@ function watchClient(
     controller.abort(new ProtocolError({ status: 499, message: 'The client went away' }));
   };
   const onEnd = (): void => {
-    controller.abort(
-      new ProtocolError({ status: 503, message: 'The server is being stopped', code: 'server_stopping' }),
-    );
+    controller.abort(serverStopping());
   };
   const timer = setTimeout(() => {
     controller.abort(
@@ -120,7 +143,6 @@ function watchClient(
     );
   }, milliseconds);
   response.on('close', onClose);
-  if (serverSignal.aborted) onEnd();
   serverSignal.addEventListener('abort', onEnd);
   return {
     signal: controller.signal,
