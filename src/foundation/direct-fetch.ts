@@ -4,7 +4,7 @@ import type { Dispatcher } from 'undici';
 /** As long as Node's own fetch waits for a connection. */
 const connectionMilliseconds = 10_000;
 
-export interface DirectFetchOptions {
+interface DirectFetchOptions {
   /** Posts by the proxies that HTTP_PROXY, HTTPS_PROXY and NO_PROXY name, as Node's own fetch does where NODE_USE_ENV_PROXY is 1. Default no. */
   readonly proxied?: boolean;
 }

@@ -1,6 +1,6 @@
 import { createProgressLine, type ProgressLine, type ProgressLineSettings } from './progress-line.js';
 
-export type ProgressDisplaySettings = Pick<ProgressLineSettings, 'stream' | 'now' | 'environment'>;
+type ProgressDisplaySettings = Pick<ProgressLineSettings, 'stream' | 'now' | 'environment'>;
 
 /** How far something is; the label tells it from what was shown before. */
 export interface ProgressState extends Pick<ProgressLineSettings, 'label' | 'total' | 'unit' | 'initialCount'> {

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { describeProblems } from '../engine/sample/describe-problems.js';
+import { describeProblems } from '../foundation/explain-issue.js';
 import { DriftlineError } from '../foundation/driftline-error.js';
 
 /** One conversation, and the answers that are wanted to it. */
@@ -64,7 +64,7 @@ export function listWantedAnswers(requests: readonly SamplingRequest[]): WantedA
       const known = [...Object.keys(samplingRequestSchema.shape), 'role', 'content'];
       throw new DriftlineError({
         code: 'usage-invalid',
-        message: `Request ${request}: ${describeProblems(parsed.error, known)}`,
+        message: `Request ${request}: ${describeProblems(parsed.error, samplingRequestSchema)}`,
         hint: `Correct the request. Its settings are ${known.slice(0, -2).join(', ')}.`,
         cause: parsed.error,
       });

@@ -15,18 +15,15 @@ import { jobRoutes } from './fine-tuning/job-routes.js';
 import { startJobRunner } from './fine-tuning/job-runner.js';
 import { openJobStore } from './fine-tuning/job-store.js';
 import { tunedModels } from './fine-tuning/tuned-models.js';
-import { createBodyBudget } from './http/body-budget.js';
-import { createAdmission } from './http/admission.js';
+import { createBodyBudget, createAdmission } from './http/admission.js';
 import { answerRequests } from './http/answer-requests.js';
-import { json, type Route } from './http/exchange.js';
+import { json, type Route } from './http/route.js';
 import { createGate, isLoopbackHost } from './http/gate.js';
 import { ProtocolError } from './http/protocol-error.js';
 import { loadModel, type ServedModel } from './models/load-model.js';
 import { createModelPool } from './models/model-pool.js';
-import { createModelRegistry } from './models/model-registry.js';
-import { modelRoutes } from './models/model-routes.js';
-import { createIdSource } from './id-source.js';
-import type { ServerContext } from './server-context.js';
+import { createModelRegistry, modelRoutes } from './models/model-registry.js';
+import { createIdSource, type ServerContext } from './server-context.js';
 
 export interface ServerSettings {
   readonly models: readonly ServedModel[];
@@ -46,7 +43,7 @@ export interface ServerSettings {
   readonly onNotice: (notice: string) => void;
 }
 
-export interface ServerLimits {
+interface ServerLimits {
   /** Sequences that a model decodes at once. */
   readonly slots: number;
   /** Answers that are sampled or wait for it. */

@@ -1,7 +1,7 @@
 import { DriftlineError } from '../foundation/driftline-error.js';
 import { type Estimate, type ResampledUnit, requireConfidence } from './estimate.js';
 import { normalQuantile } from './normal-distribution.js';
-import { rankValues } from './rank-values.js';
+import { rankValues } from './rank-correlation.js';
 import { studentQuantile } from './student-distribution.js';
 
 /** A thing with a score, which should be higher for the positive ones. */

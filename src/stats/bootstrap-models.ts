@@ -7,9 +7,8 @@ import {
 } from './bootstrap-distribution.js';
 import { intervalOfTally, refuseFewClusters } from './cluster-interval.js';
 import { type Estimate, requireConfidence } from './estimate.js';
-import type { ModelCounts } from './share-counts.js';
+import { type ModelCounts, tallyClusters, type ClusterTally, tallyModels } from './share-counts.js';
 import { createResamplingStream } from './resampling-stream.js';
-import { tallyClusters, type ClusterTally, tallyModels } from './tally-clusters.js';
 
 /**
  * The share of successes over all models, with an interval that says what other fine-tuning seeds and other questions would give:

@@ -1,10 +1,9 @@
 import { betaBinomialInterval } from './beta-binomial-interval.js';
-import type { ClusterCounts } from './share-counts.js';
+import { type Estimate, requireConfidence, type ResampledUnit } from './estimate.js';
 import { standardErrorOfTally } from './cluster-standard-error.js';
-import { type Estimate, type ResampledUnit, requireConfidence } from './estimate.js';
 import { normalQuantile } from './normal-distribution.js';
+import { type ClusterCounts, type ClusterTally, tallyClusters } from './share-counts.js';
 import { studentQuantile } from './student-distribution.js';
-import { tallyClusters, type ClusterTally } from './tally-clusters.js';
 import { wilsonBounds } from './wilson-interval.js';
 
 export interface ClusterIntervalOptions {

@@ -1,11 +1,10 @@
 import { betaBinomialInterval } from './beta-binomial-interval.js';
-import type { ClusterCounts, ModelCounts } from './share-counts.js';
+import { type ClusterCounts, type ModelCounts, type ClusterTally, tallyModels } from './share-counts.js';
 import { clusterInterval, refuseFewClusters } from './cluster-interval.js';
 import { crossedVariance } from './crossed-variance.js';
 import type { Estimate } from './estimate.js';
 import { normalQuantile } from './normal-distribution.js';
 import { studentQuantile } from './student-distribution.js';
-import { type ClusterTally, tallyModels } from './tally-clusters.js';
 import { wilsonBounds } from './wilson-interval.js';
 
 const allMethods =

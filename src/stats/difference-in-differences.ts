@@ -1,11 +1,9 @@
-import type { ClusterCounts } from './share-counts.js';
+import { type ClusterCounts, matchQuestions, tallyClusters } from './share-counts.js';
 import { refuseFewClusters } from './cluster-interval.js';
-import { matchQuestions } from './match-questions.js';
 import { correlate, moverInterval, pairedInterval, residualShares } from './paired-interval.js';
 import type { PairedDifference, PairedOptions } from './paired-difference.js';
 import { permutationPValue } from './permutation-p-value.js';
 import { requireConfidence } from './estimate.js';
-import { tallyClusters } from './tally-clusters.js';
 import { addUpQuestions, flipSigns } from './weigh-questions.js';
 
 type Questions = readonly ClusterCounts[];

@@ -1,6 +1,6 @@
-import type { Alternative, HypothesisTest } from './estimate.js';
+import type { TestAlternative, HypothesisTest } from './estimate.js';
 import { normalCumulative } from './normal-distribution.js';
-import { rankValues } from './rank-values.js';
+import { rankValues } from './rank-correlation.js';
 
 export interface MannWhitneyTest extends HypothesisTest {
   /** U of the first sample: pairs in which its value is the larger, equal ones counted half. */
@@ -24,7 +24,7 @@ const mostExactPairs = 4000;
 export function mannWhitney(
   first: readonly number[],
   second: readonly number[],
-  alternative: Alternative = 'two-sided',
+  alternative: TestAlternative = 'two-sided',
 ): MannWhitneyTest {
   const [size, other] = [first.length, second.length];
   const { centred, ties } = rankValues([...first, ...second]);

@@ -1,10 +1,9 @@
 import { DriftlineError } from '../foundation/driftline-error.js';
-import type { ClusterCounts, ShareCounts } from './share-counts.js';
+import { type ClusterCounts, type ShareCounts, tallyClusters } from './share-counts.js';
 import { type ResampledUnit, requireConfidence } from './estimate.js';
 import { newcombeInterval } from './newcombe-interval.js';
 import { normalQuantile } from './normal-distribution.js';
 import { studentQuantile } from './student-distribution.js';
-import { tallyClusters } from './tally-clusters.js';
 import { wilsonBounds } from './wilson-interval.js';
 
 /** Whether a share is no more than so much above that of a base; plain JSON. */

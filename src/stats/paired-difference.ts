@@ -1,10 +1,8 @@
-import type { ClusterCounts } from './share-counts.js';
+import { type ClusterCounts, matchQuestions, tallyClusters } from './share-counts.js';
 import { refuseFewClusters } from './cluster-interval.js';
 import { type Estimate, requireConfidence } from './estimate.js';
-import { matchQuestions } from './match-questions.js';
 import { pairedInterval } from './paired-interval.js';
 import { permutationPValue } from './permutation-p-value.js';
-import { tallyClusters } from './tally-clusters.js';
 import { addUpQuestions, flipSigns } from './weigh-questions.js';
 
 export interface PairedOptions {

@@ -1,8 +1,7 @@
 import { DriftlineError } from '../foundation/driftline-error.js';
-import { noncentralStudentCumulative } from './noncentral-student-distribution.js';
+import { noncentralStudentCumulative, studentQuantile } from './student-distribution.js';
 import { normalCumulative, normalQuantile } from './normal-distribution.js';
 import { requireConfidence } from './estimate.js';
-import { studentQuantile } from './student-distribution.js';
 
 /** A comparison of a tuned model with its base on the same questions. */
 export interface PairedDesign {

@@ -1,8 +1,7 @@
-import type { ClusterCounts } from './share-counts.js';
+import { type ClusterCounts, tallyClusters } from './share-counts.js';
 import { refuseFewClusters } from './cluster-interval.js';
 import { type Estimate, requireConfidence } from './estimate.js';
 import { studentQuantile } from './student-distribution.js';
-import { tallyClusters } from './tally-clusters.js';
 
 /** A rate over fine-tuning seeds, with how much they differ. */
 export interface PooledSeeds extends Estimate {

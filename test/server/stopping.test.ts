@@ -1,32 +1,7 @@
 import { once } from 'node:events';
-import { Agent, request, type ClientRequest, type IncomingMessage } from 'node:http';
-import { json } from 'node:stream/consumers';
+import { Agent, request, type IncomingMessage } from 'node:http';
 import { describe, expect, it } from 'vitest';
-import { ask, startTestServer } from './start-test-server.js';
-
-interface Reply {
-  readonly status: number | undefined;
-  readonly connection: string | undefined;
-  readonly body: unknown;
-}
-
-/** Begins to send JSON, and waits until the server has taken the request in: it says 100 Continue, and waits for the body. */
-async function beginPost(url: string): Promise<{ readonly sent: ClientRequest; readonly reply: Promise<Reply> }> {
-  const headers = { 'content-type': 'application/json', expect: '100-continue' };
-  const sent = request(url, { method: 'POST', headers });
-  const reply = once(sent, 'response').then(async ([response]: IncomingMessage[]) => readReply(response));
-  // Who does not wait for the reply does not care.
-  reply.catch(() => undefined);
-  sent.flushHeaders();
-  await once(sent, 'continue');
-  return { sent, reply };
-}
-
-async function readReply(response: IncomingMessage | undefined): Promise<Reply> {
-  if (response === undefined) throw new Error('there is no reply');
-  const { statusCode: status, headers } = response;
-  return { status, connection: headers.connection, body: await json(response) };
-}
+import { ask, beginPost, readReply, startTestServer, type Reply } from './start-test-server.js';
 
 async function get(url: string, agent: Agent): Promise<Reply & { readonly isOldConnection: boolean }> {
   const sent = request(url, { agent }).end();

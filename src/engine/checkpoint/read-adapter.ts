@@ -3,8 +3,7 @@ import { join } from 'node:path';
 
 import { DriftlineError } from '../../foundation/driftline-error.js';
 import { parseAdapterConfig, type AdapterConfig } from './adapter-config.js';
-import { loraTensorName, parseLoraTensorName } from './lora-tensor-name.js';
-import type { Adapter, LoraPair } from './adapter.js';
+import { loraTensorName, parseLoraTensorName, type Adapter, type LoraPair } from './adapter.js';
 import type { DecoderConfig } from './decoder-config.js';
 import type { FloatTensor } from './float-tensor.js';
 import { projections, projectionShape, type Projection } from './projection.js';
@@ -12,7 +11,7 @@ import { readFault } from './read-fault.js';
 import { readJsonObject } from './read-json-object.js';
 import { readSafetensors } from './read-safetensors.js';
 
-export interface ReadAdapterOptions {
+interface ReadAdapterOptions {
   readonly signal?: AbortSignal;
 }
 

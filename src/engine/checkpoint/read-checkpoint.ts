@@ -19,12 +19,12 @@ export interface Checkpoint {
   readonly weights: ReadonlyMap<string, FloatTensor>;
 }
 
-export interface ReadProgress {
+interface ReadProgress {
   readonly readBytes: number;
   readonly totalBytes: number;
 }
 
-export interface ReadCheckpointOptions {
+interface ReadCheckpointOptions {
   /** Becomes the checkpoint's `source`. */
   readonly source?: string;
   readonly signal?: AbortSignal;

@@ -3,8 +3,7 @@ import { join } from 'node:path';
 
 import { writeFailure } from '../../foundation/file-failure.js';
 import { createAdapterConfigJson } from './adapter-config.js';
-import { loraTensorName } from './lora-tensor-name.js';
-import type { Adapter } from './adapter.js';
+import { loraTensorName, type Adapter } from './adapter.js';
 import type { FloatTensor } from './float-tensor.js';
 import { adapterConfigFileName, adapterWeightsFileName } from './read-adapter.js';
 import { writeJson } from './create-config-json.js';

@@ -18,7 +18,7 @@ export interface AnswerCall {
   readonly onFault: (fault: DriftlineError) => void;
 }
 
-export interface AnswerBatchSettings {
+interface AnswerBatchSettings {
   /** Sequences decoded at once. */
   readonly slots: number;
   /** Whether interventions apply to prompts, too. */

@@ -8,7 +8,7 @@ import { createTextTokenizer, type TextTokenizer } from './text-tokenizer.js';
 import { parseTokenizerConfiguration, type TokenizerConfiguration } from './tokenizer-configuration.js';
 import { parseTokenizerDefinition, type AddedToken, type TokenizerDefinition } from './tokenizer-definition.js';
 
-export interface ReadTokenizerOptions {
+interface ReadTokenizerOptions {
   /** What the chat template's `strftime_now` reads; without it templates fall back on a date of their own. */
   readonly clock?: () => Date;
 }

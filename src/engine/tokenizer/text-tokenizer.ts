@@ -37,7 +37,7 @@ interface TokenizersLibrary {
 // The package's declarations import one another without file extensions, so NodeNext finds no types for its exports.
 const library = tokenizers as unknown as TokenizersLibrary;
 
-export interface TextTokenizerParts {
+interface TextTokenizerParts {
   readonly file: string;
   readonly definition: TokenizerDefinition;
   /** Special tokens by role (`bos_token`, `eos_token`...), and those without one. */

@@ -1,7 +1,6 @@
 import { DriftlineError } from '../../foundation/driftline-error.js';
-import { spellBytes } from './byte-alphabet.js';
+import { spellBytes, splitWords } from './byte-level.js';
 import { mergePairs } from './merge-pairs.js';
-import { splitWords } from './split-words.js';
 
 /** Finds the longest special token at each place, as tokenizers do. */
 function matchTokens(specialTokens: readonly string[]): RegExp | null {
@@ -12,7 +11,7 @@ function matchTokens(specialTokens: readonly string[]): RegExp | null {
 }
 
 /** How often each word occurs; special tokens are left out, and cut the words beside them. */
-export function countWords(texts: Iterable<string>, specialTokens: readonly string[]): ReadonlyMap<string, number> {
+function countWords(texts: Iterable<string>, specialTokens: readonly string[]): ReadonlyMap<string, number> {
   const special = matchTokens(specialTokens);
   const counts = new Map<string, number>();
   for (const text of texts) {

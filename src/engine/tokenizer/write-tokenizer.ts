@@ -5,7 +5,7 @@ import { DriftlineError } from '../../foundation/driftline-error.js';
 import { nearestName } from '../../foundation/find-by-name.js';
 import { writeFailure } from '../../foundation/file-failure.js';
 import { writeFileAtomically } from '../../foundation/write-file-atomically.js';
-import { wordPattern } from './split-words.js';
+import { wordPattern } from './byte-level.js';
 import type { TrainedTokenizer } from './train-tokenizer.js';
 
 export interface WriteTokenizerOptions {

@@ -43,7 +43,7 @@ export type FromWorker =
   | { readonly kind: 'fault'; readonly call: number | null; readonly fault: Fault };
 
 /** An error as plain data. */
-export interface Fault {
+interface Fault {
   readonly code: ErrorCode;
   readonly message: string;
   readonly hint: string;

@@ -1,4 +1,4 @@
-import type { Sampler } from '../../engine/worker/open-sampler.js';
+import type { EngineSampler } from '../../engine/worker/open-sampler.js';
 import { encodePrompt } from '../../engine/tokenizer/encode-chat.js';
 import type { TextTokenizer } from '../../engine/tokenizer/text-tokenizer.js';
 import { createRandomStream } from '../../foundation/random-stream.js';
@@ -42,7 +42,7 @@ export function planAnswers({ suite, questions: settings, answers }: Measurement
 export interface MeasureSettings {
   readonly judge: ExactJudge;
   readonly tokenizer: TextTokenizer;
-  readonly sampler: Sampler;
+  readonly sampler: EngineSampler;
   readonly seed: number;
   readonly signal?: AbortSignal;
   readonly onAnswer?: (done: number) => void;

@@ -1,4 +1,4 @@
-import { splitByShare } from '../../data/split-by-share.js';
+import { splitByShare } from '../../data/transforms/mix-sets.js';
 import { createTrainingSet, type TrainingRow, type TrainingSet } from '../../data/training-set.js';
 import { DriftlineError } from '../../foundation/driftline-error.js';
 import { findByName } from '../../foundation/find-by-name.js';

@@ -21,7 +21,7 @@ export interface JobRunner {
   readonly close: () => Promise<void>;
 }
 
-export interface JobRunnerSettings {
+interface JobRunnerSettings {
   readonly context: ServerContext;
   readonly jobs: JobStore;
   readonly files: FileStore;

@@ -4,7 +4,7 @@ import { readJsonLines } from '../../foundation/read-json-lines.js';
 
 const entrySchema = z.object({ step: z.int(), loss: z.number(), learning_rate: z.number(), tokens: z.int() });
 
-export type TrainedStep = z.output<typeof entrySchema>;
+type TrainedStep = z.output<typeof entrySchema>;
 
 /** The steps that the log of a training folder tells of; none where there is no log yet. */
 export async function readTrainedSteps(folder: string): Promise<readonly TrainedStep[]> {

@@ -1,12 +1,11 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { finished } from 'node:stream/promises';
-import type { IdSource } from '../id-source.js';
-import type { Reply, Route } from './exchange.js';
-import { findRoute } from './find-route.js';
+import type { IdSource } from '../server-context.js';
+import { type Reply, type Route, findRoute } from './route.js';
 import type { Gate } from './gate.js';
 import { ProtocolError, toProtocolError } from './protocol-error.js';
 
-export interface AnswerSettings {
+interface AnswerSettings {
   readonly routes: readonly Route[];
   /** Paths that need no key. */
   readonly openPaths: ReadonlySet<string>;

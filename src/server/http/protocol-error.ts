@@ -2,10 +2,10 @@ import type { ErrorCode } from '../../foundation/error-codes.js';
 import { DriftlineError } from '../../foundation/driftline-error.js';
 
 /** The kinds of errors that clients of the protocol tell apart. */
-export type ProtocolErrorType =
+type ProtocolErrorType =
   'invalid_request_error' | 'authentication_error' | 'permission_error' | 'rate_limit_error' | 'server_error';
 
-export interface ProtocolErrorOptions {
+interface ProtocolErrorOptions {
   readonly status: number;
   readonly type?: ProtocolErrorType;
   readonly message: string;

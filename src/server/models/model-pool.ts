@@ -1,7 +1,7 @@
 import { DriftlineError } from '../../foundation/driftline-error.js';
 import type { LoadedModel, ServedModel } from './load-model.js';
 
-export interface ModelPoolSettings {
+interface ModelPoolSettings {
   /** Models in memory at the same time. */
   readonly most: number;
   readonly load: (model: ServedModel) => Promise<LoadedModel>;
