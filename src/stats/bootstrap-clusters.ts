@@ -10,6 +10,7 @@ import { intervalOfTally, refuseFewClusters } from './cluster-interval.js';
 import { type Estimate, requireConfidence, type ResampledUnit } from './estimate.js';
 import { createResamplingStream } from './resampling-stream.js';
 import { type ClusterCounts, type ClusterTally, tallyClusters } from './share-counts.js';
+import { requireObject } from '../foundation/require-arguments.js';
 
 export interface BootstrapOptions {
   readonly seed: number;
@@ -30,6 +31,7 @@ export interface BootstrapOptions {
  * everywhere, the interval is that of `clusterInterval`, and `method` says so. With fewer than two clusters there is none.
  */
 export function bootstrapClusters(clusters: readonly ClusterCounts[], options: BootstrapOptions): Estimate {
+  requireObject(options, 'options');
   const { seed, resamples = 2000, confidence = 0.95, interval: kind = 'percentile', unit = 'question' } = options;
   requireConfidence(confidence);
   requireResamples(resamples);

@@ -5,6 +5,7 @@ import { normalQuantile } from './normal-distribution.js';
 import { type ClusterCounts, type ClusterTally, tallyClusters } from './share-counts.js';
 import { studentQuantile } from './student-distribution.js';
 import { wilsonBounds } from './wilson-interval.js';
+import { requireObject } from '../foundation/require-arguments.js';
 
 export interface ClusterIntervalOptions {
   /** 0.95 unless told otherwise. */
@@ -26,6 +27,7 @@ export interface ClusterIntervalOptions {
  * than two clusters there is no interval.
  */
 export function clusterInterval(clusters: readonly ClusterCounts[], options: ClusterIntervalOptions = {}): Estimate {
+  requireObject(options, 'options');
   const { confidence = 0.95, unit = 'question' } = options;
   requireConfidence(confidence);
   const tally = tallyClusters(clusters);

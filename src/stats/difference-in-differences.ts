@@ -5,6 +5,7 @@ import type { PairedDifference, PairedOptions } from './paired-difference.js';
 import { permutationPValue } from './permutation-p-value.js';
 import { requireConfidence } from './estimate.js';
 import { addUpQuestions, flipSigns } from './weigh-questions.js';
+import { requireObject } from '../foundation/require-arguments.js';
 
 type Questions = readonly ClusterCounts[];
 
@@ -27,6 +28,8 @@ export interface FourConditions {
  * what each question adds to it may as well have the other sign. `rates` has those of the four in the order above.
  */
 export function differenceInDifferences(conditions: FourConditions, options: PairedOptions): PairedDifference {
+  requireObject(options, 'options');
+  requireObject(conditions, 'conditions');
   const { confidence = 0.95 } = options;
   requireConfidence(confidence);
   const { treated, control, baseTreated, baseControl } = conditions;

@@ -1,6 +1,7 @@
 import type { TestAlternative, HypothesisTest } from './estimate.js';
 import { normalCumulative } from './normal-distribution.js';
 import { rankValues } from './rank-correlation.js';
+import { requireList, requireNumber } from '../foundation/require-arguments.js';
 
 export interface MannWhitneyTest extends HypothesisTest {
   /** U of the first sample: pairs in which its value is the larger, equal ones counted half. */
@@ -26,6 +27,8 @@ export function mannWhitney(
   second: readonly number[],
   alternative: TestAlternative = 'two-sided',
 ): MannWhitneyTest {
+  requireList(first, 'first', requireNumber);
+  requireList(second, 'second', requireNumber);
   const [size, other] = [first.length, second.length];
   const { centred, ties } = rankValues([...first, ...second]);
   const pairs = size * other;

@@ -1,4 +1,5 @@
 import { DriftlineError } from '../foundation/driftline-error.js';
+import { requireList, requireNumber } from '../foundation/require-arguments.js';
 
 /**
  * Spearman's rank correlation of pairs of numbers, -1 to 1 without a unit: Pearson's correlation of their ranks,
@@ -8,6 +9,9 @@ import { DriftlineError } from '../foundation/driftline-error.js';
  * Psychology 15:72.
  */
 export function rankCorrelation(pairs: readonly (readonly [first: number, second: number])[]): number | null {
+  requireList(pairs, 'pairs', (pair, what) => {
+    requireList(pair, what, requireNumber);
+  });
   const first = rankValues(pairs.map(([value]) => value)).centred;
   const second = rankValues(pairs.map(([, value]) => value)).centred;
   const spread = sumOfProducts(first, first) * sumOfProducts(second, second);

@@ -1,4 +1,5 @@
 import { DriftlineError } from '../foundation/driftline-error.js';
+import { requireList, requireObject, requireText } from '../foundation/require-arguments.js';
 
 /** Successes among a number of trials that are taken for independent. */
 export interface ShareCounts {
@@ -7,7 +8,9 @@ export interface ShareCounts {
 }
 
 /** What is not two counts, the first at most the second, is `usage-invalid`. */
-export function requireShareCounts({ successes, trials }: ShareCounts): void {
+export function requireShareCounts(counts: ShareCounts): void {
+  requireObject(counts, 'a share');
+  const { successes, trials } = counts;
   if (Number.isSafeInteger(successes) && Number.isSafeInteger(trials) && successes >= 0 && successes <= trials) return;
   throw new DriftlineError({
     code: 'usage-invalid',
@@ -46,8 +49,10 @@ export interface ClusterTally {
  * every order in which clusters are given. What is not a pair of counts, and a name that occurs twice, is `usage-invalid`.
  */
 export function tallyClusters(clusters: readonly ClusterCounts[]): ClusterTally {
+  requireList(clusters, 'clusters');
   const names = new Set<string>();
-  for (const { name, successes, trials } of clusters) {
+  for (const [index, { name, successes, trials }] of clusters.entries()) {
+    requireText(name, `clusters[${String(index)}].name`);
     if (!Number.isSafeInteger(successes) || !Number.isSafeInteger(trials) || successes < 0 || successes > trials) {
       throw new DriftlineError({
         code: 'usage-invalid',
@@ -73,8 +78,15 @@ export function tallyClusters(clusters: readonly ClusterCounts[]): ClusterTally 
   return { clusters: sorted.length, successes, trials, k: sum(successes), n: sum(trials) };
 }
 
+/** Models with their names and lists of questions; else `usage-invalid`. */
+export function requireModels(models: readonly ModelCounts[]): void {
+  requireList(models, 'models');
+  for (const [index, { questions }] of models.entries()) requireList(questions, `models[${String(index)}].questions`);
+}
+
 /** Models as clusters, each with all its answers. */
 export function tallyModels(models: readonly ModelCounts[]): ClusterTally {
+  requireModels(models);
   const totals = models.map(({ name, questions }) => {
     const { k, n } = tallyClusters(questions);
     return { name, successes: k, trials: n };

@@ -209,9 +209,9 @@ describe('fine-tuning', () => {
   it('does one job at a time, and cancels those in progress and those that wait', async () => {
     const server = await startTestServer();
     const { jobs } = server.client.fineTuning;
-    const long = { hyperparameters: { n_epochs: 400, batch_size: 1 }, method: undefined };
-    const first = await createJob(server, long);
-    const second = await createJob(server, long);
+    const long = { hyperparameters: { n_epochs: 50, batch_size: 1 }, method: undefined };
+    const first = await createJob(server, long, 100);
+    const second = await createJob(server, long, 100);
     await waitFor(
       () => jobs.retrieve(second.id),
       ({ status }) => status === 'queued',

@@ -1,0 +1,43 @@
+import { DriftlineError } from './driftline-error.js';
+
+/** Types rule this out for those who check types; others are told, and do not meet a TypeError from inside. */
+
+export function requireObject(value: unknown, what: string): void {
+  if (typeof value !== 'object' || value === null) throw expected('an object', value, what);
+}
+
+export function requireText(value: unknown, what: string): void {
+  if (typeof value !== 'string' || value === '') throw expected('a text', value, what);
+}
+
+export function requireNumber(value: unknown, what: string): void {
+  if (typeof value !== 'number') throw expected('a number', value, what);
+}
+
+export function requireOneOf(value: unknown, known: readonly string[], what: string): void {
+  if (typeof value !== 'string' || !known.includes(value)) throw expected(known.join(' or '), value, what);
+}
+
+export function requireIterable(value: unknown, what: string): void {
+  if (typeof value !== 'object' || value === null || !(Symbol.iterator in value)) throw expected('a list', value, what);
+}
+
+/** A list of which each entry passes a check. */
+export function requireList(
+  value: unknown,
+  what: string,
+  requireEntry: (entry: unknown, what: string) => void = requireObject,
+): void {
+  if (!Array.isArray(value)) throw expected('a list', value, what);
+  for (const [index, entry] of value.entries()) requireEntry(entry, `${what}[${String(index)}]`);
+}
+
+function expected(form: string, value: unknown, what: string): DriftlineError {
+  const given =
+    value === null || typeof value !== 'object' ? String(value) : Array.isArray(value) ? 'a list' : 'an object';
+  return new DriftlineError({
+    code: 'usage-invalid',
+    message: `${what} has to be ${form}, and is ${given.slice(0, 100)}`,
+    hint: 'Give the arguments that the types describe.',
+  });
+}
