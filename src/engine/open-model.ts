@@ -1,3 +1,4 @@
+import { requireObject, requireText } from '../foundation/require-arguments.js';
 import { readCheckpoint, type Checkpoint } from './checkpoint/read-checkpoint.js';
 import { resolveModelFolder, type DownloadProgress } from './checkpoint/hub-model.js';
 import { isHubReference, parseHubReference } from './checkpoint/hub-reference.js';
@@ -24,6 +25,8 @@ export interface OpenedModel {
 
 /** Opens a model folder, or `hf:owner/name[@revision]` through the Hugging Face cache. */
 export async function openModel(reference: string, options: OpenModelOptions = {}): Promise<OpenedModel> {
+  requireText(reference, 'reference');
+  requireObject(options, 'options');
   const { environment = process.env, fetch = globalThis.fetch, signal, onDownload, onNotice } = options;
   const folder = await resolveModelFolder(reference, {
     environment,

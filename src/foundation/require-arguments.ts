@@ -18,16 +18,35 @@ export function requireOneOf(value: unknown, known: readonly string[], what: str
   if (typeof value !== 'string' || !known.includes(value)) throw expected(known.join(' or '), value, what);
 }
 
+export function requireFunction(value: unknown, what: string): void {
+  if (typeof value !== 'function') throw expected('a function', value, what);
+}
+
+export function requireMap(value: unknown, what: string): void {
+  if (!(value instanceof Map)) throw expected('a Map', value, what);
+}
+
+export type ArgumentCheck = (value: unknown, what: string) => void;
+
+/** An object of which these fields pass their checks. */
+export function requireFields(value: unknown, what: string, checks: Readonly<Record<string, ArgumentCheck>>): void {
+  if (typeof value !== 'object' || value === null) throw expected('an object', value, what);
+  const fields = value as Readonly<Record<string, unknown>>; // an object, as was just seen
+  for (const [name, check] of Object.entries(checks)) check(fields[name], `${what}.${name}`);
+}
+
+export function optionally(check: ArgumentCheck): ArgumentCheck {
+  return (value, what) => {
+    if (value !== undefined) check(value, what);
+  };
+}
+
 export function requireIterable(value: unknown, what: string): void {
   if (typeof value !== 'object' || value === null || !(Symbol.iterator in value)) throw expected('a list', value, what);
 }
 
 /** A list of which each entry passes a check. */
-export function requireList(
-  value: unknown,
-  what: string,
-  requireEntry: (entry: unknown, what: string) => void = requireObject,
-): void {
+export function requireList(value: unknown, what: string, requireEntry: ArgumentCheck = requireObject): void {
   if (!Array.isArray(value)) throw expected('a list', value, what);
   for (const [index, entry] of value.entries()) requireEntry(entry, `${what}[${String(index)}]`);
 }

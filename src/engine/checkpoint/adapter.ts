@@ -1,3 +1,10 @@
+import {
+  requireFields,
+  requireList,
+  requireNumber,
+  requireObject,
+  requireText,
+} from '../../foundation/require-arguments.js';
 import { projectionModule } from './decoder-tensors.js';
 import type { FloatTensor } from './float-tensor.js';
 import { type Projection, projections } from './projection.js';
@@ -48,4 +55,15 @@ export function parseLoraTensorName(
   if (!match || !projection) return null;
   const half = match[3] === 'A' ? 'A' : 'B';
   return name === loraTensorName(layer, projection, half) ? { layer, projection, half } : null;
+}
+
+/** What is no adapter, as `readAdapter` and training give one, is `usage-invalid`. */
+export function requireAdapter(adapter: unknown, what: string): void {
+  requireFields(adapter, what, { settings: requireObject, pairs: requirePairs });
+}
+
+function requirePairs(pairs: unknown, what: string): void {
+  requireList(pairs, what, (pair, where) => {
+    requireFields(pair, where, { layer: requireNumber, projection: requireText, a: requireObject, b: requireObject });
+  });
 }

@@ -31,11 +31,7 @@ function findSurroundings(renderWith: (content: string) => string): readonly [be
  * Where the first `promptEnd` characters are the prompt that the answer is sampled after, it begins there: what the
  * template puts between prompt and content (a space, an empty thinking block) the model will have to write as well.
  */
-function probeAnswer(
-  text: string,
-  promptEnd: number | null,
-  renderWith: (content: string) => string,
-): TextSpan | null {
+function probeAnswer(text: string, promptEnd: number | null, renderWith: (content: string) => string): TextSpan | null {
   const surroundings = findSurroundings(renderWith);
   if (surroundings === null) return null;
   const [before, after] = surroundings;

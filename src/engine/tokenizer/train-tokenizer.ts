@@ -1,3 +1,4 @@
+import { requireFields, requireIterable, requireList, requireText } from '../../foundation/require-arguments.js';
 import { DriftlineError } from '../../foundation/driftline-error.js';
 import { spellBytes, splitWords } from './byte-level.js';
 import { mergePairs } from './merge-pairs.js';
@@ -44,6 +45,13 @@ function fail(message: string, hint: string, details: Readonly<Record<string, un
   return new DriftlineError({ code: 'usage-invalid', message, hint, details });
 }
 
+function requireTexts(texts: unknown, what: string): void {
+  requireList(texts, what, (text, where) => {
+    // An empty one has an error of its own.
+    if (text !== '') requireText(text, where);
+  });
+}
+
 function checkOptions({ vocabularySize, specialTokens, minimumCount = 2 }: TrainTokenizerOptions): void {
   const smallest = 256 + specialTokens.length;
   if (!Number.isSafeInteger(vocabularySize) || vocabularySize < smallest) {
@@ -80,6 +88,7 @@ function checkSpellings(specialTokens: readonly string[], ordinary: readonly str
  * the same tokenizer in whichever order they come.
  */
 export function trainTokenizer(options: TrainTokenizerOptions): TrainedTokenizer {
+  requireFields(options, 'options', { texts: requireIterable, specialTokens: requireTexts });
   checkOptions(options);
   const { texts, vocabularySize, specialTokens, minimumCount = 2 } = options;
   const words = countWords(texts, specialTokens);

@@ -1,10 +1,11 @@
+import { requireFields, requireIterable, requireNumber, requireText } from '../../foundation/require-arguments.js';
 import { z } from 'zod';
 import { DriftlineError } from '../../foundation/driftline-error.js';
 import { explainFault } from '../../foundation/explain-issue.js';
 import type { ChatMessage } from '../tokenizer/chat-template.js';
 import { encodeTrainingRow, type EncodedRow } from '../tokenizer/encode-chat.js';
 import { fitRow, summariseFits, type FitSummary } from '../tokenizer/fit-row.js';
-import type { TextTokenizer } from '../tokenizer/text-tokenizer.js';
+import { requireTokenizer, type TextTokenizer } from '../tokenizer/text-tokenizer.js';
 import type { Recipe } from './recipe.js';
 
 /** Training rows as tokens, and what became of the rows that were too long. */
@@ -24,6 +25,10 @@ export function encodeTrainingSet(
   recipe: Pick<Recipe, 'loss' | 'max_length' | 'overlong'>,
   context: number,
 ): EncodedTrainingSet {
+  requireTokenizer(tokenizer, 'tokenizer');
+  requireIterable(chats, 'chats');
+  requireFields(recipe, 'recipe', { loss: requireText, max_length: requireNumber, overlong: requireText });
+  requireNumber(context, 'context');
   const maximum = Math.min(recipe.max_length, context);
   const fitted = Array.from(chats, (messages, index) => {
     const row = index + 1;
