@@ -35,7 +35,7 @@ export async function openModel(reference: string, options: OpenModelOptions = {
     ...(onDownload === undefined ? {} : { onProgress: onDownload }),
     ...(onNotice === undefined ? {} : { onNotice }),
   });
-  // The tokenizer is small, and tells of a broken folder before gigabytes are read.
+  // The tokenizer is small, and shows a broken folder before gigabytes are read.
   const tokenizer = await readTokenizer(folder);
   const checkpoint = await readCheckpoint(folder, {
     ...(isHubReference(reference) ? { source: parseHubReference(reference).repository } : {}),

@@ -57,7 +57,7 @@ function readPost(input: unknown, init: RequestInit | undefined): Post | null {
   };
 }
 
-/** Loaded when something is posted: most commands ask nobody. */
+/** Loaded with the first request: most commands make none. */
 async function openRequest(proxied: boolean): Promise<Request> {
   const { Agent, EnvHttpProxyAgent, request } = await import('undici');
   // How long an answer may take is for the caller to say, by its signal.
@@ -96,7 +96,7 @@ const decoders: Readonly<Record<string, (bytes: Buffer) => Buffer>> = {
   br: brotliDecompressSync,
 };
 
-/** Statuses of which a Response must have no body. */
+/** Statuses with which a Response must have no body. */
 const bodiless: readonly number[] = [204, 205, 304];
 
 function toResponse({ statusCode, statusText, headers: received }: Dispatcher.ResponseData, bytes: Buffer): Response {

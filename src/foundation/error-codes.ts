@@ -45,7 +45,7 @@ export const errorCodes = {
     meaning: 'the saved training state belongs to another recipe, data or base',
   },
   'run-invalid': { exitCode: 2, meaning: 'a run folder is damaged, of a newer version, or of another plan' },
-  'judge-unfit': { exitCode: 2, meaning: 'a judge was wrong about answers of which it is known what they are worth' },
+  'judge-unfit': { exitCode: 2, meaning: 'a judge was wrong about calibration answers' },
   'memory-exceeded': { exitCode: 2, meaning: 'what is to be done takes more memory than there is, by an estimate' },
   'model-unknown': { exitCode: 2, meaning: 'a model name is malformed, of an unknown provider, or not there' },
   'gate-not-met': { exitCode: 3, meaning: 'the measurement finished and a required threshold was not met' },
@@ -56,7 +56,7 @@ export const errorCodes = {
   },
   'cost-limit-reached': {
     exitCode: 4,
-    meaning: 'what would be paid next might pass the limit of --max-cost; what there is was kept',
+    meaning: 'the next call might exceed --max-cost; the results so far were kept',
   },
   'hub-offline': { exitCode: 5, meaning: 'offline mode is set and the model is not in the cache' },
   'hub-unauthorized': { exitCode: 5, meaning: 'the hub wants a token, or the token has no access' },

@@ -10,7 +10,7 @@ export interface ProgressState extends Pick<ProgressLineSettings, 'label' | 'tot
 
 /** Progress of one thing after another, each on a line of its own. */
 export interface ProgressDisplay {
-  /** A new label ends the line of the one before and begins another, of which the first state's total, unit and initial count hold. */
+  /** A new label starts a new line; total, unit and initial count are those of its first state. */
   readonly show: (state: ProgressState) => void;
   /** Leaves the last state standing. Call it however the work ended. */
   readonly finish: () => void;

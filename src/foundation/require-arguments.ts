@@ -1,6 +1,6 @@
 import { DriftlineError } from './driftline-error.js';
 
-/** Types rule this out for those who check types; others are told, and do not meet a TypeError from inside. */
+/** Checks of arguments, for callers in JavaScript: a wrong one is `usage-invalid` at the entrance, not a TypeError from inside. */
 
 export function requireObject(value: unknown, what: string): void {
   if (typeof value !== 'object' || value === null) throw expected('an object', value, what);
@@ -28,7 +28,7 @@ export function requireMap(value: unknown, what: string): void {
 
 export type ArgumentCheck = (value: unknown, what: string) => void;
 
-/** An object of which these fields pass their checks. */
+/** An object whose named fields pass their checks. */
 export function requireFields(value: unknown, what: string, checks: Readonly<Record<string, ArgumentCheck>>): void {
   if (typeof value !== 'object' || value === null) throw expected('an object', value, what);
   const fields = value as Readonly<Record<string, unknown>>; // an object, as was just seen
@@ -45,7 +45,7 @@ export function requireIterable(value: unknown, what: string): void {
   if (typeof value !== 'object' || value === null || !(Symbol.iterator in value)) throw expected('a list', value, what);
 }
 
-/** A list of which each entry passes a check. */
+/** A list whose entries pass a check. */
 export function requireList(value: unknown, what: string, requireEntry: ArgumentCheck = requireObject): void {
   if (!Array.isArray(value)) throw expected('a list', value, what);
   for (const [index, entry] of value.entries()) requireEntry(entry, `${what}[${String(index)}]`);

@@ -11,7 +11,7 @@ export interface ServerContext {
   /** Milliseconds since 1970. */
   readonly now: () => number;
   readonly makeId: IdSource;
-  /** A seed for who names none. */
+  /** A seed for requests without one. */
   readonly drawSeed: () => number;
   /** For JSON. */
   readonly bodyLimits: BodyLimits;
@@ -25,12 +25,12 @@ export function secondsOf(context: Pick<ServerContext, 'now'>): number {
   return Math.floor(context.now() / 1000);
 }
 
-/** Makes names that nobody can guess, with a prefix that says of what. */
+/** Makes ids that cannot be guessed, with a prefix for their kind. */
 export type IdSource = (prefix: string) => string;
 
 const bytesOfId = 12;
 
-/** Random bytes are drawn for many names at once, as most of what it takes is the call. */
+/** Random bytes are drawn for many ids at once, because the call costs most. */
 const idsAtOnce = 256;
 
 export function createIdSource(randomBytes: (count: number) => Uint8Array): IdSource {

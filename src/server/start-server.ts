@@ -30,9 +30,9 @@ export interface ServerSettings {
   /** Holds files, jobs and batches; locked while the server works in it. */
   readonly folder: string;
   readonly host: string;
-  /** 0 takes one that is free. */
+  /** 0 picks a free one. */
   readonly port: number;
-  /** What clients have to send; null only where no other machine can come in. */
+  /** The key that clients must send; null only if no other machine can connect. */
   readonly key: string | null;
   readonly limits: ServerLimits;
   readonly threads: number;
@@ -46,13 +46,13 @@ export interface ServerSettings {
 interface ServerLimits {
   /** Sequences that a model decodes at once. */
   readonly slots: number;
-  /** Answers that are sampled or wait for it. */
+  /** Answers being sampled or waiting. */
   readonly waiting: number;
   readonly loadedModels: number;
   readonly bodyBytes: number;
   readonly uploadBytes: number;
   readonly requestMilliseconds: number;
-  /** For replies in progress when the server is stopped. */
+  /** Time that replies in progress get to finish when the server is stopped. */
   readonly graceMilliseconds: number;
   readonly connections: number;
 }
@@ -61,19 +61,19 @@ export interface RunningServer {
   /** Where clients find it, with /v1 at its end. */
   readonly url: string;
   /**
-   * Lets replies in progress end, or cuts them off when the time is up; saves jobs and batches. Requests that arrive meanwhile, on
-   * connections old or new, are refused with `server_stopping`.
+   * Lets replies in progress finish within the grace period, then cuts them off; saves jobs and batches. Requests that arrive
+   * meanwhile, on old or new connections, are refused with `server_stopping`.
    */
   readonly close: () => Promise<void>;
 }
 
-/** Bodies of the largest size that may be in memory together. */
+/** Bodies of the largest size that may be in memory at once. */
 const bodiesAtOnce = 4;
 
-/** Time to tell those whose replies are cut off. */
+/** Time to tell clients that their replies are cut off. */
 const farewellMilliseconds = 1000;
 
-/** Time for the headers of a request, also of one that never comes. */
+/** Time for the headers of a request to arrive. */
 const headerMilliseconds = 20_000;
 
 /** An OpenAI-compatible server over the engine. */
@@ -84,7 +84,7 @@ export async function startServer(settings: ServerSettings): Promise<RunningServ
   const unlock = await lockFolder(folder);
   let isStopping = false;
   const ending = new AbortController();
-  // Every request in progress listens, and stops listening when it is answered: many of them are no leak.
+  // Each request in progress adds a listener and removes it when it is answered: many listeners are no leak.
   setMaxListeners(0, ending.signal);
   try {
     const registry = createModelRegistry(settings.models);
@@ -139,9 +139,9 @@ export async function startServer(settings: ServerSettings): Promise<RunningServ
     return {
       url: `http://${host.includes(':') ? `[${host.replace(/^\[|\]$/g, '')}]` : host}:${port}/v1`,
       close: async () => {
-        // The door stays open until all have been told: a client that comes now hears why, and is not just cut off.
+        // Still listens until the end, so that a client that connects now reads why it is refused instead of being cut off.
         isStopping = true;
-        // Those save what they do: nothing is gained by waiting for them to end.
+        // Jobs and batches save their state and go on after the next start: no need to wait until they are done.
         const saved = Promise.all([jobRunner.close(), batchRunner.close()]);
         await settledWithin(open, limits.graceMilliseconds);
         ending.abort();
@@ -151,7 +151,7 @@ export async function startServer(settings: ServerSettings): Promise<RunningServ
             resolve();
           });
         });
-        // Also those that still send, and would do so for long.
+        // Also connections that are still sending.
         server.closeAllConnections();
         await Promise.allSettled(open);
         await saved;
@@ -169,7 +169,7 @@ export async function startServer(settings: ServerSettings): Promise<RunningServ
 function configure(server: Server, { connections, requestMilliseconds }: ServerLimits): void {
   server.maxConnections = connections;
   server.headersTimeout = headerMilliseconds;
-  // Of the request's arrival alone; replies have the same time of their own.
+  // For the arrival of the request; its reply has as much time again.
   server.requestTimeout = Math.max(requestMilliseconds, headerMilliseconds);
   server.keepAliveTimeout = 10_000;
   server.on('clientError', (error: NodeJS.ErrnoException, socket) => {
@@ -227,7 +227,7 @@ function cannotListen(host: string, port: number, cause: NodeJS.ErrnoException):
         : cause.message;
   return new DriftlineError({
     code: 'usage-invalid',
-    message: `driftline cannot listen at port ${port} of ${host}: ${reason}`,
+    message: `driftline cannot listen on port ${port} of ${host}: ${reason}`,
     hint: 'Give another --port; 0 takes one that is free.',
     cause,
     details: { host, port },

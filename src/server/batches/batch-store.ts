@@ -26,7 +26,7 @@ export async function openBatchStore(folder: string): Promise<BatchStore> {
     const record = await readServerRecord(join(folder, name, 'batch.json'), batchRecordSchema).catch(
       async (error: unknown) => {
         if ((await readdir(join(folder, name))).includes('batch.json')) throw error;
-        // Of a batch that was never told of: whoever made it was killed.
+        // The server was killed before the client heard of this batch.
         await rm(join(folder, name), { recursive: true });
         return null;
       },
@@ -47,7 +47,7 @@ export async function openBatchStore(folder: string): Promise<BatchStore> {
     const written = lastWrite.then(() =>
       writeFileAtomically(join(folder, id, 'batch.json'), `${JSON.stringify(record, null, 2)}\n`),
     );
-    // Whoever awaits `written` hears of its failure.
+    // A failure reaches whoever awaits `written`.
     lastWrite = written.catch(() => undefined);
     await written;
   }

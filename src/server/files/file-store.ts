@@ -32,7 +32,7 @@ export interface FileStore {
   readonly require: (id: string, param: string, purpose: StoredFile['purpose']) => StoredFile;
   readonly read: (file: StoredFile) => Promise<Buffer>;
   readonly copyTo: (file: StoredFile, path: string) => Promise<void>;
-  /** Under a given id a file is made once: whoever was killed does not make it twice. */
+  /** A given id is made only once, so that work repeated after a kill makes no second file. */
   readonly create: (
     filename: string,
     purpose: StoredFile['purpose'],

@@ -35,7 +35,7 @@ export async function openJobStore(folder: string, context: Pick<ServerContext, 
   await mkdir(folder, { recursive: true });
   const records = new Map<string, JobRecord>();
   for (const name of await readdir(folder)) {
-    // A folder without a record is of a job that was never told of: whoever made it was killed.
+    // A folder without a record: the server was killed before the client heard of the job.
     const record = await readServerRecord(join(folder, name, 'job.json'), jobRecordSchema).catch(
       async (error: unknown) => {
         if ((await readdir(join(folder, name))).includes('job.json')) throw error;
@@ -66,7 +66,7 @@ export async function openJobStore(folder: string, context: Pick<ServerContext, 
     const written = lastWrite.then(() =>
       writeFileAtomically(placeOf(record.job.id, 'job.json'), `${JSON.stringify(record, null, 2)}\n`),
     );
-    // Whoever awaits `written` hears of its failure.
+    // A failure reaches whoever awaits `written`.
     lastWrite = written.catch(() => undefined);
     await written;
   }

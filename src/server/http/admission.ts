@@ -10,7 +10,7 @@ export function createAdmission(most: number): Admission {
   let inside = 0;
   return {
     enter: (answers) => {
-      // Whoever wants more than there is room for gets in when nobody else is there.
+      // A request for more than there is room for is admitted when it is alone.
       if (inside > 0 && inside + answers > most) {
         throw new ProtocolError({
           status: 429,

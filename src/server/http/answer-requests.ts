@@ -29,7 +29,7 @@ export function answerRequests(
   return async (request, response) => {
     const { signal, release } = watchClient(response, settings.signal, requestMilliseconds);
     response.setHeader('x-request-id', makeId('req_'));
-    // A client that goes is no failure of ours; what it asked for is stopped by the signal.
+    // A client that disconnects is no failure of ours; the signal stops its work.
     response.on('error', () => undefined);
     try {
       const url = new URL(request.url ?? '/', 'http://localhost');
@@ -63,7 +63,7 @@ function serverStopping(): ProtocolError {
   });
 }
 
-/** Reads a body that nobody wants: closing the connection before its end would lose the reply on the way. */
+/** Reads a body to its end and drops it: closing the connection earlier could lose the reply. */
 async function readOver(request: IncomingMessage): Promise<void> {
   request.resume();
   await finished(request).catch(() => undefined);
@@ -107,11 +107,11 @@ function sendError(request: IncomingMessage, response: ServerResponse, error: Pr
   if (response.destroyed || response.writableEnded) return;
   const body = JSON.stringify(error.toBody());
   if (response.headersSent) {
-    // In the middle of a stream: clients take such an event for the failure that it is.
+    // In the middle of a stream: clients treat such an event as an error.
     response.end(`data: ${body}\n\n`);
     return;
   }
-  // What was not read of the body would be taken for the next request.
+  // The unread rest of the body would be taken for the next request.
   const close = request.complete ? {} : { connection: 'close' };
   response
     .writeHead(error.status, {
@@ -123,7 +123,7 @@ function sendError(request: IncomingMessage, response: ServerResponse, error: Pr
     .end(body);
 }
 
-/** A signal that is aborted when nobody waits for the reply any more, or nobody should. */
+/** A signal that is aborted when the client disconnects, time is up, or the server cuts replies off. */
 function watchClient(
   response: ServerResponse,
   serverSignal: AbortSignal,

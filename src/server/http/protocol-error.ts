@@ -51,7 +51,7 @@ const requestFaults: Partial<Record<ErrorCode, string>> = {
   'tokenizer-invalid': 'invalid_value',
 };
 
-/** Any failure as the client is told of it; of our own mistakes it hears that there was one. */
+/** A failure in the protocol's form. The client is not told the details of internal errors. */
 export function toProtocolError(failure: unknown): ProtocolError {
   if (failure instanceof ProtocolError) return failure;
   if (DriftlineError.isInstance(failure)) {

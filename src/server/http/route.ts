@@ -7,7 +7,7 @@ export interface HttpExchange {
   /** What stands in the path where the route has `:name`. */
   readonly parameters: Readonly<Record<string, string>>;
   readonly query: URLSearchParams;
-  /** Aborted when nobody waits for the reply any more: the client went, the time is up, or the server ends. */
+  /** Aborted when the reply is no longer needed: the client disconnected, time is up, or the server stops. */
   readonly signal: AbortSignal;
 }
 
