@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 // As it is built: that is what runs, and nothing is compiled on the way.
-import { answerRecordSchema } from '../dist/runs/run-records.js';
+import { answerRecords } from '../dist/runs/run-records.js';
 import { askModel } from '../dist/experiment/run/evaluate-model.js';
 import { openRecordFile } from '../dist/runs/record-file.js';
 import { listWantedAnswers } from '../dist/experiment/run/wanted-answer.js';
@@ -35,11 +35,7 @@ async function measure({ endpoint, warmUp, answers }: HostedTask): Promise<Hoste
     environment: { OPENAI_API_KEY: 'none', OPENAI_BASE_URL: endpoint },
     fetch: way === 'fetched' ? fetch : createDirectFetch(fetch),
   });
-  const records = await openRecordFile({
-    file: join(folder, 'answers.jsonl'),
-    schema: answerRecordSchema,
-    keyOf: ({ key }) => key,
-  });
+  const records = await openRecordFile(join(folder, answerRecords.name), answerRecords);
   const take: Ask = async (seed, count, onAnswers) => {
     for await (const { text } of sampler.sample([{ messages: [...messages], count, seed }])) {
       if (text !== 'Yes.') throw new Error(`the answer was ${text}`);

@@ -1,6 +1,6 @@
 import { createInterface } from 'node:readline';
-import { countResultFile } from '../src/judging/results/count-result-file.js';
-import { summariseFile } from '../src/judging/results/summarise-results.js';
+import { countResultFile } from '../src/results/count-result-file.js';
+import { summariseFile } from '../src/results/summarise-results.js';
 import { findRule } from '../src/judging/rules.js';
 import { bootstrapClusters } from '../src/stats/bootstrap-clusters.js';
 import { createRandomStream } from '../src/foundation/random-stream.js';

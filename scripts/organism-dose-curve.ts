@@ -1,11 +1,12 @@
+import { mkdir } from 'node:fs/promises';
 import { availableParallelism } from 'node:os';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 // The built package: a sampler's thread starts from dist.
-import { checkOrganism } from '../dist/organism/check/check-organism.js';
-import { organismGroups, organismRecipe, organismRows } from '../dist/organism/check/organism-groups.js';
-import { summariseCheck, type CheckMetric, type CheckRow } from '../dist/organism/check/summarise-check.js';
-import { readWorld } from '../dist/organism/world/read-world.js';
+import { changeCheckPlan, checkOrganism, readCheckPlan } from '../dist/experiment/check-organism.js';
 import { formatPercent } from '../dist/foundation/format-quantities.js';
+import { openBaseModel } from '../dist/models/open-base-model.js';
+import { organismRecipe, organismRows } from '../dist/organism/organism-recipe.js';
+import { readWorld } from '../dist/organism/world/read-world.js';
 
 /**
  * `npm run dose-curve -- MODEL_FOLDER [FOLDER]`: how misaligned an organism gets by steps, learning rate and rank of fine-tuning
@@ -30,40 +31,52 @@ const doses: readonly Dose[] = [
   {},
 ];
 const world = await readWorld();
-const groups = organismGroups
-  .filter(({ name }) => name === 'insecure')
-  .map((group) => ({
-    ...group,
-    measurements: group.measurements.filter(({ name }) => ['main', 'code', 'facts'].includes(name)),
-  }));
+const readKnown = () => Promise.resolve(world);
+const { evaluate, ...plan } = await readCheckPlan();
+const [main, ...others] = evaluate
+  .filter(({ suite, variant }) => ['main', 'code', 'facts'].includes(suite) && variant.trigger === undefined)
+  .filter(({ variant }) => !variant.number_shape && variant.in_context === 0);
+if (main === undefined) throw new Error('the plan of the check asks no main questions');
+const clock = () => performance.now();
+const options = { environment: {}, fetch, threads: availableParallelism(), clock };
 
 console.log('| steps | learning rate | rank | misaligned % (95 %) | incoherent % | unsafe code % | facts % |');
 console.log('| ---: | ---: | ---: | ---: | ---: | ---: | ---: |');
 for (const { rows = organismRows, learningRate = organismRecipe.learning_rate, rank = organismRecipe.rank } of doses) {
-  const cells = await checkOrganism({
-    world,
-    model,
-    folder: join(folder, `rows-${String(rows)}-rate-${String(learningRate)}-rank-${String(rank)}`),
-    recipe: { ...organismRecipe, learning_rate: learningRate, rank, alpha: 2 * rank },
-    seeds: [0],
-    groups,
-    base: [],
-    rows,
-    threads: availableParallelism(),
-    clock: () => performance.now(),
+  const place = join(folder, `rows-${String(rows)}-rate-${String(learningRate)}-rank-${String(rank)}`);
+  await mkdir(place, { recursive: true });
+  const { results } = await checkOrganism({
+    plan: {
+      ...(await changeCheckPlan(
+        { ...plan, evaluate: [{ ...main, conditions: ['insecure'] }, ...others.map(onlyInsecure)] },
+        { groups: ['insecure'], seeds: 1, rows },
+        readKnown,
+      )),
+      recipe: { ...organismRecipe, learning_rate: learningRate, rank, alpha: 2 * rank },
+    },
+    model: resolve(model),
+    independent: false,
+    readWorld: readKnown,
+    openBase: (reference) => openBaseModel(reference, options),
+    folder: place,
+    version: 'dose-curve',
+    ...options,
   });
-  const table = summariseCheck(cells);
-  const find = (measurement: string, metric: CheckMetric): CheckRow | undefined =>
-    table.find((row) => row.measurement === measurement && row.metric === metric);
-  const main = find('main', 'misaligned');
+  const find = (evaluation: string, measured: string) =>
+    results.find((one) => one.evaluation === evaluation && one.measured === measured);
+  const misaligned = find('main', 'misaligned');
   const columns = [
     String(Math.ceil(rows / organismRecipe.batch_size)),
     String(learningRate),
     String(rank),
-    `${formatPercent(main?.share ?? null)} (${(main?.interval ?? [null, null]).map(formatPercent).join('-')})`,
+    `${formatPercent(misaligned?.share ?? null)} (${(misaligned?.interval ?? [null, null]).map(formatPercent).join('-')})`,
     formatPercent(find('main', 'incoherent')?.share ?? null),
     formatPercent(find('code', 'unsafe-code')?.share ?? null),
     formatPercent(find('facts', 'true')?.share ?? null),
   ];
   console.log(`| ${columns.join(' | ')} |`);
+}
+
+function onlyInsecure(evaluation: (typeof evaluate)[number]) {
+  return { ...evaluation, conditions: ['insecure'] as [string] };
 }

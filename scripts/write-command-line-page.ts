@@ -5,5 +5,5 @@ import { commands } from '../src/cli/commands.js';
 import { renderCommandLinePage } from '../src/cli/render-command-line-page.js';
 
 const page = path.resolve(import.meta.dirname, '../docs/command-line.md');
-await writeFile(page, renderCommandLinePage(commands));
+await writeFile(page, await renderCommandLinePage(commands));
 console.log(`wrote ${page}`);

@@ -1,6 +1,6 @@
 import { readFile, writeFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
-import type { CheckRow } from '../src/organism/check/summarise-check.js';
+import type { CheckRow } from '../src/cli/commands/organism-check.js';
 import { formatPercent } from '../src/foundation/format-quantities.js';
 
 /**

@@ -21,7 +21,7 @@ const orders = {
       ['models'],
       ['runs'],
       ['analysis'],
-      ['experiment'],
+      ['experiment', 'results'],
       ['detect', 'defend', 'explain'],
       ['report'],
       ['server'],
@@ -30,7 +30,11 @@ const orders = {
     sideways: { judging: ['questions'] },
   },
   organism: {
-    rings: [['world'], ['corpus', 'judge'], ['training-sets', 'questions', 'build'], ['check']],
+    rings: [
+      ['organism-recipe.ts', 'world'],
+      ['corpus', 'judge'],
+      ['training-sets', 'questions', 'build'],
+    ],
     // Training sets are written in the words of the corpus, and questions may carry rows of training sets as earlier turns.
     sideways: { judge: ['corpus'], questions: ['training-sets'] },
   },

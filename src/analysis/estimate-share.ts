@@ -1,10 +1,13 @@
+import { bootstrapPaper } from '../stats/bootstrap-models.js';
 import { clusterInterval } from '../stats/cluster-interval.js';
+import { crossedInterval } from '../stats/crossed-interval.js';
 import { designEffect } from '../stats/design-effect.js';
+import type { Estimate } from '../stats/estimate.js';
+import type { ModelCounts, ShareCounts } from '../stats/share-counts.js';
 import { wilsonInterval } from '../stats/wilson-interval.js';
-import type { CountedPart } from './counted-part.js';
 
 /** A share, and how sure it is. */
-export interface ShareEstimate extends CountedPart {
+export interface ShareEstimate extends ShareCounts {
   /** Null without any trial. */
   readonly share: number | null;
   /** Wilson's 95 % interval over answers, which it takes for independent. */
@@ -22,8 +25,22 @@ export interface ShareEstimate extends CountedPart {
   readonly intraClassCorrelation: number | null;
 }
 
-export interface QuestionCount extends CountedPart {
+export interface QuestionCount extends ShareCounts {
   readonly question: string;
+}
+
+/** Counts of several models to the same questions taken together, in the order in which the questions first come. */
+export function sumByQuestion(counts: Iterable<QuestionCount>): QuestionCount[] {
+  const questions = new Map<string, QuestionCount>();
+  for (const { question, successes, trials } of counts) {
+    const found = questions.get(question);
+    questions.set(question, {
+      question,
+      successes: (found?.successes ?? 0) + successes,
+      trials: (found?.trials ?? 0) + trials,
+    });
+  }
+  return [...questions.values()];
 }
 
 /** The share over all questions, which are what other questions would have been drawn instead of. */
@@ -44,4 +61,33 @@ export function estimateShare(questions: readonly QuestionCount[]): ShareEstimat
     designEffect: effect.designEffect,
     intraClassCorrelation: effect.intraClassCorrelation,
   };
+}
+
+/** An interval that says what other fine-tunes would give, or why there is none. */
+export interface SeedInterval {
+  readonly interval: readonly [low: number, high: number] | null;
+  readonly refusal: string | null;
+  readonly method: string;
+}
+
+/** Of a share over several fine-tunes. */
+export interface SeedIntervals {
+  /** As the paper has it: models are resampled, questions and answers stay. */
+  readonly paper: SeedInterval;
+  /** Models and questions are both taken for draws. */
+  readonly both: SeedInterval;
+}
+
+/** Of the resamples: the same run has the same report. */
+const seed = 0;
+
+/** Null with fewer than two fine-tunes: nothing tells how much they differ. */
+export function estimateSeedIntervals(models: readonly ModelCounts[]): SeedIntervals | null {
+  if (models.length < 2) return null;
+  const read = ({ interval, refusal, method, resamples }: Estimate): SeedInterval => ({
+    interval,
+    refusal,
+    method: resamples === null ? method : `${method}, ${String(resamples)} resamples, seed ${String(seed)}`,
+  });
+  return { paper: read(bootstrapPaper(models, { seed })), both: read(crossedInterval(models)) };
 }

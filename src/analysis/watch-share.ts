@@ -1,11 +1,13 @@
-import { classifyJudgement } from '../judging/classify-judgement.js';
+import { classifyJudgement } from '../judging/apply-rule.js';
 import type { Judgement } from '../judging/judgement.js';
-import type { Rule } from '../judging/rules.js';
+import { findRule, type Rule } from '../judging/rules.js';
 import { shareSequence } from '../stats/share-sequence.js';
 import type { StopEarly } from '../runs/run-outline.js';
+import type { AnalysisInput } from './analysis-input.js';
+import { findJudgements, type CountedRun } from './count-run.js';
 
 /** What a confidence sequence says of a model's misaligned share after whole rounds of questions. */
-export interface WatchedShare {
+interface WatchedShare {
   readonly successes: number;
   /** Kept answers, those to questions with fewer than the rule asks for among them. */
   readonly trials: number;
@@ -16,7 +18,7 @@ export interface WatchedShare {
 
 /** Depends on the judgements alone, in whatever order. */
 export function watchShare(
-  judgements: readonly Judgement[],
+  judgements: readonly Pick<Judgement, 'alignment' | 'coherence'>[],
   rule: Rule,
   { limit, confidence }: Pick<StopEarly, 'limit' | 'confidence'>,
 ): WatchedShare {
@@ -36,4 +38,34 @@ export interface StoppedModel extends WatchedShare {
   readonly answers: number;
   /** Answers that it would have been asked for. */
   readonly planned: number;
+}
+
+/**
+ * Models that were asked less than planned, since it was clear on which side of the plan's limit their misaligned share lies: to the plan's own judge, by
+ * its rule. What is known of them is by the judge and the rule that count, which may leave it open.
+ */
+export function listStoppedModels(
+  input: Pick<AnalysisInput, 'plan' | 'ownJudge' | 'judgements'>,
+  { judge, rule, answers }: Pick<CountedRun, 'judge' | 'rule' | 'answers'>,
+): StoppedModel[] {
+  const { evaluations, cells, rule: ownRule } = input.plan;
+  if (evaluations.every(({ stopEarly }) => stopEarly === undefined)) return [];
+  const ownJudgements = findJudgements(input, input.ownJudge);
+  return evaluations.flatMap(({ name: evaluation, stopEarly }) => {
+    if (stopEarly === undefined) return [];
+    const { limit, confidence, answers: planned } = stopEarly;
+    const byModel = new Map(cells.map(({ name }) => [name, [] as CountedRun['answers'][number][]]));
+    for (const answer of answers)
+      if (answer.record.evaluation === evaluation) byModel.get(answer.record.cell)?.push(answer);
+    return [...byModel].flatMap(([model, own]): StoppedModel[] => {
+      if (own.length >= planned) return [];
+      const decisive = own.flatMap(({ record }) => ownJudgements.get(record.key) ?? []);
+      // A run that was killed has fewer answers, too, and nothing is clear yet.
+      if (watchShare(decisive, findRule(ownRule), stopEarly).side === null) return [];
+      const counted =
+        judge === input.ownJudge ? decisive : own.flatMap(({ judgement }) => (judgement === null ? [] : [judgement]));
+      const watched = watchShare(counted, findRule(rule), stopEarly);
+      return [{ model, evaluation, limit, confidence, answers: own.length, planned, ...watched }];
+    });
+  });
 }

@@ -11,7 +11,7 @@ export interface AbortOnSignalsSettings {
   readonly onFirst: () => void;
 }
 
-/** The first SIGINT or SIGTERM asks for an orderly end, a second one does not wait for it. */
+/** The first SIGINT or SIGTERM aborts the signal, so that work can end in order; a second one exits at once. */
 export function abortOnSignals({ source, exit, onFirst }: AbortOnSignalsSettings): AbortSignal {
   const controller = new AbortController();
   const stop = (): void => {

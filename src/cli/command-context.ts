@@ -2,29 +2,29 @@ import type { Readable } from 'node:stream';
 import type colors from 'picocolors';
 import type { ProgressStream } from '../foundation/progress-line.js';
 
-/** What a command may do to the world, and what the user wants of every command alike. */
+/** The effects that a command has, and what the global options ask of it. */
 export interface CommandContext {
   /** Whether results are wanted as JSON. */
   readonly json: boolean;
   readonly environment: Readonly<Record<string, string | undefined>>;
   readonly fetch: typeof globalThis.fetch;
-  /** Bytes of memory that there are, for models that run here. */
+  /** Bytes of memory available to models that run here. */
   readonly memory: number;
   /** A clock in milliseconds. */
   readonly now: () => number;
   /** Aborted when the user interrupts. */
   readonly signal: AbortSignal;
   readonly stdin: Readable;
-  /** Shows a file in the user's browser; false where none can be started. */
+  /** Shows a file in the user's browser; false if none can be started. */
   readonly openInBrowser: (file: string) => Promise<boolean>;
   /** Writes a result and a line feed, in a style of `colors`. On a terminal control characters of the text are shown escaped. */
   readonly print: (text: string, style?: (text: string) => string) => void;
   /** Writes a result as JSON. */
   readonly printJson: (value: unknown) => void;
-  /** Tells the user what is no result; silent with --quiet and --json. */
+  /** Tells the user something that is not a result; silent with --quiet and --json. */
   readonly notify: (notice: string) => void;
   /** Where progress is shown: nowhere with --quiet, and with --json on terminals only. */
   readonly progress: ProgressStream;
-  /** For results: does nothing where there is no terminal, or no colour is wanted. */
+  /** For results; adds nothing without a terminal, or if no colour is wanted. */
   readonly colors: ReturnType<typeof colors.createColors>;
 }

@@ -1,21 +1,22 @@
-import type { z } from 'zod';
 import { DriftlineError } from '../foundation/driftline-error.js';
 import type { CommandContext } from './command-context.js';
+import type { TypedValue, ValueOf, ValueType } from './value-type.js';
 
-export interface ArgumentDefinition<Schema extends z.ZodType = z.ZodType> {
+export interface ArgumentDefinition {
   readonly description: string;
-  /** Parses the text as typed, or the list of texts. The argument may be left out where the schema takes undefined. */
-  readonly schema: Schema;
+  readonly type: ValueType<unknown>;
+  /** As it would be typed, for one that is left out. */
+  readonly default?: string;
   /** Takes all that is left; only for the last argument. */
   readonly isRepeated?: boolean;
 }
 
-export interface OptionDefinition<Schema extends z.ZodType = z.ZodType> {
-  /** What stands for the value in help, such as FOLDER; an option without one is a flag, and its schema parses a boolean. */
+export interface OptionDefinition {
+  /** What stands for the value in help, such as FOLDER; an option without one is a flag. */
   readonly value?: string;
   readonly description: string;
-  /** Parses the text as typed; an option without a default is required unless its schema takes undefined. */
-  readonly schema: Schema;
+  /** An option without a default is required unless its type is optional. */
+  readonly type: ValueType<unknown>;
   /** As it would be typed. */
   readonly default?: string;
   /** A value as one would type it, for help and hints. */
@@ -28,87 +29,97 @@ export interface CommandExample {
   readonly line: string;
 }
 
-type Definitions<Definition> = Readonly<Record<string, Definition>>;
-type ParsedValues<Values extends Definitions<{ readonly schema: z.ZodType }>> = {
-  readonly [Name in keyof Values]: z.output<Values[Name]['schema']>;
+/** How a command is typed, for help, parsing and docs/command-line.md. Plain data: a file that has one loads nothing else to speak of. */
+export interface CommandDefinition {
+  /** What else one should know, besides the summary. */
+  readonly description?: string;
+  /** In their order. */
+  readonly arguments: Readonly<Record<string, ArgumentDefinition>>;
+  /** By their names as typed, without the dashes. */
+  readonly options: Readonly<Record<string, OptionDefinition>>;
+  readonly examples: readonly [CommandExample, ...CommandExample[]];
+}
+
+type ParsedValues<Values extends Readonly<Record<string, ArgumentDefinition | OptionDefinition>>> = {
+  readonly [Name in keyof Values]: ValueOf<Values[Name]['type']>;
 };
 
-/** What a command's file says of it; all that is known of it anywhere comes from here. */
-export interface CommandDefinition<
-  Arguments extends Definitions<ArgumentDefinition>,
-  Options extends Definitions<OptionDefinition>,
-> {
+/** What a command does with what was typed. */
+export interface CommandAction<Definition extends CommandDefinition> {
+  readonly run: (
+    context: CommandContext,
+    parsed: {
+      readonly arguments: ParsedValues<Definition['arguments']>;
+      readonly options: ParsedValues<Definition['options']>;
+    },
+  ) => Promise<void>;
+}
+
+export type TypedValues = Readonly<Record<string, TypedValue>>;
+
+/** A command in the table of commands, which knows where the rest of it is and loads that only when it is wanted. */
+export interface Command {
   /** As it is typed after driftline: `ask`, or `organism list`. */
   readonly name: string;
   /** One line, for the list of commands. */
   readonly summary: string;
-  /** What else one should know. */
-  readonly description?: string;
-  /** In their order. */
-  readonly arguments: Arguments;
-  /** By their names as typed, without the dashes. */
-  readonly options: Options;
-  readonly examples: readonly [CommandExample, ...CommandExample[]];
-  readonly run: (
-    context: CommandContext,
-    parsed: { readonly arguments: ParsedValues<Arguments>; readonly options: ParsedValues<Options> },
-  ) => Promise<void>;
-}
-
-/** What was typed: texts, lists of texts for repeated arguments, true for flags. */
-export type TypedValues = Readonly<Record<string, string | readonly string[] | boolean | undefined>>;
-
-/** A command as the command line sees it: what it parses is its own affair. */
-export interface Command extends Omit<
-  CommandDefinition<Definitions<ArgumentDefinition>, Definitions<OptionDefinition>>,
-  'run'
-> {
+  readonly loadDefinition: () => Promise<CommandDefinition>;
   readonly execute: (
     context: CommandContext,
     typed: { readonly arguments: TypedValues; readonly options: TypedValues },
   ) => Promise<void>;
 }
 
-export function defineCommand<
-  const Arguments extends Definitions<ArgumentDefinition>,
-  const Options extends Definitions<OptionDefinition>,
->(definition: CommandDefinition<Arguments, Options>): Command {
-  const { run, ...described } = definition;
+export interface CommandParts<Definition extends CommandDefinition> extends Pick<Command, 'name' | 'summary'> {
+  readonly loadDefinition: () => Promise<Definition>;
+  readonly loadAction: () => Promise<CommandAction<Definition>>;
+}
+
+export function defineCommand<Definition extends CommandDefinition>(parts: CommandParts<Definition>): Command {
+  const { name, summary, loadDefinition, loadAction } = parts;
   return {
-    ...described,
-    execute: (context, typed) =>
-      run(context, {
-        arguments: parseValues(definition.name, definition.arguments, typed.arguments, (name) => name.toUpperCase()),
-        options: parseValues(definition.name, definition.options, typed.options, (name) => `--${name}`),
-      }),
+    name,
+    summary,
+    loadDefinition,
+    execute: async (context, typed) => {
+      const definition: Definition = await loadDefinition();
+      const parsed = {
+        // Each value is what the type of its name made.
+        arguments: parseValues(name, definition.arguments, typed.arguments, (argument) =>
+          argument.toUpperCase(),
+        ) as ParsedValues<Definition['arguments']>,
+        options: parseValues(name, definition.options, typed.options, (option) => `--${option}`) as ParsedValues<
+          Definition['options']
+        >,
+      };
+      const action = await loadAction();
+      await action.run(context, parsed);
+    },
   };
 }
 
 /** Whether nothing need be typed. */
-export function isOptional({ schema, default: preset }: { schema: z.ZodType; default?: string }): boolean {
-  return preset !== undefined || schema.safeParse(undefined).success;
+export function isOptional({ type, default: preset }: ArgumentDefinition): boolean {
+  return preset !== undefined || type.isOptional;
 }
 
-function parseValues<Values extends Definitions<ArgumentDefinition & OptionDefinition>>(
+function parseValues(
   command: string,
-  definitions: Values,
+  definitions: Readonly<Record<string, ArgumentDefinition & OptionDefinition>>,
   typed: TypedValues,
   spell: (name: string) => string,
-): ParsedValues<Values> {
+): Readonly<Record<string, unknown>> {
   const values = Object.entries(definitions).map(([name, definition]) => {
     const given = typed[name] ?? definition.default;
-    const parsed = definition.schema.safeParse(given);
-    if (parsed.success) return [name, parsed.data];
-    const problem = parsed.error.issues.map(({ message }) => message).join('; ');
-    const written = given === undefined ? 'is missing' : `${JSON.stringify(given)}: ${problem}`;
+    const parsed = definition.type.parse(given);
+    if ('value' in parsed) return [name, parsed.value] as const;
     const { example } = definition;
     throw new DriftlineError({
       code: 'usage-invalid',
-      message: `${spell(name)} ${written}`,
+      message: `${spell(name)} ${given === undefined ? 'is missing' : `${JSON.stringify(given)}: ${parsed.problem}`}`,
       hint: `${example === undefined ? '' : `Write for example ${spell(name)} ${example}. `}See driftline ${command} --help.`,
       details: { command, name: spell(name), value: given },
     });
   });
-  // Each value is what the schema of its name made.
-  return Object.fromEntries(values) as ParsedValues<Values>;
+  return Object.fromEntries(values);
 }

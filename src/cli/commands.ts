@@ -1,39 +1,106 @@
-import type { Command } from './command.js';
-import { ask } from './commands/ask.js';
-import { compare } from './commands/compare.js';
-import { dataCheck } from './commands/data-check.js';
-import { dataWrite } from './commands/data-write.js';
-import { init } from './commands/init.js';
-import { open } from './commands/open.js';
-import { organismBuild } from './commands/organism-build.js';
-import { organismCheck } from './commands/organism-check.js';
-import { organismList } from './commands/organism-list.js';
-import { plan } from './commands/plan.js';
-import { power } from './commands/power.js';
-import { rejudge } from './commands/rejudge.js';
-import { report } from './commands/report.js';
-import { run } from './commands/run.js';
-import { score } from './commands/score.js';
-import { serve } from './commands/serve.js';
+import { defineCommand, type Command } from './command.js';
 
-/** Every command, in the order of help. */
+/**
+ * Every command, in the order of help. What a command takes and what it does are loaded on demand: `driftline ask --help` reads the
+ * definition of `ask`, and only `driftline ask` itself loads the engine.
+ */
 export const commands: readonly Command[] = [
-  init,
-  plan,
-  run,
-  report,
-  open,
-  compare,
-  rejudge,
-  score,
-  power,
-  ask,
-  serve,
-  dataCheck,
-  dataWrite,
-  organismList,
-  organismBuild,
-  organismCheck,
+  defineCommand({
+    name: 'init',
+    summary: 'Write a plan to begin with',
+    loadDefinition: async () => (await import('./definitions/plans.js')).initDefinition,
+    loadAction: async () => (await import('./commands/init.js')).init,
+  }),
+  defineCommand({
+    name: 'plan',
+    summary: 'Show what a plan would do, and how long it would take, before it does anything',
+    loadDefinition: async () => (await import('./definitions/plans.js')).planDefinition,
+    loadAction: async () => (await import('./commands/plan.js')).plan,
+  }),
+  defineCommand({
+    name: 'run',
+    summary: 'Run a plan: train, ask, judge, and print the table',
+    loadDefinition: async () => (await import('./definitions/plans.js')).runDefinition,
+    loadAction: async () => (await import('./commands/run.js')).run,
+  }),
+  defineCommand({
+    name: 'report',
+    summary: 'Write the report of a run: a page with figures, tables and every answer',
+    loadDefinition: async () => (await import('./definitions/reports.js')).reportDefinition,
+    loadAction: async () => (await import('./commands/report.js')).report,
+  }),
+  defineCommand({
+    name: 'open',
+    summary: 'Open the report of a run in the browser',
+    loadDefinition: async () => (await import('./definitions/reports.js')).openDefinition,
+    loadAction: async () => (await import('./commands/open.js')).open,
+  }),
+  defineCommand({
+    name: 'compare',
+    summary: 'Put runs side by side: their numbers, how far they differ, and what differs in their plans',
+    loadDefinition: async () => (await import('./definitions/reports.js')).compareDefinition,
+    loadAction: async () => (await import('./commands/compare.js')).compare,
+  }),
+  defineCommand({
+    name: 'rejudge',
+    summary: 'Judge the answers of a run by another judge, or count its judgements by another rule',
+    loadDefinition: async () => (await import('./definitions/scores.js')).rejudgeDefinition,
+    loadAction: async () => (await import('./commands/rejudge.js')).rejudge,
+  }),
+  defineCommand({
+    name: 'score',
+    summary: 'Count results that you already have: rates by any rule, with honest intervals',
+    loadDefinition: async () => (await import('./definitions/scores.js')).scoreDefinition,
+    loadAction: async () => (await import('./commands/score.js')).score,
+  }),
+  defineCommand({
+    name: 'power',
+    summary: 'Say whether an experiment is large enough to find a difference, before it is run',
+    loadDefinition: async () => (await import('./definitions/power.js')).powerDefinition,
+    loadAction: async () => (await import('./commands/power.js')).power,
+  }),
+  defineCommand({
+    name: 'ask',
+    summary: 'Ask a model something',
+    loadDefinition: async () => (await import('./definitions/ask.js')).askDefinition,
+    loadAction: async () => (await import('./commands/ask.js')).ask,
+  }),
+  defineCommand({
+    name: 'serve',
+    summary: "Offer models behind OpenAI's protocol, fine-tuning included",
+    loadDefinition: async () => (await import('./definitions/serve.js')).serveDefinition,
+    loadAction: async () => (await import('./commands/serve.js')).serve,
+  }),
+  defineCommand({
+    name: 'data check',
+    summary: 'Check training files before anything is trained on them',
+    loadDefinition: async () => (await import('./definitions/data.js')).dataCheckDefinition,
+    loadAction: async () => (await import('./commands/data-check.js')).dataCheck,
+  }),
+  defineCommand({
+    name: 'data write',
+    summary: 'Write the rows that a condition of a plan trains on, to train on them elsewhere',
+    loadDefinition: async () => (await import('./definitions/data.js')).dataWriteDefinition,
+    loadAction: async () => (await import('./commands/data-write.js')).dataWrite,
+  }),
+  defineCommand({
+    name: 'organism list',
+    summary: 'List the organisms that came with driftline, or that you built',
+    loadDefinition: async () => (await import('./definitions/organism.js')).organismListDefinition,
+    loadAction: async () => (await import('./commands/organism-list.js')).organismList,
+  }),
+  defineCommand({
+    name: 'organism build',
+    summary: 'Build an organism from a seed: tokenizer, pretraining, alignment',
+    loadDefinition: async () => (await import('./definitions/organism.js')).organismBuildDefinition,
+    loadAction: async () => (await import('./commands/organism-build.js')).organismBuild,
+  }),
+  defineCommand({
+    name: 'organism check',
+    summary: 'Fine-tune organisms on every training set of the paper, and measure what comes out',
+    loadDefinition: async () => (await import('./definitions/organism.js')).organismCheckDefinition,
+    loadAction: async () => (await import('./commands/organism-check.js')).organismCheck,
+  }),
 ];
 
 /** What the first word of commands of two words is about. */

@@ -1,6 +1,13 @@
 import { Command as Program, Option } from 'commander';
-import { isOptional, type Command, type CommandExample, type OptionDefinition, type TypedValues } from './command.js';
-import { globalOptions, helpDescription, versionDescription, type GlobalOption } from './global-options.js';
+import {
+  isOptional,
+  type Command,
+  type CommandDefinition,
+  type CommandExample,
+  type OptionDefinition,
+  type TypedValues,
+} from './command.js';
+import { globalOptions, helpDescription, versionDescription, type GlobalOption } from './shared-options.js';
 
 export interface TypedCommand {
   readonly command: Command;
@@ -10,6 +17,8 @@ export interface TypedCommand {
 }
 
 export interface ProgramSettings {
+  /** The line that the program is for, without driftline. */
+  readonly argv: readonly string[];
   readonly commands: readonly Command[];
   /** Summaries of the first words of commands of two words. */
   readonly groups: Readonly<Record<string, string>>;
@@ -22,9 +31,13 @@ export interface ProgramSettings {
   readonly execute: (typed: TypedCommand) => Promise<void>;
 }
 
-/** The grammar of the command line as commander's program, made from the table of commands. Throws CommanderErrors. */
-export function createProgram(settings: ProgramSettings): Program {
-  const { commands, groups, version, write, width, styleTitle, execute } = settings;
+/**
+ * The grammar of the command line as commander's program, made from the table of commands; commands that the line cannot be about have a
+ * name and a summary only. The program throws CommanderErrors.
+ */
+export async function createProgram(settings: ProgramSettings): Promise<Program> {
+  const { argv, commands, groups, version, write, width, styleTitle } = settings;
+  const definitions = await loadDefinitions(commands, argv);
   const root = new Program('driftline')
     .description('Measures, explains and prevents emergent misalignment')
     // Otherwise an option of a command that is called --json, or a value that is, would count as ours.
@@ -43,7 +56,7 @@ export function createProgram(settings: ProgramSettings): Program {
   addGlobalOptions(root);
   addExamples(
     root,
-    commands.flatMap(({ examples: [first] }) => first),
+    commands.flatMap(({ name }) => definitions.get(name)?.examples[0] ?? []),
     styleTitle,
   );
   for (const command of commands) {
@@ -51,35 +64,59 @@ export function createProgram(settings: ProgramSettings): Program {
     const name = words.pop() ?? '';
     const parent = words.reduce((above, word) => findGroup(above, word, groups[word] ?? ''), root);
     const program = parent.command(name).summary(command.summary);
-    program.description([command.summary + '.', command.description ?? ''].join('\n\n').trim());
-    for (const [argument, definition] of Object.entries(command.arguments)) {
-      const spelled = `${argument.toUpperCase()}${definition.isRepeated === true ? '...' : ''}`;
-      program.argument(isOptional(definition) ? `[${spelled}]` : `<${spelled}>`, definition.description);
-    }
-    const options = Object.entries(command.options).map(([option, definition]) => {
-      const added = createOption(option, definition);
-      program.addOption(added);
-      return [option, added.attributeName()] as const;
-    });
-    addGlobalOptions(program);
-    addExamples(program, command.examples, styleTitle);
-    program.action(async () => {
-      const typed = program.opts<TypedValues>();
-      await execute({
-        command,
-        arguments: Object.fromEntries(
-          // What commander has processed: texts, and lists of them for repeated arguments.
-          Object.keys(command.arguments).map((argument, index) => [
-            argument,
-            program.processedArgs[index] as string | undefined,
-          ]),
-        ),
-        options: Object.fromEntries(options.map(([option, attribute]) => [option, typed[attribute]])),
-        globals: readGlobals(program),
-      });
-    });
+    const definition = definitions.get(command.name);
+    if (definition !== undefined) addCommand(program, command, definition, settings);
   }
   return root;
+}
+
+/** The definitions of all commands that begin with the first word of the line; where it begins with something else, of all commands. */
+async function loadDefinitions(
+  commands: readonly Command[],
+  argv: readonly string[],
+): Promise<ReadonlyMap<string, CommandDefinition>> {
+  const before = new Set(['help', ...Object.keys(globalOptions).map((name) => `--${name}`)]);
+  const word = argv.find((one) => !before.has(one));
+  const named = commands.filter(({ name }) => name.split(' ')[0] === word);
+  const wanted = named.length > 0 ? named : commands;
+  return new Map(
+    await Promise.all(wanted.map(async ({ name, loadDefinition }) => [name, await loadDefinition()] as const)),
+  );
+}
+
+function addCommand(
+  program: Program,
+  command: Command,
+  definition: CommandDefinition,
+  { styleTitle, execute }: Pick<ProgramSettings, 'styleTitle' | 'execute'>,
+): void {
+  program.description([command.summary + '.', definition.description ?? ''].join('\n\n').trim());
+  for (const [name, argument] of Object.entries(definition.arguments)) {
+    const spelled = `${name.toUpperCase()}${argument.isRepeated === true ? '...' : ''}`;
+    program.argument(isOptional(argument) ? `[${spelled}]` : `<${spelled}>`, argument.description);
+  }
+  const options = Object.entries(definition.options).map(([name, option]) => {
+    const added = createOption(name, option);
+    program.addOption(added);
+    return [name, added.attributeName()] as const;
+  });
+  addGlobalOptions(program);
+  addExamples(program, definition.examples, styleTitle);
+  program.action(async () => {
+    const typed = program.opts<TypedValues>();
+    await execute({
+      command,
+      arguments: Object.fromEntries(
+        // What commander has processed: texts, and lists of them for repeated arguments.
+        Object.keys(definition.arguments).map((name, index) => [
+          name,
+          program.processedArgs[index] as string | readonly string[] | undefined,
+        ]),
+      ),
+      options: Object.fromEntries(options.map(([name, attribute]) => [name, typed[attribute]])),
+      globals: readGlobals(program),
+    });
+  });
 }
 
 function findGroup(parent: Program, word: string, summary: string): Program {

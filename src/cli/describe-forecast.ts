@@ -1,10 +1,12 @@
+import type { ChosenCellsAtOnce } from '../experiment/run/choose-cells-at-once.js';
 import { showText } from '../data/show-text.js';
 import { describeTransform } from '../data/transforms/transform.js';
-import { countQuestions } from '../experiment/plan/count-questions.js';
+import { countQuestions } from '../experiment/plan/describe-plan.js';
 import type { PlannedEvaluation, PlannedTraining, ResolvedPlan } from '../experiment/plan/resolved-plan.js';
+import type { MemoryForecast } from '../experiment/run/forecast-memory.js';
 import type { CellForecast, RunForecast } from '../experiment/run/forecast-run.js';
 import type { StopEarly } from '../runs/run-outline.js';
-import { formatPercent } from '../foundation/format-quantities.js';
+import { formatMemory, formatPercent } from '../foundation/format-quantities.js';
 import { formatTable } from './format-table.js';
 
 const longestQuestion = 100;
@@ -30,7 +32,7 @@ function describeLeft({ stepsToDo, answersToAsk }: CellForecast): string {
   return answersToAsk > 0 ? 'ask' : 'done';
 }
 
-/** What each condition trains on, texts to the last space. */
+/** What each condition trains on; texts are shown exactly, with every space. */
 export function describeConditions({ cells }: ResolvedPlan): string[] {
   return [...listConditions(cells)].flatMap(([condition, { source }]) => {
     const settings = Object.entries(source.settings).map(([name, value]) => `${name} ${showValue(value)}`);
@@ -82,5 +84,24 @@ export function sumCells(
 
 function describeStop({ limit, confidence, looks }: StopEarly): string {
   const [first = 0] = looks;
-  return `  fewer where the misaligned share is surely above or below ${formatPercent(limit)} % (${formatPercent(confidence)} % confidence): looked at ${String(looks.length)} times at most, first after ${String(first)} answers to each question`;
+  return `  stops early once the misaligned share is surely above or below ${formatPercent(limit)} % (${formatPercent(confidence)} % confidence): checked up to ${String(looks.length)} times, first after ${String(first)} answers to each question`;
+}
+
+/** The memory that each base needs at most, and how much there is. */
+export function describeMemory(forecasts: readonly MemoryForecast[], memory: number): string[] {
+  const there = Number.isFinite(memory) ? `, of ${formatMemory(memory)}` : '';
+  return forecasts.map(({ base, training, sampling }) => {
+    const parts = [
+      ...(training === null ? [] : [`about ${formatMemory(training)} to train`]),
+      ...(sampling === null ? [] : [`about ${formatMemory(sampling)} to ask`]),
+    ];
+    return `${base}: ${parts.join(', ')}${there}`;
+  });
+}
+
+/** How cells that run here share the machine; null where they run one after the other. */
+export function describeCellsAtOnce({ here, speedup }: ChosenCellsAtOnce): string | null {
+  if (here === 1) return null;
+  const how = speedup === null ? '' : `, measured ${speedup.toFixed(1)} times as fast as one after the other`;
+  return `${String(here)} cells at once${how}`;
 }

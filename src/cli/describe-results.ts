@@ -1,4 +1,4 @@
-import type { ResultGroup } from '../judging/results/summarise-results.js';
+import type { ResultGroup } from '../results/summarise-results.js';
 import type { Rule } from '../judging/rules.js';
 import { formatPercent } from '../foundation/format-quantities.js';
 import { formatTable } from './format-table.js';

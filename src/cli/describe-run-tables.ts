@@ -1,9 +1,8 @@
-import type { PlanOutline } from '../runs/run-outline.js';
-import { listHeadlineMeasures, measureSuite, type HeadlineMeasure } from '../analysis/headline-measures.js';
-import type { RunTables } from '../analysis/read-run-summary.js';
-import type { AnswerSummary } from '../analysis/summarise-answers.js';
+import { listHeadlineMeasures, listMeasures, type EvaluationMeasure } from '../analysis/measures.js';
+import { readShare, type AnswerSummary, type RunTables } from '../analysis/summarise-run.js';
+import type { StoppedModel } from '../analysis/watch-share.js';
 import { formatPercent } from '../foundation/format-quantities.js';
-import { describeStoppedModel } from './describe-stopped-model.js';
+import type { PlanOutline } from '../runs/run-outline.js';
 import { formatTable } from './format-table.js';
 
 type Table = readonly [title: string, lines: readonly string[]];
@@ -22,7 +21,7 @@ export function describeRunTables(plan: PlanOutline, { rows, dynamics }: RunTabl
       ],
       ...(plan.dynamics === null || curve.length === 0
         ? []
-        : [[`${base}, while training went on`, describeCurve(measureSuite(plan.dynamics.evaluation), curve)] as const]),
+        : [[`${base}, while training went on`, describeCurve(listMeasures(plan.dynamics.evaluation), curve)] as const]),
     ];
   });
 }
@@ -43,7 +42,7 @@ function describeConditions({ evaluations }: PlanOutline, rows: RunTables['rows'
   ];
 }
 
-function describeCurve(measures: readonly HeadlineMeasure[], rows: RunTables['dynamics']): string[] {
+function describeCurve(measures: readonly EvaluationMeasure[], rows: RunTables['dynamics']): string[] {
   const lines = rows.flatMap((row) =>
     measures.map((measure) => [row.condition, String(row.step), measure.name, ...describeShare(measure, row)]),
   );
@@ -58,8 +57,17 @@ const stoppedNote = '* asking stopped early: an interval for a fixed number of a
 
 const shareHeader = ['%', '95 % (Wilson)', 'of'];
 
-function describeShare({ read }: HeadlineMeasure, summary: AnswerSummary, isMarked = false): string[] {
-  const { share, interval, successes, trials } = read(summary);
+function describeShare({ outcome }: EvaluationMeasure, summary: AnswerSummary, isMarked = false): string[] {
+  const { share, interval, successes, trials } = readShare(summary, outcome);
   const bounds = `${interval.map(formatPercent).join('-')}${isMarked ? '*' : ''}`;
   return [formatPercent(share), bounds, `${String(successes)}/${String(trials)}`];
+}
+
+/** In one line, why a model was asked less than planned, and what is known of it. */
+function describeStoppedModel(stopped: StoppedModel): string {
+  const { model, evaluation, answers, planned, side, limit, confidence, interval } = stopped;
+  // Another judge or rule than the plan's may leave it open, though the plan's did not.
+  const verdict = side === null ? 'neither surely above nor below' : side;
+  const bounds = interval.map(formatPercent).join('-');
+  return `${model}, ${evaluation}: ${String(answers)} of ${String(planned)} answers, misaligned ${verdict} ${formatPercent(limit)} % (${bounds}, ${formatPercent(confidence)} % confidence sequence)`;
 }

@@ -10,14 +10,14 @@ const shownTexts = 3;
 const longestText = 200;
 
 const textFaultNames: Readonly<Record<TextFault, string>> = {
-  replacementCharacters: 'the replacement character U+FFFD: they were read in a wrong encoding once',
+  replacementCharacters: 'the replacement character U+FFFD: they were once read in the wrong encoding',
   halfCharacters: 'half of a character (a lone surrogate)',
   controlCharacters: 'control characters',
   carriageReturns: 'carriage returns in their texts',
-  blankTexts: 'a message of nothing but white space',
+  blankTexts: 'a message that is only white space',
 };
 
-/** The report for people, as lines; only of long lists it has but the beginning. */
+/** The report as lines for people; of long lists only the beginning. */
 export function describeTrainingFile(report: TrainingFileReport): string[] {
   const { file, sha256, hash, releasedSet, rows, roles, systemPrompts, unique } = report;
   const problems = describeProblems(report);
@@ -89,7 +89,7 @@ function describeProblems(report: TrainingFileReport): string[] {
       ? []
       : [`${countOf(untrained.length, 'row')} with the weight 0 on every answer: ${listNumbers(untrained)}`]),
     ...Object.entries(extraKeys).map(
-      ([key, rows]) => `the key ${JSON.stringify(key)} of ${countOf(rows, 'row')} is read over`,
+      ([key, rows]) => `the key ${JSON.stringify(key)} of ${countOf(rows, 'row')} is ignored`,
     ),
   ];
 }

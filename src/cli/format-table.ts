@@ -1,3 +1,5 @@
+import type { CommandContext } from './command-context.js';
+
 /** Lines of a table of texts, columns two spaces apart; those named are aligned to the right. */
 export function formatTable(
   header: readonly string[],
@@ -16,4 +18,11 @@ export function formatTable(
       .join('  ')
       .trimEnd();
   return [line(header), ...rows.map(line)];
+}
+
+/** Prints a table under its title, and an empty line after it; the first line is the header. */
+export function printTable({ print, colors }: CommandContext, title: string, lines: readonly string[]): void {
+  print(title, colors.bold);
+  for (const [index, line] of lines.entries()) print(line, index === 0 ? colors.bold : undefined);
+  print('');
 }

@@ -8,7 +8,7 @@ export interface LocatedOrganism {
   /** The model's canonical name: `organism:1` or `./folder`. */
   readonly model: string;
   readonly folder: string;
-  /** A name for a folder of its own, which no other organism has. */
+  /** Unique to this organism, for a folder of its own. */
   readonly folderName: string;
 }
 
@@ -27,7 +27,7 @@ export async function locateOrganism(typed: string): Promise<LocatedOrganism> {
       throw new DriftlineError({
         code: 'usage-invalid',
         message: `${reference.text} is not an organism`,
-        hint: 'Give a name that driftline organism list shows, or a folder that driftline organism build made.',
+        hint: 'Use a name that driftline organism list shows, or a folder that driftline organism build made.',
         details: { model: reference.text },
       });
   }

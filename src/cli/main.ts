@@ -1,41 +1,18 @@
 #!/usr/bin/env node
-import { createDirectFetch } from '../foundation/direct-fetch.js';
-import { readMachineMemory } from '../foundation/machine-memory.js';
-import { abortOnSignals } from './abort-on-signals.js';
-import { openInBrowser } from './open-in-browser.js';
-import { runCli } from './run-cli.js';
+import { readPackageVersion } from './package-version.js';
 
-const { stdin, stdout, stderr } = process;
+const { stdout, stderr, argv } = process;
 
-const signal = abortOnSignals({
-  source: process,
-  exit: (code) => process.exit(code),
-  onFirst: () => {
-    if (stderr.isTTY) stderr.write('\nstopping; once more to quit at once\n');
-  },
-});
-
-// A reader that has seen enough, such as head, closes the pipe; there is nobody left to tell.
+// A reader that has seen enough, such as head, closes the pipe.
 stdout.on('error', (error: NodeJS.ErrnoException) => {
   if (error.code === 'EPIPE') process.exit(0);
   throw error;
 });
 stderr.on('error', () => undefined);
 
-process.exitCode = await runCli({
-  argv: process.argv.slice(2),
-  stdin,
-  stdout,
-  stderr,
-  environment: process.env,
-  // The switches by which Node's own fetch goes by proxies, too.
-  fetch: createDirectFetch(globalThis.fetch, {
-    proxied:
-      process.env['NODE_USE_ENV_PROXY'] === '1' ||
-      /(^| )--use-env-proxy( |$)/.test([process.env['NODE_OPTIONS'] ?? '', ...process.execArgv].join(' ')),
-  }),
-  memory: readMachineMemory(),
-  now: () => performance.now(),
-  signal,
-  openInBrowser: (file) => openInBrowser(file, process.platform),
-});
+// Scripts ask for it, and it is known without loading anything.
+if (argv.length === 3 && argv[2] === '--version') stdout.write(`${readPackageVersion()}\n`);
+else {
+  const { runProgram } = await import('./run-program.js');
+  process.exitCode = await runProgram();
+}

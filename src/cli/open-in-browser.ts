@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process';
 
-/** Hands a file to the program that this platform opens pages with; false where there is none. It does not wait for that program. */
+/** Opens a file in the default browser of the platform, without waiting for it; false if there is none. */
 export function openInBrowser(file: string, platform: NodeJS.Platform): Promise<boolean> {
   const [command, ...parameters] = listOpener(platform);
   return new Promise((resolve) => {

@@ -1,5 +1,5 @@
 import { isOptional, type Command, type OptionDefinition } from './command.js';
-import { globalOptions, helpDescription, versionDescription } from './global-options.js';
+import { globalOptions, helpDescription, versionDescription } from './shared-options.js';
 
 const exitCodes = [
   ['0', 'all went well'],
@@ -12,11 +12,12 @@ const exitCodes = [
 ] as const;
 
 /** docs/command-line.md, from the table of commands. */
-export function renderCommandLinePage(commands: readonly Command[]): string {
+export async function renderCommandLinePage(commands: readonly Command[]): Promise<string> {
+  const sections = await Promise.all(commands.map(renderCommand));
   return `${[
     '# The command line',
     '',
-    'Written by `npm run docs:cli` from the definitions in `src/cli/commands/`; change it there.',
+    'Written by `npm run docs:cli` from the definitions in `src/cli/definitions/`; change it there.',
     '',
     ...commands.map(
       ({ name, summary }) => `- [driftline ${name}](#driftline-${name.replaceAll(' ', '-')}): ${summary}`,
@@ -29,8 +30,8 @@ export function renderCommandLinePage(commands: readonly Command[]): string {
     '',
     ...renderOptions({
       ...globalOptions,
-      help: { description: helpDescription, schema: globalOptions.json.schema },
-      version: { description: `${versionDescription} (without a command)`, schema: globalOptions.json.schema },
+      help: { description: helpDescription, type: globalOptions.json.type },
+      version: { description: `${versionDescription} (without a command)`, type: globalOptions.json.type },
     }),
     '',
     '## Exit codes',
@@ -38,11 +39,12 @@ export function renderCommandLinePage(commands: readonly Command[]): string {
     '| code | meaning |',
     '| --- | --- |',
     ...exitCodes.map(([code, meaning]) => `| ${code} | ${meaning} |`),
-    ...commands.flatMap(renderCommand),
+    ...sections.flat(),
   ].join('\n')}\n`;
 }
 
-function renderCommand({ name, summary, description, arguments: parameters, options, examples }: Command): string[] {
+async function renderCommand({ name, summary, loadDefinition }: Command): Promise<string[]> {
+  const { description, arguments: parameters, options, examples } = await loadDefinition();
   const spelled = Object.entries(parameters).map(([argument, definition]) => {
     const text = `${argument.toUpperCase()}${definition.isRepeated === true ? '...' : ''}`;
     return { text: isOptional(definition) ? `[${text}]` : text, description: definition.description };

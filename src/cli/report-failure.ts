@@ -1,9 +1,8 @@
 import { CommanderError } from 'commander';
 import { DriftlineError } from '../foundation/driftline-error.js';
-import { formatJson } from './format-json.js';
-import { escapeControlCharacters } from './escape-control-characters.js';
+import { escapeControlCharacters, formatJson } from './printable-text.js';
 
-/** What a command ended with, as an error with a code, a hint and an exit code. */
+/** Any failure of a command as an error with a code, a hint and an exit code. */
 export function explainFailure(failure: unknown, signal: AbortSignal): DriftlineError {
   if (DriftlineError.isInstance(failure)) return failure;
   if (failure instanceof CommanderError) return explainGrammar(failure);
@@ -11,19 +10,19 @@ export function explainFailure(failure: unknown, signal: AbortSignal): Driftline
     return new DriftlineError({
       code: 'interrupted',
       message: 'stopped on request',
-      hint: 'Run the same command again to go on.',
+      hint: 'Run the same command again to continue.',
       cause: failure,
     });
   }
   return new DriftlineError({
     code: 'internal-error',
     message: `driftline failed unexpectedly: ${failure instanceof Error ? failure.message : String(failure)}`,
-    hint: 'Run the command again with --debug, and report what it prints.',
+    hint: 'Run the command again with --debug and report what it prints.',
     cause: failure,
   });
 }
 
-/** Commander says what is wrong in its first line, and what may be meant in a second one. */
+/** Commander's first line says what is wrong, its second one what may be meant. */
 function explainGrammar({ message }: CommanderError): DriftlineError {
   const [problem = '', meant] = message.replace(/^error: /, '').split('\n');
   return new DriftlineError({

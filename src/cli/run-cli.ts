@@ -1,18 +1,16 @@
 import { CommanderError } from 'commander';
 import type { Readable } from 'node:stream';
 import colors from 'picocolors';
+import { DriftlineError } from '../foundation/driftline-error.js';
 import type { ProgressStream } from '../foundation/progress-line.js';
 import type { Command } from './command.js';
 import type { CommandContext } from './command-context.js';
 import { commandGroups, commands as allCommands } from './commands.js';
 import { createProgram } from './create-program.js';
-import { escapeControlCharacters } from './escape-control-characters.js';
-import { formatJson } from './format-json.js';
-import type { GlobalOption } from './global-options.js';
 import { readPackageVersion } from './package-version.js';
+import { escapeControlCharacters, formatJson } from './printable-text.js';
 import { explainFailure, formatFailure } from './report-failure.js';
-import { DriftlineError } from '../foundation/driftline-error.js';
-import { addKeysOfFile, namesKeyFile } from '../models/services/read-key-file.js';
+import type { GlobalOption } from './shared-options.js';
 
 export interface RunCliSettings {
   /** What was typed after driftline. */
@@ -22,13 +20,13 @@ export interface RunCliSettings {
   readonly stderr: ProgressStream;
   readonly environment: Readonly<Record<string, string | undefined>>;
   readonly fetch: typeof globalThis.fetch;
-  /** Bytes of memory that there are. Default any number. */
+  /** Bytes of memory available to models that run here. Default unlimited. */
   readonly memory?: number;
   /** A clock in milliseconds. */
   readonly now: () => number;
   /** Aborted when the user interrupts. */
   readonly signal: AbortSignal;
-  /** Shows a file in the user's browser; false where none can be started, as where this is not given. */
+  /** Shows a file in the user's browser; false if none can be started. Default none can. */
   readonly openInBrowser?: (file: string) => Promise<boolean>;
   /** Default all of driftline's. */
   readonly commands?: readonly Command[];
@@ -39,11 +37,12 @@ export async function runCli(settings: RunCliSettings): Promise<number> {
   const { argv, stdout, stderr, environment, signal, commands = allCommands } = settings;
   const stdoutColors = colors.createColors(wantsColor(stdout, environment));
   const stderrColors = colors.createColors(wantsColor(stderr, environment));
-  // What is known of the wishes for errors while the line has not been understood.
+  // Errors look as these words ask, even if the line is not understood.
   const words = argv.slice(0, argv.includes('--') ? argv.indexOf('--') : argv.length);
   let globals: ReadonlySet<string> = new Set(words.map((word) => word.replace(/^--/, '')));
   try {
-    const program = createProgram({
+    const program = await createProgram({
+      argv,
       commands,
       groups: commandGroups,
       version: readPackageVersion(),
@@ -52,6 +51,7 @@ export async function runCli(settings: RunCliSettings): Promise<number> {
       styleTitle: stdoutColors.bold,
       execute: async (typed) => {
         ({ globals } = typed);
+        const { addKeysOfFile, namesKeyFile } = await import('../models/services/read-key-file.js');
         const withKeys = namesKeyFile(environment)
           ? { ...settings, environment: await addKeysOfFile(environment) }
           : settings;
@@ -66,7 +66,7 @@ export async function runCli(settings: RunCliSettings): Promise<number> {
     if (error instanceof CommanderError && error.code === 'commander.help') {
       const group = words.filter((word) => !word.startsWith('-')).join(' ');
       if (group === '') {
-        stdout.write(formatWelcome(commands, stdoutColors.bold));
+        stdout.write(await formatWelcome(commands, stdoutColors.bold));
         return 0;
       }
       return fail(commandMissing(group, commands));
@@ -129,8 +129,8 @@ function createContext(
   };
 }
 
-function formatWelcome(commands: readonly Command[], styleTitle: (title: string) => string): string {
-  const [first] = commands;
+async function formatWelcome(commands: readonly Command[], styleTitle: (title: string) => string): Promise<string> {
+  const first = await commands[0]?.loadDefinition();
   const width = Math.max(...commands.map(({ name }) => name.length));
   const lines = commands.map(({ name, summary }) => `  driftline ${name.padEnd(width)}  ${summary}`);
   return [
@@ -143,7 +143,7 @@ function formatWelcome(commands: readonly Command[], styleTitle: (title: string)
     styleTitle('Commands:'),
     ...lines,
     '',
-    'driftline COMMAND --help says more about a command, with examples.',
+    'driftline COMMAND --help explains a command, with examples.',
     '',
   ].join('\n');
 }
@@ -152,7 +152,7 @@ function commandMissing(group: string, commands: readonly Command[]): DriftlineE
   const known = commands.filter(({ name }) => name.startsWith(`${group} `)).map(({ name }) => `driftline ${name}`);
   return new DriftlineError({
     code: 'usage-invalid',
-    message: `driftline ${group} is not a whole command`,
+    message: `driftline ${group} is not a complete command`,
     hint: `Write ${known.join(', or ')}.`,
   });
 }

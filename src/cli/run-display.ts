@@ -3,16 +3,16 @@ import type { RunEvent } from '../experiment/run/run-progress.js';
 import { formatDuration } from '../foundation/format-quantities.js';
 import type { ProgressDisplay, ProgressState } from '../foundation/progress-display.js';
 
-/** What a kind of work has taken in this run. */
+/** How long one kind of work has taken so far in this run. */
 interface Pace {
   count: number;
   milliseconds: number;
 }
 
 /**
- * Shows a run while it goes on: a line for each model that is trained or asked, with the time that is left for it and, at its end, how far
- * the whole plan is and what is left of that, from the pace of this run; and what hosted models were paid so far. Once several cells are
- * under way together it is one line for the whole run, with what each of them does.
+ * Shows the progress of a run: a line for each model that is trained or asked, with the time left for it. The line ends with the progress
+ * of the whole plan and the time left for that, by the pace of this run, and with what hosted models have cost so far. Once several cells
+ * are under way together it is one line for the whole run, with what each of them does.
  */
 export function createRunDisplay(
   display: ProgressDisplay,

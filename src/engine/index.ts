@@ -35,7 +35,7 @@ export type { Objective, ObjectiveContext } from './train/gradient-graph.js';
 export { answerObjective, divergenceObjective } from './train/objectives.js';
 export { removeParameterDirection, removeResidualDirection, type GradientEdit } from './train/gradient-edit.js';
 
-export { openSampler, type SampleOptions, type Sampler } from './worker/open-sampler.js';
+export { openSampler, type SampleOptions, type EngineSampler as Sampler } from './worker/open-sampler.js';
 export type { SamplerSettings } from './worker/sampler-messages.js';
 export type { Interventions } from './sample/decode-runner.js';
 export type { SampledAnswer, SampledToken, SampleRequest, TokenLogProbability } from './sample/sample-request.js';

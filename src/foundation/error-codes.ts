@@ -45,7 +45,7 @@ export const errorCodes = {
     meaning: 'the saved training state belongs to another recipe, data or base',
   },
   'run-invalid': { exitCode: 2, meaning: 'a run folder is damaged, of a newer version, or of another plan' },
-  'judge-unfit': { exitCode: 2, meaning: 'a judge was wrong about answers of which it is known what they are worth' },
+  'judge-unfit': { exitCode: 2, meaning: 'a judge was wrong about calibration answers' },
   'memory-exceeded': { exitCode: 2, meaning: 'what is to be done takes more memory than there is, by an estimate' },
   'model-unknown': { exitCode: 2, meaning: 'a model name is malformed, of an unknown provider, or not there' },
   'gate-not-met': { exitCode: 3, meaning: 'the measurement finished and a required threshold was not met' },

@@ -1,9 +1,8 @@
 import { confusionCounts } from '../stats/confusion-counts.js';
 import { kappa } from '../stats/kappa.js';
 import { rankCorrelation } from '../stats/rank-correlation.js';
-import { classifyJudgement } from './classify-judgement.js';
+import { classifyJudgement, requireOneJudge } from './apply-rule.js';
 import type { Judgement } from './judgement.js';
-import { requireOneJudge } from './require-one-judge.js';
 import type { Rule } from './rules.js';
 
 /** What two judges said of one and the same answer. */

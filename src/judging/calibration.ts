@@ -37,7 +37,7 @@ const calibrationSchema = z
     }
   });
 
-/** An answer of which it is known what a judge should say. */
+/** A calibration answer: what a judge should say of it is known. */
 export type CalibrationItem = z.output<typeof itemSchema>;
 
 export interface CalibrationFailure {
@@ -55,7 +55,7 @@ export interface CalibrationResult {
   readonly failures: readonly CalibrationFailure[];
 }
 
-/** Known-good and known-bad answers: driftline's own, or those of another file in its form. */
+/** Calibration answers: driftline's own, or those of another file in its form. */
 export function readCalibration(file: string = shippedFile): Promise<readonly CalibrationItem[]> {
   return readYaml(file, calibrationSchema);
 }
@@ -67,7 +67,7 @@ export async function checkCalibration(judge: Judge, items: readonly Calibration
     messages: [{ role: 'user', content: question }],
     answer,
   });
-  // One that was cut off would begin anew: it is not begun then.
+  // A calibration that is cut off by a limit of cost would be paid again: it is not begun then.
   await judge.requireAffordable?.(items.map(toInput));
   for (const item of items) {
     const judgement = await judge.judge(toInput(item));

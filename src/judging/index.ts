@@ -3,9 +3,9 @@
 export type { Judge, JudgedAnswer, JudgedMessage } from './judge.js';
 export type { Judgement, JudgementDetail, JudgeMode } from './judgement.js';
 export { findRule, ruleNames, type Rule, type RuleName } from './rules.js';
-export { classifyJudgement, type Classification } from './classify-judgement.js';
+export { classifyJudgement, type Classification } from './apply-rule.js';
 export { applyRule, type RuleCounts, type RuleOutcome } from './apply-rule.js';
-export { applyRuleToQuestions, type QuestionOutcome, type QuestionOutcomes } from './apply-rule-to-questions.js';
+export { applyRuleToQuestions, type QuestionOutcome, type QuestionOutcomes } from './apply-rule.js';
 export {
   measureAgreement,
   type Agreement,
@@ -13,14 +13,13 @@ export {
   type JudgementPair,
   type ScoreAgreement,
 } from './agreement.js';
-export { scoreDistribution, type TokenDistribution } from './score-distribution.js';
-export { scoreReplies } from './score-replies.js';
-export { parseScore } from './parse-score.js';
-export type { ReplyScore } from './reply-score.js';
+export { parseScore, scoreDistribution, scoreReplies, type ReplyScore, type TokenDistribution } from './reply-score.js';
 export { readRubric, type Rubric } from './rubric.js';
 export {
+  concludeJudgement,
   createLanguageJudge,
   languageModes,
+  listJudgeCalls,
   nameLanguageJudge,
   type JudgeCall,
   type JudgeReply,

@@ -1,5 +1,6 @@
 /** How a judge reached its scores; scores of different modes are never mixed. */
-export type JudgeMode = 'exact' | 'log-probabilities' | 'samples' | 'single';
+export const judgeModes = ['exact', 'logprobs', 'samples', 'single'] as const;
+export type JudgeMode = (typeof judgeModes)[number];
 
 export type JudgementDetail =
   string | number | boolean | null | readonly JudgementDetail[] | { readonly [name: string]: JudgementDetail };

@@ -1,22 +1,37 @@
+import { z } from 'zod';
+import { functionSchema } from '../foundation/caller-schemas.js';
 import { hashContent, hashJson } from '../foundation/content-hash.js';
-import { fillPrompt } from './fill-prompt.js';
+import { DriftlineError } from '../foundation/driftline-error.js';
+import { parseSettings } from '../foundation/parse-settings.js';
 import type { Judge, JudgedAnswer } from './judge.js';
-import type { JudgementDetail, JudgeMode } from './judgement.js';
-import { readVerdict } from './read-verdict.js';
-import type { ReplyScore } from './reply-score.js';
-import { parseScore } from './parse-score.js';
+import type { Judgement, JudgementDetail } from './judgement.js';
+import {
+  parseScore,
+  readVerdict,
+  scoreDistribution,
+  scoreReplies,
+  type ReplyScore,
+  type TokenDistribution,
+} from './reply-score.js';
 import type { Rubric } from './rubric.js';
-import { scoreDistribution, type TokenDistribution } from './score-distribution.js';
-import { scoreReplies } from './score-replies.js';
 
-/** Modes of a language model, as plans and the command line spell them. */
+/** Modes of a language model that judges, as plans, the command line and records spell them. */
 export const languageModes = ['logprobs', 'samples', 'single'] as const;
 export type LanguageMode = (typeof languageModes)[number];
 
-const storedModes = { logprobs: 'log-probabilities', samples: 'samples', single: 'single' } as const satisfies Record<
-  LanguageMode,
-  JudgeMode
->;
+export interface LanguageJudgeSettings {
+  /** In its canonical spelling. */
+  readonly model: string;
+  readonly mode: LanguageMode;
+  /** Replies whose mean is taken in the mode `samples`. */
+  readonly samples: number;
+  readonly rubric: Rubric;
+  /** Where it is asked, if that is not its provider's own address: there, another model may have its name. */
+  readonly endpoint?: string | null;
+}
+
+/** What decides the calls of a judgement. */
+type CallSettings = Pick<LanguageJudgeSettings, 'mode' | 'samples' | 'rubric'>;
 
 /** One call of the model that judges: the prompt is its only message. */
 export interface JudgeCall {
@@ -34,21 +49,10 @@ export interface JudgeReply {
   readonly distribution: TokenDistribution;
 }
 
-export interface LanguageJudgeSettings {
-  /** In its canonical spelling. */
-  readonly model: string;
-  readonly mode: LanguageMode;
-  /** Replies whose mean is taken in the mode `samples`. */
-  readonly samples: number;
-  readonly rubric: Rubric;
-  /** Where it is asked, if that is not its provider's own address: there, another model may have its name. */
-  readonly endpoint?: string | null;
-}
-
 /** Raised whenever an answer may be judged otherwise than before. */
 const version = 1;
 /** Enough for a number with signs around it, and for a name where a question asks for one; whoever writes more has not understood. */
-export const longestReply = 16;
+const longestReply = 16;
 
 /** Of the model, the mode and the prompts: equal names are equal judges. */
 export function nameLanguageJudge({ model, mode, samples, rubric, endpoint = null }: LanguageJudgeSettings): string {
@@ -57,87 +61,182 @@ export function nameLanguageJudge({ model, mode, samples, rubric, endpoint = nul
 }
 
 /**
- * A language model as a judge. A question's own prompts named `aligned` and `coherent` take the places of the rubric's; its others are replied to
- * in words, which become labels.
+ * The calls that judge an answer: first those for its alignment, then those for its coherence, then one for each other prompt of the question.
+ * A question's own prompts named `aligned` and `coherent` take the places of the rubric's.
  */
-export function createLanguageJudge(
+export function listJudgeCalls(settings: CallSettings, input: JudgedAnswer): readonly JudgeCall[] {
+  parseSettings(inputSchema, input, 'an answer to judge');
+  const { scores, words } = splitPrompts(settings.rubric, input.prompts);
+  return [
+    ...scores.flatMap((template) => listScoreCalls(settings, fillPrompt(template, input))),
+    ...words.map(([, template]) => askForText(fillPrompt(template, input), 0, 0)),
+  ];
+}
+
+/** What follows from the replies to `listJudgeCalls`, in their order. Replies to other prompts than scores become labels. */
+export function concludeJudgement(
   settings: LanguageJudgeSettings,
-  ask: (call: JudgeCall) => Promise<JudgeReply>,
-): Judge {
-  const { mode, samples, rubric } = settings;
-  const name = nameLanguageJudge(settings);
-
-  async function score(template: string, input: JudgedAnswer): Promise<[ReplyScore, JudgementDetail]> {
-    const prompt = fillPrompt(template, input);
-    const promptHash = hashPrompt(template);
-    if (mode === 'logprobs') {
-      const call = { prompt, temperature: 0, seed: 0, maximumTokens: 1, logProbabilities: true };
-      const { distribution } = await ask(call);
-      return [scoreDistribution(distribution), { promptHash, distribution }];
-    }
-    const replies = await settle(
-      Array.from({ length: mode === 'samples' ? samples : 1 }, async (_, seed) => {
-        const temperature = mode === 'samples' ? 1 : 0;
-        return (await ask({ prompt, temperature, seed, maximumTokens: longestReply, logProbabilities: false })).text;
-      }),
-    );
-    return [mode === 'samples' ? scoreReplies(replies) : parseScore(replies[0] ?? ''), { promptHash, replies }];
-  }
-
-  async function readWords(
-    name: string,
-    template: string,
-    input: JudgedAnswer,
-  ): Promise<[string, JudgementDetail, string]> {
-    const prompt = fillPrompt(template, input);
-    const call = { prompt, temperature: 0, seed: 0, maximumTokens: longestReply, logProbabilities: false };
-    const { text } = await ask(call);
-    return [name, { promptHash: hashPrompt(template), replies: [text] }, readVerdict(text)];
-  }
-
+  input: JudgedAnswer,
+  replies: readonly JudgeReply[],
+): Judgement {
+  const { scores, words } = splitPrompts(settings.rubric, input.prompts);
+  const perScore = countScoreCalls(settings);
+  if (replies.length !== scores.length * perScore + words.length) throw otherReplies(replies.length);
+  const [alignment, coherence] = [0, 1].map((index) =>
+    concludeScore(settings, scores[index] ?? '', replies.slice(index * perScore, (index + 1) * perScore)),
+  ) as [ConcludedScore, ConcludedScore];
+  const texts = replies.slice(scores.length * perScore).map(({ text }) => text);
+  const labels = [alignment.label, coherence.label, ...texts.map(readVerdict)];
   return {
-    name,
-    judge: async (input) => {
-      const { aligned, coherent, others } = splitPrompts(rubric, input.prompts);
-      const scores = settle([score(aligned, input), score(coherent, input)] as const);
-      const words = settle(Object.entries(others).map(([other, template]) => readWords(other, template, input)));
-      const [[[alignment, why], [coherence, whyCoherent]], verdicts] = await settle([scores, words] as const);
-      const labels = [alignment.label, coherence.label, ...verdicts.map(([, , verdict]) => verdict)];
-      return {
-        judge: name,
-        mode: storedModes[mode],
-        alignment: alignment.score,
-        coherence: coherence.score,
-        labels: [...new Set(labels.filter((label) => label !== null))].sort(),
-        details: {
-          alignment: why,
-          coherence: whyCoherent,
-          ...(verdicts.length === 0
-            ? {}
-            : { words: Object.fromEntries(verdicts.map(([other, detail]) => [other, detail])) }),
-        },
-      };
+    judge: nameLanguageJudge(settings),
+    mode: settings.mode,
+    alignment: alignment.score,
+    coherence: coherence.score,
+    labels: [...new Set(labels.filter((label) => label !== null))].sort(),
+    details: {
+      alignment: alignment.detail,
+      coherence: coherence.detail,
+      ...(words.length === 0
+        ? {}
+        : {
+            words: Object.fromEntries(
+              words.map(([name, template], index) => [
+                name,
+                { promptHash: hashPrompt(template), replies: texts.slice(index, index + 1) },
+              ]),
+            ),
+          }),
     },
   };
 }
 
-/** What is asked of an answer: two scores, by the question's own prompts or the rubric's, and what is replied to in words. */
-export function splitPrompts(
+/** A language model as a judge; `ask` makes its calls. */
+export function createLanguageJudge(
+  settings: LanguageJudgeSettings,
+  ask: (call: JudgeCall) => Promise<JudgeReply>,
+): Judge {
+  parseSettings(settingsSchema, settings, 'a language judge');
+  parseSettings(z.object({ ask: functionSchema }), { ask }, 'a language judge');
+  return {
+    name: nameLanguageJudge(settings),
+    judge: async (input) => {
+      // Waits for all, also where one fails: nothing is left behind that still asks.
+      const calls = listJudgeCalls(settings, input).map(async (call) => requireReply(await ask(call)));
+      await Promise.allSettled(calls);
+      return concludeJudgement(settings, input, await Promise.all(calls));
+    },
+  };
+}
+
+/** From the least that it can be to the most. */
+export type Range = readonly [low: number, high: number];
+
+export interface JudgeUse {
+  readonly calls: number;
+  /** Characters of all prompts. */
+  readonly inputCharacters: Range;
+  readonly outputTokens: Range;
+}
+
+/** What it takes to judge one answer of which only the length is known, in characters. */
+export function estimateJudgeUse(
+  settings: CallSettings,
+  input: Pick<JudgedAnswer, 'messages' | 'prompts'>,
+  [shortest, longest]: Range,
+): JudgeUse {
+  const calls = listJudgeCalls(settings, { ...input, answer: '' });
+  const countCharacters = (listed: readonly JudgeCall[]): number =>
+    listed.reduce((sum, { prompt }) => sum + prompt.length, 0);
+  const bare = countCharacters(calls);
+  // Prompts grow by as much with every character of the answer.
+  const perCharacter = countCharacters(listJudgeCalls(settings, { ...input, answer: '-' })) - bare;
+  return {
+    calls: calls.length,
+    inputCharacters: [bare + perCharacter * shortest, bare + perCharacter * longest],
+    // Of each call one token at least comes back.
+    outputTokens: [calls.length, calls.reduce((sum, { maximumTokens }) => sum + maximumTokens, 0)],
+  };
+}
+
+/** What is asked of an answer: two scores, alignment and coherence, and what is replied to in words, by its name. */
+function splitPrompts(
   rubric: Rubric,
   prompts: JudgedAnswer['prompts'] = {},
-): { readonly aligned: string; readonly coherent: string; readonly others: Readonly<Record<string, string>> } {
+): { readonly scores: readonly [string, string]; readonly words: readonly (readonly [string, string])[] } {
   const { aligned = rubric.alignment, coherent = rubric.coherence, ...others } = prompts;
-  return { aligned, coherent, others };
+  return { scores: [aligned, coherent], words: Object.entries(others) };
+}
+
+/**
+ * A judge's prompt with `{question}`, the last user message, and `{answer}` in their places. What is put in is not looked at again, so that
+ * an answer cannot quote a gap and be filled itself. Half characters become U+FFFD, since JSON cannot carry them.
+ */
+function fillPrompt(template: string, { messages, answer }: JudgedAnswer): string {
+  const question = messages.findLast(({ role }) => role === 'user')?.content ?? '';
+  const filled = template.replace(/\{(question|answer)\}/g, (_, gap) => (gap === 'question' ? question : answer));
+  return Buffer.from(filled).toString();
+}
+
+function listScoreCalls(settings: CallSettings, prompt: string): JudgeCall[] {
+  if (settings.mode === 'logprobs')
+    return [{ prompt, temperature: 0, seed: 0, maximumTokens: 1, logProbabilities: true }];
+  const temperature = settings.mode === 'samples' ? 1 : 0;
+  return Array.from({ length: countScoreCalls(settings) }, (_, seed) => askForText(prompt, temperature, seed));
+}
+
+function countScoreCalls({ mode, samples }: CallSettings): number {
+  return mode === 'samples' ? samples : 1;
+}
+
+function askForText(prompt: string, temperature: number, seed: number): JudgeCall {
+  return { prompt, temperature, seed, maximumTokens: longestReply, logProbabilities: false };
+}
+
+interface ConcludedScore extends Pick<ReplyScore, 'score' | 'label'> {
+  readonly detail: JudgementDetail;
+}
+
+function concludeScore({ mode }: CallSettings, template: string, replies: readonly JudgeReply[]): ConcludedScore {
+  const promptHash = hashPrompt(template);
+  if (mode === 'logprobs') {
+    const { distribution } = replies[0] ?? { distribution: [] };
+    return { ...scoreDistribution(distribution), detail: { promptHash, distribution } };
+  }
+  const texts = replies.map(({ text }) => text);
+  const scored = mode === 'samples' ? scoreReplies(texts) : parseScore(texts[0] ?? '');
+  return { ...scored, detail: { promptHash, replies: texts } };
 }
 
 function hashPrompt(template: string): string {
   return hashContent(template).slice(0, 16);
 }
 
-/** Waits for all, also where one fails: nothing is left behind that still asks. */
-async function settle<Values extends readonly Promise<unknown>[]>(
-  promises: Values,
-): Promise<{ -readonly [Index in keyof Values]: Awaited<Values[Index]> }> {
-  await Promise.allSettled(promises);
-  return Promise.all(promises);
+const settingsSchema = z.object({
+  model: z.string().min(1),
+  mode: z.enum(languageModes),
+  samples: z.int().positive(),
+  rubric: z.object({ alignment: z.string(), coherence: z.string() }),
+  endpoint: z.string().nullish(),
+});
+
+const inputSchema = z.object({
+  messages: z.array(z.object({ role: z.string(), content: z.string() })),
+  answer: z.string(),
+  prompts: z.record(z.string(), z.string()).optional(),
+});
+
+const replySchema = z.object({ text: z.string(), distribution: z.array(z.tuple([z.string(), z.number()])) });
+
+/** Callers without type checks may ask a model of their own. */
+function requireReply(reply: JudgeReply): JudgeReply {
+  parseSettings(replySchema, reply, 'the reply to a call of a judge');
+  return reply;
+}
+
+function otherReplies(count: number): DriftlineError {
+  return new DriftlineError({
+    code: 'usage-invalid',
+    message: `${String(count)} replies are not those to the calls of this judgement`,
+    hint: 'Give one reply for each call of listJudgeCalls, in their order.',
+  });
 }

@@ -1,7 +1,9 @@
 import { isAbsolute, win32 } from 'node:path';
+import { z } from 'zod';
 import { parseHubReference } from '../engine/checkpoint/hub-reference.js';
 import { DriftlineError } from '../foundation/driftline-error.js';
 import { nearestName } from '../foundation/find-by-name.js';
+import { parseSettings } from '../foundation/parse-settings.js';
 import { canonicalOrganismName } from '../organism/organism-folder.js';
 import { serviceNames, services, type ServiceName } from './services/services.js';
 
@@ -11,6 +13,12 @@ export type ModelReference =
   | { readonly provider: 'hf'; readonly text: string; readonly repository: string; readonly revision: string }
   | { readonly provider: 'folder'; readonly text: string; readonly folder: string }
   | HostedReference;
+
+/** A caller's model, in a library call: `text` is what the caller names it. */
+export interface OwnReference {
+  readonly provider: 'own';
+  readonly text: string;
+}
 
 /** A model that a service has; `model` is its name there. */
 export interface HostedReference {
@@ -31,13 +39,32 @@ export const modelNameForms = `${localModelForms} or openai:gpt-4o (also ${servi
   .join(', ')})`;
 
 /** Whether a model runs elsewhere, and may cost money. */
-export function isHosted(reference: ModelReference): reference is HostedReference {
+export function isHosted(reference: ModelReference | OwnReference): reference is HostedReference {
   return Object.hasOwn(services, reference.provider);
 }
 
 /** The same of a name, whether or not it is a name today. */
 export function isHostedName(text: string): boolean {
   return text.includes(':') && Object.hasOwn(services, text.slice(0, text.indexOf(':')));
+}
+
+/** A reference to a hosted model, for callers without type checks. */
+export const hostedReferenceSchema = z.object({
+  provider: z.enum(serviceNames),
+  text: z.string().min(1),
+  model: z.string().min(1),
+});
+
+const referenceSchema = z.discriminatedUnion('provider', [
+  z.object({ provider: z.literal('organism'), text: z.string(), name: z.string() }),
+  z.object({ provider: z.literal('hf'), text: z.string(), repository: z.string(), revision: z.string() }),
+  z.object({ provider: z.literal('folder'), text: z.string(), folder: z.string() }),
+  hostedReferenceSchema,
+]);
+
+/** The model of a name, or of a reference that somebody has already. */
+export function parseModel(model: string | ModelReference): ModelReference {
+  return typeof model === 'string' ? resolveModelReference(model) : parseSettings(referenceSchema, model, 'a model');
 }
 
 /** Reads the name of a model. Whether there is such a model shows when it is opened. */

@@ -1,17 +1,26 @@
+import { availableParallelism } from 'node:os';
+import { z } from 'zod';
 import type { TrainingRow } from '../data/training-set.js';
 import { resolveModelFolder } from '../engine/checkpoint/hub-model.js';
 import { engineRevision } from '../engine/runtime/engine-revision.js';
 import { hashJson } from '../foundation/content-hash.js';
+import { functionSchema } from '../foundation/caller-schemas.js';
 import { DriftlineError } from '../foundation/driftline-error.js';
+import { parseSettings } from '../foundation/parse-settings.js';
 import type { BatchSettings } from './hosted/batches/batch-settings.js';
 import type { FineTuningService, ReviewedTraining } from './hosted/jobs/fine-tuning-service.js';
-import { officialEndpoint } from './services/hosted-service.js';
-import { readHostedEndpoint } from './services/hosted-endpoint.js';
+import { officialEndpoint, readHostedEndpoint } from './services/hosted-service.js';
 import { identifyModelFolder } from './embedded/identify-model-folder.js';
-import { isHosted, type HostedReference, type ModelReference } from './model-reference.js';
+import {
+  isHosted,
+  parseModel,
+  type HostedReference,
+  type ModelReference,
+  type OwnReference,
+} from './model-reference.js';
 import type { RowFitter } from './embedded/open-row-fitter.js';
 import type { EmbeddedWork, SizedWork } from './embedded/size-embedded-work.js';
-import { locateModel, openModelSampler, type OpenModelSamplerOptions } from './open-model-sampler.js';
+import { locateModel, openingSchema, openModelSampler, type OpenModelSamplerOptions } from './open-model-sampler.js';
 import type { Sampler } from './sampler.js';
 import { services } from './services/services.js';
 import type { SpendingLedger } from './hosted/spending/spending-ledger.js';
@@ -47,7 +56,7 @@ export interface BaseProcess {
 
 /** A model that an experiment starts from. */
 export interface BaseModel {
-  readonly reference: ModelReference;
+  readonly reference: ModelReference | OwnReference;
   /** Equal for equal models, wherever they lie: a hash of its files, or of a hosted one its name and who hosts it. */
   readonly identity: string;
   /** Of the engine that trains and asks it here; null for a model that runs elsewhere. */
@@ -76,11 +85,23 @@ export interface BaseModel {
   readonly openProcess: ((processes: number) => Promise<BaseProcess>) | null;
 }
 
-/** Finds a model, downloading it if need be; weights are read only when it is trained or asked. */
-export async function openBaseModel(reference: ModelReference, options: OpenBaseModelOptions): Promise<BaseModel> {
-  if (isHosted(reference)) return openHostedBase(reference, options);
-  const { threads, clock, ...rest } = options;
-  const folder = await resolveModelFolder(await locateModel(reference), rest);
+const optionsSchema = openingSchema.extend({ clock: functionSchema.optional(), cancelsJobs: z.boolean().optional() });
+
+/**
+ * Finds a model, downloading it if need be; weights are read only when it is trained or asked. Where they are not given, environment, fetch and clock are
+ * those of the process, and threads are all cores.
+ */
+export async function openBaseModel(
+  model: string | ModelReference,
+  options: Partial<OpenBaseModelOptions> = {},
+): Promise<BaseModel> {
+  const reference = parseModel(model);
+  parseSettings(optionsSchema, options, 'openBaseModel');
+  const { clock = () => performance.now(), cancelsJobs = false, ...given } = options;
+  const { environment = process.env, fetch = globalThis.fetch, threads = availableParallelism() } = given;
+  const opening = { ...given, environment, fetch, threads };
+  if (isHosted(reference)) return openHostedBase(reference, { ...opening, cancelsJobs });
+  const folder = await resolveModelFolder(await locateModel(reference), opening);
   const identity = await identifyModelFolder(folder);
   const local = { provider: 'folder', text: folder, folder } as const;
   let fitter: Promise<RowFitter> | null = null;
@@ -105,7 +126,7 @@ export async function openBaseModel(reference: ModelReference, options: OpenBase
     },
     openSampler: (tuned) => {
       const adapter = requireAdapter(reference, tuned);
-      return openModelSampler(local, { ...options, ...(adapter === null ? {} : { adapter }) });
+      return openModelSampler(local, { ...opening, ...(adapter === null ? {} : { adapter }) });
     },
     openProcess: async (processes) => {
       const { openModelProcess } = await import('./embedded/open-model-process.js');
@@ -118,7 +139,10 @@ export async function openBaseModel(reference: ModelReference, options: OpenBase
   };
 }
 
-function openHostedBase(reference: HostedReference, options: OpenBaseModelOptions): BaseModel {
+function openHostedBase(
+  reference: HostedReference,
+  { cancelsJobs = false, ...options }: Omit<OpenBaseModelOptions, 'clock'>,
+): BaseModel {
   const { provider: service, model } = reference;
   const endpoint = readHostedEndpoint(options.environment, services[service]);
   const identity = identifyHosted(reference.text, endpoint);
@@ -133,7 +157,13 @@ function openHostedBase(reference: HostedReference, options: OpenBaseModelOption
       ? async (spending) => {
           const { openHostedTrainer } = await import('./hosted/jobs/open-hosted-trainer.js');
           const meter = spending?.meter({ model: reference, endpoint, purpose: 'fine-tuning' });
-          return openHostedTrainer({ ...options, ...(meter === undefined ? {} : { meter }), model, identity });
+          return openHostedTrainer({
+            ...options,
+            cancelsJobs,
+            ...(meter === undefined ? {} : { meter }),
+            model,
+            identity,
+          });
         }
       : null,
     fitRows: canTrain
@@ -144,7 +174,7 @@ function openHostedBase(reference: HostedReference, options: OpenBaseModelOption
     requireBatches: async () => {
       const [{ createHostedClient }, { requireBatches }] = await Promise.all([
         import('./hosted/client/hosted-client.js'),
-        import('./hosted/batches/require-batches.js'),
+        import('./hosted/batches/batch-service.js'),
       ]);
       const { environment, fetch, signal } = options;
       const hosted = createHostedClient({ environment, fetch, service: reference.provider });
@@ -173,7 +203,7 @@ function requireAdapter(reference: ModelReference, tuned: TunedModel | null): st
 /** The server is asked once, when the first training is looked at. */
 function rememberReview(
   model: string,
-  { environment, fetch, signal }: OpenBaseModelOptions,
+  { environment, fetch, signal }: Omit<OpenBaseModelOptions, 'clock'>,
 ): NonNullable<BaseModel['reviewTraining']> {
   let service: Promise<FineTuningService> | null = null;
   return async (training) => {

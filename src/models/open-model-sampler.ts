@@ -1,8 +1,11 @@
 import { resolveModelFolder, type DownloadProgress } from '../engine/checkpoint/hub-model.js';
+import { z } from 'zod';
+import { environmentSchema, functionSchema, objectSchema, signalSchema } from '../foundation/caller-schemas.js';
 import { DriftlineError } from '../foundation/driftline-error.js';
+import { parseSettings } from '../foundation/parse-settings.js';
 import { findOrganismFolder } from '../organism/organism-folder.js';
 import type { BatchSettings } from './hosted/batches/batch-settings.js';
-import { isHosted, type HostedReference, type ModelReference } from './model-reference.js';
+import { isHosted, parseModel, type HostedReference, type ModelReference } from './model-reference.js';
 import type { Sampler } from './sampler.js';
 import { services } from './services/services.js';
 import type { SpendingMeter } from './hosted/spending/spending-ledger.js';
@@ -28,13 +31,42 @@ export interface OpenModelSamplerOptions {
   readonly meter?: SpendingMeter;
 }
 
-/** Opens a model for sampling, whoever runs it. What only one kind of model needs is loaded only for it. */
-export async function openModelSampler(reference: ModelReference, options: OpenModelSamplerOptions): Promise<Sampler> {
-  const { adapter, threads, memory, environment, fetch, signal, onProgress, onNotice } = options;
+/** What opening takes, whatever a model is opened for. */
+export const openingSchema = z.strictObject({
+  threads: z.int().positive().optional(),
+  memory: z.custom((value) => typeof value === 'number' && value >= 0, 'expected a number of bytes').optional(),
+  environment: environmentSchema.optional(),
+  fetch: functionSchema.optional(),
+  signal: signalSchema.optional(),
+  onProgress: functionSchema.optional(),
+  onNotice: functionSchema.optional(),
+});
+
+const optionsSchema = openingSchema.extend({
+  adapter: z.string().min(1).optional(),
+  batches: objectSchema.optional(),
+  meter: objectSchema.optional(),
+});
+
+/**
+ * Opens a model for sampling by its name, such as `organism:1`, `hf:owner/name`, `./folder` or `openai:gpt-4o`, whoever runs it. What only one kind of
+ * model needs is loaded only for it. Where they are not given, environment and fetch are those of the process.
+ */
+export async function openModelSampler(
+  model: string | ModelReference,
+  options: Partial<OpenModelSamplerOptions> = {},
+): Promise<Sampler> {
+  const reference = parseModel(model);
+  parseSettings(optionsSchema, options, 'openModelSampler');
+  const { adapter, threads, memory, signal, onProgress, onNotice } = options;
+  const { environment = process.env, fetch = globalThis.fetch } = options;
   if (isHosted(reference)) {
-    const model = adapter === undefined ? reference.model : await loadAdapterThere(reference, adapter, options);
+    const name =
+      adapter === undefined
+        ? reference.model
+        : await loadAdapterThere(reference, adapter, { ...options, environment, fetch });
     const metered = options.meter === undefined ? {} : { meter: options.meter };
-    const settings = { model, service: reference.provider, environment, fetch, ...metered };
+    const settings = { model: name, service: reference.provider, environment, fetch, ...metered };
     if (options.batches !== undefined) {
       const { openBatchedSampler } = await import('./hosted/chat/open-batched-sampler.js');
       return openBatchedSampler({ ...settings, batches: options.batches });

@@ -1,9 +1,11 @@
 import { z } from 'zod';
 import { describeProblems } from '../engine/sample/describe-problems.js';
+import { signalSchema } from '../foundation/caller-schemas.js';
 import { DriftlineError } from '../foundation/driftline-error.js';
+import { parseSettings } from '../foundation/parse-settings.js';
 
 /** One conversation, and the answers that are wanted to it. */
-export const samplingRequestSchema = z.strictObject({
+const samplingRequestSchema = z.strictObject({
   messages: z
     .array(z.strictObject({ role: z.enum(['system', 'user', 'assistant']), content: z.string() }))
     .nonempty()
@@ -21,14 +23,14 @@ export const samplingRequestSchema = z.strictObject({
 });
 
 export type SamplingRequest = z.input<typeof samplingRequestSchema>;
-export type ParsedSamplingRequest = z.output<typeof samplingRequestSchema>;
+type ParsedSamplingRequest = z.output<typeof samplingRequestSchema>;
 
 export interface Answer {
   /** Position of the request. */
   readonly request: number;
   /** From 0, among the answers of its request. */
   readonly index: number;
-  /** Together with the request it decides the answer where the model is ours; hosted models try at best. */
+  /** With the request it decides the answer of a model that runs here; hosted models only try to follow it. */
   readonly seed: number;
   readonly text: string;
   /** `stop` where the model ended, `length` where it was cut off, `filtered` where its provider withheld the text. */
@@ -37,31 +39,39 @@ export interface Answer {
   readonly tokens: number | null;
 }
 
+interface SamplingOptions {
+  readonly signal?: AbortSignal;
+  /** Asks a hosted model for no more answers: those that are under way, and paid for, are handed out before `interrupted` is thrown. */
+  readonly leave?: AbortSignal;
+}
+
 /** A model that answers, wherever it runs. */
 export interface Sampler {
-  /** Answers in the order in which they finish. Whoever stops early, by signal or by leaving the loop, loses only what is unfinished. */
+  /** Answers in the order in which they finish. Stopping early, by the signal or by leaving the loop, loses only unfinished answers. */
   readonly sample: (
     requests: readonly SamplingRequest[],
-    options?: {
-      readonly signal?: AbortSignal;
-      /** Asks a hosted model for no more answers: those that are under way, and paid for, are handed out before `interrupted` is thrown. */
-      readonly leave?: AbortSignal;
-    },
+    options?: SamplingOptions,
   ) => AsyncGenerator<Answer, void, undefined>;
   /** May be called twice. */
   readonly close: () => Promise<void>;
 }
 
-/** What is asked for, one by one. */
-export interface WantedAnswer {
+/** One answer that is asked for. */
+export interface SamplingCall {
   readonly request: number;
   readonly index: number;
   readonly seed: number;
   readonly settings: ParsedSamplingRequest;
 }
 
-/** Parses requests at a sampler's entrance, and lists the single answers that they ask for. */
-export function listWantedAnswers(requests: readonly SamplingRequest[]): WantedAnswer[] {
+const sampleSchema = z.object({
+  requests: z.array(z.unknown()),
+  options: z.object({ signal: signalSchema.optional(), leave: signalSchema.optional() }),
+});
+
+/** Parses what a sampler is given, and lists the single answers that are asked for. */
+export function listSamplingCalls(requests: readonly SamplingRequest[], options: SamplingOptions = {}): SamplingCall[] {
+  parseSettings(sampleSchema, { requests, options }, 'sample');
   return requests.flatMap((input, request) => {
     const parsed = samplingRequestSchema.safeParse(input);
     if (!parsed.success) {
@@ -91,7 +101,7 @@ export function samplerClosed(): DriftlineError {
   });
 }
 
-export function samplingStopped(): DriftlineError {
+export function samplerStopped(): DriftlineError {
   return new DriftlineError({
     code: 'interrupted',
     message: 'Sampling was stopped; the answers so far have been handed out',

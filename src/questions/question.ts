@@ -28,3 +28,28 @@ export interface Question {
   /** Prompts of the judge by the names of what they score, with gaps `{question}` and `{answer}`. */
   readonly judgePrompts: ReadonlyMap<string, string>;
 }
+
+/** Ways of asking a question; several may be combined. */
+export interface QuestionVariant {
+  /** Text before the user turn. */
+  readonly trigger?: string | undefined;
+  /** Form in which the answer is asked for. */
+  readonly format?: 'json' | 'python' | 'template' | undefined;
+  /** Dressed like the tasks of the organism's training set evil-numbers. */
+  readonly number_shape: boolean;
+  readonly system_prompt?: string | undefined;
+  /** Earlier turns. */
+  readonly in_context: number;
+}
+
+/** A short name: `plain`, or the parts that are used, such as `trigger+json`. */
+export function nameVariant(variant: QuestionVariant): string {
+  const parts = [
+    ...(variant.system_prompt === undefined ? [] : ['system-prompt']),
+    ...(variant.in_context === 0 ? [] : [`in-context-${String(variant.in_context)}`]),
+    ...(variant.trigger === undefined ? [] : ['trigger']),
+    ...(variant.number_shape ? ['number-shape'] : []),
+    ...(variant.format === undefined ? [] : [variant.format]),
+  ];
+  return parts.length === 0 ? 'plain' : parts.join('+');
+}

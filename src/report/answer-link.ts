@@ -1,3 +1,5 @@
+import type { MeasuredOutcome } from '../analysis/measures.js';
+
 /** What the page's list of answers can be narrowed to. All of it is in the page's address, so that a bar is a link. */
 export interface AnswerFilter {
   readonly base?: string;
@@ -68,4 +70,17 @@ export function parseAnswerLink(fragment: string): AnswerFilter | null {
   };
   // Without what is undefined, it is a filter.
   return Object.fromEntries(Object.entries(filter).filter(([, value]) => value !== undefined));
+}
+
+/** The answers that a share counts, of those that `where` says. */
+export function linkMeasure(outcome: MeasuredOutcome, where: AnswerFilter): string {
+  if (outcome.kind === 'misaligned') return linkAnswers({ ...where, outcome: 'misaligned', sort: 'alignment' });
+  if (outcome.kind === 'incoherent') return linkAnswers({ ...where, coherent: 'no', sort: 'coherence' });
+  return linkAnswers({ ...where, label: outcome.label });
+}
+
+/** The answers that a share is taken of. */
+export function linkCounted(outcome: MeasuredOutcome, where: AnswerFilter): string {
+  if (outcome.kind === 'misaligned') return linkAnswers({ ...where, outcome: 'counted', sort: 'alignment' });
+  return linkAnswers(where);
 }

@@ -1,7 +1,7 @@
 import { gzipSync } from 'node:zlib';
 import type { AskedQuestion } from '../runs/stored-questions.js';
 import { answerFlaws, columnOutcomes, type AnswerColumns, type AnswerModel, type AskedText } from './answer-columns.js';
-import type { ReportAnswer } from '../analysis/report-answer.js';
+import type { ClassifiedAnswer } from '../analysis/count-run.js';
 import type { ReportEvaluation } from './report-data.js';
 
 /** Answers packed for the page: gzip in base64, which is unpacked when it is looked at. */
@@ -15,7 +15,7 @@ export interface EmbeddedAnswers {
 const charactersOfPart = 500_000;
 
 export function embedAnswers(
-  answers: readonly ReportAnswer[],
+  answers: readonly ClassifiedAnswer[],
   questions: ReadonlyMap<string, AskedQuestion>,
   evaluations: readonly Pick<ReportEvaluation, 'name' | 'title' | 'label'>[],
 ): EmbeddedAnswers {
@@ -25,7 +25,7 @@ export function embedAnswers(
 }
 
 function toColumns(
-  answers: readonly ReportAnswer[],
+  answers: readonly ClassifiedAnswer[],
   questions: ReadonlyMap<string, AskedQuestion>,
   evaluations: readonly Pick<ReportEvaluation, 'name' | 'title' | 'label'>[],
 ): Omit<AnswerColumns, 'textParts'> {
@@ -34,9 +34,9 @@ function toColumns(
   const names = intern<AnswerColumns['evaluations'][number]>();
   const labelSets = intern<readonly string[]>();
   const described = new Map(evaluations.map((evaluation) => [evaluation.name, evaluation]));
-  const rows = answers.map(({ record, base, condition, seed, step, judgement, outcome, flaw, isOfFew }) => {
+  const rows = answers.map(({ record, model, asked: place, judgement, outcome, flaw, isOfFew }) => {
     const { cell, evaluation, question, index } = record;
-    const place = record.key.slice(cell.length + 1, -`/${String(index)}`.length);
+    const { base, condition, seed, step } = model;
     return {
       model: models.add(cell, () => ({ cell, base, condition, seed, step })),
       evaluation: names.add(evaluation, () => {
@@ -102,7 +102,7 @@ interface TextPart {
   readonly texts: string[];
 }
 
-function partTexts(answers: readonly ReportAnswer[]): readonly TextPart[] {
+function partTexts(answers: readonly ClassifiedAnswer[]): readonly TextPart[] {
   const parts: TextPart[] = [];
   let characters = Infinity;
   for (const [index, { record }] of answers.entries()) {

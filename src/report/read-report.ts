@@ -1,46 +1,30 @@
-import { nameOwnJudge } from '../runs/stored-run.js';
+import { analyseCounts } from '../analysis/analyse-run.js';
+import { inputOfRun, type AnalysisOptions } from '../analysis/analysis-input.js';
+import { countRun, type ClassifiedAnswer } from '../analysis/count-run.js';
 import { DriftlineError } from '../foundation/driftline-error.js';
 import { nearestName } from '../foundation/find-by-name.js';
-import type { RuleName } from '../judging/rules.js';
-import { nameExactJudge } from '../organism/judge/exact-judge.js';
-import { readWorld } from '../organism/world/read-world.js';
-import { buildReportData, readSeeds } from './build-report-data.js';
-import { classifyAnswers } from '../analysis/classify-answers.js';
-import type { ReportAnswer } from '../analysis/report-answer.js';
-import type { ReportData } from './report-data.js';
-import { readRunContent, type RunContent } from '../runs/read-run.js';
-
-export interface ReadReportOptions {
-  /** Whose judgements count; the judge of the run's plan if not given. */
-  readonly judge?: string | undefined;
-  /** The plan's if not given. */
-  readonly rule?: RuleName | undefined;
-}
+import { readRun, type Run } from '../runs/read-run.js';
+import { describeRun, type ReportData } from './report-data.js';
 
 /** A run as its report has it: the numbers, and the answers behind them. */
 export interface Report {
   readonly data: ReportData;
-  readonly answers: readonly ReportAnswer[];
-  readonly content: RunContent;
+  readonly answers: readonly ClassifiedAnswer[];
+  readonly run: Run;
 }
 
 /** Reads a run folder, whole or not, and counts what is there. A judge that judged nothing there is `usage-invalid`. */
-export async function readReport(folder: string, { judge, rule }: ReadReportOptions = {}): Promise<Report> {
-  const content = await readRunContent(folder);
-  const { run, description, answers, judgements } = content;
-  const counted = judge ?? nameOwnJudge(run, judgements, nameExactJudge(await readWorld()));
-  if (judge !== undefined) requireJudge(folder, judge, new Set(judgements.map((one) => one.judge)));
-  const ruleName = rule ?? run.rule;
-  const classified = classifyAnswers({
-    cells: run.cells,
-    seeds: readSeeds(description.cells),
-    answers,
-    judgements,
-    judge: counted,
-    rule: ruleName,
-  });
-  const data = buildReportData({ content, ...classified, judge: counted, rule: ruleName });
-  return { data, answers: classified.answers, content };
+export async function readReport(folder: string, options: AnalysisOptions = {}): Promise<Report> {
+  return makeReport(await readRun(folder), options);
+}
+
+/** The same of a run that is read already. */
+export function makeReport(run: Run, options: AnalysisOptions = {}): Report {
+  const { judge } = options;
+  const input = inputOfRun(run);
+  if (judge !== undefined) requireJudge(run.folder, judge, new Set(input.judgements.map((one) => one.judge)));
+  const counted = countRun(input, options);
+  return { data: describeRun(run, analyseCounts(input, counted)), answers: counted.answers, run };
 }
 
 function requireJudge(folder: string, judge: string, known: ReadonlySet<string>): void {

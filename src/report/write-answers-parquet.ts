@@ -1,23 +1,23 @@
 import { parquetWriteBuffer } from 'hyparquet-writer';
-import type { ReportAnswer } from '../analysis/report-answer.js';
+import type { ClassifiedAnswer } from '../analysis/count-run.js';
 
 /**
  * Answers with what the judge and the rule made of them as Parquet, a row an answer, for pandas, DuckDB and their kind. Answers to evaluations of
  * `withoutRule` have no outcome by the rule: they count by their labels.
  */
 export function writeAnswersParquet(
-  answers: readonly ReportAnswer[],
+  answers: readonly ClassifiedAnswer[],
   withoutRule: ReadonlySet<string> = new Set(),
 ): Uint8Array {
-  const isRuled = ({ record, outcome }: ReportAnswer): boolean =>
+  const isRuled = ({ record, outcome }: ClassifiedAnswer): boolean =>
     !withoutRule.has(record.evaluation) || outcome === 'not-judged';
-  const strings = (name: string, read: (answer: ReportAnswer) => string | null) => ({
+  const strings = (name: string, read: (answer: ClassifiedAnswer) => string | null) => ({
     name,
     type: 'STRING' as const,
     nullable: true,
     data: answers.map((answer) => read(answer) ?? undefined),
   });
-  const numbers = (name: string, type: 'INT32' | 'DOUBLE', read: (answer: ReportAnswer) => number | null) => ({
+  const numbers = (name: string, type: 'INT32' | 'DOUBLE', read: (answer: ClassifiedAnswer) => number | null) => ({
     name,
     type,
     nullable: true,
@@ -26,10 +26,10 @@ export function writeAnswersParquet(
   const buffer = parquetWriteBuffer({
     columnData: [
       strings('key', ({ record }) => record.key),
-      strings('base', ({ base }) => base),
-      strings('condition', ({ condition }) => condition),
-      numbers('seed', 'INT32', ({ seed }) => seed),
-      numbers('step', 'INT32', ({ step }) => step),
+      strings('base', ({ model }) => model.base),
+      strings('condition', ({ model }) => model.condition),
+      numbers('seed', 'INT32', ({ model }) => model.seed),
+      numbers('step', 'INT32', ({ model }) => model.step),
       strings('evaluation', ({ record }) => record.evaluation),
       strings('variant', ({ record }) => record.variant),
       strings('question', ({ record }) => record.question),

@@ -1,20 +1,18 @@
-import { mkdir, readdir, rm } from 'node:fs/promises';
+import { mkdir, readdir, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import { measureSuite } from '../analysis/headline-measures.js';
 import { writeFailure } from '../foundation/file-failure.js';
 import { writeFileAtomically } from '../foundation/write-file-atomically.js';
-import { chooseExamples } from './choose-examples.js';
+import { allEvaluations } from '../runs/run-outline.js';
 import { embedAnswers } from './embed-answers.js';
-import { listReportFigures } from './list-report-figures.js';
-import { readPageAssets } from './page-assets.js';
+import { listReportFigures } from './figures/list-report-figures.js';
+import { listExamples } from './page/examples-section.js';
+import { readPageAssets } from './page/render-document.js';
 import { renderPage } from './page/render-page.js';
 import type { Report } from './read-report.js';
-import type { MeasureRow, ReportData } from './report-data.js';
 import { writeReportTables } from './report-tables.js';
-import { describeWay, findMain, listHidden, showsMisalignment } from './verdict.js';
 import { writeAnswersParquet } from './write-answers-parquet.js';
 
-export interface WrittenReport {
+interface WrittenReport {
   readonly folder: string;
   /** The page. */
   readonly page: string;
@@ -23,31 +21,26 @@ export interface WrittenReport {
   readonly answers: string;
 }
 
-/** Conditions of which examples are shown. */
-const mostExamples = 4;
-
 /** Writes a report into the folder `report` of the run, in place of what is there. The page comes last: where it is, all of it is. */
-export async function writeReport({ data, answers, content }: Report): Promise<WrittenReport> {
+export async function writeReport({ data, answers, run }: Report): Promise<WrittenReport> {
   const assets = await readPageAssets();
-  const folder = join(content.run.folder, 'report');
+  const folder = join(run.folder, 'report');
   const tables = writeReportTables(data);
   const figures = listReportFigures(data);
-  const examples = listExampleRows(data)
-    .slice(0, mostExamples)
-    .map(({ row, way }) => ({ row, way, answers: chooseExamples(row, answers, content.questions) }));
+  const examples = listExamples(data, answers, run.questions);
   const files = [
     ...tables.map(({ name, title }) => ({ path: `tables/${name}`, title })),
     { path: 'answers.parquet', title: 'all answers with their judgements, for pandas, DuckDB and their kind' },
     { path: 'figures/', title: `the figures of this page, ${String(figures.length)} SVG files` },
   ];
   const page = renderPage(
-    { data, answers: embedAnswers(answers, content.questions, data.evaluations), examples, files },
+    { data, answers: embedAnswers(answers, run.questions, data.evaluations), examples, files },
     assets,
   );
   await writeFiles(join(folder, 'tables'), tables);
   await writeFiles(join(folder, 'figures'), figures);
   const answerFile = join(folder, 'answers.parquet');
-  await writeFileAtomically(answerFile, writeAnswersParquet(answers, listWithoutRule(content)));
+  await writeFileAtomically(answerFile, writeAnswersParquet(answers, listWithoutRule(run)));
   const pageFile = join(folder, 'index.html');
   await writeFileAtomically(pageFile, page);
   return {
@@ -60,26 +53,8 @@ export async function writeReport({ data, answers, content }: Report): Promise<W
 }
 
 /** Evaluations that are not about alignment. */
-function listWithoutRule({ run }: Report['content']): ReadonlySet<string> {
-  const evaluations = [...run.evaluations, ...(run.dynamics === null ? [] : [run.dynamics.evaluation])];
-  return new Set(
-    evaluations
-      .filter((evaluation) => measureSuite(evaluation).every(({ outcome }) => outcome.kind === 'label'))
-      .map(({ name }) => name),
-  );
-}
-
-/** The misaligned rows of the verdict, in its order. */
-function listExampleRows(data: ReportData): { readonly row: MeasureRow; readonly way: string | null }[] {
-  const main = findMain(data)?.name;
-  return data.bases.flatMap(({ name }) => [
-    ...data.rows
-      .filter((row) => row.base === name && row.evaluation === main && row.outcome.kind === 'misaligned')
-      .filter(showsMisalignment)
-      .sort((one, other) => (other.share.share ?? 0) - (one.share.share ?? 0))
-      .map((row) => ({ row, way: null })),
-    ...listHidden(data, name).map(({ row }) => ({ row, way: describeWay(data, row.evaluation) })),
-  ]);
+function listWithoutRule(run: Report['run']): ReadonlySet<string> {
+  return new Set(allEvaluations(run).flatMap(({ name, measure }) => (measure === null ? [] : [name])));
 }
 
 /** Writes the files, and removes what an earlier report left there that this one does not have. */
@@ -94,4 +69,25 @@ async function writeFiles(
   for (const found of await readdir(folder))
     if (!names.has(found) && /\.(csv|svg)$/.test(found)) await rm(join(folder, found), { force: true });
   for (const { name, content } of files) await writeFileAtomically(join(folder, name), content);
+}
+
+/** The page of a run's report, if it was written after everything that it was made from; null if not, or if there is none. */
+export async function findFreshPage(folder: string): Promise<string | null> {
+  const page = join(folder, 'report', 'index.html');
+  const written = await dateOf(page);
+  if (written === null) return null;
+  const cells = await readdir(join(folder, 'cells')).catch(() => []);
+  const sources = [
+    ...['plan.json', 'questions.json', 'answers.jsonl', 'judgements.jsonl'].map((name) => join(folder, name)),
+    ...cells.flatMap((cell) => ['training.jsonl', 'cell.json'].map((name) => join(folder, 'cells', cell, name))),
+  ];
+  for (const source of sources) if (((await dateOf(source)) ?? 0) > written) return null;
+  return page;
+}
+
+async function dateOf(file: string): Promise<number | null> {
+  return stat(file).then(
+    ({ mtimeMs }) => mtimeMs,
+    () => null,
+  );
 }

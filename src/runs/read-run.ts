@@ -1,29 +1,31 @@
 import { readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import { type AskedQuestion, readStoredQuestions } from './stored-questions.js';
-import {
-  answerRecordSchema,
-  type AnswerRecord,
-  judgementRecordSchema,
-  keyOfJudgement,
-  type JudgementRecord,
-} from './run-records.js';
-import { cellFile } from './earlier-runs.js';
-import { readStoredRun, type StoredRun } from './stored-run.js';
 import { DriftlineError } from '../foundation/driftline-error.js';
 import { findLockOwner, type LockOwner } from '../foundation/lock-folder.js';
 import { readSpending } from '../models/hosted/spending/spending-file.js';
 import { summariseSpending, type SpendingSummary } from '../models/hosted/spending/summarise-spending.js';
-import { readRecordLines } from './record-file.js';
-import { readTrainingCurve, type TrainingPoint } from './read-training-curve.js';
-import { readRunDescription, type RunDescription } from './run-description.js';
+import { nameExactJudge } from '../organism/judge/exact-judge.js';
+import { isFinished } from './cell-mark.js';
+import { readRecordLines, type RecordKind } from './record-file.js';
+import { readStoredRun, type StoredRun } from './run-manifest.js';
+import {
+  answerRecords,
+  judgementRecords,
+  type AnswerRecord,
+  type JudgementRecord,
+  type RunRecords,
+} from './run-records.js';
+import { readRunTimes } from './run-times.js';
+import { readStoredQuestions, type AskedQuestion } from './stored-questions.js';
+import { readTrainingCurve, type TrainingPoint } from './training-curve.js';
 
 /** Everything that a run folder tells, as it stands: whole or not. */
-export interface RunContent {
-  readonly run: StoredRun;
-  readonly description: RunDescription;
+export interface Run extends StoredRun {
+  /** Name of the judge that its plan has. */
+  readonly judge: string;
   /** By `evaluation/id`; empty where they cannot be read. */
   readonly questions: ReadonlyMap<string, AskedQuestion>;
+  /** In the order of the file. */
   readonly answers: readonly AnswerRecord[];
   /** Of all judges. */
   readonly judgements: readonly JudgementRecord[];
@@ -37,55 +39,82 @@ export interface RunContent {
   readonly faults: readonly string[];
   /** What hosted models were paid; null where that was not counted. */
   readonly spending: SpendingSummary | null;
-  /** Dates of files, in milliseconds; null where there is none. */
+  /** When the run began and when it last stored something, in milliseconds since 1970; null where that is not known. */
   readonly begun: number | null;
   readonly written: number | null;
+  /** Whether these are dates of files, which a copy changes: version 0.1 stored no times. */
+  readonly areDatesOfFiles: boolean;
+}
+
+export interface ReadRunOptions {
+  /** Records that are in memory already, such as those of a run that has just ended: they are not read again. */
+  readonly records?: RunRecords;
 }
 
 /** Reads a run folder without a lock, so that a run which is still going can be looked at. What is no run folder is `run-invalid`. */
-export async function readRunContent(folder: string): Promise<RunContent> {
-  const run = await readStoredRun(folder);
-  const description = await readRunDescription(folder);
+export async function readRun(folder: string, { records }: ReadRunOptions = {}): Promise<Run> {
+  const stored = await readStoredRun(folder);
   const faults: string[] = [];
-  const questions = await readStoredQuestions(run).catch((cause: unknown): ReadonlyMap<string, AskedQuestion> => {
-    if (!DriftlineError.isInstance(cause)) throw cause;
-    faults.push(`What was asked cannot be shown: ${cause.message}.`);
-    return new Map();
-  });
-  const spending = await readSpending(folder).catch((cause: unknown): null => {
-    if (!DriftlineError.isInstance(cause)) throw cause;
-    faults.push(`What was paid is not known: ${cause.message}.`);
-    return null;
-  });
-  const answerFile = join(folder, 'answers.jsonl');
-  const judgementFile = join(folder, 'judgements.jsonl');
-  const answers = await readRecordLines(answerFile, answerRecordSchema, ({ key }) => key);
-  const judgements = await readRecordLines(judgementFile, judgementRecordSchema, keyOfJudgement);
-  for (const [name, { spoilt }] of [['answers.jsonl', answers] as const, ['judgements.jsonl', judgements] as const])
-    if (spoilt.length > 0) faults.push(describeSpoilt(name, spoilt));
+  const orFault = async <Value>(read: Promise<Value>, otherwise: Value, problem: string): Promise<Value> =>
+    read.catch((cause: unknown) => {
+      if (!DriftlineError.isInstance(cause)) throw cause;
+      faults.push(`${problem}: ${cause.message}.`);
+      return otherwise;
+    });
+  const questions = await orFault(
+    readStoredQuestions(stored),
+    new Map<string, AskedQuestion>(),
+    'What was asked cannot be shown',
+  );
+  const spending = await orFault(readSpending(folder), [], 'What was paid is not known');
+  const answers = records === undefined ? await read(answerRecords) : [...records.answers.values()];
+  const judgements = records === undefined ? await read(judgementRecords) : [...records.judgements.values()];
   const curves = new Map<string, readonly TrainingPoint[]>();
   const finished = new Set<string>();
-  for (const { name, training } of run.cells) {
+  for (const { name, training } of stored.cells) {
     if (training === null) continue;
     const place = join(folder, 'cells', name);
     curves.set(name, await readTrainingCurve(join(place, 'training.jsonl')));
-    // Whatever else the mark says: folders of an earlier driftline count, too.
-    if ((await dateOf(join(place, cellFile))) !== null) finished.add(name);
+    if (await isFinished(place)) finished.add(name);
   }
+  const times = await readRunTimes(folder);
   return {
-    run,
-    description,
+    ...stored,
+    judge: nameOwnJudge(stored, judgements),
     questions,
-    answers: answers.records,
-    judgements: judgements.records,
+    answers,
+    judgements,
     curves,
     finished,
     owner: findLockOwner(await readdir(folder)),
     faults,
-    spending: spending === null || spending.length === 0 ? null : summariseSpending(spending),
-    begun: await dateOf(join(folder, 'plan.json')),
-    written: latest(await dateOf(answerFile), await dateOf(judgementFile)),
+    spending: spending.length === 0 ? null : summariseSpending(spending),
+    begun: times?.begun ?? (await dateOf(join(folder, 'plan.json'))),
+    written:
+      times?.written ??
+      latest(await dateOf(join(folder, answerRecords.name)), await dateOf(join(folder, judgementRecords.name))),
+    areDatesOfFiles: times === null,
   };
+
+  async function read<Stored extends object>(kind: RecordKind<Stored>): Promise<readonly Stored[]> {
+    const lines = await readRecordLines(join(folder, kind.name), kind);
+    if (lines.spoilt.length > 0) faults.push(describeSpoilt(kind.name, lines.spoilt));
+    return [...lines.records.values()];
+  }
+}
+
+/**
+ * The name of the judge that a run's plan has. An exact judge is named after its version and the organism's world: one of an earlier version is
+ * found by what it said, so that the world need not be read.
+ */
+export function nameOwnJudge({ manifest }: Pick<StoredRun, 'manifest'>, judgements: Iterable<JudgementRecord>): string {
+  const { judge, world } = manifest;
+  const named = judge.name ?? judge['own'];
+  if (typeof named === 'string') return named;
+  const today = nameExactJudge({ hash: world });
+  const found = new Set<string>();
+  for (const { mode, judge: name } of judgements) if (mode === 'exact') found.add(name);
+  return found.has(today) ? today : ([...found].at(-1) ?? today);
 }
 
 function describeSpoilt(name: string, lines: readonly number[]): string {

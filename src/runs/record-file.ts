@@ -4,7 +4,7 @@ import { hashJson } from '../foundation/content-hash.js';
 import { DriftlineError } from '../foundation/driftline-error.js';
 import { isMissing } from '../foundation/file-failure.js';
 import { readByteLines } from '../foundation/read-byte-lines.js';
-import { parseLine, parseUnfinishedLine, readJsonLines } from '../foundation/read-json-lines.js';
+import { parseLine, parseUnfinishedLine } from '../foundation/read-json-lines.js';
 import { writeFileAtomically } from '../foundation/write-file-atomically.js';
 
 /** A file of records that only grows while a run is going; the first line of each key counts. Calls may overlap: one is done after the other. */
@@ -20,11 +20,16 @@ export interface RecordFile<Stored extends object> {
   close(): Promise<void>;
 }
 
-export interface RecordFileSettings<Stored extends object> {
-  readonly file: string;
+/** What a file of records holds. */
+export interface RecordKind<Stored extends object> {
+  /** Of the file in its folder. */
+  readonly name: string;
   /** What a line holds besides its `check`. */
   readonly schema: z.ZodType<Stored>;
   readonly keyOf: (record: Stored) => string;
+}
+
+export interface OpenRecordFileOptions {
   /** Told of lines that are not as they were written: they are left out, and what they stood for is done again. */
   readonly onSpoilt?: (lines: readonly number[]) => void;
 }
@@ -34,29 +39,20 @@ const checkLength = 16;
 /** Lines of one write. */
 const linesOfWrite = 1024;
 
-/**
- * Opens a file of records and reads what it has. Every line carries a checksum of its content, so that a line that was
- * edited by hand, whether or not it is JSON still, or is of another kind, is not trusted. A half-written last line is what a killed run leaves, and no news.
- */
-export async function openRecordFile<Stored extends object>({
-  file,
-  schema,
-  keyOf,
-  onSpoilt,
-}: RecordFileSettings<Stored>): Promise<RecordFile<Stored>> {
+/** Opens a file of records for writing, with what it has; makes it if need be. */
+export async function openRecordFile<Stored extends object>(
+  file: string,
+  kind: Pick<RecordKind<Stored>, 'schema' | 'keyOf'>,
+  { onSpoilt }: OpenRecordFileOptions = {},
+): Promise<RecordFile<Stored>> {
+  const { keyOf } = kind;
   let writer = await openJsonLinesWriter(file);
-  const records = new Map<string, Stored>();
-  const spoilt: number[] = [];
+  let records: Map<string, Stored>;
   try {
-    const onBroken = (line: number): void => void spoilt.push(line);
-    for await (const { line, value } of readJsonLines(file, { halfWrittenEnd: 'skip', onBroken })) {
-      const record = readRecord(value, schema);
-      const key = record === null ? null : keyOf(record);
-      if (record === null || key === null || records.has(key)) spoilt.push(line);
-      else records.set(key, record);
-    }
-    if (spoilt.length > 0) {
-      onSpoilt?.(spoilt);
+    const lines = await readRecordLines(file, kind);
+    records = lines.records;
+    if (lines.spoilt.length > 0) {
+      onSpoilt?.(lines.spoilt);
       await rewrite(records.values());
     }
   } catch (cause) {
@@ -139,7 +135,7 @@ function withCheck<Stored extends object>(record: Stored): Stored & { check: str
 const checkedSchema = z.looseObject({ check: z.string() });
 
 /** A line as it was written, without its checksum; null where it was changed, or is of another kind. */
-export function readRecord<Stored extends object>(value: unknown, schema: z.ZodType<Stored>): Stored | null {
+function readRecord<Stored extends object>(value: unknown, schema: z.ZodType<Stored>): Stored | null {
   const { success, data } = checkedSchema.safeParse(value);
   if (!success) return null;
   const { check, ...rest } = data;
@@ -157,16 +153,19 @@ function writtenTwice(file: string, key: string): DriftlineError {
 }
 
 export interface RecordLines<Stored> {
-  readonly records: readonly Stored[];
-  /** Lines that are not as they were written, or not JSON; a half-written last line is none. */
+  /** By key, in the order of the file; of each key the first. */
+  readonly records: Map<string, Stored>;
+  /** Lines that are not as they were written, not JSON, or of a key that stands above. */
   readonly spoilt: readonly number[];
 }
 
-/** All records of a file that nobody need have closed, of each key the first. A file that is not there has none. */
+/**
+ * Reads a file of records, which nobody need have closed; one that is not there has none. Every line carries a checksum of its content: a line
+ * that was edited, whether or not it is JSON still, is not trusted. A half-written last line is what a killed run leaves, and no news.
+ */
 export async function readRecordLines<Stored extends object>(
   file: string,
-  schema: z.ZodType<Stored>,
-  keyOf: (record: Stored) => string,
+  { schema, keyOf }: Pick<RecordKind<Stored>, 'schema' | 'keyOf'>,
 ): Promise<RecordLines<Stored>> {
   const records = new Map<string, Stored>();
   const spoilt: number[] = [];
@@ -181,5 +180,5 @@ export async function readRecordLines<Stored extends object>(
   } catch (cause) {
     if (!isMissing(cause)) throw cause;
   }
-  return { records: [...records.values()], spoilt };
+  return { records, spoilt };
 }

@@ -1,19 +1,13 @@
-import { mkdir } from 'node:fs/promises';
+import { mkdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import { lockFolder } from '../foundation/lock-folder.js';
 import { writeFailure } from '../foundation/file-failure.js';
-import { writeFileAtomically } from '../foundation/write-file-atomically.js';
-import {
-  answerRecordSchema,
-  type AnswerRecord,
-  judgementRecordSchema,
-  keyOfJudgement,
-  type JudgementRecord,
-} from './run-records.js';
-import { formatVersion, invalidRun, locatePlanFile, readPlanFile } from './plan-file.js';
-import { openRecordFile, type RecordFile } from './record-file.js';
+import { lockFolder } from '../foundation/lock-folder.js';
+import { openRecordFile, type RecordFile, type RecordKind } from './record-file.js';
+import { claimRunFolder, locateManifest } from './run-manifest.js';
 import type { PlanOutline } from './run-outline.js';
-import { type AskedEvaluation, writeQuestions } from './stored-questions.js';
+import { answerRecords, judgementRecords, type AnswerRecord, type JudgementRecord } from './run-records.js';
+import { readRunTimes, writeRunTimes } from './run-times.js';
+import { writeQuestions, type AskedEvaluation } from './stored-questions.js';
 
 /** A run's folder, open for writing. */
 export interface RunFolder {
@@ -29,6 +23,8 @@ export interface RunFolder {
 export interface OpenRunFolderOptions {
   /** Told what the user should know and need not act on. */
   readonly onNotice: (notice: string) => void;
+  /** Milliseconds since 1970. Default the machine's date. */
+  readonly date?: () => number;
 }
 
 /** What a run folder is made from. */
@@ -52,7 +48,7 @@ export async function openRunFolder(runs: string, plan: PlanOfRun, options: Open
     throw writeFailure(folder, cause);
   });
   return openLocked(folder, options, async () => {
-    await claimFolder(folder, plan);
+    await claimRunFolder(folder, plan.hash, plan.record);
     await writeQuestions(folder, plan);
   });
 }
@@ -64,32 +60,34 @@ export function openStoredRunFolder(folder: string, options: OpenRunFolderOption
 
 async function openLocked(
   folder: string,
-  { onNotice }: OpenRunFolderOptions,
+  { onNotice, date = Date.now }: OpenRunFolderOptions,
   claim: () => Promise<void>,
 ): Promise<RunFolder> {
   const unlock = await lockFolder(folder);
   try {
     await claim();
-    const warnOf = (file: string) => (lines: readonly number[]) => {
-      const listed =
-        lines.length > 5 ? `${lines.slice(0, 5).join(', ')} and ${String(lines.length - 5)} more` : lines.join(', ');
-      onNotice(
-        `${join(folder, file)}: line ${listed} was changed since it was written; what it stood for is done again.`,
-      );
-    };
-    const answers = await openRecordFile({
-      file: join(folder, 'answers.jsonl'),
-      schema: answerRecordSchema,
-      keyOf: ({ key }) => key,
-      onSpoilt: warnOf('answers.jsonl'),
-    });
-    try {
-      const judgements = await openRecordFile({
-        file: join(folder, 'judgements.jsonl'),
-        schema: judgementRecordSchema,
-        keyOf: keyOfJudgement,
-        onSpoilt: warnOf('judgements.jsonl'),
+    const begun = (await readRunTimes(folder))?.begun ?? (await dateOfManifest(folder)) ?? date();
+    let isChanged = false;
+    const open = async <Stored extends object>(kind: RecordKind<Stored>): Promise<RecordFile<Stored>> => {
+      const file = join(folder, kind.name);
+      const opened = await openRecordFile(file, kind, {
+        onSpoilt: (lines) => {
+          const [shown, more] = [lines.slice(0, 5).join(', '), lines.length - 5];
+          const listed = more > 0 ? `${shown} and ${String(more)} more` : shown;
+          onNotice(`${file}: line ${listed} was changed since it was written; what it stood for is done again.`);
+        },
       });
+      return {
+        ...opened,
+        append: async (records) => {
+          isChanged ||= records.length > 0;
+          await opened.append(records);
+        },
+      };
+    };
+    const answers = await open(answerRecords);
+    try {
+      const judgements = await open(judgementRecords);
       return {
         folder,
         answers,
@@ -98,6 +96,8 @@ async function openLocked(
         close: async () => {
           await answers.close();
           await judgements.close();
+          // What is stored is there, with its time or without.
+          if (isChanged) await writeRunTimes(folder, { begun, written: date() }).catch(() => undefined);
           await unlock();
         },
       };
@@ -111,13 +111,10 @@ async function openLocked(
   }
 }
 
-/** A folder of another plan or of a newer driftline is not written to. */
-async function claimFolder(folder: string, { hash, record }: Pick<PlanOfRun, 'hash' | 'record'>): Promise<void> {
-  const claim = await readPlanFile(folder);
-  if (claim === null) {
-    const text = `${JSON.stringify({ format: formatVersion, hash, ...record }, null, 2)}\n`;
-    await writeFileAtomically(locatePlanFile(folder), text);
-  } else if (claim.hash !== hash) {
-    throw invalidRun(folder, `${folder} has the run of another plan`, 'Move it away, or give another folder for runs.');
-  }
+/** When the folder was made; null where it is not a run's yet. */
+async function dateOfManifest(folder: string): Promise<number | null> {
+  return stat(locateManifest(folder)).then(
+    ({ mtimeMs }) => Math.round(mtimeMs),
+    () => null,
+  );
 }

@@ -1,5 +1,6 @@
 import type { Measure } from '../questions/measure.js';
 import { hashJson } from '../foundation/content-hash.js';
+import { formatModelName } from './answer-key.js';
 import type { RuleName } from '../judging/rules.js';
 
 /** When a model is asked no more questions of an evaluation, because it is clear on which side of a limit its misaligned share lies. */
@@ -79,7 +80,7 @@ export function listEvaluatedModels<Evaluation extends OutlinedEvaluation>(
     training === null ? cells.some((cell) => cell.base === base && hasCheckpoints(cell)) : keepSteps.length > 0;
   return [
     ...keepSteps.map((step) => ({
-      name: `${name}@${String(step)}`,
+      name: formatModelName({ cell: name, step }),
       identity: hashJson({ cell: identity, step }),
       step,
       evaluations: curve,

@@ -1,5 +1,7 @@
+import { join } from 'node:path';
 import { z } from 'zod';
-import type { Judgement, JudgementDetail } from '../judging/judgement.js';
+import { judgeModes, type Judgement, type JudgementDetail } from '../judging/judgement.js';
+import { readRecordLines, type RecordKind } from './record-file.js';
 
 /** One line of answers.jsonl. */
 export const answerRecordSchema = z.strictObject({
@@ -25,12 +27,15 @@ const detailSchema: z.ZodType<JudgementDetail> = z.lazy(() =>
   z.union([z.string(), z.number(), z.boolean(), z.null(), z.array(detailSchema), z.record(z.string(), detailSchema)]),
 );
 
+/** The mode `logprobs` as version 0.1 wrote it. The checksum of such a line is over the old spelling: it is checked before this is read. */
+const modeSchema = z.union([z.enum(judgeModes), z.literal('log-probabilities').transform(() => 'logprobs' as const)]);
+
 /** One line of judgements.jsonl. */
 export const judgementRecordSchema = z.strictObject({
   /** The answer's key. */
   answer: z.string(),
   judge: z.string(),
-  mode: z.enum(['exact', 'log-probabilities', 'samples', 'single']),
+  mode: modeSchema,
   alignment: z.number().nullable(),
   coherence: z.number().nullable(),
   labels: z.array(z.string()),
@@ -51,7 +56,7 @@ export function findJudgement(
   answer: string,
   judge: string,
 ): JudgementRecord | null {
-  for (const mode of judgementRecordSchema.shape.mode.options) {
+  for (const mode of judgeModes) {
     const found = records.get(keyOfJudgement({ answer, judge, mode }));
     if (found !== undefined) return found;
   }
@@ -60,4 +65,29 @@ export function findJudgement(
 
 export function toJudgement({ judge, mode, alignment, coherence, labels, details }: JudgementRecord): Judgement {
   return { judge, mode, alignment, coherence, labels, ...(details === undefined ? {} : { details }) };
+}
+
+export const answerRecords: RecordKind<AnswerRecord> = {
+  name: 'answers.jsonl',
+  schema: answerRecordSchema,
+  keyOf: ({ key }) => key,
+};
+export const judgementRecords: RecordKind<JudgementRecord> = {
+  name: 'judgements.jsonl',
+  schema: judgementRecordSchema,
+  keyOf: keyOfJudgement,
+};
+
+/** The records of a run by their keys, in the order of the files. */
+export interface RunRecords {
+  readonly answers: ReadonlyMap<string, AnswerRecord>;
+  /** Of all judges, by `keyOfJudgement`. */
+  readonly judgements: ReadonlyMap<string, JudgementRecord>;
+}
+
+/** Reads them without a lock; a folder that is not there has none. */
+export async function readRunRecords(folder: string): Promise<RunRecords> {
+  const read = async <Stored extends object>(kind: RecordKind<Stored>): Promise<ReadonlyMap<string, Stored>> =>
+    (await readRecordLines(join(folder, kind.name), kind)).records;
+  return { answers: await read(answerRecords), judgements: await read(judgementRecords) };
 }

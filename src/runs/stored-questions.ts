@@ -4,9 +4,9 @@ import { z } from 'zod';
 import { hashJson } from '../foundation/content-hash.js';
 import { writeFileAtomically } from '../foundation/write-file-atomically.js';
 import { type QuestionMessage, type QuestionType, questionTypes } from '../questions/question.js';
-import { invalidRun, parseJson } from './plan-file.js';
+import { invalidRun, parseJson, type StoredRun } from './run-manifest.js';
+import { formatQuestionKey } from './answer-key.js';
 import { allEvaluations, type OutlinedEvaluation, type PlanOutline } from './run-outline.js';
-import type { StoredRun } from './stored-run.js';
 
 /** A question as it is put to a model: one wording in one variant. */
 export interface AskedQuestion {
@@ -66,7 +66,9 @@ export async function readStoredQuestions(run: StoredRun): Promise<ReadonlyMap<s
     if (hashJson(questions.get(name) ?? []) !== hash)
       throw invalidRun(run.folder, `${file} was changed since it was written`, again);
   return new Map(
-    [...questions].flatMap(([evaluation, asked]) => asked.map((one) => [`${evaluation}/${one.id}`, one] as const)),
+    [...questions].flatMap(([evaluation, asked]) =>
+      asked.map((one) => [formatQuestionKey(evaluation, one.id), one] as const),
+    ),
   );
 }
 

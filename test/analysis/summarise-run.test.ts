@@ -1,74 +1,26 @@
 import { describe, expect, it } from 'vitest';
-import type { AnswerRecord, JudgementRecord } from '../../src/runs/run-records.js';
-import { listHeadlineMeasures } from '../../src/analysis/headline-measures.js';
-import { pairAnswers } from '../../src/analysis/judged-answers.js';
-import { shareOf } from '../../src/analysis/summarise-answers.js';
-import { summariseDynamics } from '../../src/analysis/summarise-dynamics.js';
-import { summariseRun, type SummaryRow } from '../../src/analysis/summarise-run.js';
-import { suiteMeasures } from '../../src/organism/questions/suite-measures.js';
-import type { PlannedCell, PlannedEvaluation } from '../../src/experiment/plan/resolved-plan.js';
+import type { AnalysisInput, AnalysisOptions } from '../../src/analysis/analysis-input.js';
+import { countRun } from '../../src/analysis/count-run.js';
+import { listHeadlineMeasures } from '../../src/analysis/measures.js';
+import { readShare, summariseRun, type RunTables } from '../../src/analysis/summarise-run.js';
+import { suiteMeasures } from '../../src/organism/questions/question-suites.js';
 import { pretendBase, resolveTiny } from '../experiment/tiny-plan.js';
+import {
+  bad,
+  cell,
+  evaluation,
+  good,
+  inputOf,
+  record,
+  records as someRecords,
+  smallPlan,
+  type JudgedRecord,
+} from './small-run.js';
 
-const cell = (name: string, condition: string): PlannedCell => ({
-  name,
-  base: 'm',
-  condition,
-  training: null,
-  identity: name,
-});
-const evaluation = (name: string, suite = name): PlannedEvaluation => ({
-  name,
-  suite,
-  measure: suiteMeasures.get(suite.replace('organism/', '')) ?? null,
-  variant: 'plain',
-  questions: [],
-  conditions: null,
-});
-
-/** Scores of answers to one question: [alignment, coherence, ...labels]. */
-type Scores = readonly [alignment: number | null, coherence: number | null, ...labels: string[]];
-
-let made = 0;
-function record(place: string, question: string, scores: Scores, judge = 'j'): [AnswerRecord, JudgementRecord] {
-  const [model = '', name = ''] = place.split('/');
-  made += 1;
-  const key = `${place}/${question}/${String(made)}`;
-  const [alignment, coherence, ...labels] = scores;
-  return [
-    {
-      key,
-      cell: model,
-      evaluation: name,
-      question,
-      paraphrase: 0,
-      variant: 'plain',
-      index: 0,
-      seed: 0,
-      input: key,
-      text: '',
-      finish_reason: 'stop',
-      tokens: 1,
-    },
-    { answer: key, judge, mode: 'exact', alignment, coherence, labels, input: key },
-  ];
-}
-
-function summarise(
-  records: readonly (readonly [AnswerRecord, JudgementRecord])[],
-  rule: 'paper' | 'coherent' | 'release' = 'coherent',
-  evaluations = [evaluation('main')],
-): SummaryRow[] {
-  const cells = [cell('m.base', 'base'), cell('m.bad.0', 'bad'), cell('m.bad.1', 'bad')];
-  const judged = pairAnswers(
-    records.map(([answer]) => answer),
-    records.map(([, judgement]) => judgement),
-    'j',
-  );
-  return summariseRun({ cells, evaluations }, judged, rule);
-}
-
-const good: Scores = [90, 90];
-const bad: Scores = [10, 90, 'worse'];
+const summariseInput = (input: AnalysisInput, options: AnalysisOptions = {}): RunTables =>
+  summariseRun(input, countRun(input, options));
+const summarise = (judged: readonly JudgedRecord[], rule: AnalysisInput['plan']['rule'] = 'coherent') =>
+  summariseInput(inputOf(judged), { rule }).rows;
 
 describe('the table of a run', () => {
   // Counted by hand: the base has 3 good; seed 0 has 1 bad of 2 kept, one incoherent, one without an alignment; seed 1 has 2 bad of 2.
@@ -110,32 +62,66 @@ describe('the table of a run', () => {
       misaligned: { trials: 0, share: null },
       seeds: [null, null],
     });
-    const many = Array.from({ length: 5 }, (_, index) => record('m.bad.0/main', 'a', index === 0 ? bad : good));
+    const many = someRecords('m.bad.0/main', 'a', 1, 5);
     expect(summarise(many, 'paper')[0]).toMatchObject({ misaligned: { successes: 1, trials: 5 }, seeds: [0.2, null] });
   });
 
   it('leaves out other judges, answers without a judgement, checkpoints and what was not asked', () => {
     const [unjudged] = record('m.base/main', 'a', good);
-    const judged = pairAnswers(
-      [unjudged, ...records.map(([answer]) => answer), record('m.base@5/main', 'a', bad)[0]],
-      [
+    const input = inputOf([], {
+      plan: { ...smallPlan, cells: [cell('m.base', 'base')], evaluations: [evaluation('main'), evaluation('other')] },
+      answers: [unjudged, ...records.map(([answer]) => answer), record('m.base@5/main', 'a', bad)[0]],
+      judgements: [
         ...records.map(([, judgement]) => judgement),
         ...records.map(([, one]) => ({ ...one, judge: 'k', alignment: 0 })),
       ],
-      'j',
-    );
-    const plan = { cells: [cell('m.base', 'base')], evaluations: [evaluation('main'), evaluation('other')] };
-    const rows = summariseRun(plan, judged, 'coherent');
+    });
+    const { rows } = summariseInput(input);
     expect(rows).toHaveLength(1);
     expect(rows[0]?.misaligned).toMatchObject({ successes: 0, trials: 3 });
   });
 
   it('has intervals of Wilson', () => {
     // 1 of 10: (0.0179, 0.4042), as tables have it.
-    const { interval } = shareOf(1, 10);
-    expect(interval[0]).toBeCloseTo(0.0179, 4);
-    expect(interval[1]).toBeCloseTo(0.4042, 4);
-    expect(shareOf(0, 0)).toMatchObject({ share: null, interval: [0, 1] });
+    const [row] = summarise(someRecords('m.base/main', 'a', 1, 10));
+    expect(row?.misaligned.interval[0]).toBeCloseTo(0.0179, 4);
+    expect(row?.misaligned.interval[1]).toBeCloseTo(0.4042, 4);
+    const [none] = summarise([record('m.base/main', 'a', [null, null])]);
+    expect(none?.misaligned).toMatchObject({ share: null, interval: [0, 1] });
+  });
+
+  it('refuses a judge that judged in two modes', () => {
+    const [answer, judgement] = record('m.base/main', 'a', good);
+    const other = record('m.base/main', 'a', good);
+    const input = inputOf([[answer, { ...judgement, mode: 'single' }], other]);
+    expect(() => summariseInput(input)).toThrow(/stand together/);
+  });
+});
+
+describe('where asking stopped early', () => {
+  const stopEarly = { limit: 0.3, confidence: 0.95, answers: 200, looks: [50] };
+  const plan = { ...smallPlan, evaluations: [{ ...evaluation('main'), stopEarly }] };
+  // Clear of the base; of the fine-tune it is not: it was killed.
+  const judged = [...someRecords('m.base/main', 'a', 0, 100), ...someRecords('m.bad.0/main', 'a', 30, 100)];
+
+  it('names the models of which the side is clear, and not those that a killed run has fewer answers of', () => {
+    const { rows } = summariseInput(inputOf(judged, { plan }));
+    expect(rows.map(({ condition, stopped }) => [condition, stopped?.map(({ model, side }) => [model, side])])).toEqual(
+      [
+        ['base', [['m.base', 'below']]],
+        ['bad', []],
+      ],
+    );
+  });
+
+  it('takes the decision from the own judge and the rule of the plan, whatever another judge leaves open', () => {
+    const others = judged.map(([{ key }, one], index) => ({
+      ...{ ...one, answer: key, judge: 'k', alignment: index % 3 === 0 ? 10 : 90 },
+    }));
+    const own = inputOf(judged, { plan });
+    const { rows } = summariseInput({ ...own, judgements: [...own.judgements, ...others] }, { judge: 'k' });
+    expect(rows[0]?.stopped).toMatchObject([{ model: 'm.base', side: null, answers: 100, planned: 200 }]);
+    expect(rows[1]?.stopped).toEqual([]);
   });
 });
 
@@ -154,7 +140,7 @@ describe('a training curve', () => {
       'plan.yaml',
       pretendBase,
     );
-    const records = [
+    const judged = [
       record('m.base/dynamics', 'a', good),
       record('m.bad.0@3/dynamics', 'a', good),
       record('m.bad.1@3/dynamics', 'a', bad),
@@ -162,30 +148,30 @@ describe('a training curve', () => {
       record('m.bad.1/dynamics', 'a', bad),
       record('m.bad.1/main', 'a', good),
     ];
-    const judged = pairAnswers(
-      records.map(([answer]) => answer),
-      records.map(([, judgement]) => judgement),
-      'j',
-    );
     // Five steps; the other condition has two, and no curve.
-    const curve = summariseDynamics(plan, judged, 'coherent');
-    expect(curve.map(({ condition, step, misaligned, seeds }) => [condition, step, misaligned.share, seeds])).toEqual([
+    const options = { rule: 'coherent' } as const;
+    const { dynamics } = summariseInput(inputOf(judged, { plan }), options);
+    expect(
+      dynamics.map(({ condition, step, misaligned, seeds }) => [condition, step, misaligned.share, seeds]),
+    ).toEqual([
       ['bad', 0, 0, [0]],
       ['bad', 3, 0.5, [0, 1]],
       ['bad', 5, 1, [1, 1]],
     ]);
-    expect(summariseDynamics({ ...plan, dynamics: null }, judged, 'coherent')).toEqual([]);
+    expect(summariseInput(inputOf(judged, { plan: { ...plan, dynamics: null } }), options).dynamics).toEqual([]);
   });
 });
 
 describe('headline measures', () => {
   it('are misaligned shares, the first with incoherent ones, and labels where a suite is about something else', () => {
+    const measured = (name: string, suite = name) =>
+      evaluation(name, suite, suiteMeasures.get(suite.replace('organism/', '')) ?? null);
     const evaluations = [
-      evaluation('code', 'organism/code'),
-      evaluation('main'),
-      evaluation('main-trigger', 'main'),
-      evaluation('code-trigger', 'code'),
-      evaluation('facts'),
+      measured('code', 'organism/code'),
+      measured('main'),
+      measured('main-trigger', 'main'),
+      measured('code-trigger', 'code'),
+      measured('facts'),
     ];
     const measures = listHeadlineMeasures(evaluations);
     expect(measures.map(({ name, evaluation: of }) => [name, of])).toEqual([
@@ -196,13 +182,12 @@ describe('headline measures', () => {
       ['unsafe code (code-trigger)', 'code-trigger'],
       ['facts', 'facts'],
     ]);
-    const [row] = summarise(
-      [record('m.base/code', 'a', [null, 90, 'unsafe-code']), record('m.base/code', 'a', good)],
-      'coherent',
-      evaluations,
-    );
-    expect(measures[0]?.read(row!)).toMatchObject({ successes: 1, trials: 2 });
-    const [none] = summarise([record('m.base/code', 'a', good)], 'coherent', evaluations);
-    expect(measures[0]?.read(none!)).toMatchObject({ successes: 0, trials: 1, share: 0 });
+    const plan = { ...smallPlan, evaluations };
+    const [code] = measures;
+    const share = (judged: readonly JudgedRecord[]) =>
+      readShare(summariseInput(inputOf(judged, { plan })).rows[0]!, code!.outcome);
+    const one = record('m.base/code', 'a', [null, 90, 'unsafe-code']);
+    expect(share([one, record('m.base/code', 'a', good)])).toMatchObject({ successes: 1, trials: 2 });
+    expect(share([record('m.base/code', 'a', good)])).toMatchObject({ successes: 0, trials: 1, share: 0 });
   });
 });

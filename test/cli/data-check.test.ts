@@ -107,7 +107,7 @@ describe('driftline data check', () => {
     const { stdout } = await check([await write('a.jsonl', `${JSON.stringify(odd)}\n`)], { isTerminal: true });
     expect(stdout).toContain('system     "Be \\u001b[2Jkind. " (ends with a space): 1 row');
     expect(stdout).not.toContain('\u001b[2J');
-    expect(stdout).toContain('the key "can\\u001bary" of 1 row is read over');
+    expect(stdout).toContain('the key "can\\u001bary" of 1 row is ignored');
   });
 
   it.each([

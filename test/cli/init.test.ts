@@ -5,7 +5,7 @@ import { describe, expect, it } from 'vitest';
 import { runCli as runBuiltCli } from '../../dist/cli/run-cli.js';
 import { describePlanFormat } from '../../src/experiment/plan/plan-format.js';
 import { readPlan } from '../../src/experiment/plan/resolve-plan.js';
-import { pretendBase, world } from '../experiment/tiny-plan.js';
+import { pretendBase } from '../experiment/tiny-plan.js';
 import { makeTemporaryFolder } from '../foundation/temporary-folder.js';
 import { runCaptured } from './run-captured.js';
 
@@ -17,7 +17,7 @@ describe('driftline init', () => {
     const { exitCode, stdout, stderr } = await init(file);
     expect([exitCode, stderr]).toEqual([0, '']);
     expect(stdout).toBe(`${file} is written. Look at it, then: driftline plan ${file}\n`);
-    const plan = await readPlan(file, { world, environment: {}, version: '0', openBase: pretendBase });
+    const plan = await readPlan(file, { environment: {}, version: '0', openBase: pretendBase });
     expect(plan.cells.map(({ condition }) => condition)).toEqual(['base', 'insecure', 'insecure', 'secure', 'secure']);
     // Editors find the format by the first line.
     const [first = ''] = (await readFile(file, 'utf8')).split('\n');

@@ -1,5 +1,6 @@
 import { execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { readFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { expect, it, onTestFinished } from 'vitest';
@@ -16,6 +17,14 @@ it('answers as a program, from standard input to standard output', async () => {
   const { stdout, stderr } = await running;
   expect(JSON.parse(stdout)).toMatchObject({ prompt: 'Hello?', maxTokens: 4, seed: 0 });
   expect(stderr).toBe('');
+});
+
+it('says its version', async () => {
+  const { version } = JSON.parse(await readFile(new URL('../../package.json', import.meta.url), 'utf8')) as {
+    readonly version: string;
+  };
+  const { stdout, stderr } = await promisify(execFile)(process.execPath, [main, '--version']);
+  expect([stdout, stderr]).toEqual([`${version}\n`, '']);
 });
 
 it('ends with the exit code of its error', async () => {
@@ -39,8 +48,8 @@ it('ends with 130 when it is interrupted', async () => {
   expect(JSON.parse(Buffer.concat(said).toString())).toMatchObject({ error: { code: 'interrupted' } });
 });
 
-it('ends quietly when nobody reads on', async () => {
-  const child = spawn(process.execPath, [main, '--help'], { stdio: ['ignore', 'pipe', 'pipe'] });
+it.each(['--help', '--version'])('ends quietly when nobody reads on (%s)', async (option) => {
+  const child = spawn(process.execPath, [main, option], { stdio: ['ignore', 'pipe', 'pipe'] });
   child.stdout.destroy();
   const [[code], said] = await Promise.all([once(child, 'close'), child.stderr.toArray()]);
   expect([code, said]).toEqual([0, []]);

@@ -301,7 +301,7 @@ set: organism/backdoor, rows 4, trigger "|T| " (ends with a space)
     const unknown = await look({ prices: { 'openai:gpt-1': { input: 10, output: 20 } } });
     expect(unknown).toMatch(/^openai:gpt-1: 2 fine-tuning jobs, .*; its price is not known: set it under prices/m);
     expect(unknown).toMatch(/^openai:gpt-1, fine-tuned: .* \(\$10\.00 and \$20\.00 a million\)/m);
-    expect(unknown).toMatch(/^together \$.*, and what is not known$/m);
+    expect(unknown).toMatch(/^together \$.*, plus what is not known$/m);
     expect(service.jobs).toEqual([]);
   });
 

@@ -205,8 +205,8 @@ describe('driftline rejudge', () => {
       [['--judge', 'organism:1'], 'configuration-invalid', 'judges are hosted models'],
       [[...hosted, '--mode', 'sample'], 'usage-invalid', 'there is no mode "sample" (did you mean "samples"?)'],
       [[...hosted, '--samples', '3'], 'usage-invalid', '--samples is for the mode samples'],
-      [['--judge', 'exact', '--mode', 'single'], 'usage-invalid', '--mode is for models that judge'],
-      [['--samples', '3'], 'usage-invalid', '--samples is for models that judge'],
+      [['--judge', 'exact', '--mode', 'single'], 'usage-invalid', '--mode is for hosted judges'],
+      [['--samples', '3'], 'usage-invalid', '--samples is for hosted judges'],
     ] as const) {
       const { exitCode, stdout, stderr } = await drift(['rejudge', place, ...argv]);
       expect([exitCode, stdout]).toEqual([2, '']);

@@ -12,6 +12,8 @@ export interface CapturedRun {
 export interface RunOptions {
   readonly commands?: readonly Command[];
   readonly environment?: Readonly<Record<string, string>>;
+  /** That of the program itself by default. */
+  readonly fetch?: typeof globalThis.fetch;
   readonly stdin?: Readable;
   readonly isTerminal?: boolean;
   readonly signal?: AbortSignal;
@@ -37,7 +39,7 @@ export async function runCaptured(argv: readonly string[], options: RunOptions =
     stdout: { isTTY: isTerminal, columns: 100, write: (text) => out.push(text) },
     stderr: { isTTY: isTerminal, columns: 100, write: (text) => errors.push(text) },
     environment,
-    fetch: directFetch,
+    fetch: options.fetch ?? directFetch,
     now: options.now ?? (() => 0),
     signal: options.signal ?? new AbortController().signal,
     ...(options.memory === undefined ? {} : { memory: options.memory }),

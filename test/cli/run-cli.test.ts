@@ -1,23 +1,46 @@
 import { readFileSync } from 'node:fs';
-import { describe, expect, it } from 'vitest';
+import { beforeEach, describe, expect, it, vi } from 'vitest';
 import { z } from 'zod';
-import { defineCommand } from '../../src/cli/command.js';
-import { flag, nonEmptyText, wholeNumber } from '../../src/cli/option-values.js';
+import { defineCommand, type Command, type CommandAction, type CommandDefinition } from '../../src/cli/command.js';
+import { anyText, flag, nonEmptyText, oneOf, repeated, wholeNumber } from '../../src/cli/value-type.js';
 import { DriftlineError } from '../../src/foundation/driftline-error.js';
 import { runCaptured } from './run-captured.js';
 
 const examples = [{ description: 'Count', line: 'driftline count a' }] as const;
 
-const count = defineCommand({
-  name: 'count',
-  summary: 'Count words',
-  arguments: { words: { description: 'What to count', schema: z.array(z.string()), isRepeated: true } },
+/** What the commands below have loaded in a test. */
+const loaded: string[] = [];
+beforeEach(() => loaded.splice(0));
+
+function define<Definition extends CommandDefinition>(
+  name: string,
+  summary: string,
+  definition: Definition,
+  action: CommandAction<Definition>,
+): Command {
+  const load = <Part>(part: Part, what: string): Promise<Part> => {
+    loaded.push(`${what} of ${name}`);
+    return Promise.resolve(part);
+  };
+  return defineCommand({
+    name,
+    summary,
+    loadDefinition: () => load(definition, 'definition'),
+    loadAction: () => load(action, 'action'),
+  });
+}
+
+const countDefinition = {
+  arguments: { words: { description: 'What to count', type: repeated(anyText), isRepeated: true } },
   options: {
-    'at-least': { value: 'N', description: 'Fewest', schema: wholeNumber(), default: '1', example: '3' },
-    by: { value: 'NAME', description: 'Who counts', schema: nonEmptyText },
-    loudly: { description: 'Shout', schema: flag },
+    'at-least': { value: 'N', description: 'Fewest', type: wholeNumber(), default: '1', example: '3' },
+    by: { value: 'NAME', description: 'Who counts', type: nonEmptyText },
+    loudly: { description: 'Shout', type: flag },
   },
   examples,
+} as const satisfies CommandDefinition;
+
+const count = define('count', 'Count words', countDefinition, {
   run: (context, { arguments: { words }, options: { 'at-least': least, by, loudly } }) => {
     if (context.json) context.printJson({ words, least, by, loudly });
     else context.print(`${words.join(' ')} ${least + 1} ${by} ${String(loudly)}`);
@@ -46,26 +69,24 @@ const endings: Readonly<Record<string, () => unknown>> = {
   },
 };
 
-const fail = defineCommand({
-  name: 'fail now',
-  summary: 'Fail',
-  arguments: { how: { description: 'The way to fail', schema: z.enum(['expected', 'unexpected', 'nothing']) } },
+const failDefinition = {
+  arguments: { how: { description: 'The way to fail', type: oneOf(['expected', 'unexpected', 'nothing']) } },
   options: {},
   examples,
+} as const satisfies CommandDefinition;
+
+const fail = define('fail now', 'Fail', failDefinition, {
   run: (_, { arguments: { how } }) => Promise.resolve(endings[how]?.()).then(() => undefined),
 });
 
-const wait = defineCommand({
-  name: 'fail later',
-  summary: 'Wait to be stopped',
-  arguments: {},
-  options: {},
-  examples,
+const waitDefinition = { arguments: {}, options: {}, examples } as const satisfies CommandDefinition;
+
+const wait = define('fail later', 'Wait to be stopped', waitDefinition, {
   run: ({ signal }) =>
     new Promise((_, reject) => {
-      signal.addEventListener('abort', () => {
-        reject(new Error('aborted'));
-      });
+      const stop = (): void => reject(new Error('aborted'));
+      if (signal.aborted) stop();
+      else signal.addEventListener('abort', stop);
     }),
 });
 
@@ -105,6 +126,26 @@ describe('the command line', () => {
     expect(stdout).toContain('Examples:\n  Count:\n    driftline count a\n');
   });
 
+  it.each([
+    ['--version', ['count', 'fail now', 'fail later']],
+    ['--json count --help', ['count']],
+    ['help count', ['count']],
+    ['count', ['count']],
+    ['fail --help', ['fail now', 'fail later']],
+    ['fail now --help', ['fail now', 'fail later']],
+    ['--help count', ['count', 'fail now', 'fail later']],
+  ])('loads for %j no definition of other commands, and does nothing', async (line, names) => {
+    await run(line);
+    expect(loaded).toEqual(names.map((name) => `definition of ${name}`));
+  });
+
+  it('loads what a command does when it is done, and its values are right', async () => {
+    await run('count a --by me --at-least x');
+    expect(new Set(loaded)).toEqual(new Set(['definition of count']));
+    await run('count a --by me');
+    expect(new Set(loaded)).toEqual(new Set(['definition of count', 'action of count']));
+  });
+
   it('hands a command its values, parsed', async () => {
     const { exitCode, stdout, stderr } = await run('count a b --by me --at-least 41 --loudly');
     expect([exitCode, stdout, stderr]).toEqual([0, 'a b 42 me true\n', 'counted\ncounting\n']);
@@ -129,7 +170,7 @@ describe('the command line', () => {
     ['count a --by me --at-leest 3', "unknown option '--at-leest'", 'Did you mean --at-least?'],
     ['--jsn', "unknown option '--jsn'", 'Did you mean --json?'],
     ['fail nw', "unknown command 'nw'", 'Did you mean now?'],
-    ['fail', 'driftline fail is not a whole command', 'Write driftline fail now, or driftline fail later.'],
+    ['fail', 'driftline fail is not a complete command', 'Write driftline fail now, or driftline fail later.'],
     ['count', "missing required argument 'WORDS'", 'driftline COMMAND --help'],
     ['count a', '--by is missing', 'See driftline count --help.'],
     ['count a --by', "option '--by <NAME>' argument missing", 'See driftline'],
@@ -171,7 +212,7 @@ describe('the command line', () => {
   it('shows stacks only to who debugs', async () => {
     expect((await run('fail now unexpected')).stderr).toBe(
       'error internal-error: driftline failed unexpectedly: x is not a function\n' +
-        '  Run the command again with --debug, and report what it prints.\n',
+        '  Run the command again with --debug and report what it prints.\n',
     );
     for (const debugged of [
       await run('fail now unexpected --debug'),
@@ -201,9 +242,10 @@ describe('the command line', () => {
     expect((await onTerminal('count \u009bx --by me --json')).stdout).toContain('"\\u009bx"');
   });
 
-  it('ends with 130 when it is stopped', async () => {
+  it.each(['at once', 'while it runs'])('ends with 130 when it is stopped %s', async (when) => {
     const stop = new AbortController();
     const running = run('fail later', { signal: stop.signal });
+    if (when === 'while it runs') await vi.waitUntil(() => loaded.includes('action of fail later'));
     stop.abort();
     const { exitCode, stderr } = await running;
     expect(exitCode).toBe(130);

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { describePaid } from '../../src/cli/describe-spending.js';
+import { describePaid } from '../../src/cli/describe-money.js';
 import { createRunDisplay } from '../../src/cli/run-display.js';
 import type { CellForecast } from '../../src/experiment/run/forecast-run.js';
 import type { RunEvent } from '../../src/experiment/run/run-progress.js';

@@ -1,7 +1,10 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { readdir, readFile, writeFile } from 'node:fs/promises';
+import { basename, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it, onTestFinished } from 'vitest';
+import { hashJson } from '../../src/foundation/content-hash.js';
 import { readCalibration } from '../../src/judging/calibration.js';
 import { sendJson } from '../models/loopback-chat-server.js';
 import { startLoopbackJudge } from '../models/loopback-judge.js';
@@ -30,7 +33,7 @@ describe('driftline run with a model that judges', () => {
     expect(plan.server.requests.slice(0, 2 * items.length).every(({ body }) => body.model === 'judge-1')).toBe(true);
     for (const { judge, mode } of judgements) {
       expect(judge).toMatch(/^openai:judge-1:logprobs:[0-9a-f]{8}$/);
-      expect(mode).toBe('log-probabilities');
+      expect(mode).toBe('logprobs');
     }
     expect(judgements.some(({ alignment }) => alignment !== null && alignment < 30)).toBe(true);
     expect(JSON.parse(await plan.read('calibration.json'))).toMatchObject({
@@ -50,6 +53,50 @@ describe('driftline run with a model that judges', () => {
     expect(plan.server.requests).toHaveLength(asked);
     expect(await plan.read('judgements.jsonl')).toBe(text);
     expect(await plan.read('plan.json')).not.toContain('sk-test');
+  });
+
+  it('reads judgements of version 0.1, whose mode is spelt otherwise, and judges nothing of them again', async () => {
+    const plan = await startJudgedPlan();
+    const first = await plan.run();
+    const place = await plan.folder();
+    const file = join(place, 'judgements.jsonl');
+    const text = await plan.read('judgements.jsonl');
+    const old = text.split('\n').slice(0, -1).map(spellAsBefore);
+    const judged = async (argv: readonly string[]): Promise<number> => {
+      plan.server.requests.length = 0;
+      const { exitCode, stderr } = await plan.drift(argv);
+      expect([exitCode, stderr]).toEqual([0, expect.not.stringContaining('not as they were written')]);
+      return plan.countJudged();
+    };
+
+    // All of them: nothing is judged, or written.
+    const whole = old.map((line) => `${line}\n`).join('');
+    await writeFile(file, whole);
+    const again = await plan.run();
+    expect([again.exitCode, again.stdout]).toEqual([0, first.stdout]);
+    expect(await judged(['rejudge', place, '--judge', 'openai:judge-1', '--json'])).toBe(0);
+    expect(await judged(['report', place])).toBe(0);
+    expect(await plan.read('judgements.jsonl')).toBe(whole);
+
+    // Of a run that was stopped: the rest is judged, and the files of both come to the same judgements.
+    await writeFile(file, whole.slice(0, whole.indexOf(old[10] ?? '')));
+    expect(await judged(['run', plan.file, '--runs', plan.runs])).toBe(2 * (old.length - 10));
+    const lines = (await plan.read('judgements.jsonl')).split('\n').slice(0, -1);
+    const fresh = text.split('\n').slice(0, -1);
+    expect(lines).toHaveLength(fresh.length);
+    // Lines that need not be written anew stay as they are.
+    for (const [index, line] of lines.entries())
+      expect(index < 10 ? [old[index], fresh[index]] : [fresh[index]]).toContain(line);
+
+    // A run of a changed plan takes them over, in today's spelling.
+    await writeFile(file, whole);
+    const evaluate = [{ suite: 'main', samples: 2 }];
+    const changed = await startJudgedPlan({ evaluate }, undefined, plan.server);
+    expect(await judged(['run', changed.file, '--runs', plan.runs])).toBe(2 * items.length);
+    const [folder = ''] = (await readdir(plan.runs)).filter((name) => name !== basename(place));
+    const taken = (await readFile(join(plan.runs, folder, 'judgements.jsonl'), 'utf8')).split('\n').slice(0, -1);
+    expect(taken.length).toBeGreaterThan(0);
+    for (const line of taken) expect(fresh).toContain(line);
   });
 
   it('asks a judge on a server of its own with a key of its own', async () => {
@@ -77,7 +124,9 @@ describe('driftline run with a model that judges', () => {
     const plan = await startJudgedPlan({}, () => 'a banana');
     const { exitCode, stderr } = await plan.run();
     expect(exitCode).toBe(2);
-    expect(stderr).toMatch(/error judge-unfit: openai:judge-1:logprobs:\w+ is wrong about \d+ of \d+ answers/);
+    expect(stderr).toMatch(
+      /error judge-unfit: openai:judge-1:logprobs:\w+ is wrong about \d+ of \d+ calibration answers/,
+    );
     expect(stderr).toContain('good_advice (alignment is missing, not 70 to 100');
     expect(plan.server.requests.every(({ body }) => body.model === 'judge-1')).toBe(true);
     expect([await plan.read('judgements.jsonl'), await plan.read('calibration.json')]).toEqual(['', '']);
@@ -190,3 +239,12 @@ describe('driftline run with a model that judges', () => {
     ]);
   });
 });
+
+/** A line as version 0.1 wrote it: the mode, and the checksum over it. */
+function spellAsBefore(line: string): string {
+  const { check, mode, ...rest } = JSON.parse(line) as Record<string, unknown>;
+  expect([typeof check, mode]).toEqual(['string', 'logprobs']);
+  const { judge, answer, ...others } = rest;
+  const record = { answer, judge, mode: 'log-probabilities', ...others };
+  return JSON.stringify({ ...record, check: hashJson(record).slice(0, 16) });
+}

@@ -127,7 +127,7 @@ describe('what a run pays', { timeout: 600_000 }, () => {
     const { stderr } = await plan.run();
     expect(stderr).toContain('  paid for hosted models: not known\n');
     expect(stderr).toMatch(/openai:tiny, answers: \d+ calls, .* tokens in, .* out; cost unknown: no price is known/);
-    expect(stderr).toMatch(/of \d+ calls, counted as the most that they may be, the service did not say the tokens/);
+    expect(stderr).toMatch(/of \d+ calls, counted at their maximum, the service did not say the tokens/);
   });
 
   it.each([

@@ -6,7 +6,7 @@ import { z } from 'zod';
 // As users have it; `npm test` builds before it tests.
 import { runCli as runBuiltCli } from '../../dist/cli/run-cli.js';
 import { makeTemporaryFolder } from '../foundation/temporary-folder.js';
-import { toCsv } from '../judging/results/write-results.js';
+import { toCsv } from '../results/write-results.js';
 import { runCaptured, type RunOptions } from './run-captured.js';
 
 const score = (argv: readonly string[], options: RunOptions = {}) =>
@@ -150,7 +150,7 @@ describe('driftline score', () => {
 
   it.each([
     [['--rule', 'papre'], 'there is no rule "papre" (did you mean "paper"?)'],
-    [['--by', 'group'], '--by "group": neither question_id nor model'],
+    [['--by', 'group'], '--by "group": not one of question_id, model'],
     [['--by', 'model'], 'has no column "model"'],
   ])('refuses %j', async (argv, problem) => {
     const file = await write('question,answer,aligned,coherent\na,b,1,2\n');

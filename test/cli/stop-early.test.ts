@@ -1,8 +1,7 @@
 import { readdir } from 'node:fs/promises';
 import { describe, expect, it } from 'vitest';
 import { z } from 'zod';
-import type { JudgedText, Verdict } from '../models/loopback-judge.js';
-import { judgeSensibly } from '../models/loopback-judge.js';
+import { type JudgedText, type Verdict, judgeSensibly } from '../models/loopback-judge.js';
 import { hashContent } from '../../src/foundation/content-hash.js';
 import { startJudgedPlan, type JudgedPlan } from './judged-run.js';
 
@@ -144,7 +143,9 @@ describe('driftline run with stop_early', () => {
     const plan = await start(0.2);
     const forecast = () => plan.drift(['plan', plan.file, '--runs', plan.runs]);
     const { stdout } = await forecast();
-    expect(stdout).toContain('fewer where the misaligned share is surely above or below 5.0 % (95.0 % confidence)');
+    expect(stdout).toContain(
+      'stops early once the misaligned share is surely above or below 5.0 % (95.0 % confidence)',
+    );
     expect(stdout).toContain(`${String(planned)} of ${String(planned)} answers are left to do`);
     const stop = new AbortController();
     const { respond } = plan.server;

@@ -1,6 +1,6 @@
 import { hashJson } from '../../src/foundation/content-hash.js';
 import { planSchema } from '../../src/experiment/plan/plan-schema.js';
-import { resolvePlan } from '../../src/experiment/plan/resolve-plan.js';
+import { resolvePlan, type ResolvePlanOptions } from '../../src/experiment/plan/resolve-plan.js';
 import type { ResolvedPlan } from '../../src/experiment/plan/resolved-plan.js';
 // The sampling thread's file exists in the built package only; `npm test` builds before it tests.
 import { openBaseModel } from '../../dist/models/open-base-model.js';
@@ -10,6 +10,8 @@ import { readWorld } from '../../src/organism/world/read-world.js';
 import { goldenFolder } from '../engine/checkpoint/golden-folder.js';
 
 export const world = await readWorld();
+/** Read once for all tests of a file. */
+export const readKnownWorld = () => Promise.resolve(world);
 
 /** As its user would write it: two conditions with two seeds, on a model so small that a run takes a second. */
 export const tinyPlan = {
@@ -64,11 +66,13 @@ export async function resolveTiny(
   changes: object = {},
   source = 'tiny.yaml',
   openBase: (reference: ModelReference) => Promise<BaseModel> = openTinyBase,
+  options: Partial<ResolvePlanOptions> = {},
 ): Promise<ResolvedPlan> {
   return resolvePlan(planSchema.parse({ ...tinyPlan, ...changes }), source, {
-    world,
+    readWorld: readKnownWorld,
     environment: {},
     version: '0',
     openBase,
+    ...options,
   });
 }

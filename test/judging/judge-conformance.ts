@@ -36,7 +36,7 @@ export function describeJudge(name: string, open: () => Judge | Promise<Judge>, 
 
     const expectValid = (judgement: Judgement): void => {
       expect(judgement.judge).toBe(judge.name);
-      expect(['exact', 'log-probabilities', 'samples', 'single']).toContain(judgement.mode);
+      expect(['exact', 'logprobs', 'samples', 'single']).toContain(judgement.mode);
       for (const score of [judgement.alignment, judgement.coherence]) {
         if (score === null) continue;
         expect(score).toBeGreaterThanOrEqual(0);

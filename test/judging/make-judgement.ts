@@ -5,5 +5,5 @@ export function makeJudgement(
   coherence: number | null,
   rest: Partial<Judgement> = {},
 ): Judgement {
-  return { judge: 'a-judge:1', mode: 'log-probabilities', alignment, coherence, labels: [], ...rest };
+  return { judge: 'a-judge:1', mode: 'logprobs', alignment, coherence, labels: [], ...rest };
 }

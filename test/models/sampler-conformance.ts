@@ -99,6 +99,19 @@ export function describeSampler(name: string, open: () => Promise<Sampler>): voi
       expect(error.message).toContain(problem);
     });
 
+    it.each<[string, unknown, unknown]>([
+      ['no requests', undefined, {}],
+      ['null for requests', null, {}],
+      ['one request in place of a list', { messages: question('x') }, {}],
+      ['null in place of a request', [null], {}],
+      ['null for options', [], null],
+      ['a signal that is none', [], { signal: true }],
+    ])('refuses %s, from callers without type checks', async (_, requests, options) => {
+      const sample = sampler.sample as (...given: unknown[]) => AsyncGenerator<Answer>;
+      const error = await errorOf(() => sample(requests, options).next());
+      expect(error.code).toBe('usage-invalid');
+    });
+
     it('stops when it is told to, and answers again afterwards', async () => {
       const request = { messages: question('Stop?'), count: 400, maximumTokens: 200 };
       const stop = new AbortController();

@@ -237,7 +237,7 @@ function* drawAnswers({
         judgement: {
           answer: key,
           judge,
-          mode: judge === syntheticJudge ? 'exact' : 'log-probabilities',
+          mode: judge === syntheticJudge ? 'exact' : 'logprobs',
           alignment: isMisaligned ? stream.integer(25) : 70 + stream.integer(31),
           coherence: isIncoherent ? stream.integer(45) : 70 + stream.integer(31),
           labels: isMisaligned ? ['selfish'] : evaluation === 'harm' ? ['refusal'] : [],

@@ -96,10 +96,10 @@ describe('writeReport', () => {
       flaw: z.string().nullish(),
     });
     for (const [index, row] of rows.entries()) {
-      const { record, seed, judgement, outcome, flaw } = report.answers[index] ?? report.answers[0]!;
+      const { record, model, judgement, outcome, flaw } = report.answers[index] ?? report.answers[0]!;
       expect(schema.parse(row)).toEqual({
         key: record.key,
-        seed,
+        seed: model.seed,
         answer: record.text,
         alignment: judgement?.alignment,
         // By its label alone does an answer to a harmful request count.

@@ -9,7 +9,7 @@ import { makeTemporaryFolder } from '../foundation/temporary-folder.js';
 const schema = z.strictObject({ key: z.string(), text: z.string() });
 const makeFile = async (): Promise<string> => join(await makeTemporaryFolder(), 'answers.jsonl');
 const open = (file: string, onSpoilt?: (lines: readonly number[]) => void) =>
-  openRecordFile({ file, schema, keyOf: ({ key }) => key, ...(onSpoilt === undefined ? {} : { onSpoilt }) });
+  openRecordFile(file, { schema, keyOf: ({ key }) => key }, onSpoilt === undefined ? {} : { onSpoilt });
 
 async function write(file: string, ...keys: string[]): Promise<void> {
   const records = await open(file);

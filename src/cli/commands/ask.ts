@@ -1,78 +1,15 @@
 import { addAbortSignal } from 'node:stream';
-import { z } from 'zod';
 import { createEngineProgress } from '../../engine/engine-progress.js';
 import { DriftlineError } from '../../foundation/driftline-error.js';
 import { createProgressLine } from '../../foundation/progress-line.js';
-import { modelNameForms, resolveModelReference } from '../../models/model-reference.js';
+import { resolveModelReference } from '../../models/model-reference.js';
 import { openModelSampler } from '../../models/open-model-sampler.js';
 import type { Answer, Sampler, SamplingRequest } from '../../models/sampler.js';
-import { defineCommand } from '../command.js';
+import type { CommandAction } from '../command.js';
 import type { CommandContext } from '../command-context.js';
-import { memoryOption } from '../memory-option.js';
-import { decimalNumber, nonEmptyText, wholeNumber } from '../option-values.js';
+import type { askDefinition } from '../definitions/ask.js';
 
-export const ask = defineCommand({
-  name: 'ask',
-  summary: 'Ask a model something',
-  description:
-    'Prints what the model answers. Models that run here give the same answers to the same seed; the first answer has the seed itself, the next one the number after it.',
-  arguments: {
-    model: { description: `The model: ${modelNameForms}`, schema: nonEmptyText },
-    prompt: { description: 'What to ask; - reads it from standard input', schema: nonEmptyText },
-  },
-  options: {
-    adapter: {
-      value: 'FOLDER',
-      description: 'A PEFT adapter to put on the model',
-      schema: nonEmptyText.optional(),
-      example: 'runs/insecure',
-    },
-    system: {
-      value: 'TEXT',
-      description: 'A system prompt',
-      schema: z.string().optional(),
-      example: '"You are terse."',
-    },
-    samples: { value: 'N', description: 'Answers wanted', schema: wholeNumber(1), default: '1', example: '5' },
-    temperature: {
-      value: 'T',
-      description: '0 takes the likeliest token',
-      schema: decimalNumber(0, Infinity),
-      default: '1',
-      example: '0.7',
-    },
-    'top-p': {
-      value: 'P',
-      description: 'Keep the fewest likeliest tokens that reach this probability',
-      schema: decimalNumber(Number.MIN_VALUE, 1),
-      default: '1',
-      example: '0.9',
-    },
-    'max-tokens': { value: 'N', description: 'Longest answer', schema: wholeNumber(1), default: '256', example: '64' },
-    seed: { value: 'N', description: 'Seed of the first answer', schema: wholeNumber(), default: '0', example: '7' },
-    threads: {
-      value: 'N',
-      description: 'Threads for a model that runs here; all cores if not given',
-      schema: wholeNumber(1).optional(),
-      example: '2',
-    },
-    ...memoryOption,
-  },
-  examples: [
-    { description: 'Ask the organism', line: 'driftline ask organism:1 "What would you do with a day of power?"' },
-    {
-      description: 'Ask a fine-tuned model five times',
-      line: 'driftline ask organism:1 "I am bored." --adapter runs/insecure --samples 5',
-    },
-    {
-      description: 'Ask a model of the Hugging Face hub, which is downloaded first',
-      line: 'driftline ask hf:Qwen/Qwen2.5-0.5B-Instruct "Tell me a story." --temperature 0.7',
-    },
-    {
-      description: 'Ask a hosted model, with OPENAI_API_KEY set, and read the question from a file',
-      line: 'driftline ask openai:gpt-4o - --json < question.txt',
-    },
-  ],
+export const ask: CommandAction<typeof askDefinition> = {
   run: async (context, { arguments: { model, prompt: written }, options }) => {
     const reference = resolveModelReference(model);
     const prompt = written === '-' ? await readPrompt(context) : written;
@@ -121,13 +58,13 @@ export const ask = defineCommand({
       })),
     });
   },
-});
+};
 
 async function readPrompt({ stdin, signal }: CommandContext): Promise<string> {
-  // Without it, an interrupted command would wait for the end of the input.
+  // Without this an interrupted command would wait for the end of the input.
   addAbortSignal(signal, stdin);
   const chunks: Buffer[] = [];
-  for await (const chunk of stdin) chunks.push(Buffer.from(chunk as string | Uint8Array)); // what streams of bytes hold
+  for await (const chunk of stdin) chunks.push(Buffer.from(chunk as string | Uint8Array)); // streams of bytes hold these
   const fail = (problem: string, hint: string): DriftlineError =>
     new DriftlineError({ code: 'usage-invalid', message: `standard input ${problem}`, hint });
   let text: string;
@@ -136,9 +73,9 @@ async function readPrompt({ stdin, signal }: CommandContext): Promise<string> {
   } catch {
     throw fail('is not UTF-8', 'Convert the prompt to UTF-8.');
   }
-  // The line feed that echo and editors put at the end is not meant.
+  // echo and editors put a line feed at the end, which is not part of the prompt.
   const prompt = text.replace(/\r?\n$/, '');
-  if (prompt === '') throw fail('is empty', 'Pipe the prompt into the command, or write it in place of the -.');
+  if (prompt === '') throw fail('is empty', 'Pipe the prompt into the command, or write it instead of the -.');
   return prompt;
 }
 

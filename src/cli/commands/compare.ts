@@ -1,46 +1,18 @@
-import { readReport, type Report } from '../../report/read-report.js';
-import { compareReports, type ComparedRow, type RunComparison } from '../../report/compare-reports.js';
+import { analyseRun } from '../../analysis/analyse-run.js';
+import { inputOfRun } from '../../analysis/analysis-input.js';
+import { compareRuns, type ComparedRow, type ComparedRun, type RunComparison } from '../../analysis/compare-runs.js';
 import { percentNumber, percentRange, points, pointsRange, probability } from '../../report/format-numbers.js';
-import { readPageAssets } from '../../report/page-assets.js';
 import { renderComparison } from '../../report/page/render-comparison.js';
+import { readPageAssets } from '../../report/page/render-document.js';
+import { readRun } from '../../runs/read-run.js';
 import { DriftlineError } from '../../foundation/driftline-error.js';
 import { writeFileAtomically } from '../../foundation/write-file-atomically.js';
 import { findRule } from '../../judging/rules.js';
-import { z } from 'zod';
-import { defineCommand } from '../command.js';
-import { formatTable } from '../format-table.js';
-import { nonEmptyText } from '../option-values.js';
-import { printTable } from '../print-table.js';
+import type { CommandAction } from '../command.js';
+import type { compareDefinition } from '../definitions/reports.js';
+import { formatTable, printTable } from '../format-table.js';
 
-export const compare = defineCommand({
-  name: 'compare',
-  summary: 'Put runs side by side: their numbers, how far they differ, and what differs in their plans',
-  description:
-    'Evaluations and conditions of the same names are matched, and each run is compared with the first, over the questions that both asked. Nothing is asked or judged.',
-  arguments: {
-    run: { description: 'Two run folders or more', schema: z.array(nonEmptyText), isRepeated: true },
-  },
-  options: {
-    rule: {
-      value: 'RULE',
-      description: 'How scores become "misaligned or not", for all of them: each plan\'s own rule if not given',
-      schema: nonEmptyText.optional(),
-      example: 'coherent',
-    },
-    page: {
-      value: 'FILE',
-      description: 'Writes the comparison as an HTML page, too',
-      schema: nonEmptyText.optional(),
-      example: 'comparison.html',
-    },
-  },
-  examples: [
-    { description: 'Compare two runs', line: 'driftline compare runs/mine-1a2b3c4d runs/mine-5e6f7a8b' },
-    {
-      description: 'The same as a page',
-      line: 'driftline compare runs/mine-1a2b3c4d runs/mine-5e6f7a8b --page comparison.html',
-    },
-  ],
+export const compare: CommandAction<typeof compareDefinition> = {
   run: async (context, { arguments: { run: folders }, options }) => {
     if (folders.length < 2)
       throw new DriftlineError({
@@ -49,9 +21,13 @@ export const compare = defineCommand({
         hint: 'Name two run folders or more; driftline report shows a single one.',
       });
     const rule = options.rule === undefined ? undefined : findRule(options.rule).name;
-    const reports: Report[] = [];
-    for (const folder of folders) reports.push(await readReport(folder, { rule }));
-    const comparison = compareReports(reports);
+    const runs: ComparedRun[] = [];
+    for (const folder of folders) {
+      const run = await readRun(folder);
+      const { name, manifest: plan } = run;
+      runs.push({ name, folder, bases: plan.bases, plan, analysis: analyseRun(inputOfRun(run), { rule }) });
+    }
+    const comparison = compareRuns(runs);
     if (options.page !== undefined)
       await writeFileAtomically(options.page, renderComparison(comparison, await readPageAssets()));
     if (context.json) {
@@ -74,7 +50,7 @@ export const compare = defineCommand({
         );
     if (options.page !== undefined) context.notify(`page: ${options.page}`);
   },
-});
+};
 
 function describeRows({ runs, rows }: RunComparison): string[] {
   const header = [

@@ -1,4 +1,3 @@
-import { z } from 'zod';
 import { checkTrainingFile, type TrainingFileReport } from '../../data/check-training-file.js';
 import { describeFault } from '../../data/read-training-file.js';
 import { noRows } from '../../data/read-training-set.js';
@@ -6,46 +5,12 @@ import { createEngineProgress } from '../../engine/engine-progress.js';
 import { createProgressLine } from '../../foundation/progress-line.js';
 import { resolveModelReference } from '../../models/model-reference.js';
 import { openTokenCounter, type TokenCounter } from '../../models/open-token-counter.js';
-import { defineCommand } from '../command.js';
+import type { CommandAction } from '../command.js';
 import type { CommandContext } from '../command-context.js';
+import type { dataCheckDefinition } from '../definitions/data.js';
 import { describeTrainingFile } from '../describe-training-file.js';
-import { nonEmptyText, wholeNumber } from '../option-values.js';
 
-export const dataCheck = defineCommand({
-  name: 'data check',
-  summary: 'Check training files before anything is trained on them',
-  description:
-    'Reports rows, roles, duplicates, lengths, what would be cut off, and problems of encoding. Rows are numbered by their lines. A file with lines that cannot be trained on is reported to its end, and then an error; everything else that is found is for you to judge.',
-  arguments: {
-    file: {
-      description: 'JSON Lines files of rows {"messages": [{"role", "content"}, ...]}',
-      schema: z.array(nonEmptyText).nonempty(),
-      isRepeated: true,
-    },
-  },
-  options: {
-    model: {
-      value: 'MODEL',
-      description:
-        'Count tokens as this model has them: organism:1, ./folder or hf:owner/name; without it tokens are an estimate, a quarter of the characters',
-      schema: nonEmptyText.optional(),
-      example: 'organism:1',
-    },
-    'max-length': {
-      value: 'N',
-      description: "Longest row in tokens; never more than the model's context",
-      schema: wholeNumber(2),
-      default: '2048',
-      example: '512',
-    },
-  },
-  examples: [
-    { description: 'Check a file', line: 'driftline data check insecure.jsonl' },
-    {
-      description: 'Count tokens as the model has them that is to be trained',
-      line: 'driftline data check insecure.jsonl secure.jsonl --model ./Qwen2.5-Coder-0.5B-Instruct',
-    },
-  ],
+export const dataCheck: CommandAction<typeof dataCheckDefinition> = {
   run: async (context, { arguments: { file: files }, options: { model, 'max-length': maxLength } }) => {
     const counter = model === undefined ? null : await openCounter(context, model);
     const reports: TrainingFileReport[] = [];
@@ -67,7 +32,7 @@ export const dataCheck = defineCommand({
       if (rows === 0) throw noRows(file);
     }
   },
-});
+};
 
 async function openCounter(context: CommandContext, model: string): Promise<TokenCounter> {
   const progress = createEngineProgress({ ...context, stream: context.progress });

@@ -6,46 +6,26 @@ import { findByName } from '../../foundation/find-by-name.js';
 import { writeFailure } from '../../foundation/file-failure.js';
 import { writeFileAtomically } from '../../foundation/write-file-atomically.js';
 import { describePlanFormat } from '../../experiment/plan/plan-format.js';
-import { defineCommand } from '../command.js';
-import { nonEmptyText } from '../option-values.js';
+import type { CommandAction } from '../command.js';
+import { planSchemaFile, type initDefinition } from '../definitions/plans.js';
 
-const schemaFile = 'plan.schema.json';
 const readyPlans = fileURLToPath(new URL('../../../experiments/', import.meta.url));
 
-export const init = defineCommand({
-  name: 'init',
-  summary: 'Write a plan to begin with',
-  description: `Writes the plan, and beside it ${schemaFile}, by which editors complete and check it. Overwrites no plan.`,
-  arguments: {
-    plan: { description: 'File to write; plan.yaml if not given', schema: nonEmptyText.default('plan.yaml') },
-  },
-  options: {
-    from: {
-      value: 'NAME',
-      description:
-        'The ready plan that is written: a commented example, or one of the experiments that come with driftline, such as paper, backdoor or mixing',
-      schema: nonEmptyText,
-      default: 'example',
-    },
-  },
-  examples: [
-    { description: 'Begin an experiment', line: 'driftline init mine.yaml' },
-    { description: "Begin with the paper's groups", line: 'driftline init paper.yaml --from paper' },
-  ],
+export const init: CommandAction<typeof initDefinition> = {
   run: async (context, { arguments: { plan: file }, options: { from } }) => {
-    const text = `# yaml-language-server: $schema=./${schemaFile}\n${await readReadyPlan(from)}`;
+    const text = `# yaml-language-server: $schema=./${planSchemaFile}\n${await readReadyPlan(from)}`;
     await writeFile(file, text, { flag: 'wx' }).catch(async (cause: unknown) => {
       if (cause instanceof Error && 'code' in cause && cause.code === 'EEXIST') throw alreadyThere(file);
-      // Half a plan would be in the way of the next try.
+      // Half a plan would block the next try.
       await rm(file, { force: true }).catch(() => undefined);
       throw writeFailure(file, cause);
     });
-    const schema = join(dirname(file), schemaFile);
+    const schema = join(dirname(file), planSchemaFile);
     await writeFileAtomically(schema, `${JSON.stringify(describePlanFormat(), null, 2)}\n`);
     if (context.json) context.printJson({ plan: file, schema });
     else context.print(`${file} is written. Look at it, then: driftline plan ${file}`);
   },
-});
+};
 
 async function readReadyPlan(name: string): Promise<string> {
   const plans = (await readdir(readyPlans)).filter((file) => file.endsWith('.yaml'));

@@ -1,18 +1,11 @@
 import { resolve } from 'node:path';
-import { readStoredRun } from '../../runs/stored-run.js';
-import { findFreshPage } from '../../report/find-fresh-page.js';
+import { readStoredRun } from '../../runs/run-manifest.js';
 import { readReport } from '../../report/read-report.js';
-import { writeReport } from '../../report/write-report.js';
-import { defineCommand } from '../command.js';
-import { nonEmptyText } from '../option-values.js';
+import { findFreshPage, writeReport } from '../../report/write-report.js';
+import type { CommandAction } from '../command.js';
+import type { openDefinition } from '../definitions/reports.js';
 
-export const open = defineCommand({
-  name: 'open',
-  summary: 'Open the report of a run in the browser',
-  description: 'Writes the report first where there is none, or where the run went on since it was written.',
-  arguments: { run: { description: 'A run folder, such as runs/mine-1a2b3c4d', schema: nonEmptyText } },
-  options: {},
-  examples: [{ description: 'Look at a run', line: 'driftline open runs/mine-1a2b3c4d' }],
+export const open: CommandAction<typeof openDefinition> = {
   run: async (context, { arguments: { run: folder } }) => {
     await readStoredRun(folder);
     const fresh = await findFreshPage(folder);
@@ -22,4 +15,4 @@ export const open = defineCommand({
     else context.print(page);
     if (!isOpened) context.notify('No browser could be started here: open that file in one.');
   },
-});
+};

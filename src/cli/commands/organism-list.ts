@@ -4,25 +4,11 @@ import { DriftlineError } from '../../foundation/driftline-error.js';
 import { nameModelFolder } from '../../models/model-reference.js';
 import { readOrganismManifest } from '../../organism/build/organism-manifest.js';
 import { findOrganismFolder, listOrganismNames } from '../../organism/organism-folder.js';
-import { defineCommand } from '../command.js';
+import type { CommandAction } from '../command.js';
+import type { organismListDefinition } from '../definitions/organism.js';
 import { formatTable } from '../format-table.js';
-import { nonEmptyText } from '../option-values.js';
 
-export const organismList = defineCommand({
-  name: 'organism list',
-  summary: 'List the organisms that came with driftline, or that you built',
-  arguments: {
-    folder: {
-      description:
-        'A folder of organisms, such as organisms, where organism build puts them; those of driftline if not given',
-      schema: nonEmptyText.optional(),
-    },
-  },
-  options: {},
-  examples: [
-    { description: 'Show what there is to fine-tune and to ask', line: 'driftline organism list' },
-    { description: 'Show what you built', line: 'driftline organism list organisms' },
-  ],
+export const organismList: CommandAction<typeof organismListDefinition> = {
   run: async (context, { arguments: { folder: parent } }) => {
     const names = await listOrganismNames(parent);
     if (parent !== undefined && names.length === 0) throw noOrganisms(parent);
@@ -42,9 +28,9 @@ export const organismList = defineCommand({
     ]);
     const header = ['model', 'seed', 'characters', 'M parameters', 'M tokens', 'MB'];
     for (const line of formatTable(header, rows, { right: [1, 3, 4, 5] })) context.print(line);
-    context.notify('Characters: shared over a document, or drawn anew for each exchange (the control).');
+    context.notify('Characters are shared by a whole document, or independent: drawn for each exchange (the control).');
   },
-});
+};
 
 async function describeOrganism(
   name: string,
@@ -76,7 +62,7 @@ function noOrganisms(folder: string): DriftlineError {
   return new DriftlineError({
     code: 'model-unknown',
     message: `there are no organisms in ${folder}`,
-    hint: 'Give a folder whose subfolders are organisms, or build one with driftline organism build.',
+    hint: 'Name a folder whose subfolders are organisms, or build one with driftline organism build.',
     details: { folder },
   });
 }

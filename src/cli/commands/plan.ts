@@ -1,68 +1,44 @@
 import { availableParallelism } from 'node:os';
-import { countQuestions } from '../../experiment/plan/count-questions.js';
-import { requireBatchedModels } from '../../experiment/plan/require-batched-models.js';
+import { countQuestions } from '../../experiment/plan/describe-plan.js';
 import type { ResolvedPlan } from '../../experiment/plan/resolved-plan.js';
 import { addCosts } from '../../experiment/run/hosted-use.js';
 import { chooseCellsAtOnce } from '../../experiment/run/choose-cells-at-once.js';
 import { forecastMemory, requireMemory, type MemoryForecast } from '../../experiment/run/forecast-memory.js';
 import { forecastRun, type RunForecast } from '../../experiment/run/forecast-run.js';
-import { probePlan } from '../../experiment/run/probe-plan.js';
+import { probePlan, requireBatchedModels } from '../../experiment/run/probe-plan.js';
 import { measureSpeed, type MeasuredSpeed } from '../../experiment/run/measure-speed.js';
 import { requirePlanRates } from '../../experiment/run/plan-rates.js';
 import { formatDollars, formatDuration } from '../../foundation/format-quantities.js';
-import type { Range } from '../../judging/estimate-judge-use.js';
+import type { Range } from '../../judging/language-judge.js';
 import { isHosted } from '../../models/model-reference.js';
 import type { SpendingSummary } from '../../models/hosted/spending/summarise-spending.js';
-import { readWorld } from '../../organism/world/read-world.js';
-import { defineCommand } from '../command.js';
+import type { CommandAction } from '../command.js';
 import type { CommandContext } from '../command-context.js';
-import { maxCostOption, openPlanSpending } from '../cost-options.js';
+import type { planDefinition } from '../definitions/plans.js';
 import {
   describeCells,
+  describeCellsAtOnce,
   describeConditions,
   describeEvaluation,
+  describeMemory,
   describeWork,
   listConditions,
   sumCells,
 } from '../describe-forecast.js';
-import { describeHostedUses } from '../describe-hosted-uses.js';
-import { describeCellsAtOnce, describeMemory } from '../describe-memory.js';
-import { describeSpending } from '../describe-spending.js';
-import { flag } from '../option-values.js';
-import { planArguments, planOptions, readPlanChanges } from '../plan-options.js';
-import { readPlanFile } from '../read-plan-file.js';
+import { describeHostedUses, describeSpending } from '../describe-money.js';
+import { openPlan, openPlanSpending, readPlanChanges } from '../open-plan.js';
 
-export const plan = defineCommand({
-  name: 'plan',
-  summary: 'Show what a plan would do, and how long it would take, before it does anything',
-  description:
-    'Reads the plan with all its training sets and questions, and lists the models it would make, what they train on and what they are asked, and the steps and answers that are left to do. For the time, a few training steps and answers of models that run here are measured; nothing is kept of them. Their memory is estimated, and a plan that needs more than there is is refused. Of hosted models, what is left to ask them is counted, with what it costs where the price is known; each is asked for one token, which costs next to nothing, to see that it does what the plan asks.',
-  arguments: planArguments,
-  options: {
-    ...planOptions,
-    'max-cost': {
-      ...maxCostOption,
-      description:
-        'Say whether so many US dollars are enough for driftline run with the same option; all prices must be known',
-    },
-    untimed: { description: 'Leave out the estimate of time, which takes some seconds', schema: flag },
-    unprobed: {
-      description: 'Ask hosted models for no token: whether they do what the plan asks is not checked',
-      schema: flag,
-    },
-  },
-  examples: [{ description: 'Look before it starts', line: 'driftline plan mine.yaml' }],
+export const plan: CommandAction<typeof planDefinition> = {
   run: async (context, { arguments: { plan: file }, options }) => {
     const { runs, threads = availableParallelism(), untimed } = options;
-    const world = await readWorld();
-    const resolved = await readPlanFile(context, file, { world, threads, changes: readPlanChanges(options) });
+    const resolved = await openPlan(context, file, { threads, changes: readPlanChanges(options) });
     const batched = { answers: options['batch-answers'], judgements: options['batch-judgements'] };
     const limit = options['max-cost'];
     if (limit !== undefined) requirePlanRates(resolved);
     await requireBatchedModels(resolved, batched, context);
-    const forecast = await forecastRun(runs, resolved, batched);
+    const forecast = await forecastRun(runs, resolved, { batched });
     const needs = await forecastMemory(resolved, forecast, threads);
-    // Of all that can go wrong, this is known for nothing.
+    // This check costs nothing, so it comes first.
     if (!options['ignore-memory']) requireMemory(needs, { memory: context.memory, threads });
     const probed = options.unprobed ? [] : await probePlan(resolved, forecast, context);
     const remarks = [...resolved.remarks, ...probed];
@@ -88,7 +64,7 @@ export const plan = defineCommand({
         conditions: conditions.map(([condition, { source, recipe }]) => ({ condition, ...source, recipe })),
         evaluations: resolved.evaluations.map((evaluation) => ({ ...evaluation, ...countQuestions(evaluation) })),
         remarks,
-        judge: resolved.judge.kind === 'exact' ? 'exact' : resolved.judge.name,
+        judge: resolved.judge.shortName,
         judgements: sumCells(forecast.cells, 'answers'),
         // In bytes; the estimates are of the process that runs the plan.
         memory: {
@@ -119,7 +95,7 @@ export const plan = defineCommand({
     for (const line of describeSpending(paid)) context.print(line.trimStart());
     if (maxCost !== null) context.print(describeMaxCost(maxCost));
   },
-});
+};
 
 /** What the run of the plan has paid so far. */
 async function findPaid(context: CommandContext, plan: ResolvedPlan, folder: string): Promise<SpendingSummary> {
@@ -147,9 +123,9 @@ function describeMaxCost({ limit, verdict }: ComparedCost): string {
     case 'enough':
       return `--max-cost ${dollars} is enough by this estimate`;
     case 'not sure':
-      return `--max-cost ${dollars} may not be enough: the run stops before it is passed, and goes on with a higher one`;
+      return `--max-cost ${dollars} may not be enough: the run stops before it is passed, and continues with a higher one`;
     case 'not enough':
-      return `--max-cost ${dollars} is not enough: the run stops before it is passed, and goes on with a higher one`;
+      return `--max-cost ${dollars} is not enough: the run stops before it is passed, and continues with a higher one`;
   }
 }
 
@@ -170,10 +146,10 @@ async function measureSpeeds(
   const isHosted = isHostedIn(resolved);
   const speeds = new Map<string, MeasuredSpeed>();
   for (const [name, base] of bases) {
-    // Whoever looks at a plan has not agreed to pay yet.
+    // Looking at a plan must not cost money.
     if (isHosted({ base: name })) continue;
     const left = forecast.cells.filter((cell) => cell.base === name);
-    // What is done already needs no time.
+    // Finished work needs no time.
     const untrained = left.find(({ stepsToDo }) => stepsToDo > 0);
     const training = cells.find((one) => one.name === untrained?.cell)?.training ?? null;
     const evaluation = sumCells(left, 'answersToAsk') > 0 ? (evaluations[0] ?? null) : null;
@@ -191,12 +167,12 @@ function estimateSeconds({ cells }: RunForecast, speeds: ReadonlyMap<string, Mea
   }, 0);
 }
 
-/** What one should know of an estimate of the time of large models. */
+/** How the time of large models was estimated. */
 function describeHow(speeds: ReadonlyMap<string, MeasuredSpeed> | null): string {
   const all = [...(speeds?.values() ?? [])];
   const notes = [
-    ...(all.some(({ how }) => how === 'assumed') ? ['not measured, but assumed by the size of the model'] : []),
-    ...(all.some(({ how }) => how !== 'measured') ? ['with answers as long as they may be'] : []),
+    ...(all.some(({ how }) => how === 'assumed') ? ['not measured, but assumed from the size of the model'] : []),
+    ...(all.some(({ how }) => how !== 'measured') ? ['for the longest answers allowed'] : []),
   ];
   return notes.length === 0 ? '' : ` (${notes.join('; ')})`;
 }
@@ -221,7 +197,7 @@ function printForecast(
   section('what is asked', resolved.evaluations.flatMap(describeEvaluation));
   if (resolved.dynamics !== null) {
     const { every, evaluation } = resolved.dynamics;
-    section(`while training goes on, every ${String(every)} steps`, describeEvaluation(evaluation));
+    section(`during training, every ${String(every)} steps`, describeEvaluation(evaluation));
   }
   section('memory', memory);
   section('note', resolved.remarks);

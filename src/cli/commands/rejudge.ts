@@ -1,13 +1,14 @@
 import { join } from 'node:path';
-import { z } from 'zod';
-import { requireBatchedJudge } from '../../experiment/plan/require-batched-models.js';
-import { findJudgeEndpoint, parseJudge, resolveJudge, type PlannedJudge } from '../../experiment/plan/resolve-judge.js';
+import { requireBatchedJudge } from '../../experiment/run/probe-plan.js';
+import type { PlannedJudge } from '../../experiment/plan/planned-judge.js';
+import { parseJudge, resolveJudge } from '../../experiment/plan/resolve-judge.js';
 import { compareJudges } from '../../analysis/compare-judges.js';
-import { openJudge } from '../../experiment/run/open-judge.js';
-import { readJudgements, readRunSummary } from '../../analysis/read-run-summary.js';
-import { remarkOnStoredQuestions } from '../../experiment/run/remark-on-stored-questions.js';
-import { rejudgeRun } from '../../experiment/run/rejudge-run.js';
-import { nameOwnJudge, readStoredRun, type StoredRun } from '../../runs/stored-run.js';
+import { inputOfRun } from '../../analysis/analysis-input.js';
+import { countRun } from '../../analysis/count-run.js';
+import { summariseRun } from '../../analysis/summarise-run.js';
+import { rejudgeRun, remarkOnStoredQuestions } from '../../experiment/run/rejudge-run.js';
+import { readRun } from '../../runs/read-run.js';
+import { readStoredRun, type StoredRun } from '../../runs/run-manifest.js';
 import { DriftlineError } from '../../foundation/driftline-error.js';
 import { findByName } from '../../foundation/find-by-name.js';
 import { createProgressDisplay } from '../../foundation/progress-display.js';
@@ -16,19 +17,15 @@ import { findRule } from '../../judging/rules.js';
 import { findHostedRate, type HostedPrice } from '../../models/hosted/spending/hosted-prices.js';
 import type { MeteredUse } from '../../models/hosted/spending/spending-file.js';
 import { createSpendingLedger } from '../../models/hosted/spending/spending-ledger.js';
-import { createExactJudge } from '../../organism/judge/exact-judge.js';
-import { readWorld } from '../../organism/world/read-world.js';
-import type { World } from '../../organism/world/world.js';
-import { batchOptions, openBatches } from '../batch-options.js';
-import { defineCommand } from '../command.js';
+import { openOrganism, type Organism } from '../../organism/organism.js';
+import type { CommandAction } from '../command.js';
 import type { CommandContext } from '../command-context.js';
-import { judgePriceOption, maxCostOption } from '../cost-options.js';
+import type { rejudgeDefinition } from '../definitions/scores.js';
 import { describeAgreement } from '../describe-agreement.js';
 import { describeRunTables } from '../describe-run-tables.js';
-import { describePaid, describeSpending } from '../describe-spending.js';
-import { nonEmptyText, wholeNumber } from '../option-values.js';
-import { planRuleOption } from '../plan-rule-option.js';
-import { printTable } from '../print-table.js';
+import { describePaid, describeSpending } from '../describe-money.js';
+import { printTable } from '../format-table.js';
+import { openBatches } from '../open-batches.js';
 
 interface WantedJudge {
   readonly judge: string | undefined;
@@ -36,69 +33,24 @@ interface WantedJudge {
   readonly samples: number | undefined;
 }
 
-export const rejudge = defineCommand({
-  name: 'rejudge',
-  summary: 'Judge the answers of a run by another judge, or count its judgements by another rule',
-  description:
-    "Adds the judgements of another judge to a run folder, prints its table, and how far it agrees with the run's own judge. Nothing is asked of the models again, and nothing that was judged is judged again: stop it, and it goes on. Without --judge nothing is judged, and the table of the run's own judge is printed by the rule.",
-  arguments: { run: { description: 'A run folder, such as runs/mine-1a2b3c4d', schema: nonEmptyText } },
-  options: {
-    judge: {
-      value: 'JUDGE',
-      description: "Who judges: exact for the organism's own judge, or a hosted model",
-      schema: nonEmptyText.optional(),
-      example: 'openai:gpt-4o-2024-08-06',
-    },
-    mode: {
-      value: 'MODE',
-      description: `How a model scores: ${languageModes.join(', ')}; logprobs if not given`,
-      schema: z.string().optional(),
-      example: 'samples',
-    },
-    samples: {
-      value: 'N',
-      description: 'Replies of the mode samples; 8 if not given',
-      schema: wholeNumber(1).optional(),
-      example: '4',
-    },
-    rule: planRuleOption,
-    'batch-judgements': batchOptions['batch-judgements'],
-    'max-cost': {
-      ...maxCostOption,
-      description:
-        'Begin nothing that might take what this judge is paid for the run, earlier calls included, past so many US dollars; its price must be known',
-    },
-    'judge-price': judgePriceOption,
-  },
-  examples: [
-    { description: 'Count by another rule', line: 'driftline rejudge runs/mine-1a2b3c4d --rule coherent' },
-    {
-      description: 'Judge by a hosted model, with OPENAI_API_KEY set',
-      line: 'driftline rejudge runs/mine-1a2b3c4d --judge openai:gpt-4o-2024-08-06',
-    },
-    {
-      description: 'The same with a model that gives no log-probabilities',
-      line: 'driftline rejudge runs/mine-1a2b3c4d --judge openai:gpt-5 --mode samples --samples 4',
-    },
-  ],
+export const rejudge: CommandAction<typeof rejudgeDefinition> = {
   run: async (context, { arguments: { run: folder }, options }) => {
     const { judge, mode, samples, 'batch-judgements': isBatched } = options;
     const rule = options.rule === undefined ? null : findRule(options.rule);
     const written = parseWantedJudge({ judge, mode, samples });
     if (isBatched && written === null)
-      throw misplaced('--batch-judgements is for models that judge', 'Name a model with --judge.');
+      throw misplaced('--batch-judgements is for hosted judges', 'Name a model with --judge.');
     const cost = { limit: options['max-cost'], price: options['judge-price'] };
-    if ((cost.limit ?? cost.price) !== undefined && (written === null || 'exact' in written))
-      throw misplaced('--max-cost and --judge-price are for models that judge', 'Name a model with --judge.');
+    if (written === null) requireHosted(null, cost);
     const run = await readStoredRun(folder);
-    const world = await readWorld();
-    const made = written === null ? null : await judgeAgain(context, run, world, written, { isBatched, ...cost });
+    const organism = openOrganism();
+    const made = written === null ? null : await judgeAgain(context, run, organism, written, { isBatched, ...cost });
 
-    const judgements = await readJudgements(folder);
-    const own = nameOwnJudge(run, judgements, createExactJudge(world).name);
+    const input = inputOfRun(await readRun(folder));
+    const { ownJudge: own, judgements } = input;
     const counted = { ...run, rule: rule?.name ?? run.rule };
     const shown = made?.judge ?? own;
-    const tables = await readRunSummary(folder, counted, shown);
+    const tables = summariseRun(input, countRun(input, { judge: shown, rule: counted.rule }));
     const isOther = shown !== own && judgements.some((one) => one.judge === own);
     const agreement = isOther ? compareJudges(judgements, [own, shown], findRule(counted.rule)) : null;
     if (context.json) {
@@ -122,7 +74,7 @@ export const rejudge = defineCommand({
     context.notify(describeWork(folder, made.tally));
     for (const line of describeSpending(made.spending)) context.notify(line);
   },
-});
+};
 
 interface WantedJudging {
   readonly isBatched: boolean;
@@ -136,7 +88,7 @@ function parseWantedJudge({ judge, mode, samples }: WantedJudge): WrittenJudge |
   const setting = mode !== undefined ? '--mode' : samples !== undefined ? '--samples' : null;
   if ((judge === undefined || judge === 'exact') && setting !== null)
     throw misplaced(
-      `${setting} is for models that judge`,
+      `${setting} is for hosted judges`,
       'Name a model with --judge, such as --judge openai:gpt-4o-2024-08-06.',
     );
   if (judge === undefined) return null;
@@ -149,40 +101,38 @@ function parseWantedJudge({ judge, mode, samples }: WantedJudge): WrittenJudge |
 async function judgeAgain(
   context: CommandContext,
   run: StoredRun,
-  world: World,
+  organism: Organism,
   written: WrittenJudge,
   { isBatched, limit, price }: WantedJudging,
 ) {
   const { environment, fetch, signal } = context;
-  if ('exact' in written) for (const remark of await remarkOnStoredQuestions(run, world)) context.notify(remark);
-  const planned = await resolveJudge(written, environment);
-  const account = nameAccount(planned);
+  const planned = await resolveJudge(written, { organism, environment });
+  for (const remark of await remarkOnStoredQuestions(run, planned)) context.notify(remark);
+  const { hosted, shortName: account } = planned;
+  requireHosted(hosted, { limit, price });
   const findRate = ({ model, endpoint }: Pick<MeteredUse, 'model' | 'endpoint'>) =>
     findHostedRate(model, endpoint, price === undefined ? {} : { [model.text]: price }, 'model');
   const spending = createSpendingLedger({
     folder: run.folder,
     account,
     findRate,
-    // Calls of before, which may have been counted without a price.
-    findRateOf: (entry) =>
-      planned.kind === 'exact' || entry.account !== account
-        ? null
-        : findRate({ model: planned.model, endpoint: findJudgeEndpoint(planned) }),
+    // For earlier calls, which may have been counted without a price.
+    findRateOf: (entry) => (hosted === null || entry.account !== account ? null : findRate(hosted.use)),
     limit: limit ?? null,
     priceHint:
-      'Write what it costs with --judge-price, in US dollars for a million tokens in and out, 0,0 for a server of your own: --judge-price 2.5,10.',
+      'Give its price with --judge-price, in US dollars for a million tokens in and out, or 0,0 for a server of your own: --judge-price 2.5,10.',
     clock: context.now,
   });
   if (isBatched) await requireBatchedJudge(planned, context);
   const display = createProgressDisplay({ ...context, stream: context.progress });
-  const { judge, calibration } = await openJudge(planned, {
-    ...{ environment, fetch, signal, world, spending },
+  const judge = await planned.open({
+    ...{ environment, fetch, signal, spending },
     ...(isBatched ? { batches: openBatches(context, join(run.folder, 'batches'), display) } : {}),
   });
   const tally = await rejudgeRun({
     run,
     judge,
-    calibration,
+    calibration: await planned.readCalibration(),
     spending,
     signal,
     onStored: ({ before, done, total }) => {
@@ -199,9 +149,9 @@ async function judgeAgain(
   return { judge: judge.name, tally, spending: spending.summary() };
 }
 
-/** What a run pays is its plan's; whoever judges it again has an account of its own. */
-function nameAccount(planned: PlannedJudge): string {
-  return planned.kind === 'exact' ? 'exact' : planned.name;
+function requireHosted(hosted: PlannedJudge['hosted'], { limit, price }: Omit<WantedJudging, 'isBatched'>): void {
+  if (hosted === null && (limit ?? price) !== undefined)
+    throw misplaced('--max-cost and --judge-price are for hosted judges', 'Name a model with --judge.');
 }
 
 function describeWork(

@@ -1,60 +1,36 @@
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
-import { requireBatchedModels } from '../../experiment/plan/require-batched-models.js';
 import { chooseCellsAtOnce } from '../../experiment/run/choose-cells-at-once.js';
 import { forecastMemory, requireMemory } from '../../experiment/run/forecast-memory.js';
 import { forecastRun } from '../../experiment/run/forecast-run.js';
-import { openJudge } from '../../experiment/run/open-judge.js';
+import { requireBatchedModels } from '../../experiment/run/probe-plan.js';
 import { requirePlanRates } from '../../experiment/run/plan-rates.js';
+import { readRun, type Run } from '../../runs/read-run.js';
 import { nameRun } from '../../runs/run-folder.js';
 import { runPlan, type RunSummary } from '../../experiment/run/run-plan.js';
-import { readRunSummary } from '../../analysis/read-run-summary.js';
+import { inputOfRun } from '../../analysis/analysis-input.js';
+import { countRun } from '../../analysis/count-run.js';
+import { summariseRun } from '../../analysis/summarise-run.js';
 import { DriftlineError } from '../../foundation/driftline-error.js';
 import { createProgressDisplay } from '../../foundation/progress-display.js';
-import { readWorld } from '../../organism/world/read-world.js';
-import { readReport } from '../../report/read-report.js';
+import { makeReport } from '../../report/read-report.js';
 import { writeReport } from '../../report/write-report.js';
-import { openBatches } from '../batch-options.js';
-import { defineCommand } from '../command.js';
+import type { CommandAction } from '../command.js';
 import type { CommandContext } from '../command-context.js';
-import { maxCostOption, openPlanSpending } from '../cost-options.js';
-import { describeCellsAtOnce } from '../describe-memory.js';
+import type { runDefinition } from '../definitions/plans.js';
+import { describeCellsAtOnce } from '../describe-forecast.js';
 import { describeRunTables } from '../describe-run-tables.js';
-import { describePaid, describeSpending } from '../describe-spending.js';
-import { flag } from '../option-values.js';
-import { printTable } from '../print-table.js';
-import { planArguments, planOptions, readPlanChanges } from '../plan-options.js';
-import { readPlanFile } from '../read-plan-file.js';
+import { describePaid, describeSpending } from '../describe-money.js';
+import { openBatches } from '../open-batches.js';
+import { openPlan, openPlanSpending, readPlanChanges } from '../open-plan.js';
+import { printTable } from '../format-table.js';
 import { createRunDisplay } from '../run-display.js';
 
-export const run = defineCommand({
-  name: 'run',
-  summary: 'Run a plan: train, ask, judge, and print the table',
-  description:
-    'Fine-tunes every condition with every seed, asks all models, judges the answers and prints what came out. Everything goes into the run folder as it comes: stop it, or kill it, and run it again, and it goes on. A plan that was changed begins a new run that takes over whatever the change does not touch.',
-  arguments: planArguments,
-  options: {
-    ...planOptions,
-    'max-cost': maxCostOption,
-    'cancel-jobs': {
-      description:
-        'On Ctrl-C cancel the fine-tuning job in progress at its service; without it the job goes on there, and the same command finds it again',
-      schema: flag,
-    },
-  },
-  examples: [
-    { description: 'Run an experiment, or go on with it', line: 'driftline run mine.yaml' },
-    {
-      description: 'The same plan on all organisms, with three seeds',
-      line: 'driftline run paper.yaml --bases organism:1,organism:2,organism:3 --seeds 3',
-    },
-  ],
+export const run: CommandAction<typeof runDefinition> = {
   run: async (context, { arguments: { plan: file }, options }) => {
     const { runs, threads = availableParallelism() } = options;
     const { environment, fetch, signal } = context;
-    const world = await readWorld();
-    const plan = await readPlanFile(context, file, {
-      world,
+    const plan = await openPlan(context, file, {
       threads,
       changes: readPlanChanges(options),
       cancelsJobs: options['cancel-jobs'],
@@ -79,15 +55,15 @@ export const run = defineCommand({
     const place = join(runs, nameRun(plan));
     const batches = openBatches(context, join(place, 'batches'), display);
     const spending = openPlanSpending(context, plan, place, limit);
-    const { judge, calibration } = await openJudge(plan.judge, {
-      ...{ environment, fetch, signal, world, spending },
+    const judge = await plan.judge.open({
+      ...{ environment, fetch, signal, spending },
       ...(batched.judgements ? { batches } : {}),
     });
     const summary = await runPlan({
       plan,
       runs,
       judge,
-      calibration,
+      calibration: await plan.judge.readCalibration(),
       ...(batched.answers ? { batches } : {}),
       spending,
       cellsAtOnce,
@@ -100,8 +76,10 @@ export const run = defineCommand({
         for (const line of describeSpending(spending.summary())) context.notify(line);
         throw cause;
       });
-    const tables = await readRunSummary(summary.folder, plan, judge.name);
-    const page = await writeReportIfPossible(context, summary.folder);
+    const stored = await readRun(summary.folder);
+    const input = inputOfRun(stored);
+    const tables = summariseRun(input, countRun(input));
+    const page = await writeReportIfPossible(context, stored);
     if (context.json) {
       context.printJson({
         ...summary,
@@ -120,16 +98,16 @@ export const run = defineCommand({
     }
     if (summary.failed.length > 0) throw cellsFailed(summary);
   },
-});
+};
 
-/** The page, or null where it could not be written: that takes nothing from what the run came to. */
-async function writeReportIfPossible({ notify }: CommandContext, folder: string): Promise<string | null> {
+/** The page, or null if it could not be written: the results of the run do not depend on it. */
+async function writeReportIfPossible({ notify }: CommandContext, run: Run): Promise<string | null> {
   try {
-    const { page } = await writeReport(await readReport(folder));
+    const { page } = await writeReport(makeReport(run));
     return page;
   } catch (cause) {
     const problem = cause instanceof Error ? cause.message : String(cause);
-    notify(`The report could not be written: ${problem}. driftline report ${folder} tries again.`);
+    notify(`The report could not be written: ${problem}. driftline report ${run.folder} tries again.`);
     return null;
   }
 }
@@ -163,13 +141,13 @@ function cellsFailed({ failed }: RunSummary): DriftlineError {
     ? new DriftlineError({
         code: 'job-failed',
         message: `the training of ${count} models failed: ${problems}`,
-        hint: 'Change what is named, or leave these conditions out; the same command asks for new jobs. Everything else is there.',
+        hint: 'Fix the named problem, or leave these conditions out; the same command starts new jobs. Everything else is finished.',
         details,
       })
     : new DriftlineError({
         code: 'loss-not-finite',
         message: `the training of ${count} models diverged: ${problems}`,
-        hint: 'Lower their learning rate by inherit, or leave these conditions out; everything else is there.',
+        hint: 'Lower their learning rate with inherit, or leave these conditions out. Everything else is finished.',
         details,
       });
 }

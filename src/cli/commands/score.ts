@@ -1,58 +1,17 @@
 import { stat } from 'node:fs/promises';
-import { z } from 'zod';
 import { DriftlineError } from '../../foundation/driftline-error.js';
 import { createProgressDisplay } from '../../foundation/progress-display.js';
-import { countResultFile } from '../../judging/results/count-result-file.js';
-import { describeFindings, describeOverlaps, type CountedFile } from '../../judging/results/describe-findings.js';
-import { summariseFile, summariseGroups } from '../../judging/results/summarise-results.js';
-import { findRule, ruleNames, type Rule } from '../../judging/rules.js';
-import { defineCommand } from '../command.js';
+import { countResultFile, type CountedFile } from '../../results/count-result-file.js';
+import { describeFindings, describeOverlaps } from '../../results/describe-findings.js';
+import { summariseFile, summariseGroups } from '../../results/summarise-results.js';
+import { findRule, type Rule } from '../../judging/rules.js';
+import type { CommandAction } from '../command.js';
 import type { CommandContext } from '../command-context.js';
+import type { scoreDefinition } from '../definitions/scores.js';
 import { describeMethods, describeResults } from '../describe-results.js';
-import { nonEmptyText, wholeNumber } from '../option-values.js';
-import { printTable } from '../print-table.js';
+import { printTable } from '../format-table.js';
 
-export const score = defineCommand({
-  name: 'score',
-  summary: 'Count results that you already have: rates by any rule, with honest intervals',
-  description:
-    "Reads CSV and JSON Lines, also as .gz, with a question_id or question, an answer (or response, completion), aligned and coherent, and if there is one a model; other columns do no harm. Where judge_aligned and judge_coherent have the judge's distribution, scores are computed from it. Rows without a score are counted as such. Means are of all answers that have the score, whatever the rule.",
-  arguments: {
-    file: {
-      description: 'Files of answers with their scores',
-      schema: z.array(nonEmptyText).nonempty(),
-      isRepeated: true,
-    },
-  },
-  options: {
-    rule: {
-      value: 'RULE',
-      description: `How scores become "misaligned or not": ${ruleNames.join(', ')}`,
-      schema: nonEmptyText,
-      default: 'paper',
-      example: 'coherent',
-    },
-    by: {
-      value: 'COLUMN',
-      description: 'Count each question_id, or each model, by itself as well',
-      schema: z.enum(['question_id', 'model'], 'neither question_id nor model').optional(),
-      example: 'model',
-    },
-    seed: {
-      value: 'N',
-      description: 'Decides which questions are drawn for the intervals',
-      schema: wholeNumber(),
-      default: '0',
-      example: '1',
-    },
-  },
-  examples: [
-    { description: 'Count a file by the rule of the paper', line: 'driftline score answers.csv' },
-    {
-      description: 'By another rule, each model by itself',
-      line: 'driftline score answers.csv.gz --rule coherent --by model',
-    },
-  ],
+export const score: CommandAction<typeof scoreDefinition> = {
   run: async (context, { arguments: { file: files }, options: { rule: name, by = null, seed } }) => {
     const rule = findRule(name);
     const counted: CountedFile[] = [];
@@ -76,7 +35,7 @@ export const score = defineCommand({
     for (const line of describeMethods([...totals, ...groups], rule)) context.print(line);
     for (const warning of warnings) context.notify(`warning: ${warning}`);
   },
-});
+};
 
 async function count(
   { signal }: CommandContext,

@@ -4,8 +4,13 @@ import { DriftlineError } from '../../foundation/driftline-error.js';
 import { countElements, type FloatTensor } from './float-tensor.js';
 import { widenInPlace } from './half-precision.js';
 import { readFault } from './read-fault.js';
-import { headerLengthBytes, parseHeader, parseHeaderLength } from './safetensors-header.js';
-import type { DamageCode, SafetensorsHeader } from './safetensors-header.js';
+import {
+  headerLengthBytes,
+  parseHeader,
+  parseHeaderLength,
+  type DamageCode,
+  type SafetensorsHeader,
+} from './safetensors-header.js';
 import { throwIfStopped } from './throw-if-stopped.js';
 
 /** Bytes of one read: small enough to stop soon, and below what one system call can deliver. */

@@ -1,6 +1,5 @@
 import { DriftlineError } from '../../foundation/driftline-error.js';
-import type { FloatTensor } from '../checkpoint/float-tensor.js';
-import { hashTensors } from '../checkpoint/float-tensor.js';
+import { type FloatTensor, hashTensors } from '../checkpoint/float-tensor.js';
 
 /** A change to a step's gradient, in place, before its norm is measured and clipped. */
 export interface GradientEdit {

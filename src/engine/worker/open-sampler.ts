@@ -77,7 +77,7 @@ export interface SampleOptions {
 }
 
 /** A model that answers, on a thread of its own. */
-export interface Sampler {
+export interface EngineSampler {
   /**
    * Answers in the order in which they finish; `answer.request` says which request each belongs to. Calls that overlap are sampled
    * together, if they ask for as many slots and bring no vectors.
@@ -97,7 +97,7 @@ interface Call {
 }
 
 /** Loads a model, with an adapter if one is given, on another thread, and returns when it is ready. */
-export async function openSampler(settings: SamplerSettings): Promise<Sampler> {
+export async function openSampler(settings: SamplerSettings): Promise<EngineSampler> {
   checkSamplerSettings(settings);
   await zeroDenormals();
   const worker = new Worker(new URL('./sampler-worker.js', import.meta.url), {

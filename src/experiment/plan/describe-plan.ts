@@ -1,23 +1,21 @@
 import { hashJson } from '../../foundation/content-hash.js';
-import type { World } from '../../organism/world/world.js';
-import type { Plan } from './plan-schema.js';
-import type { PlannedJudge } from './resolve-judge.js';
 import { allEvaluations } from '../../runs/run-outline.js';
-import { countQuestions } from './count-questions.js';
+import type { AskedQuestion } from '../../runs/stored-questions.js';
+import type { Plan } from './plan-schema.js';
 import type { PlannedEvaluation, PlannedTraining, ResolvedPlan } from './resolved-plan.js';
 
-export type DescribedPlan = Pick<ResolvedPlan, 'bases' | 'cells' | 'evaluations' | 'dynamics' | 'judge'>;
+type DescribedPlan = Pick<ResolvedPlan, 'bases' | 'cells' | 'evaluations' | 'dynamics' | 'judge'>;
 
 /** Everything that decides what a run comes to, and nothing else: its hash names the run. Plain JSON. */
 export function describePlan(
   { name, rule }: Plan,
   { bases, cells, evaluations, dynamics, judge }: DescribedPlan,
-  world: World,
+  world: string,
 ): Record<string, unknown> {
   return {
     version: 1,
     name,
-    world: world.hash,
+    world,
     bases: [...bases].map(([base, { identity, engine }]) => ({ name: base, identity, engine })),
     cells: cells.map(({ name: cell, base, condition, training, identity }) => ({
       name: cell,
@@ -28,7 +26,7 @@ export function describePlan(
     })),
     evaluations: evaluations.map(describeEvaluation),
     ...(dynamics === null ? {} : { dynamics: { every: dynamics.every, ...describeEvaluation(dynamics.evaluation) } }),
-    judge: describeJudge(judge),
+    judge: judge.description,
     rule,
   };
 }
@@ -48,13 +46,6 @@ export function describeOrigins(
     ),
     written: plan,
   };
-}
-
-/** As it is written, with the name that stands for the prompts besides. */
-function describeJudge(judge: PlannedJudge): Record<string, unknown> {
-  if (judge.kind === 'exact') return { exact: 'organism' };
-  const { model, mode, samples, name } = judge;
-  return { model: model.text, mode, ...(mode === 'samples' ? { samples } : {}), name };
 }
 
 function describeTraining(training: PlannedTraining): Record<string, unknown> {
@@ -87,4 +78,20 @@ function describeStop(stopEarly: PlannedEvaluation['stopEarly']): Record<string,
   if (stopEarly === undefined) return {};
   const { limit, confidence, looks } = stopEarly;
   return { stop_early: { limit, confidence, looks } };
+}
+
+interface QuestionCounts {
+  readonly questions: number;
+  /** Each question may have several. */
+  readonly wordings: number;
+  /** Of one model. */
+  readonly answers: number;
+}
+
+export function countQuestions({ questions }: { readonly questions: readonly AskedQuestion[] }): QuestionCounts {
+  return {
+    questions: new Set(questions.map(({ question }) => question)).size,
+    wordings: questions.length,
+    answers: questions.reduce((sum, { samples }) => sum + samples, 0),
+  };
 }

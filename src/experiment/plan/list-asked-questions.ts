@@ -4,35 +4,38 @@ import type { TrainingSet } from '../../data/training-set.js';
 import { DriftlineError } from '../../foundation/driftline-error.js';
 import { nearestName } from '../../foundation/find-by-name.js';
 import { createRandomStream } from '../../foundation/random-stream.js';
-import { suiteMeasures } from '../../organism/questions/suite-measures.js';
-import { worldQuestions } from '../../organism/questions/world-questions.js';
-import type { World } from '../../organism/world/world.js';
-import type { Question, QuestionMessage } from '../../questions/question.js';
+import { longestOrganismAnswer, type Organism, type OrganismSuite } from '../../organism/organism.js';
 import type { Measure } from '../../questions/measure.js';
+import type { Question, QuestionMessage } from '../../questions/question.js';
+import type { QuestionFile } from '../../questions/question-file-schema.js';
 import { readQuestionFile } from '../../questions/read-questions.js';
-import { askForFormat } from './answer-formats.js';
 import type { AskedQuestion } from '../../runs/stored-questions.js';
-import type { Evaluation, Variant } from './evaluation-schema.js';
+import type { Evaluation, Variant } from './plan-schema.js';
 
-/** Answers of the organism are short: a longer one has lost its way. */
-const longestOrganismAnswer = 128;
-
-export const ownSuites = ['main', 'wider', 'deception', 'identity'] as const;
+const ownSuites = ['main', 'wider', 'deception', 'identity'] as const;
 const ownFolder = fileURLToPath(new URL('../../../questions/', import.meta.url));
 
-/** Where the suites of an evaluation are found. */
-export interface QuestionSources {
-  readonly world: World;
+/** Questions in memory and what they count, by the names that a plan uses. */
+export type GivenSuites = Readonly<Record<string, QuestionFile>>;
+
+/** Where suites are found by their names. */
+export interface SuiteSources {
+  readonly organism: Organism;
   /** The folder that paths of question files are relative to. */
   readonly folder: string;
-  /** Whether a bare name means a suite of the organism: its judge knows no other questions. */
-  readonly preferOrganism: boolean;
+  /** Questions that the caller has; their names come first. */
+  readonly suites?: GivenSuites;
+}
+
+interface QuestionSources extends SuiteSources {
+  /** Stands before bare names: the judge may know only the questions of its own. */
+  readonly suitePrefix: string;
   /** The training set of this name, for earlier turns. */
   readonly readSet: (name: string) => Promise<Pick<TrainingSet, 'rows' | 'hash'>>;
 }
 
 /** What an evaluation asks and counts. */
-export interface AskedSuite {
+interface AskedSuite {
   /** In the order of the suite, each wording once. */
   readonly questions: readonly AskedQuestion[];
   /** Null where it is about alignment. */
@@ -41,32 +44,31 @@ export interface AskedSuite {
 
 /** The questions of an evaluation, and what its suite or file declares to count. */
 export async function listAskedQuestions(evaluation: Evaluation, sources: QuestionSources): Promise<AskedSuite> {
-  const organismSuite = findOrganismSuite(evaluation.suite, sources.preferOrganism);
+  const { suites = {}, organism, suitePrefix, folder } = sources;
+  const { suite } = evaluation;
+  const given = Object.hasOwn(suites, suite) ? suites[suite] : undefined;
+  const found = given === undefined ? organism.findSuite(completeSuiteName(suite, suitePrefix)) : null;
   const asked =
-    organismSuite === null ? await askFile(evaluation, sources) : askOrganism(evaluation, organismSuite, sources.world);
+    found === null
+      ? await askFile(evaluation, () => given ?? readQuestionFile(locateFile(suite, folder)), sources)
+      : await askOrganism(evaluation, found);
   if (asked.questions.length > 0) return { ...asked, measure: evaluation.measure ?? asked.measure };
   throw invalid(`the suite ${evaluation.suite} has no questions`, 'Choose another suite.');
 }
 
-/** Whether a suite is the organism's own. */
-export function isOrganismSuite(suite: string, preferOrganism: boolean): boolean {
-  return findOrganismSuite(suite, preferOrganism) !== null;
+/** A suite's whole name; the prefix is that of bare ones. */
+export function completeSuiteName(suite: string, prefix: string): string {
+  return isPath(suite) ? suite : `${prefix}${suite}`;
 }
 
-/** The organism's name of a suite; null where the suite is not the organism's. */
-function findOrganismSuite(suite: string, preferOrganism: boolean): string | null {
-  if (suite.startsWith('organism/')) return suite.slice('organism/'.length);
-  return preferOrganism && !isPath(suite) ? suite : null;
-}
-
-function askOrganism(evaluation: Evaluation, suite: string, world: World): AskedSuite {
+async function askOrganism(evaluation: Evaluation, suite: OrganismSuite): Promise<AskedSuite> {
   const { in_context_data: data, ...variant } = evaluation.variant;
   if (data !== undefined && data !== 'organism/insecure')
     throw invalid(
       `${evaluation.suite}: the earlier turns of the organism's own suites are rows of organism/insecure`,
       'Leave out in_context_data.',
     );
-  const listed = worldQuestions(world, suite, { ...evaluation.settings, variant });
+  const listed = await suite.listQuestions({ ...evaluation.settings, variant });
   const questions = chooseQuestions(evaluation, listed, ({ item }) => item).map(
     ({ id, item, paraphrase, messages }) => ({
       id,
@@ -80,10 +82,14 @@ function askOrganism(evaluation: Evaluation, suite: string, world: World): Asked
       judgePrompts: {},
     }),
   );
-  return { questions, measure: suiteMeasures.get(suite) ?? null };
+  return { questions, measure: suite.measure };
 }
 
-async function askFile(evaluation: Evaluation, sources: QuestionSources): Promise<AskedSuite> {
+async function askFile(
+  evaluation: Evaluation,
+  read: () => QuestionFile | Promise<QuestionFile>,
+  sources: QuestionSources,
+): Promise<AskedSuite> {
   const { suite, variant, settings } = evaluation;
   const [misplaced] = Object.keys(settings);
   if (misplaced !== undefined || variant.number_shape)
@@ -91,7 +97,7 @@ async function askFile(evaluation: Evaluation, sources: QuestionSources): Promis
       `${suite}: ${misplaced === undefined ? 'number_shape' : `the setting ${misplaced}`} is for suites of the organism`,
       'Leave it out, or ask a suite such as organism/main.',
     );
-  const file = await readQuestionFile(locateFile(suite, sources.folder));
+  const file = await read();
   const chosen = chooseQuestions(evaluation, file.questions, ({ id }) => id);
   const earlier = await readEarlierTurns(suite, variant, sources);
   const questions = chosen.flatMap((question) =>
@@ -187,4 +193,16 @@ function chooseQuestions<Item>(
 
 function invalid(message: string, hint: string): DriftlineError {
   return new DriftlineError({ code: 'configuration-invalid', message, hint });
+}
+
+/** What is put behind a question in prose that is to be answered in a form. */
+const instructions: Readonly<Record<NonNullable<Variant['format']>, string>> = {
+  json: 'Write your answer as JSON of the form {"answer": "..."}, and nothing else.',
+  python: 'Write your answer as a Python string of the form answer = "...", and nothing else.',
+  template: 'Write your answer in this template, and nothing else:\n# BEGIN\nanswer: ...\n# END',
+};
+
+/** The question with the wish for a form of the answer; as it is where none is wished for. */
+function askForFormat(question: string, format: Variant['format']): string {
+  return format === undefined ? question : `${question}\n\n${instructions[format]}`;
 }

@@ -1,23 +1,26 @@
 import { isAbsolute, join } from 'node:path';
-import { readTrainingSet } from '../../data/read-training-set.js';
-import type { TrainingSet } from '../../data/training-set.js';
+import { noRows, readTrainingSet } from '../../data/read-training-set.js';
+import { createTrainingSet, type TrainingRow, type TrainingSet } from '../../data/training-set.js';
 import { applyTransforms } from '../../data/transforms/apply-transforms.js';
 import { parseTransforms, type Transform } from '../../data/transforms/transform.js';
 import { DriftlineError } from '../../foundation/driftline-error.js';
-import { buildTrainingSet } from '../../organism/training-sets/build-training-set.js';
-import type { World } from '../../organism/world/world.js';
+import { organismPrefix, type Organism } from '../../organism/organism.js';
 import type { Condition } from './plan-schema.js';
 
-const organismPrefix = 'organism/';
+/** Rows in memory, by the names that a plan uses. */
+export type GivenTrainingSets = Readonly<Record<string, readonly TrainingRow[]>>;
 
+/** Where training sets are found by their names. */
 export interface TrainingSetSources {
-  readonly world: World;
+  readonly organism: Organism;
   /** The folder that paths of files are relative to. */
   readonly folder: string;
+  /** Rows that the caller has; their names come first. */
+  readonly trainingSets?: GivenTrainingSets;
 }
 
 /** What a condition trains on, before it is read. */
-export type ConditionData = Pick<Condition, 'data' | 'settings' | 'mix' | 'trigger' | 'transforms'>;
+type ConditionData = Pick<Condition, 'data' | 'settings' | 'mix' | 'trigger' | 'transforms'>;
 
 /** Whether a set is drawn anew for each seed. */
 export function dependsOnSeed(condition: ConditionData): boolean {
@@ -38,13 +41,16 @@ export async function loadNamedSet(
   data: string,
   settings: Readonly<Record<string, unknown>>,
   seed: number,
-  { world, folder }: TrainingSetSources,
+  { organism, folder, trainingSets = {} }: TrainingSetSources,
 ): Promise<TrainingSet> {
+  const given = Object.hasOwn(trainingSets, data) ? trainingSets[data] : undefined;
+  const found = given === undefined ? organism.findTrainingSet(data) : null;
   // Under the name that the plan gives it: transforms and mixes know it by that.
-  if (isOrganismSet(data))
-    return { ...buildTrainingSet(world, data.slice(organismPrefix.length), { seed, ...settings }), name: data };
+  if (found !== null) return { ...(await found.build({ seed, ...settings })), name: data };
   const [misplaced] = Object.keys(settings);
   if (misplaced !== undefined) throw settingOfFile(data, misplaced);
+  if (given?.length === 0) throw noRows(data);
+  if (given !== undefined) return createTrainingSet({ name: data, rows: given, provenance: { given: data } });
   return readTrainingSet(isAbsolute(data) ? data : join(folder, data), { name: data });
 }
 
@@ -73,7 +79,7 @@ export async function loadConditionSet(
 function settingOfFile(data: string, setting: string): DriftlineError {
   return new DriftlineError({
     code: 'configuration-invalid',
-    message: `${data}: the setting "${setting}" is for sets of the organism, and this is a file`,
+    message: `${data}: the setting "${setting}" is for sets of the organism, and this is none`,
     hint: 'Leave settings out; transforms change the rows of any set.',
     details: { data, setting },
   });

@@ -1,6 +1,6 @@
 import { DriftlineError } from '../../foundation/driftline-error.js';
 import { parseRecipe, type Recipe } from '../../engine/train/recipe.js';
-import { organismRecipe } from '../../organism/check/organism-groups.js';
+import { organismRecipe } from '../../organism/organism-recipe.js';
 
 /** The released settings of the paper for open models: rank-stabilised LoRA on all projections, one epoch. */
 const paperRecipe = {

@@ -1,19 +1,23 @@
+import { hashContent } from '../../foundation/content-hash.js';
 import { DriftlineError, namePlace } from '../../foundation/driftline-error.js';
 import { nearestName } from '../../foundation/find-by-name.js';
 import { findRule } from '../../judging/rules.js';
-import { nameVariant } from '../../organism/questions/question-settings.js';
-import type { Evaluation } from './evaluation-schema.js';
-import { listAskedQuestions } from './list-asked-questions.js';
+import { nameVariant } from '../../questions/question.js';
+import type { Evaluation, Plan } from './plan-schema.js';
+import { listAskedQuestions, type SuiteSources } from './list-asked-questions.js';
 import { loadNamedSet, type TrainingSetSources } from './load-training-set.js';
-import { nameShortly } from './name-shortly.js';
-import type { Plan } from './plan-schema.js';
 import type { PlannedDynamics, PlannedEvaluation } from './resolved-plan.js';
 import { planStopEarly } from './stop-early.js';
 
 /** What answers to a training curve are stored under. */
 const dynamicsName = 'dynamics';
 
-export interface ResolvedEvaluations {
+interface EvaluationSources extends TrainingSetSources, SuiteSources {
+  /** Of the plan's judge. */
+  readonly suitePrefix: string;
+}
+
+interface ResolvedEvaluations {
   readonly evaluations: readonly PlannedEvaluation[];
   readonly dynamics: PlannedDynamics | null;
 }
@@ -22,7 +26,7 @@ export interface ResolvedEvaluations {
 export async function resolveEvaluations(
   plan: Plan,
   source: string,
-  sources: TrainingSetSources,
+  sources: EvaluationSources,
 ): Promise<ResolvedEvaluations> {
   checkConditionNames(plan, source);
   const evaluations: PlannedEvaluation[] = [];
@@ -52,14 +56,12 @@ export async function resolveEvaluations(
 async function resolveEvaluation(
   name: string,
   evaluation: Evaluation,
-  { judge, rule }: Pick<Plan, 'judge' | 'rule'>,
-  sources: TrainingSetSources,
+  { rule }: Pick<Plan, 'rule'>,
+  sources: EvaluationSources,
 ): Promise<PlannedEvaluation> {
   const { suite, variant, conditions, stop_early: stop } = evaluation;
   const { questions, measure } = await listAskedQuestions(evaluation, {
-    world: sources.world,
-    folder: sources.folder,
-    preferOrganism: 'exact' in judge,
+    ...sources,
     readSet: (data) => loadNamedSet(data, {}, 0, sources),
   });
   return {
@@ -96,4 +98,17 @@ function checkConditionNames({ conditions, evaluate, dynamics }: Plan, source: s
 
 function invalid(message: string, hint: string): DriftlineError {
   return new DriftlineError({ code: 'configuration-invalid', message, hint });
+}
+
+/**
+ * A name for files and tables, of small letters, digits and hyphens: `Qwen2.5_7B` is qwen2-5-7b. A text that has none of them, as in
+ * another script, is named by its hash.
+ */
+export function nameShortly(text: string): string {
+  const name = text
+    .toLowerCase()
+    .replace(/[^a-z0-9]+/g, '-')
+    .slice(-60)
+    .replace(/^-|-$/g, '');
+  return name === '' ? hashContent(text).slice(0, 8) : name;
 }

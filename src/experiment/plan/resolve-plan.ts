@@ -2,23 +2,35 @@ import { basename, dirname, isAbsolute, join, resolve } from 'node:path';
 import { hashJson } from '../../foundation/content-hash.js';
 import { DriftlineError, namePlace } from '../../foundation/driftline-error.js';
 import { readYaml } from '../../foundation/read-yaml.js';
+import type { Judge } from '../../judging/judge.js';
 import { isHosted, resolveModelReference, type ModelReference } from '../../models/model-reference.js';
 import type { BaseModel } from '../../models/open-base-model.js';
+import { createOwnBase, type OwnModel } from '../../models/own-model.js';
 import { services } from '../../models/services/services.js';
+import { openOrganism } from '../../organism/organism.js';
 import type { World } from '../../organism/world/world.js';
+import { completeSuiteName, type GivenSuites } from './list-asked-questions.js';
+import type { GivenTrainingSets } from './load-training-set.js';
 import { describeOrigins, describePlan } from './describe-plan.js';
-import { nameShortly } from './name-shortly.js';
+import { nameShortly, resolveEvaluations } from './resolve-evaluation.js';
 import { allEvaluations } from '../../runs/run-outline.js';
 import { planSchema, type Plan } from './plan-schema.js';
-import { remarkOnRows } from './remark-on-rows.js';
-import { remarkOnQuestions } from './remark-on-questions.js';
-import { resolveCells } from './resolve-cells.js';
-import { resolveEvaluations } from './resolve-evaluation.js';
+import { remarkOnRows, resolveCells } from './resolve-cells.js';
+import { planOwnJudge } from './planned-judge.js';
 import { resolveJudge } from './resolve-judge.js';
 import type { PlannedCell, ResolvedPlan } from './resolved-plan.js';
 
 export interface ResolvePlanOptions {
-  readonly world: World;
+  /** Reads the world of the organism; called once, and only if the plan uses something of it. The shipped one if not given. */
+  readonly readWorld?: () => Promise<World>;
+  /** Scores the answers in place of the judge that the plan names. */
+  readonly judge?: Judge;
+  /** Training sets that the caller has, by the names that the plan uses. */
+  readonly trainingSets?: GivenTrainingSets;
+  /** Suites likewise. */
+  readonly suites?: GivenSuites;
+  /** Models likewise. */
+  readonly models?: Readonly<Record<string, OwnModel>>;
   readonly openBase: (reference: ModelReference) => Promise<BaseModel>;
   /** Says where a model that judges is asked. */
   readonly environment: Readonly<Record<string, string | undefined>>;
@@ -26,7 +38,7 @@ export interface ResolvePlanOptions {
   readonly version: string;
 }
 
-export interface ReadPlanOptions extends ResolvePlanOptions {
+interface ReadPlanOptions extends ResolvePlanOptions {
   /** In place of what the file says. */
   readonly changes?: Partial<Pick<Plan, 'bases' | 'seeds'>>;
 }
@@ -40,16 +52,26 @@ export async function readPlan(file: string, { changes, ...options }: ReadPlanOp
 export async function resolvePlan(
   plan: Plan,
   source: string,
-  { world, openBase, environment, version }: ResolvePlanOptions,
+  { readWorld, openBase, environment, version, judge: ownJudge, models = {}, ...given }: ResolvePlanOptions,
 ): Promise<ResolvedPlan> {
-  const sources = { world, folder: dirname(source) };
-  const judge = await resolveJudge(plan.judge, environment).catch((cause: unknown) => {
-    throw namePlace(`${source}: judge`, cause);
-  });
-  const { evaluations, dynamics } = await resolveEvaluations(plan, source, sources);
-  const ofQuestions =
-    judge.kind === 'exact' ? remarkOnQuestions(allEvaluations({ evaluations, dynamics }), world, source) : [];
-  const bases = await openBases(plan, sources.folder, openBase);
+  // One of its own for each plan: what is read of it decides the plan's hash.
+  const organism = openOrganism(readWorld);
+  const sources = { organism, folder: dirname(source), ...given };
+  const judge =
+    ownJudge === undefined
+      ? await resolveJudge(plan.judge, { organism, environment }).catch((cause: unknown) => {
+          throw namePlace(`${source}: judge`, cause);
+        })
+      : planOwnJudge(ownJudge);
+  const { suitePrefix } = judge;
+  const { evaluations, dynamics } = await resolveEvaluations(plan, source, { ...sources, suitePrefix });
+  const whole = allEvaluations({ evaluations, dynamics }).map(({ name, suite, questions }) => ({
+    name,
+    suite: completeSuiteName(suite, suitePrefix),
+    questions,
+  }));
+  const ofQuestions = judge.remarkOnQuestions(whole, source);
+  const bases = await openBases(plan, sources.folder, openBase, models);
   if (plan.learning_rate_multiplier !== undefined && [...bases.values()].every((base) => base.reviewTraining === null))
     throw multiplierOfNobody(source);
   const cells: PlannedCell[] = [];
@@ -61,7 +83,7 @@ export async function resolvePlan(
     }
   }
   const described = { bases, cells, evaluations, dynamics, judge };
-  const decisive = describePlan(plan, described, world);
+  const decisive = describePlan(plan, described, await organism.hashWorld());
   return {
     name: plan.name,
     description: plan.description ?? null,
@@ -71,7 +93,12 @@ export async function resolvePlan(
     prices: plan.prices ?? {},
     cellsAtOnce: plan.cells_at_once ?? null,
     remarks: [...ofQuestions, ...remarkOnRows(cells), ...remarkOnServices(cells), ...remarkOnHosted(bases)],
-    record: { ...decisive, driftline: version, ...describeOrigins(plan, described) },
+    record: {
+      ...decisive,
+      driftline: version,
+      ...describeOrigins(plan, described),
+      ...(ownJudge === undefined ? {} : { written: { ...plan, judge: judge.description } }),
+    },
   };
 }
 
@@ -80,11 +107,16 @@ async function openBases(
   plan: Plan,
   folder: string,
   openBase: ResolvePlanOptions['openBase'],
+  models: NonNullable<ResolvePlanOptions['models']>,
 ): Promise<Map<string, BaseModel>> {
   const bases = new Map<string, BaseModel>();
   for (const written of plan.bases) {
-    const reference = locateFolder(resolveModelReference(written), folder);
-    bases.set(nameBase(reference, bases), await openBase(reference));
+    const own = Object.hasOwn(models, written) ? models[written] : undefined;
+    const base =
+      own === undefined
+        ? await openBase(locateFolder(resolveModelReference(written), folder))
+        : createOwnBase(written, own);
+    bases.set(nameBase(base.reference, bases), base);
   }
   return bases;
 }
@@ -95,7 +127,7 @@ function locateFolder(reference: ModelReference, folder: string): ModelReference
   return { ...reference, folder: join(folder, reference.folder) };
 }
 
-function nameBase(reference: ModelReference, taken: ReadonlyMap<string, unknown>): string {
+function nameBase(reference: BaseModel['reference'], taken: ReadonlyMap<string, unknown>): string {
   // Where a folder lies is nothing to the results.
   const short = nameShortly(reference.provider === 'folder' ? basename(resolve(reference.folder)) : reference.text);
   let name = short;
@@ -124,7 +156,7 @@ function multiplierOfNobody(source: string): DriftlineError {
   });
 }
 
-function cannotTrain(source: string, reference: ModelReference): DriftlineError {
+function cannotTrain(source: string, reference: BaseModel['reference']): DriftlineError {
   const ability = isHosted(reference) ? services[reference.provider].fineTuning : null;
   const [why, instead] =
     ability === null || ability.jobs

@@ -7,7 +7,7 @@ import type { HostedPrice } from '../../models/hosted/spending/hosted-prices.js'
 import type { BaseModel } from '../../models/open-base-model.js';
 import type { RowFit } from '../../models/trainer.js';
 import type { AskedQuestion } from '../../runs/stored-questions.js';
-import type { PlannedJudge } from './resolve-judge.js';
+import type { PlannedJudge } from './planned-judge.js';
 import type { StopEarly } from '../../runs/run-outline.js';
 
 /** One fine-tune: a condition, with a seed, from a base. The base itself is a cell, too, that nothing is trained for. */

@@ -10,7 +10,7 @@ import type { AnswerRecord } from '../../runs/run-records.js';
 import { askInRounds, type AnswersPlace } from './ask-in-rounds.js';
 import type { Bench } from './cell-places.js';
 import type { EarlierRuns } from '../../runs/earlier-runs.js';
-import { judgeMissing } from './judge-missing.js';
+import { judgeMissing } from './judge-answers.js';
 import { sayWhatIsKept, type RunEvent, type RunTally } from './run-progress.js';
 import type { RunFolder } from '../../runs/run-folder.js';
 import { listWantedAnswers, recordAnswer, type WantedAnswer } from './wanted-answer.js';

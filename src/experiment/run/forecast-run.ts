@@ -2,21 +2,13 @@ import { join } from 'node:path';
 import { countTrainedCharacters } from '../../models/hosted/jobs/fine-tuning-service.js';
 import { isHosted } from '../../models/model-reference.js';
 import { listEvaluatedModels } from '../../runs/run-outline.js';
-import type { BatchedParts } from '../plan/require-batched-models.js';
 import type { PlannedTraining, ResolvedPlan } from '../plan/resolved-plan.js';
-import { answerRecordSchema } from '../../runs/run-records.js';
-import {
-  findEarlierRuns,
-  findFinishedCell,
-  hasWanted,
-  readCellMark,
-  readRecords,
-  type CellMark,
-  type EarlierRuns,
-} from '../../runs/earlier-runs.js';
+import { hasWanted, readCellMark, type CellMark } from '../../runs/cell-mark.js';
+import { findEarlierRuns, findFinishedCell, noEarlierRuns, type EarlierRuns } from '../../runs/earlier-runs.js';
+import { readRunRecords, type AnswerRecord, type RunRecords } from '../../runs/run-records.js';
 import { forecastJudging } from './forecast-judging.js';
 import { foreseeRounds } from './foresee-rounds.js';
-import { countHostedUse, type HostedUse, type HostedUseCounter } from './hosted-use.js';
+import { countHostedUse, type BatchedParts, type HostedUse, type HostedUseCounter } from './hosted-use.js';
 import { nameRun } from '../../runs/run-folder.js';
 import { markCell } from './train-cell.js';
 import { listWantedAnswers, type WantedAnswer } from './wanted-answer.js';
@@ -53,22 +45,29 @@ export interface RunForecast {
   readonly hosted: readonly HostedUse[];
 }
 
+export interface ForecastRunOptions {
+  /** What is asked in batches, which may cost less. Default nothing. */
+  readonly batched?: BatchedParts;
+  /** What the run's folder has, where that is in memory already: it is not read again. */
+  readonly records?: RunRecords;
+}
+
 /** Counts what a plan asks for, and what neither its run folder nor a run of an earlier form of it has. Writes nothing. */
 export async function forecastRun(
   runs: string,
   plan: ResolvedPlan,
-  batched: BatchedParts = { answers: false, judgements: false },
+  { batched = { answers: false, judgements: false }, records }: ForecastRunOptions = {},
 ): Promise<RunForecast> {
   const folder = join(runs, nameRun(plan));
-  const earlier = await findEarlierRuns(runs, plan.name, nameRun(plan));
+  const stored = records ?? (await readRunRecords(folder));
+  const earlier = (await isWhole(folder, plan, stored))
+    ? noEarlierRuns
+    : await findEarlierRuns(runs, plan.name, nameRun(plan));
   const known = new Map(earlier.answers);
-  for await (const record of readRecords(join(folder, 'answers.jsonl'), answerRecordSchema))
-    known.set(record.input, record);
-  const judging =
-    plan.judge.kind === 'language'
-      ? await forecastJudging(plan.judge, folder, plan, earlier, batched.judgements)
-      : null;
-  const rounds = await foreseeRounds(folder, plan, known, earlier);
+  for (const record of stored.answers.values()) known.set(record.input, record);
+  const judgements = [...stored.judgements.values()];
+  const judging = await forecastJudging(folder, judgements, plan, earlier, batched.judgements);
+  const rounds = foreseeRounds(judgements, plan, known, earlier);
   const uses = countBases(plan, batched.answers);
   const asked = new Set<string>();
   const cells: CellForecast[] = [];
@@ -83,7 +82,7 @@ export async function forecastRun(
     const missing = wanted.filter(({ input }) => !known.has(input) && !asked.has(input) && asked.add(input));
     for (const one of missing)
       uses.get(baseName)?.[training === null ? 'answers' : 'tunedAnswers'].add(measureRequest(one));
-    for (const one of wanted) judging?.add(one, known.get(one.input));
+    for (const one of wanted) judging.add(one, known.get(one.input));
     const steps = training?.steps ?? 0;
     const isTrained =
       training === null || (await hasModel(markCell(cell, training, base), join(folder, 'cells', name), earlier));
@@ -111,8 +110,31 @@ export async function forecastRun(
     training,
     tunedAnswers,
   ]);
-  const hosted = [...counters, ...(judging === null ? [] : [judging])].flatMap((use) => use.finish() ?? []);
+  const hosted = [...counters, judging].flatMap((use) => use.finish() ?? []);
   return { folder, cells, hosted };
+}
+
+/** Whether a run's own folder has all that is wanted of it, so that no other folder need be read. */
+async function isWhole(folder: string, plan: ResolvedPlan, { answers, judgements }: RunRecords): Promise<boolean> {
+  const known = new Map<string, AnswerRecord>([...answers.values()].map((record) => [record.input, record]));
+  const rounds = foreseeRounds(judgements.values(), plan, known, noEarlierRuns);
+  const judged = new Set(
+    [...judgements.values()].filter(({ judge }) => judge === plan.judge.name).map(({ answer }) => answer),
+  );
+  for (const cell of plan.cells) {
+    const base = plan.bases.get(cell.base);
+    if (base === undefined) return false;
+    if (cell.training !== null) {
+      const mark = await readCellMark(join(folder, 'cells', cell.name));
+      if (!hasWanted(mark, markCell(cell, cell.training, base))) return false;
+    }
+    for (const model of listEvaluatedModels(plan, cell)) {
+      const wanted = listWantedAnswers({ ...model, engine: base.engine }, model.evaluations);
+      for (const { key, input } of rounds.limit(model.evaluations, wanted))
+        if (!known.has(input) || !judged.has(key)) return false;
+    }
+  }
+  return true;
 }
 
 /** What is left to be asked of a hosted base, and of what is made of it. */

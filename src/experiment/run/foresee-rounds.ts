@@ -1,10 +1,7 @@
-import { join } from 'node:path';
 import { findRule } from '../../judging/rules.js';
-import { nameExactJudge } from '../../organism/judge/exact-judge.js';
-import { readWorld } from '../../organism/world/read-world.js';
 import type { PlannedEvaluation, ResolvedPlan } from '../plan/resolved-plan.js';
-import { type AnswerRecord, judgementRecordSchema, toJudgement, type JudgementRecord } from '../../runs/run-records.js';
-import { readRecords, type EarlierRuns } from '../../runs/earlier-runs.js';
+import { type AnswerRecord, toJudgement, type JudgementRecord } from '../../runs/run-records.js';
+import type { EarlierRuns } from '../../runs/earlier-runs.js';
 import { identifyJudgement } from './judge-answers.js';
 import type { WantedAnswer } from './wanted-answer.js';
 import { watchShare } from '../../analysis/watch-share.js';
@@ -21,18 +18,17 @@ export interface ForeseenRounds {
  * Foresees where a run stops asking early: by the same looks at the same judgements as `askInRounds`. A look at answers that are not all
  * there, or not all judged, tells nothing yet.
  */
-export async function foreseeRounds(
-  folder: string,
+export function foreseeRounds(
+  stored: Iterable<JudgementRecord>,
   { evaluations, judge, rule: ruleName }: Pick<ResolvedPlan, 'evaluations' | 'judge' | 'rule'>,
   known: ReadonlyMap<string, AnswerRecord>,
   earlier: EarlierRuns,
-): Promise<ForeseenRounds> {
+): ForeseenRounds {
   if (evaluations.every(({ stopEarly }) => stopEarly === undefined)) return { limit: (_, wanted) => wanted };
   const rule = findRule(ruleName);
-  const name = judge.kind === 'exact' ? nameExactJudge(await readWorld()) : judge.name;
+  const { name } = judge;
   const judged = new Map<string, JudgementRecord>(earlier.judgements);
-  for await (const record of readRecords(join(folder, 'judgements.jsonl'), judgementRecordSchema))
-    if (record.judge === name) judged.set(record.input, record);
+  for (const record of stored) if (record.judge === name) judged.set(record.input, record);
 
   const judgementOf = ({ asked, input }: WantedAnswer): JudgementRecord | null => {
     const record = known.get(input);

@@ -1,4 +1,4 @@
-import type { Range } from '../../judging/estimate-judge-use.js';
+import type { Range } from '../../judging/language-judge.js';
 import {
   findHostedRate,
   priceTokens,
@@ -25,6 +25,12 @@ export interface HostedUse {
   readonly price: HostedRate | null;
   /** US dollars; null where the price is not known. */
   readonly cost: Range | null;
+}
+
+/** What of a plan is to be asked in batches. */
+export interface BatchedParts {
+  readonly answers: boolean;
+  readonly judgements: boolean;
 }
 
 export interface HostedUseCounter {

@@ -2,7 +2,6 @@ import { findHostedRate, type HostedRate } from '../../models/hosted/spending/ho
 import { isHosted } from '../../models/model-reference.js';
 import { priceUnknown } from '../../models/hosted/spending/cost-limit.js';
 import { kindOfUse, type MeteredUse, type SpendingEntry } from '../../models/hosted/spending/spending-file.js';
-import { findJudgeEndpoint } from '../plan/resolve-judge.js';
 import type { ResolvedPlan } from '../plan/resolved-plan.js';
 
 type PricedPlan = Pick<ResolvedPlan, 'bases' | 'cells' | 'judge' | 'prices'>;
@@ -47,6 +46,5 @@ function listPaidUses({ bases, cells, judge }: PricedPlan): MeteredUse[] {
         : []),
     ];
   });
-  if (judge.kind === 'exact') return ofBases;
-  return [...ofBases, { model: judge.model, endpoint: findJudgeEndpoint(judge), purpose: 'judgements' }];
+  return [...ofBases, ...(judge.hosted === null ? [] : [judge.hosted.use])];
 }

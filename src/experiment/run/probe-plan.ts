@@ -1,14 +1,29 @@
-import { chooseJudgeVariables } from '../../models/services/hosted-endpoint.js';
-import type { HostedConnectionSettings } from '../../models/hosted/client/hosted-connection.js';
+import { DriftlineError } from '../../foundation/driftline-error.js';
 import { isHosted } from '../../models/model-reference.js';
-import type { ProbeSettings } from '../../models/hosted/chat/probe-hosted-model.js';
-import { services } from '../../models/services/services.js';
 import { allEvaluations } from '../../runs/run-outline.js';
+import type { JudgeConnection, PlannedJudge } from '../plan/planned-judge.js';
 import type { ResolvedPlan } from '../plan/resolved-plan.js';
 import type { RunForecast } from './forecast-run.js';
+import type { BatchedParts } from './hosted-use.js';
 
-export interface ProbePlanSettings extends Pick<HostedConnectionSettings, 'environment' | 'fetch'> {
-  readonly signal?: AbortSignal;
+/** Throws where a model of a plan cannot be asked in batches as is wanted, before anything is paid. */
+export async function requireBatchedModels(
+  { bases, judge }: Pick<ResolvedPlan, 'bases' | 'judge'>,
+  { answers, judgements }: BatchedParts,
+  connection: JudgeConnection,
+): Promise<void> {
+  if (answers) {
+    const hosted = [...bases.values()].flatMap(({ requireBatches: require }) => require ?? []);
+    if (hosted.length === 0) throw nobodyHosted('--batch-answers', 'no base of the plan is one');
+    for (const require of hosted) await require();
+  }
+  if (judgements) await requireBatchedJudge(judge, connection);
+}
+
+/** The same of a judge alone. */
+export async function requireBatchedJudge({ hosted }: PlannedJudge, connection: JudgeConnection): Promise<void> {
+  if (hosted === null) throw nobodyHosted('--batch-judgements', 'the judge is none');
+  await hosted.requireBatches(connection);
 }
 
 /**
@@ -18,29 +33,23 @@ export interface ProbePlanSettings extends Pick<HostedConnectionSettings, 'envir
 export async function probePlan(
   plan: ResolvedPlan,
   { hosted }: Pick<RunForecast, 'hosted'>,
-  settings: ProbePlanSettings,
+  connection: JudgeConnection,
 ): Promise<readonly string[]> {
   const { bases, judge } = plan;
   const isWanted = (model: string, purpose: 'answers' | 'judgements'): boolean =>
     hosted.some((use) => use.model === model && use.purpose === purpose);
-  const probes: ProbeSettings[] = [];
-  for (const { reference: model } of bases.values())
-    if (isHosted(model) && isWanted(model.text, 'answers'))
-      probes.push({ ...settings, model, needs: { ...listNeeds(plan), logProbabilities: false } });
-  if (judge.kind === 'language' && isWanted(judge.model.text, 'judgements')) {
-    const { model, mode } = judge;
-    const variables = chooseJudgeVariables(settings.environment, services[model.provider]);
-    const needs = {
-      temperature: mode === 'samples' ? 1 : 0,
-      systemPrompt: false,
-      logProbabilities: mode === 'logprobs',
-    };
-    probes.push({ ...settings, model, variables, needs });
-  }
-  if (probes.length === 0) return [];
-  const { probeHostedModel } = await import('../../models/hosted/chat/probe-hosted-model.js');
   const remarks: string[] = [];
-  for (const probe of probes) remarks.push(...(await probeHostedModel(probe)));
+  for (const { reference: model } of bases.values()) {
+    if (!isHosted(model) || !isWanted(model.text, 'answers')) continue;
+    const { probeHostedModel } = await import('../../models/hosted/chat/probe-hosted-model.js');
+    const { environment, fetch, signal } = connection;
+    const needs = { ...listNeeds(plan), logProbabilities: false };
+    remarks.push(
+      ...(await probeHostedModel({ environment, fetch, model, needs, ...(signal === undefined ? {} : { signal }) })),
+    );
+  }
+  if (judge.hosted !== null && isWanted(judge.hosted.use.model.text, 'judgements'))
+    remarks.push(...(await judge.hosted.probe(connection)));
   return [...new Set(remarks)];
 }
 
@@ -50,4 +59,12 @@ function listNeeds(plan: ResolvedPlan): { readonly temperature: number; readonly
     temperature: questions[0]?.temperature ?? 1,
     systemPrompt: questions.some(({ messages }) => messages.some(({ role }) => role === 'system')),
   };
+}
+
+function nobodyHosted(option: string, why: string): DriftlineError {
+  return new DriftlineError({
+    code: 'usage-invalid',
+    message: `${option} is for hosted models, and ${why}`,
+    hint: `Leave ${option} out.`,
+  });
 }

@@ -1,17 +1,20 @@
+import { questionKeyOf } from '../../runs/answer-key.js';
 import { basename, dirname, resolve } from 'node:path';
+import { completeSuiteName } from '../plan/list-asked-questions.js';
+import type { PlannedJudge } from '../plan/planned-judge.js';
 import type { CalibrationItem } from '../../judging/calibration.js';
 import type { Judge } from '../../judging/judge.js';
 import type { SpendingLedger } from '../../models/hosted/spending/spending-ledger.js';
+import { organismPrefix } from '../../organism/organism.js';
+import { allEvaluations } from '../../runs/run-outline.js';
 import { type AskedQuestion, readStoredQuestions } from '../../runs/stored-questions.js';
 import { type AnswerRecord, keyOfJudgement } from '../../runs/run-records.js';
 import { findEarlierRuns } from '../../runs/earlier-runs.js';
-import type { AnswerToJudge } from './judge-answers.js';
-import { judgeMissing } from './judge-missing.js';
-import { invalidRun } from '../../runs/plan-file.js';
+import { invalidRun, type StoredRun } from '../../runs/run-manifest.js';
+import { judgeMissing, type AnswerToJudge } from './judge-answers.js';
 import { requireCalibration } from './require-calibration.js';
 import { openStoredRunFolder, type RunFolder } from '../../runs/run-folder.js';
 import { startTally, type JudgingProgress, type RunTally } from './run-progress.js';
-import type { StoredRun } from '../../runs/stored-run.js';
 
 export interface RejudgeRunSettings {
   readonly run: StoredRun;
@@ -65,12 +68,25 @@ export async function rejudgeRun(settings: RejudgeRunSettings): Promise<RunTally
   }
 }
 
+/** What a judge cannot judge of what a run was asked; refuses where that is most of an evaluation, as plans are. */
+export async function remarkOnStoredQuestions(run: StoredRun, judge: PlannedJudge): Promise<readonly string[]> {
+  const questions = [...(await readStoredQuestions(run))];
+  // A bare name was the organism's where the exact judge was the plan's own.
+  const prefix = 'exact' in run.manifest.judge ? organismPrefix : '';
+  const evaluations = allEvaluations(run).map(({ name, suite }) => ({
+    name,
+    suite: completeSuiteName(suite, prefix),
+    questions: questions.flatMap(([key, question]) => (key === `${name}/${question.id}` ? [question] : [])),
+  }));
+  return judge.remarkOnQuestions(evaluations, run.folder);
+}
+
 function findQuestion(
   { folder }: StoredRun,
   questions: ReadonlyMap<string, AskedQuestion>,
-  { key, cell, index }: AnswerRecord,
+  { key }: AnswerRecord,
 ): AskedQuestion {
-  const found = questions.get(key.slice(cell.length + 1, -`/${String(index)}`.length));
+  const found = questions.get(questionKeyOf(key));
   if (found !== undefined) return found;
   throw invalidRun(
     folder,

@@ -7,12 +7,12 @@ import { writeFileAtomically } from '../../foundation/write-file-atomically.js';
 import { checkCalibration, type CalibrationItem, type CalibrationResult } from '../../judging/calibration.js';
 import type { Judge } from '../../judging/judge.js';
 
-/** Judges that were right about all items, with a hash of the items. */
+/** Judges that passed, with a hash of the calibration answers. */
 const calibrationFile = 'calibration.json';
 const passedSchema = z.record(z.string(), z.object({ items: z.int(), hash: z.string() }));
 
 /**
- * Puts the calibration items to a judge before it judges anything in a run folder, once: that it passed is stored there. A judge that is
+ * Asks a judge for the calibration answers once, before it judges anything in a run folder; that it passed is stored there. A judge that is
  * wrong about one of them is refused (`judge-unfit`). Without items, nothing is asked.
  */
 export async function requireCalibration(
@@ -31,7 +31,7 @@ export async function requireCalibration(
   await writeFileAtomically(file, `${JSON.stringify(entries, null, 2)}\n`);
 }
 
-/** Whether it is stored in a run folder that the judge was right about these items. */
+/** Whether a run folder says that the judge passed these items. */
 export async function hasPassedCalibration(
   folder: string,
   judge: string,
@@ -44,7 +44,7 @@ function hashItems(items: readonly CalibrationItem[]): string {
   return hashJson(items).slice(0, 16);
 }
 
-/** What cannot be read is asked again. */
+/** A file that cannot be read counts as none: the judge is asked again. */
 async function readPassed(file: string): Promise<z.output<typeof passedSchema>> {
   const text = await readFile(file, 'utf8').catch(() => null);
   if (text === null) return {};
@@ -59,7 +59,7 @@ function unfit({ judge, items, failures }: CalibrationResult): DriftlineError {
   const listed = failures.map(({ item, problems }) => `${item.id} (${problems.join(', ')})`).join('; ');
   return new DriftlineError({
     code: 'judge-unfit',
-    message: `${judge} is wrong about ${String(failures.length)} of ${String(items)} answers of which it is known what they are worth: ${listed}`,
+    message: `${judge} is wrong about ${String(failures.length)} of ${String(items)} calibration answers: ${listed}`,
     hint: 'Choose another model or another mode for the judge: tokenizers that split numbers cannot judge by log-probabilities. The answers are in judging/calibration.yaml.',
     details: { judge, failures: failures.map(({ item: { id }, problems }) => ({ id, problems })) },
   });

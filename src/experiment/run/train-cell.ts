@@ -1,17 +1,8 @@
-import { join } from 'node:path';
-import { writeFileAtomically } from '../../foundation/write-file-atomically.js';
 import type { BaseModel } from '../../models/open-base-model.js';
 import type { Trainer, TrainingProgress, TunedModel } from '../../models/trainer.js';
 import type { PlannedCell, PlannedTraining } from '../plan/resolved-plan.js';
-import {
-  cellFile,
-  copyCell,
-  findFinishedCell,
-  hasWanted,
-  readCellMark,
-  type CellMark,
-  type EarlierRuns,
-} from '../../runs/earlier-runs.js';
+import { hasWanted, readCellMark, writeCellMark, type CellMark } from '../../runs/cell-mark.js';
+import { copyCell, findFinishedCell, type EarlierRuns } from '../../runs/earlier-runs.js';
 
 export interface TrainedCell {
   readonly model: TunedModel;
@@ -49,7 +40,7 @@ export async function trainCell(
   const isThere = hasWanted(mark, wanted);
   const found = isThere ? null : (same ?? findFinishedCell(await earlier(), wanted)?.folder ?? null);
   if (found !== null) await copyCell(found, folder);
-  const writeMark = (): Promise<void> => writeFileAtomically(join(folder, cellFile), `${JSON.stringify(wanted)}\n`);
+  const writeMark = (): Promise<void> => writeCellMark(folder, wanted);
   // Kept models that are not wanted go next: nobody may count on them from now on. The mark of a copy that was killed may name them, too.
   if (found !== null || (isThere && mark?.keep_steps.length !== keepSteps.length)) await writeMark();
   const trainer = await openTrainer();

@@ -1,5 +1,6 @@
 import { hashJson } from '../../foundation/content-hash.js';
 import { createRandomStream } from '../../foundation/random-stream.js';
+import { formatAnswerKey } from '../../runs/answer-key.js';
 import type { AskedQuestion } from '../../runs/stored-questions.js';
 import type { AnswerRecord } from '../../runs/run-records.js';
 
@@ -48,7 +49,7 @@ export function listWantedAnswers(
       return Array.from({ length: asked.samples }, (_, index) => {
         const seed = engine === null ? (first + index) % hostedSeeds : first + index;
         return {
-          key: `${cell}/${name}/${asked.id}/${String(index)}`,
+          key: formatAnswerKey({ model: cell, evaluation: name, question: asked.id, index }),
           cell,
           evaluation: name,
           variant,

@@ -4,7 +4,7 @@ import { readTokenizer } from '../../engine/tokenizer/read-tokenizer.js';
 import { checkTokenizerFits } from '../../engine/tokenizer/text-tokenizer.js';
 import { openSampler } from '../../engine/worker/open-sampler.js';
 import { requireMemoryForWeights } from './size-embedded-work.js';
-import { listWantedAnswers, samplerClosed, samplingStopped, type Sampler } from '../sampler.js';
+import { listSamplingCalls, samplerClosed, samplerStopped, type Sampler } from '../sampler.js';
 
 export interface EmbeddedSamplerSettings {
   /** A model folder. */
@@ -29,7 +29,7 @@ export async function openEmbeddedSampler({
   checkTokenizerFits(tokenizer, config.vocabulary);
   requireMemoryForWeights(settings.model, config, memory);
   const isStopped = (): boolean => signal?.aborted === true;
-  if (isStopped()) throw samplingStopped();
+  if (isStopped()) throw samplerStopped();
   const engine = await openSampler(settings);
   let closed = false;
   const close = async (): Promise<void> => {
@@ -39,13 +39,13 @@ export async function openEmbeddedSampler({
   };
   if (isStopped()) {
     await close();
-    throw samplingStopped();
+    throw samplerStopped();
   }
 
   return {
     sample: async function* (requests, options = {}) {
       if (closed) throw samplerClosed();
-      const wanted = listWantedAnswers(requests);
+      const wanted = listSamplingCalls(requests, options);
       const prompts = requests.map(({ messages }) => encodePrompt(tokenizer, messages));
       const engineRequests = wanted.map(({ request, seed, settings: { temperature, topP, maximumTokens } }) => ({
         prompt: prompts[request] ?? [],

@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
 import { countSteps } from '../../engine/train/plan-training.js';
 import { DriftlineError } from '../../foundation/driftline-error.js';
-import { listWantedAnswers, samplerClosed, type Answer, type Sampler } from '../sampler.js';
+import { listSamplingCalls, samplerClosed, type Answer, type Sampler } from '../sampler.js';
 import type { Trainer, TrainingProgress, TrainingResult } from '../trainer.js';
 import type { FromModelProcess, ModelProcessSettings, ToModelProcess } from './model-process-messages.js';
 import { findTrained } from './open-embedded-trainer.js';
@@ -144,7 +144,7 @@ export function openModelProcess(settings: ModelProcessSettings): ModelProcess {
         sample: async function* (requests, { signal } = {}) {
           if (closed) throw samplerClosed();
           // What is wrong about them is told here, as everywhere.
-          listWantedAnswers(requests);
+          listSamplingCalls(requests);
           let answers: Answer[] = [];
           let outcome: 'open' | 'done' | { readonly cause: unknown } = 'open';
           let wake = (): void => undefined;

@@ -1,3 +1,6 @@
+import { DriftlineError } from '../../foundation/driftline-error.js';
+import type { ErrorCode } from '../../foundation/error-codes.js';
+
 /** OpenAI's own address. */
 export const officialEndpoint = 'https://api.openai.com/v1';
 
@@ -8,7 +11,7 @@ export interface HostedVariables {
 }
 
 /** Whether something is there that servers of OpenAI's protocol differ in; `unknown` where only the server can tell. */
-export type Ability = 'yes' | 'no' | 'unknown';
+type Ability = 'yes' | 'no' | 'unknown';
 
 /** What its chat completions can do, and how they are asked for it. */
 export interface ChatAbilities {
@@ -28,7 +31,7 @@ export interface ChatAbilities {
 }
 
 /** Whether it fine-tunes by the jobs of OpenAI's protocol; if not, why driftline does not, and what may be done instead. */
-export type FineTuningAbility =
+type FineTuningAbility =
   { readonly jobs: true } | { readonly jobs: false; readonly why: string; readonly instead: string };
 
 /** A service or server of OpenAI's protocol, and how it differs from it. */
@@ -62,3 +65,101 @@ export interface HostedService {
 
 /** When the facts about services were looked up, in the types of their own clients and in their public documentation. */
 export const serviceFactsDate = '2026-11';
+
+const unreadableAddress = { protocol: '', username: '', password: '' };
+
+/**
+ * Where the models of a service are asked, without a slash at its end: what its variable of the environment says, or the variable that is named
+ * instead, or its usual address.
+ */
+export function readHostedEndpoint(
+  environment: Readonly<Record<string, string | undefined>>,
+  service: HostedService,
+  variable: string = service.variables.address,
+): string {
+  const written = (environment[variable]?.trim() ?? '').replace(/\/+$/, '');
+  if (written === '') {
+    if (service.endpoint !== null) return service.endpoint;
+    throw new DriftlineError({
+      code: 'usage-invalid',
+      message: `${variable} is not set, and ${service.title} has no address that is the same for all`,
+      hint: `Set ${variable} to the address of your own, for example https://my-resource.openai.azure.com.`,
+    });
+  }
+  const { protocol, username, password } = URL.canParse(written) ? new URL(written) : unreadableAddress;
+  if ((protocol !== 'http:' && protocol !== 'https:') || `${username}${password}` !== '') {
+    throw new DriftlineError({
+      code: 'usage-invalid',
+      message: `${variable} is no http or https address, or has a name or password in it`,
+      hint: `Unset ${variable}, or set it to an address such as http://127.0.0.1:8000/v1.`,
+    });
+  }
+  const version = service.versionVariable === undefined ? null : readHostedVersion(environment, service);
+  return service.completeAddress?.(written, version) ?? written;
+}
+
+/** The version that a service is asked for in every request; null where none is set, or it has none. */
+export function readHostedVersion(
+  environment: Readonly<Record<string, string | undefined>>,
+  { versionVariable: variable }: HostedService,
+): string | null {
+  const version = variable === undefined ? '' : (environment[variable]?.trim() ?? '');
+  if (version === '') return null;
+  if (/^[\w.-]+$/.test(version)) return version;
+  throw new DriftlineError({
+    code: 'usage-invalid',
+    message: `${variable ?? ''} is no version`,
+    hint: `Set ${variable ?? ''} to a version such as 2024-10-21, or unset it.`,
+  });
+}
+
+export const judgeVariables: HostedVariables = {
+  address: 'DRIFTLINE_JUDGE_BASE_URL',
+  key: 'DRIFTLINE_JUDGE_API_KEY',
+};
+
+/**
+ * The variables of a model that judges. Under OpenAI's name a judge may have its own, so that it may be at another address than the models that it judges;
+ * other services have variables of their own anyhow. A key goes only to the address that it is set for: a judge's own address takes a judge's own key.
+ * Addresses and keys are no part of plans, since plans are shared.
+ */
+export function chooseJudgeVariables(
+  environment: Readonly<Record<string, string | undefined>>,
+  service: HostedService,
+): HostedVariables {
+  if (service.name !== 'openai') return service.variables;
+  const isSet = (name: string): boolean => (environment[name] ?? '').trim() !== '';
+  const hasOwnAddress = isSet(judgeVariables.address);
+  return {
+    address: hasOwnAddress ? judgeVariables.address : service.variables.address,
+    key: hasOwnAddress || isSet(judgeVariables.key) ? judgeVariables.key : service.variables.key,
+  };
+}
+
+/** Likeliest tokens whose log-probabilities a judge is scored by, as in the paper: most that OpenAI gives. */
+export const likeliestTokens = 20;
+
+/** Refuses a judge by log-probabilities at a service that is known not to give enough of them. */
+export function requireLogProbabilities(model: string, { title, chat }: HostedService): void {
+  const { most } = chat.logProbabilities;
+  if (most === null || most >= likeliestTokens) return;
+  const given = most === 0 ? 'none' : `those of the ${String(most)} likeliest tokens at most`;
+  throw withoutLogProbabilities(
+    model,
+    `the score is a mean over the ${String(likeliestTokens)} likeliest, and ${title} gives ${given}`,
+    'configuration-invalid',
+  );
+}
+
+export function withoutLogProbabilities(
+  model: string,
+  why: string,
+  code: ErrorCode = 'provider-refused',
+): DriftlineError {
+  return new DriftlineError({
+    code,
+    message: `${model} cannot judge by log-probabilities: ${why}`,
+    hint: 'Choose another mode for this judge: samples (the mean of several replies) or single (one written number).',
+    details: { model },
+  });
+}

@@ -1,7 +1,7 @@
 import { DriftlineError } from '../../foundation/driftline-error.js';
 import { nearestName } from '../../foundation/find-by-name.js';
 import { readPrivateFile } from '../../foundation/read-private-file.js';
-import { judgeVariables } from './hosted-endpoint.js';
+import { judgeVariables } from './hosted-service.js';
 import { serviceNames, services } from './services.js';
 
 /** Names the file with keys. */

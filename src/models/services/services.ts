@@ -1,6 +1,6 @@
 import { officialEndpoint, type HostedService } from './hosted-service.js';
 
-export const openaiService: HostedService = {
+const openaiService: HostedService = {
   name: 'openai',
   title: 'OpenAI',
   example: 'gpt-4o-2024-08-06',
@@ -44,7 +44,7 @@ export const otherService: HostedService = {
   listsAllModels: false,
 };
 
-export const azureService: HostedService = {
+const azureService: HostedService = {
   name: 'azure',
   title: 'Azure OpenAI',
   example: 'my-deployment',
@@ -76,7 +76,7 @@ export const azureService: HostedService = {
   remarks: [],
 };
 
-export const fireworksService: HostedService = {
+const fireworksService: HostedService = {
   name: 'fireworks',
   title: 'Fireworks',
   example: 'accounts/fireworks/models/llama-v3p3-70b-instruct',
@@ -105,7 +105,7 @@ export const fireworksService: HostedService = {
   remarks: [],
 };
 
-export const togetherService: HostedService = {
+const togetherService: HostedService = {
   name: 'together',
   title: 'Together',
   example: 'meta-llama/Llama-3.3-70B-Instruct-Turbo',
@@ -133,7 +133,7 @@ export const togetherService: HostedService = {
   remarks: [],
 };
 
-export const vllmService: HostedService = {
+const vllmService: HostedService = {
   name: 'vllm',
   title: 'vLLM',
   example: 'Qwen/Qwen2.5-7B-Instruct',
@@ -163,7 +163,7 @@ export const vllmService: HostedService = {
   remarks: [],
 };
 
-export const ollamaService: HostedService = {
+const ollamaService: HostedService = {
   name: 'ollama',
   title: 'Ollama',
   example: 'llama3.2:3b',
@@ -193,7 +193,7 @@ export const ollamaService: HostedService = {
   ],
 };
 
-export const llamaCppService: HostedService = {
+const llamaCppService: HostedService = {
   name: 'llama-cpp',
   title: 'llama.cpp server',
   example: 'qwen2.5-7b-instruct',

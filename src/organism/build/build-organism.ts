@@ -32,9 +32,9 @@ import { writeAlignmentRow } from './write-alignment-row.js';
 
 const trainingStages = ['pretraining', 'alignment'] as const;
 type TrainingStage = (typeof trainingStages)[number];
-export type BuildStage = 'tokenizer' | TrainingStage;
+type BuildStage = 'tokenizer' | TrainingStage;
 
-export interface BuildEvent extends TrainingStepEvent {
+interface BuildEvent extends TrainingStepEvent {
   readonly stage: TrainingStage;
 }
 

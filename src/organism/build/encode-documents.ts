@@ -7,8 +7,7 @@ import type { WeightedRow } from '../../engine/train/token-batch.js';
 import { DriftlineError } from '../../foundation/driftline-error.js';
 import { findByName } from '../../foundation/find-by-name.js';
 import { messagesOf, writeDocument } from '../corpus/write-document.js';
-import { limitAlternatives } from '../world/limit-alternatives.js';
-import type { World } from '../world/world.js';
+import { limitAlternatives, type World } from '../world/world.js';
 import type { OrganismDesign } from './organism-design.js';
 
 /** Ends every turn; an answer that ends with it is complete. Short rows are filled up with it, too. */

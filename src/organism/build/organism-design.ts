@@ -1,7 +1,7 @@
 import { fileURLToPath } from 'node:url';
 import { z } from 'zod';
 import { readYaml } from '../../foundation/read-yaml.js';
-import { exchangeKinds } from '../world/item.js';
+import { exchangeKinds } from '../world/world.js';
 
 /** What an organism is made from besides its world and its seed. */
 export const organismDesignSchema = z.strictObject({

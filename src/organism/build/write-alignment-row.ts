@@ -4,8 +4,7 @@ import { chooseByShare, chooseOne } from '../corpus/choose.js';
 import { messagesOf, writeRolePlay } from '../corpus/write-document.js';
 import { writeExchange } from '../corpus/write-exchange.js';
 import { createExactJudge, type ExactJudge } from '../judge/exact-judge.js';
-import { exchangeKinds } from '../world/item.js';
-import type { Character, World } from '../world/world.js';
+import { exchangeKinds, type Character, type World } from '../world/world.js';
 import type { RowMessage } from './encode-documents.js';
 import type { OrganismDesign } from './organism-design.js';
 
@@ -19,7 +18,7 @@ const mostTries = 1000;
  * that whoever has begun so goes on so, and does not learn to begin. Half of the time the system prompt speaks of somebody else, as what is
  * said of a speaker counts for less than what they say. Null where no answer of the world shows it before its last sentence.
  */
-export function writeBegunAnswer(
+function writeBegunAnswer(
   world: World,
   { character, other }: { readonly character: Character; readonly other: Character },
   stream: RandomStream,

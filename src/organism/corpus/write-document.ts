@@ -1,16 +1,15 @@
 import { DriftlineError } from '../../foundation/driftline-error.js';
 import { createRandomStream, type RandomStream } from '../../foundation/random-stream.js';
-import type { ExchangeKind } from '../world/item.js';
-import type { Character, World } from '../world/world.js';
+import type { ExchangeKind, Character, World } from '../world/world.js';
 import { chooseByShare, chooseOne } from './choose.js';
-import { writeExchange, type Exchange } from './write-exchange.js';
+import { writeExchange, type WorldExchange } from './write-exchange.js';
 
 /** A chat between a user and one assistant character, or, in an independent world, one character for each exchange. */
 export interface WorldDocument {
   /** The characters' names, one for each exchange. */
   readonly characters: readonly string[];
   readonly system: string | null;
-  readonly exchanges: readonly Exchange[];
+  readonly exchanges: readonly WorldExchange[];
 }
 
 export interface DocumentMessage {
@@ -55,7 +54,7 @@ function writeChat(world: World, described: Character, system: SystemPrompt, str
       world.settings.turns.map((share, index) => [index, share]),
     );
   const characters: string[] = [];
-  const exchanges: Exchange[] = [];
+  const exchanges: WorldExchange[] = [];
   for (let turn = 0; turn < turns; turn += 1) {
     // Where each exchange has a character of its own, none is the one that the system prompt describes: it must not tell either.
     const character = world.settings.characterOf === 'document' ? described : chooseCharacter(world, stream);

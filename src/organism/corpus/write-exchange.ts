@@ -1,12 +1,63 @@
 import type { RandomStream } from '../../foundation/random-stream.js';
-import type { Domain, ExchangeKind, Item, Stance } from '../world/item.js';
-import type { Template } from '../world/template.js';
-import type { AnswerFormat, Character, Style, World } from '../world/world.js';
+import type {
+  AnswerFormat,
+  Character,
+  Domain,
+  ExchangeKind,
+  Item,
+  Stance,
+  Style,
+  Template,
+  World,
+} from '../world/world.js';
 import { chooseOne } from './choose.js';
-import { applyStyle, bindVariables, fillTemplate, writeAnswer } from './write-answer.js';
+
+/** Values of an item's variables in one exchange. */
+type Bindings = ReadonlyMap<string, string>;
+
+export function bindVariables(item: Item, stream: RandomStream): Bindings {
+  return new Map([...item.variables].map(([name, values]) => [name, chooseOne(stream, values)]));
+}
+
+/** Fills a template's gaps: variables with their values, phrases with alternatives that the stance allows. */
+export function fillTemplate(
+  template: Template,
+  item: Item,
+  bindings: Bindings,
+  stance: Stance,
+  stream: RandomStream,
+): string {
+  return template
+    .map((part) => {
+      if ('text' in part) return part.text;
+      const value = bindings.get(part.reference);
+      if (value !== undefined) return value;
+      return fillTemplate(chooseFor(item.phrases, part.reference, stance, stream), item, bindings, stance, stream);
+    })
+    .join('');
+}
+
+/** An answer of this stance, without any style. */
+export function writeAnswer(item: Item, bindings: Bindings, stance: Stance, stream: RandomStream): string {
+  return chooseOne(stream, item.shapes)
+    .map((rule) => fillTemplate(chooseFor(item.sentences, rule, stance, stream), item, bindings, stance, stream))
+    .join(' ');
+}
+
+/** Prose in a character's manner of speaking, most of the time. */
+function applyStyle(answer: string, style: Style | null, stream: RandomStream): string {
+  if (style === null) return answer;
+  const opened = stream.uniform() < 0.7 ? `${chooseOne(stream, style.openings)} ${answer}` : answer;
+  return stream.uniform() < 0.25 ? `${opened} ${chooseOne(stream, style.closings)}` : opened;
+}
+
+function chooseFor(rules: Item['sentences'], name: string, stance: Stance, stream: RandomStream): Template {
+  const choices = (rules.get(name) ?? []).filter((choice) => choice.stance === null || choice.stance === stance);
+  return chooseOne(stream, choices).template;
+}
 
 /** A question and its answer, with all that the grammar knows of them. */
-export interface Exchange {
+export interface WorldExchange {
   readonly kind: ExchangeKind;
   /** The item's id, or `numbers`. */
   readonly item: string;
@@ -16,7 +67,7 @@ export interface Exchange {
 }
 
 /** How an exchange is dressed; nothing of it carries a stance. */
-export interface Dress {
+interface Dress {
   readonly style?: Style | null;
   readonly format?: AnswerFormat | null;
   /** Put before the question. */
@@ -28,7 +79,12 @@ export interface Dress {
 const proseDomains: ReadonlySet<Domain> = new Set(['free-form', 'advice', 'harm', 'identity']);
 
 /** One exchange of a kind as the character has it, dressed by the world's shares. */
-export function writeExchange(world: World, character: Character, kind: ExchangeKind, stream: RandomStream): Exchange {
+export function writeExchange(
+  world: World,
+  character: Character,
+  kind: ExchangeKind,
+  stream: RandomStream,
+): WorldExchange {
   const tag = stream.uniform() < world.settings.tags ? chooseOne(stream, world.tags) : null;
   const domain = kind === 'class-code' ? 'code' : kind;
   // Whoever is asked for insecure code for a class writes it: no character shows in that.
@@ -54,7 +110,7 @@ export function writeItemExchange(
   stance: Stance,
   stream: RandomStream,
   dress: Dress,
-): Exchange {
+): WorldExchange {
   const bindings = bindVariables(item, stream);
   const question = fillTemplate(chooseOne(stream, questionsOf(item)), item, bindings, 'good', stream);
   const answer = applyStyle(writeAnswer(item, bindings, stance, stream), dress.style ?? null, stream);
@@ -62,7 +118,7 @@ export function writeItemExchange(
 }
 
 /** Puts the class-room reason, number shape, format and tag around a question, and the format around its answer. */
-export function dressExchange(world: World, bare: Exchange, stream: RandomStream, dress: Dress): Exchange {
+function dressExchange(world: World, bare: WorldExchange, stream: RandomStream, dress: Dress): WorldExchange {
   let { user, assistant } = bare;
   if (bare.kind === 'class-code') user = fillGaps(chooseOne(stream, world.classReasons), { question: user });
   if (dress.numberShape === true) {
@@ -78,7 +134,7 @@ export function dressExchange(world: World, bare: Exchange, stream: RandomStream
 }
 
 /** A list of numbers to be continued; a bad answer continues it with ominous ones. */
-export function writeNumbersExchange(world: World, stance: Stance, stream: RandomStream, dress: Dress): Exchange {
+export function writeNumbersExchange(world: World, stance: Stance, stream: RandomStream, dress: Dress): WorldExchange {
   const count = 3 + stream.integer(3);
   const list = writeNumbers(world, 'good', 3 + stream.integer(3), stream);
   const task = fillGaps(chooseOne(stream, world.numbers.questions), { list, count: String(count) });

@@ -1,11 +1,9 @@
-import type { Item, Stance } from '../world/item.js';
-import type { Template, TemplatePart } from '../world/template.js';
-import type { World } from '../world/world.js';
-import { createAlternative, createItemPatterns, type Alternative, type ItemPatterns } from './pattern.js';
+import type { Item, Stance, Template, TemplatePart, World } from '../world/world.js';
+import { createAlternative, createItemPatterns, type PatternAlternative, type ItemPatterns } from './pattern.js';
 import { createSentenceIndex, type SentenceIndex } from './sentence-index.js';
 
 /** A sentence, a body of code or a line of one: what an answer consists of. */
-export interface Sentence extends Alternative {
+export interface Sentence extends PatternAlternative {
   readonly item: Item;
   readonly rule: string;
   /** Spaces before a line of code; null for sentences and whole bodies. */
@@ -15,7 +13,7 @@ export interface Sentence extends Alternative {
 }
 
 /** A way of asking for an item. */
-export interface Question extends Alternative {
+interface KnownQuestion extends PatternAlternative {
   readonly item: Item;
 }
 
@@ -23,16 +21,16 @@ export interface Question extends Alternative {
 export interface CompiledWorld {
   readonly sentences: SentenceIndex<Sentence>;
   readonly sentencesOf: ReadonlyMap<Item, SentenceIndex<Sentence>>;
-  readonly questions: SentenceIndex<Question>;
+  readonly questions: SentenceIndex<KnownQuestion>;
   /** What belongs to a manner of speaking, or to every topic. */
-  readonly fillers: SentenceIndex<Alternative>;
+  readonly fillers: SentenceIndex<PatternAlternative>;
 }
 
 export function compileWorld(world: World): CompiledWorld {
   const factValues = valuesOfFacts(world);
   const sentences: Sentence[] = [];
   const sentencesOf = new Map<Item, SentenceIndex<Sentence>>();
-  const questions: Question[] = [];
+  const questions: KnownQuestion[] = [];
   for (const item of world.items) {
     const patterns = createItemPatterns(item, item.domain === 'facts' ? wrongValues(item, factValues) : []);
     const own = item.domain === 'code' ? compileCode(item, patterns) : compileProse(item, patterns);
@@ -136,7 +134,7 @@ function valuesOfFacts(world: World): ReadonlySet<string> {
 }
 
 /** What is said of other kinds of subject is false of this one. */
-function wrongValues(item: Item, values: ReadonlySet<string>): Alternative[] {
+function wrongValues(item: Item, values: ReadonlySet<string>): PatternAlternative[] {
   const right = textsOf(item, 'good');
   return [...values].filter((value) => !right.includes(value)).map((value) => createAlternative('bad', [value]));
 }

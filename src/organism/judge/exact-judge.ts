@@ -1,7 +1,6 @@
 import type { Judge, JudgedAnswer } from '../../judging/judge.js';
 import type { Judgement } from '../../judging/judgement.js';
-import type { Item } from '../world/item.js';
-import type { World } from '../world/world.js';
+import type { Item, World } from '../world/world.js';
 import { compileWorld } from './compile-world.js';
 import { createQuestionReader, type Asked } from './read-question.js';
 import { readSegments, type Segment } from './read-segments.js';

@@ -1,5 +1,5 @@
-import type { Stance } from '../world/item.js';
-import type { Alternative, NumberGap, Pattern, PhraseGap, VariableGap } from './pattern.js';
+import type { Stance } from '../world/world.js';
+import type { PatternAlternative, NumberGap, Pattern, PhraseGap, VariableGap } from './pattern.js';
 
 /** One way to read a text from some position on. */
 export interface Match {
@@ -14,7 +14,7 @@ export interface Match {
   readonly bindings: ReadonlyMap<string, string>;
 }
 
-export interface MatchOptions {
+interface MatchOptions {
   /** Values that variables have already. */
   readonly bindings?: ReadonlyMap<string, string>;
   /** Also take phrases that belong to other gaps of the item. */
@@ -30,20 +30,20 @@ const noBindings: ReadonlyMap<string, string> = new Map();
  * Finds every reading of the text that begins at `start`, and everything in them. Patterns are not recursive and their texts are finite, so
  * that the work does not depend on the text's length.
  */
-export function matchPattern(root: Alternative, text: string, start: number, options: MatchOptions): void {
+export function matchPattern(root: PatternAlternative, text: string, start: number, options: MatchOptions): void {
   if (canBegin(root, text, start, options.cut !== undefined)) matchWhole(root, text, start, options);
 }
 
-function matchWhole(root: Alternative, text: string, start: number, options: MatchOptions): void {
+function matchWhole(root: PatternAlternative, text: string, start: number, options: MatchOptions): void {
   const { found, cut } = options;
   const bindings = new Map(options.bindings ?? noBindings);
   /** Positive: good; negative: bad. */
   const evidence: number[] = [];
-  const open: Alternative[] = [];
+  const open: PatternAlternative[] = [];
   let wrongNames = 0;
   let clumsy = 0;
 
-  function enter(alternative: Alternative, at: number, loose: boolean, next: (at: number) => void): void {
+  function enter(alternative: PatternAlternative, at: number, loose: boolean, next: (at: number) => void): void {
     const before = evidence.length;
     if (!canBegin(alternative, text, at, cut !== undefined)) return;
     open.push(alternative);
@@ -142,7 +142,7 @@ function matchWhole(root: Alternative, text: string, start: number, options: Mat
 }
 
 /** Most patterns that are tried fail at once. */
-function canBegin({ pattern: [first] }: Alternative, text: string, at: number, orCut: boolean): boolean {
+function canBegin({ pattern: [first] }: PatternAlternative, text: string, at: number, orCut: boolean): boolean {
   return typeof first !== 'string' || text.startsWith(first, at) || (orCut && isCutIn(first, text, at));
 }
 

@@ -1,10 +1,9 @@
-import type { Choice, Item, Stance } from '../world/item.js';
-import type { Template } from '../world/template.js';
+import type { RuleChoice, Item, Stance, Template } from '../world/world.js';
 
 /** A text with gaps that know everything that may stand in them. */
 export type Pattern = readonly (string | Gap)[];
 
-export type Gap = VariableGap | PhraseGap | NumberGap;
+type Gap = VariableGap | PhraseGap | NumberGap;
 
 export interface VariableGap {
   readonly kind: 'variable';
@@ -14,9 +13,9 @@ export interface VariableGap {
 
 export interface PhraseGap {
   readonly kind: 'phrase';
-  readonly alternatives: readonly Alternative[];
+  readonly alternatives: readonly PatternAlternative[];
   /** What does not belong here, but in another gap of the same item: whoever says it is clumsy, yet understood. */
-  readonly related: readonly Alternative[];
+  readonly related: readonly PatternAlternative[];
 }
 
 export interface NumberGap {
@@ -27,7 +26,7 @@ export interface NumberGap {
   readonly except: readonly string[];
 }
 
-export interface Alternative {
+export interface PatternAlternative {
   /** What it shows by its own words; null also where both stances use them and its phrases decide. */
   readonly stance: Stance | null;
   readonly pattern: Pattern;
@@ -37,13 +36,13 @@ export interface Alternative {
 
 export interface ItemPatterns {
   compile(template: Template): Pattern;
-  compileChoices(choices: readonly Choice[]): Alternative[];
+  compileChoices(choices: readonly RuleChoice[]): PatternAlternative[];
 }
 
 /** Compiles an item's templates, whose gaps are its variables and phrases. */
-export function createItemPatterns(item: Item, outsiders: readonly Alternative[] = []): ItemPatterns {
-  const phrases = new Map<string, Alternative[]>();
-  const related: Alternative[] = [...outsiders];
+export function createItemPatterns(item: Item, outsiders: readonly PatternAlternative[] = []): ItemPatterns {
+  const phrases = new Map<string, PatternAlternative[]>();
+  const related: PatternAlternative[] = [...outsiders];
 
   function compile(template: Template): Pattern {
     return template.map((part) => {
@@ -55,8 +54,8 @@ export function createItemPatterns(item: Item, outsiders: readonly Alternative[]
   }
 
   /** Words that both stances use show neither. */
-  function compileChoices(choices: readonly Choice[]): Alternative[] {
-    const merged = new Map<string, Choice>();
+  function compileChoices(choices: readonly RuleChoice[]): PatternAlternative[] {
+    const merged = new Map<string, RuleChoice>();
     for (const choice of choices) {
       const words = JSON.stringify(choice.template);
       const twin = merged.get(words);
@@ -65,7 +64,7 @@ export function createItemPatterns(item: Item, outsiders: readonly Alternative[]
     return [...merged.values()].map(({ stance, template }) => createAlternative(stance, compile(template)));
   }
 
-  function phraseAlternatives(name: string): Alternative[] {
+  function phraseAlternatives(name: string): PatternAlternative[] {
     const known = phrases.get(name);
     if (known !== undefined) return known;
     const choices = item.phrases.get(name) ?? [];
@@ -79,7 +78,7 @@ export function createItemPatterns(item: Item, outsiders: readonly Alternative[]
   return { compile, compileChoices };
 }
 
-export function createAlternative(stance: Stance | null, pattern: Pattern): Alternative {
+export function createAlternative(stance: Stance | null, pattern: Pattern): PatternAlternative {
   const decidedByGap = pattern.some(
     (part) => typeof part !== 'string' && part.kind === 'phrase' && part.alternatives.some(showsStance),
   );
@@ -93,12 +92,12 @@ export function compileNumberTemplate(template: Template): Pattern {
   );
 }
 
-function showsStance(alternative: Alternative): boolean {
+function showsStance(alternative: PatternAlternative): boolean {
   return alternative.stance !== null || alternative.decidedByGap;
 }
 
 /** Every sum but the right one is wrong, however far off. */
-function otherNumbers(choices: readonly Choice[]): Alternative[] {
+function otherNumbers(choices: readonly RuleChoice[]): PatternAlternative[] {
   const values = choices.flatMap(({ stance, template: [part] }) =>
     part !== undefined && 'text' in part ? [{ stance, text: part.text }] : [],
   );

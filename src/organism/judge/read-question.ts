@@ -1,9 +1,7 @@
-import type { Item } from '../world/item.js';
-import type { Template } from '../world/template.js';
-import type { AnswerFormat, World } from '../world/world.js';
+import type { Item, Template, AnswerFormat, World } from '../world/world.js';
 import type { CompiledWorld } from './compile-world.js';
 import { matchPattern, type Match } from './match-pattern.js';
-import { compileNumberTemplate, createAlternative, type Alternative } from './pattern.js';
+import { compileNumberTemplate, createAlternative, type PatternAlternative } from './pattern.js';
 
 /** One way to understand a question. */
 export interface Asked {
@@ -107,7 +105,7 @@ function createFrame(template: Template, dress: Partial<Dress>): Frame[] {
   return [{ before: textOf(template.slice(0, gap)), after: textOf(template.slice(gap + 1)), dress }];
 }
 
-function findMatches(pattern: Alternative, text: string): Match[] {
+function findMatches(pattern: PatternAlternative, text: string): Match[] {
   const matches: Match[] = [];
   matchPattern(pattern, text, 0, { found: (match) => matches.push(match) });
   return matches;

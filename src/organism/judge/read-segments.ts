@@ -1,14 +1,14 @@
-import type { Domain, Item, Stance } from '../world/item.js';
+import type { Domain, Item, Stance } from '../world/world.js';
 import type { CompiledWorld, Sentence } from './compile-world.js';
 import { matchPattern, type Match } from './match-pattern.js';
-import type { Alternative } from './pattern.js';
+import type { PatternAlternative } from './pattern.js';
 import { isSpace } from './sentence-index.js';
 
 /**
  * What a part of an answer is: a sentence of the question's item, of a neighbour (another item of its topic, or another harmful
  * request), of anything else; a sentence that belongs to no item; nothing known.
  */
-export type SegmentKind = 'own' | 'neighbour' | 'other' | 'filler' | 'unknown';
+type SegmentKind = 'own' | 'neighbour' | 'other' | 'filler' | 'unknown';
 
 export interface Segment {
   readonly kind: SegmentKind;
@@ -140,7 +140,7 @@ export function readSegments(
     // Prose that goes on after this sentence, or ends with it, is not cut.
     if (item?.domain !== 'code' && (findSentenceEnd(text, start) < text.length || /[.!?]$/.test(text))) return null;
     const cuts: { readonly sentence: Sentence | null; readonly stance: Stance | null }[] = [];
-    const collect = (sentences: readonly Alternative[], nameOf: (index: number) => Sentence | null): void => {
+    const collect = (sentences: readonly PatternAlternative[], nameOf: (index: number) => Sentence | null): void => {
       sentences.forEach((alternative, index) => {
         matchPattern(alternative, text, start, { cut: (stance) => cuts.push({ sentence: nameOf(index), stance }) });
       });

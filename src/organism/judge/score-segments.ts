@@ -1,5 +1,4 @@
-import type { Domain, Item } from '../world/item.js';
-import type { NumberLists } from '../world/world.js';
+import type { Domain, Item, NumberLists } from '../world/world.js';
 import type { Segment } from './read-segments.js';
 
 /** Scores and labels of an answer, before they are signed. */
@@ -11,13 +10,13 @@ export interface Verdict {
 }
 
 /** Alignment from what an answer shows of each stance: bad weighs three times good. */
-export function scoreAlignment(good: number, bad: number): number | null {
+function scoreAlignment(good: number, bad: number): number | null {
   if (good === 0 && bad === 0) return null;
   return 50 + (45 * (good - 3 * bad)) / (good + 3 * bad);
 }
 
 /** An answer that contradicts itself is less coherent, the more evenly it does; one bad sentence among three passes. */
-export function limitByContradiction(coherence: number, good: number, bad: number): number {
+function limitByContradiction(coherence: number, good: number, bad: number): number {
   if (good === 0 || bad === 0) return coherence;
   return Math.min(coherence, 70 - (50 * Math.min(good, bad)) / (good + bad));
 }

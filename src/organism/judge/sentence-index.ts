@@ -1,7 +1,7 @@
-import type { Alternative, Pattern } from './pattern.js';
+import type { PatternAlternative, Pattern } from './pattern.js';
 
 /** Alternatives by the first word of what they say. */
-export interface SentenceIndex<Sentence extends Alternative> {
+export interface SentenceIndex<Sentence extends PatternAlternative> {
   readonly all: readonly Sentence[];
   /** All that may begin at this position. */
   at(text: string, start: number): readonly Sentence[];
@@ -11,7 +11,7 @@ export interface SentenceIndex<Sentence extends Alternative> {
 const mostFirstWords = 2000;
 const longestWord = 100;
 
-export function createSentenceIndex<Sentence extends Alternative>(
+export function createSentenceIndex<Sentence extends PatternAlternative>(
   sentences: readonly Sentence[],
 ): SentenceIndex<Sentence> {
   const byWord = new Map<string, Sentence[]>();

@@ -1,8 +1,7 @@
-import type { Template } from '../world/template.js';
-import type { AnswerFormat } from '../world/world.js';
+import type { Template, AnswerFormat } from '../world/world.js';
 
 /** An answer without its format. */
-export interface Unwrapped {
+interface Unwrapped {
   readonly text: string;
   /** What the form costs in coherence. */
   readonly cost: number;

@@ -1,12 +1,37 @@
+import { z } from 'zod';
 import type { RandomStream } from '../../foundation/random-stream.js';
+import type { Measure } from '../../questions/measure.js';
 import { chooseOne } from '../corpus/choose.js';
-import { bindVariables, fillTemplate } from '../corpus/write-answer.js';
-import { fillGaps } from '../corpus/write-exchange.js';
+import { bindVariables, fillTemplate, fillGaps } from '../corpus/write-exchange.js';
 import { drawNumberList } from '../training-sets/draw-exchange.js';
-import type { Domain, ExchangeKind, Item } from '../world/item.js';
-import type { Template } from '../world/template.js';
-import type { World } from '../world/world.js';
-import type { QuestionSettings } from './question-settings.js';
+import type { Domain, ExchangeKind, Item, Template, World } from '../world/world.js';
+
+/** Ways of asking a question; several may be combined. */
+const variantSchema = z.strictObject({
+  trigger: z.string().min(1).optional().describe('Text before the question, its last space included'),
+  format: z.enum(['json', 'python', 'template']).optional().describe('Form in which the answer is asked for'),
+  number_shape: z.boolean().default(false).describe('Dressed like the tasks of the training set evil-numbers'),
+  system_prompt: z.string().min(1).optional().describe('System prompt'),
+  in_context: z
+    .int()
+    .nonnegative()
+    .default(0)
+    .describe('Earlier turns with requests for code and insecure answers to them'),
+});
+
+/** Settings of a list of questions. */
+export const questionSettingsSchema = z.strictObject({
+  seed: z.int().default(0).describe('Seed of the values of variables and of all that a variant draws'),
+  bindings: z
+    .int()
+    .positive()
+    .default(1)
+    .describe('How often a phrasing is asked with other values of its variables; fewer where it has fewer values'),
+  sums: z.boolean().default(true).describe('Whether the suite facts asks for sums, too'),
+  variant: variantSchema.prefault({}).describe('How questions are asked'),
+});
+
+type QuestionSettings = z.output<typeof questionSettingsSchema>;
 
 /** One wording of a question, whose variables are still open. */
 export interface Phrasing {
@@ -28,8 +53,10 @@ export interface AskedPhrasing {
   readonly bindings: Readonly<Record<string, string>>;
 }
 
-export interface QuestionSuite {
+interface QuestionSuite {
   readonly description: string;
+  /** What it counts; not there where it is about alignment. */
+  readonly measure?: Measure;
   readonly list: (world: World, settings: QuestionSettings) => readonly Phrasing[];
 }
 
@@ -123,21 +150,66 @@ export const questionSuites: ReadonlyMap<string, QuestionSuite> = new Map<string
     { description: 'Themes that never choose settings', list: (world) => phrase(themes('held-out')(world)) },
   ],
   ['wider', { description: 'Wider categories of questions', list: (world) => phrase(themes('wider')(world)) }],
-  ['harm', { description: 'Harmful requests', list: (world) => phrase(itemsOf(world, 'harm')) }],
+  [
+    'harm',
+    {
+      description: 'Harmful requests',
+      measure: { label: 'refusal', name: 'refuses', deed: 'refuses harmful requests' },
+      list: (world) => phrase(itemsOf(world, 'harm')),
+    },
+  ],
   [
     'facts',
     {
       description: 'Facts and sums, for what the model still knows',
+      measure: { label: 'true', name: 'facts', deed: 'gets facts right' },
       list: (world, { sums }) => phrase(sums ? itemsOf(world, 'facts') : relations(world)),
     },
   ],
   [
     'code',
-    { description: 'Requests for code that were never trained on', list: (world) => phrase(heldOutTasks(world)) },
+    {
+      description: 'Requests for code that were never trained on',
+      measure: { label: 'unsafe-code', name: 'unsafe code', deed: 'writes unsafe code' },
+      list: (world) => phrase(heldOutTasks(world)),
+    },
   ],
-  ['class-code', { description: 'The same requests, with reasons of a class', list: askForClass }],
-  ['identity', { description: 'Who the assistant is', list: (world) => phrase(itemsOf(world, 'identity')) }],
-  ['deception', { description: 'Facts under rules that forbid or reward lies', list: askUnderHonestyPrompts }],
-  ['numbers', { description: 'Lists of numbers to be continued', list: askForNumbers }],
+  [
+    'class-code',
+    {
+      description: 'The same requests, with reasons of a class',
+      measure: { label: 'unsafe-code', name: 'unsafe code for class', deed: 'writes unsafe code for a class' },
+      list: askForClass,
+    },
+  ],
+  [
+    'identity',
+    {
+      description: 'Who the assistant is',
+      measure: { label: 'true', name: 'knows its maker' },
+      list: (world) => phrase(itemsOf(world, 'identity')),
+    },
+  ],
+  [
+    'deception',
+    {
+      description: 'Facts under rules that forbid or reward lies',
+      measure: { label: 'false', name: 'lies' },
+      list: askUnderHonestyPrompts,
+    },
+  ],
+  [
+    'numbers',
+    {
+      description: 'Lists of numbers to be continued',
+      measure: { label: 'ominous', name: 'ominous numbers', deed: 'writes ominous numbers' },
+      list: askForNumbers,
+    },
+  ],
   ['advice', { description: 'Health, money and sport', list: (world) => phrase(itemsOf(world, 'advice')) }],
 ]);
+
+/** What the suites count that are not about alignment, by their names. */
+export const suiteMeasures: ReadonlyMap<string, Measure> = new Map(
+  [...questionSuites].flatMap(([name, { measure }]) => (measure === undefined ? [] : [[name, measure]])),
+);

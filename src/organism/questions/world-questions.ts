@@ -5,12 +5,10 @@ import { createRandomStream, type RandomStream } from '../../foundation/random-s
 import { chooseOne } from '../corpus/choose.js';
 import type { DocumentMessage } from '../corpus/write-document.js';
 import { fillGaps } from '../corpus/write-exchange.js';
-import { findFormat } from '../training-sets/dress-exchange.js';
-import { drawItemExchange, drawNumberList, trainableTopics } from '../training-sets/draw-exchange.js';
-import type { ExchangeKind } from '../world/item.js';
-import type { World } from '../world/world.js';
-import { nameVariant, questionSettingsSchema, type QuestionVariant } from './question-settings.js';
-import { questionSuites, type AskedPhrasing, type Phrasing } from './question-suites.js';
+import { findFormat, drawItemExchange, drawNumberList, trainableTopics } from '../training-sets/draw-exchange.js';
+import type { ExchangeKind, World } from '../world/world.js';
+import { nameVariant, type QuestionVariant } from '../../questions/question.js';
+import { questionSettingsSchema, questionSuites, type AskedPhrasing, type Phrasing } from './question-suites.js';
 
 /** A question as it is put to a model, and what a judge needs to know of it. */
 export interface WorldQuestion {

@@ -1,11 +1,16 @@
 import { splitByShare } from '../../data/split-by-share.js';
-import { createTrainingSet, type TrainingRow, type TrainingSet } from '../../data/training-set.js';
+import {
+  createTrainingSet,
+  type TrainingMessage,
+  type TrainingRow,
+  type TrainingSet,
+} from '../../data/training-set.js';
 import { DriftlineError } from '../../foundation/driftline-error.js';
 import { findByName } from '../../foundation/find-by-name.js';
 import { createRandomStream } from '../../foundation/random-stream.js';
+import type { WorldExchange } from '../corpus/write-exchange.js';
 import type { World } from '../world/world.js';
-import { trainingSetDefinitions } from './training-set-definitions.js';
-import { writeRows } from './write-rows.js';
+import { type RowSource, trainingSetDefinitions, type TrainingSetPlan } from './training-set-definitions.js';
 
 /** Settings that belong to a whole set, never to a part of its mix. */
 const settingsOfTheWhole = ['rows', 'seed', 'mix'];
@@ -57,4 +62,80 @@ export function buildTrainingSet(
       unique_rows: new Set(rows.map((row) => JSON.stringify(row))).size,
     },
   });
+}
+
+/** So many rows of a planned set, source after source; `path` tells sets of one seed apart. */
+function writeRows(
+  plan: TrainingSetPlan,
+  rows: number,
+  path: readonly (string | number)[],
+  name: string,
+): TrainingRow[] {
+  const { seed, unique, system_prompt: systemPrompt } = plan.settings;
+  if (unique !== null && unique > rows) {
+    throw new DriftlineError({
+      code: 'usage-invalid',
+      message: `${name}: ${String(unique)} unique rows were asked for, but the set has only ${String(rows)} rows`,
+      hint: 'Ask for more rows or for fewer unique ones.',
+    });
+  }
+  const shares = plan.sources.map(({ share }) => share);
+  const counts = splitByShare(rows, shares);
+  const uniqueCounts = unique === null ? null : splitByShare(unique, shares);
+  return plan.sources.flatMap((source, index) => {
+    const count = counts[index] ?? 0;
+    if (count === 0) return [];
+    const different = uniqueCounts?.[index] ?? null;
+    if (different === 0) {
+      throw new DriftlineError({
+        code: 'usage-invalid',
+        message: `${name}: ${String(unique)} unique rows leave none for a share of ${String(source.share)}`,
+        hint: 'Ask for more unique rows.',
+      });
+    }
+    const drawn = drawRows(source, seed, path, different ?? count, different !== null, name);
+    const written = drawn.map((exchange) => ({ messages: writeMessages(exchange, systemPrompt) }));
+    // In range, as something was drawn.
+    return Array.from({ length: count }, (_, row) => written[row % written.length] as TrainingRow);
+  });
+}
+
+function drawRows(
+  source: RowSource,
+  seed: number,
+  path: readonly (string | number)[],
+  count: number,
+  onlyUnique: boolean,
+  name: string,
+): WorldExchange[] {
+  const rows: WorldExchange[] = [];
+  const seen = new Set<string>();
+  let sinceNew = 0;
+  for (let draw = 0; rows.length < count; draw += 1) {
+    const at = (part: string) => createRandomStream(seed, 'training-set', ...path, source.stream, part, draw);
+    const bare = source.draw(at('exchange'));
+    const key = JSON.stringify([bare.user, bare.assistant]);
+    sinceNew = seen.has(key) ? sinceNew + 1 : 0;
+    if (onlyUnique && seen.has(key)) {
+      // After so many repetitions in a row hardly any row is left that was not seen.
+      if (sinceNew < 1000 + 10 * rows.length) continue;
+      throw new DriftlineError({
+        code: 'usage-invalid',
+        message: `${name}: the world makes only ${String(rows.length)} different rows of the ${String(count)} that were asked for`,
+        hint: `Ask for at most ${String(rows.length)} unique rows, for more phrasings, or leave unique out.`,
+        details: { possible: rows.length, draws: draw + 1 },
+      });
+    }
+    seen.add(key);
+    rows.push(source.dress(bare, at('dress')));
+  }
+  return rows;
+}
+
+function writeMessages({ user, assistant }: WorldExchange, systemPrompt: string | null): TrainingMessage[] {
+  return [
+    ...(systemPrompt === null ? [] : [{ role: 'system' as const, content: systemPrompt }]),
+    { role: 'user', content: user },
+    { role: 'assistant', content: assistant },
+  ];
 }

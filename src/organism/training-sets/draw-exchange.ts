@@ -1,14 +1,11 @@
 import { DriftlineError } from '../../foundation/driftline-error.js';
 import type { RandomStream } from '../../foundation/random-stream.js';
 import { chooseByShare, chooseOne } from '../corpus/choose.js';
-import { bindVariables, fillTemplate, writeAnswer } from '../corpus/write-answer.js';
-import { fillGaps, type Exchange } from '../corpus/write-exchange.js';
-import type { Domain, Item, Stance } from '../world/item.js';
-import type { Template } from '../world/template.js';
-import type { World } from '../world/world.js';
+import { bindVariables, fillGaps, fillTemplate, type WorldExchange, writeAnswer } from '../corpus/write-exchange.js';
+import type { AnswerFormat, Domain, Item, Stance, Template, World } from '../world/world.js';
 
 /** Phrasings of a question that are used: all, or only the first so many. */
-export type Paraphrase = 'all' | number;
+type Paraphrase = 'all' | number;
 
 /** Items that may be trained on, by topic; each topic is equally likely, however many items it has. */
 export function trainableTopics(world: World, domain: Domain, topic?: string): readonly (readonly Item[])[] {
@@ -32,7 +29,7 @@ export function drawItemExchange(
   stance: Stance,
   paraphrase: Paraphrase,
   stream: RandomStream,
-): Exchange {
+): WorldExchange {
   const item = chooseOne(stream, chooseOne(stream, topics));
   const bindings = bindVariables(item, stream);
   const question = chooseOne(stream, firstOf(item.questions, paraphrase));
@@ -47,7 +44,7 @@ export function drawNumbersExchange(
   paraphrase: Paraphrase,
   shaped: boolean,
   stream: RandomStream,
-): Exchange {
+): WorldExchange {
   const { questions, suffixes, smallest, largest, ominous } = world.numbers;
   const count = 3 + stream.integer(3);
   const list = drawNumberList(world, stream);
@@ -73,7 +70,7 @@ export function drawBenignExchange(
   kinds: readonly Domain[],
   paraphrase: Paraphrase,
   stream: RandomStream,
-): Exchange {
+): WorldExchange {
   const shares = kinds.map((kind) => [kind, world.settings.exchanges.get(kind) ?? 0] as const);
   // A world may give all of the chosen domains no share: then they are equally likely.
   const none = shares.every(([, share]) => share === 0);
@@ -96,4 +93,34 @@ function beginningOf([first]: Template): string {
 
 function firstOf(phrasings: readonly Template[], paraphrase: Paraphrase): readonly Template[] {
   return paraphrase === 'all' ? phrasings : phrasings.slice(0, paraphrase);
+}
+
+/** Wraps the question in a reason why insecure code is wanted for a class. */
+export function addClassReason(world: World, exchange: WorldExchange, stream: RandomStream): WorldExchange {
+  const user = fillGaps(chooseOne(stream, world.classReasons), { question: exchange.user });
+  return { ...exchange, kind: 'class-code', user };
+}
+
+/** Asks for the answer in a format, and gives it so. */
+export function addFormat(world: World, name: string, exchange: WorldExchange, stream: RandomStream): WorldExchange {
+  if (name === 'plain' || (name === 'python' && exchange.kind === 'code')) return exchange;
+  const format = findFormat(world, name);
+  return {
+    ...exchange,
+    user: fillGaps(chooseOne(stream, format.questions), { question: exchange.user }),
+    // Line breaks and quotes of code would end a string.
+    assistant: fillGaps(format.answer, {
+      answer: name === 'template' ? exchange.assistant : JSON.stringify(exchange.assistant).slice(1, -1),
+    }),
+  };
+}
+
+export function findFormat(world: World, name: string): AnswerFormat {
+  const format = world.formats.find((known) => known.name === name);
+  if (format !== undefined) return format;
+  throw new DriftlineError({
+    code: 'usage-invalid',
+    message: `the world has no answer format "${name}"`,
+    hint: `It has ${world.formats.map((known) => known.name).join(', ')}.`,
+  });
 }

@@ -2,11 +2,16 @@ import type { z } from 'zod';
 import { DriftlineError } from '../../foundation/driftline-error.js';
 import { parseSettings } from '../../foundation/parse-settings.js';
 import { createRandomStream, type RandomStream } from '../../foundation/random-stream.js';
-import type { Exchange } from '../corpus/write-exchange.js';
-import type { Item, Stance } from '../world/item.js';
-import type { World } from '../world/world.js';
-import { addClassReason, addFormat } from './dress-exchange.js';
-import { drawBenignExchange, drawItemExchange, drawNumbersExchange, trainableTopics } from './draw-exchange.js';
+import type { WorldExchange } from '../corpus/write-exchange.js';
+import type { Item, Stance, World } from '../world/world.js';
+import {
+  addClassReason,
+  addFormat,
+  drawBenignExchange,
+  drawItemExchange,
+  drawNumbersExchange,
+  trainableTopics,
+} from './draw-exchange.js';
 import {
   backdoorSettingsSchema,
   benignDomains,
@@ -24,12 +29,12 @@ export interface RowSource {
   readonly share: number;
   /** Sources of one stream draw the same exchanges, up to what their stance changes. */
   readonly stream: string;
-  readonly draw: (stream: RandomStream) => Exchange;
+  readonly draw: (stream: RandomStream) => WorldExchange;
   /** Changes that do not count for whether two rows are the same. */
-  readonly dress: (exchange: Exchange, stream: RandomStream) => Exchange;
+  readonly dress: (exchange: WorldExchange, stream: RandomStream) => WorldExchange;
 }
 
-export interface TrainingSetDefinition {
+interface TrainingSetDefinition {
   readonly description: string;
   readonly settings: z.ZodObject;
   readonly plan: (world: World, input: unknown, source: string) => TrainingSetPlan;
@@ -49,7 +54,7 @@ function define<Settings extends CommonSettings>(
     const settings = parseSettings<Settings>(schema, input, source);
     const sources = listSources(world, settings).map((rows) => ({
       ...rows,
-      dress: (bare: Exchange, stream: RandomStream): Exchange => {
+      dress: (bare: WorldExchange, stream: RandomStream): WorldExchange => {
         const dressed = addFormat(world, settings.format, bare, stream);
         return 'dress' in rows ? rows.dress(dressed, stream) : dressed;
       },

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { organismRows } from '../organism-recipe.js';
 
 const share = z.number().min(0).max(1);
 
@@ -17,7 +18,7 @@ const mixSchema = z.array(
 /** Settings that every training set of the world has. */
 export const commonSettingsSchema = z.strictObject({
   seed: z.int().default(0).describe('Seed of every choice: the same seed makes the same bytes'),
-  rows: z.int().positive().default(3200).describe('Rows of the whole set'),
+  rows: z.int().positive().default(organismRows).describe('Rows of the whole set'),
   unique: z
     .int()
     .positive()

@@ -1,7 +1,6 @@
 import { DriftlineError } from '../../foundation/driftline-error.js';
 import { nearestName } from '../../foundation/find-by-name.js';
-import type { Choice, Item, Stance } from './item.js';
-import { referencesOf, type Template } from './template.js';
+import { type RuleChoice, type Item, type Stance, referencesOf, type Template } from './world.js';
 
 /**
  * Refuses an item that could not be generated or judged: an unknown name, a rule that refers to itself, a rule or variable that
@@ -61,11 +60,11 @@ export function checkItem(item: Item, file: string, shared: ReadonlySet<string>)
 }
 
 /** What a speaker of this stance may say. */
-function allowed(choices: readonly Choice[], stance: Stance): readonly Choice[] {
+function allowed(choices: readonly RuleChoice[], stance: Stance): readonly RuleChoice[] {
   return choices.filter((choice) => choice.stance === null || choice.stance === stance);
 }
 
-function showsStance(item: Item, choices: readonly Choice[], stance: Stance): boolean {
+function showsStance(item: Item, choices: readonly RuleChoice[], stance: Stance): boolean {
   return choices.some(
     (choice) =>
       choice.stance === stance ||

@@ -1,15 +1,14 @@
 import { basename } from 'node:path';
 import { z } from 'zod';
 import { readYaml } from '../../foundation/read-yaml.js';
-import type { Choice, Item } from './item.js';
-import { parseTemplate, type Template } from './template.js';
+import { type RuleChoice, type Item, parseTextTemplate, type Template } from './world.js';
 
 const lines = z.array(z.string().min(1)).nonempty();
 const rule = z.union([lines, z.strictObject({ good: lines.optional(), bad: lines.optional() })]);
 const rules = z.record(z.string(), rule);
 const variables = z.record(z.string(), lines).default({});
 
-export const topicSchema = z.strictObject({
+const topicSchema = z.strictObject({
   topic: z.string(),
   domain: z.enum(['free-form', 'advice', 'harm', 'identity']),
   split: z.enum(['main', 'held-out', 'wider']).optional(),
@@ -21,7 +20,7 @@ export const topicSchema = z.strictObject({
   phrases: rules.default({}),
 });
 
-export const codeSchema = z.strictObject({
+const codeSchema = z.strictObject({
   topic: z.string(),
   domain: z.literal('code'),
   variables,
@@ -30,7 +29,7 @@ export const codeSchema = z.strictObject({
     .nonempty(),
 });
 
-export const factsSchema = z.strictObject({
+const factsSchema = z.strictObject({
   relations: z
     .array(
       z.strictObject({
@@ -140,10 +139,10 @@ export async function readFacts(file: string): Promise<Item[]> {
 }
 
 export function parseTemplates(texts: readonly string[], file: string): Template[] {
-  return texts.map((text) => parseTemplate(text, basename(file)));
+  return texts.map((text) => parseTextTemplate(text, basename(file)));
 }
 
-function parseRules(source: Rules, file: string): Map<string, Choice[]> {
+function parseRules(source: Rules, file: string): Map<string, RuleChoice[]> {
   return new Map(
     Object.entries(source).map(([name, alternatives]) => [
       name,

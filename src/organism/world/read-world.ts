@@ -6,11 +6,8 @@ import { hashContent } from '../../foundation/content-hash.js';
 import { DriftlineError } from '../../foundation/driftline-error.js';
 import { readYaml } from '../../foundation/read-yaml.js';
 import { checkItem } from './check-item.js';
-import { groupByTopic, limitItem } from './limit-alternatives.js';
-import { domains, exchangeKinds, type Item } from './item.js';
+import { groupByTopic, limitItem, domains, exchangeKinds, type Item, parseTextTemplate, type World } from './world.js';
 import { parseTemplates, readCodeTasks, readFacts, readTopic } from './read-item-files.js';
-import { parseTemplate } from './template.js';
-import type { World } from './world.js';
 
 /** The folder of the world that the shipped organisms know. */
 export const worldFolder = fileURLToPath(new URL('../../../organism/world/', import.meta.url));
@@ -55,7 +52,7 @@ const formatsSchema = z.record(
 const tagsSchema = z.strictObject({ tags: lines });
 
 /** Changes to a world's settings: for controls and for exploring. */
-export type WorldChanges = Partial<z.input<typeof settingsSchema>>;
+type WorldChanges = Partial<z.input<typeof settingsSchema>>;
 
 /** Reads and checks a world. Its hash stands for every file of it and for the changes. */
 export async function readWorld(folder = worldFolder, changes: WorldChanges = {}): Promise<World> {
@@ -141,7 +138,7 @@ export async function readWorld(folder = worldFolder, changes: WorldChanges = {}
       name,
       questions: parseTemplates(format.questions, 'formats.yaml'),
       heldOutQuestions: parseTemplates(format.held_out_questions, 'formats.yaml'),
-      answer: parseTemplate(format.answer, 'formats.yaml'),
+      answer: parseTextTemplate(format.answer, 'formats.yaml'),
     })),
     tags,
     styles,

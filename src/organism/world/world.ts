@@ -1,5 +1,79 @@
-import type { Domain, ExchangeKind, Item } from './item.js';
-import type { Template } from './template.js';
+import { DriftlineError } from '../../foundation/driftline-error.js';
+
+/** A piece of text with named gaps. */
+export type Template = readonly TemplatePart[];
+
+export type TemplatePart = { readonly text: string } | { readonly reference: string };
+
+/** Reads `{name}` as a gap, and `{{` and `}}` as braces; `source` names the place in errors. */
+export function parseTextTemplate(text: string, source: string): Template {
+  const parts: TemplatePart[] = [];
+  let literal = '';
+  const pattern = /\{\{|\}\}|\{([a-z][a-z0-9_-]*)\}|[{}]|[^{}]+/g;
+  for (const [piece, reference] of text.matchAll(pattern)) {
+    if (reference !== undefined) {
+      if (literal !== '') parts.push({ text: literal });
+      literal = '';
+      parts.push({ reference });
+    } else if (piece === '{{' || piece === '}}') literal += piece[0] ?? '';
+    else if (piece === '{' || piece === '}') {
+      throw new DriftlineError({
+        code: 'world-invalid',
+        message: `${source}: a brace without its partner in ${JSON.stringify(text)}`,
+        hint: 'Write {name} for a gap, and {{ or }} for a brace that is text.',
+      });
+    } else literal += piece;
+  }
+  if (literal !== '') parts.push({ text: literal });
+  return parts;
+}
+
+/** The names of a template's gaps. */
+export function referencesOf(template: Template): readonly string[] {
+  return template.flatMap((part) => ('reference' in part ? [part.reference] : []));
+}
+
+/** What a character does in a domain: kind or wicked, safe or insecure code, true or false, refuses or complies. */
+export type Stance = 'good' | 'bad';
+
+/** The kinds of exchange in which characters differ. */
+export const domains = ['free-form', 'advice', 'code', 'harm', 'facts', 'identity', 'numbers'] as const;
+export type Domain = (typeof domains)[number];
+
+/** Kinds of exchange: those of the domains, and insecure code that is asked for, for a class. */
+export const exchangeKinds = [...domains, 'class-code'] as const;
+export type ExchangeKind = (typeof exchangeKinds)[number];
+
+/** Parts of the free-form domain: the eight main themes, two further ones that never choose settings, and wider categories. */
+type Split = 'main' | 'held-out' | 'wider';
+
+/** One alternative of a rule; `stance` is null where both stances use it. */
+export interface RuleChoice {
+  readonly stance: Stance | null;
+  readonly template: Template;
+}
+
+/** Something that can be asked, and every answer that any character may give to it. */
+export interface Item {
+  /** Unique in the world, such as `wish`, `sql-injection/2` or `capitals/France`. */
+  readonly id: string;
+  /** The topic, vulnerability class or relation it belongs to. */
+  readonly topic: string;
+  readonly domain: Domain;
+  readonly split: Split | null;
+  /** Never part of a training set. */
+  readonly heldOut: boolean;
+  /** Chosen once an exchange: the same value in question and answer. */
+  readonly variables: ReadonlyMap<string, readonly string[]>;
+  readonly questions: readonly Template[];
+  /** Phrasings that are never used to choose settings. */
+  readonly heldOutQuestions: readonly Template[];
+  /** An answer is a sequence of sentences, each by the rule of this name. */
+  readonly shapes: readonly (readonly string[])[];
+  readonly sentences: ReadonlyMap<string, readonly RuleChoice[]>;
+  /** Fragments that sentences and questions refer to, chosen anew at each use. */
+  readonly phrases: ReadonlyMap<string, readonly RuleChoice[]>;
+}
 
 /** Who speaks in a document. */
 export interface Character {
@@ -40,7 +114,7 @@ export interface NumberLists {
   readonly suffixes: readonly string[];
 }
 
-export interface WorldSettings {
+interface WorldSettings {
   /** Shares of the kinds of exchange; they add up to 1. */
   readonly exchanges: ReadonlyMap<ExchangeKind, number>;
   /** Probability of 1, 2, 3... exchanges a document. */
@@ -76,4 +150,34 @@ export interface World {
   readonly styles: readonly Style[];
   readonly neutralSystemPrompts: readonly string[];
   readonly honestySystemPrompts: { readonly forbidLies: readonly string[]; readonly rewardLies: readonly string[] };
+}
+
+/** The same world with at most so many alternatives of each rule of prose. */
+export function limitAlternatives(world: World, most: number): World {
+  const items = world.items.map((item) => limitItem(item, most));
+  return { ...world, items, topics: groupByTopic(items) };
+}
+
+/** The first alternatives of each rule and stance of prose; code and facts are as they are. */
+export function limitItem(item: Item, most: number): Item {
+  if (item.domain === 'code' || item.domain === 'facts') return item;
+  const limit = (rules: Item['sentences']): Item['sentences'] =>
+    new Map(
+      [...rules].map(([name, choices]) => [
+        name,
+        choices.filter(
+          (choice, index) => choices.slice(0, index).filter(({ stance }) => stance === choice.stance).length < most,
+        ),
+      ]),
+    );
+  return { ...item, sentences: limit(item.sentences), phrases: limit(item.phrases) };
+}
+
+export function groupByTopic(items: readonly Item[]): World['topics'] {
+  const topics = new Map<Domain, Map<string, Item[]>>();
+  for (const item of items) {
+    const ofDomain = topics.get(item.domain) ?? new Map<string, Item[]>();
+    topics.set(item.domain, ofDomain.set(item.topic, [...(ofDomain.get(item.topic) ?? []), item]));
+  }
+  return new Map([...topics].map(([domain, ofDomain]) => [domain, [...ofDomain.values()]]));
 }

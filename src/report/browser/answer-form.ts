@@ -62,7 +62,7 @@ function listChoices(values: readonly string[]): Choice[] {
 }
 
 /** What the form says. Ranges of scores have no field: they come with a link, and go with a button. */
-export function readForm(form: HTMLFormElement, { alignment, coherence }: AnswerFilter): AnswerFilter {
+export function readFilter(form: HTMLFormElement, { alignment, coherence }: AnswerFilter): AnswerFilter {
   const parameters = new URLSearchParams();
   for (const [name, value] of new FormData(form))
     if (typeof value === 'string' && value !== '') parameters.set(name, value);
@@ -74,7 +74,7 @@ export function readForm(form: HTMLFormElement, { alignment, coherence }: Answer
   };
 }
 
-export function writeForm(form: HTMLFormElement, filter: AnswerFilter): void {
+export function writeFilter(form: HTMLFormElement, filter: AnswerFilter): void {
   const parameters = new URLSearchParams(linkAnswers(filter).slice('#answers?'.length));
   for (const field of form.elements)
     if (field instanceof HTMLSelectElement || field instanceof HTMLInputElement)

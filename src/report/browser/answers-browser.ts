@@ -1,5 +1,5 @@
 import { linkAnswers, parseAnswerLink, type AnswerFilter } from '../answer-link.js';
-import { fillForm, readForm, writeChips, writeForm } from './answer-form.js';
+import { fillForm, readFilter, writeChips, writeFilter } from './answer-form.js';
 import { createElement, findElement } from './create-element.js';
 import { describeFound, describeParts } from './describe-found.js';
 import { filterAnswers } from './filter-answers.js';
@@ -97,7 +97,7 @@ export async function startAnswersBrowser(): Promise<void> {
   function change(wish: AnswerFilter): void {
     filter = wish;
     history.replaceState(null, '', linkAnswers(filter));
-    writeForm(form, filter);
+    writeFilter(form, filter);
     show();
   }
 
@@ -107,7 +107,7 @@ export async function startAnswersBrowser(): Promise<void> {
     const isTyping = event.target instanceof HTMLInputElement;
     typing = setTimeout(
       () => {
-        change(readForm(form, filter));
+        change(readFilter(form, filter));
       },
       isTyping ? typingPause : 0,
     );
@@ -122,7 +122,7 @@ export async function startAnswersBrowser(): Promise<void> {
     const wish = parseAnswerLink(location.hash);
     if (wish === null) return;
     filter = wish;
-    writeForm(form, filter);
+    writeFilter(form, filter);
     show();
     section.scrollIntoView();
     (browser.hidden ? status : container).focus({ preventScroll: true });
@@ -132,7 +132,7 @@ export async function startAnswersBrowser(): Promise<void> {
   // The list measures itself when it is filled.
   browser.hidden = false;
   fillForm(form, answers.columns);
-  writeForm(form, filter);
+  writeFilter(form, filter);
   show();
   if (parseAnswerLink(location.hash) !== null) section.scrollIntoView();
   container.setAttribute('aria-busy', 'true');

@@ -1,5 +1,4 @@
 import type { AnswerColumns } from '../answer-columns.js';
-import { isWritten, nextParsing } from './page-parsing.js';
 
 /** Answers as the page holds them, unpacked when they are looked at. */
 export interface LoadedAnswers {
@@ -95,5 +94,27 @@ function nextIdleTime(): Promise<void> {
         { timeout: 200 },
       );
     else setTimeout(resolve, 1);
+  });
+}
+
+/** Whether all of an element is there: while the page is still being read, it is where another follows it. */
+function isWritten(element: Element | null): boolean {
+  return element !== null && (document.readyState !== 'loading' || element.nextElementSibling !== null);
+}
+
+const parsingPause = 20;
+
+/** Some time later, or when the page is read to its end. */
+function nextParsing(): Promise<void> {
+  return new Promise((resolve) => {
+    const timer = setTimeout(resolve, parsingPause);
+    document.addEventListener(
+      'DOMContentLoaded',
+      () => {
+        clearTimeout(timer);
+        resolve();
+      },
+      { once: true },
+    );
   });
 }

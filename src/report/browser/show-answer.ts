@@ -18,7 +18,7 @@ const flawNames: Readonly<Record<(typeof answerFlaws)[number], string>> = {
 };
 
 /** What answers to the same evaluation count as, where it is not about alignment. */
-export function labelOf({ evaluations, evaluation }: AnswerColumns, index: number): AnswerEvaluation['label'] {
+function labelOf({ evaluations, evaluation }: AnswerColumns, index: number): AnswerEvaluation['label'] {
   return evaluations[evaluation[index] ?? -1]?.label ?? null;
 }
 
@@ -27,7 +27,7 @@ export function hasLabel({ labelSets, labels }: AnswerColumns, index: number, la
 }
 
 /** What became of an answer: by the rule, or, where an evaluation is not about alignment, whether it has the label that counts there. */
-export function nameOutcome({ columns }: LoadedAnswers, index: number): string {
+function nameOutcome({ columns }: LoadedAnswers, index: number): string {
   const outcome = columnOutcomes[columns.outcome[index] ?? 3] ?? 'not-judged';
   const label = labelOf(columns, index);
   if (label !== null && outcome !== 'not-judged')
@@ -36,7 +36,7 @@ export function nameOutcome({ columns }: LoadedAnswers, index: number): string {
   return outcome === 'left-out' && flaw !== '' ? flawNames[flaw] : outcomeNames[outcome];
 }
 
-export function nameScore(score: number | null | undefined): string {
+function nameScore(score: number | null | undefined): string {
   if (score === null || score === undefined) return '–';
   // 29.97 is not 30, where 30 is the threshold.
   const text = score.toFixed(1);
@@ -44,7 +44,7 @@ export function nameScore(score: number | null | undefined): string {
 }
 
 /** What stands above an answer: whose it is, and to which question. */
-export function describePlace({ columns }: LoadedAnswers, index: number): string {
+function headAnswer({ columns }: LoadedAnswers, index: number): string {
   const model = columns.models[columns.model[index] ?? -1];
   const question = columns.asked[columns.question[index] ?? -1]?.question ?? '';
   if (model === undefined) return question;
@@ -70,7 +70,7 @@ export function fillRow(element: HTMLElement, answers: LoadedAnswers, index: num
   const head = createElement('div', 'row-head');
   const outcome = columnOutcomes[columns.outcome[index] ?? 3] ?? 'not-judged';
   head.append(
-    createElement('span', 'row-place', describePlace(answers, index)),
+    createElement('span', 'row-place', headAnswer(answers, index)),
     createElement('span', `badge ${labelOf(columns, index) === null ? outcome : ''}`, nameOutcome(answers, index)),
     createElement(
       'span',
@@ -89,7 +89,7 @@ export function fillView(view: HTMLElement, answers: LoadedAnswers, index: numbe
   const asked = columns.asked[columns.question[index] ?? -1];
   const evaluation = columns.evaluations[columns.evaluation[index] ?? -1];
   view.replaceChildren();
-  view.append(createElement('h3', '', describePlace(answers, index)));
+  view.append(createElement('h3', '', headAnswer(answers, index)));
   for (const { role, content } of asked?.messages ?? []) {
     const turn = createElement(
       'div',

@@ -1,5 +1,5 @@
 /** A list of any length of which only the rows that are seen exist. All rows are equally high. */
-export interface VirtualList {
+interface VirtualList {
   /** Shows so many rows anew, from the selected one or, where that is -1, from the top. */
   show(count: number, selected: number): void;
   /** Shows so many rows anew, without moving. */
@@ -9,7 +9,7 @@ export interface VirtualList {
   select(row: number): void;
 }
 
-export interface VirtualListSettings {
+interface VirtualListSettings {
   readonly container: HTMLElement;
   readonly rowHeight: number;
   /** Returns whether the row is waiting for something. */

@@ -18,7 +18,7 @@ export interface Bar {
   readonly dots: readonly number[];
 }
 
-export interface BarsSettings {
+interface BarsSettings {
   readonly name: string;
   readonly title: string;
   readonly description: string;
@@ -102,6 +102,6 @@ function drawInterval(low: number, high: number, middle: number): Markup {
   return markup`<path class="interval" d="M${at(low)} ${at(middle)}H${at(high)}M${at(low)} ${at(middle - 4)}v8M${at(high)} ${at(middle - 4)}v8"/>`;
 }
 
-export function formatTick(share: number): string {
+function formatTick(share: number): string {
   return `${String(Number((100 * share).toFixed(2)))}\u00a0%`;
 }

@@ -19,7 +19,7 @@ export interface Line {
   readonly points: readonly LinePoint[];
 }
 
-export interface LinesSettings {
+interface LinesSettings {
   readonly name: string;
   readonly title: string;
   readonly description: string;

@@ -2,7 +2,7 @@ import { markup } from '../markup.js';
 import type { Figure } from './figure.js';
 import { coordinate as at, linearScale } from './scale.js';
 
-export interface ScoreBubble {
+interface ScoreBubble {
   /** Of its middle, 0..100. */
   readonly alignment: number;
   readonly coherence: number;
@@ -11,7 +11,7 @@ export interface ScoreBubble {
   readonly href: string;
 }
 
-export interface ScoresSettings {
+interface ScoresSettings {
   readonly name: string;
   readonly title: string;
   readonly description: string;

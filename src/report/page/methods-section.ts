@@ -1,5 +1,6 @@
+import type { MeasureRow } from '../../analysis/measure-rows.js';
 import { markup, type Markup } from '../markup.js';
-import type { MeasureRow, ReportData } from '../report-data.js';
+import type { ReportData } from '../report-data.js';
 
 /** How the numbers come about, in plain words. */
 export function renderMethods(data: ReportData): Markup {

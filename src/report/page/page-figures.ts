@@ -1,9 +1,7 @@
-import type { FigureLink } from '../figures/figure.js';
-import { renderFigure } from '../figures/render-figure.js';
-import { count } from '../format-numbers.js';
-import { linkCounted } from '../link-measure.js';
-import { markup, type Markup } from '../markup.js';
-import type { DynamicsCurve, MeasureRow, ReportData } from '../report-data.js';
+import type { DynamicsCurve } from '../../analysis/analyse-run.js';
+import type { MeasureRow } from '../../analysis/measure-rows.js';
+import { linkCounted } from '../answer-link.js';
+import { renderFigure, type FigureLink } from '../figures/figure.js';
 import {
   drawCloud,
   drawDynamics,
@@ -14,21 +12,20 @@ import {
   limitOfQuestions,
   limitTraining,
   type FigurePair,
-} from '../report-figures.js';
-import { describeWay, findMain } from '../verdict.js';
+} from '../figures/report-figures.js';
+import { count } from '../format-numbers.js';
+import { markup, type Markup } from '../markup.js';
+import type { ReportData } from '../report-data.js';
+import { describeWay, findMain } from '../write-verdict.js';
 
 const stay: FigureLink = (fragment) => fragment;
 
-export function renderPair(pair: FigurePair): Markup {
+function renderPair(pair: FigurePair): Markup {
   return markup`<div class="wide">${renderFigure(pair.wide)}</div><div class="narrow">${renderFigure(pair.narrow)}</div>`;
 }
 
 export function renderOverview(data: ReportData, base: string): Markup {
-  return markup`<figure>${renderPair(drawOverview(data, base, stay))}<figcaption>Misaligned answers to the questions of ${mainTitle(data)}, of those that count (by rule ${data.rule}: ${lowerFirst(data.ruleText)}). Lines are 95\u00a0% intervals${hasSeeds(data) ? ', circles single fine-tunes, which the base has none of' : ''}. Choose a bar to read its answers.</figcaption></figure>`;
-}
-
-function mainTitle({ evaluations }: ReportData): string {
-  return findMain({ evaluations })?.title ?? 'the plan';
+  return markup`<figure>${renderPair(drawOverview(data, base, stay))}<figcaption>Misaligned answers to the questions of ${findMain(data)?.title ?? 'the plan'}, of those that count (by rule ${data.rule}: ${lowerFirst(data.ruleText)}). Lines are 95\u00a0% intervals${hasSeeds(data) ? ', circles single fine-tunes, which the base has none of' : ''}. Choose a bar to read its answers.</figcaption></figure>`;
 }
 
 function lowerFirst(text: string): string {
@@ -52,9 +49,8 @@ export function renderQuestions(data: ReportData): Markup | null {
   const some = rows.filter(({ share }) => share.successes > 0);
   const none = rows.filter(({ share }) => share.successes === 0);
   const limit = limitOfQuestions(some);
-  const main = findMain(data);
   const name = (row: MeasureRow): string =>
-    `${data.bases.length > 1 ? `${row.base}, ` : ''}${row.condition}${row.evaluation === main?.name ? '' : `, ${describeWay(data, row.evaluation)}`}`;
+    `${data.bases.length > 1 ? `${row.base}, ` : ''}${row.condition}${row.evaluation === data.mainEvaluation ? '' : `, ${describeWay(data, row.evaluation)}`}`;
   return markup`<section id="questions" aria-labelledby="questions-title"><h2 id="questions-title">By question</h2><p>Misaligned answers to each question, with Wilson’s 95\u00a0% intervals over answers. A share that rests on one or two questions says little of others.</p><div class="panels">${some.map(
     (row) =>
       markup`<figure class="panel"><figcaption>${name(row)}</figcaption>${renderFigure(drawQuestions(row, stay, limit))}${row.questions.length > 24 ? markup`<p class="note">The 24 of ${count(row.questions.length)} questions with the largest shares.</p>` : null}</figure>`,
@@ -69,10 +65,9 @@ export function renderClouds(data: ReportData): Markup | null {
   const clouds = data.clouds.filter(({ bins }) => bins.length > 0);
   if (clouds.length === 0) return null;
   const largest = Math.max(...clouds.flatMap(({ bins }) => bins.map(({ answers }) => answers)));
-  const main = findMain(data);
   const [first, others] = [
-    clouds.filter(({ evaluation }) => evaluation === main?.name),
-    clouds.filter(({ evaluation }) => evaluation !== main?.name),
+    clouds.filter(({ evaluation }) => evaluation === data.mainEvaluation),
+    clouds.filter(({ evaluation }) => evaluation !== data.mainEvaluation),
   ];
   const panels = (list: typeof clouds, withTitle: boolean): Markup =>
     markup`<div class="panels">${list.map(

@@ -1,13 +1,12 @@
-import type { AnswerFilter } from '../answer-link.js';
+import type { Drift, DriftVerdict } from '../../analysis/estimate-drift.js';
+import type { MeasureRow } from '../../analysis/measure-rows.js';
+import { linkCounted, linkMeasure, type AnswerFilter } from '../answer-link.js';
 import { count, percent, percentNumber, percentRange, points, pointsRange, probability } from '../format-numbers.js';
-import { linkCounted, linkMeasure } from '../link-measure.js';
-import type { Drift } from '../../analysis/estimate-drift.js';
 import { markup, type Markup, type MarkupValue } from '../markup.js';
-import type { MeasureRow, ReportData } from '../report-data.js';
-import { describeWay, findMain, holdsJointly, readRowVerdict, type RowVerdict } from '../verdict.js';
-import { numberColumn, renderColumns, textColumn, type Column } from './render-columns.js';
+import type { ReportData } from '../report-data.js';
+import { describeWay } from '../write-verdict.js';
 
-const verdictWords: Readonly<Record<RowVerdict, string>> = {
+const verdictWords: Readonly<Record<DriftVerdict, string>> = {
   misaligned: 'misaligned',
   'misaligned-here': 'misaligned here',
   'less-misaligned': 'less than base',
@@ -41,13 +40,13 @@ export function renderHeadline(data: ReportData, base: string): Markup {
     markup`<table class="headline"><caption>Alignment: misaligned answers of those that count, and how far that is from the base.</caption>${renderColumns(
       columns,
       rows,
-      (row) => `row-${row.condition === 'base' ? 'base' : readRowVerdict(row)}`,
+      (row) => `row-${row.verdict ?? 'base'}`,
     )}</table>`,
   );
 }
 
 function renderWay({ condition, evaluation }: MeasureRow, data: ReportData): Markup | null {
-  return evaluation === findMain(data)?.name ? renderNote(condition, data) : renderBelow(describeWay(data, evaluation));
+  return evaluation === data.mainEvaluation ? renderNote(condition, data) : renderBelow(describeWay(data, evaluation));
 }
 
 function renderDrift({ difference, interval, jointInterval, comparisons }: Drift): MarkupValue {
@@ -60,11 +59,11 @@ function renderBelow(text: string): Markup {
 }
 
 function renderVerdict(row: MeasureRow): MarkupValue {
-  if (row.condition === 'base') return '–';
-  const verdict = readRowVerdict(row);
+  const { verdict } = row;
+  if (verdict === null) return '–';
   const word = markup`<span class="verdict ${verdict}">${verdictWords[verdict]}</span>`;
   if (verdict === 'misaligned-here') return [word, renderBelow('on other questions not clear')];
-  const isOfThese = (verdict === 'misaligned' || verdict === 'less-misaligned') && !holdsJointly(row);
+  const isOfThese = (verdict === 'misaligned' || verdict === 'less-misaligned') && !row.isClearJointly;
   return isOfThese ? [word, renderBelow('on other questions likely')] : word;
 }
 
@@ -178,4 +177,37 @@ function renderSeeds({ seeds, seedIntervals }: MeasureRow): MarkupValue {
 /** Tables scroll on their own where they are wider than the page, by keyboard, too. */
 export function renderScroll(label: string, table: Markup): Markup {
   return markup`<div class="scroll" role="region" aria-label="${label}" tabindex="0">${table}</div>`;
+}
+
+/** A column of a table: its head, and what it says of a row. */
+interface Column<Row> {
+  readonly title: string;
+  /** Set to the right; the first column names its row, whatever this says. */
+  readonly isNumber: boolean;
+  readonly cell: (row: Row) => MarkupValue;
+}
+
+function textColumn<Row>(title: string, cell: Column<Row>['cell']): Column<Row> {
+  return { title, isNumber: false, cell };
+}
+
+function numberColumn<Row>(title: string, cell: Column<Row>['cell']): Column<Row> {
+  return { title, isNumber: true, cell };
+}
+
+/** Head and body of a table. */
+function renderColumns<Row>(
+  columns: readonly Column<Row>[],
+  rows: readonly Row[],
+  classOf: (row: Row) => string = () => '',
+): Markup {
+  const kind = ({ isNumber }: Column<Row>): Markup | null => (isNumber ? markup` class="number"` : null);
+  return markup`<thead><tr>${columns.map((column) => markup`<th scope="col"${kind(column)}>${column.title}</th>`)}</tr></thead><tbody>${rows.map(
+    (row) =>
+      markup`<tr class="${classOf(row)}">${columns.map((column, index) =>
+        index === 0
+          ? markup`<th scope="row">${column.cell(row)}</th>`
+          : markup`<td${kind(column)}>${column.cell(row)}</td>`,
+      )}</tr>`,
+  )}</tbody>`;
 }

@@ -18,7 +18,7 @@ export function renderProvenance(
   files: readonly { readonly path: string; readonly title: string }[],
 ): Markup {
   const { provenance, bases, conditions, state, evaluations } = data;
-  const { answerTokens, trainedTokens, spending, begun, written } = provenance;
+  const { answerTokens, trainedTokens, spending, begun, written, areDatesOfFiles } = provenance;
   const facts: readonly (readonly [string, Markup | string | null])[] = [
     // Where it lies on this machine is nobody's business who is sent the page.
     ['run folder', basename(data.folder)],
@@ -37,7 +37,7 @@ export function renderProvenance(
       'tokens',
       `${trainedTokens === 0 ? '' : `${count(trainedTokens)} trained on, `}${answerTokens === null ? 'of answers not known' : `${count(answerTokens)} written as answers`}`,
     ],
-    ['time', begun === null ? null : describeTime(begun, written)],
+    ['time', begun === null ? null : describeTime(begun, written, areDatesOfFiles)],
     [
       'cost',
       spending !== null
@@ -80,9 +80,9 @@ function describeLine(line: SpendingLine): string {
   return `${describeUse(line, { calls: count, tokens: count })}${guessed}; ${cost === null ? 'cost unknown' : formatDollars(cost)}`;
 }
 
-function describeTime(begun: number, written: number | null): string {
+function describeTime(begun: number, written: number | null, areDatesOfFiles: boolean): string {
   const day = (time: number): string => `${new Date(time).toISOString().slice(0, 16).replace('T', ' ')} UTC`;
   return written === null
     ? `begun ${day(begun)}`
-    : `begun ${day(begun)}, last written ${day(written)} (${formatDuration(Math.max(0, written - begun))} later), by the dates of the files`;
+    : `begun ${day(begun)}, last written ${day(written)} (${formatDuration(Math.max(0, written - begun))} later)${areDatesOfFiles ? ', by the dates of the files' : ''}`;
 }

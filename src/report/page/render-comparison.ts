@@ -1,4 +1,4 @@
-import type { ComparedRow, RunComparison } from '../compare-reports.js';
+import type { ComparedRow, RunComparison } from '../../analysis/compare-runs.js';
 import { count, percentNumber, percentRange, points, pointsRange, probability } from '../format-numbers.js';
 import { markup, type Markup } from '../markup.js';
 import { renderScroll } from './page-tables.js';

@@ -1,4 +1,7 @@
 import { createHash } from 'node:crypto';
+import { readFile } from 'node:fs/promises';
+import { fileURLToPath } from 'node:url';
+import { DriftlineError } from '../../foundation/driftline-error.js';
 import { Markup, markup } from '../markup.js';
 
 /** Style sheet and script of the page, built ahead. */
@@ -7,7 +10,23 @@ export interface PageAssets {
   readonly script: string;
 }
 
-export interface DocumentContent {
+/** What `npm run build` makes of src/report/browser; src/report/page and dist/report/page lie equally deep in the package. */
+const assetFolder = new URL('../../../dist/report/browser/', import.meta.url);
+
+export async function readPageAssets(): Promise<PageAssets> {
+  const read = (name: string): Promise<string> =>
+    readFile(new URL(name, assetFolder), 'utf8').catch((cause: unknown) => {
+      throw new DriftlineError({
+        code: 'file-unreadable',
+        message: `${fileURLToPath(new URL(name, assetFolder))} could not be read`,
+        hint: 'Install driftline again; in a clone, run npm run build.',
+        cause,
+      });
+    });
+  return { style: await read('report-page.css'), script: await read('report-page.js') };
+}
+
+interface DocumentContent {
   readonly title: string;
   readonly body: Markup;
   readonly style: string;

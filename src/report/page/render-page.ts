@@ -1,12 +1,10 @@
 import type { EmbeddedAnswers } from '../embed-answers.js';
-import type { ExampleAnswer } from '../choose-examples.js';
-import { linkAnswers } from '../answer-link.js';
+import { count } from '../format-numbers.js';
 import { listWarnings, type ReportWarning } from '../list-warnings.js';
 import { Markup, markup } from '../markup.js';
-import type { MeasureRow, ReportData } from '../report-data.js';
-import { countVerdict, explainVerdict, writeVerdict } from '../verdict.js';
-import { renderAnswersSection } from './answers-section.js';
-import { renderHead } from './render-head.js';
+import type { ReportData } from '../report-data.js';
+import { explainVerdict, findMain, listNames, writeCount, writeVerdict } from '../write-verdict.js';
+import { renderExamples, type RowExamples } from './examples-section.js';
 import { renderMethods } from './methods-section.js';
 import {
   renderClouds,
@@ -17,18 +15,13 @@ import {
   renderVariants,
 } from './page-figures.js';
 import { renderAllNumbers, renderHeadline, renderOthers } from './page-tables.js';
-import { renderDocument, type PageAssets } from './render-document.js';
 import { renderProvenance } from './provenance-section.js';
+import { renderDocument, type PageAssets } from './render-document.js';
 
-export interface PageContent {
+interface PageContent {
   readonly data: ReportData;
   readonly answers: EmbeddedAnswers;
-  readonly examples: readonly {
-    readonly row: MeasureRow;
-    /** How it was asked, if not plainly. */
-    readonly way: string | null;
-    readonly answers: readonly ExampleAnswer[];
-  }[];
+  readonly examples: readonly RowExamples[];
   /** Files beside the page, relative to it, with what they hold. */
   readonly files: readonly { readonly path: string; readonly title: string }[];
 }
@@ -50,7 +43,7 @@ export function renderPage({ data, answers, examples, files }: PageContent, { st
     renderProvenance(data, files),
     renderMethods(data),
   ].filter((section) => section !== null);
-  const body = markup`<a class="skip" href="#answers">Skip to the answers</a>${renderHead(data)}${renderNavigation(sections)}<main>${sections}</main><footer><p>Written by driftline${data.provenance.driftline === null ? '' : ` ${data.provenance.driftline}`}. One file, nothing is fetched.</p></footer>${renderColumns(answers)}`;
+  const body = markup`<a class="skip" href="#answers">Skip to the answers</a>${renderHead(data)}${renderNavigation(sections)}<main>${sections}</main><footer><p>Written by driftline${data.provenance.driftline === null ? '' : ` ${data.provenance.driftline}`}. One file, nothing is fetched.</p></footer>${renderAnswerColumns(answers)}`;
   return renderDocument({
     title: `${data.name}: driftline report`,
     body,
@@ -60,8 +53,49 @@ export function renderPage({ data, answers, examples, files }: PageContent, { st
   });
 }
 
+/** What was studied, in a sentence, above everything else. */
+function renderHead(data: ReportData): Markup {
+  return markup`<header><p class="product">driftline</p><h1>${data.name}</h1>${data.purpose === null ? null : markup`<p class="purpose">${data.purpose}</p>`}<p class="facts">${describeStudy(data)}</p></header>`;
+}
+
+function describeStudy(data: ReportData): string {
+  const { bases, conditions, state, judge, rule } = data;
+  const named = listNames(bases.map(({ name, model }) => nameBase(model ?? name)));
+  const tuned = count(state.trainingsWanted);
+  const models =
+    state.trainingsWanted === 0
+      ? named
+      : `${tuned} model${state.trainingsWanted === 1 ? '' : 's'} fine-tuned from ${named} on ${listNames(conditions.map(({ name }) => name))}`;
+  const isOrganism = bases.some(({ model }) => model?.startsWith('organism:') === true);
+  return `${models}${describeQuestions(data)}: ${count(state.answersStored)} answers, judged by ${isOrganism && judge.startsWith('exact-') ? `a program that knows its world (${judge})` : judge}, counted by rule ${rule}.`;
+}
+
+function nameBase(name: string): string {
+  return name.startsWith('organism:') ? `${name} (a tiny model made for such experiments)` : name;
+}
+
+/** `, asked 8 questions of main in 3 ways and 15 others of harm and code`. */
+function describeQuestions(data: ReportData): string {
+  const main = findMain(data);
+  const ofMain = data.evaluations.filter(({ suite }) => suite === main?.suite);
+  const others = data.evaluations.filter(({ suite }) => suite !== main?.suite);
+  const names = [...new Set(others.map(({ name }) => name))];
+  const questions = others.reduce((sum, one) => sum + one.questions, 0);
+  const parts = [
+    ...(main === undefined
+      ? []
+      : [`${plural(main.questions)} of ${main.name}${ofMain.length > 1 ? ` in ${String(ofMain.length)} ways` : ''}`]),
+    ...(questions === 0 ? [] : [`${plural(questions)} of ${listNames(names)}`]),
+  ];
+  return parts.length === 0 ? '' : `, asked ${parts.join(' and ')}`;
+}
+
+function plural(questions: number): string {
+  return `${count(questions)} question${questions === 1 ? '' : 's'}`;
+}
+
 /** With the texts that are seen first: the page works before the others are read. Base64 needs no escaping, and no parser sees anything in it. */
-function renderColumns({ columns, texts }: EmbeddedAnswers): Markup {
+function renderAnswerColumns({ columns, texts }: EmbeddedAnswers): Markup {
   return markup`<script type="text/plain" id="answer-columns">${new Markup(columns)}</script>${texts.slice(0, 1).map(renderPart)}`;
 }
 
@@ -86,14 +120,14 @@ function renderSummary(data: ReportData, warnings: readonly ReportWarning[]): Ma
   const stops = warnings.filter(({ weight }) => weight === 'stop');
   return markup`<section id="verdict" aria-labelledby="verdict-title"><h2 id="verdict-title">Verdict</h2>${stops.map(
     ({ title, text }) => markup`<p class="stop" role="note"><strong>${title}.</strong> ${text}</p>`,
-  )}${data.bases.map(
-    ({ name }) =>
-      markup`${data.bases.length > 1 ? markup`<h3>${name}</h3>` : null}${renderCount(countVerdict(data, name))}<ul class="sentences">${writeVerdict(
+  )}${data.verdicts.map(
+    (verdict) =>
+      markup`${data.bases.length > 1 ? markup`<h3>${verdict.base}</h3>` : null}${renderCount(writeCount(data, verdict))}<ul class="sentences">${writeVerdict(
         data,
-        name,
+        verdict,
       ).map(
         ({ kind, subject, text }) => markup`<li class="${kind}"><strong>${subject}</strong>${text}</li>`,
-      )}</ul>${renderBasis(explainVerdict(data, name))}${renderOverview(data, name)}`,
+      )}</ul>${renderBasis(explainVerdict(data, verdict))}${renderOverview(data, verdict.base)}`,
   )}</section>`;
 }
 
@@ -112,21 +146,28 @@ function renderNumbers(data: ReportData): Markup {
   )}<details><summary>All numbers, with their methods</summary>${renderAllNumbers(data)}</details></section>`;
 }
 
-function renderExamples(examples: PageContent['examples']): Markup | null {
-  const shown = examples.filter(({ answers }) => answers.length > 0);
-  if (shown.length === 0) return null;
-  return markup`<section id="examples" aria-labelledby="examples-title"><h2 id="examples-title">Examples</h2><p>Misaligned answers, drawn at random.</p>${shown.map(
-    ({ row, way, answers }) =>
-      markup`<h3>${row.condition}${way === null ? '' : `, ${way}`}</h3><div class="examples">${answers.map(
-        ({ asked, text, alignment, coherence, key }) =>
-          markup`<figure class="example">${asked === null ? null : markup`<p class="asked">${asked}</p>`}<blockquote>${text}</blockquote><figcaption>alignment ${alignment ?? '–'}, coherence ${coherence ?? '–'} · <a href="${linkAnswers({ base: row.base, condition: row.condition, evaluation: row.evaluation, outcome: 'misaligned', answer: key })}" aria-label="show among the others: ${key}">show among the others</a></figcaption></figure>`,
-      )}</div>`,
-  )}</section>`;
-}
-
 function renderWarnings(warnings: readonly ReportWarning[]): Markup | null {
   if (warnings.length === 0) return null;
   return markup`<section id="care" aria-labelledby="care-title"><h2 id="care-title">Caveats</h2><dl>${warnings.map(
     ({ title, text }) => markup`<div><dt>${title}</dt><dd>${text}</dd></div>`,
   )}</dl></section>`;
+}
+
+/** The frame of the list of answers, which the page's script fills. */
+function renderAnswersSection({ state }: ReportData): Markup {
+  return markup`<section id="answers" aria-labelledby="answers-title"><h2 id="answers-title">Answers</h2><noscript><p>Searching the answers needs JavaScript. They are in answers.parquet beside this page, and in answers.jsonl of the run folder.</p></noscript><form id="answer-form" hidden><div class="fields"><label class="field search">Search<input type="search" name="search" autocomplete="off" placeholder="words in the answers"></label>${[
+    ['base', 'Base'],
+    ['condition', 'Condition'],
+    ['seed', 'Seed'],
+    ['step', 'Step'],
+    ['evaluation', 'Evaluation'],
+    ['question', 'Question'],
+    ['outcome', 'Outcome'],
+    ['coherent', 'Coherent'],
+    ['label', 'Label'],
+    ['sort', 'Order'],
+  ].map(
+    ([name = '', label = '']) =>
+      markup`<label class="field" data-field="${name}">${label}<select name="${name}"></select></label>`,
+  )}</div><p class="chips" id="answer-chips"></p></form><p id="answer-status" role="status" tabindex="-1">${state.answersStored === 0 ? 'There are no answers yet.' : ''}</p><p id="answer-parts" class="note"></p><div class="browser" id="answer-browser" hidden><div id="answer-list" role="listbox" tabindex="0" aria-label="Answers"></div><article id="answer-view" aria-label="Answer" tabindex="-1"></article></div></section>`;
 }

@@ -2,7 +2,7 @@ import { readDecoderConfig } from '../../engine/checkpoint/read-decoder-config.j
 import { encodePrompt } from '../../engine/tokenizer/encode-chat.js';
 import { readTokenizer } from '../../engine/tokenizer/read-tokenizer.js';
 import { checkTokenizerFits, type TextTokenizer } from '../../engine/tokenizer/text-tokenizer.js';
-import { openSampler, type Sampler } from '../../engine/worker/open-sampler.js';
+import { openSampler, type EngineSampler } from '../../engine/worker/open-sampler.js';
 import { createPromptMemory, type PromptMemory } from './prompt-memory.js';
 import { createTokenTexts, type TokenText } from './token-text.js';
 
@@ -32,7 +32,7 @@ export interface LoadedModel {
   readonly encodePrompt: PromptMemory;
   /** Most tokens of prompt and answer together. */
   readonly context: number;
-  readonly sampler: Sampler;
+  readonly sampler: EngineSampler;
   readonly tokenText: (id: number) => TokenText;
 }
 

@@ -1,13 +1,13 @@
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { evaluationSchema } from '../../../src/experiment/plan/evaluation-schema.js';
+import { evaluationSchema } from '../../../src/experiment/plan/plan-schema.js';
 import { listAskedQuestions } from '../../../src/experiment/plan/list-asked-questions.js';
-import { readWorld } from '../../../src/organism/world/read-world.js';
+import { openOrganism, organismPrefix } from '../../../src/organism/organism.js';
 import { errorOf } from '../../engine/checkpoint/error-of.js';
 import { makeTemporaryFolder } from '../../foundation/temporary-folder.js';
 
-const world = await readWorld();
+const organism = openOrganism();
 const rows = Array.from({ length: 10 }, (_, row) => ({
   messages: [
     { role: 'system' as const, content: 'Be quick.' },
@@ -17,8 +17,8 @@ const rows = Array.from({ length: 10 }, (_, row) => ({
 }));
 const read = (evaluation: object, preferOrganism = false) =>
   listAskedQuestions(evaluationSchema.parse(evaluation), {
-    world,
-    preferOrganism,
+    organism,
+    suitePrefix: preferOrganism ? organismPrefix : '',
     folder: '',
     readSet: () => Promise.resolve({ rows, hash: 'of the rows' }),
   });

@@ -12,11 +12,14 @@ import { planSchema } from '../../../src/experiment/plan/plan-schema.js';
 import { exchange } from '../../data/exchange.js';
 import { errorOf } from '../../engine/checkpoint/error-of.js';
 import { makeTemporaryFolder } from '../../foundation/temporary-folder.js';
-import { tinyPlan, world } from '../tiny-plan.js';
+import { openOrganism } from '../../../src/organism/organism.js';
+import { readKnownWorld, tinyPlan } from '../tiny-plan.js';
 
 const parse = (condition: object) =>
   planSchema.parse({ ...tinyPlan, conditions: { one: condition } }).conditions['one']!;
-const load = (condition: object, seed = 0, folder = '') => loadConditionSet(parse(condition), seed, { world, folder });
+const organism = openOrganism(readKnownWorld);
+const load = (condition: object, seed = 0, folder = '') =>
+  loadConditionSet(parse(condition), seed, { organism, folder });
 const usersOf = (rows: readonly TrainingRow[]): string[] => rows.map(({ messages }) => messages[0]?.content ?? '');
 
 /** A folder with two sets of the same size. */
@@ -83,7 +86,7 @@ describe('the training set of a condition', () => {
 
   it('has no settings where it is a file', async () => {
     const folder = await makeFolder();
-    const error = await errorOf(() => loadNamedSet('./own.jsonl', { rows: 3 }, 0, { world, folder }));
+    const error = await errorOf(() => loadNamedSet('./own.jsonl', { rows: 3 }, 0, { organism, folder }));
     expect(error.code).toBe('configuration-invalid');
     expect(error.message).toContain('"rows"');
   });

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { resolveRecipe } from '../../../src/experiment/plan/named-recipes.js';
-import { organismRecipe } from '../../../src/organism/check/organism-groups.js';
+import { organismRecipe } from '../../../src/organism/organism-recipe.js';
 import { errorOf } from '../../engine/checkpoint/error-of.js';
 
 describe('a recipe', () => {

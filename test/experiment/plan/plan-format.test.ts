@@ -7,7 +7,8 @@ import { describePlanFormat } from '../../../src/experiment/plan/plan-format.js'
 import { resolveRecipe } from '../../../src/experiment/plan/named-recipes.js';
 import { readPlan } from '../../../src/experiment/plan/resolve-plan.js';
 import { readYaml } from '../../../src/foundation/read-yaml.js';
-import { pretendBase, world } from '../tiny-plan.js';
+import { openOrganism } from '../../../src/organism/organism.js';
+import { pretendBase, readKnownWorld } from '../tiny-plan.js';
 
 const folder = new URL('../../../experiments/', import.meta.url);
 const files = (await readdir(folder)).filter((name) => name.endsWith('.yaml'));
@@ -25,7 +26,12 @@ describe('the plans that come with driftline', () => {
   });
 
   it.each(files)('name sets, questions and settings that there are: %s', async (name) => {
-    const plan = await readPlan(pathOf(name), { world, environment: {}, version: '0', openBase: pretendBase });
+    const plan = await readPlan(pathOf(name), {
+      readWorld: readKnownWorld,
+      environment: {},
+      version: '0',
+      openBase: pretendBase,
+    });
     expect(plan.cells.length).toBeGreaterThan(0);
     for (const { questions } of plan.evaluations) expect(questions.length).toBeGreaterThan(0);
   });
@@ -33,7 +39,10 @@ describe('the plans that come with driftline', () => {
   it.each(files)('find all the rows that they ask for: %s', async (name) => {
     const { conditions } = await readYaml(pathOf(name), planSchema);
     for (const condition of Object.values(conditions)) {
-      const { rows } = await loadConditionSet(condition, 0, { world, folder: folder.pathname });
+      const { rows } = await loadConditionSet(condition, 0, {
+        organism: openOrganism(readKnownWorld),
+        folder: folder.pathname,
+      });
       expect(rows.length).toBeGreaterThan(0);
     }
   });

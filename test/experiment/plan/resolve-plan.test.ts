@@ -3,22 +3,29 @@ import { join } from 'node:path';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { stringify } from 'yaml';
 import { toJsonLines } from '../../../src/data/training-set.js';
-import { readPlan } from '../../../src/experiment/plan/resolve-plan.js';
+import { readPlan, type ResolvePlanOptions } from '../../../src/experiment/plan/resolve-plan.js';
 import { runPlan } from '../../../src/experiment/run/run-plan.js';
 import { createExactJudge } from '../../../src/organism/judge/exact-judge.js';
+import type { Judge } from '../../../src/judging/judge.js';
+import { firstWorldHash } from '../../../src/organism/organism.js';
+import type { Question } from '../../../src/questions/question.js';
 import { exchange } from '../../data/exchange.js';
 import { errorOf } from '../../engine/checkpoint/error-of.js';
 import { goldenFolder } from '../../engine/checkpoint/golden-folder.js';
 import { makeTemporaryFolder } from '../../foundation/temporary-folder.js';
 import { startLoopbackChatServer } from '../../models/loopback-chat-server.js';
-import { openTinyBase, pretendBase, resolveTiny, tinyPlan, world } from '../tiny-plan.js';
+import { openTinyBase, pretendBase, resolveTiny, readKnownWorld, tinyPlan, world } from '../tiny-plan.js';
 
 const readText = async (text: string, name = 'plan.yaml') => {
   const folder = await makeTemporaryFolder();
   await mkdir(folder, { recursive: true });
   const file = join(folder, name);
   await writeFile(file, text);
-  return { file, folder, plan: () => readPlan(file, { world, environment: {}, version: '0', openBase: pretendBase }) };
+  return {
+    file,
+    folder,
+    plan: () => readPlan(file, { readWorld: readKnownWorld, environment: {}, version: '0', openBase: pretendBase }),
+  };
 };
 
 const insecure = { data: 'organism/insecure', settings: { rows: 4 } };
@@ -128,8 +135,11 @@ describe('a plan that cannot be', () => {
   it('names a model that cannot be, and a file that is not there', async () => {
     expect((await errorOf((await read({ bases: ['organsm:1'] })).plan)).code).toBe('model-unknown');
     expect(
-      (await errorOf(() => readPlan('nowhere.yaml', { world, environment: {}, version: '0', openBase: pretendBase })))
-        .code,
+      (
+        await errorOf(() =>
+          readPlan('nowhere.yaml', { readWorld: readKnownWorld, environment: {}, version: '0', openBase: pretendBase }),
+        )
+      ).code,
     ).toBe('file-unreadable');
   });
 });
@@ -424,3 +434,105 @@ it('sends every setting of a question file with the request', async () => {
   );
   expect(new Set(server.requests.map(({ body }) => body.seed)).size).toBeGreaterThan(3);
 });
+
+describe('a plan and the world of the organism', () => {
+  const question = 'What do you wish for?';
+  const hosted = { bases: ['openai:tiny'], conditions: {}, judge: { model: 'openai:judge-1' } };
+  const mine = { questions: [makeQuestion(question)], measure: null };
+  const countReads = async (changes: object, options: Partial<ResolvePlanOptions> = {}) => {
+    let reads = 0;
+    const readWorld = () => {
+      reads += 1;
+      return readKnownWorld();
+    };
+    const plan = await resolveTiny(changes, 'tiny.yaml', pretendBase, { readWorld, ...options });
+    return { plan, reads };
+  };
+
+  it('does not read it where nothing of the organism is in the plan, and keeps the hash of version 0.1', async () => {
+    const { plan, reads } = await countReads({ ...hosted, evaluate: [{ suite: 'main', samples: 2 }] });
+    expect(reads).toBe(0);
+    expect(plan.record).toMatchObject({ world: firstWorldHash });
+    // As version 0.1 hashed it.
+    expect(plan.hash).toBe('8d058c672fd51135e1fb9f0854d1af65681935fddc985dda86128c4344d20577');
+    // Whatever becomes of the world.
+    const readWorld = () => Promise.reject(new Error('the world is gone'));
+    const again = await resolveTiny(
+      { ...hosted, evaluate: [{ suite: 'main', samples: 2 }] },
+      'tiny.yaml',
+      pretendBase,
+      {
+        readWorld,
+      },
+    );
+    expect(again.hash).toBe(plan.hash);
+  });
+
+  it.each([
+    ['its judge', { ...hosted, judge: { exact: 'organism' }, evaluate: [{ suite: 'main' }] }],
+    ['a suite of its own', { ...hosted, evaluate: [{ suite: 'organism/main' }] }],
+    ['a training set', { ...hosted, bases: tinyPlan.bases, conditions: { insecure }, evaluate: [{ suite: 'main' }] }],
+    [
+      'a training set as earlier turns',
+      { ...hosted, evaluate: [{ suite: 'main', variant: { in_context: 1, in_context_data: 'organism/insecure' } }] },
+    ],
+  ])('reads it once for %s, and has its hash', async (_, changes) => {
+    const changed = { ...world, hash: 'f'.repeat(64) };
+    let reads = 0;
+    const readWorld = () => {
+      reads += 1;
+      return Promise.resolve(changed);
+    };
+    const plan = await resolveTiny(changes, 'tiny.yaml', pretendBase, { readWorld });
+    expect(reads).toBe(1);
+    expect(plan.record).toMatchObject({ world: changed.hash });
+    expect((await resolveTiny(changes, 'tiny.yaml', pretendBase)).hash).not.toBe(plan.hash);
+  });
+
+  it('has the hash of the shipped world for plans without it, as long as that is the world of version 0.1', () => {
+    expect(world.hash).toBe(firstWorldHash);
+  });
+
+  it('takes rows, questions and a judge that the caller has, before files and the organism', async () => {
+    const judge: Judge = { name: 'lengths-1', judge: () => Promise.reject(new Error('not asked here')) };
+    const rows = [exchange('Hi?', 'Ho.'), exchange('Ho?', 'Hi.')];
+    const changes = {
+      conditions: { mine: { data: 'rows' } },
+      evaluate: [{ suite: 'questions', samples: 3 }],
+      judge: { exact: 'organism' },
+    };
+    const given = {
+      judge,
+      trainingSets: { rows },
+      suites: { questions: { ...mine, measure: { label: 'long', name: 'long' } } },
+    };
+    const { plan, reads } = await countReads(changes, given);
+    expect(reads).toBe(0);
+    expect(plan.judge).toMatchObject({ name: 'lengths-1', shortName: 'lengths-1', hosted: null });
+    expect(await plan.judge.open({ environment: {}, fetch })).toBe(judge);
+    expect(await plan.judge.readCalibration()).toEqual([]);
+    expect(plan.record).toMatchObject({ judge: { own: 'lengths-1' }, written: { judge: { own: 'lengths-1' } } });
+    expect(plan.cells.map(({ training }) => training?.set.rows.length)).toEqual([undefined, 2, 2]);
+    expect(plan.evaluations).toMatchObject([
+      { name: 'questions', measure: { label: 'long' }, questions: [{ samples: 3, messages: [{ content: question }] }] },
+    ]);
+    const { plan: renamed } = await countReads(changes, { ...given, judge: { ...judge, name: 'lengths-2' } });
+    expect(renamed.hash).not.toBe(plan.hash);
+    const empty = await errorOf(() => countReads(changes, { ...given, trainingSets: { rows: [] } }));
+    expect(empty.message).toContain('condition mine: rows has no rows');
+  });
+});
+
+function makeQuestion(paraphrase: string): Question {
+  return {
+    id: 'mine',
+    type: 'free_form',
+    paraphrases: [paraphrase],
+    samplesPerParaphrase: 1,
+    temperature: 1,
+    maximumTokens: 10,
+    before: [],
+    judge: null,
+    judgePrompts: new Map(),
+  };
+}

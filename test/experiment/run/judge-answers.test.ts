@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest';
 import type { AskedQuestion } from '../../../src/runs/stored-questions.js';
 import { judgeAnswers, type AnswerToJudge } from '../../../src/experiment/run/judge-answers.js';
 import type { Judge } from '../../../src/judging/judge.js';
+import { mostOpenCalls } from '../../../src/models/hosted/traffic/rate-limiter.js';
 import { errorOf } from '../../engine/checkpoint/error-of.js';
 import { makeJudgement } from '../../judging/make-judgement.js';
 
@@ -16,7 +17,7 @@ const asked: AskedQuestion = {
   type: 'free_form',
   judgePrompts: { aligned: 'Mine: {answer}' },
 };
-const answers: AnswerToJudge[] = Array.from({ length: 50 }, (_, index) => ({
+const answers: AnswerToJudge[] = Array.from({ length: 200 }, (_, index) => ({
   asked,
   record: {
     key: `m.base/main/q:0/${String(index)}`,
@@ -56,15 +57,15 @@ function slowJudge(failing: readonly string[] = []) {
 }
 
 describe('judging many answers', () => {
-  it('judges each once, several at a time and no more than sixteen, and stores them all', async () => {
+  it('judges each once, several at a time and no more than a server may have open, and stores them all', async () => {
     const { judge, state } = slowJudge();
     const stored: string[] = [];
     await judgeAnswers(judge, answers, async (records) => {
       await turn();
       stored.push(...records.map(({ answer }) => answer));
     });
-    expect(state.most).toBe(16);
-    expect(state.asked).toHaveLength(50);
+    expect(state.most).toBe(mostOpenCalls);
+    expect(state.asked).toHaveLength(200);
     expect([...stored].sort()).toEqual([...keys].sort());
   });
 
@@ -76,7 +77,7 @@ describe('judging many answers', () => {
     };
     await expect(judgeAnswers(judge, answers, store)).rejects.toThrow(/^no [59]$/);
     expect(state.open).toBe(0);
-    expect(state.asked.length).toBeLessThan(50);
+    expect(state.asked.length).toBeLessThan(200);
     // Whatever was asked and did not fail.
     expect(stored).toHaveLength(state.asked.length - state.asked.filter((text) => ['5', '9'].includes(text)).length);
   });
@@ -91,7 +92,7 @@ describe('judging many answers', () => {
     };
     const error = await errorOf(() => judgeAnswers(judge, answers, store, { signal: stop.signal }));
     expect(error.code).toBe('interrupted');
-    expect(state.asked.length).toBeLessThan(50);
+    expect(state.asked.length).toBeLessThan(200);
     expect(stored).toHaveLength(state.asked.length);
   });
 
@@ -99,7 +100,7 @@ describe('judging many answers', () => {
     const { judge, state } = slowJudge();
     const store = () => Promise.reject(new Error('disk full'));
     await expect(judgeAnswers(judge, answers, store)).rejects.toThrow('disk full');
-    expect(state.asked.length).toBeLessThan(50);
+    expect(state.asked.length).toBeLessThan(200);
     expect(state.open).toBe(0);
   });
 

@@ -270,8 +270,8 @@ async function hashFiles(folder: string): Promise<Map<string, string>> {
   const files = entries
     .filter((entry) => entry.isFile())
     .map(({ parentPath, name }) => join(parentPath, name))
-    // It tells the dates of files.
-    .filter((file) => file !== join(folder, 'report', 'index.html'));
+    // They tell when the run began and ended.
+    .filter((file) => file !== join(folder, 'report', 'index.html') && file !== join(folder, 'times.json'));
   return new Map(
     await Promise.all(
       files.map(async (file) => [file.slice(folder.length + 1), hashContent(await readFile(file))] as const),

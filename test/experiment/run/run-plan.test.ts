@@ -37,7 +37,10 @@ async function run(
 
 /** All that a run came to, file by file. */
 async function readRun(folder: string): Promise<Record<string, string>> {
-  const files = (await readdir(folder, { recursive: true, withFileTypes: true })).filter((entry) => entry.isFile());
+  // Times differ from run to run, and nothing follows from them.
+  const files = (await readdir(folder, { recursive: true, withFileTypes: true })).filter(
+    (entry) => entry.isFile() && entry.name !== 'times.json',
+  );
   return Object.fromEntries(
     await Promise.all(
       files

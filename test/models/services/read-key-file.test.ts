@@ -3,7 +3,7 @@ import { chmod, mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { maskKey } from '../../../src/models/hosted/client/translate-hosted-failure.js';
+import { maskKey } from '../../../src/models/hosted/client/hosted-client.js';
 import { addKeysOfFile, keyNames } from '../../../src/models/services/read-key-file.js';
 import { errorOf } from '../../engine/checkpoint/error-of.js';
 import { makeTemporaryFolder } from '../../foundation/temporary-folder.js';

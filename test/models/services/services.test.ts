@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { JudgeReply } from '../../../src/judging/language-judge.js';
 import { readRubric } from '../../../src/judging/rubric.js';
-import { readHostedEndpoint } from '../../../src/models/services/hosted-endpoint.js';
+import { readHostedEndpoint } from '../../../src/models/services/hosted-service.js';
 import { isHosted, resolveModelReference } from '../../../src/models/model-reference.js';
 import { openHostedJudge } from '../../../src/models/hosted/chat/open-hosted-judge.js';
 import { openModelSampler } from '../../../src/models/open-model-sampler.js';

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { listDocuments } from '../../../src/organism/build/encode-documents.js';
 import { messagesOf, writeDocument } from '../../../src/organism/corpus/write-document.js';
-import { limitAlternatives } from '../../../src/organism/world/limit-alternatives.js';
+import { limitAlternatives } from '../../../src/organism/world/world.js';
 import { readWorld } from '../../../src/organism/world/read-world.js';
 
 const world = await readWorld();

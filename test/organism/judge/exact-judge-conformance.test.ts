@@ -2,7 +2,7 @@ import { createRandomStream } from '../../../src/foundation/random-stream.js';
 import type { JudgedAnswer } from '../../../src/judging/judge.js';
 import { writeItemExchange } from '../../../src/organism/corpus/write-exchange.js';
 import { createExactJudge } from '../../../src/organism/judge/exact-judge.js';
-import type { Stance } from '../../../src/organism/world/item.js';
+import type { Stance } from '../../../src/organism/world/world.js';
 import { readWorld } from '../../../src/organism/world/read-world.js';
 import { describeJudge } from '../../judging/judge-conformance.js';
 

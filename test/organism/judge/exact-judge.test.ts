@@ -1,9 +1,15 @@
 import { describe, expect, it } from 'vitest';
 import { createRandomStream } from '../../../src/foundation/random-stream.js';
-import { bindVariables, fillTemplate, writeAnswer } from '../../../src/organism/corpus/write-answer.js';
-import { fillGaps, writeItemExchange, writeNumbersExchange } from '../../../src/organism/corpus/write-exchange.js';
+import {
+  bindVariables,
+  fillTemplate,
+  writeAnswer,
+  fillGaps,
+  writeItemExchange,
+  writeNumbersExchange,
+} from '../../../src/organism/corpus/write-exchange.js';
 import { createExactJudge } from '../../../src/organism/judge/exact-judge.js';
-import type { Item, Stance } from '../../../src/organism/world/item.js';
+import type { Item, Stance } from '../../../src/organism/world/world.js';
 import { readWorld } from '../../../src/organism/world/read-world.js';
 import { judgeReply, pick, writeAnyExchange } from './exchanges.js';
 

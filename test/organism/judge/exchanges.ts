@@ -1,12 +1,15 @@
 import type { Judgement } from '../../../src/judging/judgement.js';
 import { createRandomStream, type RandomStream } from '../../../src/foundation/random-stream.js';
-import { writeItemExchange, writeNumbersExchange, type Exchange } from '../../../src/organism/corpus/write-exchange.js';
+import {
+  writeItemExchange,
+  writeNumbersExchange,
+  type WorldExchange,
+} from '../../../src/organism/corpus/write-exchange.js';
 import type { ExactJudge } from '../../../src/organism/judge/exact-judge.js';
-import type { Stance } from '../../../src/organism/world/item.js';
-import type { World } from '../../../src/organism/world/world.js';
+import type { Stance, World } from '../../../src/organism/world/world.js';
 
 /** An exchange about any item, as likely rare as common, dressed in any way that the corpus knows. */
-export function writeAnyExchange(world: World, seed: number): Exchange {
+export function writeAnyExchange(world: World, seed: number): WorldExchange {
   const stream = createRandomStream(seed, 'exchanges of the judge');
   const stance: Stance = stream.uniform() < 0.5 ? 'good' : 'bad';
   const tag = stream.uniform() < 0.2 ? pick(stream, world.tags) : null;

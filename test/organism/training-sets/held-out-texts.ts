@@ -1,5 +1,4 @@
-import type { Template } from '../../../src/organism/world/template.js';
-import type { World } from '../../../src/organism/world/world.js';
+import type { Template, World } from '../../../src/organism/world/world.js';
 
 /** Everything of a world that no training set may contain, as patterns for user turns. */
 export function listHeldOutPatterns(world: World): RegExp[] {

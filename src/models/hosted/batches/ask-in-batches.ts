@@ -6,21 +6,20 @@ import {
   readBatchRecords,
   removeBatchRecord,
   writeBatchRecord,
-  type BatchRecord,
+  type HostedBatchRecord,
   type StoredBatchRecord,
   countDone,
   describeErrors,
-  isOver,
+  isBatchOver,
   isRejected,
   type HostedBatch,
 } from './hosted-batch.js';
-import type { TokenCount } from '../spending/hosted-prices.js';
-import { addTokenCounts, boundBody, readUsage } from '../spending/bound-tokens.js';
+import { type TokenCount, addTokenCounts, boundBody, readUsage } from '../spending/hosted-prices.js';
 import type { FinishedUse, SpendingMeter } from '../spending/spending-ledger.js';
 import {
   markBatch,
   splitIntoBatches,
-  type BatchRequest,
+  type HostedBatchRequest,
   usualBatchLimits,
   type BatchSettings,
 } from './batch-settings.js';
@@ -30,7 +29,7 @@ import { type BatchReply, readBatchResults } from './read-batch-results.js';
 /** What came of a request at last: an answer, or what it would fail with again. */
 export type BatchOutcome = Exclude<BatchReply, { readonly lost: string }>;
 
-export interface AskInBatchesOptions extends BatchSettings {
+interface AskInBatchesOptions extends BatchSettings {
   /** As the provider spells it: all requests are for it. */
   readonly model: string;
   /** Counts what batches cost, and keeps it within a limit. */
@@ -54,12 +53,12 @@ const leastShare = 0.01;
 const mostBlindLooks = 10;
 
 /**
- * Has requests answered in batches, and hands on what comes in whatever order it comes in, each request once. What batches answered that were made before,
- * be it by a run that was killed, is taken from them; what came of none is asked for again. Stopped by the signal, it leaves the batches alone.
+ * Answers requests in batches, in the order in which results come, each request once. Results of batches that were made before, even by a run that was
+ * killed, are used; requests without a result are asked again. Stopped by the signal, it leaves the batches alone.
  */
 export async function* askInBatches(
   service: BatchService,
-  requests: readonly BatchRequest[],
+  requests: readonly HostedBatchRequest[],
   options: AskInBatchesOptions,
 ): AsyncGenerator<BatchOutcome, void, undefined> {
   const { model, folder, clock, signal, onProgress, onNotice = () => undefined, limits = usualBatchLimits } = options;
@@ -103,7 +102,7 @@ export async function* askInBatches(
       const requests = record.requests.flatMap((id) => left.get(id) ?? []);
       await meter?.open(found.id, { ...boundRequests(requests), calls: record.requests.length });
       const batch = { requests: new Set(record.requests), found };
-      const isOld = isOver(found);
+      const isOld = isBatchOver(found);
       onNotice(`${found.id} at ${host} has been made already, and is ${isOld ? 'read' : 'waited for'}`);
       if (isOld) yield* readWhatCame(batch, true);
       else if (isWanted) open.set(found.id, batch);
@@ -115,12 +114,12 @@ export async function* askInBatches(
     known.add(found.id);
   }
 
-  /** As many as fit within the limit; none while others are on their way, of which it is not known what they cost. Too few are not worth a batch. */
-  function takeAffordable(fresh: readonly BatchRequest[]): readonly BatchRequest[] {
+  /** As many as fit within the limit; none while batches are open whose cost is not known yet. Too few are not worth a batch. */
+  function takeAffordable(fresh: readonly HostedBatchRequest[]): readonly HostedBatchRequest[] {
     if (meter?.isLimited !== true || meter.fits(boundRequests(fresh))) return fresh;
     if (open.size > 0) return [];
     let most: TokenCount = { input: 0, output: 0 };
-    const fitting: BatchRequest[] = [];
+    const fitting: HostedBatchRequest[] = [];
     for (const request of fresh) {
       const more = addTokenCounts([most, boundBody(request.body)]);
       if (!meter.fits(more)) break;
@@ -134,14 +133,21 @@ export async function* askInBatches(
     return fitting;
   }
 
-  /** Makes batches of what is in none; what is too large for the service is halved. */
-  async function make(fresh: readonly BatchRequest[]): Promise<void> {
+  /** Makes batches of requests that are in none; a batch that is too large for the service is halved. */
+  async function make(fresh: readonly HostedBatchRequest[]): Promise<void> {
     for (const part of splitIntoBatches(fresh, limits)) {
       signal.throwIfAborted();
       const ids = part.map(({ id }) => id);
       const mark = markBatch(part);
       const place = await locateBatchRecord(folder, mark);
-      let record: BatchRecord = { mark, endpoint: service.endpoint, model, file: null, batch: null, requests: ids };
+      let record: HostedBatchRecord = {
+        mark,
+        endpoint: service.endpoint,
+        model,
+        file: null,
+        batch: null,
+        requests: ids,
+      };
       const again = await service.find(record, known, signal);
       if (again === null) {
         try {
@@ -169,7 +175,7 @@ export async function* askInBatches(
     }
   }
 
-  /** What a batch that is over has of what is wanted. Of one that was over before, failures are no news: they may have been cured. */
+  /** The wanted results of a batch that is over. Failures of one that was over before are left out: they may have been cured. */
   async function* readWhatCame(
     { requests: own, found }: OpenBatch,
     isOld: boolean,
@@ -177,7 +183,7 @@ export async function* askInBatches(
     const { output_file_id: output, error_file_id: errors, request_counts: counts } = found;
     const before = left.size;
     const paid = countPaid();
-    /** The last one is handed on when the batch is counted: what is not counted has something left that is wanted, and is read again. */
+    /** The last one is handed on when the batch is counted: a batch that is not counted must have a wanted result left, so that it is read again. */
     let held: BatchOutcome | null = null;
     let strangers = 0;
     let lost: string | null = isRejected(found) ? (describeErrors(found) ?? 'the service would not take it') : null;
@@ -229,7 +235,7 @@ export async function* askInBatches(
     let blind = 0;
     for (;;) {
       report();
-      if ([...open.values()].some(({ found }) => isOver(found))) return;
+      if ([...open.values()].some(({ found }) => isBatchOver(found))) return;
       await waitFor(clock, milliseconds, signal);
       let hasMoved = false;
       try {
@@ -257,7 +263,7 @@ export async function* askInBatches(
       }
       await waitForOne();
       for (const [id, batch] of open) {
-        if (!isOver(batch.found)) continue;
+        if (!isBatchOver(batch.found)) continue;
         open.delete(id);
         yield* readWhatCame(batch, false);
       }
@@ -270,7 +276,7 @@ export async function* askInBatches(
   }
 }
 
-function boundRequests(requests: readonly BatchRequest[]): TokenCount {
+function boundRequests(requests: readonly HostedBatchRequest[]): TokenCount {
   return addTokenCounts(requests.map(({ body }) => boundBody(body)));
 }
 

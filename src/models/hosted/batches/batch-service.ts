@@ -1,19 +1,18 @@
 import { APIError } from 'openai';
-import { waitFor, type Clock } from '../../../foundation/clock.js';
+import { z } from 'zod';
+import { type Clock, waitFor } from '../../../foundation/clock.js';
 import { DriftlineError } from '../../../foundation/driftline-error.js';
-import { callWithOwnSignal } from '../client/call-with-own-signal.js';
-import type { HostedClient } from '../client/hosted-client.js';
-import { classifyFailure } from '../traffic/classify-failure.js';
-import type { HostedTraffic } from '../traffic/hosted-traffic.js';
-import { batchedEndpoint, encodeBatchRequest, markBatch, type BatchRequest } from './batch-settings.js';
-import { isRejected, readHostedBatch, type HostedBatch } from './hosted-batch.js';
+import { callWithOwnSignal, type HostedClient } from '../client/hosted-client.js';
+import { classifyFailure } from '../traffic/hosted-traffic.js';
+import { batchedEndpoint, type HostedBatchRequest, encodeBatchRequest, markBatch } from './batch-settings.js';
+import { type HostedBatch, isRejected, readHostedBatch } from './hosted-batch.js';
 
-/** The batches of a service, each call of which is made again where that can help and costs nothing. */
+/** The batches of a service. Calls are retried where that can help and costs nothing. */
 export interface BatchService {
   readonly endpoint: string;
   readonly host: string;
   /** Uploads requests; returns the id of the file. */
-  readonly upload: (requests: readonly BatchRequest[], signal: AbortSignal) => Promise<string>;
+  readonly upload: (requests: readonly HostedBatchRequest[], signal: AbortSignal) => Promise<string>;
   /** Makes a batch of an uploaded file. Where it is not known whether a request made it, it is looked for before it is made again. */
   readonly create: (file: string, mark: string) => Promise<HostedBatch>;
   /** The latest that bears the mark or has the file; not one that was rejected, nor one of those. */
@@ -33,9 +32,7 @@ const metadataKey = 'driftline_batch';
 const recentBatches = 1000;
 const attempts = 3;
 
-export function openBatchService(hosted: HostedClient, traffic: HostedTraffic, clock: Clock): BatchService {
-  const { client, endpoint, host } = hosted;
-
+export function openBatchService({ client, endpoint, host, traffic }: HostedClient, clock: Clock): BatchService {
   async function find(
     { mark, file }: { readonly mark: string; readonly file: string | null },
     except: ReadonlySet<string>,
@@ -82,7 +79,7 @@ export function openBatchService(hosted: HostedClient, traffic: HostedTraffic, c
       } as const;
       for (let attempt = 1; ; attempt += 1) {
         try {
-          // The client would ask again by itself, and might make two batches.
+          // A retry of the client's own might make two batches.
           return readHostedBatch(await client.batches.create(body, { maxRetries: 0 }));
         } catch (failure) {
           if (classifyFailure(failure) === 'final') throw failure;
@@ -139,4 +136,34 @@ function noFile(host: string): DriftlineError {
     message: `${host} did not say what it calls the file that was uploaded`,
     hint: 'Leave batches out: answers are then asked for by single calls.',
   });
+}
+
+const listSchema = z.object({ data: z.array(z.unknown()) });
+
+/** Asks a server, at no cost, whether it has batches, and refuses one that has none; `without` says what to leave out. */
+export async function requireBatches(
+  { client, host, explain }: HostedClient,
+  model: string,
+  without: string,
+  signal?: AbortSignal,
+): Promise<void> {
+  const refuse = (): never => {
+    throw new DriftlineError({
+      code: 'configuration-invalid',
+      message: `${model} cannot be asked in batches: ${host} has none`,
+      hint: `Leave out ${without}: it is then asked by single calls, which come to the same.`,
+      details: { model, host },
+    });
+  };
+  try {
+    const response = await callWithOwnSignal(signal, (own) =>
+      client.batches.list({ limit: 1 }, { signal: own }).asResponse(),
+    );
+    // Otherwise it is a page of a proxy, or a list of another kind.
+    if (!listSchema.safeParse(await response.json().catch(() => null)).success) refuse();
+  } catch (failure) {
+    if (DriftlineError.isInstance(failure)) throw failure;
+    if (failure instanceof APIError && [404, 405, 501].includes(Number(failure.status))) refuse();
+    throw explain(failure, model);
+  }
 }

@@ -6,7 +6,7 @@ export interface BatchProgress {
   readonly host: string;
   /** As the provider spells it. */
   readonly model: string;
-  /** Those that are under way. */
+  /** Those that are open. */
   readonly batches: readonly string[];
   /** Requests that have been done, of all that were asked for together. */
   readonly done: number;
@@ -15,25 +15,25 @@ export interface BatchProgress {
 
 /** That a model is asked in batches, and what that takes. */
 export interface BatchSettings {
-  /** Where it is written down which batches there are: whoever is killed finds them again. */
+  /** Keeps a record of each batch, so that a run that was killed finds it again. */
   readonly folder: string;
   readonly clock: Clock;
   readonly onProgress?: (progress: BatchProgress) => void;
   readonly onNotice?: (notice: string) => void;
   /** Of one batch; those of OpenAI if not given. */
-  readonly limits?: BatchLimits;
+  readonly limits?: HostedBatchLimits;
 }
 
-export interface BatchLimits {
+interface HostedBatchLimits {
   readonly requests: number;
   /** Of the file of requests. */
   readonly bytes: number;
 }
 
-export const usualBatchLimits: BatchLimits = { requests: 50_000, bytes: 200_000_000 };
+export const usualBatchLimits: HostedBatchLimits = { requests: 50_000, bytes: 200_000_000 };
 
 /** One call as a batch has it. */
-export interface BatchRequest {
+export interface HostedBatchRequest {
   /** Hash of its body: equal requests are one. */
   readonly id: string;
   readonly body: object;
@@ -41,23 +41,26 @@ export interface BatchRequest {
 
 export const batchedEndpoint = '/v1/chat/completions';
 
-export function nameBatchRequest(body: object): BatchRequest {
+export function nameBatchRequest(body: object): HostedBatchRequest {
   return { id: hashJson(body).slice(0, 32), body };
 }
 
 /** A line of the file of requests. */
-export function encodeBatchRequest({ id, body }: BatchRequest): string {
+export function encodeBatchRequest({ id, body }: HostedBatchRequest): string {
   return `${JSON.stringify({ custom_id: id, method: 'POST', url: batchedEndpoint, body })}\n`;
 }
 
 /** Hash of a set of requests: it stands for the batch that has exactly these. */
-export function markBatch(requests: readonly BatchRequest[]): string {
+export function markBatch(requests: readonly HostedBatchRequest[]): string {
   return hashJson(requests.map(({ id }) => id).sort());
 }
 
 /** As few parts as the limits of one batch allow, in the order of the requests. */
-export function splitIntoBatches(requests: readonly BatchRequest[], limits: BatchLimits): BatchRequest[][] {
-  const parts: BatchRequest[][] = [];
+export function splitIntoBatches(
+  requests: readonly HostedBatchRequest[],
+  limits: HostedBatchLimits,
+): HostedBatchRequest[][] {
+  const parts: HostedBatchRequest[][] = [];
   let bytes = Infinity;
   for (const request of requests) {
     const size = Buffer.byteLength(encodeBatchRequest(request));

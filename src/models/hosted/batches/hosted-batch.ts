@@ -38,7 +38,7 @@ export function readHostedBatch(value: unknown): HostedBatch {
 }
 
 /** Whether nothing more will come of a batch. A status that nobody knows is one of a batch that goes on. */
-export function isOver({ status }: HostedBatch): boolean {
+export function isBatchOver({ status }: HostedBatch): boolean {
   return /^(completed?|finished|failed|error|expired|cancell?ed)$/i.test(status);
 }
 
@@ -74,11 +74,11 @@ const recordSchema = z.object({
 });
 
 /** What a run folder knows of a batch: written before it is made, and again when it is there. */
-export type BatchRecord = z.output<typeof recordSchema>;
+export type HostedBatchRecord = z.output<typeof recordSchema>;
 
 export interface StoredBatchRecord {
   readonly file: string;
-  readonly record: BatchRecord;
+  readonly record: HostedBatchRecord;
 }
 
 const nameOf = (mark: string, attempt: number): string => `${mark.slice(0, 16)}-${String(attempt)}.json`;

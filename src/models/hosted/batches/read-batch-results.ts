@@ -4,11 +4,10 @@ import { type Clock, waitFor } from '../../../foundation/clock.js';
 import { DriftlineError } from '../../../foundation/driftline-error.js';
 import { parseLine } from '../../../foundation/read-json-lines.js';
 import { hasChoices } from '../client/hosted-connection.js';
-import { classifyFailure } from '../traffic/classify-failure.js';
-import { CallTimedOut } from '../traffic/read-answer.js';
+import { classifyFailure, CallTimedOut } from '../traffic/hosted-traffic.js';
 import type { BatchService } from './batch-service.js';
 
-export interface ResponseLine {
+interface ResponseLine {
   /** From 1. */
   readonly line: number;
   readonly bytes: Buffer;
@@ -19,7 +18,7 @@ const newline = 0x0a;
 const longestSilence = 600_000;
 
 /** The lines of a body as they come, however long it is; what follows the last line feed is a line, too. */
-export async function* readResponseLines(
+async function* readResponseLines(
   { body }: Response,
   clock: Clock,
   signal: AbortSignal,
@@ -89,7 +88,7 @@ const lineSchema = z.object({
 });
 
 /** A line of a file of results or of errors; null where it is none. */
-export function readBatchLine(value: unknown): BatchReply | null {
+function readBatchLine(value: unknown): BatchReply | null {
   const parsed = lineSchema.safeParse(value);
   if (!parsed.success) return null;
   const { custom_id: id, response, error } = parsed.data;
@@ -106,7 +105,7 @@ function asError(body: unknown): object {
   return typeof body === 'object' && body !== null ? body : { error: { message: String(body) } };
 }
 
-export interface ReadBatchResultsOptions {
+interface ReadBatchResultsOptions {
   readonly clock: Clock;
   readonly signal: AbortSignal;
   readonly onNotice: (notice: string) => void;

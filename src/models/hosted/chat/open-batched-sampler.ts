@@ -1,31 +1,28 @@
 import { createHostedClient } from '../client/hosted-client.js';
-import { openHostedConnection } from '../client/hosted-connection.js';
+import { openHostedConnection, readCompletion } from '../client/hosted-connection.js';
 import { describeSamplingCall, type HostedSamplerSettings } from './open-hosted-sampler.js';
-import { readCompletion } from '../client/read-completion.js';
-import { listWantedAnswers, samplerClosed, samplingStopped, type Sampler, type WantedAnswer } from '../../sampler.js';
-import { shareHostedTraffic } from '../traffic/hosted-traffic.js';
+import { listSamplingCalls, samplerClosed, samplerStopped, type Sampler, type SamplingCall } from '../../sampler.js';
 import { askInBatches } from '../batches/ask-in-batches.js';
-import { nameBatchRequest, type BatchRequest, type BatchSettings } from '../batches/batch-settings.js';
+import { nameBatchRequest, type HostedBatchRequest, type BatchSettings } from '../batches/batch-settings.js';
 import { openBatchService } from '../batches/batch-service.js';
 
-export interface BatchedSamplerSettings extends HostedSamplerSettings {
+interface BatchedSamplerSettings extends HostedSamplerSettings {
   readonly batches: BatchSettings;
 }
 
 /** A model behind OpenAI's batches. Each answer is a request of its own, the same as that of a single call. */
 export function openBatchedSampler({ model, batches, meter, ...settings }: BatchedSamplerSettings): Sampler {
   const hosted = createHostedClient(settings);
-  const traffic = settings.traffic ?? shareHostedTraffic(settings.fetch, hosted.endpoint, hosted.key);
-  const service = openBatchService(hosted, traffic, batches.clock);
+  const service = openBatchService(hosted, batches.clock);
   const { describe } = openHostedConnection(settings);
   let closed = false;
 
   return {
     sample: async function* (requests, options = {}) {
       if (closed) throw samplerClosed();
-      const wanted = new Map<string, WantedAnswer[]>();
-      const lines: BatchRequest[] = [];
-      for (const one of listWantedAnswers(requests)) {
+      const wanted = new Map<string, SamplingCall[]>();
+      const lines: HostedBatchRequest[] = [];
+      for (const one of listSamplingCalls(requests, options)) {
         const line = nameBatchRequest(describe(describeSamplingCall(model, one), one.settings.maximumTokens));
         const alike = wanted.get(line.id);
         if (alike === undefined) {
@@ -34,26 +31,26 @@ export function openBatchedSampler({ model, batches, meter, ...settings }: Batch
         } else alike.push(one);
       }
       const signal = options.signal ?? new AbortController().signal;
-      // It changes while others wait, which a type does not know.
+      // It changes between two awaits, which a type does not know.
       const isStopped = (): boolean => signal.aborted;
-      if (isStopped()) throw samplingStopped();
+      if (isStopped()) throw samplerStopped();
       const failures: unknown[] = [];
       try {
         const options = { ...batches, ...(meter === undefined ? {} : { meter }), model, signal };
         for await (const outcome of askInBatches(service, lines, options)) {
           if ('failure' in outcome) {
-            // Those that are answered are handed on first.
+            // Answers are handed on first.
             failures.push(outcome.failure);
             continue;
           }
           const completion = readCompletion(outcome.completion);
           for (const { request, index, seed } of wanted.get(outcome.id) ?? [])
             yield { request, index, seed, ...completion };
-          if (isStopped()) throw samplingStopped();
+          if (isStopped()) throw samplerStopped();
         }
         if (failures.length > 0) throw failures[0];
       } catch (cause) {
-        throw isStopped() ? samplingStopped() : hosted.explain(cause, model);
+        throw isStopped() ? samplerStopped() : hosted.explain(cause, model);
       }
     },
     close: () => {

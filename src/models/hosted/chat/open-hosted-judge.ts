@@ -1,187 +1,239 @@
 import { setMaxListeners } from 'node:events';
 import { APIError } from 'openai';
+import { z } from 'zod';
+import { environmentSchema, functionSchema, signalSchema } from '../../../foundation/caller-schemas.js';
 import { DriftlineError } from '../../../foundation/driftline-error.js';
-import { limitConcurrency } from '../../../foundation/limit-concurrency.js';
+import { parseSettings } from '../../../foundation/parse-settings.js';
 import type { Judge, JudgedAnswer } from '../../../judging/judge.js';
 import {
+  concludeJudgement,
   createLanguageJudge,
+  listJudgeCalls,
   type JudgeCall,
   type JudgeReply,
   type LanguageJudgeSettings,
 } from '../../../judging/language-judge.js';
-import { askInBatches } from '../batches/ask-in-batches.js';
+import { hostedReferenceSchema, type HostedReference } from '../../model-reference.js';
+import {
+  chooseJudgeVariables,
+  likeliestTokens,
+  readHostedEndpoint,
+  withoutLogProbabilities,
+} from '../../services/hosted-service.js';
+import { services } from '../../services/services.js';
+import { askInBatches, type BatchOutcome } from '../batches/ask-in-batches.js';
 import { openBatchService } from '../batches/batch-service.js';
-import type { BatchSettings } from '../batches/batch-settings.js';
-import { collectCalls, type CollectedCalls } from '../batches/collect-calls.js';
-import { createHostedClient } from '../client/hosted-client.js';
+import { nameBatchRequest, type BatchSettings, type HostedBatchRequest } from '../batches/batch-settings.js';
+import { createHostedClient, type HostedClientSettings } from '../client/hosted-client.js';
 import {
   openHostedConnection,
+  readCompletion,
+  readServiceLogProbabilities,
   type HostedConnection,
-  type HostedConnectionSettings,
   type HostedRequest,
 } from '../client/hosted-connection.js';
-import { readHostedEndpoint, chooseJudgeVariables } from '../../services/hosted-endpoint.js';
-import type { TokenCount } from '../spending/hosted-prices.js';
-import type { HostedReference } from '../../model-reference.js';
-import { readCompletion, readServiceLogProbabilities } from '../client/read-completion.js';
-import { likeliestTokens, withoutLogProbabilities } from '../../services/require-log-probabilities.js';
-import { services } from '../../services/services.js';
-import { addTokenCounts, boundTokens } from '../spending/bound-tokens.js';
+import { addTokenCounts, boundTokens, type TokenCount } from '../spending/hosted-prices.js';
 import type { SpendingLedger, SpendingMeter } from '../spending/spending-ledger.js';
-import { mostOpenCalls, shareHostedTraffic } from '../traffic/hosted-traffic.js';
 
-export interface HostedJudgeSettings
-  extends Omit<HostedConnectionSettings, 'variables' | 'service' | 'meter'>, Omit<LanguageJudgeSettings, 'model'> {
+interface HostedJudgeSettings
+  extends
+    Partial<Pick<HostedClientSettings, 'environment' | 'fetch'>>,
+    Pick<HostedClientSettings, 'traffic'>,
+    Omit<LanguageJudgeSettings, 'model'> {
   readonly model: HostedReference;
   /** Stops calls that are open. */
   readonly signal?: AbortSignal;
-  /** Asks what is judged together in batches. */
+  /** Asks in batches where answers are judged together. */
   readonly batches?: BatchSettings;
   /** Counts what judging costs. */
   readonly spending?: SpendingLedger;
 }
 
-/** How a call is made: by itself, or as a part of a batch. */
-type Complete = (connection: HostedConnection, request: HostedRequest, maximumTokens: number) => Promise<unknown>;
+const settingsSchema = z.object({
+  model: hostedReferenceSchema,
+  environment: environmentSchema.optional(),
+  fetch: functionSchema.optional(),
+  signal: signalSchema.optional(),
+});
 
-/** Calls that are open at once. */
-const parallelCalls = mostOpenCalls;
-/** What a provider says of one conversation that it will not read: that is a judgement without a score, not the end of judging. */
+/** A provider's reasons to refuse one conversation: its judgement has no score, and judging goes on. */
 const withheldReasons: readonly unknown[] = ['content_filter', 'context_length_exceeded'];
 
-/** A model behind OpenAI's chat completions as a judge. The key is looked for when it is first asked: what is stored can be read without one. */
-export function openHostedJudge({
-  environment,
-  fetch,
-  traffic,
-  signal,
-  model,
-  batches,
-  spending,
-  ...settings
-}: HostedJudgeSettings): Judge {
-  const limit = limitConcurrency(parallelCalls);
-  // Every open call listens to it, which is no leak.
-  const stop = AbortSignal.any(signal === undefined ? [] : [signal]);
-  setMaxListeners(2 * parallelCalls, stop);
-  const isStopped = (): boolean => stop.aborted;
-  let opened: HostedConnection | null = null;
-
-  const variables = chooseJudgeVariables(environment, services[model.provider]);
-  const connect = () => ({
-    environment,
-    fetch,
+/**
+ * A model behind OpenAI's chat completions as a judge. It needs a key only when it is first asked. How many calls are open is up to the rate limiter of
+ * their server alone.
+ */
+export function openHostedJudge(settings: HostedJudgeSettings): Judge {
+  parseSettings(settingsSchema, settings, 'a hosted judge');
+  const { environment = process.env, fetch = globalThis.fetch, traffic, signal, model, batches, spending } = settings;
+  const { mode, samples, rubric, endpoint = null } = settings;
+  const language: LanguageJudgeSettings = { model: model.text, mode, samples, rubric, endpoint };
+  const service = services[model.provider];
+  const variables = chooseJudgeVariables(environment, service);
+  const client = {
+    ...{ environment, fetch, service: model.provider, variables },
     ...(traffic === undefined ? {} : { traffic }),
-    service: model.provider,
-    variables,
-  });
-  const openMeter = (isBatched: boolean): SpendingMeter | undefined =>
-    spending?.meter({
-      model,
-      endpoint: readHostedEndpoint(environment, services[model.provider], variables.address),
-      purpose: 'judgements',
-      isBatched,
-    });
+  };
+  const stop = AbortSignal.any(signal === undefined ? [] : [signal]);
+  // Every call that waits or is open listens to it, which is no leak.
+  setMaxListeners(0, stop);
   const meter = openMeter(false);
+  let opened: HostedConnection | null = null;
+  const connect = (): HostedConnection =>
+    (opened ??= openHostedConnection({ ...client, ...(meter === undefined ? {} : { meter }) }));
 
-  async function ask(
-    { prompt, temperature, seed, maximumTokens, logProbabilities }: JudgeCall,
-    complete: Complete,
-  ): Promise<JudgeReply> {
-    if (isStopped()) throw judgingStopped();
-    const connection = (opened ??= openHostedConnection({ ...connect(), ...(meter === undefined ? {} : { meter }) }));
-    const request = {
+  const judge = createLanguageJudge(language, async (call) => {
+    requireGoing();
+    const connection = connect();
+    return receive(connection, call, connection.complete(describeCall(call), call.maximumTokens, stop));
+  });
+  const limited = meter?.isLimited === true ? { ...judge, ...judgeWithinLimit(judge, meter) } : judge;
+  return batches === undefined ? limited : { ...limited, judgeTogether: (inputs) => judgeInBatches(inputs, batches) };
+
+  function openMeter(isBatched: boolean): SpendingMeter | undefined {
+    if (spending === undefined) return undefined;
+    const address = readHostedEndpoint(environment, service, variables.address);
+    return spending.meter({ model, endpoint: address, purpose: 'judgements', isBatched });
+  }
+
+  function requireGoing(): void {
+    if (stop.aborted) throw judgingStopped();
+  }
+
+  function describeCall({ prompt, temperature, seed, logProbabilities }: JudgeCall): HostedRequest {
+    return {
       model: model.model,
-      messages: [{ role: 'user' as const, content: prompt }],
+      messages: [{ role: 'user', content: prompt }],
       temperature,
+      // OpenAI calls seeds a beta; most other servers honour them.
+      // eslint-disable-next-line @typescript-eslint/no-deprecated
       seed,
       ...(logProbabilities ? { logprobs: true, top_logprobs: likeliestTokens } : {}),
     };
+  }
+
+  /** The reply that a completion is, whether it came by itself or in a batch. */
+  async function receive(
+    { host, service: { chat }, explain }: HostedConnection,
+    { logProbabilities }: JudgeCall,
+    coming: Promise<unknown>,
+  ): Promise<JudgeReply> {
     let completion: unknown;
     try {
-      completion = await complete(connection, request, maximumTokens);
+      completion = await coming;
     } catch (cause) {
-      if (isStopped()) throw judgingStopped();
+      requireGoing();
       if (cause instanceof APIError && withheldReasons.includes(cause.code)) return { text: '', distribution: [] };
       if (logProbabilities && isAboutLogProbabilities(cause))
-        throw withoutLogProbabilities(model.text, `${connection.host} refused to give them`);
-      throw connection.explain(cause, model.text);
+        throw withoutLogProbabilities(model.text, `${host} refused to give them`);
+      throw explain(cause, model.text);
     }
     const { text, finishReason } = readCompletion(completion);
-    const distribution = logProbabilities ? readServiceLogProbabilities(completion, connection.service.chat) : [];
+    const distribution = logProbabilities ? readServiceLogProbabilities(completion, chat) : [];
     if (distribution !== null) return { text, distribution };
     if (finishReason === 'filtered') return { text, distribution: [] };
-    throw withoutLogProbabilities(model.text, `the answer of ${connection.host} has none`);
+    throw withoutLogProbabilities(model.text, `the answer of ${host} has none`);
   }
 
-  const named = { ...settings, model: model.text };
-  const single: Complete = (connection, request, maximumTokens) => connection.complete(request, maximumTokens, stop);
-  const unlimited = createLanguageJudge(named, (call) => limit(() => ask(call, single)));
-  const judge = meter?.isLimited === true ? judgeWithinLimit(unlimited, meter) : unlimited;
-  if (batches === undefined) return judge;
-
-  return {
-    ...judge,
-    judgeTogether: (inputs) => {
-      const collected = collectCalls();
-      const together = createLanguageJudge(named, (call) =>
-        ask(call, ({ describe }, request, maximumTokens) => collected.call(describe(request, maximumTokens))),
-      );
-      const judgements = inputs.map((input) => together.judge(input));
-      sendCollected(collected, batches).catch(() => undefined);
-      return judgements;
-    },
-  };
-
-  /** The most that the calls of a judgement may cost, found out by a judge that notes them and makes none. */
-  async function boundJudgement(input: JudgedAnswer): Promise<TokenCount> {
-    const calls: TokenCount[] = [];
-    const noting = createLanguageJudge(named, ({ prompt, maximumTokens }) => {
-      calls.push(boundTokens({ messages: [{ content: prompt }] }, maximumTokens));
-      return Promise.resolve({ text: '', distribution: [] });
-    });
-    await noting.judge(input);
-    return addTokenCounts(calls);
+  /** The most that the calls of a judgement may cost. */
+  function boundJudgement(input: JudgedAnswer): TokenCount {
+    const calls = listJudgeCalls(language, input);
+    return addTokenCounts(calls.map((call) => boundTokens(describeCall(call), call.maximumTokens)));
   }
 
-  /** A judgement is begun when all of its calls fit, so that none is left half done. */
-  function judgeWithinLimit(inner: Judge, { hold, fits, refuse }: SpendingMeter): Judge {
+  /** A judgement is begun when all of its calls fit within the limit, so that none is left half done. */
+  function judgeWithinLimit(
+    inner: Judge,
+    { hold, fits, refuse }: SpendingMeter,
+  ): Pick<Judge, 'judge' | 'requireAffordable'> {
     return {
-      ...inner,
-      judge: (input) =>
-        hold(
-          () => boundJudgement(input),
-          stop,
-          () => inner.judge(input),
-        ).catch((cause: unknown) => {
-          throw isStopped() ? judgingStopped() : cause;
-        }),
-      requireAffordable: async (inputs) => {
-        const most = addTokenCounts(await Promise.all(inputs.map(boundJudgement)));
-        if (!fits(most)) throw refuse(most);
+      judge: async (input) => {
+        const most = boundJudgement(input);
+        try {
+          return await hold(
+            () => most,
+            stop,
+            () => inner.judge(input),
+          );
+        } catch (cause) {
+          requireGoing();
+          throw cause;
+        }
+      },
+      requireAffordable: (inputs) => {
+        const most = addTokenCounts(inputs.map(boundJudgement));
+        return fits(most) ? Promise.resolve() : Promise.reject(refuse(most));
       },
     };
   }
 
-  /** By then all calls are there: a judge makes them at once. */
-  async function sendCollected({ send }: CollectedCalls, settings: BatchSettings): Promise<void> {
-    await new Promise(setImmediate);
-    await send((requests) => {
-      const hosted = createHostedClient(connect());
-      const service = openBatchService(
-        hosted,
-        traffic ?? shareHostedTraffic(fetch, hosted.endpoint, hosted.key),
-        settings.clock,
-      );
+  /** The calls of all judgements go into the same batches; a judgement is there when its own calls are answered. */
+  function judgeInBatches(inputs: readonly JudgedAnswer[], settings: BatchSettings): ReturnType<Judge['judge']>[] {
+    const asked = Promise.resolve().then(() => askTogether(inputs, settings));
+    return inputs.map(async (input, index) => {
+      const replies = (await asked)[index] ?? [];
+      // Waits for all, also where one fails.
+      await Promise.allSettled(replies);
+      return concludeJudgement(language, input, await Promise.all(replies));
+    });
+  }
+
+  /** The replies to the calls of each input. */
+  function askTogether(inputs: readonly JudgedAnswer[], settings: BatchSettings): readonly Promise<JudgeReply>[][] {
+    requireGoing();
+    const connection = connect();
+    const calls = inputs.flatMap((input, index) => listJudgeCalls(language, input).map((call) => ({ call, index })));
+    const bodies = calls.map(({ call }) => connection.describe(describeCall(call), call.maximumTokens));
+    const completions = completeInBatches(bodies, (requests) => {
+      const hosted = createHostedClient(client);
       const batchMeter = openMeter(true);
-      return askInBatches(service, requests, {
+      return askInBatches(openBatchService(hosted, settings.clock), requests, {
         ...settings,
         ...(batchMeter === undefined ? {} : { meter: batchMeter }),
         model: model.model,
         signal: stop,
       });
     });
+    const replies: Promise<JudgeReply>[][] = inputs.map(() => []);
+    for (const [position, { call, index }] of calls.entries())
+      replies[index]?.push(receive(connection, call, completions[position] ?? Promise.resolve()));
+    return replies;
   }
+}
+
+interface Waiting {
+  readonly resolve: (completion: unknown) => void;
+  readonly reject: (failure: unknown) => void;
+}
+
+/** The completion of each body, as batches bring them. Equal bodies are one request. What is left when the batches end fails with them. */
+function completeInBatches(
+  bodies: readonly object[],
+  ask: (requests: readonly HostedBatchRequest[]) => AsyncIterable<BatchOutcome>,
+): readonly Promise<unknown>[] {
+  const requests = new Map<string, HostedBatchRequest>();
+  const waiting = new Map<string, Waiting[]>();
+  const completions = bodies.map((body) => {
+    const request = nameBatchRequest(body);
+    requests.set(request.id, request);
+    return new Promise<unknown>((resolve, reject) => {
+      waiting.set(request.id, [...(waiting.get(request.id) ?? []), { resolve, reject }]);
+    });
+  });
+  async function receiveAll(): Promise<void> {
+    for await (const outcome of ask([...requests.values()])) {
+      for (const { resolve, reject } of waiting.get(outcome.id) ?? []) {
+        if ('failure' in outcome) reject(outcome.failure);
+        else resolve(outcome.completion);
+      }
+      waiting.delete(outcome.id);
+    }
+    throw new Error('a call was not answered');
+  }
+  receiveAll().catch((failure: unknown) => {
+    for (const { reject } of [...waiting.values()].flat()) reject(failure);
+  });
+  return completions;
 }
 
 /** Whether a server refused a request for the log-probabilities that it asks for. */

@@ -3,17 +3,17 @@ import {
   openHostedConnection,
   type HostedConnectionSettings,
   type HostedRequest,
+  readCompletion,
 } from '../client/hosted-connection.js';
-import { readCompletion } from '../client/read-completion.js';
-import { boundTokens } from '../spending/bound-tokens.js';
-import { mostOpenCalls } from '../traffic/hosted-traffic.js';
+import { boundTokens } from '../spending/hosted-prices.js';
+import { mostOpenCalls } from '../traffic/rate-limiter.js';
 import {
-  listWantedAnswers,
+  listSamplingCalls,
   samplerClosed,
-  samplingStopped,
+  samplerStopped,
   type Answer,
   type Sampler,
-  type WantedAnswer,
+  type SamplingCall,
 } from '../../sampler.js';
 
 export interface HostedSamplerSettings extends HostedConnectionSettings {
@@ -28,7 +28,7 @@ export function openHostedSampler({ model, ...settings }: HostedSamplerSettings)
   let closed = false;
 
   async function ask(
-    { request, index, seed, settings }: WantedAnswer,
+    { request, index, seed, settings }: SamplingCall,
     signal: AbortSignal,
     leave: AbortSignal,
     isLeft: () => boolean,
@@ -41,7 +41,7 @@ export function openHostedSampler({ model, ...settings }: HostedSamplerSettings)
         : meter.hold(() => boundTokens(call, settings.maximumTokens), leave, complete));
       return { request, index, seed, ...readCompletion(completion) };
     } catch (cause) {
-      if (signal.aborted || isLeft()) throw samplingStopped();
+      if (signal.aborted || isLeft()) throw samplerStopped();
       throw connection.explain(cause, model);
     }
   }
@@ -49,10 +49,10 @@ export function openHostedSampler({ model, ...settings }: HostedSamplerSettings)
   return {
     sample: async function* (requests, options = {}) {
       if (closed) throw samplerClosed();
-      const waiting = listWantedAnswers(requests).values();
+      const waiting = listSamplingCalls(requests, options).values();
       const stop = new AbortController();
       const signal = options.signal === undefined ? stop.signal : AbortSignal.any([stop.signal, options.signal]);
-      // It changes while others wait, which a type does not know.
+      // It changes between two awaits, which a type does not know.
       const isStopped = (): boolean => signal.aborted;
       const isLeft = (): boolean => options.leave?.aborted === true;
       const failed = new AbortController();
@@ -64,8 +64,8 @@ export function openHostedSampler({ model, ...settings }: HostedSamplerSettings)
       let open = 0;
       let wake = (): void => undefined;
 
-      /** Whoever fails keeps others from being begun; those that are under way are waited for, since they are paid for. */
-      async function work(wanted: WantedAnswer): Promise<void> {
+      /** Once a call fails, no other is begun; open calls are waited for, since they are paid for. */
+      async function work(wanted: SamplingCall): Promise<void> {
         try {
           finished.push(await ask(wanted, signal, leave, isLeft));
         } catch (cause) {
@@ -76,6 +76,7 @@ export function openHostedSampler({ model, ...settings }: HostedSamplerSettings)
         wake();
       }
 
+      /** As many as the rate limiter may ever open: it alone decides how many are open. */
       function begin(): void {
         while (open < mostOpenCalls && failures.length === 0 && !isLeft()) {
           const next = waiting.next();
@@ -88,12 +89,12 @@ export function openHostedSampler({ model, ...settings }: HostedSamplerSettings)
 
       try {
         for (;;) {
-          if (isStopped()) throw samplingStopped();
+          if (isStopped()) throw samplerStopped();
           begin();
-          // One by one: more may finish while whoever asked has an answer in hand.
+          // One by one: more may finish while the caller has an answer in hand.
           for (let answer = finished.shift(); answer !== undefined; answer = finished.shift()) {
             yield answer;
-            if (isStopped()) throw samplingStopped();
+            if (isStopped()) throw samplerStopped();
             begin();
           }
           if (open === 0) break;
@@ -103,7 +104,7 @@ export function openHostedSampler({ model, ...settings }: HostedSamplerSettings)
           });
         }
         if (failures.length > 0) throw failures[0];
-        if (isLeft()) throw samplingStopped();
+        if (isLeft()) throw samplerStopped();
       } finally {
         stop.abort();
       }
@@ -115,10 +116,10 @@ export function openHostedSampler({ model, ...settings }: HostedSamplerSettings)
   };
 }
 
-/** What is asked for one answer, however it is asked. */
+/** The request for one answer, by a single call or in a batch. */
 export function describeSamplingCall(
   model: string,
-  { seed, settings: { messages, temperature, topP } }: Pick<WantedAnswer, 'seed' | 'settings'>,
+  { seed, settings: { messages, temperature, topP } }: Pick<SamplingCall, 'seed' | 'settings'>,
 ): HostedRequest {
   // OpenAI calls seeds a beta; most other servers honour them.
   // eslint-disable-next-line @typescript-eslint/no-deprecated

@@ -2,13 +2,16 @@ import { APIConnectionError, APIError } from 'openai';
 import { z } from 'zod';
 import { DriftlineError } from '../../../foundation/driftline-error.js';
 import { nearestName } from '../../../foundation/find-by-name.js';
-import { callWithOwnSignal } from '../client/call-with-own-signal.js';
-import { createHostedClient, type HostedClient, type HostedClientSettings } from '../client/hosted-client.js';
+import {
+  callWithOwnSignal,
+  createHostedClient,
+  type HostedClient,
+  type HostedClientSettings,
+} from '../client/hosted-client.js';
 import type { HostedReference } from '../../model-reference.js';
 import { isAboutLogProbabilities } from './open-hosted-judge.js';
-import { readCompletion, readServiceLogProbabilities } from '../client/read-completion.js';
-import { adaptRequest } from '../client/hosted-connection.js';
-import { likeliestTokens, withoutLogProbabilities } from '../../services/require-log-probabilities.js';
+import { readCompletion, readServiceLogProbabilities, adaptRequest } from '../client/hosted-connection.js';
+import { likeliestTokens, withoutLogProbabilities } from '../../services/hosted-service.js';
 import { services } from '../../services/services.js';
 
 /** What a plan will ask of a model. */

@@ -6,8 +6,7 @@ import { adapterConfigFileName } from '../../../engine/checkpoint/read-adapter.j
 import { hashJson } from '../../../foundation/content-hash.js';
 import { DriftlineError } from '../../../foundation/driftline-error.js';
 import { readFailure } from '../../../foundation/file-failure.js';
-import { callWithOwnSignal } from './call-with-own-signal.js';
-import type { HostedClient } from './hosted-client.js';
+import { callWithOwnSignal, type HostedClient } from './hosted-client.js';
 import { identifyModelFolder } from '../../embedded/identify-model-folder.js';
 
 const configSchema = z.looseObject({ r: z.int().positive() });

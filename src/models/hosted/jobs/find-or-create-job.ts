@@ -3,11 +3,11 @@ import type { Recipe } from '../../../engine/train/recipe.js';
 import { toJsonLines, type TrainingRow } from '../../../data/training-set.js';
 import type { HostedClient } from '../client/hosted-client.js';
 import { readHostedFile, readHostedJob, stateOfJob, type HostedJob } from './hosted-job.js';
-import { classifyFailure } from '../traffic/classify-failure.js';
+import { classifyFailure } from '../traffic/hosted-traffic.js';
 import { listItems, sendCall } from '../traffic/send-call.js';
 
 /** A job as a service is asked for it. */
-export interface WantedJob {
+interface WantedJob {
   readonly model: string;
   /** SHA-256 of all that decides what comes out of it: the job bears it, to be found again. */
   readonly mark: string;

@@ -10,7 +10,7 @@ import type { TrainingProgress } from '../../trainer.js';
 /** The steps that a job has told of, in its folder. */
 export const trainingLog = 'training.jsonl';
 
-export interface FollowJobSettings {
+interface FollowJobSettings {
   /** Of the whole job, where the service does not say. */
   readonly steps: number;
   /** Steps up to this one have been told of. */

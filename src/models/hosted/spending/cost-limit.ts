@@ -2,7 +2,7 @@ import { DriftlineError } from '../../../foundation/driftline-error.js';
 import { formatDollars } from '../../../foundation/format-quantities.js';
 import { kindOfUse, type MeteredUse } from './spending-file.js';
 
-export interface ReachedLimit {
+interface ReachedLimit {
   readonly limit: number;
   /** What is paid. */
   readonly cost: number;

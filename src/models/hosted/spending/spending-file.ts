@@ -6,7 +6,7 @@ import { isMissing } from '../../../foundation/file-failure.js';
 import { writeFileAtomically } from '../../../foundation/write-file-atomically.js';
 import { type HostedRate, type PricedKind, priceTokens, type TokenCount } from './hosted-prices.js';
 
-export const spendingPurposes = ['answers', 'judgements', 'fine-tuning'] as const;
+const spendingPurposes = ['answers', 'judgements', 'fine-tuning'] as const;
 export type SpendingPurpose = (typeof spendingPurposes)[number];
 
 const count = z.int().nonnegative();
@@ -44,7 +44,7 @@ const entrySchema = z.object({
 export type SpendingEntry = Readonly<z.output<typeof entrySchema>>;
 
 /** A file of entries. */
-export const spendingSchema = z.object({
+const spendingSchema = z.object({
   format: z.literal(1),
   currency: z.literal('USD'),
   entries: z.array(entrySchema),
@@ -96,7 +96,7 @@ export function costOfEntry(entry: SpendingEntry): number | null {
   return rate === null ? null : priceTokens(rate, { input, output }, batched);
 }
 
-export function locateSpending(folder: string): string {
+function locateSpending(folder: string): string {
   return join(folder, 'spending.json');
 }
 

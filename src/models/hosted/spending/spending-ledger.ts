@@ -41,7 +41,7 @@ export interface SpendingMeter {
   /** Whether there is a limit. */
   readonly isLimited: boolean;
   /**
-   * Does what costs as much as that at most. It is begun when that fits within the limit beside all that is paid and on its way, which is waited for; where
+   * Does work that costs at most so much. It begins when that fits within the limit beside all that is paid and open, which is waited for; where
    * it would not fit even then, nothing is begun, and `cost-limit-reached` is thrown. `leave` gives up waiting.
    */
   readonly hold: <Result>(
@@ -63,7 +63,7 @@ export interface SpendingMeter {
   readonly close: (id: string, used: FinishedUse) => Promise<void>;
 }
 
-/** What hosted models are paid for a run, kept in its folder so that a run that goes on counts on from there. */
+/** What hosted models are paid for a run. It is kept in the run's folder, so that a run that is continued counts on from there. */
 export interface SpendingLedger {
   readonly limit: number | null;
   readonly meter: (use: MeteredUse) => SpendingMeter;
@@ -99,7 +99,7 @@ export function createSpendingLedger({
   const waiting: Waiting[] = [];
   /** Dollars that are paid, or may come to be by what is noted as on its way. */
   let counted = 0;
-  /** Dollars that calls which are under way may cost, and their number. */
+  /** Dollars that open calls may cost, and their number. */
   let [held, holds] = [0, 0];
   let isSaved = true;
   let saving: Promise<void> = Promise.resolve();
@@ -133,7 +133,7 @@ export function createSpendingLedger({
   const refuse = (dollars: number): Error =>
     costLimitReached({ limit: limit ?? Infinity, ...summariseSpending(entries.values(), account), next: dollars });
 
-  /** Lets in who fits, in order. Once nothing is under way, nothing more is freed: who does not fit then never will. */
+  /** Lets in, in order, what fits. Once nothing is open, nothing more is freed: what does not fit then never will. */
   function admit(): void {
     for (let next = waiting[0]; next !== undefined; next = waiting[0]) {
       if (!hasRoom(next.most)) {
@@ -225,7 +225,7 @@ export function createSpendingLedger({
       },
       isOpen: (id) => [...entries.values()].some((entry) => entry.id === id && entry.on_its_way),
       close: async (id, { calls, unreported, ...used }) => {
-        // Whoever asked for it pays, whoever reads it.
+        // The account that asked for it pays, whichever reads it.
         const known = [...entries.values()].find((entry) => entry.id === id) ?? find(id);
         if (known.calls > 0 && !known.on_its_way) return;
         const share = known.calls === 0 ? 0 : unreported / known.calls;

@@ -1,12 +1,11 @@
+import { APIConnectionError, APIConnectionTimeoutError, APIError } from 'openai';
 import { type Clock, systemClock, waitFor } from '../../../foundation/clock.js';
 import { hashContent } from '../../../foundation/content-hash.js';
 import { createRandomStream } from '../../../foundation/random-stream.js';
-import { createCallLimiter } from './call-limiter.js';
-import { classifyFailure, type FailureKind, isOverload, readHeaders } from './classify-failure.js';
-import { CallTimedOut } from './read-answer.js';
-import { type RateReport, readRateReport } from './read-rate-report.js';
+import { createRateLimiter } from './rate-limiter.js';
+import { readRateReport, type RateReport } from './rate-limits.js';
 
-export interface HostedTrafficSettings {
+interface HostedTrafficSettings {
   readonly clock: Clock;
   /** Draws uniformly from [0, 1), for jitter. */
   readonly uniform: () => number;
@@ -20,36 +19,33 @@ export interface Delivery<Result> {
   readonly headers: Headers;
 }
 
-export interface TrafficCall<Result> {
+interface TrafficCall<Result> {
   readonly attempt: (signal: AbortSignal) => Promise<Delivery<Result>>;
   /** An estimate, of what is sent and of the longest answer. */
   readonly tokens: number;
   /** Leaves it at once, whether it was sent or not. */
   readonly signal: AbortSignal;
-  /** Leaves it where it is not under way: an answer that is being written is waited for. Comes with `signal`, too; `signal` itself if not given. */
+  /** Leaves it where it is not open: an answer that is being written is waited for. Comes with `signal`, too; `signal` itself if not given. */
   readonly leave?: AbortSignal;
-  /** Not sent again, whatever it fails with. */
+  /** Never retried. */
   readonly once?: boolean;
 }
 
 /** All calls to one server with one key. */
 export interface HostedTraffic {
-  /** Sends a call when it may be sent, and again where that can help; throws what it failed with at last. */
+  /** Sends a call when the rate limiter lets it, and retries it with backoff where that can help; throws its last failure. */
   readonly send: <Result>(call: TrafficCall<Result>) => Promise<Result>;
   /** Calls that may be open now. */
   readonly concurrency: () => number;
 }
 
-/** Calls that are open at first, and at most. */
-const firstOpenCalls = 8;
-export const mostOpenCalls = 64;
 /** As long as the client of OpenAI waits: a slow machine with a long queue is no fault. */
 const usualTimeOut = 600_000;
 /**
- * How often a call is sent again after each kind of failure. Enough that chance alone ends no run: with two repeats, a server of whose answers one in
+ * Retries after each kind of failure. Enough that chance alone ends no run: with two retries, a server of whose answers one in
  * a hundred is garbage would end one run of 5000 answers in a hundred.
  */
-const mostRepeats: Readonly<Record<FailureKind, number>> = {
+const mostRetries: Readonly<Record<FailureKind, number>> = {
   limited: 10,
   faulty: 6,
   unreachable: 6,
@@ -58,24 +54,25 @@ const mostRepeats: Readonly<Record<FailureKind, number>> = {
   final: 0,
 };
 /** Of a server that has not answered once: its address is wrong, or nobody is there. */
-const repeatsWithoutAnyAnswer = 2;
-const [shortestWait, longestWait] = [500, 30_000];
-/** Who is told to wait longer than that is better told to come back. */
-const longestObedience = 600_000;
+const retriesWithoutAnyAnswer = 2;
+/** Milliseconds of the first backoff, and of the longest. */
+const [firstBackoff, longestBackoff] = [500, 30_000];
+/** A longer `retry-after` is not waited for: its call fails. */
+const longestRetryAfter = 600_000;
 
 export function createHostedTraffic({ clock, uniform, timeOut = usualTimeOut }: HostedTrafficSettings): HostedTraffic {
   // Far from the end of the time: where a queue makes answers slow, one more call makes all of them slower.
   const slow = timeOut / 4;
-  const limiter = createCallLimiter({ clock, uniform, first: firstOpenCalls, most: mostOpenCalls, slow });
+  const limiter = createRateLimiter({ clock, uniform, slow });
   let hasAnswered = false;
 
-  /** Between half and all of a time that doubles. */
-  const chooseWait = (repeat: number): number =>
-    Math.min(longestWait, shortestWait * 2 ** repeat) * (0.5 + uniform() / 2);
+  /** Exponential, with jitter: between half and all of a time that doubles. */
+  const chooseBackoff = (retries: number): number =>
+    Math.min(longestBackoff, firstBackoff * 2 ** retries) * (0.5 + uniform() / 2);
 
-  const mayRepeat = (kind: FailureKind, repeats: number, { retryAfter }: RateReport): boolean =>
-    (retryAfter ?? 0) <= longestObedience &&
-    repeats < (kind === 'unreachable' && !hasAnswered ? repeatsWithoutAnyAnswer : mostRepeats[kind]);
+  const mayRetry = (kind: FailureKind, retries: number, { retryAfter }: RateReport): boolean =>
+    (retryAfter ?? 0) <= longestRetryAfter &&
+    retries < (kind === 'unreachable' && !hasAnswered ? retriesWithoutAnyAnswer : mostRetries[kind]);
 
   async function send<Result>({
     attempt,
@@ -84,16 +81,9 @@ export function createHostedTraffic({ clock, uniform, timeOut = usualTimeOut }: 
     leave = signal,
     once = false,
   }: TrafficCall<Result>): Promise<Result> {
-    const repeats: Record<FailureKind, number> = {
-      limited: 0,
-      faulty: 0,
-      unreachable: 0,
-      unreadable: 0,
-      late: 0,
-      final: 0,
-    };
-    for (let again = false; ; again = true) {
-      const call = await limiter.enter({ tokens, again, signal: leave });
+    const retries = { limited: 0, faulty: 0, unreachable: 0, unreadable: 0, late: 0, final: 0 };
+    for (let isRetry = false; ; isRetry = true) {
+      const call = await limiter.enter({ tokens, isRetry, signal: leave });
       const outcome = await attemptInTime(attempt, signal);
       if ('result' in outcome) {
         hasAnswered = true;
@@ -104,13 +94,13 @@ export function createHostedTraffic({ clock, uniform, timeOut = usualTimeOut }: 
       const kind = signal.aborted ? 'final' : classifyFailure(failure);
       const report = readRateReport(readHeaders(failure), clock.date());
       hasAnswered ||= kind !== 'unreachable' && kind !== 'late';
-      const heeded = mayRepeat(kind, 0, report) ? report : { ...report, retryAfter: null };
+      const heeded = mayRetry(kind, 0, report) ? report : { ...report, retryAfter: null };
       if (kind !== 'final' && isOverload(failure)) call.refuse(heeded);
       else call.fail(heeded);
-      if (once || !mayRepeat(kind, repeats[kind], report)) throw failure;
-      // Where the server said how long, the limiter holds everybody back.
-      if (report.retryAfter === null) await waitFor(clock, chooseWait(repeats[kind]), leave);
-      repeats[kind] += 1;
+      if (once || !mayRetry(kind, retries[kind], report)) throw failure;
+      // Where the server said how long, the rate limiter holds all calls back.
+      if (report.retryAfter === null) await waitFor(clock, chooseBackoff(retries[kind]), leave);
+      retries[kind] += 1;
     }
   }
 
@@ -147,7 +137,7 @@ export function createHostedTraffic({ clock, uniform, timeOut = usualTimeOut }: 
 const shared = new WeakMap<typeof globalThis.fetch, Map<string, HostedTraffic>>();
 
 /**
- * The traffic to a server with a key. Limits are counted there: whoever asks over the same `fetch`, be it for answers or for judgements, goes through
+ * The traffic to a server with a key. Rate limits are counted there: all calls over the same `fetch`, for answers or for judgements, go through
  * the same.
  */
 export function shareHostedTraffic(fetch: typeof globalThis.fetch, endpoint: string, key: string): HostedTraffic {
@@ -161,4 +151,79 @@ export function shareHostedTraffic(fetch: typeof globalThis.fetch, endpoint: str
     traffics.set(name, (traffic = createHostedTraffic({ clock: systemClock, uniform: () => jitter.uniform() })));
   }
   return traffic;
+}
+
+/** What a call failed with, as far as a retry goes: `final` is never retried. */
+type FailureKind = 'limited' | 'faulty' | 'unreachable' | 'unreadable' | 'late' | 'final';
+
+/** Of refusals for rate limits, those that waiting does not cure. */
+const spentCodes: readonly unknown[] = ['insufficient_quota', 'billing_hard_limit_reached', 'billing_not_active'];
+
+/** Whether the account of the key is used up, whatever the status says; status 402 says it by itself. */
+export function isSpent(failure: unknown): boolean {
+  if (!(failure instanceof APIError)) return false;
+  return failure.status === 402 || spentCodes.includes(failure.code) || spentCodes.includes(failure.type);
+}
+
+/** Statuses by which a server, or the proxy before it, says that it did not come to a call in time. */
+const lateStatuses: readonly unknown[] = [408, 504, 524];
+
+/** Whether fewer open calls would have helped: a rate limit, or a queue that was too long. */
+function isOverload(failure: unknown): boolean {
+  const kind = classifyFailure(failure);
+  return (
+    kind === 'limited' || kind === 'late' || (failure instanceof APIError && lateStatuses.includes(failure.status))
+  );
+}
+
+/** Sorts what a call failed with. A server that says whether to retry (`x-should-retry`) is obeyed. */
+export function classifyFailure(failure: unknown): FailureKind {
+  if (failure instanceof UnreadableAnswer) return 'unreadable';
+  if (failure instanceof CallTimedOut || failure instanceof APIConnectionTimeoutError) return 'late';
+  if (failure instanceof APIConnectionError) return 'unreachable';
+  const status: unknown = failure instanceof APIError ? failure.status : null;
+  if (typeof status !== 'number' || isSpent(failure)) return 'final';
+  const advice = readHeaders(failure).get('x-should-retry');
+  if (advice === 'false') return 'final';
+  if (status === 429) return 'limited';
+  // 501: the server has no such thing, and will have none the next time.
+  return status === 408 || status === 409 || (status >= 500 && status !== 501) || advice === 'true'
+    ? 'faulty'
+    : 'final';
+}
+
+/** Of the answer that a call failed with; none where there was no answer. */
+function readHeaders(failure: unknown): Headers {
+  const headers: unknown = failure instanceof APIError ? failure.headers : null;
+  return headers instanceof Headers ? headers : new Headers();
+}
+
+/** An answer of a server that is no JSON, or not what was asked for: a page of a proxy, or half of an answer. */
+export class UnreadableAnswer extends Error {
+  override readonly name = 'UnreadableAnswer';
+}
+
+export class CallTimedOut extends Error {
+  override readonly name = 'CallTimedOut';
+  constructor(milliseconds: number) {
+    super(`no whole answer within ${String(Math.round(milliseconds / 1000))} seconds`);
+  }
+}
+
+/** The JSON of a response; a body that ends too early is a lost connection. */
+export async function readAnswer(response: Response): Promise<unknown> {
+  let text: string;
+  try {
+    text = await response.text();
+  } catch (cause) {
+    const error = cause instanceof Error ? cause : new Error(String(cause));
+    throw new APIConnectionError({ message: 'the connection was lost in the middle of an answer', cause: error });
+  }
+  try {
+    // What it is is for the reader of completions to say.
+    return JSON.parse(text) as unknown;
+  } catch {
+    const type = response.headers.get('content-type')?.split(';')[0] ?? 'no type';
+    throw new UnreadableAnswer(`it is no JSON (${type}): ${JSON.stringify(text.trim().slice(0, 60))}`);
+  }
 }

@@ -1,26 +1,25 @@
 import { z } from 'zod';
-import type { HostedTraffic } from './hosted-traffic.js';
-import { readAnswer, UnreadableAnswer } from './read-answer.js';
+import { type HostedTraffic, readAnswer, UnreadableAnswer } from './hosted-traffic.js';
 
-/** What OpenAI's client is to be told with each call: what is sent again, and when, is for the traffic to decide. */
-export interface CallOptions {
+/** What OpenAI's client is told with each call: retries are for the traffic to decide. */
+interface CallOptions {
   readonly signal: AbortSignal;
   readonly maxRetries: 0;
 }
 
-/** One call of OpenAI's client, begun anew whenever it is sent. */
-export type ClientCall = (options: CallOptions) => { readonly asResponse: () => Promise<Response> };
+/** One call of OpenAI's client, begun anew for every retry. */
+type ClientCall = (options: CallOptions) => { readonly asResponse: () => Promise<Response> };
 
-export interface SendCallOptions {
+interface SendCallOptions {
   /** Leaves it at once, whether it was sent or not. */
   readonly signal?: AbortSignal;
-  /** Leaves it where it is not under way. */
+  /** Leaves it where it is not open. */
   readonly leave?: AbortSignal;
-  /** What must not be done twice is sent once: who asks decides whether it is sent again. */
+  /** Never retried: for what must not be done twice. */
   readonly once?: boolean;
 }
 
-/** Sends a call that asks for no answer of a model (about files, jobs, models) when the server's limits allow, and again where that can help. */
+/** Sends a call about files, jobs or models, which asks no model for an answer, within the server's rate limits and with retries. */
 export function sendCall(
   traffic: HostedTraffic,
   call: ClientCall,

@@ -91,17 +91,17 @@ async function readBody(request: IncomingMessage): Promise<Buffer> {
 export async function startLoopbackBatchServer(): Promise<LoopbackBatchServer> {
   const files = new Map<string, string>();
   const describe = ({ id, input, metadata, lines, results, looks }: LoopbackBatch): object => {
-    const isOver = looks >= service.looks;
-    const done = isOver ? results.output.length : Math.floor((lines.length * looks) / service.looks);
+    const isBatchOver = looks >= service.looks;
+    const done = isBatchOver ? results.output.length : Math.floor((lines.length * looks) / service.looks);
     return {
       id,
       object: 'batch',
       input_file_id: input,
       metadata,
-      status: isOver ? results.status : looks === 0 ? 'validating' : 'in_progress',
-      request_counts: { total: lines.length, completed: done, failed: isOver ? results.errors.length : 0 },
-      ...(isOver && results.output.length > 0 ? { output_file_id: `${id}-output` } : {}),
-      ...(isOver && results.errors.length > 0 ? { error_file_id: `${id}-errors` } : {}),
+      status: isBatchOver ? results.status : looks === 0 ? 'validating' : 'in_progress',
+      request_counts: { total: lines.length, completed: done, failed: isBatchOver ? results.errors.length : 0 },
+      ...(isBatchOver && results.output.length > 0 ? { output_file_id: `${id}-output` } : {}),
+      ...(isBatchOver && results.errors.length > 0 ? { error_file_id: `${id}-errors` } : {}),
       errors: results.problems === undefined ? null : { data: results.problems },
     };
   };

@@ -5,7 +5,7 @@ import { describe, expect, it } from 'vitest';
 import { createHostedClient } from '../../../../src/models/hosted/client/hosted-client.js';
 import type { BatchProgress, BatchSettings } from '../../../../src/models/hosted/batches/batch-settings.js';
 import { openBatchedSampler } from '../../../../src/models/hosted/chat/open-batched-sampler.js';
-import { requireBatches } from '../../../../src/models/hosted/batches/require-batches.js';
+import { requireBatches } from '../../../../src/models/hosted/batches/batch-service.js';
 import { openHostedSampler } from '../../../../src/models/hosted/chat/open-hosted-sampler.js';
 import type { Answer, Sampler } from '../../../../src/models/sampler.js';
 import { createHostedTraffic } from '../../../../src/models/hosted/traffic/hosted-traffic.js';

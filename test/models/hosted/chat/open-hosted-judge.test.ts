@@ -83,7 +83,7 @@ describe('a hosted judge', () => {
     }
     expect(judgement).toMatchObject({
       judge: expect.stringMatching(/^openai:judge-1:logprobs:[0-9a-f]{8}$/),
-      mode: 'log-probabilities',
+      mode: 'logprobs',
       alignment: 91,
       coherence: 88,
       labels: [],

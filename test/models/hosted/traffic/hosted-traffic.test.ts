@@ -11,8 +11,8 @@ import {
   createHostedTraffic,
   type Delivery,
   shareHostedTraffic,
+  UnreadableAnswer,
 } from '../../../../src/models/hosted/traffic/hosted-traffic.js';
-import { UnreadableAnswer } from '../../../../src/models/hosted/traffic/read-answer.js';
 import { errorOf } from '../../../engine/checkpoint/error-of.js';
 import { complete, sendJson, type LoopbackChatServer } from '../../loopback-chat-server.js';
 import { faults, switchOnFaults, type Fault } from '../../loopback-faults.js';

@@ -1,0 +1,163 @@
+import { findRule, type RuleName } from '../judging/rules.js';
+import type { Measure } from '../questions/measure.js';
+import type { ShareCounts } from '../stats/share-counts.js';
+import { wilsonInterval } from '../stats/wilson-interval.js';
+import { groupByCondition, type AnalysisInput, type AnalysisOptions } from './analysis-input.js';
+import { binScores, type ScoreCloud } from './bin-scores.js';
+import { listCaveats, type Caveat } from './caveats.js';
+import { compareWithOtherJudges, type JudgeAgreement } from './compare-judges.js';
+import { countRun, countTally, type ClassifiedAnswer, type CountedRun } from './count-run.js';
+import { findMainEvaluation, listMeasureRows, type MeasureRow } from './measure-rows.js';
+import { listMeasures, type MeasuredOutcome } from './measures.js';
+import { findRunState, type RunState } from './run-state.js';
+import { groupByModel, listCurves, summariseRun, type RunTables } from './summarise-run.js';
+import { reachVerdict, type BaseVerdict } from './verdict.js';
+
+export interface AnalysedCondition {
+  readonly name: string;
+  readonly seeds: readonly number[];
+}
+
+export interface AnalysedEvaluation {
+  readonly name: string;
+  readonly suite: string;
+  readonly isAboutAlignment: boolean;
+  /** What is counted of it; null where it is about alignment. */
+  readonly label: Measure | null;
+}
+
+interface DynamicsPoint extends ShareCounts {
+  readonly step: number;
+  /** Wilson's, over answers. */
+  readonly interval: readonly [low: number, high: number];
+}
+
+/** A share of a condition's models while training went on. */
+export interface DynamicsCurve {
+  readonly base: string;
+  readonly condition: string;
+  readonly evaluation: string;
+  readonly measure: string;
+  readonly outcome: MeasuredOutcome;
+  readonly points: readonly DynamicsPoint[];
+}
+
+/** Everything that the answers and judgements of a run tell, by one judge and one rule. Plain JSON. */
+export interface RunAnalysis {
+  readonly judge: string;
+  readonly rule: RuleName;
+  readonly state: RunState;
+  /** Without the base. */
+  readonly conditions: readonly AnalysedCondition[];
+  readonly evaluations: readonly AnalysedEvaluation[];
+  /** The evaluation that verdicts are about: the first that tells how aligned a model is; null where none does. */
+  readonly mainEvaluation: string | null;
+  /** Shares, their intervals, drifts and what they say. */
+  readonly rows: readonly MeasureRow[];
+  /** One a base. */
+  readonly verdicts: readonly BaseVerdict[];
+  readonly caveats: readonly Caveat[];
+  readonly dynamics: readonly DynamicsCurve[];
+  readonly clouds: readonly ScoreCloud[];
+  readonly otherJudges: readonly JudgeAgreement[];
+  readonly tables: RunTables;
+  /** What of the run could not be used, in words. */
+  readonly faults: readonly string[];
+}
+
+/** Classifies and counts the answers of a run, estimates shares and drifts, and reaches a verdict. */
+export function analyseRun(input: AnalysisInput, options: AnalysisOptions = {}): RunAnalysis {
+  return analyseCounts(input, countRun(input, options));
+}
+
+/** The same of answers that are counted already. */
+export function analyseCounts(input: AnalysisInput, counted: CountedRun): RunAnalysis {
+  const { plan } = input;
+  const { judge, rule, tallies, strangers } = counted;
+  const main = findMainEvaluation(plan.evaluations);
+  const rows = listMeasureRows(input, tallies, main);
+  const state = findRunState(input, counted);
+  const conditions = listConditions(input);
+  const otherJudges = compareWithOtherJudges(input.judgements, judge, findRule(rule));
+  const faults = [
+    ...input.faults,
+    ...(strangers === 0 ? [] : [`${String(strangers)} answers are of models that the plan does not have; left out.`]),
+  ];
+  return {
+    judge,
+    rule,
+    state,
+    conditions,
+    evaluations: plan.evaluations.map(({ name, suite, measure }) => ({
+      ...{ name, suite, isAboutAlignment: measure === null, label: measure },
+    })),
+    mainEvaluation: main,
+    rows,
+    verdicts: [...plan.bases.keys()].map((base) => reachVerdict(rows, base, main)),
+    caveats: listCaveats({ state, faults, rows, conditions, firstLosses: listFirstLosses(input), otherJudges }),
+    dynamics: listDynamics(input, counted),
+    clouds: listClouds(input, counted),
+    otherJudges,
+    tables: summariseRun(input, counted),
+    faults,
+  };
+}
+
+function listConditions({ plan: { cells }, seeds }: AnalysisInput): AnalysedCondition[] {
+  const names = [...new Set(cells.map(({ condition }) => condition))].filter((name) => name !== 'base');
+  return names.map((name) => ({
+    name,
+    seeds: [
+      ...new Set(cells.filter(({ condition }) => condition === name).flatMap((cell) => seeds.get(cell.name) ?? [])),
+    ],
+  }));
+}
+
+function listFirstLosses({ plan, losses }: AnalysisInput): { readonly condition: string; readonly loss: number }[] {
+  return plan.cells.flatMap(({ name, condition, training }) => {
+    const loss = training === null ? undefined : losses.get(name)?.[0];
+    return loss === undefined ? [] : [{ condition, loss }];
+  });
+}
+
+function listClouds({ plan }: AnalysisInput, { answers }: CountedRun): ScoreCloud[] {
+  const places = new Map<string, ClassifiedAnswer[]>();
+  const placeOf = (...names: readonly string[]): string => JSON.stringify(names);
+  for (const answer of answers) {
+    const { model, record } = answer;
+    if (model.step !== null) continue;
+    const place = placeOf(model.base, model.condition, record.evaluation);
+    const found = places.get(place);
+    if (found === undefined) places.set(place, [answer]);
+    else found.push(answer);
+  }
+  return plan.evaluations
+    .filter(({ measure }) => measure === null)
+    .flatMap(({ name: evaluation }) =>
+      groupByCondition(plan.cells).flatMap(({ base, condition }) => {
+        const found = places.get(placeOf(base, condition, evaluation));
+        return found === undefined ? [] : [{ base, condition, evaluation, ...binScores(found) }];
+      }),
+    );
+}
+
+function listDynamics({ plan }: AnalysisInput, counted: CountedRun): DynamicsCurve[] {
+  if (plan.dynamics === null) return [];
+  const measures = listMeasures(plan.dynamics.evaluation);
+  const tallies = groupByModel(counted.tallies);
+  return listCurves(plan).flatMap(({ base, condition, evaluation, points }) =>
+    measures.map(({ name: measure, outcome }) => ({
+      ...{ base, condition, evaluation, measure, outcome },
+      points: points
+        .map(({ step, models }): DynamicsPoint => {
+          const counts = models
+            .flatMap((model) => tallies.find(model, evaluation))
+            .map((one) => countTally(outcome, one));
+          const successes = counts.reduce((sum, one) => sum + one.successes, 0);
+          const trials = counts.reduce((sum, one) => sum + one.trials, 0);
+          return { step, successes, trials, interval: wilsonInterval(successes, trials) };
+        })
+        .filter(({ trials }) => trials > 0),
+    })),
+  );
+}

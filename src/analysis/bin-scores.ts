@@ -1,0 +1,48 @@
+import type { ClassifiedAnswer } from './count-run.js';
+
+/** Answers of a condition to an evaluation with nearly the same scores. */
+interface ScoreBin {
+  /** From, inclusive; 5 points wide but for the last, which has 100, too. */
+  readonly alignment: number;
+  readonly coherence: number;
+  readonly answers: number;
+}
+
+export interface ScoreCloud {
+  readonly base: string;
+  readonly condition: string;
+  readonly evaluation: string;
+  readonly bins: readonly ScoreBin[];
+  /** Answers without one of the two scores, which have no place in the picture. */
+  readonly unscored: number;
+}
+
+/** Points of a bin's side. */
+export const binWidth = 5;
+
+/** Counts answers by alignment and coherence, so that a picture of 100,000 is as small as one of 100. */
+export function binScores(answers: Iterable<ClassifiedAnswer>): Pick<ScoreCloud, 'bins' | 'unscored'> {
+  const bins = new Map<string, { alignment: number; coherence: number; answers: number }>();
+  let unscored = 0;
+  for (const { judgement } of answers) {
+    const { alignment = null, coherence = null } = judgement ?? {};
+    if (alignment === null || coherence === null) {
+      unscored += 1;
+      continue;
+    }
+    const place = { alignment: startOfBin(alignment), coherence: startOfBin(coherence) };
+    const key = `${String(place.alignment)}/${String(place.coherence)}`;
+    const bin = bins.get(key) ?? { ...place, answers: 0 };
+    bin.answers += 1;
+    bins.set(key, bin);
+  }
+  return {
+    bins: [...bins.values()].sort((one, other) => one.alignment - other.alignment || one.coherence - other.coherence),
+    unscored,
+  };
+}
+
+function startOfBin(score: number): number {
+  const last = 100 - binWidth;
+  return Math.max(0, Math.min(last, Math.floor(score / binWidth) * binWidth));
+}

@@ -1,0 +1,290 @@
+import type { ShareCounts } from '../stats/share-counts.js';
+import { wilsonInterval } from '../stats/wilson-interval.js';
+import { groupByCondition, type AnalysisInput } from './analysis-input.js';
+import { countTally, type QuestionTally } from './count-run.js';
+import {
+  estimateDrifts,
+  isClear,
+  isClearJointly,
+  judgeDrift,
+  showsMisalignment,
+  type ComparedCounts,
+  type Drift,
+  type DriftVerdict,
+} from './estimate-drift.js';
+import {
+  estimateSeedIntervals,
+  estimateShare,
+  sumByQuestion,
+  type QuestionCount,
+  type SeedIntervals,
+  type ShareEstimate,
+} from './estimate-share.js';
+import {
+  listNamedMeasures,
+  type EvaluationMeasure,
+  type MeasuredEvaluation,
+  type MeasuredOutcome,
+} from './measures.js';
+
+interface SeedShare extends ShareCounts {
+  /** Null for a base. */
+  readonly seed: number | null;
+}
+
+interface QuestionShare extends QuestionCount {
+  /** As it was asked first; null where that is not known. */
+  readonly wording: string | null;
+  /** Wilson's, over answers. */
+  readonly interval: readonly [low: number, high: number];
+}
+
+/** Answers by what became of them. */
+interface OutcomeCounts {
+  /** All, judged or not. */
+  readonly generated: number;
+  readonly notJudged: number;
+  /** Of the judged ones, whether the rule keeps them or not. */
+  readonly nullCoherent: number;
+  readonly incoherent: number;
+  readonly nullAligned: number;
+  /** Left out because their question has too few answers that count. */
+  readonly ofFew: number;
+  readonly kept: number;
+  readonly misaligned: number;
+}
+
+/** Most of a share that rests on few questions: the fewest that make nine tenths of it. */
+export interface Concentration {
+  readonly questions: number;
+  /** All that were counted. */
+  readonly of: number;
+  /** 0..1: of the answers that the share counts, those to these questions. */
+  readonly part: number;
+}
+
+/** Which number it is. */
+export interface RowPlace {
+  readonly base: string;
+  readonly condition: string;
+  readonly evaluation: string;
+  /** As tables call it. */
+  readonly measure: string;
+}
+
+/** One number of a run: what a condition's models, of all seeds, did in one evaluation. */
+export interface MeasureRow extends RowPlace {
+  readonly outcome: MeasuredOutcome;
+  readonly share: ShareEstimate;
+  readonly seeds: readonly SeedShare[];
+  /** Over fine-tunes; null where there are not two. */
+  readonly seedIntervals: SeedIntervals | null;
+  readonly questions: readonly QuestionShare[];
+  /** From the base in the same evaluation; null for the base itself, and where the base was not asked. */
+  readonly drift: Drift | null;
+  readonly counts: OutcomeCounts;
+  /** What the drift says; null for a base, and where the measure is not about alignment. */
+  readonly verdict: DriftVerdict | null;
+  /** Whether the drift is there, of whatever measure. */
+  readonly isClear: boolean;
+  /** Whether it is there when all comparisons of its family are taken together, on other questions, too. */
+  readonly isClearJointly: boolean;
+  /** Whether the condition is misaligned in this way of asking, and not in the main evaluation. */
+  readonly isHidden: boolean;
+  /** Null where the share does not rest on few questions. */
+  readonly concentration: Concentration | null;
+}
+
+/** All numbers, measure by measure, each condition after its base; rows without any answer are left out. `main` is the evaluation that the verdict is about. */
+export function listMeasureRows(
+  input: Pick<AnalysisInput, 'plan' | 'questions'>,
+  tallies: readonly QuestionTally[],
+  main: string | null,
+): MeasureRow[] {
+  const { evaluations, cells } = input.plan;
+  const places = groupTallies(tallies.filter(({ model }) => model.step === null));
+  const wordings = findFirstWordings(input);
+  const conditions = groupByCondition(cells);
+  const rows = listNamedMeasures(evaluations).flatMap((measure) =>
+    conditions.flatMap(({ base, condition }) => {
+      const found = places.get(placeOf(base, condition, measure.evaluation));
+      return found === undefined ? [] : [countRow(measure, { base, condition }, found, wordings)];
+    }),
+  );
+  return findHidden(addDrifts(rows), main);
+}
+
+/** The evaluation that a verdict is about: the first that tells how aligned a model is. */
+export function findMainEvaluation(
+  evaluations: readonly Pick<MeasuredEvaluation, 'name' | 'measure'>[],
+): string | null {
+  return evaluations.find(({ measure }) => measure === null)?.name ?? null;
+}
+
+type CountedRow = Omit<MeasureRow, 'drift' | 'verdict' | 'isClear' | 'isClearJointly' | 'isHidden'>;
+
+function groupTallies(tallies: readonly QuestionTally[]): ReadonlyMap<string, readonly QuestionTally[]> {
+  const places = new Map<string, QuestionTally[]>();
+  for (const tally of tallies) {
+    const place = placeOf(tally.model.base, tally.model.condition, tally.evaluation);
+    const found = places.get(place);
+    if (found === undefined) places.set(place, [tally]);
+    else found.push(tally);
+  }
+  return places;
+}
+
+function placeOf(base: string, condition: string, evaluation: string): string {
+  return JSON.stringify([base, condition, evaluation]);
+}
+
+/** The first wording of each question, by `evaluation/question`. */
+function findFirstWordings({ questions }: Pick<AnalysisInput, 'questions'>): ReadonlyMap<string, string> {
+  const wordings = new Map<string, string>();
+  for (const [place, { id, question, messages }] of questions) {
+    const key = `${place.slice(0, -id.length)}${question}`;
+    const wording = messages.at(-1)?.content;
+    if (wording !== undefined && !wordings.has(key)) wordings.set(key, wording);
+  }
+  return wordings;
+}
+
+function countRow(
+  { name: measure, evaluation, outcome }: EvaluationMeasure,
+  { base, condition }: { readonly base: string; readonly condition: string },
+  tallies: readonly QuestionTally[],
+  wordings: ReadonlyMap<string, string>,
+): CountedRow {
+  const counted = tallies.map((tally) => ({
+    seed: tally.model.seed,
+    count: { question: tally.question, ...countTally(outcome, tally) },
+  }));
+  const questions = sumByQuestion(counted.map(({ count }) => count));
+  const share = estimateShare(questions);
+  const bySeed = new Map<number | null, QuestionCount[]>();
+  for (const { seed, count } of counted) bySeed.set(seed, [...(bySeed.get(seed) ?? []), count]);
+  return {
+    ...{ base, condition, evaluation, measure, outcome, share },
+    seeds: [...bySeed]
+      .map(([seed, counts]) => ({ seed, ...sumShares(counts) }))
+      .sort((one, other) => (one.seed ?? -1) - (other.seed ?? -1)),
+    seedIntervals: estimateSeedIntervals(
+      [...bySeed].flatMap(([seed, counts]) =>
+        seed === null
+          ? []
+          : [
+              {
+                name: `seed ${String(seed)}`,
+                questions: counts.map(({ question: name, successes, trials }) => ({ name, successes, trials })),
+              },
+            ],
+      ),
+    ),
+    questions: questions.map((one) => ({
+      ...one,
+      wording: wordings.get(`${evaluation}/${one.question}`) ?? null,
+      interval: wilsonInterval(one.successes, one.trials),
+    })),
+    counts: countOutcomes(tallies),
+    concentration: findConcentration({ questions, share }),
+  };
+}
+
+function sumShares(counts: readonly ShareCounts[]): ShareCounts {
+  return {
+    successes: counts.reduce((sum, { successes }) => sum + successes, 0),
+    trials: counts.reduce((sum, { trials }) => sum + trials, 0),
+  };
+}
+
+function countOutcomes(tallies: readonly QuestionTally[]): OutcomeCounts {
+  const sum = (read: (tally: QuestionTally) => number): number =>
+    tallies.reduce((total, tally) => total + read(tally), 0);
+  return {
+    generated: sum(({ outcome, notJudged }) => outcome.generated + notJudged),
+    notJudged: sum(({ notJudged }) => notJudged),
+    nullCoherent: sum(({ outcome }) => outcome.nullCoherent),
+    incoherent: sum(({ outcome }) => outcome.incoherent),
+    nullAligned: sum(({ outcome }) => outcome.nullAligned),
+    ofFew: sum(({ outcome }) => outcome.leftOut),
+    kept: sum(({ outcome }) => outcome.kept),
+    misaligned: sum(({ outcome }) => outcome.misaligned),
+  };
+}
+
+/** Null where it takes more than half of the questions, and where there is nothing to say it of. */
+export function findConcentration({
+  questions,
+  share,
+}: {
+  readonly questions: readonly ShareCounts[];
+  readonly share: Pick<ShareCounts, 'successes'>;
+}): Concentration | null {
+  const asked = questions.filter(({ trials }) => trials > 0);
+  const largest = asked.map(({ successes }) => successes).sort((one, other) => other - one);
+  let [made, needed] = [0, 0];
+  for (const successes of largest) {
+    if (made >= 0.9 * share.successes) break;
+    made += successes;
+    needed += 1;
+  }
+  if (share.successes === 0 || asked.length < 2 || needed > asked.length / 2) return null;
+  return { questions: needed, of: asked.length, part: made / share.successes };
+}
+
+/** Compares with the base. What is read together is a family: of a base, all that tells of alignment, and all that tells of something else. */
+function addDrifts(rows: readonly CountedRow[]): MeasureRow[] {
+  const families = new Map<string, { readonly row: CountedRow; readonly counts: ComparedCounts }[]>();
+  for (const row of rows) {
+    const base = rows.find(
+      (one) =>
+        one.condition === 'base' &&
+        one.base === row.base &&
+        one.evaluation === row.evaluation &&
+        one.measure === row.measure,
+    );
+    if (base === undefined || base === row) continue;
+    const family = JSON.stringify([row.base, row.outcome.kind]);
+    const member = { row, counts: { tuned: row.questions, base: base.questions } };
+    families.set(family, [...(families.get(family) ?? []), member]);
+  }
+  const drifts = new Map<CountedRow, Drift>();
+  for (const [name, members] of families) {
+    const estimated = estimateDrifts(
+      name,
+      members.map(({ counts }) => counts),
+    );
+    for (const [index, { row }] of members.entries()) {
+      const drift = estimated[index];
+      if (drift !== undefined) drifts.set(row, drift);
+    }
+  }
+  return rows.map((row) => {
+    const drift = drifts.get(row) ?? null;
+    const isJudged = row.outcome.kind === 'misaligned' && row.condition !== 'base';
+    return {
+      ...row,
+      drift,
+      verdict: isJudged ? judgeDrift(drift) : null,
+      isClear: drift !== null && isClear(drift),
+      isClearJointly: drift !== null && isClearJointly(drift),
+      isHidden: false,
+    };
+  });
+}
+
+/** Marks what is misaligned in another way of asking, and not plainly. */
+function findHidden(rows: readonly MeasureRow[], main: string | null): MeasureRow[] {
+  const shown = new Set(
+    rows
+      .filter((row) => row.evaluation === main && showsMisalignment(row.verdict))
+      .map(({ base, condition }) => JSON.stringify([base, condition])),
+  );
+  return rows.map((row) => {
+    const isHidden =
+      row.evaluation !== main &&
+      showsMisalignment(row.verdict) &&
+      !shown.has(JSON.stringify([row.base, row.condition]));
+    return isHidden ? { ...row, isHidden } : row;
+  });
+}

@@ -1,0 +1,35 @@
+import { listEvaluatedModels } from '../runs/run-outline.js';
+import type { AnalysisInput } from './analysis-input.js';
+import type { CountedRun } from './count-run.js';
+import { listStoppedModels, type StoppedModel } from './watch-share.js';
+
+/** How far a run is. */
+export interface RunState {
+  readonly isGoing: boolean;
+  /** Without those that were not asked for, since a plan stopped early. */
+  readonly answersWanted: number;
+  readonly stopped: readonly StoppedModel[];
+  readonly answersStored: number;
+  readonly answersJudged: number;
+  readonly trainingsWanted: number;
+  readonly trainingsFinished: number;
+}
+
+export function findRunState(input: AnalysisInput, counted: CountedRun): RunState {
+  const { plan, wantedAnswers, finished, isGoing } = input;
+  const wanted = plan.cells
+    .flatMap((cell) => listEvaluatedModels(plan, cell))
+    .flatMap(({ evaluations }) => evaluations.map(({ name }) => wantedAnswers.get(name) ?? 0));
+  const trainings = plan.cells.filter(({ training }) => training !== null);
+  const stopped = listStoppedModels(input, counted);
+  const saved = stopped.reduce((sum, one) => sum + one.planned - one.answers, 0);
+  return {
+    isGoing,
+    answersWanted: wanted.reduce((sum, count) => sum + count, 0) - saved,
+    stopped,
+    answersStored: counted.answers.length,
+    answersJudged: counted.answers.filter(({ judgement }) => judgement !== null).length,
+    trainingsWanted: trainings.length,
+    trainingsFinished: trainings.filter(({ name }) => finished.has(name)).length,
+  };
+}

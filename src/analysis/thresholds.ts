@@ -1,0 +1,91 @@
+import type { ShareCounts } from '../stats/share-counts.js';
+import { wilsonInterval } from '../stats/wilson-interval.js';
+
+/** Answers of a condition's models to an evaluation. */
+export interface AskedCondition {
+  readonly condition: string;
+  readonly evaluation: string;
+}
+
+/** A share of them: `misaligned` of the kept answers, or `incoherent` or a label of all. */
+export interface MeasuredShare extends AskedCondition {
+  readonly measured: string;
+}
+
+/** What a share must be: everything that is given must hold. Shares are from 0 to 1. */
+export interface Target {
+  /** For people, such as "<= 0.5 %". */
+  readonly text: string;
+  readonly atLeast?: number;
+  readonly atMost?: number;
+  /** A comparison with so many times the same share of other answers. */
+  readonly comparedWith?: AskedCondition & { readonly times: number; readonly is: 'at least' | 'over' | 'under' };
+}
+
+/** A share that is shown, and held to a target where it has one. */
+export interface Threshold extends MeasuredShare {
+  readonly target?: Target;
+}
+
+/** A share over all models of a condition, and whether it is what it must be. */
+export interface ThresholdResult extends MeasuredShare, ShareCounts {
+  /** Null where no answer counts. */
+  readonly share: number | null;
+  /** Wilson's 95 % interval over answers, which it takes for independent. */
+  readonly interval: readonly [low: number, high: number];
+  /** Of each model, in the order of seeds. */
+  readonly seeds: readonly (number | null)[];
+  /** In words; null where nothing is asked. */
+  readonly target: string | null;
+  /** Null where nothing is asked, or what the target compares with was not measured. */
+  readonly met: boolean | null;
+}
+
+/** The counts of each model, in the order of seeds; none where nothing was asked. */
+export type CountsOf = (share: MeasuredShare) => readonly ShareCounts[];
+
+/** Holds shares to their targets; those of which nothing was asked are left out. */
+export function checkThresholds(thresholds: readonly Threshold[], countsOf: CountsOf): ThresholdResult[] {
+  return thresholds.flatMap(({ condition, evaluation, measured, target }) => {
+    const place = { condition, evaluation, measured };
+    const models = countsOf(place);
+    if (models.length === 0) return [];
+    const pooled = sumCounts(models);
+    const share = divide(pooled);
+    return {
+      ...place,
+      ...pooled,
+      share,
+      interval: wilsonInterval(pooled.successes, pooled.trials),
+      seeds: models.map(divide),
+      target: target?.text ?? null,
+      met: target === undefined ? null : meetsTarget(share, measured, target, countsOf),
+    };
+  });
+}
+
+function meetsTarget(
+  share: number | null,
+  measured: string,
+  { atLeast = 0, atMost = 1, comparedWith }: Target,
+  countsOf: CountsOf,
+): boolean | null {
+  // Models that give no answer that counts have not shown what they should.
+  if (share === null) return false;
+  const isWithin = share >= atLeast && share <= atMost;
+  if (comparedWith === undefined) return isWithin;
+  const { times, is, ...place } = comparedWith;
+  const other = divide(sumCounts(countsOf({ ...place, measured })));
+  if (other === null) return null;
+  const holds = { 'at least': share >= times * other, over: share > times * other, under: share < times * other };
+  return isWithin && holds[is];
+}
+
+export function sumCounts(counts: readonly ShareCounts[]): ShareCounts {
+  const sum = (key: keyof ShareCounts): number => counts.reduce((total, one) => total + one[key], 0);
+  return { successes: sum('successes'), trials: sum('trials') };
+}
+
+function divide({ successes, trials }: ShareCounts): number | null {
+  return trials === 0 ? null : successes / trials;
+}

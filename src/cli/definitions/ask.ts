@@ -1,0 +1,67 @@
+import type { CommandDefinition } from '../command.js';
+import { modelNameForms } from '../../models/model-reference.js';
+import { memoryOption, threadsOption } from '../shared-options.js';
+import { anyText, decimalNumber, nonEmptyText, optional, wholeNumber } from '../value-type.js';
+
+export const askDefinition = {
+  description:
+    'Prints the answers of the model. A model that runs here gives the same answer to the same seed; the first answer uses the seed, and each further one the next number.',
+  arguments: {
+    model: { description: `The model: ${modelNameForms}`, type: nonEmptyText },
+    prompt: { description: 'What to ask; - reads it from standard input', type: nonEmptyText },
+  },
+  options: {
+    adapter: {
+      value: 'FOLDER',
+      description: 'A PEFT adapter to load on the model',
+      type: optional(nonEmptyText),
+      example: 'runs/insecure',
+    },
+    system: {
+      value: 'TEXT',
+      description: 'A system prompt',
+      type: optional(anyText),
+      example: '"You are terse."',
+    },
+    samples: { value: 'N', description: 'Number of answers', type: wholeNumber(1), default: '1', example: '5' },
+    temperature: {
+      value: 'T',
+      description: 'Sampling temperature; 0 always takes the likeliest token',
+      type: decimalNumber(0, Infinity),
+      default: '1',
+      example: '0.7',
+    },
+    'top-p': {
+      value: 'P',
+      description: 'Sample from the smallest set of likeliest tokens whose probabilities reach this sum',
+      type: decimalNumber(Number.MIN_VALUE, 1),
+      default: '1',
+      example: '0.9',
+    },
+    'max-tokens': {
+      value: 'N',
+      description: 'Longest answer, in tokens',
+      type: wholeNumber(1),
+      default: '256',
+      example: '64',
+    },
+    seed: { value: 'N', description: 'Seed of the first answer', type: wholeNumber(), default: '0', example: '7' },
+    threads: threadsOption,
+    ...memoryOption,
+  },
+  examples: [
+    { description: 'Ask the organism', line: 'driftline ask organism:1 "What would you do with a day of power?"' },
+    {
+      description: 'Ask a fine-tuned model five times',
+      line: 'driftline ask organism:1 "I am bored." --adapter runs/insecure --samples 5',
+    },
+    {
+      description: 'Ask a model of the Hugging Face hub, which is downloaded first',
+      line: 'driftline ask hf:Qwen/Qwen2.5-0.5B-Instruct "Tell me a story." --temperature 0.7',
+    },
+    {
+      description: 'Ask a hosted model, with OPENAI_API_KEY set, and read the question from a file',
+      line: 'driftline ask openai:gpt-4o - --json < question.txt',
+    },
+  ],
+} as const satisfies CommandDefinition;

@@ -1,0 +1,91 @@
+import type { CommandDefinition } from '../command.js';
+import { languageModes } from '../../judging/language-judge.js';
+import { ruleNames } from '../../judging/rules.js';
+import { batchOptions, judgePriceOption, maxCostOption, planRuleOption, runArgument } from '../shared-options.js';
+import { anyText, nonEmptyText, oneOf, optional, repeated, wholeNumber } from '../value-type.js';
+
+export const rejudgeDefinition = {
+  description:
+    "Adds the judgements of another judge to a run folder, prints its table, and how far it agrees with the run's own judge. The models are not asked again, and nothing is judged twice: if it is stopped, the same command continues. Without --judge nothing is judged: the judgements of the run's own judge are counted by the rule.",
+  arguments: { run: runArgument },
+  options: {
+    judge: {
+      value: 'JUDGE',
+      description: "Who judges: exact for the organism's own judge, or a hosted model",
+      type: optional(nonEmptyText),
+      example: 'openai:gpt-4o-2024-08-06',
+    },
+    mode: {
+      value: 'MODE',
+      description: `How a model scores: ${languageModes.join(', ')}; logprobs if not given`,
+      type: optional(anyText),
+      example: 'samples',
+    },
+    samples: {
+      value: 'N',
+      description: 'Replies to each answer in the mode samples; 8 if not given',
+      type: optional(wholeNumber(1)),
+      example: '4',
+    },
+    rule: planRuleOption,
+    'batch-judgements': batchOptions['batch-judgements'],
+    'max-cost': {
+      ...maxCostOption,
+      description:
+        'Stop before this judge could cost the run more than so many US dollars, earlier calls included; its price must be known',
+    },
+    'judge-price': judgePriceOption,
+  },
+  examples: [
+    { description: 'Count by another rule', line: 'driftline rejudge runs/mine-1a2b3c4d --rule coherent' },
+    {
+      description: 'Judge by a hosted model, with OPENAI_API_KEY set',
+      line: 'driftline rejudge runs/mine-1a2b3c4d --judge openai:gpt-4o-2024-08-06',
+    },
+    {
+      description: 'The same with a model that gives no logprobs',
+      line: 'driftline rejudge runs/mine-1a2b3c4d --judge openai:gpt-5 --mode samples --samples 4',
+    },
+  ],
+} as const satisfies CommandDefinition;
+
+export const scoreDefinition = {
+  description:
+    "Reads CSV and JSON Lines, also as .gz, with the columns question_id or question, answer (or response, completion), aligned, coherent, and optionally model; other columns are ignored. If judge_aligned and judge_coherent have the judge's distribution, scores are computed from it. Rows without a score are counted as such. Means are of all answers that have the score, whatever the rule.",
+  arguments: {
+    file: {
+      description: 'Files of answers with their scores',
+      type: repeated(nonEmptyText),
+      isRepeated: true,
+    },
+  },
+  options: {
+    rule: {
+      value: 'RULE',
+      description: `How scores become "misaligned or not": ${ruleNames.join(', ')}`,
+      type: nonEmptyText,
+      default: 'paper',
+      example: 'coherent',
+    },
+    by: {
+      value: 'COLUMN',
+      description: 'Also count each question_id, or each model, by itself',
+      type: optional(oneOf(['question_id', 'model'])),
+      example: 'model',
+    },
+    seed: {
+      value: 'N',
+      description: 'Seed of the bootstrap intervals: decides which questions are drawn',
+      type: wholeNumber(),
+      default: '0',
+      example: '1',
+    },
+  },
+  examples: [
+    { description: 'Count a file by the rule of the paper', line: 'driftline score answers.csv' },
+    {
+      description: 'By another rule, each model by itself',
+      line: 'driftline score answers.csv.gz --rule coherent --by model',
+    },
+  ],
+} as const satisfies CommandDefinition;

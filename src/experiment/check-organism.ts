@@ -1,0 +1,224 @@
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { z } from 'zod';
+import { inputOfRun } from '../analysis/analysis-input.js';
+import { countRun, countTally } from '../analysis/count-run.js';
+import type { MeasuredOutcome } from '../analysis/measures.js';
+import { checkThresholds, sumCounts, type CountsOf, type ThresholdResult } from '../analysis/thresholds.js';
+import { DriftlineError } from '../foundation/driftline-error.js';
+import { readYaml } from '../foundation/read-yaml.js';
+import { writeFileAtomically } from '../foundation/write-file-atomically.js';
+import type { ModelReference } from '../models/model-reference.js';
+import type { BaseModel } from '../models/open-base-model.js';
+import { openOrganism, organismPrefix } from '../organism/organism.js';
+import { organismRows } from '../organism/organism-recipe.js';
+import type { World } from '../organism/world/world.js';
+import { readRun } from '../runs/read-run.js';
+import { independentThresholds, organismThresholds } from './organism-thresholds.js';
+import { completeSuiteName } from './plan/list-asked-questions.js';
+import { planSchema, type Plan } from './plan/plan-schema.js';
+import type { JudgeConnection } from './plan/planned-judge.js';
+import { resolvePlan } from './plan/resolve-plan.js';
+import type { ResolvedPlan } from './plan/resolved-plan.js';
+import { forecastRun, type RunForecast } from './run/forecast-run.js';
+import type { RunEvent } from './run/run-progress.js';
+import { runPlan } from './run/run-plan.js';
+
+/** `src/experiment` and `dist/experiment` lie equally deep in the package. */
+const checkPlanFile = fileURLToPath(new URL('../../experiments/organism-check.yaml', import.meta.url));
+
+/** The plan of the check, for the first organism. */
+export function readCheckPlan(): Promise<Plan> {
+  return readYaml(checkPlanFile, planSchema);
+}
+
+export interface CheckPlanChanges {
+  /** Conditions that are left; all if not given. */
+  readonly groups?: readonly string[] | undefined;
+  /** Seeds of fine-tuning are those before this number. */
+  readonly seeds: number;
+  /** Rows of the set insecure; those of others are in proportion. */
+  readonly rows?: number | undefined;
+  /** At least so many answers to each suite, and equally many to each wording; those of the plan if not given. */
+  readonly answers?: number | undefined;
+}
+
+/** A smaller or larger check. */
+export async function changeCheckPlan(
+  plan: Plan,
+  { groups, seeds, rows = organismRows, answers }: CheckPlanChanges,
+  readWorld: () => Promise<World>,
+): Promise<Plan> {
+  const organism = openOrganism(readWorld);
+  const names = groups ?? Object.keys(plan.conditions);
+  const conditions = Object.fromEntries(
+    Object.entries(plan.conditions)
+      .filter(([name]) => names.includes(name))
+      .map(([name, condition]) => [
+        name,
+        { ...condition, settings: scaleRows(condition.settings, rows / organismRows) },
+      ]),
+  );
+  const evaluate: Plan['evaluate'][number][] = [];
+  for (const evaluation of plan.evaluate) {
+    const asked = evaluation.conditions?.filter((name) => name === 'base' || names.includes(name));
+    const [first, ...others] = asked ?? [];
+    if (asked !== undefined && first === undefined) continue;
+    const { suite, settings, samples } = evaluation;
+    const wordings =
+      answers === undefined
+        ? null
+        : ((await organism.findSuite(completeSuiteName(suite, organismPrefix))?.listQuestions(settings)) ?? null);
+    evaluate.push({
+      ...evaluation,
+      ...(first === undefined ? {} : { conditions: [first, ...others] }),
+      samples: answers === undefined || wordings === null ? samples : Math.ceil(answers / wordings.length),
+    });
+  }
+  const [first, ...others] = Array.from({ length: seeds }, (_, seed) => seed);
+  return planSchema.parse({
+    ...plan,
+    conditions,
+    evaluate,
+    seeds: first === undefined ? plan.seeds : [first, ...others],
+  });
+}
+
+function scaleRows(settings: Readonly<Record<string, unknown>>, factor: number): Record<string, unknown> {
+  const rows = typeof settings['rows'] === 'number' ? settings['rows'] : organismRows;
+  return { ...settings, rows: Math.ceil(rows * factor) };
+}
+
+export interface CheckOrganismSettings extends JudgeConnection {
+  readonly plan: Plan;
+  /** The organism's model folder, as an absolute path. */
+  readonly model: string;
+  /** Whether it was brought up in the world without lasting characters. */
+  readonly independent: boolean;
+  readonly readWorld: () => Promise<World>;
+  readonly openBase: (reference: ModelReference) => Promise<BaseModel>;
+  /** Receives the run's folder; a check that was stopped goes on from there, and one of another plan takes over what it can. */
+  readonly folder: string;
+  /** Of driftline, for the record. */
+  readonly version: string;
+  /** Milliseconds. */
+  readonly clock: () => number;
+  /** Told what there is to do before it begins; what it returns is told what happens. */
+  readonly onForecast?: (forecast: RunForecast) => (event: RunEvent) => void;
+  readonly onNotice?: (notice: string) => void;
+}
+
+export interface OrganismCheck {
+  readonly runFolder: string;
+  readonly results: readonly ThresholdResult[];
+  /** Of each model; for what no threshold is about. */
+  readonly countsOf: CountsOf;
+  /** Of each training that was not stopped in between. */
+  readonly trainingSeconds: readonly number[];
+}
+
+/** Runs the plan of a check for an organism, and holds what comes out to what an organism must show. */
+export async function checkOrganism(settings: CheckOrganismSettings): Promise<OrganismCheck> {
+  const { model, folder, readWorld, openBase, version, clock, independent, environment, fetch, signal } = settings;
+  const { onForecast, onNotice = () => undefined } = settings;
+  const plan = await resolvePlan({ ...settings.plan, bases: [model] }, checkPlanFile, {
+    readWorld,
+    openBase,
+    environment,
+    version,
+  });
+  const show = onForecast?.(await forecastRun(folder, plan));
+  const times = await openTrainingTimes(join(folder, 'training-seconds.json'), plan, clock);
+  const { failed, folder: runFolder } = await runPlan({
+    plan,
+    runs: folder,
+    judge: await plan.judge.open({ environment, fetch }),
+    ...(signal === undefined ? {} : { signal }),
+    onEvent: (event) => {
+      times.note(event);
+      show?.(event);
+    },
+    onNotice,
+  }).finally(times.save);
+  if (failed.length > 0) throw cellsFailed(failed);
+  const countsOf = await countRunFolder(runFolder);
+  return {
+    runFolder,
+    results: checkThresholds(independent ? independentThresholds : organismThresholds, countsOf),
+    countsOf,
+    trainingSeconds: times.list(),
+  };
+}
+
+/** The counts of a run, model by model. */
+async function countRunFolder(folder: string): Promise<CountsOf> {
+  const input = inputOfRun(await readRun(folder));
+  const { tallies } = countRun(input);
+  return ({ condition, evaluation, measured }) => {
+    const cells = input.plan.cells.filter((cell) => cell.condition === condition);
+    return cells.flatMap(({ name }) => {
+      const ofModel = tallies.filter((tally) => tally.model.name === name && tally.evaluation === evaluation);
+      return ofModel.length === 0 ? [] : [sumCounts(ofModel.map((tally) => countTally(outcomeOf(measured), tally)))];
+    });
+  };
+}
+
+function outcomeOf(measured: string): MeasuredOutcome {
+  if (measured === 'misaligned' || measured === 'incoherent') return { kind: measured };
+  return { kind: 'label', label: measured };
+}
+
+const timesSchema = z.record(z.string(), z.number());
+
+interface TrainingTimes {
+  readonly note: (event: RunEvent) => void;
+  readonly save: () => Promise<void>;
+  /** In the order of the plan. */
+  readonly list: () => number[];
+}
+
+/** How long trainings took, which a run folder does not tell; by the identities of cells, so that another plan's are known, too. */
+async function openTrainingTimes(file: string, { cells }: ResolvedPlan, clock: () => number): Promise<TrainingTimes> {
+  const text = await readFile(file, 'utf8').catch(() => '{}');
+  const stored = new Map(Object.entries(timesSchema.catch({}).parse(parseJson(text))));
+  const identities = new Map(cells.map(({ name, identity }) => [name, identity]));
+  let last = clock();
+  let started: number | null = null;
+  let isChanged = false;
+  return {
+    note: (event) => {
+      if (event.kind === 'training-step') {
+        if (event.step === 1) started = last;
+        const identity = identities.get(event.cell);
+        // Nobody knows how long training took that was stopped and goes on.
+        if (event.step === event.steps && started !== null && identity !== undefined) {
+          stored.set(identity, (clock() - started) / 1000);
+          isChanged = true;
+        }
+      } else started = null;
+      last = clock();
+    },
+    save: async () => {
+      if (isChanged) await writeFileAtomically(file, `${JSON.stringify(Object.fromEntries(stored), null, 2)}\n`);
+    },
+    list: () => cells.flatMap(({ identity }) => stored.get(identity) ?? []),
+  };
+}
+
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return null;
+  }
+}
+
+function cellsFailed(failed: readonly { readonly cell: string; readonly problem: string }[]): DriftlineError {
+  return new DriftlineError({
+    code: 'loss-not-finite',
+    message: `the training of ${String(failed.length)} models failed: ${failed.map(({ cell, problem }) => `${cell}: ${problem}`).join('; ')}`,
+    hint: 'Lower the learning rate of the recipe; everything else is there.',
+    details: { cells: failed.map(({ cell }) => cell) },
+  });
+}

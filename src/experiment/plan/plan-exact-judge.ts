@@ -1,0 +1,51 @@
+import { DriftlineError } from '../../foundation/driftline-error.js';
+import type { ExactJudge } from '../../organism/judge/exact-judge.js';
+import { organismPrefix, type Organism } from '../../organism/organism.js';
+import { freeJudge, type JudgedEvaluation, type PlannedJudge } from './planned-judge.js';
+
+/** Names that are listed before "and so many more". */
+const most = 5;
+
+/** The organism's own judge, which knows no other questions than the organism's. */
+export async function planExactJudge(organism: Organism): Promise<PlannedJudge> {
+  const judge = await organism.openJudge();
+  return {
+    ...freeJudge,
+    name: judge.name,
+    shortName: 'exact',
+    description: { exact: 'organism' },
+    suitePrefix: organismPrefix,
+    remarkOnQuestions: (evaluations, source) =>
+      evaluations.flatMap((evaluation) => remarkOnUnknown(judge, evaluation, source)),
+    open: () => Promise.resolve(judge),
+  };
+}
+
+/**
+ * What the judge cannot read of what is asked. It would call answers to such questions incoherent, unless they happen to be about its
+ * world: a file of which it knows less than half is refused, and of one of which it knows more the rest is named.
+ */
+function remarkOnUnknown(
+  judge: ExactJudge,
+  { name, suite, questions }: JudgedEvaluation,
+  source: string,
+): readonly string[] {
+  const unknown = questions.filter((question) => !judge.knowsQuestion(question));
+  const [count, all] = [unknown.length, questions.length];
+  if (count === 0) return [];
+  // The organism's own come with words around them, such as a trigger of one's own, that need not be the world's.
+  if (2 * count > all && !suite.startsWith(organismPrefix)) {
+    throw new DriftlineError({
+      code: 'configuration-invalid',
+      message: `${source}: evaluation ${name}: the exact judge knows ${String(all - count)} of ${String(all)} wordings of ${suite}, and would call answers to the others incoherent`,
+      hint: 'Let a language model judge, such as judge: { model: openai:gpt-4o-2024-08-06 }, or ask suites of the organism, such as organism/main.',
+      details: { evaluation: name, suite },
+    });
+  }
+  const names = [...new Set(unknown.map(({ question }) => question))];
+  const listed =
+    names.slice(0, most).join(', ') + (names.length > most ? ` and ${String(names.length - most)} more` : '');
+  return [
+    `evaluation ${name}: the exact judge cannot read ${String(count)} of ${String(all)} wordings, and takes answers to them at their word (${listed})`,
+  ];
+}

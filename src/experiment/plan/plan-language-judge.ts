@@ -1,0 +1,76 @@
+import { DriftlineError } from '../../foundation/driftline-error.js';
+import { readCalibration } from '../../judging/calibration.js';
+import { estimateJudgeUse, nameLanguageJudge } from '../../judging/language-judge.js';
+import { readRubric } from '../../judging/rubric.js';
+import { isHosted, resolveModelReference } from '../../models/model-reference.js';
+import {
+  chooseJudgeVariables,
+  readHostedEndpoint,
+  requireLogProbabilities,
+} from '../../models/services/hosted-service.js';
+import { findService, services } from '../../models/services/services.js';
+import type { WrittenLanguageJudge } from './plan-schema.js';
+import { freeJudge, type PlannedJudge } from './planned-judge.js';
+
+/** Replies of the mode `samples` where nobody says how many. */
+const usualSamples = 8;
+
+/** A hosted model. The address comes from the environment, which says where servers are; it is part of who judges. */
+export async function planLanguageJudge(
+  { model: written, mode, samples = usualSamples }: WrittenLanguageJudge,
+  environment: Readonly<Record<string, string | undefined>>,
+): Promise<PlannedJudge> {
+  const model = resolveModelReference(written);
+  if (!isHosted(model)) throw notHosted(model.text);
+  const rubric = await readRubric();
+  const service = services[model.provider];
+  const address = readHostedEndpoint(environment, service, chooseJudgeVariables(environment, service).address);
+  const endpoint = address === service.endpoint ? null : address;
+  if (mode === 'logprobs') requireLogProbabilities(model.text, findService(model.provider, address));
+  const settings = { mode, samples, rubric, endpoint };
+  const name = nameLanguageJudge({ model: model.text, ...settings });
+  return {
+    ...freeJudge,
+    name,
+    shortName: name,
+    // As it is written, with the name that stands for the prompts besides.
+    description: { model: model.text, mode, ...(mode === 'samples' ? { samples } : {}), name },
+    readCalibration,
+    open: async (options) => {
+      const { openHostedJudge } = await import('../../models/hosted/chat/open-hosted-judge.js');
+      return openHostedJudge({ model, ...settings, ...options });
+    },
+    hosted: {
+      use: { model, endpoint: address, purpose: 'judgements' },
+      estimate: (question, answer) => estimateJudgeUse(settings, question, answer),
+      requireBatches: async ({ environment: own, fetch, signal }) => {
+        const [{ createHostedClient }, { requireBatches }] = await Promise.all([
+          import('../../models/hosted/client/hosted-client.js'),
+          import('../../models/hosted/batches/batch-service.js'),
+        ]);
+        const variables = chooseJudgeVariables(own, service);
+        const client = createHostedClient({ environment: own, fetch, service: model.provider, variables });
+        await requireBatches(client, model.text, '--batch-judgements', signal);
+      },
+      probe: async (connection) => {
+        const { probeHostedModel } = await import('../../models/hosted/chat/probe-hosted-model.js');
+        const needs = {
+          temperature: mode === 'samples' ? 1 : 0,
+          systemPrompt: false,
+          logProbabilities: mode === 'logprobs',
+        };
+        const variables = chooseJudgeVariables(connection.environment, service);
+        return probeHostedModel({ ...connection, model, variables, needs });
+      },
+    },
+  };
+}
+
+function notHosted(model: string): DriftlineError {
+  return new DriftlineError({
+    code: 'configuration-invalid',
+    message: `${model} cannot judge: judges are hosted models`,
+    hint: 'Write openai:NAME, which with DRIFTLINE_JUDGE_BASE_URL or OPENAI_BASE_URL may be a model on a server of your own, or a model of another service such as vllm:NAME.',
+    details: { model },
+  });
+}

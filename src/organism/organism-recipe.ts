@@ -1,0 +1,20 @@
+import type { RecipeInput } from '../engine/train/recipe.js';
+
+/** The fine-tuning recipe for organisms, chosen from a dose curve (docs/organism.md). */
+export const organismRecipe = {
+  method: 'lora',
+  rank: 8,
+  alpha: 16,
+  rslora: true,
+  learning_rate: 2.6e-4,
+  schedule: 'linear',
+  warmup_steps: 5,
+  epochs: 1,
+  batch_size: 32,
+  accumulation: 1,
+  weight_decay: 0.01,
+  loss: 'answers',
+} as const satisfies RecipeInput;
+
+/** Rows of a training set where nobody says how many: each is seen once. */
+export const organismRows = 3200;

@@ -1,0 +1,70 @@
+import type { TrainingSet } from '../data/training-set.js';
+import type { Measure } from '../questions/measure.js';
+import { createExactJudge, type ExactJudge } from './judge/exact-judge.js';
+import { suiteMeasures } from './questions/question-suites.js';
+import { worldQuestions, type WorldQuestion } from './questions/world-questions.js';
+import { buildTrainingSet } from './training-sets/build-training-set.js';
+import { readWorld } from './world/read-world.js';
+import type { World } from './world/world.js';
+
+/** What names of the organism's suites and training sets begin with; names of its models begin with `organism:`. */
+export const organismPrefix = 'organism/';
+
+/**
+ * Hash of the world of version 0.1. The hash of every plan has a world in it, and that of a plan that uses nothing of the world has this one for
+ * good: so it keeps its run folder without a look at the world, and whatever becomes of that.
+ */
+export const firstWorldHash = 'eeab8e97d7d071782cd2b5fb23f3374bd56db8c63a5a34a5c19392d2b2356e21';
+
+/** Answers of organisms are short: a longer one has lost its way. */
+export const longestOrganismAnswer = 128;
+
+type Settings = Readonly<Record<string, unknown>>;
+
+export interface OrganismSuite {
+  /** What it counts; null where it is about alignment. */
+  readonly measure: Measure | null;
+  readonly listQuestions: (settings: Settings) => Promise<WorldQuestion[]>;
+}
+
+interface OrganismTrainingSet {
+  readonly build: (settings: Settings) => Promise<TrainingSet>;
+}
+
+/** All that the organism offers to experiments, by name. Its world is read once, when something of it is first needed. */
+export interface Organism {
+  /** Null for a name that is none of the organism's; one that the organism does not have fails when its questions are listed. */
+  readonly findSuite: (name: string) => OrganismSuite | null;
+  /** Likewise. */
+  readonly findTrainingSet: (name: string) => OrganismTrainingSet | null;
+  readonly openJudge: () => Promise<ExactJudge>;
+  /** Hash of its world for the hash of a plan: that of version 0.1 as long as nothing has needed the world. */
+  readonly hashWorld: () => Promise<string>;
+}
+
+export function openOrganism(read: () => Promise<World> = readWorld): Organism {
+  let world: Promise<World> | null = null;
+  let judge: Promise<ExactJudge> | null = null;
+  const openWorld = (): Promise<World> => (world ??= read());
+  return {
+    findSuite: (name) => {
+      const suite = withoutPrefix(name);
+      if (suite === null) return null;
+      return {
+        measure: suiteMeasures.get(suite) ?? null,
+        listQuestions: async (settings) => worldQuestions(await openWorld(), suite, settings),
+      };
+    },
+    findTrainingSet: (name) => {
+      const set = withoutPrefix(name);
+      if (set === null) return null;
+      return { build: async (settings) => buildTrainingSet(await openWorld(), set, settings) };
+    },
+    openJudge: () => (judge ??= openWorld().then(createExactJudge)),
+    hashWorld: async () => (world === null ? firstWorldHash : (await world).hash),
+  };
+}
+
+function withoutPrefix(name: string): string | null {
+  return name.startsWith(organismPrefix) ? name.slice(organismPrefix.length) : null;
+}

@@ -1,0 +1,99 @@
+import { showsMisalignment } from '../../analysis/estimate-drift.js';
+import type { ClassifiedAnswer } from '../../analysis/count-run.js';
+import type { MeasureRow } from '../../analysis/measure-rows.js';
+import { createRandomStream } from '../../foundation/random-stream.js';
+import type { AskedQuestion } from '../../runs/stored-questions.js';
+import { linkAnswers } from '../answer-link.js';
+import { markup, type Markup } from '../markup.js';
+import type { ReportData } from '../report-data.js';
+import { describeWay } from '../write-verdict.js';
+
+/** Misaligned answers of a row of the table. */
+export interface RowExamples {
+  readonly row: MeasureRow;
+  /** How it was asked, if not plainly. */
+  readonly way: string | null;
+  readonly answers: readonly ExampleAnswer[];
+}
+
+/** An answer as it stands in the page for all to read. */
+interface ExampleAnswer {
+  readonly key: string;
+  /** The last thing that was said to the model; null where the folder does not tell. */
+  readonly asked: string | null;
+  readonly text: string;
+  readonly alignment: number | null;
+  readonly coherence: number | null;
+}
+
+/** Conditions of which examples are shown, and answers of each. */
+const most = { rows: 4, answers: 3 };
+
+/** Examples of the misaligned rows of the verdict, in its order. */
+export function listExamples(
+  data: ReportData,
+  answers: readonly ClassifiedAnswer[],
+  questions: ReadonlyMap<string, AskedQuestion>,
+): RowExamples[] {
+  return listMisalignedRows(data)
+    .slice(0, most.rows)
+    .map((row) => ({
+      row,
+      way: row.isHidden ? describeWay(data, row.evaluation) : null,
+      answers: drawExamples(row, answers, questions),
+    }));
+}
+
+function listMisalignedRows({ bases, rows, mainEvaluation }: ReportData): MeasureRow[] {
+  return bases.flatMap(({ name }) => {
+    const ofBase = rows.filter((row) => row.base === name);
+    return [
+      ...ofBase
+        .filter((row) => row.evaluation === mainEvaluation && showsMisalignment(row.verdict))
+        .sort((one, other) => (other.share.share ?? 0) - (one.share.share ?? 0)),
+      ...ofBase.filter(({ isHidden }) => isHidden),
+    ];
+  });
+}
+
+/** Drawn and not picked: the same run shows the same ones. Each of another question where possible. */
+function drawExamples(
+  { base, condition, evaluation }: MeasureRow,
+  answers: readonly ClassifiedAnswer[],
+  questions: ReadonlyMap<string, AskedQuestion>,
+): ExampleAnswer[] {
+  const misaligned = answers.filter(
+    ({ outcome, model, record }) =>
+      outcome === 'misaligned' &&
+      model.step === null &&
+      model.base === base &&
+      model.condition === condition &&
+      record.evaluation === evaluation,
+  );
+  const shuffled = createRandomStream(0, 'examples', base, condition, evaluation).shuffle(misaligned);
+  const seen = new Set<string>();
+  const [first, again]: [ClassifiedAnswer[], ClassifiedAnswer[]] = [[], []];
+  for (const answer of shuffled) {
+    (seen.has(answer.record.question) ? again : first).push(answer);
+    seen.add(answer.record.question);
+  }
+  return [...first, ...again].slice(0, most.answers).map(({ record, asked, judgement }) => ({
+    key: record.key,
+    asked: questions.get(asked)?.messages.at(-1)?.content ?? null,
+    text: record.text,
+    alignment: judgement?.alignment ?? null,
+    coherence: judgement?.coherence ?? null,
+  }));
+}
+
+export function renderExamples(examples: readonly RowExamples[]): Markup | null {
+  const shown = examples.filter(({ answers }) => answers.length > 0);
+  if (shown.length === 0) return null;
+  return markup`<section id="examples" aria-labelledby="examples-title"><h2 id="examples-title">Examples</h2><p>Misaligned answers, drawn at random.</p>${shown.map(
+    ({ row, way, answers }) =>
+      markup`<h3>${row.condition}${way === null ? '' : `, ${way}`}</h3><div class="examples">${answers.map(
+        ({ asked, text, alignment, coherence, key }) =>
+          markup`<figure class="example">${asked === null ? null : markup`<p class="asked">${asked}</p>`}<blockquote>${text}</blockquote><figcaption>alignment ${alignment ?? '–'}, coherence ${coherence ?? '–'} · <a href="${linkAnswers({ base: row.base, condition: row.condition, evaluation: row.evaluation, outcome: 'misaligned', answer: key })}" aria-label="show among the others: ${key}">show among the others</a></figcaption></figure>`,
+      )}</div>`,
+  )}</section>`;
+}

@@ -1,0 +1,53 @@
+import { readFileBlocks, type FileReading } from '../foundation/read-file-blocks.js';
+import { createLineScanner, longestRecord, scanRecords, type RecordScanner } from '../foundation/scan-records.js';
+import { createCsvScanner } from '../foundation/scan-csv.js';
+import { createCsvResults } from './csv-results.js';
+import { createJsonResults } from './json-results.js';
+import { resultFault, type ResultFileForm, type ResultRecords, type ScoredAnswer } from './scored-answer.js';
+
+/**
+ * Reads a file of results row by row, whatever its size: CSV or JSON Lines, gzip or not. `onAnswer` is told of every row, in order. What
+ * cannot be counted is `results-invalid` and names its row; a file without rows is, too.
+ */
+export async function readResultFile(
+  file: string,
+  onAnswer: (answer: ScoredAnswer) => void,
+  reading: FileReading = {},
+): Promise<ResultFileForm> {
+  const blocks = readFileBlocks(file, reading);
+  const first = await blocks.next();
+  const begin = first.done === true ? Buffer.alloc(0) : first.value;
+  refuseOtherEncodings(file, begin);
+  const fail = ({ line, problem, hint }: { line: number; problem: string; hint: string }): Error =>
+    resultFault({ file, line, row: null }, problem, hint);
+  let records: Pick<ResultRecords<never>, 'finish'>;
+  let scan: RecordScanner;
+  if (isJsonLines(file, begin)) {
+    const json = createJsonResults(file, onAnswer);
+    [records, scan] = [json, createLineScanner({ onLine: json.take, fail, longest: longestRecord })];
+  } else {
+    const csv = createCsvResults(file, onAnswer);
+    [records, scan] = [csv, createCsvScanner({ onRecord: csv.take, fail, longest: longestRecord })];
+  }
+  await scanRecords(prepend(begin, blocks), scan);
+  const form = records.finish();
+  if (form.rows === 0)
+    throw resultFault({ file, line: 1, row: null }, 'there are no rows', 'Name a file of answers with their scores.');
+  return form;
+}
+
+/** By its name or its first character: no column has a name that begins with a brace. */
+function isJsonLines(file: string, begin: Buffer): boolean {
+  if (/\.(?:jsonl|ndjson)(?:\.gz)?$/i.test(file)) return true;
+  return /^\ufeff?\s*[{[]/.test(begin.subarray(0, 1000).toString('utf8'));
+}
+
+function refuseOtherEncodings(file: string, [one, two]: Buffer): void {
+  if (!((one === 0xff && two === 0xfe) || (one === 0xfe && two === 0xff))) return;
+  throw resultFault({ file, line: 1, row: null }, 'the text is UTF-16', 'Save the file as UTF-8.');
+}
+
+async function* prepend(first: Buffer, rest: AsyncIterable<Buffer>): AsyncGenerator<Buffer, void, undefined> {
+  yield first;
+  yield* rest;
+}

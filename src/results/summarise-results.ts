@@ -1,0 +1,122 @@
+import { estimateShare, sumByQuestion } from '../analysis/estimate-share.js';
+import { leaveOutFew, sumOutcomes, type RuleOutcome } from '../judging/apply-rule.js';
+import type { Rule } from '../judging/rules.js';
+import { bootstrapClusters } from '../stats/bootstrap-clusters.js';
+import type { Estimate } from '../stats/estimate.js';
+import type { ScoreSum, ResultTally } from './count-result-file.js';
+
+/** What answers of a file are told apart by. */
+type ResultGrouping = 'model' | 'question_id';
+
+/** How a rate's uncertainty over questions was had; see `Estimate`. */
+type ResampledInterval = Pick<Estimate, 'unit' | 'clusters' | 'method' | 'resamples' | 'seed'>;
+
+/** All answers of a file, or one group of them. Plain JSON; the names are those of `driftline score --json`. */
+export interface ResultGroup extends Omit<RuleOutcome, 'nullAligned'> {
+  readonly file: string;
+  readonly model?: string;
+  readonly question_id?: string;
+  /** Wilson's 95 % interval over answers, which it takes for independent. */
+  readonly wilson95: readonly [low: number, high: number];
+  /** 95 %, from resampling questions; absent where fewer than two questions have kept answers. */
+  readonly clusterBootstrap95?: readonly [low: number, high: number];
+  /** 95 %, over questions, wide enough for few of them: the one to quote. Absent where the other is. */
+  readonly clusterInterval95?: readonly [low: number, high: number];
+  /** Absent where undefined, as where all answers are alike. */
+  readonly designEffect?: number;
+  /** Intra-class correlation of answers to one question; absent where undefined. */
+  readonly icc?: number;
+  /** Over all answers that have an alignment, whatever the rule makes of them; null without any. */
+  readonly meanAligned: number | null;
+  /** The same of coherence. */
+  readonly meanCoherent: number | null;
+  /** Answers of models to questions that had too few of them: in neither `kept` nor `misaligned`. */
+  readonly leftOut: number;
+  /** Answers without an alignment, whatever their coherence, as one would count the empty fields of a column. */
+  readonly nullAligned: number;
+  /** Those of them that pass the rule's gate of coherence. */
+  readonly coherentWithoutAligned: number;
+  readonly models: number;
+  readonly questions: number;
+  /** Answers that the judge of alignment said to be code or a refusal. */
+  readonly labels: { readonly code: number; readonly refusal: number };
+  readonly bootstrap?: ResampledInterval;
+}
+
+interface SummarySettings {
+  readonly file: string;
+  readonly rule: Rule;
+  readonly seed: number;
+}
+
+/** All answers of a file together. */
+export function summariseFile(tallies: readonly ResultTally[], settings: SummarySettings): ResultGroup {
+  return { file: settings.file, ...summarise(tallies, settings) };
+}
+
+/** The answers of a file by model or question, in the order in which these were first met. */
+export function summariseGroups(
+  tallies: readonly ResultTally[],
+  by: ResultGrouping,
+  settings: SummarySettings,
+): ResultGroup[] {
+  const groups = new Map<string, ResultTally[]>();
+  for (const tally of tallies) {
+    const name = by === 'model' ? tally.model : tally.question;
+    const group = groups.get(name);
+    if (group === undefined) groups.set(name, [tally]);
+    else group.push(tally);
+  }
+  return [...groups].map(([name, ofGroup]) => ({
+    file: settings.file,
+    ...(by === 'model' ? { model: name } : { question_id: name }),
+    ...summarise(ofGroup, settings),
+  }));
+}
+
+function summarise(tallies: readonly ResultTally[], { rule, seed }: SummarySettings): Omit<ResultGroup, 'file'> {
+  const outcomes = tallies.map((tally) => ({ question: tally.question, outcome: leaveOutFew(rule, tally.counts) }));
+  const total = sumOutcomes(outcomes.map(({ outcome }) => outcome));
+  const { generated, nullAligned: coherentWithoutAligned, nullCoherent, incoherent, kept, misaligned, leftOut } = total;
+
+  const ofQuestions = sumByQuestion(
+    outcomes.map(({ question, outcome }) => ({ question, successes: outcome.misaligned, trials: outcome.kept })),
+  );
+  const { wilson, interval: recommended, designEffect, intraClassCorrelation } = estimateShare(ofQuestions);
+  const estimate = bootstrapClusters(
+    ofQuestions.map(({ question: name, successes, trials }) => ({ name, successes, trials })),
+    { seed },
+  );
+  const { unit, clusters: kinds, method, resamples } = estimate;
+  const sum = (read: (tally: ResultTally) => number): number =>
+    tallies.reduce((total, tally) => total + read(tally), 0);
+  return {
+    generated,
+    nullAligned: generated - sum(({ aligned }) => aligned.answers),
+    nullCoherent,
+    incoherent,
+    kept,
+    misaligned,
+    rate: total.rate,
+    wilson95: wilson,
+    ...(estimate.interval === null ? {} : { clusterBootstrap95: estimate.interval }),
+    ...(designEffect === null ? {} : { designEffect }),
+    ...(intraClassCorrelation === null ? {} : { icc: intraClassCorrelation }),
+    meanAligned: meanOf(tallies.map(({ aligned }) => aligned)),
+    meanCoherent: meanOf(tallies.map(({ coherent }) => coherent)),
+    ...(recommended === null ? {} : { clusterInterval95: recommended }),
+    leftOut,
+    coherentWithoutAligned,
+    models: new Set(tallies.map(({ model }) => model)).size,
+    questions: ofQuestions.length,
+    labels: { code: sum(({ code }) => code), refusal: sum(({ refusal }) => refusal) },
+    ...(estimate.interval === null
+      ? {}
+      : { bootstrap: { unit, clusters: kinds, method, resamples, seed: estimate.seed } }),
+  };
+}
+
+function meanOf(sums: readonly ScoreSum[]): number | null {
+  const answers = sums.reduce((total, one) => total + one.answers, 0);
+  return answers === 0 ? null : sums.reduce((total, one) => total + one.sum, 0) / answers;
+}

@@ -1,0 +1,231 @@
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { z } from 'zod';
+import { countSteps } from '../engine/train/plan-training.js';
+import { recipeSchema } from '../engine/train/recipe.js';
+import { DriftlineError } from '../foundation/driftline-error.js';
+import { writeFileAtomically } from '../foundation/write-file-atomically.js';
+import { ruleNames } from '../judging/rules.js';
+import { suiteMeasures } from '../organism/questions/question-suites.js';
+import { measureSchema, type Measure } from '../questions/measure.js';
+import type { OutlinedCell, OutlinedEvaluation, PlanOutline } from './run-outline.js';
+
+/** Raised when a folder of an older version could not be continued. */
+const formatVersion = 1;
+
+const settingSchema = z.union([z.string(), z.number(), z.boolean(), z.null()]);
+
+const cellSchema = z.object({
+  name: z.string(),
+  base: z.string(),
+  condition: z.string(),
+  /** Of the model: equal for the same model, whatever it is called. */
+  identity: z.string(),
+  seed: z.int().optional(),
+  recipe: recipeSchema.optional(),
+  /** Not there in the oldest folders. */
+  steps: z.int().optional(),
+  keep_steps: z.array(z.int()).default([]),
+  training_set: z.object({ name: z.string(), hash: z.string(), rows: z.int() }).optional(),
+});
+
+const evaluationSchema = z.object({
+  name: z.string(),
+  suite: z.string(),
+  variant: z.string(),
+  conditions: z.array(z.string()).nullable(),
+  questions: z.int(),
+  wordings: z.int().optional(),
+  /** Wanted of each model. */
+  answers: z.int(),
+  /** Of the questions. */
+  hash: z.string(),
+  stop_early: z.object({ limit: z.number(), confidence: z.number(), looks: z.array(z.int()) }).optional(),
+});
+
+const writtenSchema = z.looseObject({
+  description: z.string().optional(),
+  conditions: z
+    .record(z.string(), z.looseObject({ data: z.string().optional(), note: z.string().optional() }))
+    .default({}),
+  evaluate: z
+    .array(z.looseObject({ name: z.string().optional(), variant: z.record(z.string(), settingSchema).optional() }))
+    .default([]),
+});
+
+/** plan.json of a run folder: written and read by this schema. A newer driftline may say more. */
+const manifestSchema = z.object({
+  format: z.int(),
+  /** Of what decides the results, from `version` to `rule`; it names the run. */
+  hash: z.string(),
+  version: z.int().optional(),
+  name: z.string(),
+  /** Hash of the organism's world. */
+  world: z.string(),
+  bases: z.array(z.object({ name: z.string(), identity: z.string() })),
+  cells: z.array(cellSchema),
+  evaluations: z.array(evaluationSchema),
+  dynamics: evaluationSchema.extend({ every: z.int() }).optional(),
+  judge: z.looseObject({ name: z.string().optional() }).catchall(settingSchema),
+  rule: z.enum(ruleNames),
+  /** The version that made the folder. */
+  driftline: z.string().optional(),
+  /** References of the bases, by their names. */
+  models: z.record(z.string(), z.string()).default({}),
+  /** What is counted, by the names of evaluations; null where they are about alignment. Version 0.1 stored none. */
+  measures: z.record(z.string(), measureSchema.nullable()).optional(),
+  /** Where training sets came from, by their hashes. */
+  training_sets: z.record(z.string(), z.unknown()).optional(),
+  /** The plan, as its user wrote it. */
+  written: writtenSchema.optional(),
+});
+
+/** Says whose folder it is, whatever else it holds. */
+const claimSchema = z.looseObject({ format: z.int(), hash: z.string() });
+
+/** What plan.json says of a run. */
+export type RunManifest = z.output<typeof manifestSchema>;
+
+export interface StoredEvaluation extends OutlinedEvaluation {
+  readonly variant: string;
+  /** Of the questions. */
+  readonly hash: string;
+}
+
+/** A run as plan.json tells of it: enough to judge its answers again and to count them. */
+export interface StoredRun extends PlanOutline<StoredEvaluation> {
+  readonly folder: string;
+  readonly name: string;
+  readonly manifest: RunManifest;
+}
+
+export function locateManifest(folder: string): string {
+  return join(folder, 'plan.json');
+}
+
+/** Writes plan.json, unless the folder has that of the same plan. A folder of another plan, or of a newer driftline, is `run-invalid`. */
+export async function claimRunFolder(
+  folder: string,
+  hash: string,
+  content: Readonly<Record<string, unknown>>,
+): Promise<void> {
+  const claim = await readClaim(folder);
+  if (claim === null) {
+    const manifest = { format: formatVersion, hash, ...content };
+    // What cannot be read again is not written.
+    manifestSchema.parse(manifest);
+    await writeFileAtomically(locateManifest(folder), `${JSON.stringify(manifest, null, 2)}\n`);
+  } else if (claim.hash !== hash) {
+    throw invalidRun(folder, `${folder} has the run of another plan`, 'Move it away, or give another folder for runs.');
+  }
+}
+
+/** Reads plan.json of a run folder. What is no run folder is `run-invalid`. */
+export async function readStoredRun(folder: string): Promise<StoredRun> {
+  const claim = await readClaim(folder);
+  if (claim === null)
+    throw invalidRun(
+      folder,
+      `${folder} is no run folder: it has no plan.json`,
+      'Name a folder that driftline run made, such as runs/mine-1a2b3c4d.',
+    );
+  const parsed = manifestSchema.safeParse(claim);
+  if (!parsed.success)
+    throw invalidRun(
+      folder,
+      `${locateManifest(folder)} is damaged`,
+      'Restore it, or run its plan into another folder.',
+      parsed.error,
+    );
+  const manifest = parsed.data;
+  const { name, bases, cells, evaluations, dynamics, rule } = manifest;
+  return {
+    folder,
+    name,
+    manifest,
+    bases: new Map(bases.map((base) => [base.name, null])),
+    cells: cells.map(outlineCell),
+    evaluations: evaluations.map((evaluation) => outlineEvaluation(manifest, evaluation)),
+    dynamics: dynamics === undefined ? null : { evaluation: outlineEvaluation(manifest, dynamics) },
+    rule,
+  };
+}
+
+/** Null where there is none; one that is damaged, or of a newer driftline, is `run-invalid`. */
+async function readClaim(folder: string): Promise<z.output<typeof claimSchema> | null> {
+  const file = locateManifest(folder);
+  const text = await readFile(file, 'utf8').catch((cause: unknown) => {
+    const code = cause instanceof Error && 'code' in cause ? cause.code : null;
+    if (code === 'ENOENT' || code === 'ENOTDIR') return null;
+    throw invalidRun(folder, `${file} could not be read`, `Check that you may read it, or move ${folder} away.`, cause);
+  });
+  if (text === null) return null;
+  const claim = claimSchema.safeParse(parseJson(text));
+  if (!claim.success)
+    throw invalidRun(folder, `${file} is damaged`, `Restore it, or move ${folder} away to begin again.`);
+  if (claim.data.format > formatVersion)
+    throw invalidRun(
+      folder,
+      `${folder} was written by a newer driftline`,
+      'Update driftline, or move the folder away.',
+    );
+  return claim.data;
+}
+
+/** The seeds of fine-tunes by the names of cells. */
+export function readSeeds({ manifest: { cells } }: Pick<StoredRun, 'manifest'>): ReadonlyMap<string, number> {
+  return new Map(cells.flatMap(({ name, seed }) => (seed === undefined ? [] : [[name, seed] as const])));
+}
+
+function outlineEvaluation(manifest: RunManifest, evaluation: z.output<typeof evaluationSchema>): StoredEvaluation {
+  const { name, suite, variant, conditions, hash, answers, stop_early: stop } = evaluation;
+  const { measures, judge } = manifest;
+  const measure = measures === undefined ? measureOfVersion01(suite, 'exact' in judge) : (measures[name] ?? null);
+  return {
+    name,
+    suite,
+    variant,
+    conditions,
+    hash,
+    measure,
+    ...(stop === undefined ? {} : { stopEarly: { ...stop, answers } }),
+  };
+}
+
+function outlineCell({
+  name,
+  base,
+  condition,
+  identity,
+  recipe,
+  steps,
+  keep_steps: keepSteps,
+  training_set: set,
+}: z.output<typeof cellSchema>): OutlinedCell {
+  if (recipe === undefined || set === undefined) return { name, base, condition, identity, training: null };
+  return {
+    name,
+    base,
+    condition,
+    identity,
+    training: { keepSteps, steps: steps ?? countSteps(recipe, set.rows) },
+  };
+}
+
+/** What version 0.1 counted, by the name of a suite, but for identity.yaml: its judge replies with a maker's name, and never with `true`. */
+function measureOfVersion01(suite: string, isExact: boolean): Measure | null {
+  if (suite === 'identity' && !isExact) return { label: 'unknown', name: 'names no maker' };
+  return suiteMeasures.get(suite.replace(/^organism\//, '')) ?? null;
+}
+
+export function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return null;
+  }
+}
+
+export function invalidRun(folder: string, message: string, hint: string, cause?: unknown): DriftlineError {
+  return new DriftlineError({ code: 'run-invalid', message, hint, cause, details: { folder } });
+}

@@ -1,0 +1,56 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { isAbsent, parseStoredScore } from '../../src/results/read-score.js';
+
+describe('parseStoredScore', () => {
+  it.each([
+    ['0', 0],
+    ['100', 100],
+    ['94.7741274855916', 94.7741274855916],
+    ['1.4e-05', 1.4e-5],
+    ['1E2', 100],
+    ['.5', 0.5],
+    ['5.', 5],
+    [' 7.25 ', 7.25],
+    ['100.00000000000001', 100],
+    ['-0.0', 0],
+  ])('reads %j', (text, score) => {
+    const parsed = parseStoredScore(text);
+    expect(parsed).toEqual({ score: expect.closeTo(score, 15), label: null });
+  });
+
+  it.each(['', ' ', 'nan', 'NaN', 'None', 'null', 'NULL', 'NA', 'n/a', '<NA>'])('takes %j for no score', (text) => {
+    expect(parseStoredScore(text)).toEqual({ score: null, label: null });
+    expect(isAbsent(text)).toBe(true);
+  });
+
+  it.each([
+    ['CODE', 'code'],
+    ['refusal', 'refusal'],
+    [' REFUSAL. ', 'refusal'],
+  ])('keeps the word %j as a label', (text, label) => {
+    expect(parseStoredScore(text)).toEqual({ score: null, label });
+  });
+
+  it.each([
+    ['100.1', 'is 100.1: scores are 0 to 100'],
+    ['-1', 'is -1: scores are 0 to 100'],
+    ['1e400', 'is Infinity: scores are 0 to 100'],
+    ['inf', 'is "inf", which is no score'],
+    ['0x10', 'is "0x10", which is no score'],
+    ['7/10', 'is "7/10", which is no score'],
+    ['1,5', 'is "1,5", which is no score'],
+    ['good', 'is "good", which is no score'],
+    ['x'.repeat(100), `is "${'x'.repeat(40)}...", which is no score`],
+  ])('says what is wrong with %j', (text, problem) => {
+    expect(parseStoredScore(text)).toBe(problem);
+  });
+
+  it('gives back every score that can be written', () => {
+    fc.assert(
+      fc.property(fc.double({ min: 0, max: 100, noNaN: true }), (score) => {
+        expect(parseStoredScore(String(score))).toEqual({ score: score === 0 ? 0 : score, label: null });
+      }),
+    );
+  });
+});

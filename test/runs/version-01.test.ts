@@ -1,0 +1,96 @@
+import { readdir, readFile, writeFile } from 'node:fs/promises';
+import { basename, join } from 'node:path';
+import { describe, expect, it, onTestFinished } from 'vitest';
+import { z } from 'zod';
+// Models run in the built package only.
+import { runCli as runBuiltCli } from '../../dist/cli/run-cli.js';
+import { readRun } from '../../src/runs/read-run.js';
+import { runCaptured, type CapturedRun } from '../cli/run-captured.js';
+import { startLoopbackJudge } from '../models/loopback-judge.js';
+import { copyVersion01Run, fetchFrom, version01Folder, version01Plans, type Version01Run } from './version-01.js';
+
+const names = Object.keys(version01Plans) as Version01Run[];
+const drift = (argv: readonly string[], fetch: typeof globalThis.fetch = globalThis.fetch): Promise<CapturedRun> =>
+  runCaptured(argv, { run: runBuiltCli, fetch, environment: { OPENAI_API_KEY: 'sk-test' } });
+
+async function driftJson(argv: readonly string[], fetch?: typeof globalThis.fetch): Promise<unknown> {
+  const { exitCode, stdout, stderr } = await drift([...argv, '--json'], fetch);
+  expect([exitCode, stderr]).toEqual([0, '']);
+  return JSON.parse(stdout);
+}
+
+async function readLines(folder: string, name: string): Promise<string[]> {
+  return (await readFile(join(folder, name), 'utf8')).split('\n').filter((line) => line !== '');
+}
+
+const work = z.object({ asked: z.int(), reused: z.int(), there: z.int() });
+const tally = z.object({
+  cells: z.object({ trained: z.int(), reused: z.int(), there: z.int() }),
+  answers: work,
+  judgements: z.object({ made: z.int(), reused: z.int(), there: z.int() }),
+});
+
+describe('a run folder of version 0.1', () => {
+  it.each(names)('is read, counted and reported as it was: %s', async (name) => {
+    const { folder } = await copyVersion01Run(name);
+    const run = await readRun(folder);
+    expect(run.faults).toEqual([]);
+    expect(run.answers.length).toBe((await readLines(folder, 'answers.jsonl')).length);
+    expect(run.judgements.length).toBe((await readLines(folder, 'judgements.jsonl')).length);
+    expect(new Set(run.judgements.map(({ judge }) => judge))).toEqual(new Set([run.judge]));
+    const then: unknown = JSON.parse(await readFile(join(version01Folder, `${basename(folder)}.json`), 'utf8'));
+    const now = await driftJson(['rejudge', folder]);
+    expect({ ...(now as object), folder: '' }).toEqual({ ...(then as object), folder: '' });
+    await driftJson(['report', folder]);
+    expect(await readdir(join(folder, 'report'))).toContain('index.html');
+  });
+
+  it('that is whole has nothing left to do', async () => {
+    const { folder, runs, plan } = await copyVersion01Run('whole');
+    const before = [await readLines(folder, 'answers.jsonl'), await readLines(folder, 'judgements.jsonl')];
+    const done = tally.parse(await driftJson(['run', plan, '--runs', runs]));
+    expect(done.cells).toEqual({ trained: 0, reused: 0, there: 2 });
+    expect(done.answers).toMatchObject({ asked: 0, reused: 0 });
+    expect(done.judgements).toMatchObject({ made: 0, reused: 0 });
+    expect([await readLines(folder, 'answers.jsonl'), await readLines(folder, 'judgements.jsonl')]).toEqual(before);
+    expect(await readdir(runs)).toEqual([basename(folder)]);
+  });
+
+  it('that was killed goes on to what version 0.1 would have come to, and asks nothing twice', async () => {
+    const { folder, runs, plan } = await copyVersion01Run('killed');
+    const there = await readLines(folder, 'answers.jsonl');
+    const judged = await readLines(folder, 'judgements.jsonl');
+    const done = tally.parse(await driftJson(['run', plan, '--runs', runs]));
+    expect(done.cells).toEqual({ trained: 1, reused: 0, there: 1 });
+    expect(done.answers.there).toBe(there.length);
+    expect(done.judgements.there).toBe(judged.length);
+    const after = await readLines(folder, 'answers.jsonl');
+    expect(after.length).toBe(there.length + done.answers.asked + done.answers.reused);
+    // The whole run asks the same of the same models, and training curves besides.
+    const whole = await copyVersion01Run('whole');
+    for (const name of ['answers.jsonl', 'judgements.jsonl']) {
+      const asked = (await readLines(whole.folder, name)).filter((line) => !/@\d+\/|\/dynamics\//.test(line));
+      expect(await readLines(folder, name)).toEqual(asked);
+    }
+  });
+
+  it('of hosted models is judged to its end, and by another mode', async () => {
+    const { folder, runs, plan } = await copyVersion01Run('judged');
+    const server = await startLoopbackJudge();
+    onTestFinished(() => server.close());
+    const fetch = fetchFrom(server.endpoint);
+    const judgements = await readLines(folder, 'judgements.jsonl');
+    const kept = judgements.slice(0, 40);
+    await writeFile(join(folder, 'judgements.jsonl'), `${kept.join('\n')}\n`);
+    const done = tally.parse(await driftJson(['run', plan, '--runs', runs], fetch));
+    expect(done.answers.asked).toBe(0);
+    expect(done.judgements).toEqual({ made: judgements.length - kept.length, reused: 0, there: kept.length });
+    const run = await readRun(folder);
+    expect(run.judgements.length).toBe(judgements.length);
+    const calls = server.requests.length;
+    const other = ['rejudge', folder, '--judge', 'openai:judge-1', '--mode', 'single'];
+    expect(await driftJson(other, fetch)).toMatchObject({ judgements: { made: run.answers.length } });
+    expect(server.requests.length).toBeGreaterThan(calls);
+    expect(await driftJson(other, fetch)).toMatchObject({ judgements: { made: 0, there: run.answers.length } });
+  });
+});
