@@ -55,10 +55,10 @@ async function run(runs: string, plan: object, cellsAtOnce: number, changes: Cha
 
 const makeRuns = async (): Promise<string> => join(await makeTemporaryFolder(), 'runs');
 
-/** All that a run came to, file by file, but for the plan as it was written. */
+/** All that a run came to, file by file, but for its times and the plan as it was written. */
 async function readRun(folder: string): Promise<Record<string, string>> {
   const files = (await readdir(folder, { recursive: true, withFileTypes: true })).filter(
-    (entry) => entry.isFile() && entry.name !== 'plan.json',
+    (entry) => entry.isFile() && !['plan.json', 'times.json'].includes(entry.name),
   );
   return Object.fromEntries(
     await Promise.all(
