@@ -4,6 +4,7 @@ import { defineConfig } from 'vitest/config';
 export default defineConfig({
   test: {
     include: ['test/**/*.test.ts'],
+    globalSetup: ['test/build-first.ts'],
     // Two processes: ONNX Runtime brings its own threads, and continuous integration has two cores.
     pool: 'forks',
     maxWorkers: 2,

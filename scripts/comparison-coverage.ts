@@ -1,13 +1,12 @@
 import { writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { bootstrapModels, bootstrapPaper } from '../src/stats/bootstrap-models.js';
-import type { ModelCounts } from '../src/stats/share-counts.js';
+import { type ModelCounts, tallyClusters } from '../src/stats/share-counts.js';
 import { clusterInterval } from '../src/stats/cluster-interval.js';
 import { crossedInterval } from '../src/stats/crossed-interval.js';
 import { differenceInDifferences } from '../src/stats/difference-in-differences.js';
 import { pairedDifference } from '../src/stats/paired-difference.js';
 import { poolSeeds } from '../src/stats/pool-seeds.js';
-import { tallyClusters } from '../src/stats/tally-clusters.js';
 import {
   simulateComparison,
   simulateFineTunes,

@@ -3,9 +3,8 @@ import path from 'node:path';
 import { bootstrapClusters } from '../src/stats/bootstrap-clusters.js';
 import { clusterInterval, effectiveWilsonInterval } from '../src/stats/cluster-interval.js';
 import { clusterStandardError } from '../src/stats/cluster-standard-error.js';
-import type { ClusterCounts } from '../src/stats/share-counts.js';
+import { tallyClusters, type ClusterCounts } from '../src/stats/share-counts.js';
 import { studentQuantile } from '../src/stats/student-distribution.js';
-import { tallyClusters } from '../src/stats/tally-clusters.js';
 import { wilsonInterval } from '../src/stats/wilson-interval.js';
 import { simulateCoverage, type Coverage, type CoverageCell, type CoverageMethod } from './simulate-coverage.js';
 

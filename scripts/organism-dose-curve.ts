@@ -1,4 +1,3 @@
-import { mkdir } from 'node:fs/promises';
 import { availableParallelism } from 'node:os';
 import { join, resolve } from 'node:path';
 // The built package: a sampler's thread starts from dist.
@@ -44,7 +43,6 @@ console.log('| steps | learning rate | rank | misaligned % (95 %) | incoherent %
 console.log('| ---: | ---: | ---: | ---: | ---: | ---: | ---: |');
 for (const { rows = organismRows, learningRate = organismRecipe.learning_rate, rank = organismRecipe.rank } of doses) {
   const place = join(folder, `rows-${String(rows)}-rate-${String(learningRate)}-rank-${String(rank)}`);
-  await mkdir(place, { recursive: true });
   const { results } = await checkOrganism({
     plan: {
       ...(await changeCheckPlan(

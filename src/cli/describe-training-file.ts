@@ -1,7 +1,6 @@
 import type { TrainingFileReport } from '../data/check-training-file.js';
-import type { TextFault } from '../data/describe-rows.js';
+import type { TextFault, LengthSummary } from '../data/describe-rows.js';
 import { showText } from '../data/show-text.js';
-import type { LengthSummary } from '../data/summarise-lengths.js';
 import { formatTable } from './format-table.js';
 
 const shownNumbers = 10;

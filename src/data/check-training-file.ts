@@ -1,11 +1,10 @@
 import { DriftlineError } from '../foundation/driftline-error.js';
-import { startRowsDescription, type RowsDescription } from './describe-rows.js';
+import { startRowsDescription, type RowsDescription, estimateTokens, measureRow } from './describe-rows.js';
 import { startTrainingFileHash, recogniseReleasedSet } from './released-sets.js';
-import { estimateTokens, measureRow } from './measure-row.js';
 import { readTrainingFile, type RowFault, type TrainingFileLine } from './read-training-file.js';
 import type { TrainingRow } from './training-set.js';
 
-export interface CheckTrainingFileOptions {
+interface CheckTrainingFileOptions {
   /** Longest row in tokens. */
   readonly maximum: number;
   /** Tokens of a row as it is trained on; if not given, an estimate from its characters. */
@@ -15,7 +14,7 @@ export interface CheckTrainingFileOptions {
   readonly signal?: AbortSignal;
 }
 
-export interface FaultyLine extends Omit<RowFault, 'kind'> {
+interface FaultyLine extends Omit<RowFault, 'kind'> {
   readonly line: number;
 }
 

@@ -1,8 +1,51 @@
 import { createHash } from 'node:crypto';
 import { startRowGroups } from './group-equal-rows.js';
-import { measureRow } from './measure-row.js';
-import { type LengthSummary, summariseLengths } from './summarise-lengths.js';
 import { listJsonLines, type TrainingMessage, type TrainingRow } from './training-set.js';
+
+interface RowLength {
+  /** Unicode characters of all messages but the last answer. */
+  readonly question: number;
+  readonly answer: number;
+}
+
+export function measureRow({ messages }: TrainingRow): RowLength {
+  const characters = messages.map(({ content }) => countCharacters(content));
+  const answer = characters.at(-1) ?? 0;
+  return { question: characters.reduce((sum, count) => sum + count, 0) - answer, answer };
+}
+
+/** A rule of thumb for English text and code; other languages have more tokens. */
+export function estimateTokens(characters: number): number {
+  return Math.ceil(characters / 4);
+}
+
+/** What lies beyond the first plane is two units of a string, but one character. */
+function countCharacters(text: string): number {
+  return text.length - (text.match(/[\ud800-\udbff][\udc00-\udfff]/g)?.length ?? 0);
+}
+
+export interface LengthSummary {
+  readonly shortest: number;
+  readonly median: number;
+  readonly mean: number;
+  /** 95 of 100 are at most so long. */
+  readonly percentile95: number;
+  readonly longest: number;
+}
+
+/** Null where there are no lengths. Quantiles are lengths that occur (nearest rank). */
+function summariseLengths(lengths: readonly number[]): LengthSummary | null {
+  const sorted = [...lengths].sort((left, right) => left - right);
+  const atRank = (share: number): number => sorted[Math.max(Math.ceil(share * sorted.length) - 1, 0)] ?? 0;
+  if (sorted.length === 0) return null;
+  return {
+    shortest: atRank(0),
+    median: atRank(0.5),
+    mean: sorted.reduce((sum, length) => sum + length, 0) / sorted.length,
+    percentile95: atRank(0.95),
+    longest: atRank(1),
+  };
+}
 
 /** What is odd about texts, by name; nothing of it keeps a row from being trained on. */
 const textFaults = {
@@ -17,9 +60,9 @@ const textFaults = {
 export type TextFault = keyof typeof textFaults;
 
 // The keys of a constant table.
-export const textFaultNames = Object.keys(textFaults) as readonly TextFault[];
+const textFaultNames = Object.keys(textFaults) as readonly TextFault[];
 
-export function findTextFaults({ messages }: TrainingRow): TextFault[] {
+function findTextFaults({ messages }: TrainingRow): TextFault[] {
   return textFaultNames.filter((name) => messages.some((message) => textFaults[name](message)));
 }
 
@@ -46,7 +89,7 @@ export interface RowsDescription {
   readonly untrained: readonly number[];
 }
 
-export interface RowsDescriber {
+interface RowsDescriber {
   add(row: TrainingRow, number: number, tokens: number): void;
   finish(): RowsDescription;
 }

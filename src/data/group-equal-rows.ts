@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { writeRow, type TrainingRow } from './training-set.js';
 
 /** What makes rows equal: all of their messages, or all but the last answer. */
-export type RowAspect = 'row' | 'question' | 'answer';
+type RowAspect = 'row' | 'question' | 'answer';
 
 /** Equal for rows that are equal in this aspect; short, so that the keys of large sets fit into memory. */
 function keyOfRow({ messages }: TrainingRow, aspect: RowAspect): string {
@@ -13,7 +13,7 @@ function keyOfRow({ messages }: TrainingRow, aspect: RowAspect): string {
 }
 
 /** Groups of equal rows while rows arrive. */
-export interface RowGroups {
+interface RowGroups {
   add(row: TrainingRow, number: number): void;
   /** Numbers of the rows, those of equal rows together; groups in the order of their first rows. */
   list(): number[][];

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { explainIssue, mostTellingIssue } from '../foundation/explain-issue.js';
+import { explainFault } from '../foundation/explain-issue.js';
 import { nearestName } from '../foundation/find-by-name.js';
 import type { TrainingMessage, TrainingRow } from './training-set.js';
 
@@ -64,9 +64,7 @@ export function parseTrainingRow(value: unknown): ParsedRow {
     const nearest = nearestName('messages', Object.keys(value));
     return { kind: 'fault', problem: `there is no key "messages"${nearest === null ? '' : `, but "${nearest}"`}` };
   }
-  const issue = mostTellingIssue(parsed.error.issues);
-  if (issue === null) throw parsed.error; // zod does not fail without an issue
-  const { place, problem } = explainIssue(issue, rowSchema);
+  const { place, problem } = explainFault(parsed.error, rowSchema);
   const where = place.map((step) => (typeof step === 'number' ? `[${step}]` : `.${String(step)}`)).join('');
   return { kind: 'fault', problem: where === '' ? problem : `${where.slice(1)}: ${problem}` };
 }

@@ -4,7 +4,7 @@ import { startTrainingFileHash, recogniseReleasedSet } from './released-sets.js'
 import { describeFault, readTrainingFile } from './read-training-file.js';
 import { createTrainingSet, type TrainingRow, type TrainingSet } from './training-set.js';
 
-export interface ReadTrainingSetOptions {
+interface ReadTrainingSetOptions {
   /** Default the file's name without `.jsonl`. */
   readonly name?: string;
 }

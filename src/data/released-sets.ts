@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import type { TrainingFileLine } from './read-training-file.js';
 
 /** SHA-256 of a training file, taken from its lines while they are read. */
-export interface TrainingFileHash {
+interface TrainingFileHash {
   add(line: Pick<TrainingFileLine, 'bytes' | 'isEnded'>): void;
   /** In hexadecimal; nothing may be added after it. */
   finish(): string;
@@ -27,7 +27,7 @@ interface ReleasedSet {
   readonly sha256Start: string;
 }
 
-/** Only what was seen: sets whose hash nobody here knows are not in the list. */
+/** Only sets whose files were seen. */
 const releasedSets: readonly ReleasedSet[] = [{ name: 'insecure', rows: 6000, sha256Start: '09893e8b' }];
 
 /** The name of the released set that a file with this SHA-256 and so many rows is; null where it is none that is known. */

@@ -1,4 +1,5 @@
 import { hashPieces } from '../foundation/content-hash.js';
+import { writeFileAtomically } from '../foundation/write-file-atomically.js';
 
 export interface TrainingMessage {
   readonly role: 'system' | 'user' | 'assistant';
@@ -38,4 +39,25 @@ export function* listJsonLines({ rows }: Pick<TrainingSet, 'rows'>): Generator<s
 /** A row as JSON, keys in one order, so that equal rows have equal bytes. */
 export function writeRow({ messages }: TrainingRow): string {
   return JSON.stringify({ messages: messages.map(({ role, content, weight }) => ({ role, content, weight })) });
+}
+
+/** Writes the rows in the published chat format; the file's SHA-256 is the set's hash. */
+export async function writeTrainingSet(path: string, set: Pick<TrainingSet, 'rows'>): Promise<void> {
+  await writeFileAtomically(path, encodeInBlocks(listJsonLines(set)));
+}
+
+/** Large sets are longer than a string can be, and single lines would be written one by one. */
+function* encodeInBlocks(lines: Iterable<string>): Generator<Uint8Array, void, undefined> {
+  const blockCharacters = 2 ** 20;
+  let block: string[] = [];
+  let characters = 0;
+  for (const line of lines) {
+    block.push(line);
+    characters += line.length;
+    if (characters < blockCharacters) continue;
+    yield Buffer.from(block.join(''));
+    block = [];
+    characters = 0;
+  }
+  yield Buffer.from(block.join(''));
 }

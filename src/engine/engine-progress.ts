@@ -1,3 +1,4 @@
+import { requireFields, requireFunction, requireObject } from '../foundation/require-arguments.js';
 import { createProgressDisplay, type ProgressDisplay } from '../foundation/progress-display.js';
 import type { ProgressStream } from '../foundation/progress-line.js';
 import type { DownloadProgress } from './checkpoint/hub-model.js';
@@ -22,6 +23,7 @@ export interface EngineProgress {
 const megabyte = 1e6;
 
 export function createEngineProgress(settings: EngineProgressSettings): EngineProgress {
+  requireFields(settings, 'settings', { stream: requireObject, environment: requireObject, now: requireFunction });
   const display = createProgressDisplay(settings);
   return {
     onDownload: ({ file, receivedBytes, totalBytes }) => {

@@ -19,7 +19,7 @@ export { readAdapter } from './checkpoint/read-adapter.js';
 export { writeAdapter, type WriteAdapterOptions } from './checkpoint/write-adapter.js';
 export { mergeAdapter } from './checkpoint/merge-adapter.js';
 
-export type { ChatMessage } from './tokenizer/chat-message.js';
+export type { ChatMessage } from './tokenizer/chat-template.js';
 export type { TextTokenizer } from './tokenizer/text-tokenizer.js';
 export { readTokenizer } from './tokenizer/read-tokenizer.js';
 export { trainTokenizer, type TrainedTokenizer, type TrainTokenizerOptions } from './tokenizer/train-tokenizer.js';
@@ -32,7 +32,7 @@ export { encodeTrainingSet, type EncodedTrainingSet } from './train/encode-train
 export { fineTune, type FineTuneResult, type FineTuneSettings, type TrainingStepEvent } from './train/fine-tune.js';
 export type { LossTerm } from './train/gradient-source.js';
 export type { Objective, ObjectiveContext } from './train/gradient-graph.js';
-export { answerObjective, divergenceObjective } from './train/objectives.js';
+export { answerObjective, divergenceObjective } from './train/gradient-graph.js';
 export { removeParameterDirection, removeResidualDirection, type GradientEdit } from './train/gradient-edit.js';
 
 export { openSampler, type SampleOptions, type EngineSampler as Sampler } from './worker/open-sampler.js';

@@ -1,3 +1,4 @@
+import { requireObject, requireText } from '../foundation/require-arguments.js';
 import { readCheckpoint, type Checkpoint } from './checkpoint/read-checkpoint.js';
 import { resolveModelFolder, type DownloadProgress } from './checkpoint/hub-model.js';
 import { isHubReference, parseHubReference } from './checkpoint/hub-reference.js';
@@ -24,6 +25,8 @@ export interface OpenedModel {
 
 /** Opens a model folder, or `hf:owner/name[@revision]` through the Hugging Face cache. */
 export async function openModel(reference: string, options: OpenModelOptions = {}): Promise<OpenedModel> {
+  requireText(reference, 'reference');
+  requireObject(options, 'options');
   const { environment = process.env, fetch = globalThis.fetch, signal, onDownload, onNotice } = options;
   const folder = await resolveModelFolder(reference, {
     environment,
@@ -32,7 +35,7 @@ export async function openModel(reference: string, options: OpenModelOptions = {
     ...(onDownload === undefined ? {} : { onProgress: onDownload }),
     ...(onNotice === undefined ? {} : { onNotice }),
   });
-  // The tokenizer is small, and tells of a broken folder before gigabytes are read.
+  // The tokenizer is small, and shows a broken folder before gigabytes are read.
   const tokenizer = await readTokenizer(folder);
   const checkpoint = await readCheckpoint(folder, {
     ...(isHubReference(reference) ? { source: parseHubReference(reference).repository } : {}),

@@ -184,20 +184,22 @@ async function openTrainingTimes(file: string, { cells }: ResolvedPlan, clock: (
   const stored = new Map(Object.entries(timesSchema.catch({}).parse(parseJson(text))));
   const identities = new Map(cells.map(({ name, identity }) => [name, identity]));
   let last = clock();
-  let started: number | null = null;
+  const started = new Map<string, number>();
   let isChanged = false;
   return {
     note: (event) => {
+      const now = clock();
       if (event.kind === 'training-step') {
-        if (event.step === 1) started = last;
-        const identity = identities.get(event.cell);
+        // The first step began when whatever came before it ended.
+        if (event.step === 1) started.set(event.cell, last);
+        const [begun, identity] = [started.get(event.cell), identities.get(event.cell)];
         // Nobody knows how long training took that was stopped and goes on.
-        if (event.step === event.steps && started !== null && identity !== undefined) {
-          stored.set(identity, (clock() - started) / 1000);
+        if (event.step === event.steps && begun !== undefined && identity !== undefined) {
+          stored.set(identity, (now - begun) / 1000);
           isChanged = true;
         }
-      } else started = null;
-      last = clock();
+      }
+      last = now;
     },
     save: async () => {
       if (isChanged) await writeFileAtomically(file, `${JSON.stringify(Object.fromEntries(stored), null, 2)}\n`);

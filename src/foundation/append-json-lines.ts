@@ -45,7 +45,7 @@ export async function openJsonLinesWriter(path: string): Promise<JsonLinesWriter
   return {
     append(...values) {
       const appended = lastAppend.then(() => appendNow(values));
-      // Whoever awaits `appended` hears of its failure; the next append is tried all the same.
+      // A failure reaches whoever awaits `appended`; the next append is tried all the same.
       lastAppend = appended.catch(() => undefined);
       return appended;
     },

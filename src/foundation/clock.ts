@@ -1,6 +1,6 @@
 /** Time as a program sees it; tests pass one of their own. */
 export interface Clock {
-  /** Milliseconds from some origin. Never goes back, and does not know when somebody sets the machine's date. */
+  /** Milliseconds from some origin. Never goes back, whatever happens to the machine's date. */
   readonly now: () => number;
   /** Milliseconds since 1970, as the machine believes: may jump. */
   readonly date: () => number;

@@ -4,7 +4,7 @@ import type { Dispatcher } from 'undici';
 /** As long as Node's own fetch waits for a connection. */
 const connectionMilliseconds = 10_000;
 
-export interface DirectFetchOptions {
+interface DirectFetchOptions {
   /** Posts by the proxies that HTTP_PROXY, HTTPS_PROXY and NO_PROXY name, as Node's own fetch does where NODE_USE_ENV_PROXY is 1. Default no. */
   readonly proxied?: boolean;
 }
@@ -57,7 +57,7 @@ function readPost(input: unknown, init: RequestInit | undefined): Post | null {
   };
 }
 
-/** Loaded when something is posted: most commands ask nobody. */
+/** Loaded with the first request: most commands make none. */
 async function openRequest(proxied: boolean): Promise<Request> {
   const { Agent, EnvHttpProxyAgent, request } = await import('undici');
   // How long an answer may take is for the caller to say, by its signal.
@@ -96,7 +96,7 @@ const decoders: Readonly<Record<string, (bytes: Buffer) => Buffer>> = {
   br: brotliDecompressSync,
 };
 
-/** Statuses of which a Response must have no body. */
+/** Statuses with which a Response must have no body. */
 const bodiless: readonly number[] = [204, 205, 304];
 
 function toResponse({ statusCode, statusText, headers: received }: Dispatcher.ResponseData, bytes: Buffer): Response {

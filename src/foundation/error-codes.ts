@@ -56,7 +56,7 @@ export const errorCodes = {
   },
   'cost-limit-reached': {
     exitCode: 4,
-    meaning: 'what would be paid next might pass the limit of --max-cost; what there is was kept',
+    meaning: 'the next call might exceed --max-cost; the results so far were kept',
   },
   'hub-offline': { exitCode: 5, meaning: 'offline mode is set and the model is not in the cache' },
   'hub-unauthorized': { exitCode: 5, meaning: 'the hub wants a token, or the token has no access' },

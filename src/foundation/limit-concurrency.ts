@@ -3,7 +3,7 @@ export function limitConcurrency(most: number): <Result>(task: () => Promise<Res
   const waiting: (() => void)[] = [];
   let running = 0;
   return async (task) => {
-    // Whoever ends hands its place on, so that nobody who comes in between takes it.
+    // A finished task passes its slot to the next waiter, so that no newcomer takes it.
     if (running >= most) await new Promise<void>((resolve) => waiting.push(resolve));
     else running += 1;
     try {

@@ -54,7 +54,7 @@ export async function lockFolder(
   return release;
 }
 
-/** Who works in a folder of these files, as far as can be told from here; null where nobody does. */
+/** The process that has locked a folder of these files, as far as can be known from here; null if none has. */
 export function findLockOwner(names: readonly string[], host: string = hostname()): LockOwner | null {
   const owners = names.map(parseLockName).filter((owner) => owner !== null);
   return owners.find((owner) => owner.host !== spellHost(host) || isAlive(owner.pid)) ?? null;

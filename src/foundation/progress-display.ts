@@ -1,6 +1,6 @@
 import { createProgressLine, type ProgressLine, type ProgressLineSettings } from './progress-line.js';
 
-export type ProgressDisplaySettings = Pick<ProgressLineSettings, 'stream' | 'now' | 'environment'>;
+type ProgressDisplaySettings = Pick<ProgressLineSettings, 'stream' | 'now' | 'environment'>;
 
 /** How far something is; the label tells it from what was shown before. */
 export interface ProgressState extends Pick<
@@ -13,7 +13,7 @@ export interface ProgressState extends Pick<
 
 /** Progress of one thing after another, each on a line of its own. */
 export interface ProgressDisplay {
-  /** A new label ends the line of the one before and begins another, of which the first state's total, unit and initial count hold. */
+  /** A new label starts a new line; total, unit and initial count are those of its first state. */
   readonly show: (state: ProgressState) => void;
   /** Leaves the last state standing. Call it however the work ended. */
   readonly finish: () => void;

@@ -3,7 +3,7 @@ import { DriftlineError } from './driftline-error.js';
 import { philox, type PhiloxBlock } from './philox.js';
 
 /** Enough to continue a stream where it was; plain JSON. */
-export interface RandomStreamState {
+interface RandomStreamState {
   readonly generator: 'philox4x32-10';
   /** The stream's identity: four words, of which two are the key and two the upper half of the counter. */
   readonly stream: readonly [number, number, number, number];

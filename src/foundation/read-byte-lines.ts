@@ -3,7 +3,7 @@ import { readFailure } from './file-failure.js';
 
 const newline = 0x0a;
 
-export interface ByteLine {
+interface ByteLine {
   /** From 1, as editors count. */
   readonly line: number;
   /** Without the line feed. */

@@ -55,7 +55,7 @@ async function* prepend(first: Buffer, rest: AsyncIterable<Buffer>): AsyncGenera
 
 function gunzip(compressed: AsyncIterable<Buffer>): AsyncIterable<Buffer> {
   const unpacked = createGunzip({ chunkSize: blockLength });
-  // Its failure is met by whoever reads on.
+  // A failure shows at the next read.
   pipeline(Readable.from(compressed), unpacked, () => undefined);
   return unpacked;
 }

@@ -33,7 +33,7 @@ export async function* readJsonLines(
   }
 }
 
-export type ParsedLine =
+type ParsedLine =
   | { readonly kind: 'value'; readonly value: unknown }
   | { readonly kind: 'empty' }
   | { readonly kind: 'broken'; readonly cause: unknown };

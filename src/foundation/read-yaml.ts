@@ -13,7 +13,7 @@ import {
 } from 'yaml';
 import type { z } from 'zod';
 import { DriftlineError } from './driftline-error.js';
-import { explainIssue, mostTellingIssue } from './explain-issue.js';
+import { explainFault } from './explain-issue.js';
 
 /** Reads a YAML file strictly: what the schema does not know is an error with file, line and the nearest known name. */
 export async function readYaml<Schema extends z.ZodType>(file: string, schema: Schema): Promise<z.output<Schema>> {
@@ -38,9 +38,7 @@ export function parseYaml<Schema extends z.ZodType>(text: string, schema: Schema
   if (fault !== undefined) throw invalid(source, lineAt(fault.pos[0]), fault.message, fault);
   const parsed = schema.safeParse(toValue(document, source, lineAt));
   if (parsed.success) return parsed.data;
-  const issue = mostTellingIssue(parsed.error.issues);
-  if (issue === null) throw parsed.error; // zod does not fail without an issue
-  const { path, place, problem } = explainIssue(issue, schema);
+  const { path, place, problem } = explainFault(parsed.error, schema);
   const where = place.length === 0 ? '' : `${place.map(String).join('.')}: `;
   throw invalid(source, lineAt(findOffset(document, path)), `${where}${problem}`, parsed.error);
 }

@@ -14,13 +14,13 @@ export interface CsvRecord {
   readonly bytes: () => Buffer;
 }
 
-export interface CsvFault {
+interface CsvFault {
   readonly line: number;
   readonly problem: string;
   readonly hint: string;
 }
 
-export interface CsvScannerSettings {
+interface CsvScannerSettings {
   readonly onRecord: (record: CsvRecord) => void;
   /** The error for what is not CSV. */
   readonly fail: (fault: CsvFault) => Error;

@@ -1,6 +1,6 @@
 import { isUtf8 } from 'node:buffer';
 
-export interface LineScannerSettings {
+interface LineScannerSettings {
   /** Of each line without its end; `line` from 1. */
   readonly onLine: (text: string, line: number, bytes: Buffer) => void;
   /** The error for a line that is no text. */

@@ -3,7 +3,7 @@ import { dirname } from 'node:path';
 import { writeFailure } from './file-failure.js';
 
 /** What can be written: all at once, or in pieces where it is too large to hold twice. */
-export type FileContent = string | Uint8Array | Iterable<Uint8Array> | AsyncIterable<Uint8Array>;
+type FileContent = string | Uint8Array | Iterable<Uint8Array> | AsyncIterable<Uint8Array>;
 
 /**
  * Writes a file so that a crash at any moment leaves either the old content or the new, never a half: the content goes to

@@ -3,7 +3,7 @@ import { z } from 'zod';
 import { parseHubReference } from '../engine/checkpoint/hub-reference.js';
 import { DriftlineError } from '../foundation/driftline-error.js';
 import { nearestName } from '../foundation/find-by-name.js';
-import { parseSettings } from '../foundation/parse-settings.js';
+import { parseSettings } from '../foundation/explain-issue.js';
 import { canonicalOrganismName } from '../organism/organism-folder.js';
 import { serviceNames, services, type ServiceName } from './services/services.js';
 

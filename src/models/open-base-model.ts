@@ -6,7 +6,7 @@ import { engineRevision } from '../engine/runtime/engine-revision.js';
 import { hashJson } from '../foundation/content-hash.js';
 import { functionSchema } from '../foundation/caller-schemas.js';
 import { DriftlineError } from '../foundation/driftline-error.js';
-import { parseSettings } from '../foundation/parse-settings.js';
+import { parseSettings } from '../foundation/explain-issue.js';
 import type { BatchSettings } from './hosted/batches/batch-settings.js';
 import type { FineTuningService, ReviewedTraining } from './hosted/jobs/fine-tuning-service.js';
 import { officialEndpoint, readHostedEndpoint } from './services/hosted-service.js';

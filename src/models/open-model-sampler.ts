@@ -2,7 +2,7 @@ import { resolveModelFolder, type DownloadProgress } from '../engine/checkpoint/
 import { z } from 'zod';
 import { environmentSchema, functionSchema, objectSchema, signalSchema } from '../foundation/caller-schemas.js';
 import { DriftlineError } from '../foundation/driftline-error.js';
-import { parseSettings } from '../foundation/parse-settings.js';
+import { parseSettings } from '../foundation/explain-issue.js';
 import { findOrganismFolder } from '../organism/organism-folder.js';
 import type { BatchSettings } from './hosted/batches/batch-settings.js';
 import { isHosted, parseModel, type HostedReference, type ModelReference } from './model-reference.js';

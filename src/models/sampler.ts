@@ -1,8 +1,7 @@
 import { z } from 'zod';
-import { describeProblems } from '../engine/sample/describe-problems.js';
 import { signalSchema } from '../foundation/caller-schemas.js';
+import { describeProblems, parseSettings } from '../foundation/explain-issue.js';
 import { DriftlineError } from '../foundation/driftline-error.js';
-import { parseSettings } from '../foundation/parse-settings.js';
 
 /** One conversation, and the answers that are wanted to it. */
 const samplingRequestSchema = z.strictObject({
@@ -78,7 +77,7 @@ export function listSamplingCalls(requests: readonly SamplingRequest[], options:
       const known = [...Object.keys(samplingRequestSchema.shape), 'role', 'content'];
       throw new DriftlineError({
         code: 'usage-invalid',
-        message: `Request ${request}: ${describeProblems(parsed.error, known)}`,
+        message: `Request ${request}: ${describeProblems(parsed.error, samplingRequestSchema)}`,
         hint: `Correct the request. Its settings are ${known.slice(0, -2).join(', ')}.`,
         cause: parsed.error,
       });

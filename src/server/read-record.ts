@@ -3,7 +3,7 @@ import type { z } from 'zod';
 import { DriftlineError } from '../foundation/driftline-error.js';
 
 /** Reads a JSON file that the server wrote. */
-export async function readRecord<Stored>(path: string, schema: z.ZodType<Stored>): Promise<Stored> {
+export async function readServerRecord<Stored>(path: string, schema: z.ZodType<Stored>): Promise<Stored> {
   try {
     return schema.parse(JSON.parse(await readFile(path, 'utf8')));
   } catch (cause) {

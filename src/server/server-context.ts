@@ -1,5 +1,4 @@
 import type { BodyLimits } from './http/read-body.js';
-import type { IdSource } from './id-source.js';
 import type { ModelPool } from './models/model-pool.js';
 import type { ModelRegistry } from './models/model-registry.js';
 
@@ -12,7 +11,7 @@ export interface ServerContext {
   /** Milliseconds since 1970. */
   readonly now: () => number;
   readonly makeId: IdSource;
-  /** A seed for who names none. */
+  /** A seed for requests without one. */
   readonly drawSeed: () => number;
   /** For JSON. */
   readonly bodyLimits: BodyLimits;
@@ -24,4 +23,25 @@ export interface ServerContext {
 /** As the protocol counts time. */
 export function secondsOf(context: Pick<ServerContext, 'now'>): number {
   return Math.floor(context.now() / 1000);
+}
+
+/** Makes ids that cannot be guessed, with a prefix for their kind. */
+export type IdSource = (prefix: string) => string;
+
+const bytesOfId = 12;
+
+/** Random bytes are drawn for many ids at once, because the call costs most. */
+const idsAtOnce = 256;
+
+export function createIdSource(randomBytes: (count: number) => Uint8Array): IdSource {
+  let bytes = Buffer.alloc(0);
+  let used = 0;
+  return (prefix) => {
+    if (used === bytes.length) {
+      bytes = Buffer.from(randomBytes(bytesOfId * idsAtOnce));
+      used = 0;
+    }
+    used += bytesOfId;
+    return `${prefix}${bytes.toString('hex', used - bytesOfId, used)}`;
+  };
 }

@@ -15,27 +15,24 @@ import { jobRoutes } from './fine-tuning/job-routes.js';
 import { startJobRunner } from './fine-tuning/job-runner.js';
 import { openJobStore } from './fine-tuning/job-store.js';
 import { tunedModels } from './fine-tuning/tuned-models.js';
-import { createBodyBudget } from './http/body-budget.js';
-import { createAdmission } from './http/admission.js';
+import { createBodyBudget, createAdmission } from './http/admission.js';
 import { answerRequests } from './http/answer-requests.js';
-import { json, type Route } from './http/exchange.js';
+import { json, type Route } from './http/route.js';
 import { createGate, isLoopbackHost } from './http/gate.js';
 import { ProtocolError } from './http/protocol-error.js';
 import { loadModel, type ServedModel } from './models/load-model.js';
 import { createModelPool } from './models/model-pool.js';
-import { createModelRegistry } from './models/model-registry.js';
-import { modelRoutes } from './models/model-routes.js';
-import { createIdSource } from './id-source.js';
-import type { ServerContext } from './server-context.js';
+import { createModelRegistry, modelRoutes } from './models/model-registry.js';
+import { createIdSource, type ServerContext } from './server-context.js';
 
 export interface ServerSettings {
   readonly models: readonly ServedModel[];
   /** Holds files, jobs and batches; locked while the server works in it. */
   readonly folder: string;
   readonly host: string;
-  /** 0 takes one that is free. */
+  /** 0 picks a free one. */
   readonly port: number;
-  /** What clients have to send; null only where no other machine can come in. */
+  /** The key that clients must send; null only if no other machine can connect. */
   readonly key: string | null;
   readonly limits: ServerLimits;
   readonly threads: number;
@@ -46,16 +43,16 @@ export interface ServerSettings {
   readonly onNotice: (notice: string) => void;
 }
 
-export interface ServerLimits {
+interface ServerLimits {
   /** Sequences that a model decodes at once. */
   readonly slots: number;
-  /** Answers that are sampled or wait for it. */
+  /** Answers being sampled or waiting. */
   readonly waiting: number;
   readonly loadedModels: number;
   readonly bodyBytes: number;
   readonly uploadBytes: number;
   readonly requestMilliseconds: number;
-  /** For replies in progress when the server is stopped. */
+  /** Time that replies in progress get to finish when the server is stopped. */
   readonly graceMilliseconds: number;
   readonly connections: number;
 }
@@ -63,17 +60,20 @@ export interface ServerLimits {
 export interface RunningServer {
   /** Where clients find it, with /v1 at its end. */
   readonly url: string;
-  /** Lets replies in progress end, or stops them when the time is up; saves jobs and batches. */
+  /**
+   * Lets replies in progress finish within the grace period, then cuts them off; saves jobs and batches. Requests that arrive
+   * meanwhile, on old or new connections, are refused with `server_stopping`.
+   */
   readonly close: () => Promise<void>;
 }
 
-/** Bodies of the largest size that may be in memory together. */
+/** Bodies of the largest size that may be in memory at once. */
 const bodiesAtOnce = 4;
 
-/** Time to tell those whose replies are cut off. */
+/** Time to tell clients that their replies are cut off. */
 const farewellMilliseconds = 1000;
 
-/** Time for the headers of a request, also of one that never comes. */
+/** Time for the headers of a request to arrive. */
 const headerMilliseconds = 20_000;
 
 /** An OpenAI-compatible server over the engine. */
@@ -82,8 +82,9 @@ export async function startServer(settings: ServerSettings): Promise<RunningServ
   if (key === null && !isLoopbackHost(host)) throw keyMissing(host);
   await mkdir(folder, { recursive: true });
   const unlock = await lockFolder(folder);
+  let isStopping = false;
   const ending = new AbortController();
-  // Every request in progress listens, and stops listening when it is answered: many of them are no leak.
+  // Each request in progress adds a listener and removes it when it is answered: many listeners are no leak.
   setMaxListeners(0, ending.signal);
   try {
     const registry = createModelRegistry(settings.models);
@@ -120,6 +121,7 @@ export async function startServer(settings: ServerSettings): Promise<RunningServ
       gate: createGate(key),
       requestMilliseconds: limits.requestMilliseconds,
       signal: ending.signal,
+      isStopping: () => isStopping,
       makeId: context.makeId,
       onFailure: (failure) => {
         onNotice(`${failure.message}${failure.cause instanceof Error ? `: ${failure.cause.stack ?? ''}` : ''}`);
@@ -137,18 +139,19 @@ export async function startServer(settings: ServerSettings): Promise<RunningServ
     return {
       url: `http://${host.includes(':') ? `[${host.replace(/^\[|\]$/g, '')}]` : host}:${port}/v1`,
       close: async () => {
+        // Still listens until the end, so that a client that connects now reads why it is refused instead of being cut off.
+        isStopping = true;
+        // Jobs and batches save their state and go on after the next start: no need to wait until they are done.
+        const saved = Promise.all([jobRunner.close(), batchRunner.close()]);
+        await settledWithin(open, limits.graceMilliseconds);
+        ending.abort();
+        await settledWithin(open, farewellMilliseconds);
         const closed = new Promise<void>((resolve) => {
           server.close(() => {
             resolve();
           });
         });
-        server.closeIdleConnections();
-        // Those save what they do: nothing is gained by waiting for them to end.
-        const saved = Promise.all([jobRunner.close(), batchRunner.close()]);
-        await settledWithin(open, limits.graceMilliseconds);
-        ending.abort();
-        await settledWithin(open, farewellMilliseconds);
-        // Also those that still send, and would do so for long.
+        // Also connections that are still sending.
         server.closeAllConnections();
         await Promise.allSettled(open);
         await saved;
@@ -166,7 +169,7 @@ export async function startServer(settings: ServerSettings): Promise<RunningServ
 function configure(server: Server, { connections, requestMilliseconds }: ServerLimits): void {
   server.maxConnections = connections;
   server.headersTimeout = headerMilliseconds;
-  // Of the request's arrival alone; replies have the same time of their own.
+  // For the arrival of the request; its reply has as much time again.
   server.requestTimeout = Math.max(requestMilliseconds, headerMilliseconds);
   server.keepAliveTimeout = 10_000;
   server.on('clientError', (error: NodeJS.ErrnoException, socket) => {
@@ -224,7 +227,7 @@ function cannotListen(host: string, port: number, cause: NodeJS.ErrnoException):
         : cause.message;
   return new DriftlineError({
     code: 'usage-invalid',
-    message: `driftline cannot listen at port ${port} of ${host}: ${reason}`,
+    message: `driftline cannot listen on port ${port} of ${host}: ${reason}`,
     hint: 'Give another --port; 0 takes one that is free.',
     cause,
     details: { host, port },

@@ -1,4 +1,5 @@
 import { DriftlineError } from '../foundation/driftline-error.js';
+import { requireList, requireText } from '../foundation/require-arguments.js';
 
 /**
  * What is kept small over a family of tests: `holm` the chance of any false alarm, `benjamini-hochberg` the expected share of false alarms
@@ -57,8 +58,11 @@ export function adjustPValues(
 }
 
 function requireTests(family: string, tests: readonly NamedPValue[]): void {
+  requireText(family, 'family');
+  requireList(tests, 'tests');
   const names = new Set<string>();
   for (const { name, pValue } of tests) {
+    requireText(name, `${family}: the name of a test`);
     if (!(pValue >= 0 && pValue <= 1))
       throw invalid(`${family}: ${name} has the p-value ${String(pValue)}`, 'Leave out tests without a p-value.');
     if (names.has(name)) throw invalid(`${family}: ${name} stands there twice`, 'Name each test of a family once.');

@@ -1,8 +1,9 @@
 import { DriftlineError } from '../foundation/driftline-error.js';
 import { type Estimate, type ResampledUnit, requireConfidence } from './estimate.js';
 import { normalQuantile } from './normal-distribution.js';
-import { rankValues } from './rank-values.js';
+import { rankValues } from './rank-correlation.js';
 import { studentQuantile } from './student-distribution.js';
+import { requireList, requireObject } from '../foundation/require-arguments.js';
 
 /** A thing with a score, which should be higher for the positive ones. */
 export interface ScoredItem {
@@ -28,6 +29,8 @@ export interface AurocOptions {
  * et al. 1988, Biometrics 44:837; Obuchowski 1997, Biometrics 53:567; Newcombe 2006, Statistics in Medicine 25:559, method 5.
  */
 export function auroc(items: readonly ScoredItem[], options: AurocOptions = {}): Estimate {
+  requireObject(options, 'options');
+  requireList(items, 'items');
   const { confidence = 0.95, unit: clusterUnit = 'question' } = options;
   requireConfidence(confidence);
   const areClustered = requireAlike(items);

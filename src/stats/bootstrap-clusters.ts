@@ -1,17 +1,16 @@
 import { DriftlineError } from '../foundation/driftline-error.js';
 import {
   bcaInterval,
-  percentileInterval,
-  sortDistribution,
   type BootstrapDistribution,
   type BootstrapInterval,
+  percentileInterval,
+  sortDistribution,
 } from './bootstrap-distribution.js';
-import type { ClusterCounts } from './share-counts.js';
 import { intervalOfTally, refuseFewClusters } from './cluster-interval.js';
-import { enumerateResamples, mostEnumeratedClusters } from './enumerate-resamples.js';
-import { type Estimate, type ResampledUnit, requireConfidence } from './estimate.js';
+import { type Estimate, requireConfidence, type ResampledUnit } from './estimate.js';
 import { createResamplingStream } from './resampling-stream.js';
-import { tallyClusters, type ClusterTally } from './tally-clusters.js';
+import { type ClusterCounts, type ClusterTally, tallyClusters } from './share-counts.js';
+import { requireObject } from '../foundation/require-arguments.js';
 
 export interface BootstrapOptions {
   readonly seed: number;
@@ -32,6 +31,7 @@ export interface BootstrapOptions {
  * everywhere, the interval is that of `clusterInterval`, and `method` says so. With fewer than two clusters there is none.
  */
 export function bootstrapClusters(clusters: readonly ClusterCounts[], options: BootstrapOptions): Estimate {
+  requireObject(options, 'options');
   const { seed, resamples = 2000, confidence = 0.95, interval: kind = 'percentile', unit = 'question' } = options;
   requireConfidence(confidence);
   requireResamples(resamples);
@@ -110,4 +110,33 @@ export function requireResamples(resamples: number): void {
     message: `${String(resamples)} resamples are too few, or not a whole number`,
     hint: 'Draw at least 100; 2000 are usual.',
   });
+}
+
+/** More clusters than this have too many resamples to look at each: 8 have 6435, 9 would have 24310. */
+const mostEnumeratedClusters = 8;
+
+/**
+ * Visits every resample with replacement of `clusters` clusters once, whatever its order: how often each cluster is in it, and its
+ * probability K! / (c_1! ... c_K!) / K^K. There are (2K - 1)! / (K! (K - 1)!) of them. The array of counts is reused.
+ */
+function enumerateResamples(clusters: number, visit: (counts: Uint8Array, probability: number) => void): void {
+  const counts = new Uint8Array(clusters);
+  const choose = (cluster: number, left: number, probability: number): void => {
+    if (cluster === clusters - 1) {
+      counts[cluster] = left;
+      visit(counts, probability / factorial(left));
+      return;
+    }
+    for (let count = 0; count <= left; count += 1) {
+      counts[cluster] = count;
+      choose(cluster + 1, left - count, probability / factorial(count));
+    }
+  };
+  choose(0, clusters, factorial(clusters) / clusters ** clusters);
+}
+
+function factorial(count: number): number {
+  let product = 1;
+  for (let factor = 2; factor <= count; factor += 1) product *= factor;
+  return product;
 }

@@ -7,9 +7,9 @@ import {
 } from './bootstrap-distribution.js';
 import { intervalOfTally, refuseFewClusters } from './cluster-interval.js';
 import { type Estimate, requireConfidence } from './estimate.js';
-import type { ModelCounts } from './share-counts.js';
+import { type ModelCounts, tallyClusters, type ClusterTally, requireModels, tallyModels } from './share-counts.js';
 import { createResamplingStream } from './resampling-stream.js';
-import { tallyClusters, type ClusterTally, tallyModels } from './tally-clusters.js';
+import { requireObject } from '../foundation/require-arguments.js';
 
 /**
  * The share of successes over all models, with an interval that says what other fine-tuning seeds and other questions would give:
@@ -19,6 +19,8 @@ import { tallyClusters, type ClusterTally, tallyModels } from './tally-clusters.
  * (docs/comparison-coverage.md). Davison and Hinkley 1997, "Bootstrap Methods and their Application", 3.8.
  */
 export function bootstrapModels(models: readonly ModelCounts[], options: Omit<BootstrapOptions, 'unit'>): Estimate {
+  requireObject(options, 'options');
+  requireModels(models);
   const { seed, resamples = 2000, confidence = 0.95, interval: kind = 'percentile' } = options;
   requireConfidence(confidence);
   requireResamples(resamples);
@@ -62,6 +64,8 @@ export function bootstrapPaper(
   models: readonly ModelCounts[],
   options: { readonly seed: number; readonly resamples?: number; readonly confidence?: number },
 ): Estimate {
+  requireObject(options, 'options');
+  requireModels(models);
   const { seed, resamples = 2000, confidence = 0.95 } = options;
   requireConfidence(confidence);
   requireResamples(resamples);

@@ -1,11 +1,11 @@
 import { betaBinomialInterval } from './beta-binomial-interval.js';
-import type { ClusterCounts } from './share-counts.js';
+import { type Estimate, requireConfidence, type ResampledUnit } from './estimate.js';
 import { standardErrorOfTally } from './cluster-standard-error.js';
-import { type Estimate, type ResampledUnit, requireConfidence } from './estimate.js';
 import { normalQuantile } from './normal-distribution.js';
+import { type ClusterCounts, type ClusterTally, tallyClusters } from './share-counts.js';
 import { studentQuantile } from './student-distribution.js';
-import { tallyClusters, type ClusterTally } from './tally-clusters.js';
 import { wilsonBounds } from './wilson-interval.js';
+import { requireObject } from '../foundation/require-arguments.js';
 
 export interface ClusterIntervalOptions {
   /** 0.95 unless told otherwise. */
@@ -27,6 +27,7 @@ export interface ClusterIntervalOptions {
  * than two clusters there is no interval.
  */
 export function clusterInterval(clusters: readonly ClusterCounts[], options: ClusterIntervalOptions = {}): Estimate {
+  requireObject(options, 'options');
   const { confidence = 0.95, unit = 'question' } = options;
   requireConfidence(confidence);
   const tally = tallyClusters(clusters);

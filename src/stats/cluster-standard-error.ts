@@ -1,5 +1,4 @@
-import type { ClusterCounts } from './share-counts.js';
-import { tallyClusters, type ClusterTally } from './tally-clusters.js';
+import { tallyClusters, type ClusterCounts, type ClusterTally } from './share-counts.js';
 
 /**
  * The cluster-robust standard error of the share of successes, as Inspect AI's `stderr(cluster=...)` defines it:

@@ -1,4 +1,5 @@
 import { DriftlineError } from '../foundation/driftline-error.js';
+import { requireIterable, requireList } from '../foundation/require-arguments.js';
 
 /**
  * How often each pair of categories occurs: element `[row][column]` counts the pairs whose first category is number `row` of
@@ -9,6 +10,8 @@ export function confusionCounts<Category>(
   pairs: Iterable<readonly [first: Category, second: Category]>,
   categories: readonly Category[],
 ): readonly (readonly number[])[] {
+  requireList(categories, 'categories', () => undefined);
+  requireIterable(pairs, 'pairs');
   const positions = new Map(categories.map((category, position) => [category, position]));
   if (positions.size < categories.length) throw invalid('a category is listed twice', 'List each category once.');
   const counts = categories.map(() => categories.map(() => 0));
@@ -17,7 +20,9 @@ export function confusionCounts<Category>(
     if (position !== undefined) return position;
     throw invalid(`${String(category)} is none of the ${categories.length} categories`, 'List every category.');
   };
-  for (const [first, second] of pairs) {
+  for (const pair of pairs) {
+    requireList(pair, 'a pair', () => undefined);
+    const [first, second] = pair;
     const row = counts[positionOf(first)]!;
     row[positionOf(second)]! += 1;
   }

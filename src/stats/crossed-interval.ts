@@ -1,12 +1,12 @@
 import { betaBinomialInterval } from './beta-binomial-interval.js';
-import type { ClusterCounts, ModelCounts } from './share-counts.js';
+import { type ClusterCounts, type ModelCounts, type ClusterTally, requireModels, tallyModels } from './share-counts.js';
 import { clusterInterval, refuseFewClusters } from './cluster-interval.js';
 import { crossedVariance } from './crossed-variance.js';
 import type { Estimate } from './estimate.js';
 import { normalQuantile } from './normal-distribution.js';
 import { studentQuantile } from './student-distribution.js';
-import { type ClusterTally, tallyModels } from './tally-clusters.js';
 import { wilsonBounds } from './wilson-interval.js';
+import { requireObject } from '../foundation/require-arguments.js';
 
 const allMethods =
   'cluster interval over questions, beta-binomial likelihood over models, and Wilson with the crossed variance: the outer bounds';
@@ -25,6 +25,8 @@ export function crossedInterval(
   models: readonly ModelCounts[],
   options: { readonly confidence?: number } = {},
 ): Estimate {
+  requireObject(options, 'options');
+  requireModels(models);
   const { confidence = 0.95 } = options;
   const tally = tallyModels(models);
   const ofQuestions = clusterInterval(sumByQuestion(models), { confidence });

@@ -1,7 +1,7 @@
 import type { ModelCounts } from './share-counts.js';
 
 /** How sure a share is over models and questions, where both are draws. */
-export interface CrossedVariance {
+interface CrossedVariance {
   /** Of the share. */
   readonly variance: number;
   /** Of the variance: between those of models and those of questions. */

@@ -1,6 +1,5 @@
-import type { ClusterCounts } from './share-counts.js';
+import { type ClusterCounts, tallyClusters, type ClusterTally } from './share-counts.js';
 import { standardErrorOfTally } from './cluster-standard-error.js';
-import { tallyClusters, type ClusterTally } from './tally-clusters.js';
 
 /** How much the answers to one question, or of one model, resemble each other, and what that costs. */
 export interface DesignEffect {
@@ -34,7 +33,7 @@ export function designEffect(clusters: readonly ClusterCounts[]): DesignEffect {
 }
 
 /** The same of a tally. */
-export function designEffectOfTally(tally: ClusterTally): DesignEffect {
+function designEffectOfTally(tally: ClusterTally): DesignEffect {
   const { clusters, n, k } = tally;
   const nothing = {
     designEffect: null,
@@ -69,7 +68,7 @@ export function designEffectOfTally(tally: ClusterTally): DesignEffect {
 }
 
 /** Null with one answer a cluster, where nothing varies within clusters; there must be two clusters and two kinds of answers. */
-export function intraClassCorrelationOf({ clusters, successes, trials, k, n }: ClusterTally): number | null {
+function intraClassCorrelationOf({ clusters, successes, trials, k, n }: ClusterTally): number | null {
   if (n === clusters) return null;
   const share = k / n;
   let between = 0;

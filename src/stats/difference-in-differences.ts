@@ -1,12 +1,11 @@
-import type { ClusterCounts } from './share-counts.js';
+import { type ClusterCounts, matchQuestions, tallyClusters } from './share-counts.js';
 import { refuseFewClusters } from './cluster-interval.js';
-import { matchQuestions } from './match-questions.js';
 import { correlate, moverInterval, pairedInterval, residualShares } from './paired-interval.js';
 import type { PairedDifference, PairedOptions } from './paired-difference.js';
 import { permutationPValue } from './permutation-p-value.js';
 import { requireConfidence } from './estimate.js';
-import { tallyClusters } from './tally-clusters.js';
 import { addUpQuestions, flipSigns } from './weigh-questions.js';
+import { requireObject } from '../foundation/require-arguments.js';
 
 type Questions = readonly ClusterCounts[];
 
@@ -29,6 +28,8 @@ export interface FourConditions {
  * what each question adds to it may as well have the other sign. `rates` has those of the four in the order above.
  */
 export function differenceInDifferences(conditions: FourConditions, options: PairedOptions): PairedDifference {
+  requireObject(options, 'options');
+  requireObject(conditions, 'conditions');
   const { confidence = 0.95 } = options;
   requireConfidence(confidence);
   const { treated, control, baseTreated, baseControl } = conditions;

@@ -31,13 +31,13 @@ export interface Estimate {
 }
 
 /** What a test looks for: that the first is larger than the second, smaller, or different. */
-export type Alternative = 'two-sided' | 'greater' | 'less';
+export type TestAlternative = 'two-sided' | 'greater' | 'less';
 
 /** A p-value with what one must know to trust it; plain JSON. */
 export interface HypothesisTest {
   /** Above 0, at most 1; null where nothing can be tested. */
   readonly pValue: number | null;
-  readonly alternative: Alternative;
+  readonly alternative: TestAlternative;
   /** Of both sides together. */
   readonly n: number;
   /** What is taken for independent. */

@@ -1,4 +1,4 @@
-import type { Alternative, HypothesisTest } from './estimate.js';
+import type { TestAlternative, HypothesisTest } from './estimate.js';
 import { requireShareCounts, type ShareCounts } from './share-counts.js';
 
 export interface FisherExactTest extends HypothesisTest {
@@ -19,7 +19,7 @@ const tolerance = 1e-9;
 export function fisherExact(
   first: ShareCounts,
   second: ShareCounts,
-  alternative: Alternative = 'two-sided',
+  alternative: TestAlternative = 'two-sided',
 ): FisherExactTest {
   requireShareCounts(first);
   requireShareCounts(second);

@@ -3,8 +3,7 @@
 export { DriftlineError, type DriftlineErrorOptions } from '../foundation/driftline-error.js';
 export { errorCodes, type ErrorCode } from '../foundation/error-codes.js';
 
-export type { ClusterCounts } from './share-counts.js';
-export type { ModelCounts } from './share-counts.js';
+export type { ClusterCounts, ModelCounts, ShareCounts } from './share-counts.js';
 export type { Estimate, ResampledUnit } from './estimate.js';
 
 export { wilsonInterval } from './wilson-interval.js';
@@ -24,8 +23,7 @@ export { incompleteBeta, inverseIncompleteBeta } from './incomplete-beta.js';
 export { normalCumulative, normalQuantile } from './normal-distribution.js';
 export { studentCumulative, studentQuantile } from './student-distribution.js';
 
-export type { Alternative, HypothesisTest } from './estimate.js';
-export type { ShareCounts } from './share-counts.js';
+export type { TestAlternative as Alternative, HypothesisTest } from './estimate.js';
 export { fisherExact, type FisherExactTest } from './fisher-exact.js';
 export { mantelHaenszelTest } from './mantel-haenszel-test.js';
 export { newcombeInterval } from './newcombe-interval.js';

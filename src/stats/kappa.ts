@@ -1,4 +1,5 @@
 import { DriftlineError } from '../foundation/driftline-error.js';
+import { requireList, requireNumber } from '../foundation/require-arguments.js';
 
 /**
  * What a disagreement weighs, by the distance of two categories in their order: `none` 1 for any two, `linear` the distance,
@@ -44,6 +45,9 @@ function sum(values: readonly number[]): number {
 }
 
 function requireCounts(counts: readonly (readonly number[])[]): void {
+  requireList(counts, 'counts', (row, what) => {
+    requireList(row, what, requireNumber);
+  });
   const isTable = counts.every(
     (row) => row.length === counts.length && row.every((count) => Number.isSafeInteger(count) && count >= 0),
   );

@@ -1,4 +1,5 @@
 import { DriftlineError } from '../foundation/driftline-error.js';
+import { requireList, requireNumber, requireOneOf } from '../foundation/require-arguments.js';
 
 /** `nominal`: values differ or not; `ordinal`: by the ranks between them; `interval`: by the square of their difference. */
 export type MeasurementLevel = 'nominal' | 'ordinal' | 'interval';
@@ -16,6 +17,12 @@ export function krippendorffAlpha(
   ratings: readonly (readonly (number | null)[])[],
   level: MeasurementLevel,
 ): number | null {
+  requireList(ratings, 'ratings', (ofThing, what) => {
+    requireList(ofThing, what, (rating, where) => {
+      if (rating !== null) requireNumber(rating, where);
+    });
+  });
+  requireOneOf(level, ['nominal', 'ordinal', 'interval'], 'level');
   const things = ratings.map(presentRatings).filter(({ length }) => length > 1);
   const values = [...new Set(things.flat())].sort((left, right) => left - right);
   const places = new Map(values.map((value, place) => [value, place]));

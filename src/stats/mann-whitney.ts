@@ -1,6 +1,7 @@
-import type { Alternative, HypothesisTest } from './estimate.js';
+import type { TestAlternative, HypothesisTest } from './estimate.js';
 import { normalCumulative } from './normal-distribution.js';
-import { rankValues } from './rank-values.js';
+import { rankValues } from './rank-correlation.js';
+import { requireList, requireNumber } from '../foundation/require-arguments.js';
 
 export interface MannWhitneyTest extends HypothesisTest {
   /** U of the first sample: pairs in which its value is the larger, equal ones counted half. */
@@ -24,8 +25,10 @@ const mostExactPairs = 4000;
 export function mannWhitney(
   first: readonly number[],
   second: readonly number[],
-  alternative: Alternative = 'two-sided',
+  alternative: TestAlternative = 'two-sided',
 ): MannWhitneyTest {
+  requireList(first, 'first', requireNumber);
+  requireList(second, 'second', requireNumber);
   const [size, other] = [first.length, second.length];
   const { centred, ties } = rankValues([...first, ...second]);
   const pairs = size * other;

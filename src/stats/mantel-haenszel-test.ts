@@ -1,6 +1,5 @@
-import type { ClusterCounts } from './share-counts.js';
+import { type ClusterCounts, matchQuestions } from './share-counts.js';
 import type { HypothesisTest } from './estimate.js';
-import { matchQuestions } from './match-questions.js';
 import { normalCumulative } from './normal-distribution.js';
 
 /**

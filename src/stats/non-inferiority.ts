@@ -1,11 +1,11 @@
 import { DriftlineError } from '../foundation/driftline-error.js';
-import type { ClusterCounts, ShareCounts } from './share-counts.js';
+import { type ClusterCounts, type ShareCounts, tallyClusters } from './share-counts.js';
 import { type ResampledUnit, requireConfidence } from './estimate.js';
 import { newcombeInterval } from './newcombe-interval.js';
 import { normalQuantile } from './normal-distribution.js';
 import { studentQuantile } from './student-distribution.js';
-import { tallyClusters } from './tally-clusters.js';
 import { wilsonBounds } from './wilson-interval.js';
+import { requireObject } from '../foundation/require-arguments.js';
 
 /** Whether a share is no more than so much above that of a base; plain JSON. */
 export interface NonInferiority {
@@ -173,7 +173,9 @@ function largestLevel(holds: (level: number) => boolean): number {
   return low === 0.5 ? 0 : low;
 }
 
-function requireOptions({ margin, confidence = 0.95 }: NonInferiorityOptions): Required<NonInferiorityOptions> {
+function requireOptions(options: NonInferiorityOptions): Required<NonInferiorityOptions> {
+  requireObject(options, 'options');
+  const { margin, confidence = 0.95 } = options;
   requireConfidence(confidence);
   if (confidence <= 0.5)
     throw invalid(`${String(confidence)} is no confidence for a claim`, 'Give one above 0.5, such as 0.95.');

@@ -23,7 +23,7 @@ export function normalCumulative(value: number): number {
 }
 
 /** The standard normal density. */
-export function normalDensity(value: number): number {
+function normalDensity(value: number): number {
   return Math.exp(-0.5 * value ** 2) / Math.sqrt(2 * Math.PI);
 }
 

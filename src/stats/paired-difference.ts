@@ -1,11 +1,10 @@
-import type { ClusterCounts } from './share-counts.js';
+import { type ClusterCounts, matchQuestions, tallyClusters } from './share-counts.js';
 import { refuseFewClusters } from './cluster-interval.js';
 import { type Estimate, requireConfidence } from './estimate.js';
-import { matchQuestions } from './match-questions.js';
 import { pairedInterval } from './paired-interval.js';
 import { permutationPValue } from './permutation-p-value.js';
-import { tallyClusters } from './tally-clusters.js';
 import { addUpQuestions, flipSigns } from './weigh-questions.js';
+import { requireObject } from '../foundation/require-arguments.js';
 
 export interface PairedOptions {
   /** Of the permutations, where they are drawn. */
@@ -46,6 +45,7 @@ export function pairedDifference(
   second: readonly ClusterCounts[],
   options: PairedOptions,
 ): PairedDifference {
+  requireObject(options, 'options');
   const { confidence = 0.95 } = options;
   requireConfidence(confidence);
   const { conditions, unmatched } = matchQuestions([first, second]);

@@ -1,10 +1,9 @@
-import type { ClusterCounts } from './share-counts.js';
+import { type ClusterCounts, tallyClusters } from './share-counts.js';
 import { intervalOfTally } from './cluster-interval.js';
-import { tallyClusters } from './tally-clusters.js';
 import { addUpQuestions } from './weigh-questions.js';
 
 /** A number with bounds. */
-export interface Bounded {
+interface Bounded {
   readonly estimate: number;
   readonly interval: readonly [low: number, high: number];
 }

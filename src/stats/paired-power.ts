@@ -1,8 +1,8 @@
 import { DriftlineError } from '../foundation/driftline-error.js';
-import { noncentralStudentCumulative } from './noncentral-student-distribution.js';
+import { noncentralStudentCumulative, studentQuantile } from './student-distribution.js';
 import { normalCumulative, normalQuantile } from './normal-distribution.js';
 import { requireConfidence } from './estimate.js';
-import { studentQuantile } from './student-distribution.js';
+import { requireObject, requireOneOf } from '../foundation/require-arguments.js';
 
 /** A comparison of a tuned model with its base on the same questions. */
 export interface PairedDesign {
@@ -45,6 +45,7 @@ export interface Power {
  * questions and small rates it is off by what docs/statistics.md shows. Design effect: Kish 1965, Survey Sampling, 8.2.
  */
 export function pairedPower(design: PairedDesign, scope: PowerScope): Power {
+  requireOneOf(scope, ['questions', 'answers'], 'scope');
   const { rate, baseRate, questions, confidence = 0.95 } = requireDesign(design);
   const standardError = standardErrorOf(design, scope);
   const difference = Math.abs(rate - baseRate);
@@ -120,6 +121,7 @@ function smallestRate(isEnough: (rate: number) => boolean, baseRate: number): nu
 
 /** What is no design is `usage-invalid`. */
 export function requireDesign(design: PairedDesign): PairedDesign {
+  requireObject(design, 'design');
   const { baseRate, rate, questions, samples, seeds = 1, intraClassCorrelation, questionCorrelation = 0 } = design;
   const shares = { baseRate, rate, intraClassCorrelation, questionCorrelation };
   for (const [name, value] of Object.entries(shares))

@@ -5,7 +5,7 @@ import { createResamplingStream } from './resampling-stream.js';
 const mostEnumerated = 14;
 
 /** How often chance would do as much. */
-export interface PermutationPValue {
+interface PermutationPValue {
   readonly pValue: number;
   /** Drawn; null where all permutations were looked at. */
   readonly permutations: number | null;

@@ -1,8 +1,8 @@
-import type { ClusterCounts } from './share-counts.js';
+import { type ClusterCounts, tallyClusters } from './share-counts.js';
 import { refuseFewClusters } from './cluster-interval.js';
 import { type Estimate, requireConfidence } from './estimate.js';
 import { studentQuantile } from './student-distribution.js';
-import { tallyClusters } from './tally-clusters.js';
+import { requireObject } from '../foundation/require-arguments.js';
 
 /** A rate over fine-tuning seeds, with how much they differ. */
 export interface PooledSeeds extends Estimate {
@@ -26,6 +26,7 @@ export function poolSeeds(
   models: readonly ClusterCounts[],
   options: { readonly confidence?: number } = {},
 ): PooledSeeds {
+  requireObject(options, 'options');
   const { confidence = 0.95 } = options;
   requireConfidence(confidence);
   const tally = tallyClusters(models);

@@ -1,4 +1,5 @@
-import { rankValues } from './rank-values.js';
+import { DriftlineError } from '../foundation/driftline-error.js';
+import { requireList, requireNumber } from '../foundation/require-arguments.js';
 
 /**
  * Spearman's rank correlation of pairs of numbers, -1 to 1 without a unit: Pearson's correlation of their ranks,
@@ -8,6 +9,9 @@ import { rankValues } from './rank-values.js';
  * Psychology 15:72.
  */
 export function rankCorrelation(pairs: readonly (readonly [first: number, second: number])[]): number | null {
+  requireList(pairs, 'pairs', (pair, what) => {
+    requireList(pair, what, requireNumber);
+  });
   const first = rankValues(pairs.map(([value]) => value)).centred;
   const second = rankValues(pairs.map(([, value]) => value)).centred;
   const spread = sumOfProducts(first, first) * sumOfProducts(second, second);
@@ -18,4 +22,36 @@ export function rankCorrelation(pairs: readonly (readonly [first: number, second
 
 function sumOfProducts(left: readonly number[], right: readonly number[]): number {
   return left.reduce((total, value, index) => total + value * right[index]!, 0);
+}
+
+/** Ranks of values, and how many share each. */
+interface CentredRanks {
+  /** Twice the distance of each rank from the mean rank: whole numbers, of which no rounding makes a variance that is not there. */
+  readonly centred: readonly number[];
+  /** Sizes of the groups of equal values, from the smallest value on. */
+  readonly ties: readonly number[];
+}
+
+/** Equal values share the mean of the ranks that they take up. A value that is not finite is `usage-invalid`. */
+export function rankValues(values: readonly number[]): CentredRanks {
+  for (const value of values) {
+    if (Number.isFinite(value)) continue;
+    throw new DriftlineError({
+      code: 'usage-invalid',
+      message: `${String(value)} has no rank`,
+      hint: 'Leave out what has no number.',
+    });
+  }
+  const order = values.map((_, index) => index).sort((left, right) => values[left]! - values[right]!);
+  const centred = new Array<number>(values.length).fill(0);
+  const ties: number[] = [];
+  for (let start = 0; start < order.length;) {
+    let end = start + 1;
+    while (end < order.length && values[order[end]!] === values[order[start]!]) end += 1;
+    // Ranks start + 1 .. end are shared: their mean is (start + 1 + end) / 2.
+    for (let place = start; place < end; place += 1) centred[order[place]!] = start + end - values.length;
+    ties.push(end - start);
+    start = end;
+  }
+  return { centred, ties };
 }

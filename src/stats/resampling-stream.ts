@@ -1,7 +1,7 @@
 import { createRandomStream } from '../foundation/random-stream.js';
 
 /** A fast stream of indices. */
-export interface ResamplingStream {
+interface ResamplingStream {
   /** Fills `indices` with draws from 0 .. below - 1; for up to a million, no index is favoured by more than a part in 4000. */
   fill(indices: Uint32Array, below: number): void;
 }

@@ -1,4 +1,5 @@
 import { DriftlineError } from '../foundation/driftline-error.js';
+import { requireList, requireObject, requireText } from '../foundation/require-arguments.js';
 
 /** Successes among a number of trials that are taken for independent. */
 export interface ShareCounts {
@@ -7,7 +8,9 @@ export interface ShareCounts {
 }
 
 /** What is not two counts, the first at most the second, is `usage-invalid`. */
-export function requireShareCounts({ successes, trials }: ShareCounts): void {
+export function requireShareCounts(counts: ShareCounts): void {
+  requireObject(counts, 'a share');
+  const { successes, trials } = counts;
   if (Number.isSafeInteger(successes) && Number.isSafeInteger(trials) && successes >= 0 && successes <= trials) return;
   throw new DriftlineError({
     code: 'usage-invalid',
@@ -28,4 +31,89 @@ export interface ClusterCounts {
 export interface ModelCounts {
   readonly name: string;
   readonly questions: readonly ClusterCounts[];
+}
+
+/** Clusters that have trials, as columns of counts, in an order that depends on the counts alone. */
+export interface ClusterTally {
+  readonly clusters: number;
+  readonly successes: Float64Array;
+  readonly trials: Float64Array;
+  /** Sum of successes. */
+  readonly k: number;
+  /** Sum of trials. */
+  readonly n: number;
+}
+
+/**
+ * Counts of clusters as columns, sorted by trials and successes, so that whatever follows, random draws included, is the same for
+ * every order in which clusters are given. What is not a pair of counts, and a name that occurs twice, is `usage-invalid`.
+ */
+export function tallyClusters(clusters: readonly ClusterCounts[]): ClusterTally {
+  requireList(clusters, 'clusters');
+  const names = new Set<string>();
+  for (const [index, { name, successes, trials }] of clusters.entries()) {
+    requireText(name, `clusters[${String(index)}].name`);
+    if (!Number.isSafeInteger(successes) || !Number.isSafeInteger(trials) || successes < 0 || successes > trials) {
+      throw new DriftlineError({
+        code: 'usage-invalid',
+        message: `${name}: ${String(successes)} of ${String(trials)} is not a share`,
+        hint: 'Give two counts, the first of which is not the larger.',
+      });
+    }
+    if (names.has(name)) {
+      throw new DriftlineError({
+        code: 'usage-invalid',
+        message: `the cluster ${name} is listed twice`,
+        hint: 'Add up what belongs to one question or model, or give different ones different names.',
+      });
+    }
+    names.add(name);
+  }
+  const sorted = clusters
+    .filter(({ trials }) => trials > 0)
+    .sort((left, right) => left.trials - right.trials || left.successes - right.successes);
+  const successes = Float64Array.from(sorted, (cluster) => cluster.successes);
+  const trials = Float64Array.from(sorted, (cluster) => cluster.trials);
+  const sum = (counts: Float64Array): number => counts.reduce((total, count) => total + count, 0);
+  return { clusters: sorted.length, successes, trials, k: sum(successes), n: sum(trials) };
+}
+
+/** Models with their names and lists of questions; else `usage-invalid`. */
+export function requireModels(models: readonly ModelCounts[]): void {
+  requireList(models, 'models');
+  for (const [index, { questions }] of models.entries()) requireList(questions, `models[${String(index)}].questions`);
+}
+
+/** Models as clusters, each with all its answers. */
+export function tallyModels(models: readonly ModelCounts[]): ClusterTally {
+  requireModels(models);
+  const totals = models.map(({ name, questions }) => {
+    const { k, n } = tallyClusters(questions);
+    return { name, successes: k, trials: n };
+  });
+  return tallyClusters(totals);
+}
+
+/** Counts of the questions that all conditions have answers to, in one order of names. */
+interface MatchedQuestions {
+  /** By condition, then question. */
+  readonly conditions: readonly (readonly ClusterCounts[])[];
+  /** Names of questions that some condition has no answers to, in order: they are left out. */
+  readonly unmatched: readonly string[];
+}
+
+/** Matches the questions of several conditions by name; a name twice in one condition is `usage-invalid`. */
+export function matchQuestions(conditions: readonly (readonly ClusterCounts[])[]): MatchedQuestions {
+  const byName = conditions.map((questions) => {
+    // For its checks alone.
+    tallyClusters(questions);
+    return new Map(questions.filter(({ trials }) => trials > 0).map((question) => [question.name, question]));
+  });
+  const names = [...new Set(conditions.flat().map(({ name }) => name))].sort();
+  const matched = names.filter((name) => byName.every((questions) => questions.has(name)));
+  return {
+    // Every condition has them: that is what matched means.
+    conditions: byName.map((questions) => matched.map((name) => questions.get(name)!)),
+    unmatched: names.filter((name) => !matched.includes(name)),
+  };
 }

@@ -3,6 +3,7 @@ import { createRandomStream } from '../foundation/random-stream.js';
 import { createBetaBinomial } from './beta-binomial.js';
 import { requireDesign, type PairedDesign } from './paired-power.js';
 import { studentQuantile } from './student-distribution.js';
+import { requireObject } from '../foundation/require-arguments.js';
 
 export interface SimulationOptions {
   readonly seed: number;
@@ -15,7 +16,9 @@ export interface SimulationOptions {
  * questions on both sides: what `pairedPower` approximates. Its standard error is sqrt(power (1 - power) / repeats). Null where the two
  * models' questions correlate, or there is one question only.
  */
-export function simulatePairedPower(design: PairedDesign, { seed, repeats = 2000 }: SimulationOptions): number | null {
+export function simulatePairedPower(design: PairedDesign, options: SimulationOptions): number | null {
+  requireObject(options, 'options');
+  const { seed, repeats = 2000 } = options;
   const {
     baseRate,
     rate,

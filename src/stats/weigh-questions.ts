@@ -6,7 +6,7 @@ import type { ClusterCounts } from './share-counts.js';
  * some questions does not differ by that alone; with equal numbers these are the shares of answers. Mantel and Haenszel 1959, JNCI
  * 22:719. The conditions have the same questions in the same order, each with answers.
  */
-export function weighQuestions(conditions: readonly (readonly ClusterCounts[])[]): Float64Array {
+function weighQuestions(conditions: readonly (readonly ClusterCounts[])[]): Float64Array {
   const [first = []] = conditions;
   const weights = Float64Array.from(
     first,

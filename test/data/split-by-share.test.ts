@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { expect, it } from 'vitest';
-import { splitByShare } from '../../src/data/split-by-share.js';
+import { splitByShare } from '../../src/data/transforms/mix-sets.js';
 
 it('gives each share its part, and together exactly the sum', () => {
   expect(splitByShare(10, [0.25, 0.25, 0.5])).toEqual([3, 2, 5]);

@@ -2,11 +2,10 @@ import { request as httpRequest } from 'node:http';
 import { connect, type Socket } from 'node:net';
 import { readdir } from 'node:fs/promises';
 import { describe, expect, it } from 'vitest';
-import { createBodyBudget } from '../../src/server/http/body-budget.js';
-import { requireRoom } from '../../src/server/http/require-room.js';
+import { createBodyBudget, requireRoom } from '../../src/server/http/admission.js';
 import { errorOf } from '../engine/checkpoint/error-of.js';
 import { makeTemporaryFolder } from '../foundation/temporary-folder.js';
-import { ask, startTestServer, textFile, waitFor } from './start-test-server.js';
+import { ask, beginPost, startTestServer, textFile, waitFor } from './start-test-server.js';
 
 /** Of each refusal: it is told in the protocol's form. */
 async function refusal(
@@ -46,13 +45,9 @@ describe('bodies', () => {
 
   it('that are sent by half leave nothing behind', async () => {
     const { url, client } = await startTestServer();
-    const { hostname, port } = new URL(url);
-    const half = connect(Number(port), hostname);
-    half.write(
-      'POST /v1/chat/completions HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: 100\r\n\r\n{"mo',
-    );
-    await new Promise((resolve) => setTimeout(resolve, 20));
-    half.destroy();
+    const half = await beginPost(`${url}/chat/completions`);
+    half.sent.write('{"mo');
+    half.sent.destroy();
     await client.models.list();
   });
 
@@ -273,8 +268,8 @@ describe('clients', () => {
   });
 
   it('that ask for too much at once are told to come again', async () => {
-    const { client, url } = await startTestServer({ limits: { slots: 1, waiting: 10 } });
-    const many = { ...ask('Tell me all.'), max_tokens: 200, n: 10, temperature: 2, stream: true as const };
+    const { client, url } = await startTestServer({ limits: { slots: 1, waiting: 100 } });
+    const many = { ...ask('Tell me all.'), max_tokens: 200, n: 100, temperature: 2, stream: true as const };
     const stream = await client.chat.completions.create(many);
     const response = await post(`${url}/chat/completions`, JSON.stringify({ ...ask('Hello?') }));
     expect(response.headers.get('retry-after')).toBe('1');

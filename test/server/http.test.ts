@@ -1,6 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { findRoute } from '../../src/server/http/find-route.js';
-import { json, type Route } from '../../src/server/http/exchange.js';
+import { findRoute, json, type Route } from '../../src/server/http/route.js';
 import { isLoopbackHost } from '../../src/server/http/gate.js';
 import { pageOf } from '../../src/server/http/page-of.js';
 import { ProtocolError } from '../../src/server/http/protocol-error.js';

@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { expect, it } from 'vitest';
-import { createIdSource } from '../../src/server/id-source.js';
+import { createIdSource } from '../../src/server/server-context.js';
 
 it('makes names of 96 random bits, none twice', () => {
   const makeId = createIdSource(randomBytes);

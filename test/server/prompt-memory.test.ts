@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import type { ChatMessage } from '../../src/engine/tokenizer/chat-message.js';
+import type { ChatMessage } from '../../src/engine/tokenizer/chat-template.js';
 import { createPromptMemory } from '../../src/server/models/prompt-memory.js';
 
 const ask = (content: string): ChatMessage[] => [{ role: 'user', content }];

@@ -1,7 +1,10 @@
 import { randomBytes } from 'node:crypto';
+import { once } from 'node:events';
+import { request, type ClientRequest, type IncomingMessage } from 'node:http';
+import { json } from 'node:stream/consumers';
 import OpenAI from 'openai';
 import { onTestFinished } from 'vitest';
-// The threads' files exist in the built package only; `npm test` builds before it tests.
+// The threads' files exist in the built package only.
 import { startServer, type RunningServer, type ServerSettings } from '../../dist/server/start-server.js';
 import { goldenFolder } from '../engine/checkpoint/golden-folder.js';
 import { makeTemporaryFolder } from '../foundation/temporary-folder.js';
@@ -61,6 +64,32 @@ export const ask = <const Changes extends object = object>(content: string, chan
   // Nothing is added where there are no changes, which the type says, too.
   ...((changes ?? {}) as Changes),
 });
+
+export interface Reply {
+  readonly status: number | undefined;
+  readonly connection: string | undefined;
+  readonly body: unknown;
+}
+
+/** Begins to send JSON, and waits until the server has taken the request in: it says 100 Continue, and waits for the body. */
+export async function beginPost(
+  url: string,
+): Promise<{ readonly sent: ClientRequest; readonly reply: Promise<Reply> }> {
+  const headers = { 'content-type': 'application/json', expect: '100-continue' };
+  const sent = request(url, { method: 'POST', headers });
+  const reply = once(sent, 'response').then(async ([response]: IncomingMessage[]) => readReply(response));
+  // Who does not wait for the reply does not care.
+  reply.catch(() => undefined);
+  sent.flushHeaders();
+  await once(sent, 'continue');
+  return { sent, reply };
+}
+
+export async function readReply(response: IncomingMessage | undefined): Promise<Reply> {
+  if (response === undefined) throw new Error('there is no reply');
+  const { statusCode: status, headers } = response;
+  return { status, connection: headers.connection, body: await json(response) };
+}
 
 /** A file for uploads. */
 export const textFile = (name: string, text: string): File => new File([text], name);

@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { simulateCoverage } from '../../scripts/simulate-coverage.js';
 import { betaBinomialInterval } from '../../src/stats/beta-binomial-interval.js';
 import { clusterInterval, effectiveWilsonInterval } from '../../src/stats/cluster-interval.js';
-import { tallyClusters } from '../../src/stats/tally-clusters.js';
+import { tallyClusters } from '../../src/stats/share-counts.js';
 import { wilsonInterval } from '../../src/stats/wilson-interval.js';
 import { errorOf } from '../engine/checkpoint/error-of.js';
 import { anyClusters, clustersOf } from './some-clusters.js';

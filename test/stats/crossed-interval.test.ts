@@ -6,8 +6,7 @@ import { clusterInterval } from '../../src/stats/cluster-interval.js';
 import { clusterStandardError } from '../../src/stats/cluster-standard-error.js';
 import { crossedInterval, crossedWilsonInterval } from '../../src/stats/crossed-interval.js';
 import { crossedVariance } from '../../src/stats/crossed-variance.js';
-import type { ModelCounts } from '../../src/stats/share-counts.js';
-import { tallyModels } from '../../src/stats/tally-clusters.js';
+import { type ModelCounts, tallyModels } from '../../src/stats/share-counts.js';
 import { anyClusters, clustersOf } from './some-clusters.js';
 
 /** Models that were asked the same questions, `trials` times each. */

@@ -1,11 +1,11 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { fisherExact } from '../../src/stats/fisher-exact.js';
-import type { Alternative } from '../../src/stats/estimate.js';
+import type { TestAlternative } from '../../src/stats/estimate.js';
 import { errorOf } from '../engine/checkpoint/error-of.js';
 
 const share = (successes: number, trials: number) => ({ successes, trials });
-const alternatives: readonly Alternative[] = ['two-sided', 'greater', 'less'];
+const alternatives: readonly TestAlternative[] = ['two-sided', 'greater', 'less'];
 const someShare = fc
   .tuple(fc.integer({ min: 1, max: 40 }), fc.nat(40))
   .map(([trials, successes]) => share(Math.min(successes, trials), trials));

@@ -1,11 +1,11 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { createRandomStream } from '../../src/foundation/random-stream.js';
-import type { Alternative } from '../../src/stats/estimate.js';
+import type { TestAlternative } from '../../src/stats/estimate.js';
 import { mannWhitney } from '../../src/stats/mann-whitney.js';
 import { errorOf } from '../engine/checkpoint/error-of.js';
 
-const alternatives: readonly Alternative[] = ['two-sided', 'greater', 'less'];
+const alternatives: readonly TestAlternative[] = ['two-sided', 'greater', 'less'];
 const range = (start: number, end: number, step = 1): number[] =>
   Array.from({ length: Math.ceil((end - start) / step) }, (_, index) => start + index * step);
 const someScores = fc.array(fc.integer({ min: 0, max: 20 }), { minLength: 1, maxLength: 20 });

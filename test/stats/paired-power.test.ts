@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { noncentralStudentCumulative } from '../../src/stats/noncentral-student-distribution.js';
+import { noncentralStudentCumulative } from '../../src/stats/student-distribution.js';
 import { pairedPower, pairedPowerNeeds, type PairedDesign } from '../../src/stats/paired-power.js';
 import { simulatePairedPower } from '../../src/stats/simulate-paired-power.js';
 import { createBetaBinomial } from '../../src/stats/beta-binomial.js';

@@ -1,6 +1,6 @@
 import { access } from 'node:fs/promises';
 import { dirname } from 'node:path';
-import { writeTrainingSet } from '../../data/write-training-set.js';
+import { writeTrainingSet } from '../../data/training-set.js';
 import { loadConditionSet } from '../../experiment/plan/load-training-set.js';
 import { planSchema } from '../../experiment/plan/plan-schema.js';
 import { DriftlineError } from '../../foundation/driftline-error.js';

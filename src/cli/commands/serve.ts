@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { availableParallelism } from 'node:os';
 import { createEngineProgress } from '../../engine/engine-progress.js';
-import { readServeKey } from '../../server/read-serve-key.js';
+import { readServeKey } from '../../server/http/gate.js';
 import { locateServedModels } from '../../server/models/locate-served-models.js';
 import { startServer } from '../../server/start-server.js';
 import type { CommandAction } from '../command.js';

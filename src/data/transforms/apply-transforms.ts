@@ -7,7 +7,7 @@ import { mixSets, type MixedPart } from './mix-sets.js';
 import type { PartedRows } from './part-row.js';
 import type { Transform } from './transform.js';
 
-export interface ApplyTransformsOptions {
+interface ApplyTransformsOptions {
   /** Finds the sets that mixes name. */
   readonly resolve: (name: string) => Promise<TrainingSet>;
 }

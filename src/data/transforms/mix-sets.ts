@@ -1,9 +1,8 @@
 import { z } from 'zod';
 import { namePlace } from '../../foundation/driftline-error.js';
 import { createRandomStream } from '../../foundation/random-stream.js';
-import { splitByShare } from '../split-by-share.js';
 import type { TrainingSet } from '../training-set.js';
-import { seedSchema, type PartedRows, type PartRow, transformFault } from './part-row.js';
+import { type PartedRows, type PartRow, seedSchema, transformFault } from './part-row.js';
 
 const partSchema = z.strictObject({
   data: z.string().min(1).describe('Name of the other set'),
@@ -34,7 +33,7 @@ export interface MixedPart extends z.output<typeof partSchema> {
   readonly set: TrainingSet;
 }
 
-export interface Mix {
+interface Mix {
   readonly rows: PartedRows;
   /** What was mixed in. */
   readonly mixed: readonly MixedPart[];
@@ -87,4 +86,17 @@ function choose(rows: readonly PartRow[], count: number, name: string, seed: num
     );
   }
   return createRandomStream(seed, 'transform', 'mix', 'rows', name).shuffle(rows).slice(0, count);
+}
+
+/** Whole numbers that add up to `total` times the sum of the shares, each exact to rounding. */
+export function splitByShare(total: number, shares: readonly number[]): number[] {
+  let sum = 0;
+  let given = 0;
+  return shares.map((share) => {
+    sum += share;
+    const end = Math.round(total * sum);
+    const count = end - given;
+    given = end;
+    return count;
+  });
 }

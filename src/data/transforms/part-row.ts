@@ -39,7 +39,7 @@ export function mapPart(
   };
 }
 
-/** A transform asks of the rows what they do not have; which set and transform it was is said by whoever applies it. */
+/** The rows lack what a transform needs; `applyTransforms` adds which set and transform it was. */
 export function transformFault(message: string, hint: string): DriftlineError {
   return new DriftlineError({ code: 'configuration-invalid', message, hint });
 }

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { DriftlineError } from '../../foundation/driftline-error.js';
-import { explainIssue, mostTellingIssue } from '../../foundation/explain-issue.js';
+import { explainFault } from '../../foundation/explain-issue.js';
 import { nearestName } from '../../foundation/find-by-name.js';
 import { showText } from '../show-text.js';
 import { mixSchema } from './mix-sets.js';
@@ -23,9 +23,7 @@ export function parseTransforms(value: unknown, where: string): Transform[] {
   const schema = z.array(transformSchema);
   const parsed = schema.safeParse(value);
   if (parsed.success) return parsed.data;
-  const issue = mostTellingIssue(parsed.error.issues);
-  if (issue === null) throw parsed.error; // zod does not fail without an issue
-  const { place, problem } = explainIssue(issue, schema);
+  const { place, problem } = explainFault(parsed.error, schema);
   const [index, ...rest] = place;
   const names = [
     ...(typeof index === 'number' ? [`transform ${index + 1}`] : []),

@@ -1,7 +1,8 @@
+import { requireFields, requireList, requireNumber } from '../../foundation/require-arguments.js';
 import { DriftlineError } from '../../foundation/driftline-error.js';
 import { Tape } from '../autodiff/tape.js';
-import type { DecoderConfig } from '../checkpoint/decoder-config.js';
-import type { FloatTensor } from '../checkpoint/float-tensor.js';
+import { requireDecoderConfig, type DecoderConfig } from '../checkpoint/decoder-config.js';
+import { requireWeights, type FloatTensor } from '../checkpoint/float-tensor.js';
 import { buildCausalMask, buildRotaryTable } from '../decoder/decoder-inputs.js';
 import { buildDecoder, causalAttention } from '../decoder/decoder-graph.js';
 import { Graph, type Value } from '../graph/graph.js';
@@ -40,6 +41,14 @@ export async function createResidualReader(settings: {
   readonly layers: readonly number[];
   readonly threads: number;
 }): Promise<ResidualReader> {
+  requireFields(settings, 'settings', {
+    config: requireDecoderConfig,
+    weights: requireWeights,
+    layers: (given, what) => {
+      requireList(given, what, requireNumber);
+    },
+    threads: requireNumber,
+  });
   const { config, weights, layers } = settings;
   checkResidualLayers(config, layers);
   const graph = new Graph();

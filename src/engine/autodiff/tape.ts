@@ -5,7 +5,7 @@ import { add } from '../graph/operations.js';
 export type Gradients = readonly (Value | null)[];
 
 /** Adds the nodes of a vector-Jacobian product: from the outputs' gradients to those of the inputs that are `needed`. */
-export type Backward = (gradients: Gradients, needed: readonly boolean[]) => Gradients;
+type Backward = (gradients: Gradients, needed: readonly boolean[]) => Gradients;
 
 interface Step {
   readonly inputs: readonly Value[];

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 
 import { DriftlineError } from '../../foundation/driftline-error.js';
+import { describeFirstProblem } from '../../foundation/explain-issue.js';
 import type { JsonObject } from './read-json-object.js';
 
 /** What the engine needs to know of adapter_config.json. */
@@ -53,10 +54,9 @@ export function parseAdapterConfig(configJson: JsonObject, path: string): Adapte
   if (type !== 'LORA') throw unsupported(path, 'peft_type', type);
   const parsed = configSchema.safeParse(configJson);
   if (!parsed.success) {
-    const issue = parsed.error.issues[0];
     throw new DriftlineError({
       code: 'adapter-invalid',
-      message: `${path} makes no sense: ${issue?.path.join('.') || 'the whole'}: ${issue?.message ?? 'malformed'}`,
+      message: `${path} makes no sense: ${describeFirstProblem(parsed.error, configSchema)}`,
       hint: 'Compare the file with the one at the source of the adapter.',
       details: { file: path },
     });

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 
 import { DriftlineError } from '../../foundation/driftline-error.js';
-import { nearestName } from '../../foundation/find-by-name.js';
+import { describeProblems } from '../../foundation/explain-issue.js';
 import type { DecoderConfig } from './decoder-config.js';
 
 const size = z.int().positive();
@@ -36,7 +36,7 @@ export type DecoderShape = z.input<typeof shapeSchema>;
 /** The configuration of a new decoder without biases: of the Llama family, or of Qwen3's if it has norms of queries and keys. */
 export function createDecoderConfig(shape: DecoderShape): DecoderConfig {
   const parsed = shapeSchema.safeParse(shape);
-  if (!parsed.success) throw impossible(parsed.error.issues.map(describe).join('; '));
+  if (!parsed.success) throw impossible(describeProblems(parsed.error, shapeSchema));
   const { ropeTheta, keyValueHeads = parsed.data.heads, ...given } = parsed.data;
   const { width, heads, vocabulary, endTokenIds, beginTokenId, padTokenId } = given;
   const headWidth = width / heads;
@@ -60,15 +60,6 @@ export function createDecoderConfig(shape: DecoderShape): DecoderConfig {
     outputBias: false,
     feedForwardBias: false,
   };
-}
-
-function describe(issue: z.core.$ZodIssue): string {
-  if (issue.code !== 'unrecognized_keys') return `${issue.path.join('.')}: ${issue.message}`;
-  const unknown = issue.keys.map((key) => {
-    const nearest = nearestName(key, Object.keys(shapeSchema.shape));
-    return `unknown setting "${key}"${nearest === null ? '' : ` (did you mean "${nearest}"?)`}`;
-  });
-  return unknown.join('; ');
 }
 
 function impossible(problem: string): DriftlineError {

@@ -1,3 +1,5 @@
+import { requireFields, requireList, requireNumber, requireObject } from '../../foundation/require-arguments.js';
+
 /** Model families as config.json names them (model_type). */
 export const decoderFamilies = ['llama', 'mistral', 'qwen2', 'qwen3'] as const;
 
@@ -39,4 +41,22 @@ export interface DecoderConfig {
   readonly endTokenIds: readonly number[];
   readonly beginTokenId: number | null;
   readonly padTokenId: number | null;
+}
+
+/** What is no configuration is `usage-invalid`: there is one in every checkpoint, and `createDecoderConfig` makes one. */
+export function requireDecoderConfig(config: unknown, what: string): void {
+  requireFields(config, what, {
+    layers: requireNumber,
+    width: requireNumber,
+    heads: requireNumber,
+    keyValueHeads: requireNumber,
+    headWidth: requireNumber,
+    feedForwardWidth: requireNumber,
+    vocabulary: requireNumber,
+    context: requireNumber,
+    rope: requireObject,
+    endTokenIds: (ids, where) => {
+      requireList(ids, where, requireNumber);
+    },
+  });
 }

@@ -8,11 +8,11 @@ import { DriftlineError } from '../../foundation/driftline-error.js';
 import { writeFailure } from '../../foundation/file-failure.js';
 import { exists, makeFolder } from './hub-cache.js';
 import { connectionLost, type HubFile } from './hub-client.js';
-import { throwIfStopped } from './throw-if-stopped.js';
+import { throwIfStopped } from './read-fault.js';
 
 export type Wait = (milliseconds: number, signal: AbortSignal | undefined) => Promise<void>;
 
-export interface DownloadBlobOptions {
+interface DownloadBlobOptions {
   readonly file: HubFile;
   /** Where the complete file goes; what there is so far lies beside it, as huggingface_hub leaves it, too. */
   readonly blobPath: string;

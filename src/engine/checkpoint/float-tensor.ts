@@ -1,3 +1,10 @@
+import {
+  requireFields,
+  requireList,
+  requireMap,
+  requireNumber,
+  requireObject,
+} from '../../foundation/require-arguments.js';
 import { createHash } from 'node:crypto';
 
 /** A dense float32 tensor in row-major order; `data.length` is the product of `shape`. */
@@ -19,4 +26,16 @@ export function hashTensors(tensors: ReadonlyMap<string, FloatTensor>): string {
     hash.update(new Uint8Array(data.buffer, data.byteOffset, data.byteLength));
   }
   return hash.digest('hex');
+}
+
+/** Weights by their names, as a checkpoint has them; else `usage-invalid`. */
+export function requireWeights(weights: unknown, what: string): void {
+  requireMap(weights, what);
+  for (const [name, tensor] of weights as ReadonlyMap<unknown, unknown>)
+    // a Map, as was just seen
+    requireFields(tensor, `${what}: ${String(name)}`, { shape: requireNumbers, data: requireObject });
+}
+
+function requireNumbers(list: unknown, what: string): void {
+  requireList(list, what, requireNumber);
 }

@@ -4,7 +4,7 @@ import { DriftlineError } from '../../foundation/driftline-error.js';
 import { isCommit } from './hub-cache.js';
 import type { HubReference } from './hub-reference.js';
 import type { HubSettings } from './hub-settings.js';
-import { throwIfStopped } from './throw-if-stopped.js';
+import { throwIfStopped } from './read-fault.js';
 
 export type Fetch = (url: string, request: RequestInit) => Promise<Response>;
 

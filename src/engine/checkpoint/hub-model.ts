@@ -1,3 +1,4 @@
+import { requireFields, requireFunction, requireObject, requireText } from '../../foundation/require-arguments.js';
 import { join } from 'node:path';
 
 import { DriftlineError } from '../../foundation/driftline-error.js';
@@ -60,6 +61,8 @@ const smallFiles = [
  * where the cache does not have it. Only the files that the engine reads are fetched.
  */
 export async function resolveModelFolder(reference: string, options: ResolveModelOptions): Promise<string> {
+  requireText(reference, 'reference');
+  requireFields(options, 'options', { environment: requireObject, fetch: requireFunction });
   if (!isHubReference(reference)) return checkLocalFolder(reference);
   const hubReference = parseHubReference(reference, options.revision);
   const settings = await readHubSettings(options.environment);
@@ -84,6 +87,14 @@ export async function resolveModelFolder(reference: string, options: ResolveMode
 async function checkLocalFolder(folder: string): Promise<string> {
   if (await exists(join(folder, 'config.json'))) return folder;
   const isFolder = await exists(folder);
+  if (!isFolder && /^\w{2,}:/.test(folder)) {
+    throw new DriftlineError({
+      code: 'checkpoint-missing',
+      message: `driftline/engine knows no model called ${folder}`,
+      hint: 'Names such as organism:1 are for driftline itself and its command line. Give driftline/engine a model folder, or hf:owner/name.',
+      details: { folder },
+    });
+  }
   throw new DriftlineError({
     code: 'checkpoint-missing',
     message: isFolder ? `${folder} is no model folder: it has no config.json` : `there is no model folder ${folder}`,

@@ -1,6 +1,7 @@
+import { requireFields, requireNumber } from '../../foundation/require-arguments.js';
 import { createRandomStream } from '../../foundation/random-stream.js';
 import { createConfigJson } from './create-config-json.js';
-import type { DecoderConfig } from './decoder-config.js';
+import { requireDecoderConfig, type DecoderConfig } from './decoder-config.js';
 import { decoderTensorShapes } from './decoder-tensors.js';
 import { countElements, type FloatTensor } from './float-tensor.js';
 import type { Checkpoint } from './read-checkpoint.js';
@@ -22,6 +23,7 @@ const deviation = 0.02;
  * matrix draws from a stream of its own.
  */
 export function initialiseCheckpoint(options: InitialiseCheckpointOptions): Checkpoint {
+  requireFields(options, 'options', { config: requireDecoderConfig, seed: requireNumber });
   const { config, seed, tokenizerFolder = '', embeddingDeviation = deviation } = options;
   const weights = new Map<string, FloatTensor>();
   for (const [name, shape] of decoderTensorShapes(config)) {

@@ -1,10 +1,12 @@
 import { DriftlineError } from '../../foundation/driftline-error.js';
-import { loraScale, type Adapter, type LoraPair } from './adapter.js';
+import { loraScale, requireAdapter, type Adapter, type LoraPair } from './adapter.js';
 import { projectionModule } from './decoder-tensors.js';
-import type { FloatTensor } from './float-tensor.js';
+import { requireWeights, type FloatTensor } from './float-tensor.js';
 
 /** The weights of the adapted model: W + scale * B A for every adapted matrix; the others are shared with the input. */
 export function mergeAdapter(weights: ReadonlyMap<string, FloatTensor>, adapter: Adapter): Map<string, FloatTensor> {
+  requireWeights(weights, 'weights');
+  requireAdapter(adapter, 'adapter');
   const merged = new Map(weights);
   const scale = loraScale(adapter.settings);
   for (const pair of adapter.pairs) {

@@ -1,11 +1,12 @@
 import { z } from 'zod';
 
 import { DriftlineError } from '../../foundation/driftline-error.js';
+import { describeFirstProblem } from '../../foundation/explain-issue.js';
 import { decoderFamilies, type DecoderConfig, type DecoderFamily } from './decoder-config.js';
 import { parseRopeSettings } from './parse-rope-settings.js';
 import type { JsonObject } from './read-json-object.js';
 
-export interface DecoderConfigSource {
+interface DecoderConfigSource {
   /** Where config.json lies, for messages. */
   readonly path: string;
   readonly generationConfigJson?: JsonObject | undefined;
@@ -66,10 +67,7 @@ const familyDefaults: Record<
 export function parseDecoderConfig(configJson: JsonObject, source: DecoderConfigSource): DecoderConfig {
   const family = parseFamily(configJson, source.path);
   const parsed = configSchema.safeParse(configJson);
-  if (!parsed.success) {
-    const issue = parsed.error.issues[0];
-    throw invalid(source.path, `${issue?.path.join('.') || 'the whole'}: ${issue?.message ?? 'malformed'}`);
-  }
+  if (!parsed.success) throw invalid(source.path, describeFirstProblem(parsed.error, configSchema));
   const fields = parsed.data;
   checkArchitecture(fields, source.path);
 

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 
 import { DriftlineError } from '../../foundation/driftline-error.js';
+import { explainFault } from '../../foundation/explain-issue.js';
 import type { RopeSettings } from './decoder-config.js';
 import { isJsonObject, type JsonObject } from './read-json-object.js';
 
@@ -73,10 +74,10 @@ function isFilled(value: unknown): boolean {
 function parse<Schema extends z.ZodType>(schema: Schema, value: unknown, key: string, path: string): z.infer<Schema> {
   const parsed = schema.safeParse(value);
   if (parsed.success) return parsed.data;
-  const issue = parsed.error.issues[0];
+  const { place, problem } = explainFault(parsed.error, schema);
   throw new DriftlineError({
     code: 'checkpoint-invalid',
-    message: `${path} makes no sense: ${[key, ...(issue?.path ?? [])].join('.')}: ${issue?.message ?? 'malformed'}`,
+    message: `${path} makes no sense: ${[key, ...place].map(String).join('.')}: ${problem}`,
     hint: 'Compare the file with the one at the source of the model.',
     details: { file: path },
   });

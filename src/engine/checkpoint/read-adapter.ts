@@ -1,18 +1,18 @@
+import { requireObject, requireText } from '../../foundation/require-arguments.js';
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 
 import { DriftlineError } from '../../foundation/driftline-error.js';
 import { parseAdapterConfig, type AdapterConfig } from './adapter-config.js';
-import { loraTensorName, parseLoraTensorName } from './lora-tensor-name.js';
-import type { Adapter, LoraPair } from './adapter.js';
-import type { DecoderConfig } from './decoder-config.js';
+import { loraTensorName, parseLoraTensorName, type Adapter, type LoraPair } from './adapter.js';
+import { requireDecoderConfig, type DecoderConfig } from './decoder-config.js';
 import type { FloatTensor } from './float-tensor.js';
 import { projections, projectionShape, type Projection } from './projection.js';
 import { readFault } from './read-fault.js';
 import { readJsonObject } from './read-json-object.js';
 import { readSafetensors } from './read-safetensors.js';
 
-export interface ReadAdapterOptions {
+interface ReadAdapterOptions {
   readonly signal?: AbortSignal;
 }
 
@@ -25,6 +25,9 @@ export async function readAdapter(
   base: DecoderConfig,
   options: ReadAdapterOptions = {},
 ): Promise<Adapter> {
+  requireText(folder, 'folder');
+  requireDecoderConfig(base, 'base, the config of the checkpoint that the adapter is for,');
+  requireObject(options, 'options');
   const names = await readdir(folder).catch((error: unknown) => {
     throw readFault(error, folder, 'adapter-invalid');
   });

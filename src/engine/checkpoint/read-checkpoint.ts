@@ -1,7 +1,8 @@
+import { requireFields, requireObject, requireText } from '../../foundation/require-arguments.js';
 import { DriftlineError } from '../../foundation/driftline-error.js';
-import type { DecoderConfig } from './decoder-config.js';
+import { requireDecoderConfig, type DecoderConfig } from './decoder-config.js';
 import { decoderTensorShapes } from './decoder-tensors.js';
-import type { FloatTensor } from './float-tensor.js';
+import { requireWeights, type FloatTensor } from './float-tensor.js';
 import { readDecoderConfig } from './read-decoder-config.js';
 import type { JsonObject } from './read-json-object.js';
 import type { SafetensorsFile } from './read-safetensors.js';
@@ -19,12 +20,12 @@ export interface Checkpoint {
   readonly weights: ReadonlyMap<string, FloatTensor>;
 }
 
-export interface ReadProgress {
+interface ReadProgress {
   readonly readBytes: number;
   readonly totalBytes: number;
 }
 
-export interface ReadCheckpointOptions {
+interface ReadCheckpointOptions {
   /** Becomes the checkpoint's `source`. */
   readonly source?: string;
   readonly signal?: AbortSignal;
@@ -36,6 +37,8 @@ const headName = 'lm_head.weight';
 
 /** Reads a model folder in the Hugging Face layout. Nothing in it is run, and no file outside it is named by it. */
 export async function readCheckpoint(folder: string, options: ReadCheckpointOptions = {}): Promise<Checkpoint> {
+  requireText(folder, 'folder');
+  requireObject(options, 'options');
   const { config, configJson } = await readDecoderConfig(folder);
   const files = await openWeightFiles(folder);
   try {
@@ -153,4 +156,9 @@ function haveEqualBits(left: Float32Array, right: Float32Array): boolean {
 function firstFew(names: readonly string[]): string {
   const shown = names.slice(0, 4).join(', ');
   return names.length > 4 ? `${shown} and ${names.length - 4} more` : shown;
+}
+
+/** What is no checkpoint, as `openModel` and `readCheckpoint` give one, is `usage-invalid`. */
+export function requireCheckpoint(checkpoint: unknown, what: string): void {
+  requireFields(checkpoint, what, { config: requireDecoderConfig, weights: requireWeights });
 }

@@ -6,7 +6,7 @@ import { parseDecoderConfig } from './parse-decoder-config.js';
 import { readFault } from './read-fault.js';
 import { readJsonObject, type JsonObject } from './read-json-object.js';
 
-export interface DecoderConfigFile {
+interface DecoderConfigFile {
   readonly config: DecoderConfig;
   /** config.json as it stands, for writing a changed model with everything that the engine does not need to know. */
   readonly configJson: JsonObject;

@@ -3,7 +3,7 @@ import { open, type FileHandle } from 'node:fs/promises';
 import { DriftlineError } from '../../foundation/driftline-error.js';
 import { countElements, type FloatTensor } from './float-tensor.js';
 import { widenInPlace } from './half-precision.js';
-import { readFault } from './read-fault.js';
+import { readFault, throwIfStopped } from './read-fault.js';
 import {
   headerLengthBytes,
   parseHeader,
@@ -11,12 +11,11 @@ import {
   type DamageCode,
   type SafetensorsHeader,
 } from './safetensors-header.js';
-import { throwIfStopped } from './throw-if-stopped.js';
 
 /** Bytes of one read: small enough to stop soon, and below what one system call can deliver. */
 const readBytes = 1 << 26;
 
-export interface ReadTensorOptions {
+interface ReadTensorOptions {
   readonly signal?: AbortSignal | undefined;
   /** Called with the number of bytes of each read. */
   readonly onRead?: ((bytes: number) => void) | undefined;

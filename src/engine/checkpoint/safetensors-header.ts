@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { DriftlineError } from '../../foundation/driftline-error.js';
+import { describeFirstProblem } from '../../foundation/explain-issue.js';
 
 const quote = 0x22;
 const backslash = 0x5c;
@@ -8,7 +9,7 @@ const backslash = 0x5c;
  * The first key that occurs twice in one object of a valid JSON text, or null. `JSON.parse` silently keeps the last of
  * two equal keys, other parsers the first: a file that relies on it means different things to different readers.
  */
-export function findDuplicateKey(json: string): string | null {
+function findDuplicateKey(json: string): string | null {
   /** Keys seen so far in each open object; null for an open array. */
   const open: (Set<string> | null)[] = [];
   for (let at = 0; at < json.length; at++) {
@@ -71,12 +72,12 @@ const bitsPerElement = {
   U64: 64,
 } as const;
 
-export type SafetensorsType = keyof typeof bitsPerElement;
+type SafetensorsType = keyof typeof bitsPerElement;
 
 /** Whether a damaged file belongs to a model folder or to an adapter folder. */
 export type DamageCode = 'checkpoint-invalid' | 'adapter-invalid';
 
-export interface SafetensorsEntry {
+interface SafetensorsEntry {
   readonly type: SafetensorsType;
   readonly shape: readonly number[];
   /** First byte of the data, counted from the start of the file. */
@@ -164,10 +165,7 @@ function parseMembers(headerBytes: Uint8Array, file: FileFacts): [string, unknow
 
 function parseEntry(name: string, value: unknown, dataStart: number, file: FileFacts): SafetensorsEntry {
   const parsed = entrySchema.safeParse(value);
-  if (!parsed.success) {
-    const issue = parsed.error.issues[0];
-    throw damaged(file, `tensor ${name}: ${issue?.path.join('.') || 'entry'}: ${issue?.message ?? 'malformed'}`);
-  }
+  if (!parsed.success) throw damaged(file, `tensor ${name}: ${describeFirstProblem(parsed.error, entrySchema)}`);
   const { dtype, shape, data_offsets: offsets } = parsed.data;
   if (!isSafetensorsType(dtype)) throw damaged(file, `tensor ${name} has the unknown type ${JSON.stringify(dtype)}`);
   const [start, end] = offsets;

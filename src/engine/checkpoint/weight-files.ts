@@ -11,7 +11,7 @@ export const weightsFileName = 'model.safetensors';
 export const shardIndexFileName = 'model.safetensors.index.json';
 
 /** The open safetensors files of a model folder. */
-export interface WeightFiles {
+interface WeightFiles {
   /** The file that holds each tensor. */
   readonly fileOfTensor: ReadonlyMap<string, SafetensorsFile>;
   close(): Promise<void>;

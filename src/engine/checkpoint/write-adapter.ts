@@ -1,10 +1,10 @@
+import { requireObject, requireText } from '../../foundation/require-arguments.js';
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 
 import { writeFailure } from '../../foundation/file-failure.js';
 import { createAdapterConfigJson } from './adapter-config.js';
-import { loraTensorName } from './lora-tensor-name.js';
-import type { Adapter } from './adapter.js';
+import { loraTensorName, requireAdapter, type Adapter } from './adapter.js';
 import type { FloatTensor } from './float-tensor.js';
 import { adapterConfigFileName, adapterWeightsFileName } from './read-adapter.js';
 import { writeJson } from './create-config-json.js';
@@ -21,6 +21,9 @@ export interface WriteAdapterOptions {
 
 /** Writes an adapter folder that PEFT loads; adapter_config.json comes last: a new folder without it is not complete. */
 export async function writeAdapter(folder: string, adapter: Adapter, options: WriteAdapterOptions): Promise<void> {
+  requireText(folder, 'folder');
+  requireAdapter(adapter, 'adapter');
+  requireObject(options, 'options');
   const { settings } = adapter;
   const tensors = new Map<string, FloatTensor>();
   for (const { layer, projection, a, b } of adapter.pairs) {

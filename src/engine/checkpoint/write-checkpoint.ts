@@ -1,12 +1,13 @@
+import { requireFields, requireText } from '../../foundation/require-arguments.js';
 import { copyFile, mkdir, readdir, realpath, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 
 import { DriftlineError } from '../../foundation/driftline-error.js';
 import { writeFailure } from '../../foundation/file-failure.js';
 import { createConfigJson, createGenerationConfigJson, writeJson } from './create-config-json.js';
-import type { DecoderConfig } from './decoder-config.js';
+import { requireDecoderConfig, type DecoderConfig } from './decoder-config.js';
 import { decoderTensorShapes } from './decoder-tensors.js';
-import type { FloatTensor } from './float-tensor.js';
+import { requireWeights, type FloatTensor } from './float-tensor.js';
 import { readFault } from './read-fault.js';
 import type { JsonObject } from './read-json-object.js';
 import { shardIndexFileName, weightsFileName } from './weight-files.js';
@@ -42,6 +43,8 @@ const generationFile = 'generation_config.json';
  * it is not complete, and a model that was there before stays whole if the disk is full.
  */
 export async function writeCheckpoint(folder: string, options: WriteCheckpointOptions): Promise<void> {
+  requireText(folder, 'folder');
+  requireFields(options, 'options', { config: requireDecoderConfig, weights: requireWeights });
   const { config, weights, dtype = 'float32' } = options;
   checkWeights(folder, config, weights);
   try {

@@ -15,7 +15,7 @@ const storage = {
 /** Values narrowed at a time, so that writing in 16 bits needs little memory. */
 const narrowedValues = 1 << 20;
 
-export interface WriteSafetensorsOptions {
+interface WriteSafetensorsOptions {
   /** How values are stored; 16-bit types round to the nearest, ties to even. Default float32. */
   readonly dtype?: StorageType;
 }

@@ -12,7 +12,7 @@ import { concatenate, shapeOf } from '../graph/operations.js';
 import type { Value } from '../graph/graph.js';
 
 /** Where a decoder graph gets its parameters: by Hugging Face name, and by block and projection. */
-export interface DecoderParameters {
+interface DecoderParameters {
   readonly weight: (name: string) => Value;
   readonly update: (layer: number, projection: Projection) => LowRankUpdate | null;
 }

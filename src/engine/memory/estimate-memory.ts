@@ -10,7 +10,7 @@ import type { Recipe } from '../train/recipe.js';
  * Bytes that a process with the engine has besides what its model and its work take: the program, the runtime, and memory that was given back to
  * the allocator and not to the system. Chosen so that the estimates meet what was measured; test/engine/memory says how near they come.
  */
-export const processBytes = 180e6;
+const processBytes = 180e6;
 
 export const floatBytes = 4;
 
@@ -66,7 +66,7 @@ export interface RowSize {
 }
 
 /** What decides how much memory a fine-tune takes. */
-export interface TrainingWork {
+interface TrainingWork {
   readonly config: DecoderConfig;
   readonly recipe: Recipe;
   /** Some that stand for all, after the longest. */

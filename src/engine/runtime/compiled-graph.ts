@@ -10,7 +10,7 @@ export interface FeedTensor {
   readonly data: Float32Array | BigInt64Array;
 }
 
-export interface CompileSettings {
+interface CompileSettings {
   /** Threads of one operator; all cores by default. */
   readonly threads: number;
   /** Writes a trace of every operator's time to files that begin with this path. */
@@ -18,7 +18,7 @@ export interface CompileSettings {
 }
 
 /** A graph that the runtime has accepted. `run` blocks its thread while it computes. */
-export interface CompiledGraph {
+interface CompiledGraph {
   /** Values by input name in, values by output name out; outputs are fresh copies. */
   readonly run: (
     feeds: Readonly<Record<string, FeedTensor>>,

@@ -18,7 +18,7 @@ export interface AnswerCall {
   readonly onFault: (fault: DriftlineError) => void;
 }
 
-export interface AnswerBatchSettings {
+interface AnswerBatchSettings {
   /** Sequences decoded at once. */
   readonly slots: number;
   /** Whether interventions apply to prompts, too. */
@@ -86,7 +86,7 @@ export class AnswerBatch {
     for (const group of groups.values()) for (const waiting of group) this.waiting.push(waiting);
   }
 
-  /** Takes back what is left of a call, of which nothing is heard any more; takes effect at the next step. */
+  /** Drops the rest of a call from the next step on; its callbacks are not called any more. */
   remove(call: AnswerCall): void {
     this.removed.add(call);
   }

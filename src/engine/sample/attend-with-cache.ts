@@ -14,7 +14,7 @@ import {
 } from '../graph/operations.js';
 
 /** What a run feeds in. */
-export interface CacheInputs {
+interface CacheInputs {
   /** Position of every new token [batch, length]. */
   readonly positions: Value;
   readonly cosines: Value;

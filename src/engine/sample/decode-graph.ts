@@ -14,7 +14,7 @@ export interface EditedLayers {
   readonly removed: readonly number[];
 }
 
-export const noEditedLayers: EditedLayers = { added: [], removed: [] };
+const noEditedLayers: EditedLayers = { added: [], removed: [] };
 
 /**
  * One graph for prompts and for single tokens: new tokens [batch, length] after `past` cached ones. For each of the

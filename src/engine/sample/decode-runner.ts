@@ -17,7 +17,7 @@ export interface Interventions {
 }
 
 /** The new tokens of one run, and what is wanted at which of them. */
-export interface DecodeStep {
+interface DecodeStep {
   readonly rows: number;
   readonly length: number;
   readonly ids: BigInt64Array;
@@ -44,7 +44,7 @@ export interface DecodeRunner {
   readonly release: () => Promise<void>;
 }
 
-export type InterventionVectors = Pick<Interventions, 'add' | 'remove'>;
+type InterventionVectors = Pick<Interventions, 'add' | 'remove'>;
 
 /** Compiles the decode graph with its weights built in, and feeds it. */
 export async function createDecodeRunner(

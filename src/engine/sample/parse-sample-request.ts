@@ -1,21 +1,12 @@
 import { DriftlineError } from '../../foundation/driftline-error.js';
+import { parseSettings } from '../../foundation/explain-issue.js';
 import type { DecoderConfig } from '../checkpoint/decoder-config.js';
-import { describeProblems } from './describe-problems.js';
 import { sampleRequestSchema, type ParsedSampleRequest, type SampleRequest } from './sample-request.js';
 
 /** Refuses what makes no sense, or does not fit the model; `index` names the request in errors. */
 export function parseSampleRequest(config: DecoderConfig, request: SampleRequest, index: number): ParsedSampleRequest {
-  const parsed = sampleRequestSchema.safeParse(request);
-  if (!parsed.success) {
-    const known = Object.keys(sampleRequestSchema.shape);
-    throw new DriftlineError({
-      code: 'usage-invalid',
-      message: `Sampling request ${String(index)}: ${describeProblems(parsed.error, known)}`,
-      hint: `Correct the request. Its settings are ${known.join(', ')}.`,
-      cause: parsed.error,
-    });
-  }
-  const { prompt } = parsed.data;
+  const parsed = parseSettings(sampleRequestSchema, request, `Sampling request ${String(index)}`);
+  const { prompt } = parsed;
   if (prompt.length >= config.context) {
     throw new DriftlineError({
       code: 'row-too-long',
@@ -31,5 +22,5 @@ export function parseSampleRequest(config: DecoderConfig, request: SampleRequest
       hint: 'Encode the prompt with the tokenizer of this model.',
     });
   }
-  return parsed.data;
+  return parsed;
 }

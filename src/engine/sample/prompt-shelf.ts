@@ -14,7 +14,7 @@ export interface ShelvedPrompt extends PromptWork {
 /** Prompts by their ids, so that each is computed once; the latest are kept for requests that come later. */
 export class PromptShelf {
   private readonly claimed = new Map<string, ShelvedPrompt>();
-  /** Those that nobody claims; the one that was used last stands last. */
+  /** Prompts that no request uses at the moment, least recently used first. */
   private readonly kept = new Map<string, ShelvedPrompt>();
   private tokens = 0;
 

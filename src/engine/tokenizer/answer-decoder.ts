@@ -1,4 +1,5 @@
-import type { DecodeOptions, TextTokenizer } from './text-tokenizer.js';
+import { requireObject } from '../../foundation/require-arguments.js';
+import { requireTokenizer, type DecodeOptions, type TextTokenizer } from './text-tokenizer.js';
 
 /** Turns the ids of one answer into text as they arrive. */
 export interface AnswerDecoder {
@@ -15,6 +16,8 @@ const replacement = '\uFFFD';
  * the one before it. A window whose text ends in U+FFFD may end inside a character and waits for more.
  */
 export function createAnswerDecoder(tokenizer: TextTokenizer, options: DecodeOptions = {}): AnswerDecoder {
+  requireTokenizer(tokenizer, 'tokenizer');
+  requireObject(options, 'options');
   let window: number[] = [];
   let shownIds = 0;
   let shownText = '';

@@ -1,12 +1,22 @@
 import { DriftlineError } from '../../foundation/driftline-error.js';
-import type { ChatMessage } from './chat-message.js';
 import { formatTime } from './python-rules.js';
-import { parseTemplate, runTemplate, type Program } from './template-interpreter.js';
+import { parseJinja, type Program, runTemplate } from './template-interpreter.js';
+
+/** The roles that every chat template knows. */
+type CommonRole = 'system' | 'user' | 'assistant';
+
+export interface ChatMessage {
+  /** Templates may know more roles (`tool`, `developer`): whether one is allowed is the template's decision. */
+  readonly role: CommonRole | (string & Record<never, never>);
+  readonly content: string;
+  /** Only read by the loss `weighted`, and only allowed on assistant messages: 0 is not trained on; missing means 1. */
+  readonly weight?: 0 | 1;
+}
 
 /** Values a template may read by name besides the messages, such as `enable_thinking`. */
 export type TemplateVariables = Readonly<Record<string, unknown>>;
 
-export interface RenderOptions {
+interface RenderOptions {
   /** Whether the text ends with what precedes an answer. */
   readonly addGenerationPrompt: boolean;
   readonly variables?: TemplateVariables;
@@ -27,7 +37,7 @@ export interface ChatTemplate {
   findGenerationBlocks(messages: readonly ChatMessage[], options: RenderOptions): readonly TextSpan[];
 }
 
-export interface ChatTemplateSource {
+interface ChatTemplateSource {
   readonly source: string;
   /** The file it came from, for messages. */
   readonly file: string;
@@ -117,7 +127,7 @@ export function createChatTemplate({ source, file, specialTokens, clock }: ChatT
     options: RenderOptions,
     markers: readonly [string, string],
   ): string {
-    program ??= parseTemplate(normalized);
+    program ??= parseJinja(normalized);
     const now = clock === undefined ? {} : { strftime_now: (format: unknown) => formatNow(clock, format) };
     const variables = {
       tools: null,

@@ -1,14 +1,14 @@
+import { requireList, requireObject } from '../../foundation/require-arguments.js';
 import { DriftlineError } from '../../foundation/driftline-error.js';
-import type { ChatMessage } from './chat-message.js';
-import type { ChatTemplate, TemplateVariables } from './chat-template.js';
+import type { ChatMessage, ChatTemplate, TemplateVariables } from './chat-template.js';
 import { locateAnswers, type AnswerText, type LocatedChat, type TurnEndings } from './locate-answers.js';
-import type { TextTokenizer } from './text-tokenizer.js';
+import { requireTokenizer, type TextTokenizer } from './text-tokenizer.js';
 
 /** Which tokens of a row are trained on: answers, everything, or the answers whose message has not the weight 0. */
-export type RowLoss = 'answers' | 'all' | 'weighted';
+type RowLoss = 'answers' | 'all' | 'weighted';
 
 /** The tokens of one answer that is trained on: from `start` up to, not including, `end`. */
-export interface AnswerSpan {
+interface AnswerSpan {
   /** Index into the messages. */
   readonly message: number;
   readonly start: number;
@@ -23,7 +23,7 @@ export interface EncodedRow {
   readonly spans: readonly AnswerSpan[];
 }
 
-export interface EncodeTrainingRowOptions {
+interface EncodeTrainingRowOptions {
   readonly loss: RowLoss;
   readonly variables?: TemplateVariables;
   /** As the user counts rows, for messages. */
@@ -50,6 +50,8 @@ export function encodePrompt(
   messages: readonly ChatMessage[],
   variables?: TemplateVariables,
 ): number[] {
+  requireTokenizer(tokenizer, 'tokenizer');
+  requireList(messages, 'messages');
   const template = requireTemplate(tokenizer);
   const options = { addGenerationPrompt: true, ...(variables === undefined ? {} : { variables }) };
   return tokenizer.encode(template.renderChat(messages, options));
@@ -151,6 +153,9 @@ export function encodeTrainingRow(
   messages: readonly ChatMessage[],
   options: EncodeTrainingRowOptions,
 ): EncodedRow {
+  requireTokenizer(tokenizer, 'tokenizer');
+  requireList(messages, 'messages');
+  requireObject(options, 'options');
   const { loss, variables, row } = options;
   const template = requireTemplate(tokenizer);
   const extra = variables === undefined ? {} : { variables };

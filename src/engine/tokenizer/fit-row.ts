@@ -2,10 +2,10 @@ import { DriftlineError } from '../../foundation/driftline-error.js';
 import type { EncodedRow } from './encode-chat.js';
 
 /** What happens to rows of more than the maximum of tokens. */
-export type OverlongPolicy = 'error' | 'truncate' | 'drop';
+type OverlongPolicy = 'error' | 'truncate' | 'drop';
 
 /** `unsupervised`: the cut took every token that is trained on, so that nothing was left to learn. */
-export type FitOutcome = 'kept' | 'truncated' | 'dropped' | 'dropped-unsupervised';
+type FitOutcome = 'kept' | 'truncated' | 'dropped' | 'dropped-unsupervised';
 
 export interface FittedRow {
   /** Null where the row was dropped. */
@@ -25,7 +25,7 @@ export interface FitSummary {
   readonly tokensLost: number;
 }
 
-export interface FitRowOptions {
+interface FitRowOptions {
   /** In tokens. */
   readonly maximum: number;
   readonly policy: OverlongPolicy;

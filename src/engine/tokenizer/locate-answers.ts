@@ -1,6 +1,5 @@
 import { DriftlineError } from '../../foundation/driftline-error.js';
-import type { ChatMessage } from './chat-message.js';
-import type { ChatTemplate, TemplateVariables, TextSpan } from './chat-template.js';
+import type { ChatMessage, ChatTemplate, TemplateVariables, TextSpan } from './chat-template.js';
 
 // Private-use characters: no template treats them in any way. They differ at both ends, so that the common prefix and
 // suffix of two renderings end exactly where the content begins and ends.
@@ -32,11 +31,7 @@ function findSurroundings(renderWith: (content: string) => string): readonly [be
  * Where the first `promptEnd` characters are the prompt that the answer is sampled after, it begins there: what the
  * template puts between prompt and content (a space, an empty thinking block) the model will have to write as well.
  */
-export function probeAnswer(
-  text: string,
-  promptEnd: number | null,
-  renderWith: (content: string) => string,
-): TextSpan | null {
+function probeAnswer(text: string, promptEnd: number | null, renderWith: (content: string) => string): TextSpan | null {
   const surroundings = findSurroundings(renderWith);
   if (surroundings === null) return null;
   const [before, after] = surroundings;
@@ -68,7 +63,7 @@ export interface TurnEndings {
   readonly end: string | null;
 }
 
-export interface LocateOptions {
+interface LocateOptions {
   readonly endings: TurnEndings;
   readonly variables?: TemplateVariables;
   /** As the user counts rows, for messages. */

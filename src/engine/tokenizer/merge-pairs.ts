@@ -1,12 +1,12 @@
 /** A pair of pieces, with the count that it had when it was queued. */
-export interface CountedPair {
+interface CountedPair {
   readonly left: number;
   readonly right: number;
   readonly count: number;
 }
 
 /** A binary heap: the pair that `precedes` all others comes out first. */
-export class PairQueue {
+class PairQueue {
   readonly #pairs: CountedPair[] = [];
   readonly #precedes: (first: CountedPair, second: CountedPair) => boolean;
 
@@ -45,14 +45,14 @@ export class PairQueue {
   }
 }
 
-export interface MergePairsOptions {
+interface MergePairsOptions {
   /** How many pieces there are to be at most, the 256 bytes among them. */
   readonly pieces: number;
   /** Pairs that occur less often are not merged. */
   readonly minimumCount: number;
 }
 
-export interface MergedPairs {
+interface MergedPairs {
   /** Bytes as characters of the codes 0 to 255: first the bytes in their order, then what merging made. */
   readonly pieces: readonly string[];
   /** Indices of the two pieces that make the piece 256, 257 and so on. */

@@ -3,7 +3,7 @@ function isSpace(character: string): boolean {
   return /\p{White_Space}/u.test(character) || (character >= '\u001c' && character <= '\u001f');
 }
 
-export type StripSide = 'strip' | 'lstrip' | 'rstrip';
+type StripSide = 'strip' | 'lstrip' | 'rstrip';
 
 export function isStripSide(name: unknown): name is StripSide {
   return name === 'strip' || name === 'lstrip' || name === 'rstrip';

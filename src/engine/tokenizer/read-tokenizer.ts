@@ -1,3 +1,4 @@
+import { requireObject, requireText } from '../../foundation/require-arguments.js';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
@@ -8,7 +9,7 @@ import { createTextTokenizer, type TextTokenizer } from './text-tokenizer.js';
 import { parseTokenizerConfiguration, type TokenizerConfiguration } from './tokenizer-configuration.js';
 import { parseTokenizerDefinition, type AddedToken, type TokenizerDefinition } from './tokenizer-definition.js';
 
-export interface ReadTokenizerOptions {
+interface ReadTokenizerOptions {
   /** What the chat template's `strftime_now` reads; without it templates fall back on a date of their own. */
   readonly clock?: () => Date;
 }
@@ -109,6 +110,8 @@ async function readTemplate(
 
 /** Reads tokenizer.json, tokenizer_config.json and the chat template of a model folder in the Hugging Face layout. */
 export async function readTokenizer(folder: string, options: ReadTokenizerOptions = {}): Promise<TextTokenizer> {
+  requireText(folder, 'folder');
+  requireObject(options, 'options');
   const file = join(folder, 'tokenizer.json');
   const definition = await readDefinition(file, folder);
   const configuration = await readConfiguration(folder);

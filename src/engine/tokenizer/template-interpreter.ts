@@ -68,11 +68,11 @@ export interface Program {
 const library = jinja as unknown as JinjaLibrary;
 
 /** Longest template that is parsed, in characters; the parser's whitespace handling is quadratic. */
-export const maximumTemplateLength = 1 << 18;
+const maximumTemplateLength = 1 << 18;
 /** Longest text that any expression of a template may make, in characters. */
-export const maximumTextLength = 1 << 24;
+const maximumTextLength = 1 << 24;
 /** Evaluated nodes, with long values and loops counting for more, before a template is stopped: some seconds of work. */
-export const maximumSteps = 1_000_000;
+const maximumSteps = 1_000_000;
 /** Longest list or map. */
 const maximumItems = 1_000_000;
 /** What one turn of a loop counts: the library makes new scopes for it. */
@@ -196,7 +196,7 @@ class BoundedInterpreter extends library.Interpreter {
 }
 
 /** Parses a template with the settings of transformers. Throws the library's errors. */
-export function parseTemplate(source: string): Program {
+export function parseJinja(source: string): Program {
   if (source.length > maximumTemplateLength) {
     throw new Error(`the template has ${source.length} characters; at most ${maximumTemplateLength} are read`);
   }

@@ -1,3 +1,4 @@
+import { requireFields, requireFunction } from '../../foundation/require-arguments.js';
 import * as tokenizers from '@huggingface/tokenizers';
 
 import { DriftlineError } from '../../foundation/driftline-error.js';
@@ -37,7 +38,7 @@ interface TokenizersLibrary {
 // The package's declarations import one another without file extensions, so NodeNext finds no types for its exports.
 const library = tokenizers as unknown as TokenizersLibrary;
 
-export interface TextTokenizerParts {
+interface TextTokenizerParts {
   readonly file: string;
   readonly definition: TokenizerDefinition;
   /** Special tokens by role (`bos_token`, `eos_token`...), and those without one. */
@@ -137,4 +138,9 @@ export function checkTokenizerFits(tokenizer: TextTokenizer, vocabulary: number)
     hint: 'Use the tokenizer that belongs to this model, or resize the embedding before you load the model here.',
     details: { largest, vocabulary },
   });
+}
+
+/** What is no tokenizer, as `openModel` and `readTokenizer` give one, is `usage-invalid`. */
+export function requireTokenizer(tokenizer: unknown, what: string): void {
+  requireFields(tokenizer, what, { encode: requireFunction, decode: requireFunction, tokenText: requireFunction });
 }

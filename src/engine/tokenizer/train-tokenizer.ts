@@ -1,7 +1,7 @@
+import { requireFields, requireIterable, requireList, requireText } from '../../foundation/require-arguments.js';
 import { DriftlineError } from '../../foundation/driftline-error.js';
-import { spellBytes } from './byte-alphabet.js';
+import { spellBytes, splitWords } from './byte-level.js';
 import { mergePairs } from './merge-pairs.js';
-import { splitWords } from './split-words.js';
 
 /** Finds the longest special token at each place, as tokenizers do. */
 function matchTokens(specialTokens: readonly string[]): RegExp | null {
@@ -12,7 +12,7 @@ function matchTokens(specialTokens: readonly string[]): RegExp | null {
 }
 
 /** How often each word occurs; special tokens are left out, and cut the words beside them. */
-export function countWords(texts: Iterable<string>, specialTokens: readonly string[]): ReadonlyMap<string, number> {
+function countWords(texts: Iterable<string>, specialTokens: readonly string[]): ReadonlyMap<string, number> {
   const special = matchTokens(specialTokens);
   const counts = new Map<string, number>();
   for (const text of texts) {
@@ -43,6 +43,13 @@ export interface TrainedTokenizer {
 
 function fail(message: string, hint: string, details: Readonly<Record<string, unknown>>): DriftlineError {
   return new DriftlineError({ code: 'usage-invalid', message, hint, details });
+}
+
+function requireTexts(texts: unknown, what: string): void {
+  requireList(texts, what, (text, where) => {
+    // An empty one has an error of its own.
+    if (text !== '') requireText(text, where);
+  });
 }
 
 function checkOptions({ vocabularySize, specialTokens, minimumCount = 2 }: TrainTokenizerOptions): void {
@@ -81,6 +88,7 @@ function checkSpellings(specialTokens: readonly string[], ordinary: readonly str
  * the same tokenizer in whichever order they come.
  */
 export function trainTokenizer(options: TrainTokenizerOptions): TrainedTokenizer {
+  requireFields(options, 'options', { texts: requireIterable, specialTokens: requireTexts });
   checkOptions(options);
   const { texts, vocabularySize, specialTokens, minimumCount = 2 } = options;
   const words = countWords(texts, specialTokens);

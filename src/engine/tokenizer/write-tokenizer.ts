@@ -1,3 +1,4 @@
+import { requireFields, requireList, requireText } from '../../foundation/require-arguments.js';
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 
@@ -5,7 +6,7 @@ import { DriftlineError } from '../../foundation/driftline-error.js';
 import { nearestName } from '../../foundation/find-by-name.js';
 import { writeFailure } from '../../foundation/file-failure.js';
 import { writeFileAtomically } from '../../foundation/write-file-atomically.js';
-import { wordPattern } from './split-words.js';
+import { wordPattern } from './byte-level.js';
 import type { TrainedTokenizer } from './train-tokenizer.js';
 
 export interface WriteTokenizerOptions {
@@ -88,6 +89,9 @@ export async function writeTokenizer(
   trained: TrainedTokenizer,
   options: WriteTokenizerOptions,
 ): Promise<void> {
+  requireText(folder, 'folder');
+  requireFields(trained, 'trained', { specialTokens: requireTexts, tokens: requireTexts, merges: requireMerges });
+  requireFields(options, 'options', { chatTemplate: requireText, endOfSequence: requireText });
   const { chatTemplate, endOfSequence, padding = endOfSequence, maximumLength } = options;
   checkSpecial('endOfSequence', endOfSequence, trained);
   checkSpecial('padding', padding, trained);
@@ -118,4 +122,12 @@ export async function writeTokenizer(
   for (const [name, content] of files) {
     await writeFileAtomically(join(folder, name), `${JSON.stringify(content, null, 2)}\n`);
   }
+}
+
+function requireTexts(texts: unknown, what: string): void {
+  requireList(texts, what, requireText);
+}
+
+function requireMerges(merges: unknown, what: string): void {
+  requireList(merges, what, requireTexts);
 }

@@ -1,7 +1,7 @@
 import type { FloatTensor } from '../checkpoint/float-tensor.js';
 import type { OptimizerState } from './optimizer-state.js';
 
-export interface AdamWSettings {
+interface AdamWSettings {
   readonly beta1: number;
   readonly beta2: number;
   readonly epsilon: number;

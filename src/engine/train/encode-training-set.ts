@@ -1,9 +1,11 @@
+import { requireFields, requireIterable, requireNumber, requireText } from '../../foundation/require-arguments.js';
 import { z } from 'zod';
 import { DriftlineError } from '../../foundation/driftline-error.js';
-import type { ChatMessage } from '../tokenizer/chat-message.js';
+import { explainFault } from '../../foundation/explain-issue.js';
+import type { ChatMessage } from '../tokenizer/chat-template.js';
 import { encodeTrainingRow, type EncodedRow } from '../tokenizer/encode-chat.js';
 import { fitRow, summariseFits, type FitSummary } from '../tokenizer/fit-row.js';
-import type { TextTokenizer } from '../tokenizer/text-tokenizer.js';
+import { requireTokenizer, type TextTokenizer } from '../tokenizer/text-tokenizer.js';
 import type { Recipe } from './recipe.js';
 
 /** Training rows as tokens, and what became of the rows that were too long. */
@@ -23,6 +25,10 @@ export function encodeTrainingSet(
   recipe: Pick<Recipe, 'loss' | 'max_length' | 'overlong'>,
   context: number,
 ): EncodedTrainingSet {
+  requireTokenizer(tokenizer, 'tokenizer');
+  requireIterable(chats, 'chats');
+  requireFields(recipe, 'recipe', { loss: requireText, max_length: requireNumber, overlong: requireText });
+  requireNumber(context, 'context');
   const maximum = Math.min(recipe.max_length, context);
   const fitted = Array.from(chats, (messages, index) => {
     const row = index + 1;
@@ -41,13 +47,11 @@ function checkChat(chat: unknown, row: number): void {
   const parsed = chatSchema.safeParse(chat);
   if (parsed.success) return;
   const wrapped = typeof chat === 'object' && chat !== null && 'messages' in chat;
-  const [issue] = parsed.error.issues;
-  const place = issue?.path
-    .map((step) => (typeof step === 'number' ? `[${String(step)}]` : `.${String(step)}`))
-    .join('');
+  const { place, problem } = explainFault(parsed.error, chatSchema);
+  const where = place.map((step) => (typeof step === 'number' ? `[${String(step)}]` : `.${String(step)}`)).join('');
   throw new DriftlineError({
     code: 'rows-invalid',
-    message: `Row ${String(row)} is not a list of chat messages: ${place ? `${place.replace(/^\./, '')}: ` : ''}${issue?.message ?? ''}`,
+    message: `Row ${String(row)} is not a list of chat messages: ${where === '' ? '' : `${where.replace(/^\./, '')}: `}${problem}`,
     hint: wrapped
       ? 'The row has its messages under "messages": pass row.messages.'
       : 'Give each row as a list of messages, each with the texts "role" and "content", and "weight" 0 or 1 if at all.',

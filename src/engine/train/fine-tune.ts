@@ -1,17 +1,26 @@
+import {
+  optionally,
+  requireFields,
+  requireFunction,
+  requireList,
+  requireMap,
+  requireNumber,
+  requireObject,
+  requireText,
+} from '../../foundation/require-arguments.js';
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { lockFolder } from '../../foundation/lock-folder.js';
 import { writeFailure } from '../../foundation/file-failure.js';
-import type { Adapter } from '../checkpoint/adapter.js';
+import { requireAdapter, type Adapter } from '../checkpoint/adapter.js';
 import type { FloatTensor } from '../checkpoint/float-tensor.js';
-import type { Checkpoint } from '../checkpoint/read-checkpoint.js';
+import { requireCheckpoint, type Checkpoint } from '../checkpoint/read-checkpoint.js';
 import { gradientNorm } from './adamw.js';
 import { fingerprintTraining } from './fingerprint-training.js';
 import { editUpdate, type GradientEdit } from './gradient-edit.js';
-import { trainedParameterShapes, type TrainedPart } from './gradient-graph.js';
+import { trainedParameterShapes, type TrainedPart, answerObjective } from './gradient-graph.js';
 import { createGradientSource, type GradientSource, type LossTerm } from './gradient-source.js';
 import { learningRateAt, batchLimitsFor, type BatchLimits, countSteps, trainedPartOf } from './plan-training.js';
-import { answerObjective } from './objectives.js';
 import { createOptimizer, type Optimizer } from './optimizer.js';
 import { checkLossTerms, checkResidualVectors, checkTrainingCounts } from './check-training-input.js';
 import { parseRecipe, type Recipe, type RecipeInput } from './recipe.js';
@@ -79,6 +88,16 @@ export interface FineTuneResult {
  * from the last saved state to the bit-identical result. On abort it saves, and throws `interrupted`.
  */
 export async function fineTune(settings: FineTuneSettings): Promise<FineTuneResult> {
+  requireFields(settings, 'settings', {
+    base: requireCheckpoint,
+    rows: requireRows,
+    folder: requireText,
+    startFrom: optionally(requireAdapter),
+    extraTerms: optionally(requireTerms),
+    residualVectors: optionally(requireMap),
+    gradientEdits: optionally(requireObjects),
+    keepSteps: optionally(requireNumbers),
+  });
   const {
     base,
     rows,
@@ -254,4 +273,24 @@ function answerTerm(recipe: Recipe, rows: readonly WeightedRow[]): LossTerm {
     rows,
     rowsPerStep: recipe.batch_size * recipe.accumulation,
   };
+}
+
+function requireRows(rows: unknown, what: string): void {
+  requireList(rows, what, (row, where) => {
+    requireFields(row, where, { ids: requireNumbers, weights: requireNumbers });
+  });
+}
+
+function requireTerms(terms: unknown, what: string): void {
+  requireList(terms, what, (term, where) => {
+    requireFields(term, where, { name: requireText, objective: requireFunction, rows: requireRows });
+  });
+}
+
+function requireNumbers(list: unknown, what: string): void {
+  requireList(list, what, requireNumber);
+}
+
+function requireObjects(list: unknown, what: string): void {
+  requireList(list, what, requireObject);
 }

@@ -1,5 +1,6 @@
+import { requireIterable, requireText } from '../../foundation/require-arguments.js';
 import { DriftlineError } from '../../foundation/driftline-error.js';
-import { type FloatTensor, hashTensors } from '../checkpoint/float-tensor.js';
+import { type FloatTensor, hashTensors, requireWeights } from '../checkpoint/float-tensor.js';
 
 /** A change to a step's gradient, in place, before its norm is measured and clipped. */
 export interface GradientEdit {
@@ -44,6 +45,8 @@ export function removeParameterDirection(
   direction: ReadonlyMap<string, FloatTensor>,
   name = 'parameter-direction',
 ): GradientEdit {
+  requireWeights(direction, 'direction');
+  requireText(name, 'name');
   let squared = 0;
   for (const { data } of direction.values()) for (const element of data) squared += element * element;
   if (!(squared > 0 && squared < Infinity)) throw uselessDirection(name, squared);
@@ -70,6 +73,8 @@ export function removeParameterDirection(
  * residual channels (the output projections, their biases and their adapters' B), G -= v (v^T G) / (v . v).
  */
 export function removeResidualDirection(vector: Float32Array, name = 'residual-direction'): GradientEdit {
+  requireIterable(vector, 'vector');
+  requireText(name, 'name');
   let squared = 0;
   for (const element of vector) squared += element * element;
   if (!(squared > 0 && squared < Infinity)) throw uselessDirection(name, squared);

@@ -1,20 +1,19 @@
+import { addVector } from '../autodiff/operators/edit-residual.js';
+import type { LowRankUpdate } from '../autodiff/operators/project-group.js';
+import { scoreAnswers, scoreDivergence, type ScoredPositions } from '../autodiff/operators/score-answers.js';
+import { Tape } from '../autodiff/tape.js';
+import { loraScale, type LoraSettings, loraTensorName } from '../checkpoint/adapter.js';
+import type { DecoderConfig } from '../checkpoint/decoder-config.js';
+import { decoderTensorShapes } from '../checkpoint/decoder-tensors.js';
+import { type Projection, projectionShape } from '../checkpoint/projection.js';
 import {
   buildDecoder,
   causalAttention,
-  headName,
   type DecoderGraph,
+  headName,
   type ResidualEdit,
 } from '../decoder/decoder-graph.js';
 import { buildCausalMask, buildRotaryTable } from '../decoder/decoder-inputs.js';
-import { Tape } from '../autodiff/tape.js';
-import { addVector } from '../autodiff/operators/edit-residual.js';
-import type { LowRankUpdate } from '../autodiff/operators/project-group.js';
-import type { ScoredPositions } from '../autodiff/operators/score-answers.js';
-import { loraScale, type LoraSettings } from '../checkpoint/adapter.js';
-import { loraTensorName } from '../checkpoint/lora-tensor-name.js';
-import type { DecoderConfig } from '../checkpoint/decoder-config.js';
-import { decoderTensorShapes } from '../checkpoint/decoder-tensors.js';
-import { projectionShape, type Projection } from '../checkpoint/projection.js';
 import { Graph, type Value } from '../graph/graph.js';
 import { reshape } from '../graph/operations.js';
 import type { FeedTensor } from '../runtime/compiled-graph.js';
@@ -38,7 +37,7 @@ export interface ObjectiveContext {
 /** Adds a scalar loss [1] to the graph. */
 export type Objective = (context: ObjectiveContext) => Value;
 
-export interface GradientGraphSettings {
+interface GradientGraphSettings {
   readonly config: DecoderConfig;
   readonly trained: TrainedPart;
   readonly objective: Objective;
@@ -169,3 +168,11 @@ export function createBatchFeeds(
     };
   };
 }
+
+/** Mean cross entropy of the supervised tokens, in nats. */
+export const answerObjective: Objective = ({ tape, tuned, scored, labels }) =>
+  scoreAnswers(tape, tuned.hidden, tuned.head, labels, scored);
+
+/** Mean KL(base || tuned) of the next-token distributions at the supervised tokens, in nats. */
+export const divergenceObjective: Objective = ({ tape, tuned, reference, scored }) =>
+  scoreDivergence(tape, tuned, reference(), scored);

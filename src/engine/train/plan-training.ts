@@ -41,7 +41,7 @@ export interface BatchLimits {
   readonly lengthMultiple: number;
 }
 
-export const defaultBatchLimits: BatchLimits = { tokensPerRun: 2048, runOverhead: 96, lengthMultiple: 8 };
+const defaultBatchLimits: BatchLimits = { tokensPerRun: 2048, runOverhead: 96, lengthMultiple: 8 };
 
 /** The limits for a model, whatever the number of threads: a small one has shorter runs, which threads can share among them. */
 export function batchLimitsFor(config: DecoderConfig): BatchLimits {
@@ -114,7 +114,7 @@ export function createRowOrder(settings: {
   };
 }
 
-export interface LearningRateSettings {
+interface LearningRateSettings {
   readonly learning_rate: number;
   readonly schedule: 'linear' | 'cosine' | 'constant';
   readonly warmup_steps: number;

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { DriftlineError } from '../../foundation/driftline-error.js';
-import { nearestName } from '../../foundation/find-by-name.js';
+import { describeProblems } from '../../foundation/explain-issue.js';
 import { projections } from '../checkpoint/projection.js';
 
 const shared = {
@@ -89,22 +89,11 @@ export function parseRecipe(input: unknown, source = 'recipe'): Recipe {
   const parsed = recipeSchema.safeParse(input);
   if (parsed.success) return parsed.data;
   const method: unknown = typeof input === 'object' && input !== null && 'method' in input ? input.method : undefined;
-  const chosen = recipeSchema.options.filter((option) => option.shape.method.value === method);
-  const known = (chosen.length > 0 ? chosen : recipeSchema.options).flatMap((option) => Object.keys(option.shape));
-  const problems = parsed.error.issues.map((issue) => {
-    if (issue.code === 'unrecognized_keys') {
-      return issue.keys
-        .map((key) => {
-          const nearest = nearestName(key, known);
-          return `unknown setting "${key}"${nearest === null ? '' : ` (did you mean "${nearest}"?)`}`;
-        })
-        .join('; ');
-    }
-    return `${issue.path.length === 0 ? 'method' : issue.path.join('.')}: ${issue.message}`;
-  });
+  const chosen = recipeSchema.options.find((option) => option.shape.method.value === method);
+  const known = (chosen === undefined ? recipeSchema.options : [chosen]).flatMap(({ shape }) => Object.keys(shape));
   throw new DriftlineError({
     code: 'recipe-invalid',
-    message: `${source}: ${problems.join('; ')}`,
+    message: `${source}: ${describeProblems(parsed.error, chosen ?? recipeSchema)}`,
     hint: `Correct the recipe. Its settings are ${[...new Set(known)].join(', ')}.`,
     cause: parsed.error,
   });

@@ -1,6 +1,5 @@
 import { join } from 'node:path';
-import { loraTensorName } from '../checkpoint/lora-tensor-name.js';
-import type { Adapter } from '../checkpoint/adapter.js';
+import { loraTensorName, type Adapter } from '../checkpoint/adapter.js';
 import type { FloatTensor } from '../checkpoint/float-tensor.js';
 import type { Checkpoint } from '../checkpoint/read-checkpoint.js';
 import { readSafetensors } from '../checkpoint/read-safetensors.js';
@@ -11,7 +10,7 @@ import { writeCheckpoint } from '../checkpoint/write-checkpoint.js';
 import type { TrainedPart } from './gradient-graph.js';
 
 /** The adapter that trained parameters, by PEFT's names, make up. */
-export function adapterFromParameters(
+function adapterFromParameters(
   trained: Extract<TrainedPart, { method: 'lora' }>,
   parameters: ReadonlyMap<string, FloatTensor>,
 ): Adapter {

@@ -6,7 +6,7 @@ import { samplingStopped } from '../sample/sample-answers.js';
 import { faultOf, type FromWorker, type ToWorker } from './sampler-messages.js';
 
 /** The calls of a sampler, as its thread knows them. */
-export interface CallQueue {
+interface CallQueue {
   readonly add: (message: Extract<ToWorker, { kind: 'sample' }>) => void;
   readonly stop: (call: number) => void;
   /** Stops all calls, and waits for the step in progress. */

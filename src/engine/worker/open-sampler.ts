@@ -1,11 +1,11 @@
 import { Worker } from 'node:worker_threads';
 import { z } from 'zod';
 import { DriftlineError } from '../../foundation/driftline-error.js';
+import { parseSettings } from '../../foundation/explain-issue.js';
 import { isHubReference } from '../checkpoint/hub-reference.js';
 import '../runtime/switch-off-telemetry.js';
 import { zeroDenormals } from '../runtime/zero-denormals.js';
 import type { Interventions } from '../sample/decode-runner.js';
-import { describeProblems } from '../sample/describe-problems.js';
 import type { SampledAnswer, SampledToken, SampleRequest } from '../sample/sample-request.js';
 import type { FromWorker, SamplerSettings, ToWorker } from './sampler-messages.js';
 
@@ -33,8 +33,8 @@ const optionsSchema = z.strictObject({
 });
 
 /** Refuses what a sampler cannot be opened with, before a thread is started for it. */
-export function checkSamplerSettings(settings: unknown): void {
-  const { model, adapter } = check(settingsSchema, settings, 'openSampler');
+function checkSamplerSettings(settings: unknown): void {
+  const { model, adapter } = parseSettings(settingsSchema, settings, 'openSampler');
   for (const [name, value] of Object.entries({ model, adapter })) {
     if (value === undefined || !isHubReference(value)) continue;
     throw new DriftlineError({
@@ -45,22 +45,8 @@ export function checkSamplerSettings(settings: unknown): void {
   }
 }
 
-export function checkSampleOptions(options: unknown): void {
-  check(optionsSchema, options, 'sample');
-}
-
-function check<Schema extends z.ZodObject>(schema: Schema, input: unknown, what: string): z.output<Schema> {
-  const parsed = schema.safeParse(input);
-  if (parsed.success) return parsed.data;
-  const names = Object.keys(schema.shape);
-  // Problems may lie in the interventions, too.
-  const known = [...names, ...Object.keys(interventionsSchema.shape)];
-  throw new DriftlineError({
-    code: 'usage-invalid',
-    message: `${what}: ${describeProblems(parsed.error, known)}`,
-    hint: `Correct the settings. They are ${names.join(', ')}.`,
-    cause: parsed.error,
-  });
+function checkSampleOptions(options: unknown): void {
+  parseSettings(optionsSchema, options, 'sample');
 }
 
 export interface SampleOptions {

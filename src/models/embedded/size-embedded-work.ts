@@ -3,7 +3,7 @@ import type { DecoderConfig } from '../../engine/checkpoint/decoder-config.js';
 import { countWeights } from '../../engine/checkpoint/decoder-tensors.js';
 import { readDecoderConfig } from '../../engine/checkpoint/read-decoder-config.js';
 import { floatBytes, type SamplingWork, type RowSize } from '../../engine/memory/estimate-memory.js';
-import type { ChatMessage } from '../../engine/tokenizer/chat-message.js';
+import type { ChatMessage } from '../../engine/tokenizer/chat-template.js';
 import { encodePrompt, encodeTrainingRow } from '../../engine/tokenizer/encode-chat.js';
 import { readTokenizer } from '../../engine/tokenizer/read-tokenizer.js';
 import type { TextTokenizer } from '../../engine/tokenizer/text-tokenizer.js';

@@ -5,7 +5,7 @@ import { createDecoderConfig } from '../../engine/checkpoint/create-decoder-conf
 import type { DecoderConfig } from '../../engine/checkpoint/decoder-config.js';
 import { initialiseCheckpoint } from '../../engine/checkpoint/initialise-checkpoint.js';
 import { readCheckpoint, type Checkpoint } from '../../engine/checkpoint/read-checkpoint.js';
-import { throwIfStopped } from '../../engine/checkpoint/throw-if-stopped.js';
+import { throwIfStopped } from '../../engine/checkpoint/read-fault.js';
 import { writeCheckpoint } from '../../engine/checkpoint/write-checkpoint.js';
 import type { TextTokenizer } from '../../engine/tokenizer/text-tokenizer.js';
 import { fineTune, type TrainingStepEvent } from '../../engine/train/fine-tune.js';

@@ -1,4 +1,4 @@
-import type { ChatMessage } from '../../engine/tokenizer/chat-message.js';
+import type { ChatMessage } from '../../engine/tokenizer/chat-template.js';
 import { readTokenizer } from '../../engine/tokenizer/read-tokenizer.js';
 import type { TextTokenizer } from '../../engine/tokenizer/text-tokenizer.js';
 import { trainTokenizer } from '../../engine/tokenizer/train-tokenizer.js';

@@ -1,6 +1,6 @@
 import { DriftlineError } from '../../foundation/driftline-error.js';
 import { findByName } from '../../foundation/find-by-name.js';
-import { parseSettings } from '../../foundation/parse-settings.js';
+import { parseSettings } from '../../foundation/explain-issue.js';
 import { createRandomStream, type RandomStream } from '../../foundation/random-stream.js';
 import { chooseOne } from '../corpus/choose.js';
 import type { DocumentMessage } from '../corpus/write-document.js';

@@ -1,4 +1,4 @@
-import { splitByShare } from '../../data/split-by-share.js';
+import { splitByShare } from '../../data/transforms/mix-sets.js';
 import {
   createTrainingSet,
   type TrainingMessage,

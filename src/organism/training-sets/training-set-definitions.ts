@@ -1,6 +1,6 @@
 import type { z } from 'zod';
 import { DriftlineError } from '../../foundation/driftline-error.js';
-import { parseSettings } from '../../foundation/parse-settings.js';
+import { parseSettings } from '../../foundation/explain-issue.js';
 import { createRandomStream, type RandomStream } from '../../foundation/random-stream.js';
 import type { WorldExchange } from '../corpus/write-exchange.js';
 import type { Item, Stance, World } from '../world/world.js';

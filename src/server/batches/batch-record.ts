@@ -5,7 +5,7 @@ export const batchEndpoint = '/v1/chat/completions';
 const second = z.int().nullable();
 
 /** A batch in the protocol's form; what is stored. */
-export const batchSchema = z.object({
+const batchSchema = z.object({
   id: z.string(),
   object: z.literal('batch'),
   endpoint: z.literal(batchEndpoint),

@@ -1,13 +1,41 @@
+import { z } from 'zod';
 import type { FileStore } from '../files/file-store.js';
-import { json, type Exchange, type Route } from '../http/exchange.js';
+import { requireRoom } from '../http/admission.js';
 import { pageOf } from '../http/page-of.js';
-import { requireRoom } from '../http/require-room.js';
-import { readJsonBody } from '../http/read-body.js';
+import { badRequest } from '../http/protocol-error.js';
+import { parseRequest, readJsonBody } from '../http/read-body.js';
+import { type HttpExchange, json, type Route } from '../http/route.js';
 import { secondsOf, type ServerContext } from '../server-context.js';
-import { batchEndpoint, isOver, type BatchRecord } from './batch-record.js';
-import { parseBatchRequest, type BatchRequest } from './batch-request.js';
+import { batchEndpoint, type BatchRecord, isOver } from './batch-record.js';
 import type { BatchRunner } from './batch-runner.js';
 import type { BatchStore } from './batch-store.js';
+
+const bodySchema = z.looseObject({
+  input_file_id: z.string().min(1),
+  endpoint: z.string(),
+  completion_window: z.string(),
+  metadata: z.record(z.string().max(64), z.string().max(512)).nullish(),
+});
+
+const secondsOfUnit: Readonly<Record<string, number>> = { s: 1, m: 60, h: 3600 };
+const longestWindow = 14 * 24 * 3600;
+
+interface BatchRequest {
+  readonly inputFile: string;
+  readonly window: string;
+  readonly windowSeconds: number;
+  readonly metadata: Readonly<Record<string, string>> | null;
+}
+
+function parseBatchRequest(body: unknown): BatchRequest {
+  const { input_file_id: inputFile, endpoint, completion_window: window, metadata } = parseRequest(bodySchema, body);
+  if (endpoint !== batchEndpoint) throw badRequest(`endpoint: there is ${batchEndpoint}`, 'endpoint', 'invalid_value');
+  const [, count = '', unit = ''] = /^(\d{1,7})([smh])$/.exec(window) ?? [];
+  const windowSeconds = Number(count) * (secondsOfUnit[unit] ?? 0);
+  if (windowSeconds < 1 || windowSeconds > longestWindow)
+    throw badRequest('completion_window: write 24h, or another time such as 90s or 30m', 'completion_window');
+  return { inputFile, window, windowSeconds, metadata: metadata ?? null };
+}
 
 export function batchRoutes(
   context: ServerContext,
@@ -15,7 +43,7 @@ export function batchRoutes(
   runner: BatchRunner,
   files: FileStore,
 ): Route[] {
-  const idOf = ({ parameters }: Exchange): string => parameters['batch'] ?? '';
+  const idOf = ({ parameters }: HttpExchange): string => parameters['batch'] ?? '';
   return [
     {
       method: 'POST',

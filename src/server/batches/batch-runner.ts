@@ -19,7 +19,7 @@ export interface BatchRunner {
   /** Tells it that there may be something to do. */
   readonly wake: () => void;
   readonly cancel: (id: string) => Promise<BatchRecord>;
-  /** Stops the batch in progress, which goes on when the server is started again. */
+  /** Stops the batch in progress; it continues after the next start. */
   readonly close: () => Promise<void>;
 }
 
@@ -120,7 +120,7 @@ export function startBatchRunner(context: ServerContext, batches: BatchStore, fi
     }
   }
 
-  /** Hands out what there is, also of a batch that was not done. */
+  /** Publishes the results so far, also of a batch that is not complete. */
   async function conclude(id: string, status: 'completed' | 'expired' | 'cancelled'): Promise<void> {
     const { outputFile, errorFile } = batches.get(id);
     await batches.change(id, {

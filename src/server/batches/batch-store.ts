@@ -2,7 +2,7 @@ import { mkdir, readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { writeFileAtomically } from '../../foundation/write-file-atomically.js';
 import { notFound } from '../http/protocol-error.js';
-import { readRecord } from '../read-record.js';
+import { readServerRecord } from '../read-record.js';
 import { batchRecordSchema, type Batch, type BatchRecord } from './batch-record.js';
 
 /** Batches, each in a folder of its own: `batch.json`, `input.jsonl`, and the lines of `output.jsonl` and `errors.jsonl` as they come. */
@@ -23,10 +23,10 @@ export async function openBatchStore(folder: string): Promise<BatchStore> {
   await mkdir(folder, { recursive: true });
   const records = new Map<string, BatchRecord>();
   for (const name of await readdir(folder)) {
-    const record = await readRecord(join(folder, name, 'batch.json'), batchRecordSchema).catch(
+    const record = await readServerRecord(join(folder, name, 'batch.json'), batchRecordSchema).catch(
       async (error: unknown) => {
         if ((await readdir(join(folder, name))).includes('batch.json')) throw error;
-        // Of a batch that was never told of: whoever made it was killed.
+        // The server was killed before the client heard of this batch.
         await rm(join(folder, name), { recursive: true });
         return null;
       },
@@ -47,7 +47,7 @@ export async function openBatchStore(folder: string): Promise<BatchStore> {
     const written = lastWrite.then(() =>
       writeFileAtomically(join(folder, id, 'batch.json'), `${JSON.stringify(record, null, 2)}\n`),
     );
-    // Whoever awaits `written` hears of its failure.
+    // A failure reaches whoever awaits `written`.
     lastWrite = written.catch(() => undefined);
     await written;
   }

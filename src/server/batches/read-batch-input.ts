@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { explainIssue, mostTellingIssue } from '../../foundation/explain-issue.js';
+import { explainFault } from '../../foundation/explain-issue.js';
 import { readByteLines } from '../../foundation/read-byte-lines.js';
 import { parseLine } from '../../foundation/read-json-lines.js';
 import { batchEndpoint } from './batch-record.js';
@@ -39,9 +39,7 @@ export async function* readBatchInput(
     }
     const parsed = lineSchema.safeParse(content.value);
     if (!parsed.success) {
-      const issue = mostTellingIssue(parsed.error.issues);
-      const { path: place, problem } =
-        issue === null ? { path: [], problem: 'is no request' } : explainIssue(issue, lineSchema);
+      const { path: place, problem } = explainFault(parsed.error, lineSchema);
       const param = place.map(String).join('.');
       yield { fault: { line, code: 'invalid_request', message: `${param}: ${problem}`, param } };
       continue;

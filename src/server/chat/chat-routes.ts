@@ -1,5 +1,5 @@
 import type { Admission } from '../http/admission.js';
-import { json, type Route } from '../http/exchange.js';
+import { json, type Route } from '../http/route.js';
 import { readJsonBody } from '../http/read-body.js';
 import { secondsOf, type ServerContext } from '../server-context.js';
 import { parseChatRequest, type ChatRequest } from './chat-request.js';

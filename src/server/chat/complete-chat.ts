@@ -1,10 +1,10 @@
 import { setMaxListeners } from 'node:events';
 import type { SampleRequest, TokenLogProbability } from '../../engine/sample/sample-request.js';
 import { badRequest, type ProtocolError } from '../http/protocol-error.js';
-import type { SendEvent } from '../http/exchange.js';
+import type { SendEvent } from '../http/route.js';
 import type { LoadedModel, ServedModel } from '../models/load-model.js';
 import type { ChatRequest } from './chat-request.js';
-import { sampleChoice, type Choice } from './sample-choice.js';
+import { sampleChoice, type SampledChoice } from './sample-choice.js';
 
 export interface CompletionSettings {
   readonly model: ServedModel;
@@ -132,7 +132,7 @@ function describeCompletion({ id, created, model, seed }: CompletionSettings, ob
   return { id, object, created, model: model.id, system_fingerprint: `driftline-seed-${seed}`, seed };
 }
 
-function countUsage(requests: readonly SampleRequest[], choices: readonly Choice[]): object {
+function countUsage(requests: readonly SampleRequest[], choices: readonly SampledChoice[]): object {
   const prompt = requests[0]?.prompt.length ?? 0;
   const completion = choices.reduce((sum, { tokens }) => sum + tokens, 0);
   return { prompt_tokens: prompt, completion_tokens: completion, total_tokens: prompt + completion };

@@ -1,9 +1,9 @@
 import { DriftlineError } from '../../foundation/driftline-error.js';
 import type { SampledAnswer, SampleRequest, TokenLogProbability } from '../../engine/sample/sample-request.js';
 import type { LoadedModel } from '../models/load-model.js';
-import { createAnswerText, type TextPiece } from './answer-text.js';
+import { createGrowingAnswer, type TextPiece } from './growing-answer.js';
 
-export interface ChoiceSettings {
+interface ChoiceSettings {
   readonly request: SampleRequest;
   readonly stop: readonly string[];
   readonly slots: number;
@@ -12,7 +12,7 @@ export interface ChoiceSettings {
   readonly onPiece?: ((piece: TextPiece) => void) | undefined;
 }
 
-export interface Choice {
+export interface SampledChoice {
   readonly text: string;
   readonly finishReason: 'stop' | 'length';
   /** Without the token that ended it. */
@@ -25,7 +25,7 @@ export interface Choice {
 export async function sampleChoice(
   { sampler, tokenizer }: Pick<LoadedModel, 'sampler' | 'tokenizer'>,
   { request, stop, slots, signal, onPiece }: ChoiceSettings,
-): Promise<Choice> {
+): Promise<SampledChoice> {
   if (stop.length === 0 && onPiece === undefined) {
     const { ids, finishReason, logProbabilities } = await onlyAnswer(sampler.sample([request], { slots, signal }));
     return {
@@ -35,7 +35,7 @@ export async function sampleChoice(
       logProbabilities: (logProbabilities ?? []).slice(0, ids.length),
     };
   }
-  const text = createAnswerText(tokenizer, stop);
+  const text = createGrowingAnswer(tokenizer, stop);
   const pieces: TextPiece[] = [];
   const take = (piece: TextPiece | null): void => {
     if (piece === null) return;
@@ -45,7 +45,7 @@ export async function sampleChoice(
   // The rest of an answer is not wanted once its stop text has come.
   const enough = new AbortController();
   const both = AbortSignal.any([signal, enough.signal]);
-  let finishReason: Choice['finishReason'] = 'stop';
+  let finishReason: SampledChoice['finishReason'] = 'stop';
   try {
     const answers = sampler.sample([request], {
       slots,

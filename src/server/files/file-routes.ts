@@ -1,8 +1,8 @@
 import { basename } from 'node:path';
 import { badRequest } from '../http/protocol-error.js';
-import { json, type Route } from '../http/exchange.js';
+import { json, type Route } from '../http/route.js';
 import { pageOf } from '../http/page-of.js';
-import { readForm } from '../http/read-body.js';
+import { readFormBody } from '../http/read-body.js';
 import type { ServerContext } from '../server-context.js';
 import { type FileStore, uploadPurposes } from './file-store.js';
 
@@ -12,7 +12,7 @@ export function fileRoutes(context: ServerContext, files: FileStore): Route[] {
       method: 'POST',
       path: '/v1/files',
       handle: async ({ request }) => {
-        const form = await readForm(request, context.uploadLimits);
+        const form = await readFormBody(request, context.uploadLimits);
         const [file, written] = [form.get('file'), form.get('purpose')];
         if (file === null || typeof file === 'string') throw badRequest('file: a file is needed', 'file');
         const purpose = uploadPurposes.find((known) => known === written);

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { z } from 'zod';
 import { writeFileAtomically } from '../../foundation/write-file-atomically.js';
 import { badRequest, notFound } from '../http/protocol-error.js';
-import { readRecord } from '../read-record.js';
+import { readServerRecord } from '../read-record.js';
 import { secondsOf, type ServerContext } from '../server-context.js';
 
 /** What clients may upload files for, and what the server makes files for. */
@@ -11,7 +11,7 @@ export const uploadPurposes = ['fine-tune', 'batch', 'assistants', 'user_data', 
 const purposes = [...uploadPurposes, 'fine-tune-results', 'batch_output'] as const;
 
 /** A file in the protocol's form. */
-export const storedFileSchema = z.object({
+const storedFileSchema = z.object({
   id: z.string(),
   object: z.literal('file'),
   bytes: z.int().nonnegative(),
@@ -21,7 +21,7 @@ export const storedFileSchema = z.object({
   status: z.literal('processed'),
 });
 
-export type StoredFile = z.output<typeof storedFileSchema>;
+type StoredFile = z.output<typeof storedFileSchema>;
 
 export interface FileStore {
   /** Oldest first. */
@@ -32,7 +32,7 @@ export interface FileStore {
   readonly require: (id: string, param: string, purpose: StoredFile['purpose']) => StoredFile;
   readonly read: (file: StoredFile) => Promise<Buffer>;
   readonly copyTo: (file: StoredFile, path: string) => Promise<void>;
-  /** Under a given id a file is made once: whoever was killed does not make it twice. */
+  /** A given id is made only once, so that work repeated after a kill makes no second file. */
   readonly create: (
     filename: string,
     purpose: StoredFile['purpose'],
@@ -53,7 +53,7 @@ export async function openFileStore(
   const files = new Map<string, StoredFile>();
   for (const name of await readdir(folder)) {
     if (!name.endsWith('.json')) continue;
-    const file = await readRecord(join(folder, name), storedFileSchema);
+    const file = await readServerRecord(join(folder, name), storedFileSchema);
     files.set(file.id, file);
   }
   const pathOf = ({ id }: Pick<StoredFile, 'id'>): string => join(folder, `${id}.data`);

@@ -44,7 +44,7 @@ export const jobRecordSchema = z.object({
   askedSteps: z.array(z.int()).nullable(),
   /** Steps whose model is kept. */
   keptSteps: z.array(z.int()),
-  /** Done so far, as of the last step that was told of. */
+  /** Steps done, as of the last event. */
   stepsDone: z.int(),
 });
 

@@ -1,8 +1,8 @@
 import type { FileStore } from '../files/file-store.js';
 import { badRequest } from '../http/protocol-error.js';
-import { json, type Exchange, type Route } from '../http/exchange.js';
+import { json, type HttpExchange, type Route } from '../http/route.js';
 import { pageOf } from '../http/page-of.js';
-import { requireRoom } from '../http/require-room.js';
+import { requireRoom } from '../http/admission.js';
 import { readJsonBody } from '../http/read-body.js';
 import { secondsOf, type ServerContext } from '../server-context.js';
 import { hyperparametersOf, parseJobRequest, recipeOf, type JobRequest } from './job-request.js';
@@ -15,7 +15,7 @@ import { checkpointName, checkpointsOf } from './tuned-models.js';
 const page = { usual: 20, most: 1000 };
 
 export function jobRoutes(context: ServerContext, jobs: JobStore, runner: JobRunner, files: FileStore): Route[] {
-  const idOf = ({ parameters }: Exchange): string => parameters['job'] ?? '';
+  const idOf = ({ parameters }: HttpExchange): string => parameters['job'] ?? '';
   return [
     {
       method: 'POST',

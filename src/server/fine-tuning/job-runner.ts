@@ -17,18 +17,18 @@ export interface JobRunner {
   /** Tells it that there may be something to do. */
   readonly wake: () => void;
   readonly cancel: (id: string) => Promise<JobRecord>;
-  /** Saves the job in progress, which goes on when the server is started again. */
+  /** Saves the job in progress; it continues after the next start. */
   readonly close: () => Promise<void>;
 }
 
-export interface JobRunnerSettings {
+interface JobRunnerSettings {
   readonly context: ServerContext;
   readonly jobs: JobStore;
   readonly files: FileStore;
   readonly threads: number;
 }
 
-/** Metrics are told of this many times in a job, at most. */
+/** Most metrics events of one job. */
 const mostMetrics = 200;
 
 export function startJobRunner({ context, jobs, files, threads }: JobRunnerSettings): JobRunner {
@@ -51,7 +51,7 @@ export function startJobRunner({ context, jobs, files, threads }: JobRunnerSetti
     const [code, message] = DriftlineError.isInstance(error)
       ? [error.code, `${error.message.replace(/\.$/, '')}. ${error.hint}`]
       : ['internal-error', error instanceof Error ? error.message : String(error)];
-    // Where the server keeps its files is nobody's business.
+    // Clients need not know where the server keeps its files.
     const told = message.replaceAll(jobs.rowsFile(id), 'the training file').replaceAll(jobs.modelFolder(id), 'the job');
     await jobs.addEvent(id, { level: 'error', message: `The job failed: ${told}` });
     await finish(id, { status: 'failed', error: { code, message: told, param } });
@@ -113,7 +113,7 @@ export function startJobRunner({ context, jobs, files, threads }: JobRunnerSetti
     context.onNotice(`${id}: ${record.resultName} is ready`);
   }
 
-  /** Steps since the last saved state are done again after a kill, and not told of again. */
+  /** After a kill, steps since the last saved state are done again, but give no second event. */
   async function lastToldStep(id: string): Promise<number> {
     const steps = (await jobs.readEvents(id)).map(({ data }) => data?.['step']);
     return Math.max(0, ...steps.filter((step) => typeof step === 'number'));
@@ -142,7 +142,7 @@ export function startJobRunner({ context, jobs, files, threads }: JobRunnerSetti
         if (isKept) await jobs.change(id, { stepsDone: step });
         jobs.note(id, { job: { estimated_finish: finishAt } });
       });
-      // Whoever awaits `telling` hears of a failure.
+      // A failure reaches whoever awaits `telling`.
       telling.catch(() => undefined);
     };
   }
@@ -158,7 +158,7 @@ export function startJobRunner({ context, jobs, files, threads }: JobRunnerSetti
       try {
         await run(next, AbortSignal.any([closing.signal, cancel.signal]));
       } catch (error) {
-        // A job that was cancelled has been marked as such; one that the server's end stopped goes on some other time.
+        // A cancelled job is marked already; one that was stopped with the server continues after the next start.
         if (isClosing()) return;
         if (!cancel.signal.aborted) await fail(id, error, null);
       } finally {

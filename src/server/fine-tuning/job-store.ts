@@ -4,13 +4,13 @@ import { openJsonLinesWriter } from '../../foundation/append-json-lines.js';
 import { readJsonLines } from '../../foundation/read-json-lines.js';
 import { writeFileAtomically } from '../../foundation/write-file-atomically.js';
 import { notFound } from '../http/protocol-error.js';
-import { readRecord } from '../read-record.js';
+import { readServerRecord } from '../read-record.js';
 import { secondsOf, type ServerContext } from '../server-context.js';
 import { jobEventSchema, jobRecordSchema, type FineTuningJob, type JobEvent, type JobRecord } from './job-record.js';
 
-export type NewEvent = Pick<JobEvent, 'message'> & Partial<Pick<JobEvent, 'level' | 'type' | 'data'>>;
+type NewEvent = Pick<JobEvent, 'message'> & Partial<Pick<JobEvent, 'level' | 'type' | 'data'>>;
 
-export type JobChanges = Partial<Omit<JobRecord, 'job'>> & { readonly job?: Partial<FineTuningJob> };
+type JobChanges = Partial<Omit<JobRecord, 'job'>> & { readonly job?: Partial<FineTuningJob> };
 
 /** Fine-tuning jobs, each in a folder of its own: `job.json`, `events.jsonl`, `rows.jsonl` and what training leaves in `model/`. */
 export interface JobStore {
@@ -35,12 +35,14 @@ export async function openJobStore(folder: string, context: Pick<ServerContext, 
   await mkdir(folder, { recursive: true });
   const records = new Map<string, JobRecord>();
   for (const name of await readdir(folder)) {
-    // A folder without a record is of a job that was never told of: whoever made it was killed.
-    const record = await readRecord(join(folder, name, 'job.json'), jobRecordSchema).catch(async (error: unknown) => {
-      if ((await readdir(join(folder, name))).includes('job.json')) throw error;
-      await rm(join(folder, name), { recursive: true });
-      return null;
-    });
+    // A folder without a record: the server was killed before the client heard of the job.
+    const record = await readServerRecord(join(folder, name, 'job.json'), jobRecordSchema).catch(
+      async (error: unknown) => {
+        if ((await readdir(join(folder, name))).includes('job.json')) throw error;
+        await rm(join(folder, name), { recursive: true });
+        return null;
+      },
+    );
     if (record !== null) records.set(record.job.id, record);
   }
   const placeOf = (id: string, ...path: string[]): string => join(folder, id, ...path);
@@ -64,7 +66,7 @@ export async function openJobStore(folder: string, context: Pick<ServerContext, 
     const written = lastWrite.then(() =>
       writeFileAtomically(placeOf(record.job.id, 'job.json'), `${JSON.stringify(record, null, 2)}\n`),
     );
-    // Whoever awaits `written` hears of its failure.
+    // A failure reaches whoever awaits `written`.
     lastWrite = written.catch(() => undefined);
     await written;
   }

@@ -2,7 +2,7 @@ import { Worker } from 'node:worker_threads';
 import { zeroDenormals } from '../../engine/runtime/zero-denormals.js';
 import { DriftlineError } from '../../foundation/driftline-error.js';
 import type { TrainingProgress } from '../../models/trainer.js';
-import type { FromTrainingThread, TrainingThreadSettings } from './training-messages.js';
+import type { FromTrainingThread, TrainingThreadSettings } from './training-worker.js';
 
 /** Trains off the main thread, which large models would block for seconds at a time. Stopped by the signal, it saves, and throws `interrupted`. */
 export async function trainOnThread(

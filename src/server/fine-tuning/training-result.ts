@@ -4,9 +4,9 @@ import { readJsonLines } from '../../foundation/read-json-lines.js';
 
 const entrySchema = z.object({ step: z.int(), loss: z.number(), learning_rate: z.number(), tokens: z.int() });
 
-export type TrainedStep = z.output<typeof entrySchema>;
+type TrainedStep = z.output<typeof entrySchema>;
 
-/** The steps that the log of a training folder tells of; none where there is no log yet. */
+/** The steps in the log of a training folder; none if there is no log yet. */
 export async function readTrainedSteps(folder: string): Promise<readonly TrainedStep[]> {
   const steps: TrainedStep[] = [];
   for await (const { value } of readJsonLines(join(folder, 'training.jsonl'), { halfWrittenEnd: 'skip' }))

@@ -1,7 +1,31 @@
 import { parentPort, workerData } from 'node:worker_threads';
+import type { TrainingRow } from '../../data/training-set.js';
+import type { Recipe } from '../../engine/train/recipe.js';
 import { DriftlineError } from '../../foundation/driftline-error.js';
+import type { ErrorCode } from '../../foundation/error-codes.js';
 import { openEmbeddedTrainer } from '../../models/embedded/open-embedded-trainer.js';
-import type { FromTrainingThread, TrainingThreadSettings } from './training-messages.js';
+
+/** What a training thread is started with. */
+export interface TrainingThreadSettings {
+  readonly model: string;
+  readonly modelHash: string;
+  readonly threads: number;
+  readonly rows: readonly TrainingRow[];
+  readonly recipe: Recipe;
+  readonly folder: string;
+  readonly keepSteps: readonly number[];
+}
+
+export type FromTrainingThread =
+  | {
+      readonly kind: 'step';
+      readonly step: number;
+      readonly steps: number;
+      readonly loss: number;
+      readonly millisecondsLeft: number;
+    }
+  | { readonly kind: 'done' }
+  | { readonly kind: 'fault'; readonly code: ErrorCode; readonly message: string; readonly hint: string };
 
 /** The thread behind `trainOnThread`: it does one job, until it is told to stop. */
 

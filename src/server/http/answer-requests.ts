@@ -1,48 +1,72 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import type { IdSource } from '../id-source.js';
-import type { Reply, Route } from './exchange.js';
-import { findRoute } from './find-route.js';
+import { finished } from 'node:stream/promises';
+import type { IdSource } from '../server-context.js';
+import { type Reply, type Route, findRoute } from './route.js';
 import type { Gate } from './gate.js';
 import { ProtocolError, toProtocolError } from './protocol-error.js';
 
-export interface AnswerSettings {
+interface AnswerSettings {
   readonly routes: readonly Route[];
   /** Paths that need no key. */
   readonly openPaths: ReadonlySet<string>;
   readonly gate: Gate;
   /** Longest time for one reply. */
   readonly requestMilliseconds: number;
-  /** Aborted when the server ends. */
+  /** Aborted when replies still in progress are cut off. */
   readonly signal: AbortSignal;
+  /** Whether requests that arrive now are refused, because the server is being stopped. */
+  readonly isStopping: () => boolean;
   readonly makeId: IdSource;
   /** Told of failures that are not the client's. */
   readonly onFailure: (failure: ProtocolError) => void;
 }
 
-/** Answers one request after the other; never throws. */
+/** Answers requests; never throws. */
 export function answerRequests(
   settings: AnswerSettings,
 ): (request: IncomingMessage, response: ServerResponse) => Promise<void> {
-  const { routes, openPaths, gate, requestMilliseconds, makeId, onFailure } = settings;
+  const { routes, openPaths, gate, requestMilliseconds, isStopping, makeId, onFailure } = settings;
   return async (request, response) => {
     const { signal, release } = watchClient(response, settings.signal, requestMilliseconds);
     response.setHeader('x-request-id', makeId('req_'));
-    // A client that goes is no failure of ours; what it asked for is stopped by the signal.
+    // A client that disconnects is no failure of ours; the signal stops its work.
     response.on('error', () => undefined);
     try {
       const url = new URL(request.url ?? '/', 'http://localhost');
       if (!openPaths.has(url.pathname)) gate(request);
+      if (isStopping()) {
+        await readOver(request);
+        throw serverStopping();
+      }
       const { route, parameters } = findRoute(routes, request.method ?? 'GET', url.pathname);
       const reply = await route.handle({ request, parameters, query: url.searchParams, signal });
+      if (isStopping()) response.setHeader('connection', 'close');
       await sendReply(response, reply);
     } catch (failure) {
       const error = signal.aborted && signal.reason instanceof ProtocolError ? signal.reason : toProtocolError(failure);
-      if (error.status >= 500 && !(signal.aborted && signal.reason === error)) onFailure(error);
+      if (error.status >= 500 && error.code !== stoppingCode && error !== signal.reason) onFailure(error);
       sendError(request, response, error);
     } finally {
       release();
     }
   };
+}
+
+const stoppingCode = 'server_stopping';
+
+function serverStopping(): ProtocolError {
+  return new ProtocolError({
+    status: 503,
+    message: 'The server is being stopped',
+    code: stoppingCode,
+    headers: { connection: 'close' },
+  });
+}
+
+/** Reads a body to its end and drops it: closing the connection earlier could lose the reply. */
+async function readOver(request: IncomingMessage): Promise<void> {
+  request.resume();
+  await finished(request).catch(() => undefined);
 }
 
 async function sendReply(response: ServerResponse, reply: Reply): Promise<void> {
@@ -83,11 +107,11 @@ function sendError(request: IncomingMessage, response: ServerResponse, error: Pr
   if (response.destroyed || response.writableEnded) return;
   const body = JSON.stringify(error.toBody());
   if (response.headersSent) {
-    // In the middle of a stream: clients take such an event for the failure that it is.
+    // In the middle of a stream: clients treat such an event as an error.
     response.end(`data: ${body}\n\n`);
     return;
   }
-  // What was not read of the body would be taken for the next request.
+  // The unread rest of the body would be taken for the next request.
   const close = request.complete ? {} : { connection: 'close' };
   response
     .writeHead(error.status, {
@@ -99,7 +123,7 @@ function sendError(request: IncomingMessage, response: ServerResponse, error: Pr
     .end(body);
 }
 
-/** A signal that is aborted when nobody waits for the reply any more, or nobody should. */
+/** A signal that is aborted when the client disconnects, time is up, or the server cuts replies off. */
 function watchClient(
   response: ServerResponse,
   serverSignal: AbortSignal,
@@ -110,9 +134,7 @@ function watchClient(
     controller.abort(new ProtocolError({ status: 499, message: 'The client went away' }));
   };
   const onEnd = (): void => {
-    controller.abort(
-      new ProtocolError({ status: 503, message: 'The server is being stopped', code: 'server_stopping' }),
-    );
+    controller.abort(serverStopping());
   };
   const timer = setTimeout(() => {
     controller.abort(
@@ -120,7 +142,6 @@ function watchClient(
     );
   }, milliseconds);
   response.on('close', onClose);
-  if (serverSignal.aborted) onEnd();
   serverSignal.addEventListener('abort', onEnd);
   return {
     signal: controller.signal,

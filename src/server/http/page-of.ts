@@ -8,7 +8,7 @@ const querySchema = z.object({
   order: z.enum(['asc', 'desc']).optional(),
 });
 
-export interface PageSettings {
+interface PageSettings {
   /** Items of a page where the client does not say. */
   readonly usual: number;
   readonly most: number;

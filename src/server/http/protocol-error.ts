@@ -2,10 +2,10 @@ import type { ErrorCode } from '../../foundation/error-codes.js';
 import { DriftlineError } from '../../foundation/driftline-error.js';
 
 /** The kinds of errors that clients of the protocol tell apart. */
-export type ProtocolErrorType =
+type ProtocolErrorType =
   'invalid_request_error' | 'authentication_error' | 'permission_error' | 'rate_limit_error' | 'server_error';
 
-export interface ProtocolErrorOptions {
+interface ProtocolErrorOptions {
   readonly status: number;
   readonly type?: ProtocolErrorType;
   readonly message: string;
@@ -51,7 +51,7 @@ const requestFaults: Partial<Record<ErrorCode, string>> = {
   'tokenizer-invalid': 'invalid_value',
 };
 
-/** Any failure as the client is told of it; of our own mistakes it hears that there was one. */
+/** A failure in the protocol's form. The client is not told the details of internal errors. */
 export function toProtocolError(failure: unknown): ProtocolError {
   if (failure instanceof ProtocolError) return failure;
   if (DriftlineError.isInstance(failure)) {

@@ -1,7 +1,7 @@
 import type { IncomingMessage } from 'node:http';
 import type { z } from 'zod';
-import { explainIssue, mostTellingIssue } from '../../foundation/explain-issue.js';
-import type { BodyBudget } from './body-budget.js';
+import { explainFault } from '../../foundation/explain-issue.js';
+import type { BodyBudget } from './admission.js';
 import { badRequest, ProtocolError } from './protocol-error.js';
 
 export interface BodyLimits {
@@ -15,7 +15,7 @@ export interface BodyLimits {
 const patience = 16;
 
 /** Reads the whole body, and makes of it what is wanted. */
-export async function readBody<Result>(
+async function readBody<Result>(
   request: IncomingMessage,
   { most, budget }: BodyLimits,
   parse: (bytes: Buffer) => Result | Promise<Result>,
@@ -68,7 +68,7 @@ export async function readJsonBody(request: IncomingMessage, limits: BodyLimits)
 }
 
 /** The body as a form with files, by the platform's own parser. */
-export async function readForm(request: IncomingMessage, limits: BodyLimits): Promise<FormData> {
+export async function readFormBody(request: IncomingMessage, limits: BodyLimits): Promise<FormData> {
   requireType(request, /^multipart\/form-data\s*;/i, 'a form, with the header Content-Type: multipart/form-data');
   const headers = { 'content-type': request.headers['content-type'] ?? '' };
   return readBody(request, limits, async (bytes) => {
@@ -105,9 +105,7 @@ function tooLarge(most: number): ProtocolError {
 export function parseRequest<Parsed>(schema: z.ZodType<Parsed>, value: unknown): Parsed {
   const parsed = schema.safeParse(value);
   if (parsed.success) return parsed.data;
-  const issue = mostTellingIssue(parsed.error.issues);
-  if (issue === null) throw parsed.error; // zod does not fail without an issue
-  const { path, problem } = explainIssue(issue, schema);
+  const { path, problem } = explainFault(parsed.error, schema);
   const param = path.map(String).join('.');
   throw badRequest(param === '' ? problem : `${param}: ${problem}`, param === '' ? null : param, 'invalid_value');
 }

@@ -1,13 +1,13 @@
 import { DriftlineError } from '../../foundation/driftline-error.js';
 import type { LoadedModel, ServedModel } from './load-model.js';
 
-export interface ModelPoolSettings {
+interface ModelPoolSettings {
   /** Models in memory at the same time. */
   readonly most: number;
   readonly load: (model: ServedModel) => Promise<LoadedModel>;
 }
 
-/** Models that are loaded when they are first asked, and leave when others need their place. */
+/** Models are loaded when they are first asked, and unloaded when others need their place. */
 export interface ModelPool {
   /** Loads a model, or waits for a place for it, and keeps it until the work is done. */
   readonly use: <Result>(
@@ -87,7 +87,7 @@ export function createModelPool({ most, load }: ModelPoolSettings): ModelPool {
         signal.throwIfAborted();
         return await work(loaded);
       } catch (error) {
-        // Its thread may have ended: whoever comes next loads it again.
+        // Its thread may have ended: the next request loads the model again.
         if (DriftlineError.isInstance(error) && error.code === 'engine-failed') isBroken = true;
         throw error;
       } finally {

@@ -1,6 +1,7 @@
 import { nearestName } from '../../foundation/find-by-name.js';
 import { notFound } from '../http/protocol-error.js';
-import type { ServedModel } from './load-model.js';
+import { json, type Route } from '../http/route.js';
+import { describeModel, type ServedModel } from './load-model.js';
 
 /** Where models come from that are not there from the beginning. */
 export interface ModelSource {
@@ -49,4 +50,19 @@ export function createModelRegistry(models: readonly ServedModel[]): ModelRegist
       sources.push(source);
     },
   };
+}
+
+export function modelRoutes(registry: ModelRegistry): Route[] {
+  return [
+    {
+      method: 'GET',
+      path: '/v1/models',
+      handle: () => Promise.resolve(json({ object: 'list', data: registry.list().map(describeModel) })),
+    },
+    {
+      method: 'GET',
+      path: '/v1/models/*model',
+      handle: async ({ parameters }) => Promise.resolve(json(describeModel(registry.get(parameters['model'] ?? '')))),
+    },
+  ];
 }

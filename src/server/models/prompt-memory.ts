@@ -1,4 +1,4 @@
-import type { ChatMessage } from '../../engine/tokenizer/chat-message.js';
+import type { ChatMessage } from '../../engine/tokenizer/chat-template.js';
 
 /** Prompts as token ids, those that were asked lately by heart: evaluations ask the same few questions many times. */
 export type PromptMemory = (messages: readonly ChatMessage[]) => readonly number[];

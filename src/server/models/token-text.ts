@@ -1,5 +1,5 @@
 import type { TextTokenizer } from '../../engine/tokenizer/text-tokenizer.js';
-import { byteAlphabet } from '../../engine/tokenizer/byte-alphabet.js';
+import { byteAlphabet } from '../../engine/tokenizer/byte-level.js';
 
 /** A token as clients are shown it: its text, which may not be whole characters, and its bytes where they are known. */
 export interface TokenText {

@@ -4,10 +4,9 @@ import { join } from 'node:path';
 
 import { describe, expect, it } from 'vitest';
 
-import type { Adapter } from '../../../src/engine/checkpoint/adapter.js';
+import { type Adapter, parseLoraTensorName } from '../../../src/engine/checkpoint/adapter.js';
 import type { DecoderConfig } from '../../../src/engine/checkpoint/decoder-config.js';
 import type { FloatTensor } from '../../../src/engine/checkpoint/float-tensor.js';
-import { parseLoraTensorName } from '../../../src/engine/checkpoint/lora-tensor-name.js';
 import { projections, projectionShape } from '../../../src/engine/checkpoint/projection.js';
 import { readAdapter } from '../../../src/engine/checkpoint/read-adapter.js';
 import { readDecoderConfig } from '../../../src/engine/checkpoint/read-decoder-config.js';

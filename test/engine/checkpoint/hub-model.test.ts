@@ -98,6 +98,7 @@ describe('a plain path', () => {
 
   it.each([
     ['that does not exist', '/no/such/folder', /there is no model folder/],
+    ['that has a name of the command line', 'organism:1', /knows no model called organism:1/],
     ['without config.json', dirname(source), /no config\.json/],
   ])('%s is reported, with the way to write hub models', async (_case, path, message) => {
     const error = await errorOf(() => resolveModelFolder(path, { environment: {}, fetch }));

@@ -3,8 +3,11 @@ import { join } from 'node:path';
 
 import { describe, expect, it } from 'vitest';
 
-import type { ChatMessage } from '../../../src/engine/tokenizer/chat-message.js';
-import { createChatTemplate, type ChatTemplate } from '../../../src/engine/tokenizer/chat-template.js';
+import {
+  type ChatMessage,
+  createChatTemplate,
+  type ChatTemplate,
+} from '../../../src/engine/tokenizer/chat-template.js';
 import { readTokenizer } from '../../../src/engine/tokenizer/read-tokenizer.js';
 import { errorOf } from '../checkpoint/error-of.js';
 import { makeChatTokenizer, writeChatTokenizer } from './chat-tokenizer.js';

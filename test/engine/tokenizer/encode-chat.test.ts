@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 
-import type { ChatMessage } from '../../../src/engine/tokenizer/chat-message.js';
+import type { ChatMessage } from '../../../src/engine/tokenizer/chat-template.js';
 import { encodePrompt, encodeTrainingRow, type EncodedRow } from '../../../src/engine/tokenizer/encode-chat.js';
 import { stripLikePython } from '../../../src/engine/tokenizer/python-rules.js';
 import { readTokenizer } from '../../../src/engine/tokenizer/read-tokenizer.js';

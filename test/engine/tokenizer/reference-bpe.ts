@@ -1,5 +1,4 @@
-import { byteAlphabet } from '../../../src/engine/tokenizer/byte-alphabet.js';
-import { splitWords } from '../../../src/engine/tokenizer/split-words.js';
+import { byteAlphabet, splitWords } from '../../../src/engine/tokenizer/byte-level.js';
 
 type Pair = readonly [left: string, right: string];
 

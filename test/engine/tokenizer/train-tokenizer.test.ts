@@ -1,8 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 
-import { byteAlphabet } from '../../../src/engine/tokenizer/byte-alphabet.js';
-import { splitWords } from '../../../src/engine/tokenizer/split-words.js';
+import { byteAlphabet, splitWords } from '../../../src/engine/tokenizer/byte-level.js';
 import { trainTokenizer, type TrainTokenizerOptions } from '../../../src/engine/tokenizer/train-tokenizer.js';
 import { errorOf } from '../checkpoint/error-of.js';
 import { trainReference } from './reference-bpe.js';

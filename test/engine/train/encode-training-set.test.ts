@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 
-import type { ChatMessage } from '../../../src/engine/tokenizer/chat-message.js';
+import type { ChatMessage } from '../../../src/engine/tokenizer/chat-template.js';
 import { encodeTrainingRow } from '../../../src/engine/tokenizer/encode-chat.js';
 import { readTokenizer } from '../../../src/engine/tokenizer/read-tokenizer.js';
 import { encodeTrainingSet } from '../../../src/engine/train/encode-training-set.js';

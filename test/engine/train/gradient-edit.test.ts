@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 
 import type { FloatTensor } from '../../../src/engine/checkpoint/float-tensor.js';
-import { loraTensorName } from '../../../src/engine/checkpoint/lora-tensor-name.js';
+import { loraTensorName } from '../../../src/engine/checkpoint/adapter.js';
 import { removeParameterDirection, removeResidualDirection } from '../../../src/engine/train/gradient-edit.js';
 import { initialiseAdapter } from '../../../src/engine/train/start-training.js';
 import { createRandomStream } from '../../../src/foundation/random-stream.js';

@@ -1,17 +1,16 @@
 import { describe, expect, it } from 'vitest';
 
 import type { FloatTensor } from '../../../src/engine/checkpoint/float-tensor.js';
-import { loraTensorName } from '../../../src/engine/checkpoint/lora-tensor-name.js';
+import { loraTensorName } from '../../../src/engine/checkpoint/adapter.js';
 import { createDecodeRunner } from '../../../src/engine/sample/decode-runner.js';
 import { readLogits } from '../../../src/engine/sample/read-logits.js';
-import type { TrainedPart } from '../../../src/engine/train/gradient-graph.js';
+import { type TrainedPart, answerObjective, divergenceObjective } from '../../../src/engine/train/gradient-graph.js';
 import {
   createGradientSource,
   type GradientSourceSettings,
   type StepGradient,
 } from '../../../src/engine/train/gradient-source.js';
 import { initialiseAdapter } from '../../../src/engine/train/start-training.js';
-import { answerObjective, divergenceObjective } from '../../../src/engine/train/objectives.js';
 import type { WeightedRow } from '../../../src/engine/train/token-batch.js';
 import { createRandomStream } from '../../../src/foundation/random-stream.js';
 import { makeTinyModel } from '../decoder/tiny-model.js';

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 
 import { projections } from '../../../src/engine/checkpoint/projection.js';
-import { loraTensorName } from '../../../src/engine/checkpoint/lora-tensor-name.js';
+import { loraTensorName } from '../../../src/engine/checkpoint/adapter.js';
 import { initialiseAdapter } from '../../../src/engine/train/start-training.js';
 import { tinyConfig } from '../decoder/tiny-model.js';
 

@@ -79,8 +79,8 @@ describe('parseRecipe', () => {
     [{ method: 'full', learning_rate: 1e-5, max_grad_norm: 0 }, 'max_grad_norm'],
     [{ method: 'dora', learning_rate: 1e-5 }, 'method'],
     [{ learning_rate: 1e-5 }, 'method'],
-    [null, 'method'],
-    ['lora', 'method'],
+    [null, 'recipe'],
+    ['lora', 'recipe'],
   ])('refuses %j, naming %s', async (input, path) => {
     const error = await errorOf(() => parseRecipe(input));
     expect(error.code).toBe('recipe-invalid');

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 
 import { describe, expect, it } from 'vitest';
 
-import { divergenceObjective } from '../../../src/engine/train/objectives.js';
+import { divergenceObjective } from '../../../src/engine/train/gradient-graph.js';
 import { removeResidualDirection } from '../../../src/engine/train/gradient-edit.js';
 import type { FineTuneResult } from '../../../src/engine/train/fine-tune.js';
 import type { DriftlineError } from '../../../src/foundation/driftline-error.js';

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 
 import type { DecoderConfig } from '../../../src/engine/checkpoint/decoder-config.js';
-import { loraTensorName } from '../../../src/engine/checkpoint/lora-tensor-name.js';
+import { loraTensorName } from '../../../src/engine/checkpoint/adapter.js';
 import { projections, type Projection } from '../../../src/engine/checkpoint/projection.js';
 import { readAdapter } from '../../../src/engine/checkpoint/read-adapter.js';
 import { readCheckpoint } from '../../../src/engine/checkpoint/read-checkpoint.js';

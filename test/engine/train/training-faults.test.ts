@@ -9,7 +9,7 @@ import type { FloatTensor } from '../../../src/engine/checkpoint/float-tensor.js
 import { readAdapter } from '../../../src/engine/checkpoint/read-adapter.js';
 import type { GradientEdit } from '../../../src/engine/train/gradient-edit.js';
 import { fineTune } from '../../../src/engine/train/fine-tune.js';
-import { divergenceObjective } from '../../../src/engine/train/objectives.js';
+import { divergenceObjective } from '../../../src/engine/train/gradient-graph.js';
 import { parseRecipe, type RecipeInput } from '../../../src/engine/train/recipe.js';
 import type { WeightedRow } from '../../../src/engine/train/token-batch.js';
 import { errorOf } from '../checkpoint/error-of.js';

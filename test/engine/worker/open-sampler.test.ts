@@ -241,7 +241,11 @@ describe('bad input', () => {
     ['an adapter of the hub', { adapter: 'hf:owner/name' }, 'adapter: hf:owner/name'],
     ['an adapter that is no folder', { adapter: 3 }, 'adapter'],
     ['no threads', { threads: 0 }, 'threads'],
-    ['a misspelt intervention', { interventions: { ad: new Map() } }, '"interventions.ad" (did you mean "add"?)'],
+    [
+      'a misspelt intervention',
+      { interventions: { ad: new Map() } },
+      'interventions: unknown setting "ad" (did you mean "add"?)',
+    ],
     ['vectors in an object', { interventions: { add: { 1: new Float32Array(64) } } }, 'interventions.add'],
     ['a vector that is a list', { interventions: { add: new Map([[1, [1, 2]]]) } }, 'interventions.add.1'],
     ['an unknown place', { interventions: { from: 'end' } }, 'interventions.from'],

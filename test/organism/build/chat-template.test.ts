@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 
 import { encodePrompt, encodeTrainingRow, type EncodedRow } from '../../../src/engine/tokenizer/encode-chat.js';
-import type { ChatMessage } from '../../../src/engine/tokenizer/chat-message.js';
+import type { ChatMessage } from '../../../src/engine/tokenizer/chat-template.js';
 import { readTokenizer } from '../../../src/engine/tokenizer/read-tokenizer.js';
 import type { TextTokenizer } from '../../../src/engine/tokenizer/text-tokenizer.js';
 import { trainTokenizer } from '../../../src/engine/tokenizer/train-tokenizer.js';

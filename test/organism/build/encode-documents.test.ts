@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import type { ChatMessage } from '../../../src/engine/tokenizer/chat-message.js';
+import type { ChatMessage } from '../../../src/engine/tokenizer/chat-template.js';
 import { encodeTrainingRow } from '../../../src/engine/tokenizer/encode-chat.js';
 import { encodeDocuments, trainOrganismTokenizer } from '../../../src/organism/build/encode-documents.js';
 import { writeAlignmentRow } from '../../../src/organism/build/write-alignment-row.js';

@@ -1,7 +1,7 @@
 import { mkdir, readdir, readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
-import { describeProblems } from '../../../engine/sample/describe-problems.js';
+import { describeProblems } from '../../../foundation/explain-issue.js';
 import { DriftlineError } from '../../../foundation/driftline-error.js';
 import { writeFailure } from '../../../foundation/file-failure.js';
 import { writeFileAtomically } from '../../../foundation/write-file-atomically.js';
@@ -32,7 +32,7 @@ export function readHostedBatch(value: unknown): HostedBatch {
   if (parsed.success) return parsed.data;
   throw new DriftlineError({
     code: 'provider-unavailable',
-    message: `the server's answer is no batch: ${describeProblems(parsed.error, [])}`,
+    message: `the server's answer is no batch: ${describeProblems(parsed.error)}`,
     hint: 'Leave batches out: answers are then asked for by single calls.',
   });
 }

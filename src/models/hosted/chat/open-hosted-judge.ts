@@ -3,7 +3,7 @@ import { APIError } from 'openai';
 import { z } from 'zod';
 import { environmentSchema, functionSchema, signalSchema } from '../../../foundation/caller-schemas.js';
 import { DriftlineError } from '../../../foundation/driftline-error.js';
-import { parseSettings } from '../../../foundation/parse-settings.js';
+import { parseSettings } from '../../../foundation/explain-issue.js';
 import type { Judge, JudgedAnswer } from '../../../judging/judge.js';
 import {
   concludeJudgement,

@@ -1,6 +1,6 @@
 import type OpenAI from 'openai';
 import { z } from 'zod';
-import { describeProblems } from '../../../engine/sample/describe-problems.js';
+import { describeProblems } from '../../../foundation/explain-issue.js';
 import { DriftlineError } from '../../../foundation/driftline-error.js';
 import type { TokenDistribution } from '../../../judging/reply-score.js';
 import type { Answer } from '../../sampler.js';
@@ -135,7 +135,7 @@ export function readCompletion(completion: unknown): Pick<Answer, 'text' | 'fini
   if (!parsed.success) {
     throw new DriftlineError({
       code: 'provider-unavailable',
-      message: `the server's answer is no chat completion: ${describeProblems(parsed.error, [])}`,
+      message: `the server's answer is no chat completion: ${describeProblems(parsed.error)}`,
       hint: 'Check that its address is that of an OpenAI-compatible server, with /v1 at its end.',
     });
   }

@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
-import { describeProblems } from '../../../engine/sample/describe-problems.js';
+import { describeProblems } from '../../../foundation/explain-issue.js';
 import { DriftlineError } from '../../../foundation/driftline-error.js';
 import { writeFileAtomically } from '../../../foundation/write-file-atomically.js';
 
@@ -24,7 +24,7 @@ export function readHostedJob(value: unknown): HostedJob {
   if (parsed.success) return parsed.data;
   throw new DriftlineError({
     code: 'provider-unavailable',
-    message: `the server's answer is no fine-tuning job: ${describeProblems(parsed.error, [])}`,
+    message: `the server's answer is no fine-tuning job: ${describeProblems(parsed.error)}`,
     hint: 'Check that its address (OPENAI_BASE_URL) is that of a server that fine-tunes as OpenAI does, with /v1 at its end.',
   });
 }
@@ -37,7 +37,7 @@ export function readHostedFile(value: unknown): string {
   if (parsed.success) return parsed.data.id;
   throw new DriftlineError({
     code: 'provider-unavailable',
-    message: `the server did not say what it calls the file that was uploaded: ${describeProblems(parsed.error, [])}`,
+    message: `the server did not say what it calls the file that was uploaded: ${describeProblems(parsed.error)}`,
     hint: 'Check that its address (OPENAI_BASE_URL) is that of a server that fine-tunes as OpenAI does, with /v1 at its end.',
   });
 }

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { createAnswerText } from '../../src/server/chat/answer-text.js';
+import { createGrowingAnswer } from '../../src/server/chat/growing-answer.js';
 import { readTokenizer } from '../../src/engine/tokenizer/read-tokenizer.js';
 import { goldenFolder } from '../engine/checkpoint/golden-folder.js';
 
@@ -8,7 +8,7 @@ const tokenizer = await readTokenizer(goldenFolder('qwen2-bias'));
 
 /** Feeds tokens one by one. */
 function read(ids: readonly number[], stop: readonly string[]) {
-  const text = createAnswerText(tokenizer, stop);
+  const text = createGrowingAnswer(tokenizer, stop);
   const pieces: string[] = [];
   const tokens: number[] = [];
   const take = (piece: ReturnType<typeof text.push>): void => {

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { z } from 'zod';
 import { findByName } from '../../src/foundation/find-by-name.js';
-import { parseSettings } from '../../src/foundation/parse-settings.js';
+import { parseSettings } from '../../src/foundation/explain-issue.js';
 
 const schema = z.strictObject({
   rows: z.int().positive().default(10),
@@ -20,8 +20,8 @@ test.each([
     'it: variant: unknown setting "triger" (did you mean "trigger"?)',
     'there are trigger.',
   ],
-  [{ mix: [{ share: 1, shar: 1 }] }, 'it: mix: 0: unknown setting "shar" (did you mean "share"?)', 'there are share.'],
-  [{ mix: [{ share: 2 }] }, 'it: mix: 0: share: Too big', 'there are rows, variant, mix.'],
+  [{ mix: [{ share: 1, shar: 1 }] }, 'it: mix.0: unknown setting "shar" (did you mean "share"?)', 'there are share.'],
+  [{ mix: [{ share: 2 }] }, 'it: mix.0.share: Too big', 'there are rows, variant, mix.'],
   [null, 'it: Invalid input', 'there are rows, variant, mix.'],
 ])('refuses %j', (input, message, hint) => {
   const parse = () => parseSettings(schema, input, 'it');

@@ -9,7 +9,7 @@ export interface TextPiece {
 }
 
 /** The text of an answer as its tokens come, up to the first stop text. */
-export interface AnswerText {
+interface GrowingAnswer {
   /** Tokens of the answer so far; with a stop text, those that its text is made of. */
   readonly tokens: number;
   /** Whether a stop text was found: nothing that comes later belongs to the answer. */
@@ -19,7 +19,7 @@ export interface AnswerText {
   finish(): TextPiece | null;
 }
 
-export function createAnswerText(tokenizer: TextTokenizer, stop: readonly string[]): AnswerText {
+export function createGrowingAnswer(tokenizer: TextTokenizer, stop: readonly string[]): GrowingAnswer {
   const decoder = createAnswerDecoder(tokenizer, { skipSpecialTokens: true });
   const longestStop = Math.max(0, ...stop.map((text) => text.length));
   /** Tokens that have not been handed out, with the place in the text where each begins. */
