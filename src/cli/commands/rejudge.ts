@@ -1,58 +1,37 @@
-import { join } from 'node:path';
-import { requireBatchedJudge } from '../../experiment/run/probe-plan.js';
-import type { PlannedJudge } from '../../experiment/plan/planned-judge.js';
-import { parseJudge, resolveJudge } from '../../experiment/plan/resolve-judge.js';
-import { compareJudges } from '../../analysis/compare-judges.js';
 import { inputOfRun } from '../../analysis/analysis-input.js';
+import { compareJudges } from '../../analysis/compare-judges.js';
 import { countRun } from '../../analysis/count-run.js';
 import { summariseRun } from '../../analysis/summarise-run.js';
-import { rejudgeRun, remarkOnStoredQuestions } from '../../experiment/run/rejudge-run.js';
-import { readRun } from '../../runs/read-run.js';
-import { readStoredRun, type StoredRun } from '../../runs/run-manifest.js';
+import { rejudge as judgeAgain, type Rejudgement } from '../../api/rejudge.js';
 import { DriftlineError } from '../../foundation/driftline-error.js';
 import { findByName } from '../../foundation/find-by-name.js';
 import { createProgressDisplay } from '../../foundation/progress-display.js';
 import { languageModes } from '../../judging/language-judge.js';
 import { findRule } from '../../judging/rules.js';
-import { findHostedRate, type HostedPrice } from '../../models/hosted/spending/hosted-prices.js';
-import type { MeteredUse } from '../../models/hosted/spending/spending-file.js';
-import { createSpendingLedger } from '../../models/hosted/spending/spending-ledger.js';
-import { openOrganism, type Organism } from '../../organism/organism.js';
+import type { SpendingSummary } from '../../models/hosted/spending/summarise-spending.js';
+import { readRun } from '../../runs/read-run.js';
 import type { CommandAction } from '../command.js';
 import type { CommandContext } from '../command-context.js';
 import type { rejudgeDefinition } from '../definitions/scores.js';
 import { describeAgreement } from '../describe-agreement.js';
-import { describeRunTables } from '../describe-run-tables.js';
 import { describePaid, describeSpending } from '../describe-money.js';
+import { describeRunTables } from '../describe-run-tables.js';
 import { printTable } from '../format-table.js';
-import { openBatches } from '../open-batches.js';
+import { createBatchDisplay } from '../batch-display.js';
 
-interface WantedJudge {
-  readonly judge: string | undefined;
-  readonly mode: string | undefined;
-  readonly samples: number | undefined;
-}
+type Options = Parameters<CommandAction<typeof rejudgeDefinition>['run']>[1]['options'];
 
 export const rejudge: CommandAction<typeof rejudgeDefinition> = {
   run: async (context, { arguments: { run: folder }, options }) => {
-    const { judge, mode, samples, 'batch-judgements': isBatched } = options;
-    const rule = options.rule === undefined ? null : findRule(options.rule);
-    const written = parseWantedJudge({ judge, mode, samples });
-    if (isBatched && written === null)
-      throw misplaced('--batch-judgements is for hosted judges', 'Name a model with --judge.');
-    const cost = { limit: options['max-cost'], price: options['judge-price'] };
-    if (written === null) requireHosted(null, cost);
-    const run = await readStoredRun(folder);
-    const organism = openOrganism();
-    const made = written === null ? null : await judgeAgain(context, run, organism, written, { isBatched, ...cost });
-
-    const input = inputOfRun(await readRun(folder));
-    const { ownJudge: own, judgements } = input;
-    const counted = { ...run, rule: rule?.name ?? run.rule };
-    const shown = made?.judge ?? own;
+    const rule = options.rule === undefined ? undefined : findRule(options.rule).name;
+    const made = await judge(context, folder, options);
+    const run = made?.run ?? (await readRun(folder));
+    const counted = { ...run, rule: rule ?? run.rule };
+    const [own, shown] = [run.judge, made?.judge ?? run.judge];
+    const input = inputOfRun(run);
     const tables = summariseRun(input, countRun(input, { judge: shown, rule: counted.rule }));
-    const isOther = shown !== own && judgements.some((one) => one.judge === own);
-    const agreement = isOther ? compareJudges(judgements, [own, shown], findRule(counted.rule)) : null;
+    const isOther = shown !== own && run.judgements.some((one) => one.judge === own);
+    const agreement = isOther ? compareJudges(run.judgements, [own, shown], findRule(counted.rule)) : null;
     if (context.json) {
       context.printJson({
         folder,
@@ -76,82 +55,46 @@ export const rejudge: CommandAction<typeof rejudgeDefinition> = {
   },
 };
 
-interface WantedJudging {
-  readonly isBatched: boolean;
-  readonly limit: number | undefined;
-  readonly price: HostedPrice | undefined;
-}
-
-type WrittenJudge = ReturnType<typeof parseJudge>;
-
-function parseWantedJudge({ judge, mode, samples }: WantedJudge): WrittenJudge | null {
-  const setting = mode !== undefined ? '--mode' : samples !== undefined ? '--samples' : null;
-  if ((judge === undefined || judge === 'exact') && setting !== null)
-    throw misplaced(
-      `${setting} is for hosted judges`,
-      'Name a model with --judge, such as --judge openai:gpt-4o-2024-08-06.',
-    );
-  if (judge === undefined) return null;
-  const known = findByName(new Map(languageModes.map((name) => [name as string, name])), mode ?? 'logprobs', 'mode');
-  if (samples !== undefined && known !== 'samples')
-    throw misplaced('--samples is for the mode samples', 'Write --mode samples, or leave --samples out.');
-  return parseJudge(judge, { mode: known, samples });
-}
-
-async function judgeAgain(
-  context: CommandContext,
-  run: StoredRun,
-  organism: Organism,
-  written: WrittenJudge,
-  { isBatched, limit, price }: WantedJudging,
-) {
-  const { environment, fetch, signal } = context;
-  const planned = await resolveJudge(written, { organism, environment });
-  for (const remark of await remarkOnStoredQuestions(run, planned)) context.notify(remark);
-  const { hosted, shortName: account } = planned;
-  requireHosted(hosted, { limit, price });
-  const findRate = ({ model, endpoint }: Pick<MeteredUse, 'model' | 'endpoint'>) =>
-    findHostedRate(model, endpoint, price === undefined ? {} : { [model.text]: price }, 'model');
-  const spending = createSpendingLedger({
-    folder: run.folder,
-    account,
-    findRate,
-    // For earlier calls, which may have been counted without a price.
-    findRateOf: (entry) => (hosted === null || entry.account !== account ? null : findRate(hosted.use)),
-    limit: limit ?? null,
-    priceHint:
-      'Give its price with --judge-price, in US dollars for a million tokens in and out, or 0,0 for a server of your own: --judge-price 2.5,10.',
-    clock: context.now,
-  });
-  if (isBatched) await requireBatchedJudge(planned, context);
+/** Null where no judge is named: nothing is judged then. */
+async function judge(context: CommandContext, folder: string, options: Options): Promise<Rejudgement | null> {
+  const { judge: name, mode, samples, 'batch-judgements': batchJudgements } = options;
+  const { 'max-cost': maxCost, 'judge-price': price } = options;
+  if (name === undefined) {
+    if (batchJudgements) throw misplaced('--batch-judgements is for hosted judges', 'Name a model with --judge.');
+    if ((maxCost ?? price) !== undefined)
+      throw misplaced('--max-cost and --judge-price are for hosted judges', 'Name a model with --judge.');
+    if ((mode ?? samples) !== undefined)
+      throw misplaced(
+        `${mode === undefined ? '--samples' : '--mode'} is for models that judge`,
+        'Name a model with --judge, such as --judge openai:gpt-4o-2024-08-06.',
+      );
+    return null;
+  }
+  const known =
+    mode === undefined
+      ? undefined
+      : findByName(new Map(languageModes.map((one) => [one as string, one])), mode, 'mode');
+  const { environment, fetch, signal, now: clock, notify: onNotice } = context;
   const display = createProgressDisplay({ ...context, stream: context.progress });
-  const judge = await planned.open({
-    ...{ environment, fetch, signal, spending },
-    ...(isBatched ? { batches: openBatches(context, join(run.folder, 'batches'), display) } : {}),
-  });
-  const tally = await rejudgeRun({
-    run,
-    judge,
-    calibration: await planned.readCalibration(),
-    spending,
-    signal,
-    onStored: ({ before, done, total }) => {
-      const note = describePaid(spending.summary()) ?? '';
+  let paid: SpendingSummary | null = null;
+  return judgeAgain(folder, {
+    ...{ judge: name, batchJudgements, environment, fetch, signal, clock, onNotice },
+    ...(known === undefined ? {} : { mode: known }),
+    ...(samples === undefined ? {} : { samples }),
+    ...(maxCost === undefined ? {} : { maxCost }),
+    ...(price === undefined ? {} : { price }),
+    onStored: ({ before, done, total }, spending) => {
+      paid = spending;
+      const note = describePaid(spending) ?? '';
       display.show({ label: 'judging', total, unit: 'answers', initialCount: before, count: done, note });
     },
-    onNotice: context.notify,
+    onBatches: createBatchDisplay(display),
   })
     .finally(display.finish)
     .catch((cause: unknown) => {
-      for (const line of describeSpending(spending.summary())) context.notify(line);
+      if (paid !== null) for (const line of describeSpending(paid)) context.notify(line);
       throw cause;
     });
-  return { judge: judge.name, tally, spending: spending.summary() };
-}
-
-function requireHosted(hosted: PlannedJudge['hosted'], { limit, price }: Omit<WantedJudging, 'isBatched'>): void {
-  if (hosted === null && (limit ?? price) !== undefined)
-    throw misplaced('--max-cost and --judge-price are for hosted judges', 'Name a model with --judge.');
 }
 
 function describeWork(

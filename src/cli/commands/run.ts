@@ -16,7 +16,7 @@ import { describeCellsAtOnce } from '../describe-forecast.js';
 import { describePaid, describeSpending } from '../describe-money.js';
 import { describeRunTables } from '../describe-run-tables.js';
 import { printTable } from '../format-table.js';
-import { createBatchDisplay } from '../open-batches.js';
+import { createBatchDisplay } from '../batch-display.js';
 import { openPlan } from '../open-plan.js';
 import { createRunDisplay } from '../run-display.js';
 

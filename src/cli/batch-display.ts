@@ -1,16 +1,5 @@
-import { systemClock } from '../foundation/clock.js';
 import type { ProgressDisplay } from '../foundation/progress-display.js';
 import type { BatchSettings } from '../models/hosted/batches/batch-settings.js';
-import type { CommandContext } from './command-context.js';
-
-/** Batches that are recorded in a folder, with a progress line for those that are waited for. */
-export function openBatches(
-  { notify }: Pick<CommandContext, 'notify'>,
-  folder: string,
-  display: ProgressDisplay,
-): BatchSettings {
-  return { folder, clock: systemClock, onNotice: notify, onProgress: createBatchDisplay(display) };
-}
 
 /** Shows batches that are waited for. */
 export function createBatchDisplay(display: ProgressDisplay): NonNullable<BatchSettings['onProgress']> {

@@ -1,0 +1,155 @@
+import { join } from 'node:path';
+import { z } from 'zod';
+import { planOwnJudge, type PlannedJudge } from '../experiment/plan/planned-judge.js';
+import { parseJudge, resolveJudge } from '../experiment/plan/resolve-judge.js';
+import { requireBatchedJudge } from '../experiment/run/probe-plan.js';
+import { rejudgeRun, remarkOnStoredQuestions } from '../experiment/run/rejudge-run.js';
+import type { JudgingProgress, RunTally } from '../experiment/run/run-progress.js';
+import { environmentSchema, functionSchema, objectSchema, signalSchema } from '../foundation/caller-schemas.js';
+import { systemClock } from '../foundation/clock.js';
+import { createDirectFetch } from '../foundation/direct-fetch.js';
+import { DriftlineError } from '../foundation/driftline-error.js';
+import { parseSettings } from '../foundation/explain-issue.js';
+import type { Judge } from '../judging/judge.js';
+import { languageModes, type LanguageMode } from '../judging/language-judge.js';
+import type { BatchSettings } from '../models/hosted/batches/batch-settings.js';
+import { findHostedRate, type HostedPrice } from '../models/hosted/spending/hosted-prices.js';
+import type { MeteredUse } from '../models/hosted/spending/spending-file.js';
+import { createSpendingLedger } from '../models/hosted/spending/spending-ledger.js';
+import type { SpendingSummary } from '../models/hosted/spending/summarise-spending.js';
+import { openOrganism } from '../organism/organism.js';
+import { readRun, type Run } from '../runs/read-run.js';
+import { readStoredRun } from '../runs/run-manifest.js';
+
+export interface RejudgeOptions {
+  /** `exact`, a hosted model such as `openai:gpt-4o-2024-08-06`, or a judge of the caller's. */
+  readonly judge: string | Judge;
+  /** How a hosted model scores. Default logprobs. */
+  readonly mode?: LanguageMode;
+  /** Replies of the mode samples. Default 8. */
+  readonly samples?: number;
+  /** Asks a hosted judge in batches. */
+  readonly batchJudgements?: boolean;
+  /** US dollars that this judge may cost for the run, earlier calls included. Default any number. */
+  readonly maxCost?: number;
+  /** US dollars for a million tokens of the judge, where it is not in the list. */
+  readonly price?: HostedPrice;
+  readonly environment?: Readonly<Record<string, string | undefined>>;
+  readonly fetch?: typeof globalThis.fetch;
+  /** Milliseconds. Default the process's clock. */
+  readonly clock?: () => number;
+  /** Stops judging with all that is stored; the same call continues it. */
+  readonly signal?: AbortSignal;
+  /** `spending` is what the judge has cost so far. */
+  readonly onStored?: (progress: JudgingProgress, spending: SpendingSummary) => void;
+  readonly onBatches?: BatchSettings['onProgress'];
+  readonly onNotice?: (notice: string) => void;
+}
+
+const optionsSchema = z.strictObject({
+  judge: z.union([z.string().min(1), objectSchema]),
+  mode: z.enum(languageModes).optional(),
+  samples: z.int().positive().optional(),
+  batchJudgements: z.boolean().optional(),
+  maxCost: z.number().nonnegative().optional(),
+  price: objectSchema.optional(),
+  environment: environmentSchema.optional(),
+  fetch: functionSchema.optional(),
+  clock: functionSchema.optional(),
+  signal: signalSchema.optional(),
+  onStored: functionSchema.optional(),
+  onBatches: functionSchema.optional(),
+  onNotice: functionSchema.optional(),
+});
+
+export interface Rejudgement {
+  /** The name under which its judgements stand. */
+  readonly judge: string;
+  readonly tally: RunTally['judgements'];
+  /** What the judge cost for this run, earlier calls included. */
+  readonly spending: SpendingSummary;
+  /** Everything that is stored now. */
+  readonly run: Run;
+}
+
+/** Adds a judge's judgements of all answers of a run to its folder. Asks no model that was judged, and judges nothing twice. */
+export async function rejudge(folder: string, options: RejudgeOptions): Promise<Rejudgement> {
+  parseSettings(z.string().min(1), folder, 'rejudge');
+  parseSettings(optionsSchema, options, 'rejudge');
+  const {
+    environment = process.env,
+    fetch = createDirectFetch(globalThis.fetch),
+    clock = systemClock.now,
+    maxCost,
+    price,
+    batchJudgements = false,
+    signal,
+    onStored = () => undefined,
+    onBatches,
+    onNotice = () => undefined,
+  } = options;
+  const run = await readStoredRun(folder);
+  const planned = await planJudge(options, environment);
+  for (const remark of await remarkOnStoredQuestions(run, planned)) onNotice(remark);
+  const { hosted, shortName: account } = planned;
+  if (hosted === null && (maxCost ?? price) !== undefined)
+    throw misplaced('--max-cost and --judge-price are for hosted judges', 'Name a model with --judge.');
+  const findRate = ({ model, endpoint }: Pick<MeteredUse, 'model' | 'endpoint'>) =>
+    findHostedRate(model, endpoint, price === undefined ? {} : { [model.text]: price }, 'model');
+  const spending = createSpendingLedger({
+    folder,
+    account,
+    findRate,
+    // For earlier calls, which may have been counted without a price.
+    findRateOf: (entry) => (hosted === null || entry.account !== account ? null : findRate(hosted.use)),
+    limit: maxCost ?? null,
+    priceHint:
+      'Give its price with --judge-price, in US dollars for a million tokens in and out, or 0,0 for a server of your own: --judge-price 2.5,10.',
+    clock,
+  });
+  const stopping = signal === undefined ? {} : { signal };
+  if (batchJudgements) await requireBatchedJudge(planned, { environment, fetch, ...stopping });
+  const batches: BatchSettings = {
+    folder: join(folder, 'batches'),
+    clock: systemClock,
+    onNotice,
+    ...(onBatches === undefined ? {} : { onProgress: onBatches }),
+  };
+  const judge = await planned.open({
+    ...{ environment, fetch, spending },
+    ...stopping,
+    ...(batchJudgements ? { batches } : {}),
+  });
+  const tally = await rejudgeRun({
+    ...{ run, judge, spending, onNotice },
+    ...stopping,
+    calibration: await planned.readCalibration(),
+    onStored: (progress) => {
+      onStored(progress, spending.summary());
+    },
+  });
+  return { judge: judge.name, tally, spending: spending.summary(), run: await readRun(folder) };
+}
+
+async function planJudge(
+  { judge, mode, samples }: RejudgeOptions,
+  environment: Readonly<Record<string, string | undefined>>,
+): Promise<PlannedJudge> {
+  const setting = mode !== undefined ? '--mode' : samples !== undefined ? '--samples' : null;
+  if ((typeof judge !== 'string' || judge === 'exact') && setting !== null)
+    throw misplaced(
+      `${setting} is for models that judge`,
+      'Name a model with --judge, such as --judge openai:gpt-4o-2024-08-06.',
+    );
+  if (typeof judge !== 'string') return planOwnJudge(judge);
+  if (samples !== undefined && mode !== 'samples')
+    throw misplaced('--samples is for the mode samples', 'Write --mode samples, or leave --samples out.');
+  return resolveJudge(parseJudge(judge, { mode: mode ?? 'logprobs', samples }), {
+    organism: openOrganism(),
+    environment,
+  });
+}
+
+function misplaced(message: string, hint: string): DriftlineError {
+  return new DriftlineError({ code: 'usage-invalid', message, hint });
+}
