@@ -24,7 +24,7 @@ const orders = {
       ['experiment', 'results'],
       ['detect', 'defend', 'explain'],
       ['report'],
-      ['server'],
+      ['server', 'api'],
       ['cli'],
     ],
     sideways: { judging: ['questions'] },

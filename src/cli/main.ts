@@ -1,5 +1,5 @@
 #!/usr/bin/env node
-import { readPackageVersion } from './package-version.js';
+import { readPackageVersion } from '../foundation/package-version.js';
 
 const { stdout, stderr, argv } = process;
 

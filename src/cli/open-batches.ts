@@ -9,22 +9,22 @@ export function openBatches(
   folder: string,
   display: ProgressDisplay,
 ): BatchSettings {
+  return { folder, clock: systemClock, onNotice: notify, onProgress: createBatchDisplay(display) };
+}
+
+/** Shows batches that are waited for. */
+export function createBatchDisplay(display: ProgressDisplay): NonNullable<BatchSettings['onProgress']> {
   const first = new Map<string, number>();
-  return {
-    folder,
-    clock: systemClock,
-    onNotice: notify,
-    onProgress: ({ host, model, batches, done, total }) => {
-      const label = `${model} in batches at ${host}`;
-      if (!first.has(label) || (first.get(label) ?? 0) > done) first.set(label, done);
-      display.show({
-        label,
-        total,
-        unit: 'requests',
-        initialCount: first.get(label) ?? 0,
-        count: done,
-        note: batches.length === 1 ? (batches[0] ?? '') : `${String(batches.length)} batches`,
-      });
-    },
+  return ({ host, model, batches, done, total }) => {
+    const label = `${model} in batches at ${host}`;
+    if (!first.has(label) || (first.get(label) ?? 0) > done) first.set(label, done);
+    display.show({
+      label,
+      total,
+      unit: 'requests',
+      initialCount: first.get(label) ?? 0,
+      count: done,
+      note: batches.length === 1 ? (batches[0] ?? '') : `${String(batches.length)} batches`,
+    });
   };
 }

@@ -1,77 +1,39 @@
+import { openExperiment, type Experiment } from '../api/open-experiment.js';
 import { createEngineProgress } from '../engine/engine-progress.js';
-import type { Plan } from '../experiment/plan/plan-schema.js';
-import { readPlan } from '../experiment/plan/resolve-plan.js';
-import type { ResolvedPlan } from '../experiment/plan/resolved-plan.js';
-import { findEntryRate, findPlanRate } from '../experiment/run/plan-rates.js';
-import { openBaseModel } from '../models/open-base-model.js';
-import { createSpendingLedger, type SpendingLedger } from '../models/hosted/spending/spending-ledger.js';
 import type { CommandContext } from './command-context.js';
-import { readPackageVersion } from './package-version.js';
 
-export type PlanChanges = Partial<Pick<Plan, 'bases' | 'seeds'>>;
-
-/** What the options --bases and --seeds change in a plan. */
-export function readPlanChanges({
-  bases,
-  seeds,
-}: {
+/** What was typed of the options that all commands about plans have. */
+export interface TypedPlanOptions {
+  readonly runs: string;
   readonly bases: readonly string[] | undefined;
   readonly seeds: number | undefined;
-}): PlanChanges {
-  const [first, ...others] = bases ?? [];
-  return {
-    ...(first === undefined ? {} : { bases: [first, ...others] }),
-    ...(seeds === undefined ? {} : { seeds: [0, ...Array.from({ length: seeds - 1 }, (_, index) => index + 1)] }),
-  };
+  readonly threads: number | undefined;
+  readonly 'cells-at-once': number | undefined;
+  readonly 'ignore-memory': boolean;
+  readonly 'batch-answers': boolean;
+  readonly 'batch-judgements': boolean;
+  readonly 'max-cost': number | undefined;
 }
 
-/** Reads and resolves a plan for a command; models of the hub are downloaded, with progress. */
+/** Opens the experiment of a plan for a command; models of the hub are downloaded, with progress. */
 export async function openPlan(
   context: CommandContext,
   file: string,
-  {
-    threads,
-    changes,
-    cancelsJobs = false,
-  }: {
-    readonly threads: number;
-    readonly changes: PlanChanges;
-    /** Whether stopping cancels fine-tuning jobs of services. */
-    readonly cancelsJobs?: boolean;
-  },
-): Promise<ResolvedPlan> {
+  { runs, bases, seeds, threads, ...options }: TypedPlanOptions,
+  { cancelJobs = false }: { readonly cancelJobs?: boolean } = {},
+): Promise<Experiment> {
+  const { environment, fetch, signal, memory, now: clock, notify: onNotice } = context;
   const progress = createEngineProgress({ ...context, stream: context.progress });
-  return readPlan(file, {
-    changes,
-    environment: context.environment,
-    version: readPackageVersion(),
-    openBase: (reference) =>
-      openBaseModel(reference, {
-        environment: context.environment,
-        fetch: context.fetch,
-        signal: context.signal,
-        threads,
-        cancelsJobs,
-        clock: context.now,
-        onProgress: progress.onDownload,
-        onNotice: context.notify,
-      }),
+  const { 'cells-at-once': cellsAtOnce, 'max-cost': maxCost } = options;
+  return openExperiment(file, {
+    ...{ runs, environment, fetch, signal, memory, clock, onNotice, onProgress: progress.onDownload, cancelJobs },
+    ignoreMemory: options['ignore-memory'],
+    batchAnswers: options['batch-answers'],
+    batchJudgements: options['batch-judgements'],
+    ...(bases === undefined ? {} : { bases }),
+    ...(seeds === undefined ? {} : { seeds: Array.from({ length: seeds }, (_, index) => index) }),
+    ...(threads === undefined ? {} : { threads }),
+    ...(cellsAtOnce === undefined ? {} : { cellsAtOnce }),
+    ...(maxCost === undefined ? {} : { maxCost }),
   }).finally(progress.finish);
-}
-
-/** Counts what a run of a plan pays, in its folder. */
-export function openPlanSpending(
-  { now: clock }: Pick<CommandContext, 'now'>,
-  plan: ResolvedPlan,
-  folder: string,
-  limit: number | undefined,
-): SpendingLedger {
-  return createSpendingLedger({
-    folder,
-    account: 'run',
-    findRate: (use) => findPlanRate(plan, use),
-    findRateOf: (entry) => (entry.account === 'run' ? findEntryRate(plan, entry) : null),
-    limit: limit ?? null,
-    clock,
-  });
 }

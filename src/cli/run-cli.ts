@@ -7,7 +7,7 @@ import type { Command } from './command.js';
 import type { CommandContext } from './command-context.js';
 import { commandGroups, commands as allCommands } from './commands.js';
 import { createProgram } from './create-program.js';
-import { readPackageVersion } from './package-version.js';
+import { readPackageVersion } from '../foundation/package-version.js';
 import { escapeControlCharacters, formatJson } from './printable-text.js';
 import { explainFailure, formatFailure } from './report-failure.js';
 import type { GlobalOption } from './shared-options.js';

@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs';
 import { readdir, realpath, rm, writeFile } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
@@ -72,9 +73,19 @@ function parseLockName(name: string): LockOwner | null {
 function isAlive(pid: number): boolean {
   try {
     process.kill(pid, 0); // signal 0 only asks
-    return true;
+    return !isZombie(pid);
   } catch (error) {
     return !(error instanceof Error && 'code' in error && error.code === 'ESRCH'); // EPERM: it is another user's
+  }
+}
+
+/** Whether a process has ended, and only its parent has not asked how: in a container perhaps nobody ever does. Known on Linux only. */
+function isZombie(pid: number): boolean {
+  try {
+    // After the name in brackets, which may have brackets itself.
+    return /\) Z [^)]*$/.test(readFileSync(`/proc/${String(pid)}/stat`, 'latin1'));
+  } catch {
+    return false;
   }
 }
 

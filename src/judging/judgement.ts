@@ -1,5 +1,5 @@
 /** How a judge reached its scores; scores of different modes are never mixed. */
-export const judgeModes = ['exact', 'logprobs', 'samples', 'single'] as const;
+export const judgeModes = ['exact', 'logprobs', 'samples', 'single', 'own'] as const;
 export type JudgeMode = (typeof judgeModes)[number];
 
 export type JudgementDetail =

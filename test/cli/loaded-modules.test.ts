@@ -44,7 +44,7 @@ function listLoaded(
 
 it('knows the version from two files, and no package', () => {
   const { files, packages } = listLoaded('src/cli/main.ts');
-  expect([...files].sort()).toEqual(['src/cli/main.ts', 'src/cli/package-version.ts']);
+  expect([...files].sort()).toEqual(['src/cli/main.ts', 'src/foundation/package-version.ts']);
   expect([...packages]).toEqual([]);
 });
 

@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdir, readdir, symlink, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, readFile, symlink, writeFile } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
 
@@ -106,3 +106,25 @@ it('needs a folder that exists', async () => {
   const error = await refusal(join(await makeTemporaryFolder(), 'missing'));
   expect(error.code).toBe('write-failed');
 });
+
+it.runIf(process.platform === 'linux')(
+  'takes over from a process that has ended and is waited for by nobody',
+  async () => {
+    const folder = await makeTemporaryFolder();
+    // Its parent, a shell that sleeps instead, never asks how it ended.
+    const parent = spawn('sh', ['-c', 'sh -c "exit 0" & echo $!; exec sleep 60'], {
+      stdio: ['ignore', 'pipe', 'ignore'],
+    });
+    onTestFinished(() => {
+      parent.kill('SIGKILL');
+    });
+    const [printed] = (await once(parent.stdout, 'data')) as [Buffer];
+    const pid = Number(printed.toString());
+    const stat = (): Promise<string> => readFile(`/proc/${String(pid)}/stat`, 'utf8');
+    while (!(await stat()).includes(') Z ')) await new Promise((resolve) => setTimeout(resolve, 5));
+    await writeFile(join(folder, lockOf(pid)), '');
+    const unlock = await lockFolder(folder);
+    expect(await readdir(folder)).toEqual([lockOf(process.pid)]);
+    await unlock();
+  },
+);

@@ -17,7 +17,7 @@ import type { CommandContext } from '../command-context.js';
 import type { organismCheckDefinition } from '../definitions/organism.js';
 import { formatTable } from '../format-table.js';
 import { locateOrganism, type LocatedOrganism } from '../locate-organism.js';
-import { readPackageVersion } from '../package-version.js';
+import { readPackageVersion } from '../../foundation/package-version.js';
 import { createRunDisplay } from '../run-display.js';
 
 /** A share as this command has always called its parts. */

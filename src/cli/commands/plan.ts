@@ -2,16 +2,12 @@ import { availableParallelism } from 'node:os';
 import { countQuestions } from '../../experiment/plan/describe-plan.js';
 import type { ResolvedPlan } from '../../experiment/plan/resolved-plan.js';
 import { addCosts } from '../../experiment/run/hosted-use.js';
-import { chooseCellsAtOnce } from '../../experiment/run/choose-cells-at-once.js';
-import { forecastMemory, requireMemory, type MemoryForecast } from '../../experiment/run/forecast-memory.js';
-import { forecastRun, type RunForecast } from '../../experiment/run/forecast-run.js';
-import { probePlan, requireBatchedModels } from '../../experiment/run/probe-plan.js';
+import type { MemoryForecast } from '../../experiment/run/forecast-memory.js';
+import type { RunForecast } from '../../experiment/run/forecast-run.js';
 import { measureSpeed, type MeasuredSpeed } from '../../experiment/run/measure-speed.js';
-import { requirePlanRates } from '../../experiment/run/plan-rates.js';
 import { formatDollars, formatDuration } from '../../foundation/format-quantities.js';
 import type { Range } from '../../judging/language-judge.js';
 import { isHosted } from '../../models/model-reference.js';
-import type { SpendingSummary } from '../../models/hosted/spending/summarise-spending.js';
 import type { CommandAction } from '../command.js';
 import type { CommandContext } from '../command-context.js';
 import type { planDefinition } from '../definitions/plans.js';
@@ -26,33 +22,25 @@ import {
   sumCells,
 } from '../describe-forecast.js';
 import { describeHostedUses, describeSpending } from '../describe-money.js';
-import { openPlan, openPlanSpending, readPlanChanges } from '../open-plan.js';
+import { openPlan } from '../open-plan.js';
 
 export const plan: CommandAction<typeof planDefinition> = {
   run: async (context, { arguments: { plan: file }, options }) => {
-    const { runs, threads = availableParallelism(), untimed } = options;
-    const resolved = await openPlan(context, file, { threads, changes: readPlanChanges(options) });
-    const batched = { answers: options['batch-answers'], judgements: options['batch-judgements'] };
+    const { threads = availableParallelism(), untimed } = options;
+    const experiment = await openPlan(context, file, options);
+    const resolved = experiment.plan;
     const limit = options['max-cost'];
-    if (limit !== undefined) requirePlanRates(resolved);
-    await requireBatchedModels(resolved, batched, context);
-    const forecast = await forecastRun(runs, resolved, { batched });
-    const needs = await forecastMemory(resolved, forecast, threads);
-    // This check costs nothing, so it comes first.
-    if (!options['ignore-memory']) requireMemory(needs, { memory: context.memory, threads });
-    const probed = options.unprobed ? [] : await probePlan(resolved, forecast, context);
+    const { memory: needs, ...forecast } = await experiment.forecast();
+    const probed = options.unprobed ? [] : await experiment.probe(forecast);
     const remarks = [...resolved.remarks, ...probed];
     const speeds = untimed ? null : await measureSpeeds(context, resolved, forecast, needs);
-    const asked = options['cells-at-once'];
-    const { memory, signal } = context;
-    const sharing = { asked, forecast, needs, memory, ignoresMemory: options['ignore-memory'], threads, signal };
     // Without an estimate of time nothing is measured here, either.
     const cellsAtOnce =
-      untimed && asked === undefined && resolved.cellsAtOnce === null
+      untimed && options['cells-at-once'] === undefined && resolved.cellsAtOnce === null
         ? null
-        : await chooseCellsAtOnce(resolved, { ...sharing, clock: context.now });
+        : await experiment.chooseCellsAtOnce({ ...forecast, memory: needs });
     const seconds = speeds && estimateSeconds(forecast, speeds) / (cellsAtOnce?.speedup ?? 1);
-    const paid = await findPaid(context, resolved, forecast.folder);
+    const paid = await experiment.paid();
     const maxCost = limit === undefined ? null : compareCost(limit, paid.cost, addCosts(forecast.hosted));
     const hostedAnswers = sumCells(forecast.cells.filter(isHostedIn(resolved)), 'answersToAsk');
     if (context.json) {
@@ -96,13 +84,6 @@ export const plan: CommandAction<typeof planDefinition> = {
     if (maxCost !== null) context.print(describeMaxCost(maxCost));
   },
 };
-
-/** What the run of the plan has paid so far. */
-async function findPaid(context: CommandContext, plan: ResolvedPlan, folder: string): Promise<SpendingSummary> {
-  const spending = openPlanSpending(context, plan, folder, undefined);
-  await spending.load();
-  return spending.summary();
-}
 
 interface ComparedCost {
   readonly limit: number;

@@ -1,104 +1,70 @@
-import { availableParallelism } from 'node:os';
-import { join } from 'node:path';
-import { chooseCellsAtOnce } from '../../experiment/run/choose-cells-at-once.js';
-import { forecastMemory, requireMemory } from '../../experiment/run/forecast-memory.js';
-import { forecastRun } from '../../experiment/run/forecast-run.js';
-import { requireBatchedModels } from '../../experiment/run/probe-plan.js';
-import { requirePlanRates } from '../../experiment/run/plan-rates.js';
-import { readRun, type Run } from '../../runs/read-run.js';
-import { nameRun } from '../../runs/run-folder.js';
-import { runPlan, type RunSummary } from '../../experiment/run/run-plan.js';
 import { inputOfRun } from '../../analysis/analysis-input.js';
 import { countRun } from '../../analysis/count-run.js';
 import { summariseRun } from '../../analysis/summarise-run.js';
+import type { Experiment, ExperimentEvent } from '../../api/open-experiment.js';
+import type { RunSummary } from '../../experiment/run/run-plan.js';
+import type { RunEvent } from '../../experiment/run/run-progress.js';
 import { DriftlineError } from '../../foundation/driftline-error.js';
-import { createProgressDisplay } from '../../foundation/progress-display.js';
+import { createProgressDisplay, type ProgressDisplay } from '../../foundation/progress-display.js';
 import { makeReport } from '../../report/read-report.js';
 import { writeReport } from '../../report/write-report.js';
+import type { Run } from '../../runs/read-run.js';
 import type { CommandAction } from '../command.js';
 import type { CommandContext } from '../command-context.js';
 import type { runDefinition } from '../definitions/plans.js';
 import { describeCellsAtOnce } from '../describe-forecast.js';
-import { describeRunTables } from '../describe-run-tables.js';
 import { describePaid, describeSpending } from '../describe-money.js';
-import { openBatches } from '../open-batches.js';
-import { openPlan, openPlanSpending, readPlanChanges } from '../open-plan.js';
+import { describeRunTables } from '../describe-run-tables.js';
 import { printTable } from '../format-table.js';
+import { createBatchDisplay } from '../open-batches.js';
+import { openPlan } from '../open-plan.js';
 import { createRunDisplay } from '../run-display.js';
 
 export const run: CommandAction<typeof runDefinition> = {
   run: async (context, { arguments: { plan: file }, options }) => {
-    const { runs, threads = availableParallelism() } = options;
-    const { environment, fetch, signal } = context;
-    const plan = await openPlan(context, file, {
-      threads,
-      changes: readPlanChanges(options),
-      cancelsJobs: options['cancel-jobs'],
-    });
-    const batched = { answers: options['batch-answers'], judgements: options['batch-judgements'] };
-    const limit = options['max-cost'];
-    if (limit !== undefined) requirePlanRates(plan);
-    await requireBatchedModels(plan, batched, context);
-    const forecast = await forecastRun(runs, plan);
-    const needs = await forecastMemory(plan, forecast, threads);
-    const { memory } = context;
-    const ignoresMemory = options['ignore-memory'];
-    if (!ignoresMemory) requireMemory(needs, { memory, threads });
-    for (const remark of plan.remarks) context.notify(remark);
-    const cellsAtOnce = await chooseCellsAtOnce(plan, {
-      ...{ asked: options['cells-at-once'], forecast, needs, memory, ignoresMemory, threads, signal },
-      clock: context.now,
-    });
-    const together = describeCellsAtOnce(cellsAtOnce);
-    if (together !== null) context.notify(together);
+    const experiment = await openPlan(context, file, options, { cancelJobs: options['cancel-jobs'] });
+    const { plan } = experiment;
     const display = createProgressDisplay({ ...context, stream: context.progress });
-    const place = join(runs, nameRun(plan));
-    const batches = openBatches(context, join(place, 'batches'), display);
-    const spending = openPlanSpending(context, plan, place, limit);
-    const judge = await plan.judge.open({
-      ...{ environment, fetch, signal, spending },
-      ...(batched.judgements ? { batches } : {}),
-    });
-    const summary = await runPlan({
-      plan,
-      runs,
-      judge,
-      calibration: await plan.judge.readCalibration(),
-      ...(batched.answers ? { batches } : {}),
-      spending,
-      cellsAtOnce,
-      signal,
-      onEvent: createRunDisplay(display, forecast, context.now, () => describePaid(spending.summary())),
-      onNotice: context.notify,
-    })
+    const { run, summary, spending } = await experiment
+      .run({ signal: context.signal, onEvent: showEvents(context, experiment, display) })
       .finally(display.finish)
       .catch((cause: unknown) => {
-        for (const line of describeSpending(spending.summary())) context.notify(line);
+        for (const line of describeSpending(experiment.paidSoFar())) context.notify(line);
         throw cause;
       });
-    const stored = await readRun(summary.folder);
-    const input = inputOfRun(stored);
+    const input = inputOfRun(run);
     const tables = summariseRun(input, countRun(input));
-    const page = await writeReportIfPossible(context, stored);
+    const page = await writeReportIfPossible(context, run);
     if (context.json) {
-      context.printJson({
-        ...summary,
-        remarks: plan.remarks,
-        rule: plan.rule,
-        judge: judge.name,
-        spending: spending.summary(),
-        ...tables,
-        report: page,
-      });
+      const { remarks, rule } = plan;
+      context.printJson({ ...summary, remarks, rule, judge: run.judge, spending, ...tables, report: page });
     } else {
       for (const [title, lines] of describeRunTables(plan, tables)) printTable(context, title, lines);
       context.notify(describeWork(summary));
-      for (const line of describeSpending(spending.summary())) context.notify(line);
+      for (const line of describeSpending(spending)) context.notify(line);
       if (page !== null) context.notify(`  report: ${page}`);
     }
     if (summary.failed.length > 0) throw cellsFailed(summary);
   },
 };
+
+function showEvents(
+  { notify, now }: CommandContext,
+  { plan, paidSoFar }: Experiment,
+  display: ProgressDisplay,
+): (event: ExperimentEvent) => void {
+  const showBatches = createBatchDisplay(display);
+  let showRun: ((event: RunEvent) => void) | null = null;
+  return (event) => {
+    if (event.kind === 'batches-progress') showBatches(event);
+    else if (event.kind === 'run-started') {
+      for (const remark of plan.remarks) notify(remark);
+      const together = describeCellsAtOnce(event.cellsAtOnce);
+      if (together !== null) notify(together);
+      showRun = createRunDisplay(display, event.forecast, now, () => describePaid(paidSoFar()));
+    } else showRun?.(event);
+  };
+}
 
 /** The page, or null if it could not be written: the results of the run do not depend on it. */
 async function writeReportIfPossible({ notify }: CommandContext, run: Run): Promise<string | null> {

@@ -1,4 +1,6 @@
 import { z } from 'zod';
+import { DriftlineError } from '../../foundation/driftline-error.js';
+import { describeFirstProblem } from '../../foundation/explain-issue.js';
 import { mixSchema } from '../../data/transforms/mix-sets.js';
 import { triggerSchema } from '../../data/transforms/row-transforms.js';
 import { transformSchema } from '../../data/transforms/transform.js';
@@ -205,4 +207,21 @@ export const planSchema = z
   });
 
 export type Plan = z.output<typeof planSchema>;
+
+/** A plan as an object, before defaults are filled in. One whose judge is given beside it need not name one. */
+export type PlanInput = Omit<z.input<typeof planSchema>, 'judge'> & Partial<Pick<z.input<typeof planSchema>, 'judge'>>;
+
+/** Reads a plan from an object as strictly as one from a file. */
+export function parsePlan(plan: PlanInput, { hasJudge }: { readonly hasJudge: boolean }): Plan {
+  // What a caller in JavaScript gives may be anything; what the schema says of it is the error then.
+  const input: unknown = hasJudge ? { judge: { exact: 'organism' }, ...plan } : plan;
+  const parsed = planSchema.safeParse(input);
+  if (parsed.success) return parsed.data;
+  throw new DriftlineError({
+    code: 'configuration-invalid',
+    message: `plan: ${describeFirstProblem(parsed.error, planSchema)}`,
+    hint: 'docs/experiments.md lists every key of a plan.',
+    cause: parsed.error,
+  });
+}
 export type Condition = z.output<typeof conditionSchema>;

@@ -38,7 +38,7 @@ export interface ResolvePlanOptions {
   readonly version: string;
 }
 
-interface ReadPlanOptions extends ResolvePlanOptions {
+export interface ReadPlanOptions extends ResolvePlanOptions {
   /** In place of what the file says. */
   readonly changes?: Partial<Pick<Plan, 'bases' | 'seeds'>>;
 }

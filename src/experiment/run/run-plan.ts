@@ -23,6 +23,8 @@ export interface RunPlanSettings {
   readonly plan: ResolvedPlan;
   /** Folder of all runs. */
   readonly runs: string;
+  /** The run's folder where it is open already; it is closed in the end. */
+  readonly folder?: RunFolder;
   readonly judge: Judge;
   /** Answers that the judge must be right about before anything is trained or asked. Default none. */
   readonly calibration?: readonly CalibrationItem[];
@@ -56,7 +58,7 @@ export interface RunSummary extends RunTally {
  */
 export async function runPlan(settings: RunPlanSettings): Promise<RunSummary> {
   const { plan, runs, judge, calibration = [], batches, spending, signal, onEvent, onNotice } = settings;
-  const folder = await openRunFolder(runs, plan, { onNotice });
+  const folder = settings.folder ?? (await openRunFolder(runs, plan, { onNotice }));
   const asked = {
     ...(batches === undefined ? {} : { batches }),
     ...(spending === undefined ? {} : { spending }),

@@ -1,3 +1,5 @@
+import { setTimeout } from 'node:timers/promises';
+import { DriftlineError } from '../../foundation/driftline-error.js';
 import type { BaseModel } from '../../models/open-base-model.js';
 import type { Trainer, TrainingProgress, TunedModel } from '../../models/trainer.js';
 import type { PlannedCell, PlannedTraining } from '../plan/resolved-plan.js';
@@ -45,10 +47,33 @@ export async function trainCell(
   if (found !== null || (isThere && mark?.keep_steps.length !== keepSteps.length)) await writeMark();
   const trainer = await openTrainer();
   // A finished job is not done again: this only says where its models are.
-  const { model, kept } = await trainer.train(
-    { rows: set.rows, recipe, folder, keepSteps, learningRateMultiplier },
-    { onStep, ...(signal === undefined ? {} : { signal }) },
+  const stopping = signal === undefined ? {} : { signal };
+  const { model, kept } = await whenFree(
+    () => trainer.train({ rows: set.rows, recipe, folder, keepSteps, learningRateMultiplier }, { onStep, ...stopping }),
+    stopping,
   );
   if (!isThere && found === null) await writeMark();
   return { model, kept, how: isThere ? 'there' : found === null ? 'trained' : 'reused' };
+}
+
+/** Milliseconds between two looks whether a folder is free, and for all of them: longer than a step of a large model takes. */
+const patience = { pause: 100, whole: 120_000 };
+
+/**
+ * Trains once nobody else works in the cell's folder. The run's folder is this run's own: it can only be a process of an earlier run that was
+ * killed, which ends after the step that it is in.
+ */
+async function whenFree<Result>(
+  train: () => Promise<Result>,
+  stopping: { readonly signal?: AbortSignal },
+): Promise<Result> {
+  for (let waited = 0; ; waited += patience.pause) {
+    try {
+      return await train();
+    } catch (cause) {
+      const isInUse = DriftlineError.isInstance(cause) && cause.code === 'folder-in-use';
+      if (!isInUse || waited >= patience.whole || stopping.signal?.aborted === true) throw cause;
+    }
+    await setTimeout(patience.pause);
+  }
 }

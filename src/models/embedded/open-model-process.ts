@@ -141,10 +141,11 @@ export function openModelProcess(settings: ModelProcessSettings): ModelProcess {
       const sampler = opening.call;
       let closed = false;
       return {
-        sample: async function* (requests, { signal } = {}) {
+        sample: async function* (requests, options = {}) {
           if (closed) throw samplerClosed();
           // What is wrong about them is told here, as everywhere.
-          listSamplingCalls(requests);
+          listSamplingCalls(requests, options);
+          const { signal } = options;
           let answers: Answer[] = [];
           let outcome: 'open' | 'done' | { readonly cause: unknown } = 'open';
           let wake = (): void => undefined;

@@ -1,0 +1,304 @@
+import { access } from 'node:fs/promises';
+import { availableParallelism } from 'node:os';
+import { join } from 'node:path';
+import { z } from 'zod';
+import { openingSchema } from '../models/open-model-sampler.js';
+import { readPlan, resolvePlan, type ReadPlanOptions } from '../experiment/plan/resolve-plan.js';
+import { parsePlan, type PlanInput } from '../experiment/plan/plan-schema.js';
+import type { ResolvedPlan } from '../experiment/plan/resolved-plan.js';
+import { chooseCellsAtOnce, type ChosenCellsAtOnce } from '../experiment/run/choose-cells-at-once.js';
+import { forecastMemory, requireMemory, type MemoryForecast } from '../experiment/run/forecast-memory.js';
+import { forecastRun, type RunForecast } from '../experiment/run/forecast-run.js';
+import type { BatchedParts } from '../experiment/run/hosted-use.js';
+import { findEntryRate, findPlanRate, requirePlanRates } from '../experiment/run/plan-rates.js';
+import { probePlan, requireBatchedModels } from '../experiment/run/probe-plan.js';
+import { runPlan, type RunSummary } from '../experiment/run/run-plan.js';
+import type { RunEvent } from '../experiment/run/run-progress.js';
+import { functionSchema, objectSchema, signalSchema } from '../foundation/caller-schemas.js';
+import { systemClock } from '../foundation/clock.js';
+import { createDirectFetch } from '../foundation/direct-fetch.js';
+import { parseSettings } from '../foundation/explain-issue.js';
+import { readMachineMemory } from '../foundation/machine-memory.js';
+import { readPackageVersion } from '../foundation/package-version.js';
+import type { BatchSettings } from '../models/hosted/batches/batch-settings.js';
+import { createSpendingLedger, type SpendingLedger } from '../models/hosted/spending/spending-ledger.js';
+import type { SpendingSummary } from '../models/hosted/spending/summarise-spending.js';
+import { openBaseModel, type OpenBaseModelOptions } from '../models/open-base-model.js';
+import { readRun, type Run } from '../runs/read-run.js';
+import { nameRun, openRunFolder, type RunFolder } from '../runs/run-folder.js';
+import { locateManifest } from '../runs/run-manifest.js';
+import type { RunRecords } from '../runs/run-records.js';
+
+/** What an experiment may be opened with; nothing of it is needed. */
+export interface ExperimentOptions
+  extends
+    Pick<ReadPlanOptions, 'judge' | 'trainingSets' | 'suites' | 'models'>,
+    Partial<Pick<OpenBaseModelOptions, 'environment' | 'fetch' | 'onProgress' | 'onNotice'>> {
+  /** Folder of run folders. Default `runs`. */
+  readonly runs?: string;
+  /** The folder that paths of a plan from code are relative to. Default the working directory. */
+  readonly folder?: string;
+  /** Models to start from in place of the plan's. */
+  readonly bases?: readonly string[];
+  /** Seeds in place of the plan's. */
+  readonly seeds?: readonly number[];
+  /** Of models that run here. Default all cores. */
+  readonly threads?: number;
+  /** Cells that are trained and asked at the same time. Default what the plan says, or what is measured to be faster. */
+  readonly cellsAtOnce?: number;
+  /** Bytes that there are. Default the machine's. */
+  readonly memory?: number;
+  /** Runs even if the memory estimate exceeds that. */
+  readonly ignoreMemory?: boolean;
+  /** Asks hosted models in batches. */
+  readonly batchAnswers?: boolean;
+  /** Asks a hosted judge in batches. */
+  readonly batchJudgements?: boolean;
+  /** US dollars that hosted models may cost the run, earlier calls included. Default any number. */
+  readonly maxCost?: number;
+  /** Whether stopping cancels fine-tuning jobs of services. */
+  readonly cancelJobs?: boolean;
+  /** Milliseconds. Default the process's clock. */
+  readonly clock?: () => number;
+  /** Stops what opening downloads. */
+  readonly signal?: AbortSignal;
+}
+
+const optionsSchema = openingSchema.extend({
+  judge: objectSchema.optional(),
+  trainingSets: objectSchema.optional(),
+  suites: objectSchema.optional(),
+  models: objectSchema.optional(),
+  runs: z.string().min(1).optional(),
+  folder: z.string().min(1).optional(),
+  bases: z.array(z.string().min(1)).nonempty().optional(),
+  seeds: z.array(z.int().nonnegative()).nonempty().optional(),
+  cellsAtOnce: z.int().positive().optional(),
+  ignoreMemory: z.boolean().optional(),
+  batchAnswers: z.boolean().optional(),
+  batchJudgements: z.boolean().optional(),
+  maxCost: z.number().nonnegative().optional(),
+  cancelJobs: z.boolean().optional(),
+  clock: functionSchema.optional(),
+});
+
+/** What an experiment says of itself while it runs. */
+export type ExperimentEvent =
+  | RunEvent
+  | RunStarted
+  | ({ readonly kind: 'batches-progress' } & Parameters<NonNullable<BatchSettings['onProgress']>>[0]);
+
+/** The first event: what is left to do. */
+interface RunStarted {
+  readonly kind: 'run-started';
+  readonly forecast: RunForecast;
+  readonly cellsAtOnce: ChosenCellsAtOnce;
+}
+
+export interface ExperimentRunOptions {
+  /** Stops the run with all that it has stored; the same call continues it. */
+  readonly signal?: AbortSignal;
+  readonly onEvent?: (event: ExperimentEvent) => void;
+}
+
+const runOptionsSchema = z.strictObject({ signal: signalSchema.optional(), onEvent: functionSchema.optional() });
+
+export interface ExperimentForecast extends RunForecast {
+  /** Of models that run here. */
+  readonly memory: readonly MemoryForecast[];
+}
+
+export interface ExperimentResult {
+  /** Everything that is stored now. */
+  readonly run: Run;
+  /** What this call did. */
+  readonly summary: RunSummary;
+  /** What hosted models cost, earlier calls included. */
+  readonly spending: SpendingSummary;
+}
+
+/** A plan that is read and checked, ready to run. */
+export interface Experiment {
+  readonly plan: ResolvedPlan;
+  /** Of the run, there or not. */
+  readonly folder: string;
+  /** What is left to do, and what it takes. Trains and asks nothing, and writes nothing. */
+  readonly forecast: () => Promise<ExperimentForecast>;
+  /** Asks hosted models of a forecast for one token each, to see that they can do what the plan asks. */
+  readonly probe: (forecast: RunForecast) => Promise<readonly string[]>;
+  /** How many cells would run at once; measured where the plan and the options leave it open. */
+  readonly chooseCellsAtOnce: (forecast: ExperimentForecast) => Promise<ChosenCellsAtOnce>;
+  /** Trains, asks and judges what is not there yet. Call it again after a stop or a crash: nothing is done twice. */
+  readonly run: (options?: ExperimentRunOptions) => Promise<ExperimentResult>;
+  /** What hosted models cost the run, by its folder. */
+  readonly paid: () => Promise<SpendingSummary>;
+  /** The same while `run` is under way. */
+  readonly paidSoFar: () => SpendingSummary;
+}
+
+/**
+ * Opens an experiment: a plan's file, or a plan as an object, with everything that it names read and checked. A caller's own judge, models,
+ * training sets and suites stand in `options`, by the names that the plan uses.
+ */
+export async function openExperiment(plan: string | PlanInput, options: ExperimentOptions = {}): Promise<Experiment> {
+  parseSettings(optionsSchema, options, 'openExperiment');
+  const {
+    runs = 'runs',
+    folder = '.',
+    bases,
+    seeds,
+    threads = availableParallelism(),
+    cellsAtOnce,
+    memory = readMachineMemory(),
+    ignoreMemory = false,
+    batchAnswers = false,
+    batchJudgements = false,
+    maxCost,
+    cancelJobs = false,
+    clock = systemClock.now,
+    environment = process.env,
+    fetch = createDirectFetch(globalThis.fetch),
+    onProgress,
+    onNotice = () => undefined,
+    signal: opening,
+    judge: ownJudge,
+    trainingSets,
+    suites,
+    models,
+  } = options;
+  const signalled = opening === undefined ? {} : { signal: opening };
+  const resolving: ReadPlanOptions = {
+    environment,
+    version: readPackageVersion(),
+    ...(ownJudge === undefined ? {} : { judge: ownJudge }),
+    ...(trainingSets === undefined ? {} : { trainingSets }),
+    ...(suites === undefined ? {} : { suites }),
+    ...(models === undefined ? {} : { models }),
+    openBase: (reference) =>
+      openBaseModel(reference, {
+        ...{ environment, fetch, threads, clock, cancelsJobs: cancelJobs, onNotice },
+        ...signalled,
+        ...(onProgress === undefined ? {} : { onProgress }),
+      }),
+  };
+  // The schema took them: neither is empty.
+  const changes = {
+    ...(bases === undefined ? {} : { bases: bases as [string, ...string[]] }),
+    ...(seeds === undefined ? {} : { seeds: seeds as [number, ...number[]] }),
+  };
+  const resolved =
+    typeof plan === 'string'
+      ? await readPlan(plan, { ...resolving, changes })
+      : await resolvePlan(
+          { ...parsePlan(plan, { hasJudge: ownJudge !== undefined }), ...changes },
+          join(folder, 'plan'),
+          resolving,
+        );
+  const place = join(runs, nameRun(resolved));
+  const batched: BatchedParts = { answers: batchAnswers, judgements: batchJudgements };
+  const connection = { environment, fetch, ...signalled };
+  const spending = openSpending(resolved, place, maxCost, clock);
+
+  /** What can be known before anything is asked or paid. */
+  async function check(records?: RunRecords): Promise<ExperimentForecast> {
+    if (maxCost !== undefined) requirePlanRates(resolved);
+    await requireBatchedModels(resolved, batched, connection);
+    const forecast = await forecastRun(runs, resolved, { batched, ...(records === undefined ? {} : { records }) });
+    const needs = await forecastMemory(resolved, forecast, threads);
+    if (!ignoreMemory) requireMemory(needs, { memory, threads });
+    return { ...forecast, memory: needs };
+  }
+
+  const choose = (forecast: ExperimentForecast, signal?: AbortSignal): Promise<ChosenCellsAtOnce> =>
+    chooseCellsAtOnce(resolved, {
+      ...{ asked: cellsAtOnce, forecast, needs: forecast.memory, memory, ignoresMemory: ignoreMemory, threads, clock },
+      ...(signal === undefined ? {} : { signal }),
+    });
+
+  async function run({ signal, onEvent = () => undefined }: ExperimentRunOptions): Promise<ExperimentResult> {
+    const stopping = signal === undefined ? {} : { signal };
+    const open = (): Promise<RunFolder> => openRunFolder(runs, resolved, { onNotice });
+    // What is there is read once, under the lock; a run that is refused leaves no folder.
+    let opened = (await isThere(locateManifest(place))) ? await open() : null;
+    const recordsOf = (one: RunFolder | null): RunRecords | undefined =>
+      one === null ? undefined : { answers: one.answers.records, judgements: one.judgements.records };
+    try {
+      const forecast = await check(recordsOf(opened));
+      const chosen = await choose(forecast, signal);
+      const batches: BatchSettings = {
+        folder: join(place, 'batches'),
+        clock: systemClock,
+        onNotice,
+        onProgress: (progress) => {
+          onEvent({ kind: 'batches-progress', ...progress });
+        },
+      };
+      const judge = await resolved.judge.open({
+        ...{ environment, fetch, spending },
+        ...stopping,
+        ...(batched.judgements ? { batches } : {}),
+      });
+      const calibration = await resolved.judge.readCalibration();
+      opened ??= await open();
+      const folder = opened;
+      onEvent({ kind: 'run-started', forecast, cellsAtOnce: chosen });
+      // It closes the folder.
+      opened = null;
+      const summary = await runPlan({
+        ...{ plan: resolved, runs, folder, judge, calibration, spending, cellsAtOnce: chosen, onEvent, onNotice },
+        ...(batched.answers ? { batches } : {}),
+        ...stopping,
+      });
+      const records = recordsOf(folder);
+      return {
+        run: await readRun(folder.folder, records === undefined ? {} : { records }),
+        summary,
+        spending: spending.summary(),
+      };
+    } finally {
+      await opened?.close();
+    }
+  }
+
+  return {
+    plan: resolved,
+    folder: place,
+    forecast: () => check(),
+    probe: (forecast) => probePlan(resolved, forecast, connection),
+    chooseCellsAtOnce: (forecast) => choose(forecast, opening),
+    run: (running = {}) => {
+      parseSettings(runOptionsSchema, running, 'run');
+      return run(running);
+    },
+    paid: async () => {
+      const stored = openSpending(resolved, place, undefined, clock);
+      await stored.load();
+      return stored.summary();
+    },
+    paidSoFar: () => spending.summary(),
+  };
+}
+
+/** Counts what a run of a plan pays, in its folder. */
+function openSpending(
+  plan: ResolvedPlan,
+  folder: string,
+  limit: number | undefined,
+  clock: () => number,
+): SpendingLedger {
+  return createSpendingLedger({
+    folder,
+    account: 'run',
+    findRate: (use) => findPlanRate(plan, use),
+    findRateOf: (entry) => (entry.account === 'run' ? findEntryRate(plan, entry) : null),
+    limit: limit ?? null,
+    clock,
+  });
+}
+
+async function isThere(file: string): Promise<boolean> {
+  return access(file).then(
+    () => true,
+    () => false,
+  );
+}
