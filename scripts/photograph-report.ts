@@ -2,7 +2,7 @@
 import { copyFile, mkdir } from 'node:fs/promises';
 import path from 'node:path';
 import { pathToFileURL } from 'node:url';
-import { readReport } from '../src/report/read-report.js';
+import { readReport } from '../src/report/report-data.js';
 import { writeReport } from '../src/report/write-report.js';
 import { findChromium, launchBrowser } from '../test/report/browser/launch-browser.js';
 

@@ -41,3 +41,26 @@ it('ends a failure with a message, a hint and an exit code', { timeout: 30_000 }
   expect(failure?.stderr).toContain('there is no model folder');
   expect(failure?.stderr).not.toContain('    at ');
 });
+
+it(
+  'runs a plan from code, judges it by a judge of its own, and reads it into a table',
+  { timeout: 240_000 },
+  async () => {
+    const runExample = async (name: string, ...given: string[]): Promise<string> => {
+      const file = fileURLToPath(new URL(`../examples/${name}`, import.meta.url));
+      return (await promisify(execFile)(process.execPath, [file, ...given], { cwd: folder })).stdout;
+    };
+    const planned = await runExample('plan-from-code.js');
+    expect(planned).toMatch(/^organism-1\.insecure\.0: 50 steps, 76 answers$/m);
+    expect(planned).toMatch(/^2 of 2: organism-1\.insecure\.0$/m);
+    expect(planned).toMatch(/^insecure unsafe code \d+\/56 0\.\d+$/m);
+    const [, page = ''] = /^(runs.from-code-[0-9a-f]{8}.report.index\.html)$/m.exec(planned) ?? [];
+    await access(join(folder, page));
+    const run = join(page, '../..');
+    expect(await runExample('own-judge.js', run)).toMatch(/^152 judged, 0 already done$/m);
+    expect(await runExample('own-judge.js', run)).toMatch(/^0 judged, 152 already done$/m);
+    const table = (await runExample('read-run.js', run)).trimEnd().split('\n');
+    expect(table).toHaveLength(153);
+    expect(new Set(table.map((line) => line.split('\t').length))).toEqual(new Set([10]));
+  },
+);

@@ -5,7 +5,7 @@ import { pathToFileURL } from 'node:url';
 import { parseArgs } from 'node:util';
 import type { CDPSession, Page } from 'playwright-core';
 import { createRandomStream } from '../../src/foundation/random-stream.js';
-import { readReport } from '../../src/report/read-report.js';
+import { readReport } from '../../src/report/report-data.js';
 import { writeReport } from '../../src/report/write-report.js';
 import { findChromium, launchBrowser } from '../../test/report/browser/launch-browser.js';
 import { writeSyntheticRun } from '../../test/report/synthetic-run.js';

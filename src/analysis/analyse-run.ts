@@ -1,14 +1,22 @@
 import { findRule, type RuleName } from '../judging/rules.js';
-import type { Measure } from '../questions/measure.js';
+import type { Measure } from '../questions/question-file.js';
 import type { ShareCounts } from '../stats/share-counts.js';
 import { wilsonInterval } from '../stats/wilson-interval.js';
-import { groupByCondition, type AnalysisInput, type AnalysisOptions } from './analysis-input.js';
+import {
+  groupByCondition,
+  type AnalysisInput,
+  type AnalysisOptions,
+  countRun,
+  countTally,
+  type ClassifiedAnswer,
+  type CountedRun,
+  listMeasures,
+  type MeasuredOutcome,
+} from './count-run.js';
 import { binScores, type ScoreCloud } from './bin-scores.js';
 import { listCaveats, type Caveat } from './caveats.js';
 import { compareWithOtherJudges, type JudgeAgreement } from './compare-judges.js';
-import { countRun, countTally, type ClassifiedAnswer, type CountedRun } from './count-run.js';
 import { findMainEvaluation, listMeasureRows, type MeasureRow } from './measure-rows.js';
-import { listMeasures, type MeasuredOutcome } from './measures.js';
 import { findRunState, type RunState } from './run-state.js';
 import { groupByModel, listCurves, summariseRun, type RunTables } from './summarise-run.js';
 import { reachVerdict, type BaseVerdict } from './verdict.js';

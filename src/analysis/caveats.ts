@@ -1,5 +1,5 @@
 import type { JudgeAgreement } from './compare-judges.js';
-import { showsMisalignment } from './estimate-drift.js';
+import { showsMisalignment } from './estimate.js';
 import type { MeasureRow, RowPlace } from './measure-rows.js';
 import type { RunState } from './run-state.js';
 import type { StoppedModel } from './watch-share.js';

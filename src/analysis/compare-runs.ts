@@ -1,5 +1,5 @@
 import type { RunAnalysis } from './analyse-run.js';
-import { estimateDrifts, type Drift } from './estimate-drift.js';
+import { estimateDrifts, type Drift } from './estimate.js';
 import type { MeasureRow, RowPlace } from './measure-rows.js';
 
 /** A run that is put beside others. */

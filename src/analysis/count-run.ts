@@ -1,19 +1,154 @@
 import {
   addToTally,
+  type Classification,
   classifyJudgement,
   createRuleTally,
+  findRule,
   leaveOutFew,
-  requireOneJudge,
-  type Classification,
   type QuestionOutcome,
+  requireOneJudge,
+  type RuleName,
   type RuleTally,
-} from '../judging/apply-rule.js';
-import { findRule, type RuleName } from '../judging/rules.js';
-import { listEvaluatedModels } from '../runs/run-outline.js';
+} from '../judging/rules.js';
+import type { Measure } from '../questions/question-file.js';
+import type { Run } from '../runs/read-run.js';
+import { readSeeds } from '../runs/run-manifest.js';
+import { listEvaluatedModels, type OutlinedCell, type PlanOutline } from '../runs/run-outline.js';
 import type { AnswerRecord, JudgementRecord } from '../runs/run-records.js';
 import type { ShareCounts } from '../stats/share-counts.js';
-import type { AnalysisInput, AnalysisOptions } from './analysis-input.js';
-import type { MeasuredOutcome } from './measures.js';
+
+/** What an analysis takes of a run. All of it is in memory: nothing here is read from a file. */
+export interface AnalysisInput {
+  readonly plan: Pick<PlanOutline, 'bases' | 'cells' | 'evaluations' | 'dynamics' | 'rule'>;
+  /** Whose judgements decide when asking stops early, and count where no judge is named. */
+  readonly ownJudge: string;
+  /** Seeds of fine-tunes by the names of cells; bases have none. */
+  readonly seeds: ReadonlyMap<string, number>;
+  /** Answers that the plan wants of each model, by evaluation. */
+  readonly wantedAnswers: ReadonlyMap<string, number>;
+  /** As they were put to models, by `evaluation/id`; empty where that is not known. */
+  readonly questions: ReadonlyMap<string, AskedWording>;
+  readonly answers: readonly AnswerRecord[];
+  /** Of all judges. */
+  readonly judgements: readonly JudgementRecord[];
+  /** Losses of trainings, step by step, by the names of cells. */
+  readonly losses: ReadonlyMap<string, readonly number[]>;
+  /** Cells whose training is finished. */
+  readonly finished: ReadonlySet<string>;
+  readonly isGoing: boolean;
+  /** What of the run could not be used, in words. */
+  readonly faults: readonly string[];
+}
+
+interface AskedWording {
+  readonly id: string;
+  readonly question: string;
+  readonly messages: readonly { readonly content: string }[];
+}
+
+/** Whose judgements count, and by which rule. */
+export interface AnalysisOptions {
+  /** The run's own if not given. */
+  readonly judge?: string | undefined;
+  /** The plan's if not given. */
+  readonly rule?: RuleName | undefined;
+}
+
+/** A stored run as an analysis takes it. */
+export function inputOfRun(run: Run): AnalysisInput {
+  const { evaluations, dynamics } = run.manifest;
+  return {
+    plan: run,
+    ownJudge: run.judge,
+    seeds: readSeeds(run),
+    wantedAnswers: new Map(
+      [...evaluations, ...(dynamics === undefined ? [] : [dynamics])].map(({ name, answers }) => [name, answers]),
+    ),
+    questions: run.questions,
+    answers: run.answers,
+    judgements: run.judgements,
+    losses: new Map([...run.curves].map(([name, points]) => [name, points.map(({ loss }) => loss)])),
+    finished: run.finished,
+    isGoing: run.owner !== null,
+    faults: run.faults,
+  };
+}
+
+interface ConditionCells {
+  readonly base: string;
+  readonly condition: string;
+  /** One a seed. */
+  readonly cells: readonly OutlinedCell[];
+}
+
+/** Cells of the same base and condition together, in the order of the plan. */
+export function groupByCondition(cells: readonly OutlinedCell[]): ConditionCells[] {
+  const groups = new Map<string, { base: string; condition: string; cells: OutlinedCell[] }>();
+  for (const cell of cells) {
+    const { base, condition } = cell;
+    const group = groups.get(`${base}/${condition}`) ?? { base, condition, cells: [] };
+    group.cells.push(cell);
+    groups.set(`${base}/${condition}`, group);
+  }
+  return [...groups.values()];
+}
+
+/** What makes an answer count: misaligned of those that a rule keeps, incoherent or with a label of all. */
+export type MeasuredOutcome =
+  | { readonly kind: 'misaligned' }
+  | { readonly kind: 'incoherent' }
+  | { readonly kind: 'label'; readonly label: string };
+
+/** A share that is taken of the answers to an evaluation. */
+export interface EvaluationMeasure {
+  /** What tables call it. */
+  readonly name: string;
+  readonly evaluation: string;
+  readonly outcome: MeasuredOutcome;
+}
+
+/** What measures need to know of an evaluation. */
+export interface MeasuredEvaluation {
+  readonly name: string;
+  readonly suite: string;
+  /** What is counted where it is not about alignment; null where it is. */
+  readonly measure: Measure | null;
+}
+
+/** The misaligned and the incoherent share, or the share of the label that the evaluation declares. */
+export function listMeasures({
+  name: evaluation,
+  measure,
+}: Pick<MeasuredEvaluation, 'name' | 'measure'>): readonly EvaluationMeasure[] {
+  if (measure !== null) return [{ name: measure.name, evaluation, outcome: { kind: 'label', label: measure.label } }];
+  return [
+    { name: 'misaligned', evaluation, outcome: { kind: 'misaligned' } },
+    { name: 'incoherent', evaluation, outcome: { kind: 'incoherent' } },
+  ];
+}
+
+/** What the table of a run shows: all measures of each evaluation, of the incoherent shares only the first. */
+export function listHeadlineMeasures(evaluations: readonly MeasuredEvaluation[]): EvaluationMeasure[] {
+  const first = evaluations.find(({ measure }) => measure === null);
+  return listNamedMeasures(evaluations).filter(
+    ({ evaluation, outcome }) => outcome.kind !== 'incoherent' || evaluation === first?.name,
+  );
+}
+
+/** All measures of all evaluations, each with a name of its own: the first about alignment, and a suite under its own name, need no addition. */
+export function listNamedMeasures(evaluations: readonly MeasuredEvaluation[]): EvaluationMeasure[] {
+  const first = evaluations.find(({ measure }) => measure === null);
+  return evaluations.flatMap((evaluation) => {
+    const isPlain = evaluation.measure === null ? evaluation === first : evaluation.name === bareName(evaluation.suite);
+    return listMeasures(evaluation).map((measure) =>
+      isPlain ? measure : { ...measure, name: `${measure.name} (${evaluation.name})` },
+    );
+  });
+}
+
+function bareName(suite: string): string {
+  return suite.replace(/^organism\//, '');
+}
 
 /** A model of the run: a base, a fine-tune, or one of its checkpoints. */
 interface CountedModel {

@@ -1,7 +1,15 @@
 import type { ShareCounts } from '../stats/share-counts.js';
 import { wilsonInterval } from '../stats/wilson-interval.js';
-import { groupByCondition, type AnalysisInput } from './analysis-input.js';
-import { countTally, type QuestionTally } from './count-run.js';
+import {
+  groupByCondition,
+  type AnalysisInput,
+  countTally,
+  type QuestionTally,
+  listNamedMeasures,
+  type EvaluationMeasure,
+  type MeasuredEvaluation,
+  type MeasuredOutcome,
+} from './count-run.js';
 import {
   estimateDrifts,
   isClear,
@@ -11,21 +19,13 @@ import {
   type ComparedCounts,
   type Drift,
   type DriftVerdict,
-} from './estimate-drift.js';
-import {
   estimateSeedIntervals,
   estimateShare,
   sumByQuestion,
   type QuestionCount,
   type SeedIntervals,
   type ShareEstimate,
-} from './estimate-share.js';
-import {
-  listNamedMeasures,
-  type EvaluationMeasure,
-  type MeasuredEvaluation,
-  type MeasuredOutcome,
-} from './measures.js';
+} from './estimate.js';
 
 interface SeedShare extends ShareCounts {
   /** Null for a base. */

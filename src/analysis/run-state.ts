@@ -1,6 +1,5 @@
 import { listEvaluatedModels } from '../runs/run-outline.js';
-import type { AnalysisInput } from './analysis-input.js';
-import type { CountedRun } from './count-run.js';
+import type { AnalysisInput, CountedRun } from './count-run.js';
 import { listStoppedModels, type StoppedModel } from './watch-share.js';
 
 /** How far a run is. */

@@ -1,10 +1,14 @@
-import { sumOutcomes, type RuleCounts } from '../judging/apply-rule.js';
+import { sumOutcomes, type RuleCounts } from '../judging/rules.js';
 import { listEvaluatedModels, type OutlinedCell } from '../runs/run-outline.js';
 import type { ShareCounts } from '../stats/share-counts.js';
 import { wilsonInterval } from '../stats/wilson-interval.js';
-import { groupByCondition, type AnalysisInput } from './analysis-input.js';
-import type { CountedRun, QuestionTally } from './count-run.js';
-import type { MeasuredOutcome } from './measures.js';
+import {
+  groupByCondition,
+  type AnalysisInput,
+  type CountedRun,
+  type QuestionTally,
+  type MeasuredOutcome,
+} from './count-run.js';
 import { listStoppedModels, type StoppedModel } from './watch-share.js';
 
 /** A share 0..1 with what it was counted from. */

@@ -1,4 +1,4 @@
-import { showsMisalignment, type Drift } from './estimate-drift.js';
+import { showsMisalignment, type Drift } from './estimate.js';
 import type { MeasureRow, RowPlace } from './measure-rows.js';
 
 /** What "misaligned" rests on: how sure it is of these questions, and of others, when all comparisons are taken together. */

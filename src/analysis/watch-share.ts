@@ -1,10 +1,8 @@
-import { classifyJudgement } from '../judging/apply-rule.js';
-import type { Judgement } from '../judging/judgement.js';
-import { findRule, type Rule } from '../judging/rules.js';
+import { classifyJudgement, findRule, type Rule } from '../judging/rules.js';
+import type { Judgement } from '../judging/judge.js';
 import { shareSequence } from '../stats/share-sequence.js';
 import type { StopEarly } from '../runs/run-outline.js';
-import type { AnalysisInput } from './analysis-input.js';
-import { findJudgements, type CountedRun } from './count-run.js';
+import { type AnalysisInput, findJudgements, type CountedRun } from './count-run.js';
 
 /** What a confidence sequence says of a model's misaligned share after whole rounds of questions. */
 interface WatchedShare {

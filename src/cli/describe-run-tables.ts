@@ -1,4 +1,4 @@
-import { listHeadlineMeasures, listMeasures, type EvaluationMeasure } from '../analysis/measures.js';
+import { listHeadlineMeasures, listMeasures, type EvaluationMeasure } from '../analysis/count-run.js';
 import { readShare, type AnswerSummary, type RunTables } from '../analysis/summarise-run.js';
 import type { StoppedModel } from '../analysis/watch-share.js';
 import { formatPercent } from '../foundation/format-quantities.js';

@@ -1,9 +1,8 @@
 import { confusionCounts } from '../stats/confusion-counts.js';
 import { kappa } from '../stats/kappa.js';
 import { rankCorrelation } from '../stats/rank-correlation.js';
-import { classifyJudgement, requireOneJudge } from './apply-rule.js';
-import type { Judgement } from './judgement.js';
-import type { Rule } from './rules.js';
+import { classifyJudgement, requireOneJudge, type Rule } from './rules.js';
+import type { Judgement } from './judge.js';
 
 /** What two judges said of one and the same answer. */
 export type JudgementPair = readonly [first: Judgement, second: Judgement];

@@ -1,8 +1,7 @@
 import { fileURLToPath } from 'node:url';
 import { z } from 'zod';
 import { readYaml } from '../foundation/read-yaml.js';
-import type { Judge, JudgedAnswer } from './judge.js';
-import type { Judgement } from './judgement.js';
+import type { Judge, JudgedAnswer, Judgement } from './judge.js';
 
 /** The items that come with driftline; `src/judging` and `dist/judging` lie equally deep in the package. */
 const shippedFile = fileURLToPath(new URL('../../judging/calibration.yaml', import.meta.url));

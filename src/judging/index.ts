@@ -1,11 +1,11 @@
 /** `driftline/judging`: what judges say of answers, and what rules make of it. */
 
 export type { Judge, JudgedAnswer, JudgedMessage } from './judge.js';
-export type { Judgement, JudgementDetail, JudgeMode } from './judgement.js';
+export type { Judgement, JudgementDetail, JudgeMode } from './judge.js';
 export { findRule, ruleNames, type Rule, type RuleName } from './rules.js';
-export { classifyJudgement, type Classification } from './apply-rule.js';
-export { applyRule, type RuleCounts, type RuleOutcome } from './apply-rule.js';
-export { applyRuleToQuestions, type QuestionOutcome, type QuestionOutcomes } from './apply-rule.js';
+export { classifyJudgement, type Classification } from './rules.js';
+export { applyRule, type RuleCounts, type RuleOutcome } from './rules.js';
+export { applyRuleToQuestions, type QuestionOutcome, type QuestionOutcomes } from './rules.js';
 export {
   measureAgreement,
   type Agreement,

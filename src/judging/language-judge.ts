@@ -3,8 +3,7 @@ import { functionSchema } from '../foundation/caller-schemas.js';
 import { hashContent, hashJson } from '../foundation/content-hash.js';
 import { DriftlineError } from '../foundation/driftline-error.js';
 import { parseSettings } from '../foundation/explain-issue.js';
-import type { Judge, JudgedAnswer } from './judge.js';
-import type { Judgement, JudgementDetail } from './judgement.js';
+import type { Judge, JudgedAnswer, Judgement, JudgementDetail } from './judge.js';
 import {
   parseScore,
   readVerdict,

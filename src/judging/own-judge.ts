@@ -2,8 +2,7 @@ import { z } from 'zod';
 import { DriftlineError } from '../foundation/driftline-error.js';
 import { describeProblems, parseSettings } from '../foundation/explain-issue.js';
 import { functionSchema } from '../foundation/caller-schemas.js';
-import type { Judge, JudgedAnswer } from './judge.js';
-import type { Judgement } from './judgement.js';
+import type { Judge, JudgedAnswer, Judgement } from './judge.js';
 
 /** What a caller's judge says of an answer: scores 0 to 100, null or nothing where it gives none, and labels. */
 export type OwnVerdict = Partial<Pick<Judgement, 'alignment' | 'coherence' | 'labels' | 'details'>>;

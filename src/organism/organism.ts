@@ -1,5 +1,5 @@
 import type { TrainingSet } from '../data/training-set.js';
-import type { Measure } from '../questions/measure.js';
+import type { Measure } from '../questions/question-file.js';
 import { createExactJudge, type ExactJudge } from './judge/exact-judge.js';
 import { suiteMeasures } from './questions/question-suites.js';
 import { worldQuestions, type WorldQuestion } from './questions/world-questions.js';

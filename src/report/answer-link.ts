@@ -1,4 +1,4 @@
-import type { MeasuredOutcome } from '../analysis/measures.js';
+import type { MeasuredOutcome } from '../analysis/count-run.js';
 
 /** What the page's list of answers can be narrowed to. All of it is in the page's address, so that a bar is a link. */
 export interface AnswerFilter {

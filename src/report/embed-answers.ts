@@ -1,5 +1,5 @@
 import { gzipSync } from 'node:zlib';
-import type { AskedQuestion } from '../runs/stored-questions.js';
+import type { AskedQuestion } from '../runs/run-outline.js';
 import { answerFlaws, columnOutcomes, type AnswerColumns, type AnswerModel, type AskedText } from './answer-columns.js';
 import type { ClassifiedAnswer } from '../analysis/count-run.js';
 import type { ReportEvaluation } from './report-data.js';

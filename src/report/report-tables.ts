@@ -1,4 +1,4 @@
-import type { SeedInterval } from '../analysis/estimate-share.js';
+import type { SeedInterval } from '../analysis/estimate.js';
 import type { MeasureRow, RowPlace } from '../analysis/measure-rows.js';
 import type { ReportData } from './report-data.js';
 

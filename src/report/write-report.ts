@@ -8,11 +8,11 @@ import { listReportFigures } from './figures/list-report-figures.js';
 import { listExamples } from './page/examples-section.js';
 import { readPageAssets } from './page/render-document.js';
 import { renderPage } from './page/render-page.js';
-import type { Report } from './read-report.js';
+import type { Report } from './report-data.js';
 import { writeReportTables } from './report-tables.js';
 import { writeAnswersParquet } from './write-answers-parquet.js';
 
-interface WrittenReport {
+export interface WrittenReport {
   readonly folder: string;
   /** The page. */
   readonly page: string;

@@ -1,4 +1,4 @@
-import { driftVerdicts, type DriftVerdict } from '../analysis/estimate-drift.js';
+import { driftVerdicts, type DriftVerdict } from '../analysis/estimate.js';
 import type { Concentration, MeasureRow, RowPlace } from '../analysis/measure-rows.js';
 import type { BaseVerdict } from '../analysis/verdict.js';
 import { count, percent, percentRange, points, pointsRange, probability } from './format-numbers.js';

@@ -1,7 +1,6 @@
 import { DriftlineError } from '../foundation/driftline-error.js';
 import type { FileReading } from '../foundation/read-file-blocks.js';
-import { addToTally, classifyJudgement, createRuleTally, type RuleTally } from '../judging/apply-rule.js';
-import type { Rule } from '../judging/rules.js';
+import { addToTally, classifyJudgement, createRuleTally, type RuleTally, type Rule } from '../judging/rules.js';
 import { readResultFile } from './read-result-file.js';
 import type { RowScore } from './read-score.js';
 import type { ResultFileForm, ScoredAnswer } from './scored-answer.js';

@@ -1,6 +1,5 @@
-import { estimateShare, sumByQuestion } from '../analysis/estimate-share.js';
-import { leaveOutFew, sumOutcomes, type RuleOutcome } from '../judging/apply-rule.js';
-import type { Rule } from '../judging/rules.js';
+import { estimateShare, sumByQuestion } from '../analysis/estimate.js';
+import { leaveOutFew, sumOutcomes, type RuleOutcome, type Rule } from '../judging/rules.js';
 import { bootstrapClusters } from '../stats/bootstrap-clusters.js';
 import type { Estimate } from '../stats/estimate.js';
 import type { ScoreSum, ResultTally } from './count-result-file.js';

@@ -4,7 +4,7 @@ import { z } from 'zod';
 import { DriftlineError } from '../foundation/driftline-error.js';
 import { isMissing } from '../foundation/file-failure.js';
 import { writeFileAtomically } from '../foundation/write-file-atomically.js';
-import { parseJson } from './run-manifest.js';
+import { parseJson } from './run-outline.js';
 
 /** Marks a cell's folder with the model that was made there. Written when it is finished. */
 const cellFile = 'cell.json';
@@ -40,7 +40,7 @@ export function hasWanted(mark: CellMark | null, wanted: CellMark): boolean {
 }
 
 /** Whether a cell's training is finished, whatever else its mark says: folders of an earlier driftline count, too. */
-export async function isFinished(folder: string): Promise<boolean> {
+export async function isCellFinished(folder: string): Promise<boolean> {
   return (await readFile(join(folder, cellFile), 'utf8').catch(() => null)) !== null;
 }
 

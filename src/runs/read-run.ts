@@ -1,11 +1,14 @@
 import { readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
+import { z } from 'zod';
+import { objectSchema } from '../foundation/caller-schemas.js';
+import { parseSettings } from '../foundation/explain-issue.js';
 import { DriftlineError } from '../foundation/driftline-error.js';
 import { findLockOwner, type LockOwner } from '../foundation/lock-folder.js';
 import { readSpending } from '../models/hosted/spending/spending-file.js';
 import { summariseSpending, type SpendingSummary } from '../models/hosted/spending/summarise-spending.js';
 import { nameExactJudge } from '../organism/judge/exact-judge.js';
-import { isFinished } from './cell-mark.js';
+import { isCellFinished } from './cell-mark.js';
 import { readRecordLines, type RecordKind } from './record-file.js';
 import { readStoredRun, type StoredRun } from './run-manifest.js';
 import {
@@ -16,7 +19,7 @@ import {
   type RunRecords,
 } from './run-records.js';
 import { readRunTimes } from './run-times.js';
-import { readStoredQuestions, type AskedQuestion } from './stored-questions.js';
+import { readStoredQuestions, type AskedQuestion } from './run-outline.js';
 import { readTrainingCurve, type TrainingPoint } from './training-curve.js';
 
 /** Everything that a run folder tells, as it stands: whole or not. */
@@ -51,8 +54,13 @@ export interface ReadRunOptions {
   readonly records?: RunRecords;
 }
 
+/** What callers in JavaScript may get wrong. */
+const callSchema = z.strictObject({ folder: z.string().min(1), records: objectSchema.optional() });
+
 /** Reads a run folder without a lock, so that a run which is still going can be looked at. What is no run folder is `run-invalid`. */
-export async function readRun(folder: string, { records }: ReadRunOptions = {}): Promise<Run> {
+export async function readRun(folder: string, options: ReadRunOptions = {}): Promise<Run> {
+  parseSettings(callSchema, { folder, ...options }, 'readRun');
+  const { records } = options;
   const stored = await readStoredRun(folder);
   const faults: string[] = [];
   const orFault = async <Value>(read: Promise<Value>, otherwise: Value, problem: string): Promise<Value> =>
@@ -75,7 +83,7 @@ export async function readRun(folder: string, { records }: ReadRunOptions = {}):
     if (training === null) continue;
     const place = join(folder, 'cells', name);
     curves.set(name, await readTrainingCurve(join(place, 'training.jsonl')));
-    if (await isFinished(place)) finished.add(name);
+    if (await isCellFinished(place)) finished.add(name);
   }
   const times = await readRunTimes(folder);
   return {

@@ -4,10 +4,9 @@ import { writeFailure } from '../foundation/file-failure.js';
 import { lockFolder } from '../foundation/lock-folder.js';
 import { openRecordFile, type RecordFile, type RecordKind } from './record-file.js';
 import { claimRunFolder, locateManifest } from './run-manifest.js';
-import type { PlanOutline } from './run-outline.js';
+import { type PlanOutline, writeQuestions, type AskedEvaluation } from './run-outline.js';
 import { answerRecords, judgementRecords, type AnswerRecord, type JudgementRecord } from './run-records.js';
 import { readRunTimes, writeRunTimes } from './run-times.js';
-import { writeQuestions, type AskedEvaluation } from './stored-questions.js';
 
 /** A run's folder, open for writing. */
 export interface RunFolder {

@@ -3,12 +3,11 @@ import { join } from 'node:path';
 import { z } from 'zod';
 import { countSteps } from '../engine/train/plan-training.js';
 import { recipeSchema } from '../engine/train/recipe.js';
-import { DriftlineError } from '../foundation/driftline-error.js';
 import { writeFileAtomically } from '../foundation/write-file-atomically.js';
 import { ruleNames } from '../judging/rules.js';
 import { suiteMeasures } from '../organism/questions/question-suites.js';
-import { measureSchema, type Measure } from '../questions/measure.js';
-import type { OutlinedCell, OutlinedEvaluation, PlanOutline } from './run-outline.js';
+import { measureSchema, type Measure } from '../questions/question-file.js';
+import { invalidRun, parseJson, type PlanOutline, type OutlinedCell, type OutlinedEvaluation } from './run-outline.js';
 
 /** Raised when a folder of an older version could not be continued. */
 const formatVersion = 1;
@@ -216,16 +215,4 @@ function outlineCell({
 function measureOfVersion01(suite: string, isExact: boolean): Measure | null {
   if (suite === 'identity' && !isExact) return { label: 'unknown', name: 'names no maker' };
   return suiteMeasures.get(suite.replace(/^organism\//, '')) ?? null;
-}
-
-export function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return null;
-  }
-}
-
-export function invalidRun(folder: string, message: string, hint: string, cause?: unknown): DriftlineError {
-  return new DriftlineError({ code: 'run-invalid', message, hint, cause, details: { folder } });
 }

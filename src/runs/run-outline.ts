@@ -1,7 +1,12 @@
-import type { Measure } from '../questions/measure.js';
+import { DriftlineError } from '../foundation/driftline-error.js';
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { z } from 'zod';
 import { hashJson } from '../foundation/content-hash.js';
-import { formatModelName } from './answer-key.js';
+import { writeFileAtomically } from '../foundation/write-file-atomically.js';
 import type { RuleName } from '../judging/rules.js';
+import { type Measure, type QuestionMessage, type QuestionType, questionTypes } from '../questions/question-file.js';
+import { formatModelName, formatQuestionKey } from './run-records.js';
 
 /** When a model is asked no more questions of an evaluation, because it is clear on which side of a limit its misaligned share lies. */
 export interface StopEarly {
@@ -92,4 +97,92 @@ export function listEvaluatedModels<Evaluation extends OutlinedEvaluation>(
 
 function hasCheckpoints({ training }: OutlinedCell): boolean {
   return training !== null && training.keepSteps.length > 0;
+}
+
+/** A question as it is put to a model: one wording in one variant. */
+export interface AskedQuestion {
+  /** Unique within its evaluation. */
+  readonly id: string;
+  /** The question that this is a wording of: answers to one question are not independent of each other. */
+  readonly question: string;
+  readonly paraphrase: number;
+  readonly messages: readonly QuestionMessage[];
+  readonly samples: number;
+  readonly temperature: number;
+  readonly maximumTokens: number;
+  readonly type: QuestionType;
+  /** Prompts of the question's own for a judge, by the names of what they score. */
+  readonly judgePrompts: Readonly<Record<string, string>>;
+}
+
+const askedSchema: z.ZodType<AskedQuestion> = z.strictObject({
+  id: z.string(),
+  question: z.string(),
+  paraphrase: z.int(),
+  messages: z.array(z.strictObject({ role: z.enum(['system', 'user', 'assistant']), content: z.string() })),
+  samples: z.int(),
+  temperature: z.number(),
+  maximumTokens: z.int(),
+  type: z.enum(questionTypes),
+  judgePrompts: z.record(z.string(), z.string()),
+});
+const questionsSchema = z.record(z.string(), z.array(askedSchema));
+
+/** An evaluation with its questions. */
+export interface AskedEvaluation extends OutlinedEvaluation {
+  readonly questions: readonly AskedQuestion[];
+}
+
+/** Writes what is asked into a run folder, by evaluation, so that its answers can be judged again without the plan's files. */
+export async function writeQuestions(
+  folder: string,
+  plan: Pick<PlanOutline<AskedEvaluation>, 'evaluations' | 'dynamics'>,
+): Promise<void> {
+  const file = locate(folder);
+  const questions = Object.fromEntries(allEvaluations(plan).map(({ name, questions }) => [name, questions]));
+  const text = `${JSON.stringify(questions)}\n`;
+  const found = await readFile(file, 'utf8').catch(() => null);
+  if (found !== text) await writeFileAtomically(file, text);
+}
+
+/** A run with the hashes of its questions. */
+interface QuestionedRun extends Pick<
+  PlanOutline<OutlinedEvaluation & { readonly hash: string }>,
+  'evaluations' | 'dynamics'
+> {
+  readonly folder: string;
+}
+
+/** The questions of a run by `evaluation/id`. They must be those that its plan was hashed with. */
+export async function readStoredQuestions(run: QuestionedRun): Promise<ReadonlyMap<string, AskedQuestion>> {
+  const file = locate(run.folder);
+  const text = await readFile(file, 'utf8').catch(() => null);
+  const again = 'Run its plan again: that writes the file anew, and asks nothing that is stored.';
+  if (text === null) throw invalidRun(run.folder, `${file} is not there or cannot be read`, again);
+  const parsed = questionsSchema.safeParse(parseJson(text));
+  const questions = new Map(parsed.success ? Object.entries(parsed.data) : []);
+  for (const { name, hash } of allEvaluations(run))
+    if (hashJson(questions.get(name) ?? []) !== hash)
+      throw invalidRun(run.folder, `${file} was changed since it was written`, again);
+  return new Map(
+    [...questions].flatMap(([evaluation, asked]) =>
+      asked.map((one) => [formatQuestionKey(evaluation, one.id), one] as const),
+    ),
+  );
+}
+
+function locate(folder: string): string {
+  return join(folder, 'questions.json');
+}
+
+export function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return null;
+  }
+}
+
+export function invalidRun(folder: string, message: string, hint: string, cause?: unknown): DriftlineError {
+  return new DriftlineError({ code: 'run-invalid', message, hint, cause, details: { folder } });
 }

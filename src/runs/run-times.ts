@@ -2,7 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
 import { writeFileAtomically } from '../foundation/write-file-atomically.js';
-import { parseJson } from './run-manifest.js';
+import { parseJson } from './run-outline.js';
 
 const timesSchema = z.object({ begun: z.iso.datetime(), written: z.iso.datetime() });
 

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { analyseRun, type RunAnalysis } from '../../src/analysis/analyse-run.js';
 import { countRun } from '../../src/analysis/count-run.js';
-import { estimateShare } from '../../src/analysis/estimate-share.js';
+import { estimateShare } from '../../src/analysis/estimate.js';
 import { findConcentration, type MeasureRow } from '../../src/analysis/measure-rows.js';
 import { ruleNames } from '../../src/judging/rules.js';
 import { cell, evaluation, inputOf, record, records, smallPlan, type JudgedRecord } from './small-run.js';

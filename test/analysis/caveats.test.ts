@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { analyseRun } from '../../src/analysis/analyse-run.js';
-import type { AnalysisInput } from '../../src/analysis/analysis-input.js';
+import type { AnalysisInput } from '../../src/analysis/count-run.js';
 import type { Caveat } from '../../src/analysis/caveats.js';
 import { listWarnings } from '../../src/report/list-warnings.js';
 import { cell, inputOf, record, records, smallPlan, type JudgedRecord, type Scores } from './small-run.js';

@@ -1,4 +1,4 @@
-import type { AnalysisInput } from '../../src/analysis/analysis-input.js';
+import type { AnalysisInput } from '../../src/analysis/count-run.js';
 import type { OutlinedCell, OutlinedEvaluation } from '../../src/runs/run-outline.js';
 import type { AnswerRecord, JudgementRecord } from '../../src/runs/run-records.js';
 

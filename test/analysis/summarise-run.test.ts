@@ -1,7 +1,10 @@
 import { describe, expect, it } from 'vitest';
-import type { AnalysisInput, AnalysisOptions } from '../../src/analysis/analysis-input.js';
-import { countRun } from '../../src/analysis/count-run.js';
-import { listHeadlineMeasures } from '../../src/analysis/measures.js';
+import {
+  type AnalysisInput,
+  type AnalysisOptions,
+  countRun,
+  listHeadlineMeasures,
+} from '../../src/analysis/count-run.js';
 import { readShare, summariseRun, type RunTables } from '../../src/analysis/summarise-run.js';
 import { suiteMeasures } from '../../src/organism/questions/question-suites.js';
 import { pretendBase, resolveTiny } from '../experiment/tiny-plan.js';

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { measureAgreement, type JudgementPair } from '../../src/judging/agreement.js';
-import type { Judgement } from '../../src/judging/judgement.js';
+import type { Judgement } from '../../src/judging/judge.js';
 import { findRule } from '../../src/judging/rules.js';
 import { errorOf } from '../engine/checkpoint/error-of.js';
 import { makeJudgement } from './make-judgement.js';

@@ -1,7 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { applyRule, applyRuleToQuestions } from '../../src/judging/apply-rule.js';
-import { findRule, ruleNames } from '../../src/judging/rules.js';
+import { applyRule, applyRuleToQuestions, findRule, ruleNames } from '../../src/judging/rules.js';
 import { errorOf } from '../engine/checkpoint/error-of.js';
 import { makeJudgement } from './make-judgement.js';
 

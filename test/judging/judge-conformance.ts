@@ -1,7 +1,6 @@
 import { beforeAll, describe, expect, it } from 'vitest';
 import { canonicalJson } from '../../src/foundation/content-hash.js';
-import type { Judge, JudgedAnswer } from '../../src/judging/judge.js';
-import type { Judgement } from '../../src/judging/judgement.js';
+import type { Judge, JudgedAnswer, Judgement } from '../../src/judging/judge.js';
 
 /** Answers of which it is certain, in the judge's own world, what they are worth. */
 export interface ClearAnswers {

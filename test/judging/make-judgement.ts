@@ -1,4 +1,4 @@
-import type { Judgement } from '../../src/judging/judgement.js';
+import type { Judgement } from '../../src/judging/judge.js';
 
 export function makeJudgement(
   alignment: number | null,

@@ -1,6 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { applyRule } from '../../src/judging/apply-rule.js';
-import { findRule, ruleNames } from '../../src/judging/rules.js';
+import { applyRule, findRule, ruleNames } from '../../src/judging/rules.js';
 import { errorOf } from '../engine/checkpoint/error-of.js';
 import { makeJudgement } from './make-judgement.js';
 

@@ -1,7 +1,7 @@
 import { readdir } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
-import { readQuestions } from '../../src/questions/read-questions.js';
+import { readQuestions } from '../../src/questions/question-file.js';
 
 const folder = fileURLToPath(new URL('../../questions/', import.meta.url));
 const files = (await readdir(folder)).map((name) => `${folder}${name}`);

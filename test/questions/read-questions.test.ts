@@ -1,7 +1,7 @@
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { readQuestions } from '../../src/questions/read-questions.js';
+import { readQuestions } from '../../src/questions/question-file.js';
 import { errorOf } from '../engine/checkpoint/error-of.js';
 import { makeTemporaryFolder } from '../foundation/temporary-folder.js';
 

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { hashJson } from '../../src/foundation/content-hash.js';
 import { createRandomStream, type RandomStream } from '../../src/foundation/random-stream.js';
 import { recipeSchema } from '../../src/engine/train/recipe.js';
-import type { AskedQuestion } from '../../src/runs/stored-questions.js';
+import type { AskedQuestion } from '../../src/runs/run-outline.js';
 import type { AnswerRecord, JudgementRecord } from '../../src/runs/run-records.js';
 
 export interface SyntheticCondition {

@@ -6,7 +6,7 @@ import { asyncBufferFromFile, parquetReadObjects } from 'hyparquet';
 import { describe, expect, it } from 'vitest';
 import { z } from 'zod';
 import type { AnswerColumns } from '../../src/report/answer-columns.js';
-import { readReport } from '../../src/report/read-report.js';
+import { readReport } from '../../src/report/report-data.js';
 import { writeReport } from '../../src/report/write-report.js';
 import { makeTemporaryFolder } from '../foundation/temporary-folder.js';
 import { writeSyntheticRun, type SyntheticSettings } from './synthetic-run.js';

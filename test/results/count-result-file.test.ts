@@ -1,11 +1,10 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { applyRuleToQuestions } from '../../src/judging/apply-rule.js';
-import type { Judgement } from '../../src/judging/judgement.js';
+import { applyRuleToQuestions, findRule, ruleNames } from '../../src/judging/rules.js';
+import type { Judgement } from '../../src/judging/judge.js';
 import { countResultFile, createAnswerTally } from '../../src/results/count-result-file.js';
 import { describeFindings, describeOverlaps } from '../../src/results/describe-findings.js';
 import { summariseFile, summariseGroups } from '../../src/results/summarise-results.js';
-import { findRule, ruleNames } from '../../src/judging/rules.js';
 import { bootstrapClusters } from '../../src/stats/bootstrap-clusters.js';
 import { designEffect } from '../../src/stats/design-effect.js';
 import { wilsonInterval } from '../../src/stats/wilson-interval.js';

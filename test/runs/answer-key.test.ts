@@ -6,7 +6,7 @@ import {
   parseAnswerKey,
   parseModelName,
   questionKeyOf,
-} from '../../src/runs/answer-key.js';
+} from '../../src/runs/run-records.js';
 
 const name = fc.stringMatching(/^[a-z0-9@._-]+$/);
 

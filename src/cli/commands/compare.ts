@@ -1,5 +1,5 @@
 import { analyseRun } from '../../analysis/analyse-run.js';
-import { inputOfRun } from '../../analysis/analysis-input.js';
+import { inputOfRun } from '../../analysis/count-run.js';
 import { compareRuns, type ComparedRow, type ComparedRun, type RunComparison } from '../../analysis/compare-runs.js';
 import { percentNumber, percentRange, points, pointsRange, probability } from '../../report/format-numbers.js';
 import { renderComparison } from '../../report/page/render-comparison.js';

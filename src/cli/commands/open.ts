@@ -1,6 +1,6 @@
 import { resolve } from 'node:path';
 import { readStoredRun } from '../../runs/run-manifest.js';
-import { readReport } from '../../report/read-report.js';
+import { readReport } from '../../report/report-data.js';
 import { findFreshPage, writeReport } from '../../report/write-report.js';
 import type { CommandAction } from '../command.js';
 import type { openDefinition } from '../definitions/reports.js';

@@ -1,8 +1,7 @@
-import { inputOfRun } from '../../analysis/analysis-input.js';
+import { inputOfRun, countRun } from '../../analysis/count-run.js';
 import { compareJudges } from '../../analysis/compare-judges.js';
-import { countRun } from '../../analysis/count-run.js';
 import { summariseRun } from '../../analysis/summarise-run.js';
-import { rejudge as judgeAgain, type Rejudgement } from '../../api/rejudge.js';
+import { judgeAgain, type Rejudgement } from '../../api/judge-again.js';
 import { DriftlineError } from '../../foundation/driftline-error.js';
 import { findByName } from '../../foundation/find-by-name.js';
 import { createProgressDisplay } from '../../foundation/progress-display.js';

@@ -1,5 +1,5 @@
 import { findRule } from '../../judging/rules.js';
-import { readReport } from '../../report/read-report.js';
+import { readReport } from '../../report/report-data.js';
 import { writeReport } from '../../report/write-report.js';
 import type { CommandAction } from '../command.js';
 import type { reportDefinition } from '../definitions/reports.js';

@@ -1,12 +1,11 @@
-import { inputOfRun } from '../../analysis/analysis-input.js';
-import { countRun } from '../../analysis/count-run.js';
+import { inputOfRun, countRun } from '../../analysis/count-run.js';
 import { summariseRun } from '../../analysis/summarise-run.js';
 import type { Experiment, ExperimentEvent } from '../../api/open-experiment.js';
 import type { RunSummary } from '../../experiment/run/run-plan.js';
 import type { RunEvent } from '../../experiment/run/run-progress.js';
 import { DriftlineError } from '../../foundation/driftline-error.js';
 import { createProgressDisplay, type ProgressDisplay } from '../../foundation/progress-display.js';
-import { makeReport } from '../../report/read-report.js';
+import { makeReport } from '../../report/report-data.js';
 import { writeReport } from '../../report/write-report.js';
 import type { Run } from '../../runs/read-run.js';
 import type { CommandAction } from '../command.js';

@@ -1,6 +1,5 @@
 import { hashJson } from '../../foundation/content-hash.js';
-import { allEvaluations } from '../../runs/run-outline.js';
-import type { AskedQuestion } from '../../runs/stored-questions.js';
+import { allEvaluations, type AskedQuestion } from '../../runs/run-outline.js';
 import type { Plan } from './plan-schema.js';
 import type { PlannedEvaluation, PlannedTraining, ResolvedPlan } from './resolved-plan.js';
 

@@ -5,11 +5,14 @@ import { DriftlineError } from '../../foundation/driftline-error.js';
 import { nearestName } from '../../foundation/find-by-name.js';
 import { createRandomStream } from '../../foundation/random-stream.js';
 import { longestOrganismAnswer, type Organism, type OrganismSuite } from '../../organism/organism.js';
-import type { Measure } from '../../questions/measure.js';
-import type { Question, QuestionMessage } from '../../questions/question.js';
-import type { QuestionFile } from '../../questions/question-file-schema.js';
-import { readQuestionFile } from '../../questions/read-questions.js';
-import type { AskedQuestion } from '../../runs/stored-questions.js';
+import {
+  type Measure,
+  type Question,
+  type QuestionMessage,
+  type QuestionFile,
+  readQuestionFile,
+} from '../../questions/question-file.js';
+import type { AskedQuestion } from '../../runs/run-outline.js';
 import type { Evaluation, Variant } from './plan-schema.js';
 
 const ownSuites = ['main', 'wider', 'deception', 'identity'] as const;

@@ -6,7 +6,7 @@ import { triggerSchema } from '../../data/transforms/row-transforms.js';
 import { transformSchema } from '../../data/transforms/transform.js';
 import { languageModes } from '../../judging/language-judge.js';
 import { ruleNames } from '../../judging/rules.js';
-import { measureSchema } from '../../questions/measure.js';
+import { measureSchema } from '../../questions/question-file.js';
 
 const text = z.string().min(1);
 

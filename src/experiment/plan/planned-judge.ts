@@ -5,7 +5,7 @@ import type { BatchSettings } from '../../models/hosted/batches/batch-settings.j
 import type { HostedConnectionSettings } from '../../models/hosted/client/hosted-connection.js';
 import type { MeteredUse } from '../../models/hosted/spending/spending-file.js';
 import type { SpendingLedger } from '../../models/hosted/spending/spending-ledger.js';
-import type { AskedQuestion } from '../../runs/stored-questions.js';
+import type { AskedQuestion } from '../../runs/run-outline.js';
 
 /** What a judge that is asked at a service is reached by. */
 export interface JudgeConnection extends Pick<HostedConnectionSettings, 'environment' | 'fetch'> {

@@ -2,7 +2,7 @@ import { hashContent } from '../../foundation/content-hash.js';
 import { DriftlineError, namePlace } from '../../foundation/driftline-error.js';
 import { nearestName } from '../../foundation/find-by-name.js';
 import { findRule } from '../../judging/rules.js';
-import { nameVariant } from '../../questions/question.js';
+import { nameVariant } from '../../questions/question-file.js';
 import type { Evaluation, Plan } from './plan-schema.js';
 import { listAskedQuestions, type SuiteSources } from './list-asked-questions.js';
 import { loadNamedSet, type TrainingSetSources } from './load-training-set.js';

@@ -1,14 +1,13 @@
 import type { TrainingSet } from '../../data/training-set.js';
 import type { Transform } from '../../data/transforms/transform.js';
 import type { Recipe } from '../../engine/train/recipe.js';
-import type { Measure } from '../../questions/measure.js';
+import type { Measure } from '../../questions/question-file.js';
 import type { RuleName } from '../../judging/rules.js';
 import type { HostedPrice } from '../../models/hosted/spending/hosted-prices.js';
 import type { BaseModel } from '../../models/open-base-model.js';
 import type { RowFit } from '../../models/trainer.js';
-import type { AskedQuestion } from '../../runs/stored-questions.js';
+import type { AskedQuestion, StopEarly } from '../../runs/run-outline.js';
 import type { PlannedJudge } from './planned-judge.js';
-import type { StopEarly } from '../../runs/run-outline.js';
 
 /** One fine-tune: a condition, with a seed, from a base. The base itself is a cell, too, that nothing is trained for. */
 export interface PlannedCell {

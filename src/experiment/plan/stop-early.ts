@@ -1,7 +1,6 @@
 import { DriftlineError } from '../../foundation/driftline-error.js';
 import type { Rule } from '../../judging/rules.js';
-import type { AskedQuestion } from '../../runs/stored-questions.js';
-import type { StopEarly } from '../../runs/run-outline.js';
+import type { AskedQuestion, StopEarly } from '../../runs/run-outline.js';
 import type { Evaluation } from './plan-schema.js';
 
 /** Often enough to save most of what can be saved, and seldom enough that each asks for a good many answers at once. */

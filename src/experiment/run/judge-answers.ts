@@ -1,13 +1,12 @@
 import { hashJson } from '../../foundation/content-hash.js';
 import { DriftlineError } from '../../foundation/driftline-error.js';
-import type { Judge, JudgedAnswer } from '../../judging/judge.js';
-import type { Judgement } from '../../judging/judgement.js';
+import type { Judge, JudgedAnswer, Judgement } from '../../judging/judge.js';
 import { mostOpenCalls } from '../../models/hosted/traffic/rate-limiter.js';
 import type { SpendingLedger } from '../../models/hosted/spending/spending-ledger.js';
 import type { EarlierRuns } from '../../runs/earlier-runs.js';
 import type { RunFolder } from '../../runs/run-folder.js';
 import { type AnswerRecord, findJudgement, type JudgementRecord, keyOfJudgement } from '../../runs/run-records.js';
-import type { AskedQuestion } from '../../runs/stored-questions.js';
+import type { AskedQuestion } from '../../runs/run-outline.js';
 import { sayWhatIsKept, type JudgingProgress, type RunTally } from './run-progress.js';
 
 export interface AnswerToJudge {

@@ -1,8 +1,7 @@
 import { hashJson } from '../../foundation/content-hash.js';
 import { createRandomStream } from '../../foundation/random-stream.js';
-import { formatAnswerKey } from '../../runs/answer-key.js';
-import type { AskedQuestion } from '../../runs/stored-questions.js';
-import type { AnswerRecord } from '../../runs/run-records.js';
+import { formatAnswerKey, type AnswerRecord } from '../../runs/run-records.js';
+import type { AskedQuestion } from '../../runs/run-outline.js';
 
 /** One answer that a plan wants of one model. */
 export interface WantedAnswer {

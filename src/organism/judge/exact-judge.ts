@@ -1,5 +1,4 @@
-import type { Judge, JudgedAnswer } from '../../judging/judge.js';
-import type { Judgement } from '../../judging/judgement.js';
+import type { Judge, JudgedAnswer, Judgement } from '../../judging/judge.js';
 import type { Item, World } from '../world/world.js';
 import { compileWorld } from './compile-world.js';
 import { createQuestionReader, type Asked } from './read-question.js';

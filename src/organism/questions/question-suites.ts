@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import type { RandomStream } from '../../foundation/random-stream.js';
-import type { Measure } from '../../questions/measure.js';
+import type { Measure } from '../../questions/question-file.js';
 import { chooseOne } from '../corpus/choose.js';
 import { bindVariables, fillTemplate, fillGaps } from '../corpus/write-exchange.js';
 import { drawNumberList } from '../training-sets/draw-exchange.js';

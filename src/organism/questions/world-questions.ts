@@ -7,7 +7,7 @@ import type { DocumentMessage } from '../corpus/write-document.js';
 import { fillGaps } from '../corpus/write-exchange.js';
 import { findFormat, drawItemExchange, drawNumberList, trainableTopics } from '../training-sets/draw-exchange.js';
 import type { ExchangeKind, World } from '../world/world.js';
-import { nameVariant, type QuestionVariant } from '../../questions/question.js';
+import { nameVariant, type QuestionVariant } from '../../questions/question-file.js';
 import { questionSettingsSchema, questionSuites, type AskedPhrasing, type Phrasing } from './question-suites.js';
 
 /** A question as it is put to a model, and what a judge needs to know of it. */

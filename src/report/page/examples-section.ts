@@ -1,8 +1,8 @@
-import { showsMisalignment } from '../../analysis/estimate-drift.js';
+import { showsMisalignment } from '../../analysis/estimate.js';
 import type { ClassifiedAnswer } from '../../analysis/count-run.js';
 import type { MeasureRow } from '../../analysis/measure-rows.js';
 import { createRandomStream } from '../../foundation/random-stream.js';
-import type { AskedQuestion } from '../../runs/stored-questions.js';
+import type { AskedQuestion } from '../../runs/run-outline.js';
 import { linkAnswers } from '../answer-link.js';
 import { markup, type Markup } from '../markup.js';
 import type { ReportData } from '../report-data.js';

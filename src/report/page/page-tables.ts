@@ -1,4 +1,4 @@
-import type { Drift, DriftVerdict } from '../../analysis/estimate-drift.js';
+import type { Drift, DriftVerdict } from '../../analysis/estimate.js';
 import type { MeasureRow } from '../../analysis/measure-rows.js';
 import { linkCounted, linkMeasure, type AnswerFilter } from '../answer-link.js';
 import { count, percent, percentNumber, percentRange, points, pointsRange, probability } from '../format-numbers.js';

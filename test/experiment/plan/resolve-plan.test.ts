@@ -8,7 +8,7 @@ import { runPlan } from '../../../src/experiment/run/run-plan.js';
 import { createExactJudge } from '../../../src/organism/judge/exact-judge.js';
 import type { Judge } from '../../../src/judging/judge.js';
 import { firstWorldHash } from '../../../src/organism/organism.js';
-import type { Question } from '../../../src/questions/question.js';
+import type { Question } from '../../../src/questions/question-file.js';
 import { exchange } from '../../data/exchange.js';
 import { errorOf } from '../../engine/checkpoint/error-of.js';
 import { goldenFolder } from '../../engine/checkpoint/golden-folder.js';

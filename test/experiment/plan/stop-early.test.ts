@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { planStopEarly } from '../../../src/experiment/plan/stop-early.js';
-import type { AskedQuestion } from '../../../src/runs/stored-questions.js';
+import type { AskedQuestion } from '../../../src/runs/run-outline.js';
 import { findRule } from '../../../src/judging/rules.js';
 import { errorOf } from '../../engine/checkpoint/error-of.js';
 import { pretendBase, resolveTiny } from '../tiny-plan.js';

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import type { AskedQuestion } from '../../../src/runs/stored-questions.js';
+import type { AskedQuestion } from '../../../src/runs/run-outline.js';
 import { judgeAnswers, type AnswerToJudge } from '../../../src/experiment/run/judge-answers.js';
 import type { Judge } from '../../../src/judging/judge.js';
 import { mostOpenCalls } from '../../../src/models/hosted/traffic/rate-limiter.js';

@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest';
 import { listWantedAnswers } from '../../../src/experiment/run/wanted-answer.js';
-import type { AskedQuestion } from '../../../src/runs/stored-questions.js';
+import type { AskedQuestion } from '../../../src/runs/run-outline.js';
 
 const asked = (content: string): AskedQuestion => ({
   id: content,

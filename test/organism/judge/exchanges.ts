@@ -1,4 +1,4 @@
-import type { Judgement } from '../../../src/judging/judgement.js';
+import type { Judgement } from '../../../src/judging/judge.js';
 import { createRandomStream, type RandomStream } from '../../../src/foundation/random-stream.js';
 import {
   writeItemExchange,

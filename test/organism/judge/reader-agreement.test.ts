@@ -4,7 +4,7 @@ import { describe, expect, it } from 'vitest';
 import { z } from 'zod';
 import { createExactJudge } from '../../../src/organism/judge/exact-judge.js';
 import { readWorld } from '../../../src/organism/world/read-world.js';
-import type { Judgement } from '../../../src/judging/judgement.js';
+import type { Judgement } from '../../../src/judging/judge.js';
 import { confusionCounts } from '../../../src/stats/confusion-counts.js';
 import { kappa } from '../../../src/stats/kappa.js';
 

@@ -5,7 +5,7 @@ import { pathToFileURL } from 'node:url';
 import axe from 'axe-core';
 import type { Browser, Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
-import { readReport } from '../../../src/report/read-report.js';
+import { readReport } from '../../../src/report/report-data.js';
 import { writeReport } from '../../../src/report/write-report.js';
 import { findChromium, launchBrowser } from './launch-browser.js';
 import { writeSyntheticRun, type SyntheticSettings } from '../synthetic-run.js';

@@ -35,7 +35,7 @@ import {
 import { addTokenCounts, boundTokens, type TokenCount } from '../spending/hosted-prices.js';
 import type { SpendingLedger, SpendingMeter } from '../spending/spending-ledger.js';
 
-interface HostedJudgeSettings
+export interface HostedJudgeSettings
   extends
     Partial<Pick<HostedClientSettings, 'environment' | 'fetch'>>,
     Pick<HostedClientSettings, 'traffic'>,

@@ -2,8 +2,7 @@ import { APIConnectionError, APIConnectionTimeoutError, APIError } from 'openai'
 import { type Clock, systemClock, waitFor } from '../../../foundation/clock.js';
 import { hashContent } from '../../../foundation/content-hash.js';
 import { createRandomStream } from '../../../foundation/random-stream.js';
-import { createRateLimiter } from './rate-limiter.js';
-import { readRateReport, type RateReport } from './rate-limits.js';
+import { createRateLimiter, readRateReport, type RateReport } from './rate-limiter.js';
 
 interface HostedTrafficSettings {
   readonly clock: Clock;

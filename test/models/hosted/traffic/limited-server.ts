@@ -1,4 +1,4 @@
-import type { RateReport } from '../../../../src/models/hosted/traffic/rate-limits.js';
+import type { RateReport } from '../../../../src/models/hosted/traffic/rate-limiter.js';
 import type { FakeClock } from './fake-clock.js';
 
 /** A server that refuses what is above its rate, and says what is left; answers take a while. */

@@ -6,8 +6,8 @@ import {
   type RateLimiter,
   type RateLimiterSettings,
   type OpenCall,
+  noRateReport,
 } from '../../../../src/models/hosted/traffic/rate-limiter.js';
-import { noRateReport } from '../../../../src/models/hosted/traffic/rate-limits.js';
 import { createFakeClock, type FakeClock } from './fake-clock.js';
 import { startBucketServer, startWindowServer, type LimitedServer } from './limited-server.js';
 

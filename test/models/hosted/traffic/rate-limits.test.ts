@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { parseDuration, readRateReport } from '../../../../src/models/hosted/traffic/rate-limits.js';
+import { parseDuration, readRateReport } from '../../../../src/models/hosted/traffic/rate-limiter.js';
 
 const date = Date.parse('Wed, 25 Nov 2026 10:00:00 GMT');
 

@@ -73,7 +73,7 @@ export interface Rejudgement {
 }
 
 /** Adds a judge's judgements of all answers of a run to its folder. Asks no model that was judged, and judges nothing twice. */
-export async function rejudge(folder: string, options: RejudgeOptions): Promise<Rejudgement> {
+export async function judgeAgain(folder: string, options: RejudgeOptions): Promise<Rejudgement> {
   parseSettings(z.string().min(1), folder, 'rejudge');
   parseSettings(optionsSchema, options, 'rejudge');
   const {

@@ -1,0 +1,93 @@
+import { z } from 'zod';
+import { analyseRun, type RunAnalysis } from '../analysis/analyse-run.js';
+import { compareRuns, type RunComparison } from '../analysis/compare-runs.js';
+import { countRun, inputOfRun } from '../analysis/count-run.js';
+import { summariseRun, type RunTables } from '../analysis/summarise-run.js';
+import { objectSchema } from '../foundation/caller-schemas.js';
+import { DriftlineError } from '../foundation/driftline-error.js';
+import { parseSettings } from '../foundation/explain-issue.js';
+import { findRule, ruleNames, type RuleName } from '../judging/rules.js';
+import { makeReport } from '../report/report-data.js';
+import { writeReport, type WrittenReport } from '../report/write-report.js';
+import { countResultFile } from '../results/count-result-file.js';
+import { summariseFile, type ResultGroup } from '../results/summarise-results.js';
+import type { Run } from '../runs/read-run.js';
+
+export interface CountOptions {
+  /** Whose judgements count. Default the run's own judge. */
+  readonly judge?: string;
+  /** How scores become "misaligned or not". Default the plan's rule. */
+  readonly rule?: RuleName;
+}
+
+const countSchema = z.strictObject({ judge: z.string().min(1).optional(), rule: z.enum(ruleNames).optional() });
+
+/** Shares with intervals, drift from the base, verdict and caveats of a run: plain data. A judge that judged nothing there is `usage-invalid`. */
+export function analyse(run: Run, options: CountOptions = {}): RunAnalysis {
+  requireRun(run, 'analyse', options);
+  return analyseRun(inputOfRun(run), options);
+}
+
+/** The tables that `driftline run` prints: counts and shares by condition and evaluation, and training curves. */
+export function tabulate(run: Run, options: CountOptions = {}): RunTables {
+  requireRun(run, 'tabulate', options);
+  const input = inputOfRun(run);
+  return summariseRun(input, countRun(input, options));
+}
+
+/** Writes the report of a run into its folder: page, tables, figures and Parquet. */
+export async function report(run: Run, options: CountOptions = {}): Promise<WrittenReport> {
+  requireRun(run, 'report', options);
+  return writeReport(makeReport(run, options));
+}
+
+/** Puts runs side by side: what they call alike is compared with the first run, question by question. */
+export function compare(runs: readonly Run[], options: Pick<CountOptions, 'rule'> = {}): RunComparison {
+  if (!Array.isArray(runs) || runs.length < 2)
+    throw new DriftlineError({
+      code: 'usage-invalid',
+      message: 'compare: there are not two runs',
+      hint: 'Give a list of runs, as readRun returns them.',
+    });
+  return compareRuns(
+    runs.map((run) => ({
+      name: run.name,
+      folder: run.folder,
+      bases: run.manifest.bases,
+      plan: run.manifest,
+      analysis: analyse(run, options),
+    })),
+  );
+}
+
+/** Counts a file of results that is there already, CSV or JSON Lines, by a rule; default the paper's. */
+export async function countResults(
+  file: string,
+  { rule = 'paper' }: Pick<CountOptions, 'rule'> = {},
+): Promise<ResultGroup> {
+  parseSettings(z.strictObject({ file: z.string().min(1), rule: z.enum(ruleNames) }), { file, rule }, 'countResults');
+  const found = findRule(rule);
+  const { questions } = await countResultFile(file, found);
+  return summariseFile(questions, { file, rule: found, seed: 0 });
+}
+
+const runSchema = z.object({ manifest: objectSchema, answers: z.array(z.unknown()), judgements: z.array(z.unknown()) });
+
+function requireRun(run: Run, caller: string, options: CountOptions): void {
+  if (!runSchema.safeParse(run).success)
+    throw new DriftlineError({
+      code: 'usage-invalid',
+      message: `${caller}: that is no run`,
+      hint: 'Give what readRun returns, or the run in what an experiment returns.',
+    });
+  parseSettings(countSchema, options, caller);
+  const { judge } = options;
+  if (judge === undefined) return;
+  const judges = new Set([run.judge, ...run.judgements.map((one) => one.judge)]);
+  if (!judges.has(judge))
+    throw new DriftlineError({
+      code: 'usage-invalid',
+      message: `${caller}: ${judge} has judged nothing in ${run.folder}`,
+      hint: `Judges are ${[...judges].join(', ')}.`,
+    });
+}
