@@ -43,7 +43,7 @@ export async function report(run: Run, options: CountOptions = {}): Promise<Writ
 
 /** Puts runs side by side: what they call alike is compared with the first run, question by question. */
 export function compare(runs: readonly Run[], options: Pick<CountOptions, 'rule'> = {}): RunComparison {
-  if (!Array.isArray(runs) || runs.length < 2)
+  if (!z.array(z.unknown()).min(2).safeParse(runs).success)
     throw new DriftlineError({
       code: 'usage-invalid',
       message: 'compare: there are not two runs',
