@@ -72,7 +72,9 @@ export function parseAnswerLink(fragment: string): AnswerFilter | null {
 
 /** What a share counts, as the analysis has it; said here since the page in the browser imports nothing of the rest. */
 type CountedOutcome =
-  { readonly kind: 'misaligned' | 'incoherent' } | { readonly kind: 'label'; readonly label: string };
+  | { readonly kind: 'misaligned' }
+  | { readonly kind: 'incoherent' }
+  | { readonly kind: 'label'; readonly label: string };
 
 /** The answers that a share counts, of those that `where` says. */
 export function linkMeasure(outcome: CountedOutcome, where: AnswerFilter): string {
