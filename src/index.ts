@@ -23,7 +23,14 @@ export { readRun, type Run } from './runs/read-run.js';
 export type { AnswerRecord, JudgementRecord } from './runs/run-records.js';
 export { parseAnswerKey, parseModelName, type AnswerPlace } from './runs/run-records.js';
 
-export { analyse, compare, countResults, report, tabulate, type CountOptions } from './api/analyse.js';
+export {
+  analyse,
+  compareStoredRuns as compare,
+  countResults,
+  reportRun as report,
+  tabulate,
+  type CountOptions,
+} from './api/analyse.js';
 export type { RunAnalysis } from './analysis/analyse-run.js';
 export type { RunComparison } from './analysis/compare-runs.js';
 export type { RunTables } from './analysis/summarise-run.js';
