@@ -123,7 +123,7 @@ const tokenPriceSchema = z.strictObject({
   batch: z.number().min(0).max(1).optional().describe('Share of these prices that calls in batches cost, such as 0.5'),
 });
 
-const priceSchema = tokenPriceSchema.extend({
+export const priceSchema = tokenPriceSchema.extend({
   training: z
     .number()
     .nonnegative()
