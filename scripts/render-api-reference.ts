@@ -37,27 +37,39 @@ export async function renderApiReference(): Promise<string> {
   const slugOf = createSlugs();
   for (const title of [...examples.map(([, title]) => title), 'Misuse']) slugOf(title);
   const documented = new Map<ts.Symbol, string>();
+  const exported = new Set<ts.Symbol>();
+  for (const { file } of entrances)
+    for (const group of listGroups(checker, findSource(program, file)))
+      for (const [, symbol] of group) exported.add(symbol);
   const sections: string[] = [];
   for (const { name, file } of entrances) {
-    const source = program.getSourceFile(path.join(root, file));
-    if (source === undefined) throw new Error(`${file} is not there`);
+    const source = findSource(program, file);
     slugOf(name);
     const contents: string[] = [];
     const entries: string[] = [];
-    const add = async (exported: string, symbol: ts.Symbol): Promise<string> => {
-      const found = documented.get(symbol);
-      if (found !== undefined) return `[${exported}](#${found})`;
-      const slug = slugOf(exported);
-      documented.set(symbol, slug);
-      entries.push(await renderEntry(checker, exported, symbol));
-      return `[${exported}](#${slug})`;
-    };
+    const named = new Set<ts.Symbol>();
     for (const group of listGroups(checker, source)) {
       const links: string[] = [];
-      for (const [exported, symbol] of group) links.push(await add(exported, symbol));
+      for (const [title, symbol] of group) {
+        const known = documented.get(symbol);
+        const slug = known ?? slugOf(title);
+        links.push(`[${title}](#${slug})`);
+        if (known !== undefined) continue;
+        documented.set(symbol, slug);
+        entries.push(`### ${title}`, await renderEntry(checker, title, symbol));
+        for (const one of listNamedTypes(checker, symbol)) if (!exported.has(one)) named.add(one);
+      }
       contents.push(`- ${links.join(', ')}`);
     }
     sections.push(`## ${name}`, describeModule(source), contents.join('\n'), ...entries);
+    const further = [...named].filter((symbol) => !documented.has(symbol));
+    if (further.length === 0) continue;
+    sections.push(`### Further types of ${name}`, 'They are named above, and cannot be imported.');
+    slugOf(`Further types of ${name}`);
+    for (const symbol of further) {
+      documented.set(symbol, '');
+      sections.push(await renderEntry(checker, symbol.name, symbol));
+    }
   }
   const page = [...(await renderIntroduction()), ...sections].join('\n\n');
   if (page.includes(root)) throw new Error('the page has a path of this machine');
@@ -92,6 +104,34 @@ async function renderIntroduction(): Promise<string[]> {
   ];
 }
 
+function findSource(program: ts.Program, file: string): ts.SourceFile {
+  const source = program.getSourceFile(path.join(root, file));
+  if (source === undefined) throw new Error(`${file} is not there`);
+  return source;
+}
+
+/** The types of ours that the declarations of an export name. */
+function listNamedTypes(checker: ts.TypeChecker, { declarations = [] }: ts.Symbol): ts.Symbol[] {
+  const found: ts.Symbol[] = [];
+  const visit = (node: ts.Node): void => {
+    if (ts.isBlock(node)) return;
+    const name = ts.isTypeReferenceNode(node)
+      ? node.typeName
+      : ts.isExpressionWithTypeArguments(node)
+        ? node.expression
+        : null;
+    const symbol = name === null ? undefined : checker.getSymbolAtLocation(name);
+    if (symbol !== undefined) {
+      const type = (symbol.flags & ts.SymbolFlags.Alias) === 0 ? symbol : checker.getAliasedSymbol(symbol);
+      const isOurs = type.declarations?.[0]?.getSourceFile().fileName.startsWith(path.join(root, 'src')) === true;
+      if (isOurs && (type.flags & (ts.SymbolFlags.Interface | ts.SymbolFlags.TypeAlias)) !== 0) found.push(type);
+    }
+    node.forEachChild(visit);
+  };
+  for (const declaration of declarations) visit(declaration);
+  return found;
+}
+
 /** The exports of an index file, in groups as blank lines part them. */
 function listGroups(checker: ts.TypeChecker, source: ts.SourceFile): (readonly [string, ts.Symbol])[][] {
   const groups: (readonly [string, ts.Symbol])[][] = [];
@@ -117,7 +157,6 @@ async function renderEntry(checker: ts.TypeChecker, name: string, symbol: ts.Sym
   const code = declarations.map((one) => renderDeclaration(checker, one)).join('\n');
   const note = elsewhere[name];
   return [
-    `### ${name}`,
     ...[describe(checker, symbol)].filter((text) => text !== ''),
     ...(note === undefined ? [] : [note]),
     `\`\`\`ts\n${await tidy(code)}\n\`\`\``,
@@ -130,7 +169,10 @@ function renderDeclaration(checker: ts.TypeChecker, node: ts.Declaration): strin
   if (ts.isFunctionDeclaration(node)) {
     const end = node.body?.getStart(source) ?? node.getEnd();
     const text = source.text.slice(node.getStart(source), end);
-    return `${text.replace(/^export (async )?/, '').trim().replace(/;$/, '')};`;
+    return `${text
+      .replace(/^export (async )?/, '')
+      .trim()
+      .replace(/;$/, '')};`;
   }
   if (ts.isClassDeclaration(node)) {
     const heritage = node.heritageClauses?.map(textOf).join(' ') ?? '';
@@ -178,7 +220,9 @@ function describeBySchema({ declarations = [] }: ts.Symbol): string {
   const call = field !== undefined && ts.isPropertyAssignment(field) ? field.initializer : null;
   if (call === null || !ts.isCallExpression(call) || !ts.isPropertyAccessExpression(call.expression)) return '';
   const [text] = call.arguments;
-  return call.expression.name.text === 'describe' && text !== undefined && ts.isStringLiteralLike(text) ? text.text : '';
+  return call.expression.name.text === 'describe' && text !== undefined && ts.isStringLiteralLike(text)
+    ? text.text
+    : '';
 }
 
 function describe(checker: ts.TypeChecker, symbol: ts.Symbol): string {

@@ -68,7 +68,11 @@ export async function countResults(file: string, options: Pick<CountOptions, 'ru
 // Of what readRun returns, what is looked at first.
 const runSchema = z.looseObject({
   ...{ name: z.string(), folder: z.string(), judge: z.string(), rule: z.enum(ruleNames) },
-  manifest: z.looseObject({ bases: z.array(z.unknown()), cells: z.array(z.unknown()), evaluations: z.array(z.unknown()) }),
+  manifest: z.looseObject({
+    bases: z.array(z.unknown()),
+    cells: z.array(z.unknown()),
+    evaluations: z.array(z.unknown()),
+  }),
   ...{ cells: z.array(z.unknown()), evaluations: z.array(z.unknown()), faults: z.array(z.unknown()) },
   ...{ answers: z.array(z.unknown()), judgements: z.array(z.unknown()) },
   ...{ bases: z.instanceof(Map), questions: z.instanceof(Map), curves: z.instanceof(Map), finished: z.instanceof(Set) },

@@ -33,9 +33,7 @@ import { givenPartsShape, type GivenParts } from './given-parts.js';
 
 /** What an experiment may be opened with; nothing of it is needed. */
 export interface ExperimentOptions
-  extends
-    GivenParts,
-    Partial<Pick<OpenBaseModelOptions, 'environment' | 'fetch' | 'onProgress' | 'onNotice'>> {
+  extends GivenParts, Partial<Pick<OpenBaseModelOptions, 'environment' | 'fetch' | 'onProgress' | 'onNotice'>> {
   /** Folder of run folders. Default `runs`. */
   readonly runs?: string;
   /** The folder that paths of a plan from code are relative to. Default the working directory. */
@@ -88,7 +86,7 @@ export type ExperimentEvent =
   | ({ readonly kind: 'batches-progress' } & Parameters<NonNullable<BatchSettings['onProgress']>>[0]);
 
 /** The first event: what is left to do. */
-interface RunStarted {
+export interface RunStarted {
   readonly kind: 'run-started';
   readonly forecast: RunForecast;
   readonly cellsAtOnce: ChosenCellsAtOnce;
@@ -101,7 +99,11 @@ export interface ExperimentRunOptions {
 }
 
 // Of what `forecast` returns, what tells it from anything else.
-const forecastSchema = z.looseObject({ folder: z.string(), cells: z.array(objectSchema), hosted: z.array(objectSchema) });
+const forecastSchema = z.looseObject({
+  folder: z.string(),
+  cells: z.array(objectSchema),
+  hosted: z.array(objectSchema),
+});
 const memoryForecastSchema = forecastSchema.extend({ memory: z.array(objectSchema) });
 
 const runOptionsSchema = z.strictObject({ signal: signalSchema.optional(), onEvent: functionSchema.optional() });
