@@ -86,12 +86,12 @@ async function renderIntroduction(): Promise<string[]> {
   return [
     '# The library',
     '<!-- npm run docs:api writes this page from the source. -->',
-    `What the command line does, from code, with types: ${entrances.map(({ name }) => `[\`${name}\`](#${name.replaceAll('/', '')})`).join(', ')}. Everything is ESM for Node 20.19 and later.`,
+    `What the command line does, from code, with types: ${entrances.map(({ name }) => `[\`${name}\`](#${name.replaceAll('/', '')})`).join(', ')}. Everything is ESM for Node 20.19 and later. [examples/fine-tune-and-ask.js](../examples/fine-tune-and-ask.js) is for the engine; three examples of `driftline`:`,
     ...shown,
     '### Misuse',
     [
       'What a program gives is checked when it gives it. Whatever is wrong is a `DriftlineError` with a `code` of `errorCodes`, a `message` that says where, and a `hint` that says',
-      'what to do; a name that is unknown comes with the nearest that is known. Such an error never comes from inside, and nothing has been trained, asked or paid by then:',
+      'what to do; a name that is unknown comes with the nearest that is known. By then nothing has been trained, asked or paid:',
     ].join('\n'),
     [
       '```js',

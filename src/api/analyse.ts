@@ -3,6 +3,7 @@ import { analyseRun, type RunAnalysis } from '../analysis/analyse-run.js';
 import { compareRuns, type RunComparison } from '../analysis/compare-runs.js';
 import { countRun, inputOfRun } from '../analysis/count-run.js';
 import { summariseRun, type RunTables } from '../analysis/summarise-run.js';
+import { objectSchema } from '../foundation/caller-schemas.js';
 import { DriftlineError } from '../foundation/driftline-error.js';
 import { parseSettings } from '../foundation/explain-issue.js';
 import { findRule, ruleNames, type RuleName } from '../judging/rules.js';
@@ -73,6 +74,7 @@ const runSchema = z.looseObject({
     cells: z.array(z.unknown()),
     evaluations: z.array(z.unknown()),
   }),
+  dynamics: z.looseObject({ evaluation: objectSchema }).nullable(),
   ...{ cells: z.array(z.unknown()), evaluations: z.array(z.unknown()), faults: z.array(z.unknown()) },
   ...{ answers: z.array(z.unknown()), judgements: z.array(z.unknown()) },
   ...{ bases: z.instanceof(Map), questions: z.instanceof(Map), curves: z.instanceof(Map), finished: z.instanceof(Set) },

@@ -220,7 +220,7 @@ export function parsePlan(plan: PlanInput, { hasJudge }: { readonly hasJudge: bo
   throw new DriftlineError({
     code: 'configuration-invalid',
     message: `plan: ${describeFirstProblem(parsed.error, planSchema)}`,
-    hint: 'docs/experiments.md lists every key of a plan.',
+    hint: 'Correct the plan; docs/experiments.md lists every key.',
     cause: parsed.error,
   });
 }
