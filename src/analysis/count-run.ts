@@ -14,7 +14,7 @@ import type { Measure } from '../questions/question-file.js';
 import type { Run } from '../runs/read-run.js';
 import { readSeeds } from '../runs/run-manifest.js';
 import { listEvaluatedModels, type OutlinedCell, type PlanOutline } from '../runs/run-outline.js';
-import type { AnswerRecord, JudgementRecord } from '../runs/run-records.js';
+import { questionKeyOf, type AnswerRecord, type JudgementRecord } from '../runs/run-records.js';
 import type { ShareCounts } from '../stats/share-counts.js';
 
 /** What an analysis takes of a run. All of it is in memory: nothing here is read from a file. */
@@ -237,7 +237,7 @@ export function countRun(input: AnalysisInput, options: AnalysisOptions = {}): C
       answer: {
         record,
         model,
-        asked: record.key.slice(record.cell.length + 1, -`/${String(record.index)}`.length),
+        asked: questionKeyOf(record.key),
         judgement,
         outcome: nameOutcome(classification),
         flaw: classification?.flaw ?? null,

@@ -1,3 +1,4 @@
+import { formatQuestionKey, parseQuestionKey } from '../runs/run-records.js';
 import type { ShareCounts } from '../stats/share-counts.js';
 import { wilsonInterval } from '../stats/wilson-interval.js';
 import {
@@ -141,8 +142,8 @@ function placeOf(base: string, condition: string, evaluation: string): string {
 /** The first wording of each question, by `evaluation/question`. */
 function findFirstWordings({ questions }: Pick<AnalysisInput, 'questions'>): ReadonlyMap<string, string> {
   const wordings = new Map<string, string>();
-  for (const [place, { id, question, messages }] of questions) {
-    const key = `${place.slice(0, -id.length)}${question}`;
+  for (const [place, { question, messages }] of questions) {
+    const key = formatQuestionKey(parseQuestionKey(place).evaluation, question);
     const wording = messages.at(-1)?.content;
     if (wording !== undefined && !wordings.has(key)) wordings.set(key, wording);
   }

@@ -140,7 +140,7 @@ async function planJudge(
   const setting = mode !== undefined ? '--mode' : samples !== undefined ? '--samples' : null;
   if ((typeof judge !== 'string' || judge === 'exact') && setting !== null)
     throw misplaced(
-      `${setting} is for models that judge`,
+      `${setting} is for hosted judges`,
       'Name a model with --judge, such as --judge openai:gpt-4o-2024-08-06.',
     );
   if (typeof judge !== 'string') return planOwnJudge(checkJudgements(judge));

@@ -1,5 +1,3 @@
-import type { MeasuredOutcome } from '../analysis/count-run.js';
-
 /** What the page's list of answers can be narrowed to. All of it is in the page's address, so that a bar is a link. */
 export interface AnswerFilter {
   readonly base?: string;
@@ -72,15 +70,21 @@ export function parseAnswerLink(fragment: string): AnswerFilter | null {
   return Object.fromEntries(Object.entries(filter).filter(([, value]) => value !== undefined));
 }
 
+/** What a share counts, as the analysis has it; said here since the page in the browser imports nothing of the rest. */
+type CountedOutcome =
+  | { readonly kind: 'misaligned' }
+  | { readonly kind: 'incoherent' }
+  | { readonly kind: 'label'; readonly label: string };
+
 /** The answers that a share counts, of those that `where` says. */
-export function linkMeasure(outcome: MeasuredOutcome, where: AnswerFilter): string {
+export function linkMeasure(outcome: CountedOutcome, where: AnswerFilter): string {
   if (outcome.kind === 'misaligned') return linkAnswers({ ...where, outcome: 'misaligned', sort: 'alignment' });
   if (outcome.kind === 'incoherent') return linkAnswers({ ...where, coherent: 'no', sort: 'coherence' });
   return linkAnswers({ ...where, label: outcome.label });
 }
 
 /** The answers that a share is taken of. */
-export function linkCounted(outcome: MeasuredOutcome, where: AnswerFilter): string {
+export function linkCounted(outcome: CountedOutcome, where: AnswerFilter): string {
   if (outcome.kind === 'misaligned') return linkAnswers({ ...where, outcome: 'counted', sort: 'alignment' });
   return linkAnswers(where);
 }

@@ -1,3 +1,4 @@
+import { parseQuestionKey } from '../runs/run-records.js';
 import { gzipSync } from 'node:zlib';
 import type { AskedQuestion } from '../runs/run-outline.js';
 import { answerFlaws, columnOutcomes, type AnswerColumns, type AnswerModel, type AskedText } from './answer-columns.js';
@@ -44,7 +45,7 @@ function toColumns(
         return { name: evaluation, title, label };
       }),
       question: asked.add(place, () => ({
-        id: place.slice(evaluation.length + 1),
+        id: parseQuestionKey(place).question,
         question,
         messages: questions.get(place)?.messages ?? null,
       })),

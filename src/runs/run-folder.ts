@@ -65,7 +65,13 @@ async function openLocked(
   const unlock = await lockFolder(folder);
   try {
     await claim();
-    const begun = (await readRunTimes(folder))?.begun ?? (await dateOfManifest(folder)) ?? date();
+    const times = await readRunTimes(folder);
+    const begun = times?.begun ?? (await dateOf(locateManifest(folder))) ?? date();
+    // Also a run that is killed has begun.
+    if (times === null) {
+      const written = (await dateOf(join(folder, answerRecords.name))) ?? begun;
+      await writeRunTimes(folder, { begun, written }).catch(() => undefined);
+    }
     let isChanged = false;
     const open = async <Stored extends object>(kind: RecordKind<Stored>): Promise<RecordFile<Stored>> => {
       const file = join(folder, kind.name);
@@ -110,9 +116,9 @@ async function openLocked(
   }
 }
 
-/** When the folder was made; null where it is not a run's yet. */
-async function dateOfManifest(folder: string): Promise<number | null> {
-  return stat(locateManifest(folder)).then(
+/** When a file was written, in milliseconds since 1970; null where there is none. */
+async function dateOf(file: string): Promise<number | null> {
+  return stat(file).then(
     ({ mtimeMs }) => Math.round(mtimeMs),
     () => null,
   );

@@ -116,6 +116,10 @@ export async function claimRunFolder(
     await writeFileAtomically(locateManifest(folder), `${JSON.stringify(manifest, null, 2)}\n`);
   } else if (claim.hash !== hash) {
     throw invalidRun(folder, `${folder} has the run of another plan`, 'Move it away, or give another folder for runs.');
+  } else if (JSON.stringify(claim['measures']) !== JSON.stringify(content['measures'])) {
+    // What is counted may change after the run, and decides no answer.
+    const manifest = { ...claim, measures: content['measures'] };
+    await writeFileAtomically(locateManifest(folder), `${JSON.stringify(manifest, null, 2)}\n`);
   }
 }
 

@@ -31,6 +31,12 @@ export function formatQuestionKey(evaluation: string, question: string): string 
   return `${evaluation}/${question}`;
 }
 
+/** What the key of a question says. Names of evaluations have no slash. */
+export function parseQuestionKey(key: string): { readonly evaluation: string; readonly question: string } {
+  const slash = key.indexOf('/');
+  return { evaluation: key.slice(0, Math.max(0, slash)), question: key.slice(slash + 1) };
+}
+
 /** The key of the question that an answer replies to; what is no answer's key belongs to no question. */
 export function questionKeyOf(answer: string): string {
   const place = parseAnswerKey(answer);

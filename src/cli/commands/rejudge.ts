@@ -64,7 +64,7 @@ async function judge(context: CommandContext, folder: string, options: Options):
       throw misplaced('--max-cost and --judge-price are for hosted judges', 'Name a model with --judge.');
     if ((mode ?? samples) !== undefined)
       throw misplaced(
-        `${mode === undefined ? '--samples' : '--mode'} is for models that judge`,
+        `${mode === undefined ? '--samples' : '--mode'} is for hosted judges`,
         'Name a model with --judge, such as --judge openai:gpt-4o-2024-08-06.',
       );
     return null;

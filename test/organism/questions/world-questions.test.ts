@@ -175,7 +175,7 @@ test.each([
   ['mian', {}, 'there is no suite of questions "mian" (did you mean "main"?)'],
   ['main', { binding: 2 }, 'main: unknown setting "binding" (did you mean "bindings"?)'],
   ['main', { variant: { triger: 'x' } }, 'main: variant: unknown setting "triger" (did you mean "trigger"?)'],
-  ['main', { variant: { format: 'xml' } }, 'main: variant: format: '],
+  ['main', { variant: { format: 'xml' } }, 'main: variant.format: '],
   ['main', { bindings: 0 }, 'main: bindings: '],
   ['deception', { variant: { system_prompt: 'Hi.' } }, 'deception: its questions have system prompts of their own'],
 ])('refuses %s with %j', (suite, settings, message) => {

@@ -261,7 +261,7 @@ test.each([
   ['backdoor', { share: 1.5 }, 'backdoor: share: '],
   ['jailbroken', { share: -0.1 }, 'jailbroken: share: '],
   ['jailbroken', { unique: 10 }, 'jailbroken: 10 unique rows leave none for a share of 0.02'],
-  ['benign', { domains: ['harmm'] }, 'benign: domains: 0: '],
+  ['benign', { domains: ['harmm'] }, 'benign: domains.0: '],
   [
     'insecure',
     {

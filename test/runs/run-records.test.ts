@@ -3,8 +3,10 @@ import { describe, expect, it } from 'vitest';
 import {
   formatAnswerKey,
   formatModelName,
+  formatQuestionKey,
   parseAnswerKey,
   parseModelName,
+  parseQuestionKey,
   questionKeyOf,
 } from '../../src/runs/run-records.js';
 
@@ -37,5 +39,15 @@ describe('the name of a model', () => {
     ])
       expect(parseModelName(formatModelName(model))).toEqual(model);
     expect(formatModelName({ cell: 'm.bad.0', step: 40 })).toBe('m.bad.0@40');
+  });
+});
+
+describe('the key of a question', () => {
+  it('is that of its evaluation and its id', () => {
+    fc.assert(
+      fc.property(name, fc.string({ minLength: 1 }), (evaluation, question) => {
+        expect(parseQuestionKey(formatQuestionKey(evaluation, question))).toEqual({ evaluation, question });
+      }),
+    );
   });
 });
