@@ -86,7 +86,7 @@ async function renderIntroduction(): Promise<string[]> {
   return [
     '# The library',
     '<!-- npm run docs:api writes this page from the source. -->',
-    `What the command line does, from code, with types: ${entrances.map(({ name }) => `[\`${name}\`](#${name.replaceAll('/', '')})`).join(', ')}. Everything is ESM for Node 20.19 and later. [examples/fine-tune-and-ask.js](../examples/fine-tune-and-ask.js) is for the engine; three examples of `driftline`:`,
+    `What the command line does, from code, with types: ${entrances.map(({ name }) => `[\`${name}\`](#${name.replaceAll('/', '')})`).join(', ')}. Everything is ESM for Node 20.19 and later. The engine has [an example](../examples/fine-tune-and-ask.js), too; here are three of \`driftline\`.`,
     ...shown,
     '### Misuse',
     [

@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process';
-import { mkdir, writeFile } from 'node:fs/promises';
+import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { promisify } from 'node:util';
@@ -7,8 +7,35 @@ import { expect, it } from 'vitest';
 import { tinyPlan } from '../experiment/tiny-plan.js';
 import { makeTemporaryFolder } from '../foundation/temporary-folder.js';
 
-const counting = new URL('count-reads.js', import.meta.url).href;
 const driftline = pathToFileURL(fileURLToPath(new URL('../../dist/index.js', import.meta.url))).href;
+
+/** Loaded before a program: when it ends, it says how often the program opened each file of records to read it. */
+const counting = `
+import fs from 'node:fs';
+import { syncBuiltinESMExports } from 'node:module';
+import path from 'node:path';
+
+const reads = {};
+function watch(holder, name, isOpen) {
+  const original = holder[name];
+  holder[name] = (file, ...given) => {
+    const flags = isOpen && typeof given[0] !== 'function' ? given[0] : undefined;
+    const isRead = flags === undefined || flags === 'r' || flags === fs.constants.O_RDONLY;
+    if (isRead && typeof file === 'string' && file.endsWith('.jsonl')) {
+      const key = path.basename(file);
+      reads[key] = (reads[key] ?? 0) + 1;
+    }
+    return original.call(holder, file, ...given);
+  };
+}
+// Streams that read come to open, too.
+for (const name of ['open', 'openSync']) watch(fs, name, true);
+watch(fs.promises, 'open', true);
+for (const name of ['readFile', 'readFileSync']) watch(fs, name, false);
+watch(fs.promises, 'readFile', false);
+syncBuiltinESMExports();
+process.on('exit', () => fs.writeSync(2, \`\\nreads: \${JSON.stringify(reads)}\\n\`));
+`;
 
 /** Opens and runs the plan in a process of its own: what it did, and how often it read each file of records. */
 async function run(folder: string, last = ''): Promise<{ readonly did: unknown; readonly reads: unknown }> {
@@ -21,9 +48,10 @@ async function run(folder: string, last = ''): Promise<{ readonly did: unknown; 
     last,
   ];
   const file = join(folder, 'program.mjs');
-  await mkdir(folder, { recursive: true });
   await writeFile(file, program.join('\n'));
-  const { stdout, stderr } = await promisify(execFile)(process.execPath, ['--import', counting, file]);
+  const watching = join(folder, 'watching.mjs');
+  await writeFile(watching, counting);
+  const { stdout, stderr } = await promisify(execFile)(process.execPath, ['--import', pathToFileURL(watching).href, file]);
   return { did: JSON.parse(stdout), reads: JSON.parse(/^reads: (.*)$/m.exec(stderr)?.[1] ?? 'null') };
 }
 
