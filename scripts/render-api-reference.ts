@@ -48,6 +48,12 @@ export async function renderApiReference(): Promise<string> {
     const contents: string[] = [];
     const entries: string[] = [];
     const named = new Set<ts.Symbol>();
+    // What is exported under another name than it is declared under stands under that name everywhere.
+    const names = new Map(
+      listGroups(checker, source)
+        .flat()
+        .flatMap(([title, { name: declared }]) => (declared === title ? [] : [[declared, title] as const])),
+    );
     for (const group of listGroups(checker, source)) {
       const links: string[] = [];
       for (const [title, symbol] of group) {
@@ -56,7 +62,7 @@ export async function renderApiReference(): Promise<string> {
         links.push(`[${title}](#${slug})`);
         if (known !== undefined) continue;
         documented.set(symbol, slug);
-        entries.push(`### ${title}`, await renderEntry(checker, title, symbol));
+        entries.push(`### ${title}`, await renderEntry(checker, title, symbol, names));
         for (const one of listNamedTypes(checker, symbol)) if (!exported.has(one)) named.add(one);
       }
       contents.push(`- ${links.join(', ')}`);
@@ -68,7 +74,7 @@ export async function renderApiReference(): Promise<string> {
     slugOf(`Further types of ${name}`);
     for (const symbol of further) {
       documented.set(symbol, '');
-      sections.push(await renderEntry(checker, symbol.name, symbol));
+      sections.push(await renderEntry(checker, symbol.name, symbol, names));
     }
   }
   const page = [...(await renderIntroduction()), ...sections].join('\n\n');
@@ -150,11 +156,19 @@ function listGroups(checker: ts.TypeChecker, source: ts.SourceFile): (readonly [
   return groups;
 }
 
-async function renderEntry(checker: ts.TypeChecker, name: string, symbol: ts.Symbol): Promise<string> {
+async function renderEntry(
+  checker: ts.TypeChecker,
+  name: string,
+  symbol: ts.Symbol,
+  names: ReadonlyMap<string, string>,
+): Promise<string> {
   const declarations = (symbol.declarations ?? []).filter(
     (one) => !ts.isFunctionDeclaration(one) || one.body === undefined || symbol.declarations?.length === 1,
   );
-  const code = declarations.map((one) => renderDeclaration(checker, one)).join('\n');
+  const code = declarations
+    .map((one) => renderDeclaration(checker, one))
+    .join('\n')
+    .replace(/\w+/g, (word) => names.get(word) ?? word);
   const note = elsewhere[name];
   return [
     ...[describe(checker, symbol)].filter((text) => text !== ''),
@@ -200,14 +214,15 @@ function renderConstant(checker: ts.TypeChecker, node: ts.VariableDeclaration): 
 
 /** What a type comes to that is written as one of a schema, with the descriptions that the schema has. */
 function expandType(checker: ts.TypeChecker, node: ts.TypeAliasDeclaration): string {
-  const flags = ts.TypeFormatFlags.NoTruncation | ts.TypeFormatFlags.InTypeAlias;
   const type = checker.getTypeAtLocation(node);
+  const write = (one: ts.Type): string =>
+    checker.typeToString(one, node, ts.TypeFormatFlags.NoTruncation | ts.TypeFormatFlags.InTypeAlias);
   const properties = type.isUnion() ? [] : checker.getPropertiesOfType(type);
-  if (properties.length === 0 || checker.isArrayLikeType(type)) return checker.typeToString(type, node, flags);
+  if (properties.length === 0 || checker.isArrayLikeType(type)) return write(type);
   const fields = properties.map((property) => {
     const isOptional = (property.flags & ts.SymbolFlags.Optional) !== 0;
     const found = checker.getTypeOfSymbolAtLocation(property, node);
-    const written = checker.typeToString(isOptional ? checker.getNonNullableType(found) : found, node, flags);
+    const written = write(isOptional ? checker.getNonNullableType(found) : found);
     const said = describe(checker, property) || describeBySchema(property);
     return `${said === '' ? '' : `/** ${said} */\n`}${property.name}${isOptional ? '?' : ''}: ${written};`;
   });

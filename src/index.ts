@@ -37,7 +37,14 @@ export type { LockOwner } from './foundation/lock-folder.js';
 export type { AnswerRecord, JudgementRecord, RunRecords } from './runs/run-records.js';
 export { parseAnswerKey, parseModelName, type AnswerPlace, type ModelOfCell } from './runs/run-records.js';
 
-export { analyse, compare, countResults, report, tabulate, type CountOptions } from './api/analyse.js';
+export {
+  analyse,
+  compareStoredRuns as compare,
+  countResults,
+  reportRun as report,
+  tabulate,
+  type CountOptions,
+} from './api/analyse.js';
 export type { AnalysedCondition, AnalysedEvaluation, DynamicsCurve, RunAnalysis } from './analysis/analyse-run.js';
 export type { Concentration, MeasureRow, RowPlace } from './analysis/measure-rows.js';
 export type { Drift, DriftVerdict, SeedIntervals, ShareEstimate } from './analysis/estimate.js';

@@ -36,13 +36,13 @@ export function tabulate(run: Run, options: CountOptions = {}): RunTables {
 }
 
 /** Writes the report of a run into its folder: page, tables, figures and Parquet. */
-export async function report(run: Run, options: CountOptions = {}): Promise<WrittenReport> {
+export async function reportRun(run: Run, options: CountOptions = {}): Promise<WrittenReport> {
   requireRun(run, 'report', options);
   return writeReport(makeReport(run, options));
 }
 
 /** Puts runs side by side: what they call alike is compared with the first run, question by question. */
-export function compare(runs: readonly Run[], options: Pick<CountOptions, 'rule'> = {}): RunComparison {
+export function compareStoredRuns(runs: readonly Run[], options: Pick<CountOptions, 'rule'> = {}): RunComparison {
   parseSettings(z.strictObject({ runs: z.array(z.unknown()).min(2, 'there are not two runs') }), { runs }, 'compare');
   parseSettings(countSchema.pick({ rule: true }), options, 'compare');
   for (const run of runs) requireRun(run, 'compare', options);

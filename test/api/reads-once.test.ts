@@ -51,7 +51,11 @@ async function run(folder: string, last = ''): Promise<{ readonly did: unknown; 
   await writeFile(file, program.join('\n'));
   const watching = join(folder, 'watching.mjs');
   await writeFile(watching, counting);
-  const { stdout, stderr } = await promisify(execFile)(process.execPath, ['--import', pathToFileURL(watching).href, file]);
+  const { stdout, stderr } = await promisify(execFile)(process.execPath, [
+    '--import',
+    pathToFileURL(watching).href,
+    file,
+  ]);
   return { did: JSON.parse(stdout), reads: JSON.parse(/^reads: (.*)$/m.exec(stderr)?.[1] ?? 'null') };
 }
 

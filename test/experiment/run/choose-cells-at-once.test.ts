@@ -24,6 +24,13 @@ async function pretend({ pace, fault }: Machine, changes: object = {}) {
     time += pace(processes) / processes;
     await new Promise((resolve) => setImmediate(resolve));
   };
+  /** Work of one kind begins in all processes at the same moment, however long each takes to get ready. */
+  const waiting: (() => void)[] = [];
+  const begin = async (processes: number): Promise<void> => {
+    const all = new Promise<void>((resolve) => waiting.push(resolve));
+    if (waiting.length === processes) for (const go of waiting.splice(0)) go();
+    await all;
+  };
   const openProcess: BaseModel['openProcess'] = (processes) => {
     opened.push(processes);
     open += 1;
@@ -33,6 +40,7 @@ async function pretend({ pace, fault }: Machine, changes: object = {}) {
           countSteps: () => 1000,
           train: async (_, { signal, onStep } = {}) => {
             if (fault !== undefined) throw fault;
+            await begin(processes);
             for (let step = 1; signal?.aborted !== true; step += 1) {
               await work(processes);
               onStep?.({ step, steps: 1000, loss: 1, millisecondsLeft: 0 });
@@ -43,6 +51,7 @@ async function pretend({ pace, fault }: Machine, changes: object = {}) {
       openSampler: () =>
         Promise.resolve({
           sample: async function* () {
+            await begin(processes);
             for (let index = 0; ; index += 1) {
               await work(processes);
               yield { request: 0, index, seed: 0, text: '', finishReason: 'stop' as const, tokens: 1 };
