@@ -40,7 +40,13 @@ const orders = {
   },
   models: {
     // What all models have in common stands further inside than the folders of those who make them.
-    rings: [['trainer.ts', 'sampler.ts', 'services'], ['model-reference.ts'], ['embedded'], ['hosted', 'cluster']],
+    rings: [
+      ['trainer.ts', 'sampler.ts', 'services'],
+      ['model-name-forms.ts'],
+      ['model-reference.ts'],
+      ['embedded'],
+      ['hosted', 'cluster'],
+    ],
   },
   'models/hosted': {
     rings: [['traffic', 'spending'], ['client'], ['batches', 'jobs'], ['chat']],

@@ -18,14 +18,13 @@ export { readRubric, type Rubric } from './rubric.js';
 export {
   concludeJudgement,
   createLanguageJudge,
-  languageModes,
   listJudgeCalls,
   nameLanguageJudge,
   type JudgeCall,
   type JudgeReply,
   type LanguageJudgeSettings,
-  type LanguageMode,
 } from './language-judge.js';
+export { languageModes, type LanguageMode } from './judge.js';
 export {
   checkCalibration,
   readCalibration,

@@ -2,6 +2,10 @@
 export const judgeModes = ['exact', 'logprobs', 'samples', 'single', 'own'] as const;
 export type JudgeMode = (typeof judgeModes)[number];
 
+/** Modes of a language model that judges, as plans, the command line and records spell them. */
+export const languageModes = ['logprobs', 'samples', 'single'] as const;
+export type LanguageMode = (typeof languageModes)[number];
+
 export type JudgementDetail =
   string | number | boolean | null | readonly JudgementDetail[] | { readonly [name: string]: JudgementDetail };
 

@@ -3,7 +3,14 @@ import { functionSchema } from '../foundation/caller-schemas.js';
 import { hashContent, hashJson } from '../foundation/content-hash.js';
 import { DriftlineError } from '../foundation/driftline-error.js';
 import { parseSettings } from '../foundation/explain-issue.js';
-import type { Judge, JudgedAnswer, Judgement, JudgementDetail } from './judge.js';
+import {
+  languageModes,
+  type Judge,
+  type JudgedAnswer,
+  type Judgement,
+  type JudgementDetail,
+  type LanguageMode,
+} from './judge.js';
 import {
   parseScore,
   readVerdict,
@@ -13,10 +20,6 @@ import {
   type TokenDistribution,
 } from './reply-score.js';
 import type { Rubric } from './rubric.js';
-
-/** Modes of a language model that judges, as plans, the command line and records spell them. */
-export const languageModes = ['logprobs', 'samples', 'single'] as const;
-export type LanguageMode = (typeof languageModes)[number];
 
 export interface LanguageJudgeSettings {
   /** In its canonical spelling. */

@@ -1,3 +1,4 @@
+import { modelNameForms } from './model-name-forms.js';
 import { isAbsolute, win32 } from 'node:path';
 import { z } from 'zod';
 import { parseHubReference } from '../engine/checkpoint/hub-reference.js';
@@ -28,15 +29,6 @@ export interface HostedReference {
 }
 
 const providers = ['organism', 'hf', ...serviceNames] as const;
-
-/** How models that run here are named, for help and hints. */
-export const localModelForms = 'organism:1, hf:owner/name[@revision], ./folder';
-
-/** How model names are written, for help and hints. */
-export const modelNameForms = `${localModelForms} or openai:gpt-4o (also ${serviceNames
-  .filter((name) => name !== 'openai')
-  .map((name) => `${name}:`)
-  .join(', ')})`;
 
 /** Whether a model runs elsewhere, and may cost money. */
 export function isHosted(reference: ModelReference | OwnReference): reference is HostedReference {

@@ -3,13 +3,13 @@ import {
   concludeJudgement,
   createLanguageJudge,
   estimateJudgeUse,
-  languageModes,
   listJudgeCalls,
   nameLanguageJudge,
   type JudgeCall,
   type JudgeReply,
   type LanguageJudgeSettings,
 } from '../../src/judging/language-judge.js';
+import { languageModes } from '../../src/judging/judge.js';
 import { readRubric } from '../../src/judging/rubric.js';
 import { errorOf } from '../engine/checkpoint/error-of.js';
 

@@ -5,7 +5,7 @@ import { judgeAgain, type Rejudgement } from '../../api/judge-again.js';
 import { DriftlineError } from '../../foundation/driftline-error.js';
 import { findByName } from '../../foundation/find-by-name.js';
 import { createProgressDisplay } from '../../foundation/progress-display.js';
-import { languageModes } from '../../judging/language-judge.js';
+import { languageModes } from '../../judging/judge.js';
 import { findRule } from '../../judging/rules.js';
 import type { SpendingSummary } from '../../models/hosted/spending/summarise-spending.js';
 import { readRun } from '../../runs/read-run.js';

@@ -1,5 +1,5 @@
 import type { CommandDefinition } from '../command.js';
-import { modelNameForms } from '../../models/model-reference.js';
+import { modelNameForms } from '../../models/model-name-forms.js';
 import { memoryOption, threadsOption } from '../shared-options.js';
 import { anyText, decimalNumber, nonEmptyText, optional, wholeNumber } from '../value-type.js';
 

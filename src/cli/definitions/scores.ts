@@ -1,5 +1,5 @@
 import type { CommandDefinition } from '../command.js';
-import { languageModes } from '../../judging/language-judge.js';
+import { languageModes } from '../../judging/judge.js';
 import { ruleNames } from '../../judging/rules.js';
 import { batchOptions, judgePriceOption, maxCostOption, planRuleOption, runArgument } from '../shared-options.js';
 import { anyText, nonEmptyText, oneOf, optional, repeated, wholeNumber } from '../value-type.js';

@@ -1,5 +1,5 @@
 import type { CommandDefinition } from '../command.js';
-import { localModelForms } from '../../models/model-reference.js';
+import { localModelForms } from '../../models/model-name-forms.js';
 import { memoryOption, threadsOption } from '../shared-options.js';
 import { decimalNumber, nonEmptyText, optional, repeated, wholeNumber } from '../value-type.js';
 

@@ -4,7 +4,7 @@ import { describeFirstProblem } from '../../foundation/explain-issue.js';
 import { mixSchema } from '../../data/transforms/mix-sets.js';
 import { triggerSchema } from '../../data/transforms/row-transforms.js';
 import { transformSchema } from '../../data/transforms/transform.js';
-import { languageModes } from '../../judging/language-judge.js';
+import { languageModes } from '../../judging/judge.js';
 import { ruleNames } from '../../judging/rules.js';
 import { measureSchema } from '../../questions/question-file.js';
 

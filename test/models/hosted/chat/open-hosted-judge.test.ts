@@ -1,8 +1,7 @@
 import type { ServerResponse } from 'node:http';
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
 import { checkCalibration, readCalibration } from '../../../../src/judging/calibration.js';
-import type { Judge, JudgedAnswer } from '../../../../src/judging/judge.js';
-import { languageModes, type LanguageMode } from '../../../../src/judging/language-judge.js';
+import { type Judge, type JudgedAnswer, languageModes, type LanguageMode } from '../../../../src/judging/judge.js';
 import { readRubric } from '../../../../src/judging/rubric.js';
 import { openHostedJudge } from '../../../../src/models/hosted/chat/open-hosted-judge.js';
 import { openHostedSampler } from '../../../../src/models/hosted/chat/open-hosted-sampler.js';
