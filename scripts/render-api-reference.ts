@@ -21,8 +21,8 @@ const examples = [
 
 /** Where more is said of a type than its declaration can say. */
 const elsewhere: Readonly<Record<string, string>> = {
-  PlanInput: 'Every key is explained in [experiments](experiments.md#keys).',
-  RecipeInput: 'Every setting is explained in [experiments](experiments.md#keys).',
+  PlanInput: 'Every key is explained in [experiments](experiments.md#every-key).',
+  RecipeInput: 'Every setting is explained in [experiments](experiments.md#every-key).',
 };
 
 /** docs/api.md: every export of the package, from its source. */
