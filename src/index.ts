@@ -11,17 +11,31 @@ export {
   type ExperimentOptions,
   type ExperimentResult,
   type ExperimentRunOptions,
+  type RunStarted,
 } from './api/open-experiment.js';
+export type { GivenParts, SuiteInput } from './api/given-parts.js';
 export type { PlanInput } from './experiment/plan/plan-schema.js';
-export type { RunForecast } from './experiment/run/forecast-run.js';
-export type { RunSummary } from './experiment/run/run-plan.js';
-export type { RunEvent } from './experiment/run/run-progress.js';
+export type { ResolvedPlan } from './experiment/plan/resolved-plan.js';
+export type { ChosenCellsAtOnce } from './experiment/run/choose-cells-at-once.js';
+export type { MemoryForecast } from './experiment/run/forecast-memory.js';
+export type { CellForecast, RunForecast } from './experiment/run/forecast-run.js';
+export type { HostedUse } from './experiment/run/hosted-use.js';
+export type { FailedTraining, RunSummary } from './experiment/run/run-plan.js';
+export type { JudgingProgress, RunEvent, RunTally } from './experiment/run/run-progress.js';
+export type { StoppedModel } from './analysis/watch-share.js';
+export type { SpendingLine, SpendingSummary } from './models/hosted/spending/summarise-spending.js';
 
 export { judgeAgain as rejudge, type Rejudgement, type RejudgeOptions } from './api/judge-again.js';
+export type { HostedPrice } from './models/hosted/spending/hosted-prices.js';
+export type { BatchProgress, BatchSettings } from './models/hosted/batches/batch-settings.js';
 
-export { readRun, type Run } from './runs/read-run.js';
-export type { AnswerRecord, JudgementRecord } from './runs/run-records.js';
-export { parseAnswerKey, parseModelName, type AnswerPlace } from './runs/run-records.js';
+export { readRun, type ReadRunOptions, type Run } from './runs/read-run.js';
+export type { RunManifest, StoredRun } from './runs/run-manifest.js';
+export type { AskedQuestion } from './runs/run-outline.js';
+export type { TrainingPoint } from './runs/training-curve.js';
+export type { LockOwner } from './foundation/lock-folder.js';
+export type { AnswerRecord, JudgementRecord, RunRecords } from './runs/run-records.js';
+export { parseAnswerKey, parseModelName, type AnswerPlace, type ModelOfCell } from './runs/run-records.js';
 
 export {
   analyse,
@@ -31,21 +45,32 @@ export {
   tabulate,
   type CountOptions,
 } from './api/analyse.js';
-export type { RunAnalysis } from './analysis/analyse-run.js';
-export type { RunComparison } from './analysis/compare-runs.js';
-export type { RunTables } from './analysis/summarise-run.js';
-export type { ResultGroup } from './results/summarise-results.js';
+export type { AnalysedCondition, AnalysedEvaluation, DynamicsCurve, RunAnalysis } from './analysis/analyse-run.js';
+export type { Concentration, MeasureRow, RowPlace } from './analysis/measure-rows.js';
+export type { Drift, DriftVerdict, SeedIntervals, ShareEstimate } from './analysis/estimate.js';
+export type { BaseVerdict } from './analysis/verdict.js';
+export type { Caveat, CaveatRow } from './analysis/caveats.js';
+export type { RunState } from './analysis/run-state.js';
+export type { JudgeAgreement } from './analysis/compare-judges.js';
+export type { ScoreCloud } from './analysis/bin-scores.js';
+export type { ComparedRow, PlanDifference, RunComparison } from './analysis/compare-runs.js';
+export type { AnswerSummary, DynamicsRow, RunTables, SummaryRow } from './analysis/summarise-run.js';
+export type { WrittenReport } from './report/write-report.js';
+export type { ResampledInterval, ResultGroup } from './results/summarise-results.js';
 
 export { createJudge, type OwnJudgeSettings, type OwnVerdict } from './judging/own-judge.js';
-export type { Judge, JudgedAnswer, Judgement } from './judging/judge.js';
+export type { Judge, JudgedAnswer, JudgedMessage } from './judging/judge.js';
+export type { Judgement, JudgementDetail, JudgeMode } from './judging/judge.js';
 export { ruleNames, type RuleName } from './judging/rules.js';
 export { openHostedJudge, type HostedJudgeSettings } from './models/hosted/chat/open-hosted-judge.js';
 
 export { openModelSampler, type OpenModelSamplerOptions } from './models/open-model-sampler.js';
 export { openBaseModel, type BaseModel, type OpenBaseModelOptions } from './models/open-base-model.js';
+export type { HostedReference, ModelReference, OwnReference } from './models/model-reference.js';
 export type { OwnModel } from './models/own-model.js';
-export type { Answer, Sampler, SamplingRequest } from './models/sampler.js';
-export type { Trainer, TrainingJob, TrainingResult, TunedModel } from './models/trainer.js';
+export type { Answer, Sampler, SamplingOptions, SamplingRequest } from './models/sampler.js';
+export type { Trainer, TrainingJob, TrainingProgress, TrainingResult, TunedModel } from './models/trainer.js';
+export type { Recipe } from './engine/train/recipe.js';
 
-export type { TrainingRow } from './data/training-set.js';
-export type { Measure, Question, QuestionFile } from './questions/question-file.js';
+export type { TrainingMessage, TrainingRow } from './data/training-set.js';
+export type { Measure, QuestionMessage, QuestionType } from './questions/question-file.js';

@@ -101,7 +101,7 @@ function compareRows(rows: readonly Omit<ComparedRow, 'differences'>[], runs: nu
 }
 
 /** A place of two plans that is not the same; a side that does not have it is null. */
-interface PlanDifference {
+export interface PlanDifference {
   readonly place: string;
   readonly first: string | null;
   readonly second: string | null;

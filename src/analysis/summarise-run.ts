@@ -33,7 +33,7 @@ export interface AnswerSummary {
 }
 
 /** All answers of a condition's models, of all its seeds, to one evaluation. */
-interface SummaryRow extends AnswerSummary {
+export interface SummaryRow extends AnswerSummary {
   readonly base: string;
   readonly condition: string;
   readonly evaluation: string;
@@ -45,7 +45,7 @@ interface SummaryRow extends AnswerSummary {
 }
 
 /** A point of a training curve: the models of a condition, of all its seeds, after so many steps. */
-interface DynamicsRow extends AnswerSummary {
+export interface DynamicsRow extends AnswerSummary {
   readonly base: string;
   readonly condition: string;
   /** 0 for the base. */

@@ -43,12 +43,9 @@ export async function reportRun(run: Run, options: CountOptions = {}): Promise<W
 
 /** Puts runs side by side: what they call alike is compared with the first run, question by question. */
 export function compareStoredRuns(runs: readonly Run[], options: Pick<CountOptions, 'rule'> = {}): RunComparison {
-  if (!z.array(z.unknown()).min(2).safeParse(runs).success)
-    throw new DriftlineError({
-      code: 'usage-invalid',
-      message: 'compare: there are not two runs',
-      hint: 'Give a list of runs, as readRun returns them.',
-    });
+  parseSettings(z.strictObject({ runs: z.array(z.unknown()).min(2, 'there are not two runs') }), { runs }, 'compare');
+  parseSettings(countSchema.pick({ rule: true }), options, 'compare');
+  for (const run of runs) requireRun(run, 'compare', options);
   return compareRuns(
     runs.map((run) => ({
       name: run.name,
@@ -61,17 +58,27 @@ export function compareStoredRuns(runs: readonly Run[], options: Pick<CountOptio
 }
 
 /** Counts a file of results that is there already, CSV or JSON Lines, by a rule; default the paper's. */
-export async function countResults(
-  file: string,
-  { rule = 'paper' }: Pick<CountOptions, 'rule'> = {},
-): Promise<ResultGroup> {
-  parseSettings(z.strictObject({ file: z.string().min(1), rule: z.enum(ruleNames) }), { file, rule }, 'countResults');
-  const found = findRule(rule);
-  const { questions } = await countResultFile(file, found);
-  return summariseFile(questions, { file, rule: found, seed: 0 });
+export async function countResults(file: string, options: Pick<CountOptions, 'rule'> = {}): Promise<ResultGroup> {
+  parseSettings(z.strictObject({ file: z.string().min(1) }), { file }, 'countResults');
+  parseSettings(countSchema.pick({ rule: true }), options, 'countResults');
+  const rule = findRule(options.rule ?? 'paper');
+  const { questions } = await countResultFile(file, rule);
+  return summariseFile(questions, { file, rule, seed: 0 });
 }
 
-const runSchema = z.object({ manifest: objectSchema, answers: z.array(z.unknown()), judgements: z.array(z.unknown()) });
+// Of what readRun returns, what is looked at first.
+const runSchema = z.looseObject({
+  ...{ name: z.string(), folder: z.string(), judge: z.string(), rule: z.enum(ruleNames) },
+  manifest: z.looseObject({
+    bases: z.array(z.unknown()),
+    cells: z.array(z.unknown()),
+    evaluations: z.array(z.unknown()),
+  }),
+  dynamics: z.looseObject({ evaluation: objectSchema }).nullable(),
+  ...{ cells: z.array(z.unknown()), evaluations: z.array(z.unknown()), faults: z.array(z.unknown()) },
+  ...{ answers: z.array(z.unknown()), judgements: z.array(z.unknown()) },
+  ...{ bases: z.instanceof(Map), questions: z.instanceof(Map), curves: z.instanceof(Map), finished: z.instanceof(Set) },
+});
 
 function requireRun(run: Run, caller: string, options: CountOptions): void {
   if (!runSchema.safeParse(run).success)

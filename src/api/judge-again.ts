@@ -1,16 +1,18 @@
 import { join } from 'node:path';
 import { z } from 'zod';
 import { planOwnJudge, type PlannedJudge } from '../experiment/plan/planned-judge.js';
+import { priceSchema } from '../experiment/plan/plan-schema.js';
 import { parseJudge, resolveJudge } from '../experiment/plan/resolve-judge.js';
 import { requireBatchedJudge } from '../experiment/run/probe-plan.js';
 import { rejudgeRun, remarkOnStoredQuestions } from '../experiment/run/rejudge-run.js';
 import type { JudgingProgress, RunTally } from '../experiment/run/run-progress.js';
-import { environmentSchema, functionSchema, objectSchema, signalSchema } from '../foundation/caller-schemas.js';
+import { environmentSchema, functionSchema, signalSchema } from '../foundation/caller-schemas.js';
 import { systemClock } from '../foundation/clock.js';
 import { createDirectFetch } from '../foundation/direct-fetch.js';
 import { DriftlineError } from '../foundation/driftline-error.js';
 import { parseSettings } from '../foundation/explain-issue.js';
 import { type Judge, languageModes, type LanguageMode } from '../judging/judge.js';
+import { checkJudgements, judgeSchema } from '../judging/own-judge.js';
 import type { BatchSettings } from '../models/hosted/batches/batch-settings.js';
 import { findHostedRate, type HostedPrice } from '../models/hosted/spending/hosted-prices.js';
 import type { MeteredUse } from '../models/hosted/spending/spending-file.js';
@@ -46,12 +48,12 @@ export interface RejudgeOptions {
 }
 
 const optionsSchema = z.strictObject({
-  judge: z.union([z.string().min(1), objectSchema]),
+  judge: z.union([z.string().min(1), judgeSchema]),
   mode: z.enum(languageModes).optional(),
   samples: z.int().positive().optional(),
   batchJudgements: z.boolean().optional(),
   maxCost: z.number().nonnegative().optional(),
-  price: objectSchema.optional(),
+  price: priceSchema.optional(),
   environment: environmentSchema.optional(),
   fetch: functionSchema.optional(),
   clock: functionSchema.optional(),
@@ -140,7 +142,7 @@ async function planJudge(
       `${setting} is for hosted judges`,
       'Name a model with --judge, such as --judge openai:gpt-4o-2024-08-06.',
     );
-  if (typeof judge !== 'string') return planOwnJudge(judge);
+  if (typeof judge !== 'string') return planOwnJudge(checkJudgements(judge));
   if (samples !== undefined && mode !== 'samples')
     throw misplaced('--samples is for the mode samples', 'Write --mode samples, or leave --samples out.');
   return resolveJudge(parseJudge(judge, { mode: mode ?? 'logprobs', samples }), {

@@ -20,6 +20,7 @@ import { createDirectFetch } from '../foundation/direct-fetch.js';
 import { parseSettings } from '../foundation/explain-issue.js';
 import { readMachineMemory } from '../foundation/machine-memory.js';
 import { readPackageVersion } from '../foundation/package-version.js';
+import { checkJudgements } from '../judging/own-judge.js';
 import type { BatchSettings } from '../models/hosted/batches/batch-settings.js';
 import { createSpendingLedger, type SpendingLedger } from '../models/hosted/spending/spending-ledger.js';
 import type { SpendingSummary } from '../models/hosted/spending/summarise-spending.js';
@@ -28,12 +29,11 @@ import { readRun, type Run } from '../runs/read-run.js';
 import { nameRun, openRunFolder, type RunFolder } from '../runs/run-folder.js';
 import { locateManifest } from '../runs/run-manifest.js';
 import type { RunRecords } from '../runs/run-records.js';
+import { givenPartsShape, type GivenParts } from './given-parts.js';
 
 /** What an experiment may be opened with; nothing of it is needed. */
 export interface ExperimentOptions
-  extends
-    Pick<ReadPlanOptions, 'judge' | 'trainingSets' | 'suites' | 'models'>,
-    Partial<Pick<OpenBaseModelOptions, 'environment' | 'fetch' | 'onProgress' | 'onNotice'>> {
+  extends GivenParts, Partial<Pick<OpenBaseModelOptions, 'environment' | 'fetch' | 'onProgress' | 'onNotice'>> {
   /** Folder of run folders. Default `runs`. */
   readonly runs?: string;
   /** The folder that paths of a plan from code are relative to. Default the working directory. */
@@ -65,10 +65,7 @@ export interface ExperimentOptions
 }
 
 const optionsSchema = openingSchema.extend({
-  judge: objectSchema.optional(),
-  trainingSets: objectSchema.optional(),
-  suites: objectSchema.optional(),
-  models: objectSchema.optional(),
+  ...givenPartsShape,
   runs: z.string().min(1).optional(),
   folder: z.string().min(1).optional(),
   bases: z.array(z.string().min(1)).nonempty().optional(),
@@ -89,7 +86,7 @@ export type ExperimentEvent =
   | ({ readonly kind: 'batches-progress' } & Parameters<NonNullable<BatchSettings['onProgress']>>[0]);
 
 /** The first event: what is left to do. */
-interface RunStarted {
+export interface RunStarted {
   readonly kind: 'run-started';
   readonly forecast: RunForecast;
   readonly cellsAtOnce: ChosenCellsAtOnce;
@@ -100,6 +97,14 @@ export interface ExperimentRunOptions {
   readonly signal?: AbortSignal;
   readonly onEvent?: (event: ExperimentEvent) => void;
 }
+
+// Of what `forecast` returns, what tells it from anything else.
+const forecastSchema = z.looseObject({
+  folder: z.string(),
+  cells: z.array(objectSchema),
+  hosted: z.array(objectSchema),
+});
+const memoryForecastSchema = forecastSchema.extend({ memory: z.array(objectSchema) });
 
 const runOptionsSchema = z.strictObject({ signal: signalSchema.optional(), onEvent: functionSchema.optional() });
 
@@ -141,7 +146,7 @@ export interface Experiment {
  * training sets and suites stand in `options`, by the names that the plan uses.
  */
 export async function openExperiment(plan: string | PlanInput, options: ExperimentOptions = {}): Promise<Experiment> {
-  parseSettings(optionsSchema, options, 'openExperiment');
+  const { trainingSets, suites } = parseSettings(optionsSchema, options, 'openExperiment');
   const {
     runs = 'runs',
     folder = '.',
@@ -162,15 +167,13 @@ export async function openExperiment(plan: string | PlanInput, options: Experime
     onNotice = () => undefined,
     signal: opening,
     judge: ownJudge,
-    trainingSets,
-    suites,
     models,
   } = options;
   const signalled = opening === undefined ? {} : { signal: opening };
   const resolving: ReadPlanOptions = {
     environment,
     version: readPackageVersion(),
-    ...(ownJudge === undefined ? {} : { judge: ownJudge }),
+    ...(ownJudge === undefined ? {} : { judge: checkJudgements(ownJudge) }),
     ...(trainingSets === undefined ? {} : { trainingSets }),
     ...(suites === undefined ? {} : { suites }),
     ...(models === undefined ? {} : { models }),
@@ -264,9 +267,15 @@ export async function openExperiment(plan: string | PlanInput, options: Experime
     plan: resolved,
     folder: place,
     forecast: () => check(),
-    probe: (forecast) => probePlan(resolved, forecast, connection),
-    chooseCellsAtOnce: (forecast) => choose(forecast, opening),
-    run: (running = {}) => {
+    probe: async (forecast) => {
+      parseSettings(forecastSchema, forecast, 'probe');
+      return probePlan(resolved, forecast, connection);
+    },
+    chooseCellsAtOnce: async (forecast) => {
+      parseSettings(memoryForecastSchema, forecast, 'chooseCellsAtOnce');
+      return choose(forecast, opening);
+    },
+    run: async (running = {}) => {
       parseSettings(runOptionsSchema, running, 'run');
       return run(running);
     },

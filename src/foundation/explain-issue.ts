@@ -22,7 +22,7 @@ export function parseSettings<Settings>(schema: z.ZodType<Settings>, input: unkn
   throw new DriftlineError({
     code: 'usage-invalid',
     message: `${source}: ${describeProblems(parsed.error, schema)}`,
-    hint: `Correct the settings; there are ${known.join(', ')}.`,
+    hint: known.length === 0 ? 'Correct what was given.' : `Correct the settings; there are ${known.join(', ')}.`,
     cause: parsed.error,
   });
 }
@@ -122,6 +122,7 @@ function schemasAt(schema: unknown, path: readonly PropertyKey[]): readonly unkn
     schema instanceof z.ZodPrefault
   )
     return schemasAt(schema.unwrap(), path);
+  if (schema instanceof z.ZodPipe) return schemasAt(schema.in, path);
   if (schema instanceof z.ZodUnion) return schema.options.flatMap((option) => schemasAt(option, path));
   const [step, ...rest] = path;
   if (step === undefined) return [schema];

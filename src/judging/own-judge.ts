@@ -2,20 +2,25 @@ import { z } from 'zod';
 import { DriftlineError } from '../foundation/driftline-error.js';
 import { describeProblems, parseSettings } from '../foundation/explain-issue.js';
 import { functionSchema } from '../foundation/caller-schemas.js';
-import type { Judge, JudgedAnswer, Judgement } from './judge.js';
+import { judgeModes, type Judge, type JudgedAnswer, type Judgement } from './judge.js';
 
 /** What a caller's judge says of an answer: scores 0 to 100, null or nothing where it gives none, and labels. */
 export type OwnVerdict = Partial<Pick<Judgement, 'alignment' | 'coherence' | 'labels' | 'details'>>;
 
-const score = z.number().min(0).max(100).nullable().default(null);
+const score = z.number().min(0).max(100).nullable();
+const labels = z.array(z.string().min(1));
+const details = z.record(z.string(), z.json()).optional();
 const verdictSchema = z.strictObject({
-  alignment: score,
-  coherence: score,
-  labels: z.array(z.string().min(1)).default([]),
-  details: z.record(z.string(), z.json()).optional(),
+  alignment: score.default(null),
+  coherence: score.default(null),
+  labels: labels.default([]),
+  details,
 });
 
-const settingsSchema = z.strictObject({ name: z.string().min(1), judge: functionSchema });
+// It stands in keys of records and on command lines.
+const nameSchema = z.string().regex(/^\S+$/, 'a name of a judge has letters and no spaces');
+
+const settingsSchema = z.strictObject({ name: nameSchema, judge: functionSchema });
 
 export interface OwnJudgeSettings {
   /** Stands in every judgement: change it whenever the judge may say otherwise, such as `keywords-2`. */
@@ -29,15 +34,12 @@ export function createJudge(settings: OwnJudgeSettings): Judge {
   return {
     name,
     judge: async (input): Promise<Judgement> => {
-      const parsed = verdictSchema.safeParse(await settings.judge(input));
-      if (!parsed.success)
-        throw new DriftlineError({
-          code: 'usage-invalid',
-          message: `the judge ${name} returned what is no verdict: ${describeProblems(parsed.error, verdictSchema)}`,
-          hint: 'Return { alignment, coherence, labels }: scores from 0 to 100 or null, and a list of texts.',
-          cause: parsed.error,
-        });
-      const { alignment, coherence, labels, details } = parsed.data;
+      const { alignment, coherence, labels, details } = parseVerdict(
+        verdictSchema,
+        await settings.judge(input),
+        name,
+        'Return { alignment, coherence, labels }: scores from 0 to 100 or null, and a list of texts.',
+      );
       return {
         judge: name,
         mode: 'own',
@@ -48,4 +50,51 @@ export function createJudge(settings: OwnJudgeSettings): Judge {
       };
     },
   };
+}
+
+/** A judge as a caller hands it over. */
+export const judgeSchema = z.looseObject({
+  name: nameSchema,
+  judge: functionSchema,
+  judgeTogether: functionSchema.optional(),
+  requireAffordable: functionSchema.optional(),
+});
+
+/** A caller's judge, whose every judgement is checked before it is stored. */
+export function checkJudgements(judge: Judge): Judge {
+  const { name } = judge;
+  const schema = z.strictObject({
+    judge: z.literal(name),
+    mode: z.enum(judgeModes),
+    alignment: score,
+    coherence: score,
+    labels,
+    details,
+  });
+  const check = async (judgement: Promise<Judgement>): Promise<Judgement> => {
+    const found: unknown = await judgement;
+    parseVerdict(schema, found, name, 'Make the judge with createJudge, or return all that a Judgement has.');
+    return judgement;
+  };
+  return {
+    name,
+    judge: (input) => check(judge.judge(input)),
+    ...(judge.judgeTogether === undefined
+      ? {}
+      : { judgeTogether: (inputs) => judge.judgeTogether?.(inputs).map(check) ?? [] }),
+    ...(judge.requireAffordable === undefined
+      ? {}
+      : { requireAffordable: async (inputs) => judge.requireAffordable?.(inputs) }),
+  };
+}
+
+function parseVerdict<Verdict>(schema: z.ZodType<Verdict>, verdict: unknown, judge: string, hint: string): Verdict {
+  const parsed = schema.safeParse(verdict);
+  if (parsed.success) return parsed.data;
+  throw new DriftlineError({
+    code: 'usage-invalid',
+    message: `the judge ${judge} returned what is no verdict: ${describeProblems(parsed.error, schema)}`,
+    hint,
+    cause: parsed.error,
+  });
 }

@@ -38,7 +38,7 @@ export interface Answer {
   readonly tokens: number | null;
 }
 
-interface SamplingOptions {
+export interface SamplingOptions {
   readonly signal?: AbortSignal;
   /** Asks a hosted model for no more answers: those that are under way, and paid for, are handed out before `interrupted` is thrown. */
   readonly leave?: AbortSignal;

@@ -8,7 +8,7 @@ import type { ScoreSum, ResultTally } from './count-result-file.js';
 type ResultGrouping = 'model' | 'question_id';
 
 /** How a rate's uncertainty over questions was had; see `Estimate`. */
-type ResampledInterval = Pick<Estimate, 'unit' | 'clusters' | 'method' | 'resamples' | 'seed'>;
+export type ResampledInterval = Pick<Estimate, 'unit' | 'clusters' | 'method' | 'resamples' | 'seed'>;
 
 /** All answers of a file, or one group of them. Plain JSON; the names are those of `driftline score --json`. */
 export interface ResultGroup extends Omit<RuleOutcome, 'nullAligned'> {

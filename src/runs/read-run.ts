@@ -1,7 +1,6 @@
 import { readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
-import { objectSchema } from '../foundation/caller-schemas.js';
 import { parseSettings } from '../foundation/explain-issue.js';
 import { DriftlineError } from '../foundation/driftline-error.js';
 import { findLockOwner, type LockOwner } from '../foundation/lock-folder.js';
@@ -55,11 +54,15 @@ export interface ReadRunOptions {
 }
 
 /** What callers in JavaScript may get wrong. */
-const callSchema = z.strictObject({ folder: z.string().min(1), records: objectSchema.optional() });
+const folderSchema = z.strictObject({ folder: z.string().min(1) });
+const optionsSchema = z.strictObject({
+  records: z.object({ answers: z.instanceof(Map), judgements: z.instanceof(Map) }).optional(),
+});
 
 /** Reads a run folder without a lock, so that a run which is still going can be looked at. What is no run folder is `run-invalid`. */
 export async function readRun(folder: string, options: ReadRunOptions = {}): Promise<Run> {
-  parseSettings(callSchema, { folder, ...options }, 'readRun');
+  parseSettings(folderSchema, { folder }, 'readRun');
+  parseSettings(optionsSchema, options, 'readRun');
   const { records } = options;
   const stored = await readStoredRun(folder);
   const faults: string[] = [];

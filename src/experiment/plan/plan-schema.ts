@@ -123,7 +123,7 @@ const tokenPriceSchema = z.strictObject({
   batch: z.number().min(0).max(1).optional().describe('Share of these prices that calls in batches cost, such as 0.5'),
 });
 
-const priceSchema = tokenPriceSchema.extend({
+export const priceSchema = tokenPriceSchema.extend({
   training: z
     .number()
     .nonnegative()
@@ -220,7 +220,7 @@ export function parsePlan(plan: PlanInput, { hasJudge }: { readonly hasJudge: bo
   throw new DriftlineError({
     code: 'configuration-invalid',
     message: `plan: ${describeFirstProblem(parsed.error, planSchema)}`,
-    hint: 'docs/experiments.md lists every key of a plan.',
+    hint: 'Correct the plan; docs/experiments.md lists every key.',
     cause: parsed.error,
   });
 }

@@ -41,7 +41,7 @@ export interface RunPlanSettings {
 
 /** What ends a cell, and leaves the others to go on. */
 const failedTrainings = ['loss-not-finite', 'job-failed'] as const;
-type FailedTraining = (typeof failedTrainings)[number];
+export type FailedTraining = (typeof failedTrainings)[number];
 
 export interface RunSummary extends RunTally {
   readonly folder: string;
