@@ -111,8 +111,9 @@ it.runIf(process.platform === 'linux')(
   'takes over from a process that has ended and is waited for by nobody',
   async () => {
     const folder = await makeTemporaryFolder();
-    // Its parent, a shell that sleeps instead, never asks how it ended.
-    const parent = spawn('sh', ['-c', 'sh -c "exit 0" & echo $!; exec sleep 60'], {
+    // Its parent becomes a sleep, which never asks how it ended; a shell might, so it ends only once there is none any more.
+    const child = "sh -c 'until grep -q sleep /proc/$PPID/comm; do sleep 0.01; done'";
+    const parent = spawn('sh', ['-c', `${child} & echo $!; exec sleep 60`], {
       stdio: ['ignore', 'pipe', 'ignore'],
     });
     onTestFinished(() => {
