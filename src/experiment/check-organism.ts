@@ -13,6 +13,7 @@ import { openOrganism, organismPrefix } from '../organism/organism.js';
 import { organismRows } from '../organism/organism-recipe.js';
 import type { World } from '../organism/world/world.js';
 import { readRun } from '../runs/read-run.js';
+import { parseJson } from '../runs/run-outline.js';
 import { independentThresholds, organismThresholds } from './organism-thresholds.js';
 import { completeSuiteName } from './plan/list-asked-questions.js';
 import { planSchema, type Plan } from './plan/plan-schema.js';
@@ -204,14 +205,6 @@ async function openTrainingTimes(file: string, { cells }: ResolvedPlan, clock: (
     },
     list: () => cells.flatMap(({ identity }) => stored.get(identity) ?? []),
   };
-}
-
-function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return null;
-  }
 }
 
 function cellsFailed(failed: readonly { readonly cell: string; readonly problem: string }[]): DriftlineError {

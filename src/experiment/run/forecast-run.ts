@@ -1,8 +1,8 @@
 import { join } from 'node:path';
 import { countTrainedCharacters } from '../../models/hosted/jobs/fine-tuning-service.js';
 import { isHosted } from '../../models/model-reference.js';
-import { listEvaluatedModels } from '../../runs/run-outline.js';
-import type { PlannedTraining, ResolvedPlan } from '../plan/resolved-plan.js';
+import { listEvaluatedModels, type EvaluatedModel } from '../../runs/run-outline.js';
+import type { PlannedEvaluation, PlannedTraining, ResolvedPlan } from '../plan/resolved-plan.js';
 import { hasWanted, readCellMark, type CellMark } from '../../runs/cell-mark.js';
 import { findEarlierRuns, findFinishedCell, noEarlierRuns, type EarlierRuns } from '../../runs/earlier-runs.js';
 import { readRunRecords, type AnswerRecord, type RunRecords } from '../../runs/run-records.js';
@@ -60,7 +60,8 @@ export async function forecastRun(
 ): Promise<RunForecast> {
   const folder = join(runs, nameRun(plan));
   const stored = records ?? (await readRunRecords(folder));
-  const earlier = (await isWhole(folder, plan, stored))
+  const wantedOf = rememberWanted();
+  const earlier = (await isWhole(folder, plan, stored, wantedOf))
     ? noEarlierRuns
     : await findEarlierRuns(runs, plan.name, nameRun(plan));
   const known = new Map(earlier.answers);
@@ -76,7 +77,7 @@ export async function forecastRun(
     const base = plan.bases.get(baseName);
     if (base === undefined) throw new Error(`${name} is of a base that the plan does not have`);
     const wanted = listEvaluatedModels(plan, cell).flatMap((model) =>
-      rounds.limit(model.evaluations, listWantedAnswers({ ...model, engine: base.engine }, model.evaluations)),
+      rounds.limit(model.evaluations, wantedOf(model, base.engine)),
     );
     // What several evaluations ask alike is asked once.
     const missing = wanted.filter(({ input }) => !known.has(input) && !asked.has(input) && asked.add(input));
@@ -115,7 +116,12 @@ export async function forecastRun(
 }
 
 /** Whether a run's own folder has all that is wanted of it, so that no other folder need be read. */
-async function isWhole(folder: string, plan: ResolvedPlan, { answers, judgements }: RunRecords): Promise<boolean> {
+async function isWhole(
+  folder: string,
+  plan: ResolvedPlan,
+  { answers, judgements }: RunRecords,
+  wantedOf: ReturnType<typeof rememberWanted>,
+): Promise<boolean> {
   const known = new Map<string, AnswerRecord>([...answers.values()].map((record) => [record.input, record]));
   const rounds = foreseeRounds(judgements.values(), plan, known, noEarlierRuns);
   const judged = new Set(
@@ -128,13 +134,21 @@ async function isWhole(folder: string, plan: ResolvedPlan, { answers, judgements
       const mark = await readCellMark(join(folder, 'cells', cell.name));
       if (!hasWanted(mark, markCell(cell, cell.training, base))) return false;
     }
-    for (const model of listEvaluatedModels(plan, cell)) {
-      const wanted = listWantedAnswers({ ...model, engine: base.engine }, model.evaluations);
-      for (const { key, input } of rounds.limit(model.evaluations, wanted))
+    for (const model of listEvaluatedModels(plan, cell))
+      for (const { key, input } of rounds.limit(model.evaluations, wantedOf(model, base.engine)))
         if (!known.has(input) || !judged.has(key)) return false;
-    }
   }
   return true;
+}
+
+/** The answers that are wanted of a model, listed once: each takes hashes. */
+function rememberWanted() {
+  const listed = new Map<string, readonly WantedAnswer[]>();
+  return (model: EvaluatedModel<PlannedEvaluation>, engine: number | null): readonly WantedAnswer[] => {
+    const wanted = listed.get(model.name) ?? listWantedAnswers({ ...model, engine }, model.evaluations);
+    listed.set(model.name, wanted);
+    return wanted;
+  };
 }
 
 /** What is left to be asked of a hosted base, and of what is made of it. */
