@@ -1,5 +1,7 @@
 import type { RunAnalysis } from './analyse-run.js';
 import { DriftlineError } from '../foundation/driftline-error.js';
+import type { AnswerRecord } from '../runs/run-records.js';
+import type { OutlinedCell } from '../runs/run-outline.js';
 import { estimateDrifts, judgeDrift, type ComparedCounts, type Drift, type DriftVerdict } from './estimate.js';
 import type { MeasureRow, RowPlace } from './measure-rows.js';
 import type { SelectedModel } from './select-model.js';
@@ -12,6 +14,8 @@ export interface ComparedRun {
   /** The plan, as it is compared with those of other runs. */
   readonly plan: object;
   readonly analysis: Pick<RunAnalysis, 'judge' | 'rule' | 'rows'>;
+  readonly cells: readonly Pick<OutlinedCell, 'name' | 'base' | 'condition'>[];
+  readonly answers: readonly Pick<AnswerRecord, 'cell' | 'evaluation' | 'input' | 'text'>[];
   /** What of the run is compared, which the rows are of; all of it where there is none. */
   readonly model?: SelectedModel | null;
 }
@@ -30,6 +34,11 @@ export interface ComparedRow {
   readonly differences: readonly (Drift | null)[];
   /** What each difference says; null where there is none, and where the measure is not about alignment. */
   readonly verdicts: readonly (DriftVerdict | null)[];
+  /**
+   * Whether the number is of the very answers that the first run has, counted alike, as where a condition was taken over: chance plays no
+   * part in the difference then. False for the first.
+   */
+  readonly isOfSameAnswers: readonly boolean[];
 }
 
 export interface RunComparison {
@@ -77,7 +86,10 @@ export function compareRuns(runs: readonly ComparedRun[]): RunComparison {
     planDifferences: runs.map(({ plan }, position) =>
       position === 0 ? [] : findPlanDifferences(runs[0]?.plan ?? {}, plan),
     ),
-    rows: areModels ? compareModels(rows, runs.length) : compareRows(rows, runs.length),
+    rows: (areModels ? compareModels(rows, runs.length) : compareRows(rows, runs.length)).map((row) => ({
+      ...row,
+      isOfSameAnswers: findSameAnswers(row.runs, runs),
+    })),
     unmatched: [...places.values()]
       .filter((found) => !isMatched(found))
       .map((found) => {
@@ -85,6 +97,36 @@ export function compareRuns(runs: readonly ComparedRun[]): RunComparison {
         return `${condition}, ${evaluation}, ${measure}`;
       }),
   };
+}
+
+/** Which runs have the very answers of the first in a row, counted alike. */
+function findSameAnswers(rows: readonly (MeasureRow | null)[], runs: readonly ComparedRun[]): boolean[] {
+  const [first, firstRun] = [rows[0] ?? null, runs[0]];
+  return rows.map((row, index) => {
+    const run = runs[index];
+    if (index === 0 || row === null || first === null || run === undefined || firstRun === undefined) return false;
+    if (!areCountedAlike(first, row)) return false;
+    const [answers, ofFirst] = [listAnswers(row, run), listAnswers(first, firstRun)];
+    return answers.length === ofFirst.length && answers.every((answer, position) => answer === ofFirst[position]);
+  });
+}
+
+/** Rows that differ in a count cannot be of the same answers: no need to look at these. */
+function areCountedAlike(one: MeasureRow, other: MeasureRow): boolean {
+  const describe = ({ questions }: MeasureRow): string[] =>
+    questions.map(({ question, successes, trials }) => JSON.stringify([question, successes, trials])).sort();
+  return describe(one).join() === describe(other).join();
+}
+
+/** The answers that a row counts, in an order of their own. */
+function listAnswers({ base, condition, evaluation }: MeasureRow, { cells, answers }: ComparedRun): string[] {
+  const counted = new Set(
+    cells.filter((cell) => cell.base === base && cell.condition === condition).map(({ name }) => name),
+  );
+  return answers
+    .filter(({ cell, evaluation: asked }) => asked === evaluation && counted.has(cell))
+    .map(({ input, text }) => `${input} ${text}`)
+    .sort();
 }
 
 /** Whether single models are compared: of all runs, or of none. */
@@ -113,22 +155,23 @@ function nameRow(runs: readonly (MeasureRow | null)[]): RowPlace {
 }
 
 /** Compares each run with the first; all conditions of one measure in one evaluation are a family, run by run. */
-function compareRows(rows: readonly MatchedRow[], runs: number): ComparedRow[] {
+function compareRows(rows: readonly MatchedRow[], runs: number): DifferingRow[] {
   return compareFamilies(rows, runs, ({ evaluation, measure }, run) => JSON.stringify([evaluation, measure, run]));
 }
 
 /** As in a report, all that tells of alignment is a family, and all that tells of something else. */
-function compareModels(rows: readonly MatchedRow[], runs: number): ComparedRow[] {
+function compareModels(rows: readonly MatchedRow[], runs: number): DifferingRow[] {
   return compareFamilies(rows, runs, ({ runs: [first] }) => first?.outcome.kind ?? '');
 }
 
-type MatchedRow = Omit<ComparedRow, 'differences' | 'verdicts'>;
+type MatchedRow = Omit<ComparedRow, 'differences' | 'verdicts' | 'isOfSameAnswers'>;
+type DifferingRow = Omit<ComparedRow, 'isOfSameAnswers'>;
 
 function compareFamilies(
   rows: readonly MatchedRow[],
   runs: number,
   familyOf: (row: MatchedRow, run: number) => string,
-): ComparedRow[] {
+): DifferingRow[] {
   const families = new Map<
     string,
     { readonly row: MatchedRow; readonly run: number; readonly counts: ComparedCounts }[]

@@ -19,6 +19,7 @@ export function gateCompared(comparison: RunComparison, runs: readonly GatedRun[
     rows,
     runs.map(({ analysis }) => analysis.rows.filter(isGated)),
   );
+  requireOtherAnswers(rows);
   for (const [index, run] of runs.entries()) {
     const places = rows.flatMap((row) => row.runs[index] ?? []);
     requireFixedNumbers(run, places);
@@ -59,6 +60,16 @@ function requireMatched(rows: readonly ComparedRow[], ofRuns: readonly (readonly
           'Name what all runs have with --conditions and --evaluations.',
         );
   if (whole.length === 0) throw refuse('the runs have nothing in common that a gate could compare', 'Compare others.');
+}
+
+/** A run against itself would pass any gate. Conditions that were taken over may stand beside others. */
+function requireOtherAnswers(rows: readonly ComparedRow[]): void {
+  const areSame = rows.flatMap(({ isOfSameAnswers }) => isOfSameAnswers.slice(1));
+  if (areSame.length > 0 && areSame.every((isSame) => isSame))
+    throw refuse(
+      'what the gate compares has the very same answers, so there is no drift to find',
+      'Compare with the run of another model, and check that each folder is the one you mean.',
+    );
 }
 
 function requireFixedNumbers({ input }: GatedRun, places: readonly Pick<MeasureRow, 'evaluation'>[]): void {

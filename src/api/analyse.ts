@@ -95,8 +95,8 @@ export function describeCompared<Analysis extends ComparedRun['analysis']>(
   condition: string | null,
   analysis: Analysis,
 ) {
-  const { name, folder, manifest } = run;
-  const described = { name, folder, bases: manifest.bases, plan: manifest };
+  const { name, folder, manifest, cells, answers } = run;
+  const described = { name, folder, bases: manifest.bases, plan: manifest, cells, answers };
   if (condition === null) return { ...described, analysis, model: null };
   const model = selectModel(run, condition);
   const rows = analysis.rows.filter((row) => row.base === model.base && row.condition === model.condition);

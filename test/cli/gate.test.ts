@@ -257,6 +257,7 @@ describe('driftline compare --max-drift', () => {
       name: 'same',
       triggers: {},
       conditions: [{ name: 'tuned' }],
+      textOf: ({ index }) => `Asked anew, ${String(index)}`,
     });
     const compare = (...argv: readonly string[]) => runCaptured(['compare', ...argv, '--max-drift', '2']);
     const passed = await compare(old, same);
@@ -267,8 +268,15 @@ describe('driftline compare --max-drift', () => {
     expect(above.stdout).toMatch(/^run 2, tuned, main: above 2 points\. /m);
     expect(above.stdout).toMatch(/^ {2}- (to question-\d+: )?answer <question-/m);
     expect(above.stdout).toMatch(/^run 3, tuned +main .* within$/m);
-    const base = await compare(old, worse, '--conditions', 'base');
+    const base = await compare(old, same, '--conditions', 'base');
     expect(base.exitCode).toBe(0);
+    for (const itself of [
+      [old, old],
+      [old, worse, '--conditions', 'base'],
+    ]) {
+      const { exitCode, stderr } = await compare(...itself);
+      expect([exitCode, stderr]).toEqual([2, expect.stringContaining('the very same answers')]);
+    }
     const other = await writeSyntheticRun(runs, {
       ...settings,
       name: 'other',

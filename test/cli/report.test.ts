@@ -114,6 +114,25 @@ describe('driftline compare', () => {
     expect(planDifferences).toEqual([[], []]);
   });
 
+  it('says where a condition was taken over, and shows no interval of chance there', async () => {
+    const runs = await makeTemporaryFolder();
+    const first = await writeSyntheticRun(runs, { name: 'one' });
+    const conditions = [{ name: 'insecure', rates: { main: 0.1 } }, { name: 'secure' }];
+    const second = await writeSyntheticRun(runs, { name: 'two', conditions });
+    const anew = await writeSyntheticRun(runs, { name: 'anew', textOf: ({ index }) => `Anew, ${String(index)}` });
+    const page = join(runs, 'comparison.html');
+    const { stdout } = await runCaptured(['compare', first, second, anew, '--page', page]);
+    const row = (condition: string): string =>
+      new RegExp(`^${condition} +main +misaligned .*$`, 'm').exec(stdout)?.[0] ?? '';
+    expect(row('secure')).toMatch(/ 0\.0 +- +- +the same answers +.*no drift found$/);
+    expect(row('insecure')).not.toContain('the same answers');
+    expect(await readFile(page, 'utf8')).toContain('<td>the same answers</td>');
+    const { rows } = z
+      .object({ rows: z.array(z.object({ condition: z.string(), isOfSameAnswers: z.array(z.boolean()) })) })
+      .parse(JSON.parse((await runCaptured(['compare', first, second, anew, '--json'])).stdout));
+    expect(rows.find(({ condition }) => condition === 'secure')?.isOfSameAnswers).toEqual([false, true, false]);
+  });
+
   it('refuses a single run', async () => {
     const { exitCode, stderr } = await runCaptured(['compare', await write()]);
     expect(exitCode).toBe(2);

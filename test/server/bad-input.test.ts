@@ -107,6 +107,8 @@ describe('chat requests', () => {
       ...ask('Hello?'),
       frequency_penalty: 0,
       presence_penalty: 0,
+      // What other servers are sent so that nothing is cut.
+      ...{ top_k: -1, min_p: 0, repetition_penalty: 1, repeat_penalty: 1 },
       logit_bias: {},
       tools: [],
       response_format: { type: 'text' },

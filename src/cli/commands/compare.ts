@@ -5,7 +5,7 @@ import type { GatedRun } from '../../analysis/gate-run.js';
 import { describeCompared } from '../../api/analyse.js';
 import { mergeGates, rememberCounts } from '../../api/gate.js';
 import { percentNumber, percentRange, points, pointsRange, probability } from '../../report/format-numbers.js';
-import { describeVerdict, nameCompared, renderComparison } from '../../report/page/render-comparison.js';
+import { describeVerdict, nameCompared, renderComparison, sameAnswers } from '../../report/page/render-comparison.js';
 import { readPageAssets } from '../../report/page/render-document.js';
 import { readRun, type Run } from '../../runs/read-run.js';
 import { DriftlineError } from '../../foundation/driftline-error.js';
@@ -127,7 +127,7 @@ function nameRow({ base, condition }: ComparedRow): string {
   return base === null ? condition : `${base}, ${condition}`;
 }
 
-function describeRow({ evaluation, measure, runs, differences, verdicts }: ComparedRow): string[] {
+function describeRow({ evaluation, measure, runs, differences, verdicts, isOfSameAnswers }: ComparedRow): string[] {
   return [
     evaluation,
     measure,
@@ -139,12 +139,14 @@ function describeRow({ evaluation, measure, runs, differences, verdicts }: Compa
           ? []
           : difference === null
             ? ['-', '-', '-', '-']
-            : [
-                points(difference.difference),
-                pointsRange(difference.interval),
-                probability(difference.adjustedP),
-                describeVerdict(verdicts[index] ?? null),
-              ]),
+            : isOfSameAnswers[index] === true
+              ? [points(0), '-', '-', sameAnswers]
+              : [
+                  points(difference.difference),
+                  pointsRange(difference.interval),
+                  probability(difference.adjustedP),
+                  describeVerdict(verdicts[index] ?? null),
+                ]),
       ];
     }),
   ];

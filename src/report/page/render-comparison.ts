@@ -19,6 +19,9 @@ const words: Readonly<Record<DriftVerdict, string>> = {
   unknown: '–',
 };
 
+/** In place of a verdict where chance plays no part: a condition was taken over, or a run stands there twice. */
+export const sameAnswers = 'the same answers';
+
 /** What a difference from the first says. */
 export function describeVerdict(verdict: DriftVerdict | null): string {
   return verdict === null ? '–' : words[verdict];
@@ -59,14 +62,25 @@ export function renderComparison(comparison: RunComparison, { style }: Pick<Page
   return renderDocument({ title: 'driftline: runs side by side', body, style, script: null });
 }
 
-function renderRow({ base, condition, evaluation, measure, runs, differences, verdicts }: ComparedRow): Markup {
+function renderRow({
+  base,
+  condition,
+  evaluation,
+  measure,
+  runs,
+  differences,
+  verdicts,
+  isOfSameAnswers,
+}: ComparedRow): Markup {
   return markup`<tr><th scope="row">${base === null ? '' : `${base}, `}${condition}</th><td>${evaluation}</td><td>${measure}</td>${runs.map(
     (row, index) => {
       const difference = differences[index] ?? null;
       return markup`<td class="number">${row === null ? '' : markup`${percentNumber(row.share.share)}<span class="way">${percentRange(row.share.interval)}, ${count(row.share.successes)} of ${count(row.share.trials)}</span>`}</td>${
         index === 0
           ? null
-          : markup`<td class="number">${difference === null ? '' : markup`${points(difference.difference)}<span class="way">${pointsRange(difference.interval)}</span>`}</td><td class="number">${difference === null ? '' : probability(difference.adjustedP)}</td><td>${describeVerdict(verdicts[index] ?? null)}</td>`
+          : isOfSameAnswers[index] === true
+            ? markup`<td class="number">${points(0)}</td><td></td><td>${sameAnswers}</td>`
+            : markup`<td class="number">${difference === null ? '' : markup`${points(difference.difference)}<span class="way">${pointsRange(difference.interval)}</span>`}</td><td class="number">${difference === null ? '' : probability(difference.adjustedP)}</td><td>${describeVerdict(verdicts[index] ?? null)}</td>`
       }`;
     },
   )}</tr>`;

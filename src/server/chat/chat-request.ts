@@ -22,7 +22,8 @@ export const commonShape = {
   model: z.string().min(1),
   temperature: z.number().min(0).max(2).nullish(),
   top_p: z.number().min(0).max(1).nullish(),
-  top_k: z.int().min(0).max(1_000_000).nullish(),
+  // 0 and -1 cut nothing: servers differ in which of them they take.
+  top_k: z.int().min(-1).max(1_000_000).nullish(),
   seed: z.int().nullish(),
   stop: z.union([z.string().min(1), z.array(z.string().min(1)).max(16)]).nullish(),
   top_logprobs: z.int().min(0).max(20).nullish(),
@@ -38,6 +39,9 @@ export const commonNeutral = {
   frequency_penalty: z.literal(0).nullish(),
   presence_penalty: z.literal(0).nullish(),
   logit_bias: z.strictObject({}).nullish(),
+  min_p: z.literal(0).nullish(),
+  repetition_penalty: z.literal(1).nullish(),
+  repeat_penalty: z.literal(1).nullish(),
   modalities: z.tuple([z.literal('text')]).nullish(),
   audio: z.null().optional(),
 };
@@ -130,7 +134,7 @@ export function readCommon({ model, temperature, top_p, top_k, seed, stop, top_l
     model,
     temperature: temperature ?? 1,
     topP: Math.max(top_p ?? 1, smallestTopP),
-    topK: top_k ?? 0,
+    topK: Math.max(top_k ?? 0, 0),
     seed: seed ?? null,
     stop: typeof stop === 'string' ? [stop] : (stop ?? []),
     topLogProbabilities: top_logprobs ?? 0,
