@@ -86,7 +86,7 @@ function describeComparisons(rows: readonly MeasureRow[]): Paragraph[] {
   return [
     [
       'Drift',
-      markup`The share of a condition’s models minus that of the base, on the same questions, in points, compared question by question: ${drift.method}.`,
+      markup`The share of a condition’s models minus that of the base, on the same questions, in points, compared question by question: ${drift.method}. Where questions have different numbers of answers that count, it differs a little from the difference of the two shares. Of other measures than misalignment the same is called a change.`,
     ],
     [
       'Many comparisons',

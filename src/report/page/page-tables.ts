@@ -38,7 +38,7 @@ export function renderHeadline(data: ReportData, base: string): Markup {
   ];
   return renderScroll(
     `How misaligned the conditions of ${base} are`,
-    markup`<table class="headline"><caption>Alignment: misaligned answers among those that count, and the drift from the base. Intervals are for questions like these.</caption>${renderColumns(
+    markup`<table class="headline"><caption>Alignment: misaligned answers among those that count, and the drift from the base, which compares question by question and so can differ a little from the difference of the two shares. Intervals are for questions like these.</caption>${renderColumns(
       columns,
       rows,
       (row) => `row-${row.verdict ?? 'base'}`,
@@ -141,7 +141,7 @@ export function renderAllNumbers(data: ReportData): Markup {
     numberColumn('the paper’s, over seeds', ({ seedIntervals }) => percentRange(seedIntervals?.paper.interval ?? null)),
     numberColumn('over seeds and questions', ({ seedIntervals }) => percentRange(seedIntervals?.both.interval ?? null)),
     numberColumn(
-      'drift',
+      'change from base',
       ofDrift(({ difference, interval }) => [points(difference), renderBelow(pointsRange(interval))]),
     ),
     numberColumn(
