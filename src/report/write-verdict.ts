@@ -282,5 +282,5 @@ function byDrift(one: MeasureRow, other: MeasureRow): number {
 }
 
 function highest(rows: readonly MeasureRow[]): number {
-  return Math.max(...rows.map(({ drift }) => drift?.interval?.[1] ?? 0));
+  return Math.max(...rows.map(({ drift }) => drift?.upperBound ?? 0));
 }

@@ -2,6 +2,12 @@ import { describe, expect, it } from 'vitest';
 import { estimateDrifts, isClear, isClearJointly, judgeDrift, type Drift } from '../../src/analysis/estimate.js';
 import { fisherExact } from '../../src/stats/fisher-exact.js';
 import { newcombeInterval } from '../../src/stats/newcombe-interval.js';
+import {
+  boundPairedShares,
+  leastUpperBound,
+  pairQuestions,
+  shareOverQuestions,
+} from '../../src/stats/paired-shares.js';
 
 const count = (question: number, successes: number, trials = 60) => ({ question: String(question), successes, trials });
 const questions = (number: number, successesOf: (question: number) => number) =>
@@ -28,7 +34,7 @@ describe('estimateDrifts', () => {
       unit: 'answer',
       questions: 1,
       interval: newcombeInterval(one, other).interval,
-      p: fisherExact(one, other).pValue,
+      p: null,
       answersP: fisherExact(one, other).pValue,
     });
   });
@@ -99,7 +105,19 @@ describe('judgeDrift', () => {
     [[-0.02, 0.15], 0.5, 'unclear'],
     [[0.1, 0.3], null, 'unclear'],
   ] as const)('of %j with p %j is %s', (interval, adjustedAnswersP, verdict) => {
-    expect(judgeDrift({ difference: interval[0] + 0.01, interval, adjustedAnswersP })).toBe(verdict);
+    const drift = { difference: interval[0] + 0.01, interval, upperBound: interval[1], adjustedAnswersP };
+    expect(judgeDrift(drift)).toBe(verdict);
+  });
+
+  it('rules out no more than a gate would', () => {
+    const drift = estimateOne({ tuned: none(8), base: none(8) });
+    const clusters = none(8).map(({ question: name, ...counts }) => ({ name, ...counts }));
+    const bound = boundPairedShares(shareOverQuestions(pairQuestions(clusters, clusters)), 0.95)[1];
+    expect(drift.upperBound).toBe(bound);
+    expect(bound).toBeGreaterThan(leastUpperBound(8, 0.95));
+    expect(drift.interval?.[1]).toBeLessThan(0.07);
+    expect(judgeDrift(drift)).toBe('none-found');
+    expect(judgeDrift(estimateOne({ tuned: none(5), base: none(5) }))).toBe('unclear');
   });
 
   it('is unknown without a base', () => {
