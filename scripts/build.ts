@@ -5,7 +5,7 @@
 import { spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { once } from 'node:events';
-import { cp, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { chmod, cp, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { build as bundle } from 'esbuild';
 
@@ -33,6 +33,8 @@ export async function build(root: string): Promise<boolean> {
   try {
     await compile(root, fresh);
     await bundlePage(root, path.join(fresh, 'report/browser'));
+    // npm sets it when it installs, and npx in a clone runs the file as it is.
+    await chmod(path.join(fresh, 'cli/main.js'), 0o755);
     const made = await hashFiles([fresh]);
     await replaceFolder(result, fresh);
     await writeFile(markFile, describeMark(source, made));

@@ -30,7 +30,9 @@ export const reportDefinition = {
 
 export const openDefinition = {
   description: 'Writes the report first if there is none, or if the run went on since it was written.',
-  arguments: { run: runArgument },
+  arguments: {
+    run: { description: 'One run folder or more', type: repeated(nonEmptyText), isRepeated: true },
+  },
   options: {},
   examples: [{ description: 'Look at a run', line: 'driftline open runs/mine-1a2b3c4d' }],
 } as const satisfies CommandDefinition;
