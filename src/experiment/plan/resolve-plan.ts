@@ -91,7 +91,12 @@ export async function resolvePlan(
   const ofQuestions = [...judge.remarkOnQuestions(whole, source), ...remarkOnFewAnswers(asked, plan.rule)];
   const opened = createPlanModels({ folder: sources.folder, openBase, models });
   const bases = new Map<string, BaseModel>();
-  for (const written of plan.bases) bases.set(...(await opened.open(written)));
+  for (const written of plan.bases)
+    bases.set(
+      ...(await opened.open(written).catch((cause: unknown) => {
+        throw namePlace(`${source}: bases`, cause);
+      })),
+    );
   if (plan.learning_rate_multiplier !== undefined && [...bases.values()].every((base) => base.reviewTraining === null))
     throw multiplierOfNobody(source);
   const cells: PlannedCell[] = [];

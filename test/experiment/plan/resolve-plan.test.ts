@@ -73,7 +73,8 @@ describe('a plan that cannot be', () => {
     [{ seeds: [] }, 'seeds: at least one is needed'],
     [{ seeds: [1, 1] }, 'seed 2: 1 is listed twice'],
     [{ judge: { exact: 'organsm' } }, 'judge.exact'],
-    [{ rule: 'papr' }, 'rule'],
+    [{ judge: undefined }, 'judge: is missing'],
+    [{ rule: 'papr' }, '"organisms" (did you mean "paper"?)'],
     [{ dynamics: { every: 0, ...main } }, 'dynamics.every'],
     [{ name: 'My plan' }, 'name: a name has small letters'],
   ])('is refused with its file and line: %j', async (changes, problem) => {
@@ -144,7 +145,16 @@ describe('a plan that cannot be', () => {
   });
 
   it('names a model that cannot be, and a file that is not there', async () => {
-    expect((await errorOf((await read({ bases: ['organsm:1'] })).plan)).code).toBe('model-unknown');
+    const unknown = await read({ bases: ['organsm:1'] });
+    expect(await errorOf(unknown.plan)).toMatchObject({
+      code: 'model-unknown',
+      message: expect.stringContaining(`${unknown.file}: bases: `) as string,
+    });
+    const bare = await errorOf((await read({ conditions: { mine: { data: 'insecure' } } })).plan);
+    expect([bare.code, bare.hint]).toEqual([
+      'file-unreadable',
+      expect.stringContaining('Did you mean organism/insecure?'),
+    ]);
     expect(
       (
         await errorOf(() =>
