@@ -28,7 +28,7 @@ const configSchema = z.looseObject({
   bias: z.string().nullish(),
   rank_pattern: z.record(z.string(), z.number()).nullish(),
   alpha_pattern: z.record(z.string(), z.number()).nullish(),
-  init_lora_weights: z.unknown(),
+  init_lora_weights: z.unknown().optional(),
 });
 
 /** Variants of LoRA and additions to it under which the adapted model would compute something else. */
@@ -81,7 +81,7 @@ export function parseAdapterConfig(configJson: JsonObject, path: string): Adapte
   ] as const)
     if (isGiven && typeof fields.target_modules === 'string')
       throw nonsense(path, `${key} stands beside target_modules as one text, which PEFT refuses`);
-  if (blocks.length > 0 && layers.length === 0)
+  if (blocks.length > 0 && (fields.layers_to_transform ?? null) === null)
     throw nonsense(path, 'layers_pattern stands there without layers_to_transform, which PEFT refuses');
   return {
     baseModel: fields.base_model_name_or_path ?? null,

@@ -27,14 +27,14 @@ export interface SelectionProblem {
 }
 
 /**
- * Selects as PEFT does. By `check_target_module_exists` in its src/peft/tuners/tuners_utils.py, of versions 0.13 to 0.21, for a module's path `key`:
+ * Selects as PEFT does. By `check_target_module_exists` in src/peft/tuners/tuners_utils.py of its version 0.21, for a module's path `key`:
  * - `exclude_modules` leaves out what it matches as `target_modules` would;
- * - a text is a regular expression for the whole path, `re.fullmatch(config.target_modules, key)`;
+ * - a text is a regular expression for the whole path, `re.fullmatch(target_modules, key)`;
  * - of a list, `key in config.target_modules` selects, whatever `layers_to_transform` says;
- * - otherwise `key.endswith(f".{target_key}")` selects, if there are no `layers_to_transform` or they have the number N that
- *   `re.match(r".*\.[^.]*\.(\d+)\.", key)` finds, or `re.match(rf".*\.{pattern}\.(\d+)\.", key)` with the first of `layers_pattern` that matches.
- * By `_maybe_include_all_linear_layers` there, "all-linear", in small letters or large ones, is the list of the last names of all linear
- * modules but the head.
+ * - otherwise `key.endswith(f".{target_key}")` selects, if `layers_to_transform` is null or empty, or has the number that
+ *   `re.match(r".*?\.[^.]*\.(?P<idx>\d+)\.", key)` finds, or `re.match(rf"(?:^|.*?\.){pattern}\.(?P<idx>\d+)\.", key)` with the first of
+ *   `layers_pattern` that matches.
+ * By `_maybe_include_all_linear_layers` there, "all-linear", in small letters or large ones, stands for all linear modules but the head.
  */
 export function createModuleSelector({
   targetModules,

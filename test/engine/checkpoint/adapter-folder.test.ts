@@ -155,8 +155,12 @@ describe('what PEFT allows and the engine reads', () => {
     ['an initialisation that leaves the base alone', { init_lora_weights: 'gaussian' }],
     ['an empty list of layers', { layers_to_transform: [] }],
     ['a list of all layers', { layers_to_transform: [2, 1, 0] }],
+    ['an empty list of layers with their name', { layers_to_transform: [], layers_pattern: 'layers' }],
     ['keys of later versions', { brand_new: true }],
-    ['keys that older versions do not write', { use_rslora: undefined, bias: undefined, rank_pattern: undefined }],
+    [
+      'keys that older versions do not write',
+      { use_rslora: undefined, bias: undefined, rank_pattern: undefined, init_lora_weights: undefined },
+    ],
   ])('%s', async (_case, configuration) => {
     const adapter = await readAdapter(await changedAdapter(configuration), llama);
     expect(adapter.pairs).toHaveLength(21);
