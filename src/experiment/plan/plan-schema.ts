@@ -145,6 +145,11 @@ const modelKeys = {
   base: text
     .optional()
     .describe('Base that they are compared with, where the plan has several and the name does not say which'),
+  revision: text
+    .optional()
+    .describe(
+      'Which weights a hosted model has now, in words of your own such as a date: with another revision it is another model, and asked again',
+    ),
 };
 
 /** What a condition is: models that are trained on rows, or models that exist. */
@@ -164,6 +169,7 @@ export const conditionSchema = z
       if (condition.data === undefined) complain('data', 'is missing: data to train on, or a model that exists');
       if (condition.base !== undefined)
         complain('base', 'is for models that exist: what is trained is trained on every base');
+      if (condition.revision !== undefined) complain('revision', 'is for models that exist, and a service has');
       return;
     }
     if (condition.model !== undefined && condition.models !== undefined)
