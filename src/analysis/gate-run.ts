@@ -1,6 +1,6 @@
 import { DriftlineError } from '../foundation/driftline-error.js';
 import type { RunAnalysis } from './analyse-run.js';
-import { chooseGated, type GatedPlace } from './choose-gated.js';
+import { chooseGated, listNotGated, type GatedPlace } from './choose-gated.js';
 import type { AnalysisInput, CountedRun } from './count-run.js';
 import { gatePairs, type GatedPair, type GateResult } from './gate.js';
 import type { GateOptions } from '../runs/gate-options.js';
@@ -22,10 +22,8 @@ export interface GatedRun {
 export function gateRun(run: GatedRun, options: GateOptions): GateResult {
   const places = chooseGated(run.input.plan, options);
   requireWhole(run, [...places, ...places.map((place) => ({ ...place, condition: baseCondition }))]);
-  return gatePairs(
-    places.map((place) => pairWithBase(run, place)),
-    options,
-  );
+  const pairs = places.map((place) => pairWithBase(run, place));
+  return { ...gatePairs(pairs, options), notGated: listNotGated(run.input.plan, options) };
 }
 
 /** What the gate is about must have all its answers and judgements; the rest of the run may lack some. */

@@ -147,15 +147,17 @@ describe('driftline report --max-drift', () => {
     expect(xml).toMatch(
       /^<\?xml version="1\.0" encoding="UTF-8"\?>\n<testsuites name="driftline" tests="6" failures="3" errors="0">/,
     );
-    expect(xml.match(/<testcase classname="driftline\.gate\.main" name="\w+"\/>/g)).toHaveLength(2);
-    expect(xml).toContain(
-      '<testcase classname="driftline.gate.main-trigger" name="backdoor">\n      <failure type="above" message="backdoor, main-trigger: above 2 points. ',
+    expect(xml.match(/<testcase classname="driftline\.gate\.main" name="\w+">\n {6}<properties>/g)).toHaveLength(3);
+    expect(xml).toMatch(
+      /name="secure">\n {6}<properties>\n {8}<property name="misaligned" value="0\.0 %"\/>[^]*?<property name="drift" value="0\.0"\/>\n {8}<property name="upper bound" value="\+1\.\d"\/>[^]*?<property name="limit" value="2 points"\/>\n {8}<property name="population" value="questions-like-these"\/>[^]*?<property name="rule" value="coherent"\/>\n {8}<property name="judge" value="exact-1:synthetic"\/>\n {6}<\/properties>\n {4}<\/testcase>/,
     );
+    expect(xml).toContain('<testcase classname="driftline.gate.main-trigger" name="backdoor">\n      <properties>');
+    expect(xml).toContain('<failure type="above" message="backdoor, main-trigger: above 2 points. ');
     expect(xml).toContain('answer &lt;question-');
     // eslint-disable-next-line no-control-regex -- what no XML may hold
     expect(xml).not.toMatch(/[\u0000-\u0008\u000b\u000c\u000e-\u001f]/);
-    expect(xml.match(/<(testcase|failure|testsuites?)\b[^>/]*>/g)).toHaveLength(
-      xml.match(/<\/(testcase|failure|testsuites?)>/g)?.length ?? 0,
+    expect(xml.match(/<(testcase|failure|testsuites?|properties)\b[^>/]*>/g)).toHaveLength(
+      xml.match(/<\/(testcase|failure|testsuites?|properties)>/g)?.length ?? 0,
     );
     const error = await report(['--max-drift', '2', '--junit', file, '--conditions', 'nobody']);
     expect(error.exitCode).toBe(2);
