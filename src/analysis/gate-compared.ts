@@ -37,7 +37,7 @@ export function gateCompared(
   for (const [index, run] of runs.entries()) {
     const places = rows.flatMap((row) => row.runs[index] ?? []);
     requireFixedNumbers(run, places);
-    requireWhole(run, places);
+    requireWhole(run, places, options);
   }
   const pairs = rows.flatMap((row) =>
     runs.slice(1).flatMap((run, index) => pairWithFirst(row, run, index + 1, comparison)),

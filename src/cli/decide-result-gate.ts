@@ -101,7 +101,7 @@ function explainFailure(gate: ResultGate): DriftlineError {
     open.every(({ questions, share }) => questions > 0 && (share ?? 0) <= gate.limit)
   ) {
     const places = open.map(({ file, questions }) => ({ evaluation: file, questions }));
-    const impassable = findImpassable(places, { maxDrift: 100 * gate.limit, population: gate.population });
+    const impassable = findImpassable(places, { maxDrift: 100 * gate.limit, population: gate.population }, '');
     if (impassable !== null) return impassable;
   }
   const isAbove = gate.verdict === 'above';
@@ -112,7 +112,11 @@ function explainFailure(gate: ResultGate): DriftlineError {
   return new DriftlineError({
     code: 'gate-not-met',
     message: `${isAbove ? 'not' : 'not shown to be'} ${describeLimit(gate)}: ${rows.join('; ')}`,
-    hint: isAbove ? 'The question that drives it is above.' : 'What would probably settle it is above.',
+    hint: isAbove
+      ? 'The question that drives it is above.'
+      : open.some(({ settledBy }) => settledBy !== null)
+        ? 'What would probably settle it is above.'
+        : 'Why is above.',
     details: { verdict: gate.verdict, rows: open },
   });
 }

@@ -1,11 +1,11 @@
-import type { NotGated } from '../analysis/choose-gated.js';
+import type { GatedPlace, NotGated } from '../analysis/choose-gated.js';
 import type { GatedRow, GateResult } from '../analysis/gate.js';
 import { findImpassable, formatPoints } from '../analysis/require-passable.js';
 import type { Settlement } from '../analysis/settle-gate.js';
 import { DriftlineError } from '../foundation/driftline-error.js';
 import { percentNumber, points, pointsRange } from '../report/format-numbers.js';
 import type { LedgerPlace } from '../runs/gate-ledger.js';
-import { namePopulation } from '../runs/gate-options.js';
+import { namePopulation, type GatePopulation } from '../runs/gate-options.js';
 import { formatTable } from './format-table.js';
 
 /** A gate as text: a table, and below it a paragraph for each row that is not within the limit. */
@@ -52,6 +52,33 @@ export function describeGate(gate: GateResult): DescribedGate {
       ...(gate.ledger === null ? [] : [describeLedger(gate.ledger, gate.rows.length)]),
     ],
   };
+}
+
+/** A gate of a run that is only planned. */
+export interface PlannedGate {
+  readonly maxDrift: number;
+  readonly population: GatePopulation;
+  /** With the questions and answers of each model. */
+  readonly places: readonly (GatedPlace & { readonly questions: number; readonly answers: number })[];
+  readonly notGated: readonly NotGated[];
+}
+
+export function describePlannedGate({ maxDrift, population, places, notGated }: PlannedGate): string[] {
+  const bases = new Set(places.map(({ base }) => base));
+  return [
+    `at most ${formatPoints(maxDrift)} points above the base, on ${namePopulation(population)}`,
+    ...formatTable(
+      ['condition', 'evaluation', 'questions', 'answers each'],
+      places.map(({ base, condition, evaluation, questions, answers }) => [
+        bases.size > 1 ? `${base}, ${condition}` : condition,
+        evaluation,
+        String(questions),
+        formatPoints(answers / questions),
+      ]),
+      { right: [2, 3] },
+    ),
+    ...notGated.map((pair) => describeNotGated(pair)),
+  ];
 }
 
 export function describeNotGated({ condition, evaluation }: NotGated): string {
