@@ -347,6 +347,13 @@ describe('driftline score --max-share', () => {
     expect(these.exitCode).toBe(0);
   });
 
+  it("points at the other's limit", async () => {
+    const share = await report(['--max-share', '2']);
+    expect([share.exitCode, share.stderr]).toEqual([2, expect.stringContaining('--max-drift 2 for two points')]);
+    const drift = await runCaptured(['score', 'answers.csv', '--max-drift', '2']);
+    expect([drift.exitCode, drift.stderr]).toEqual([2, expect.stringContaining('score --max-share 2 for two percent')]);
+  });
+
   it('refuses what makes no sense', async () => {
     const file = await write(rowsOf('m', 40, 1, () => false));
     for (const [argv, problem] of [
@@ -377,6 +384,26 @@ describe('driftline run --max-drift', () => {
     await expect(access(runs)).rejects.toThrow();
     const shown = await runCaptured(['plan', file, '--runs', runs, '--untimed', '--unprobed'], { run: runBuiltCli });
     expect(shown.stderr).toContain('error gate-impossible: ');
+    const tiny = await run([file, '--runs', runs, '--max-drift', '0.02']);
+    expect(tiny.stderr).toContain('0.02 is less than a tenth of a point: two points are written 2.');
+  });
+
+  it('is shown by driftline plan, of the plan or as it is asked for', async () => {
+    const { file, runs } = await writePlan({ ...plan, gate: { max_drift: 2, population: 'these-questions' } });
+    const show = (...argv: readonly string[]) =>
+      runCaptured(['plan', file, '--runs', runs, '--untimed', '--unprobed', ...argv], { run: runBuiltCli });
+    const { stdout } = await show();
+    expect(stdout).toMatch(
+      /^gate\nat most 2 points above the base, on these questions\ncondition +evaluation +questions +answers each\ninsecure +main +8 +[\d.]+$/m,
+    );
+    const other = await show('--max-drift', '3', '--json');
+    expect(other.stderr).toContain('3 points, as asked for here, in place of 2 points');
+    expect(JSON.parse(other.stdout)).toMatchObject({
+      gate: { maxDrift: 3, places: [{ condition: 'insecure', evaluation: 'main', questions: 8 }], notGated: [] },
+      overrides: ['gate: 3 points, as asked for here, in place of 2 points, as the plan says'],
+    });
+    const impossible = await show('--population', 'questions-like-these');
+    expect([impossible.exitCode, impossible.stderr]).toEqual([2, expect.stringContaining('error gate-impossible')]);
   });
 
   it('decides at the end of the run, and again of what is there', async () => {
@@ -386,6 +413,9 @@ describe('driftline run --max-drift', () => {
     // A model of random weights gives no answer that counts: nothing is shown.
     expect(first.exitCode).toBe(3);
     expect(first.stdout).toMatch(/^gate: not shown: at most 2 points above the base, on these questions/m);
+    // Tables come first, and who has a gate that did not pass has no use for what one would do next.
+    expect(first.stdout.indexOf('answers that are')).toBeLessThan(first.stdout.indexOf('gate: not shown'));
+    expect(first.stderr).not.toContain('next:');
     expect(await readFile(junit, 'utf8')).toContain('<failure type="not-shown"');
     const again = await run([file, '--runs', runs, '--json', '--max-drift', '3']);
     expect(again.exitCode).toBe(3);
