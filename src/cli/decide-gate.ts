@@ -72,7 +72,7 @@ export interface LookedAt {
 }
 
 /** The gate as one of those of a ledger, if there is one: every gate that looked at answers counts, whatever came of it. */
-export async function enterLedger(
+async function enterLedger(
   context: CommandContext,
   file: string | undefined,
   gate: GateResult,

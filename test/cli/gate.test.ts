@@ -229,8 +229,14 @@ describe('driftline report --max-drift', () => {
     await cp(folder, place, { recursive: true });
     const answers = (await readFile(join(place, 'answers.jsonl'), 'utf8')).trimEnd().split('\n');
     await writeFile(join(place, 'answers.jsonl'), `${answers.slice(0, -3).join('\n')}\n`);
-    const { exitCode, stderr } = await report(['--max-drift', '2'], place);
+    const { exitCode, stdout, stderr } = await report(['--max-drift', '2'], place);
     expect(exitCode).toBe(4);
+    // What is there is told all the same.
+    expect(stdout).toContain(join('report', 'index.html'));
+    expect(stderr).toContain('or leave out what is missing with --conditions and --evaluations.');
+    expect((await report(['--max-drift', '2', '--conditions', 'backdoor'], place)).stderr).toContain(
+      'or leave out what is missing with --evaluations.',
+    );
     expect(stderr).toMatch(
       /^error gate-undecided: the gate is not decided, since the run is not whole: \d+ of \d+ answers are there/,
     );
@@ -338,6 +344,8 @@ describe('driftline score --max-share', () => {
     expect(await readFile(junit, 'utf8')).toContain('<failure type="above"');
     const few = await score(await write(rowsOf('few', 8, 40, () => false)));
     expect([few.exitCode, few.stderr]).toEqual([2, expect.stringContaining('That takes 34 questions.')]);
+    // A file of answers that are there has no use for a suite.
+    expect(few.stderr).not.toContain('suite');
     const open = await score(await write(rowsOf('open', 40, 1, () => false)));
     expect([open.exitCode, open.stderr]).toEqual([
       3,

@@ -25,7 +25,7 @@ import { writeFileAtomically } from '../../foundation/write-file-atomically.js';
 import { findRule } from '../../judging/rules.js';
 import type { CommandAction } from '../command.js';
 import type { CommandContext } from '../command-context.js';
-import { concludeGate, enterLedger, readGateOptions, requireGate, type LookedAt } from '../decide-gate.js';
+import { concludeGate, decideGate, readGateOptions, requireGate, type LookedAt } from '../decide-gate.js';
 import type { compareDefinition } from '../definitions/reports.js';
 import { formatTable, printTable } from '../format-table.js';
 import { withJunit, type WriteJunit } from '../junit.js';
@@ -56,8 +56,8 @@ async function compareGated(
       message: 'one run cannot be compared',
       hint: 'Name two run folders or more, or two models of a run as RUN:base RUN:CONDITION; driftline report shows a single run.',
     });
-  const gate = mergeGates(null, readGateOptions(options));
-  requireGate(gate, options);
+  const asked = mergeGates(null, readGateOptions(options));
+  requireGate(asked, options);
   const rule = options.rule === undefined ? undefined : findRule(options.rule).name;
   const countOnce = rememberCounts(rule === undefined ? {} : { rule });
   const runs: (ComparedRun & GatedRun)[] = [];
@@ -73,14 +73,16 @@ async function compareGated(
     looked.push({ run, judge: gated.analysis.judge, rule: gated.analysis.rule, model: described.model });
   }
   const comparison = compareRuns(runs);
-  const result =
-    gate === null ? null : await enterLedger(context, options.ledger, gateCompared(comparison, runs, gate), looked);
+  const { gate, failure } = await decideGate(context, options.ledger, looked, () =>
+    asked === null ? null : gateCompared(comparison, runs, asked),
+  );
   if (options.page !== undefined)
     await writeFileAtomically(options.page, renderComparison(comparison, await readPageAssets()));
-  if (context.json) context.printJson({ ...comparison, page: options.page ?? null, gate: result });
+  if (context.json) context.printJson({ ...comparison, page: options.page ?? null, gate });
   else printComparison(context, comparison, options);
+  if (failure !== null) throw failure;
   const [first] = looked;
-  if (result !== null && first !== undefined) await concludeGate(context, result, writeJunit, first);
+  if (gate !== null && first !== undefined) await concludeGate(context, gate, writeJunit, first);
 }
 
 /** `RUN:CONDITION` is a model of a run. A folder may have a colon in its name, and has one on some systems. */
