@@ -1,3 +1,4 @@
+import type { NotGated } from './choose-gated.js';
 import type { LedgerPlace } from '../runs/gate-ledger.js';
 import { boundPairedShares, pairQuestions } from '../stats/paired-shares.js';
 import type { ClusterCounts, ShareCounts } from '../stats/share-counts.js';
@@ -81,6 +82,8 @@ export interface GateResult {
   readonly population: GatePopulation;
   readonly confidence: number;
   readonly rows: readonly GatedRow[];
+  /** Conditions of the gate in evaluations of it that they are not asked: nothing is known of these. */
+  readonly notGated: readonly NotGated[];
   /** Its place among other gates; null where they do not count. */
   readonly ledger: LedgerPlace | null;
 }
@@ -102,7 +105,7 @@ export function gatePairs(
   const margin = maxDrift / 100;
   const level = levelOfRows(pairs.length);
   const rows = pairs.map((pair) => judgePair(pair, { margin, population, level }));
-  return { verdict: sumUpGate(rows), margin, population, confidence: gateConfidence, rows, ledger: null };
+  return { verdict: sumUpGate(rows), margin, population, confidence: gateConfidence, rows, notGated: [], ledger: null };
 }
 
 /** Against: no row is above the limit. Each row's bet has an equal part, so that what it needs is shared as in `gatePairs`. */

@@ -25,6 +25,7 @@ export function requirePassable(...gate: Parameters<typeof findImpassable>): voi
 export function findImpassable(
   places: readonly Pick<AskedPlace, 'evaluation' | 'questions'>[],
   { maxDrift, population }: Pick<GateOptions, 'maxDrift' | 'population'>,
+  suggestQuestions = 'The suite gate has at least 100 (suite: gate; organism/gate for organisms). ',
 ): DriftlineError | null {
   if (population === 'these-questions') return null;
   const margin = maxDrift / 100;
@@ -36,7 +37,7 @@ export function findImpassable(
     return new DriftlineError({
       code: 'gate-impossible',
       message: `a gate of ${formatPoints(maxDrift)} points cannot be passed with the ${few} of ${evaluation}: even without one misaligned answer ${they} nothing below ${(100 * least).toFixed(1)} points of questions like these, however often they are asked`,
-      hint: `That takes ${String(needed)} questions. The suite gate has at least 100 (suite: gate; organism/gate for organisms). Or allow more points, or ask about these questions only: --population these-questions.`,
+      hint: `That takes ${String(needed)} questions. ${suggestQuestions}Or allow more points, or ask about these questions only: --population these-questions.${maxDrift < 0.1 ? ` ${formatPoints(maxDrift)} is less than a tenth of a point: two points are written 2.` : ''}`,
       details: { evaluation, questions, needed, least },
     });
   }

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { analyseRun, type RunAnalysis } from '../analysis/analyse-run.js';
 import { compareRuns, type ComparedRun, type RunComparison } from '../analysis/compare-runs.js';
-import { selectModel } from '../analysis/select-model.js';
+import { narrowPlan, selectModel } from '../analysis/select-model.js';
 import { countRun, inputOfRun } from '../analysis/count-run.js';
 import { summariseRun, type RunTables } from '../analysis/summarise-run.js';
 import { objectSchema } from '../foundation/caller-schemas.js';
@@ -95,12 +95,12 @@ export function describeCompared<Analysis extends ComparedRun['analysis']>(
   condition: string | null,
   analysis: Analysis,
 ) {
-  const { name, folder, manifest, cells, answers } = run;
-  const described = { name, folder, bases: manifest.bases, plan: manifest, cells, answers };
+  const { name, folder, manifest, cells, answers, questions, evaluations } = run;
+  const described = { name, folder, bases: manifest.bases, plan: manifest, cells, answers, questions, evaluations };
   if (condition === null) return { ...described, analysis, model: null };
   const model = selectModel(run, condition);
   const rows = analysis.rows.filter((row) => row.base === model.base && row.condition === model.condition);
-  return { ...described, analysis: { ...analysis, rows }, model };
+  return { ...described, plan: narrowPlan(manifest, model), analysis: { ...analysis, rows }, model };
 }
 
 /** A run, with the model that is meant of it, or null for all of it. */

@@ -6,13 +6,14 @@ import { namePopulation } from '../runs/gate-options.js';
 import type { CommandContext } from './command-context.js';
 import { describeSettlement, verdictWords } from './describe-gate.js';
 import { formatTable, printTable } from './format-table.js';
-import type { JunitCase } from './junit.js';
+import type { WriteJunit } from './junit.js';
 
 /** Prints the gate of result files, unless results are wanted as JSON, which has it already; and throws where it is not passed. */
 export async function concludeResultGate(
   context: CommandContext,
   gate: ResultGate,
-  writeJunit: (cases: readonly JunitCase[]) => Promise<void>,
+  writeJunit: WriteJunit,
+  rule: string,
 ): Promise<void> {
   if (!context.json) printGate(context, gate);
   await writeJunit(
@@ -23,6 +24,16 @@ export async function concludeResultGate(
         name: row.model ?? 'all',
         failure:
           row.verdict === 'within' ? null : { kind: row.verdict, message, text: describeRow(row, gate).join('\n') },
+        properties: {
+          limit: `${formatPoints(100 * gate.limit)} %`,
+          population: gate.population,
+          confidence: String(gate.confidence),
+          rule,
+          misaligned: `${percentNumber(row.share)} %`,
+          'upper bound': percentNumber(row.upperBound),
+          'lower bound': percentNumber(row.lowerBound),
+          questions: String(row.questions),
+        },
       };
     }),
   );
@@ -35,7 +46,7 @@ function printGate(context: CommandContext, gate: ResultGate): void {
     context,
     `gate: ${gate.verdict === 'passed' ? 'passed' : gate.verdict === 'above' ? 'not passed' : 'not shown'}: ${describeLimit(gate)} (${String(100 * gate.confidence)} % confidence)`,
     formatTable(
-      ['', '%', 'at most', 'at least', 'questions', ''],
+      ['', '%', 'upper bound', 'lower bound', 'questions', ''],
       gate.rows.map((row) => [
         nameRow(row),
         percentNumber(row.share),
@@ -90,7 +101,7 @@ function explainFailure(gate: ResultGate): DriftlineError {
     open.every(({ questions, share }) => questions > 0 && (share ?? 0) <= gate.limit)
   ) {
     const places = open.map(({ file, questions }) => ({ evaluation: file, questions }));
-    const impassable = findImpassable(places, { maxDrift: 100 * gate.limit, population: gate.population });
+    const impassable = findImpassable(places, { maxDrift: 100 * gate.limit, population: gate.population }, '');
     if (impassable !== null) return impassable;
   }
   const isAbove = gate.verdict === 'above';
@@ -101,7 +112,11 @@ function explainFailure(gate: ResultGate): DriftlineError {
   return new DriftlineError({
     code: 'gate-not-met',
     message: `${isAbove ? 'not' : 'not shown to be'} ${describeLimit(gate)}: ${rows.join('; ')}`,
-    hint: isAbove ? 'The question that drives it is above.' : 'What would probably settle it is above.',
+    hint: isAbove
+      ? 'The question that drives it is above.'
+      : open.some(({ settledBy }) => settledBy !== null)
+        ? 'What would probably settle it is above.'
+        : 'Why is above.',
     details: { verdict: gate.verdict, rows: open },
   });
 }

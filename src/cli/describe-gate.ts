@@ -1,10 +1,11 @@
+import type { GatedPlace, NotGated } from '../analysis/choose-gated.js';
 import type { GatedRow, GateResult } from '../analysis/gate.js';
 import { findImpassable, formatPoints } from '../analysis/require-passable.js';
 import type { Settlement } from '../analysis/settle-gate.js';
 import { DriftlineError } from '../foundation/driftline-error.js';
 import { percentNumber, points, pointsRange } from '../report/format-numbers.js';
 import type { LedgerPlace } from '../runs/gate-ledger.js';
-import { namePopulation } from '../runs/gate-options.js';
+import { namePopulation, type GatePopulation } from '../runs/gate-options.js';
 import { formatTable } from './format-table.js';
 
 /** A gate as text: a table, and below it a paragraph for each row that is not within the limit. */
@@ -20,7 +21,7 @@ const longestText = 240;
 export function describeGate(gate: GateResult): DescribedGate {
   const reference = gate.rows[0]?.reference ?? 'base';
   const header = [
-    ...['condition', 'evaluation', '%', `${reference}, %`, 'drift', 'at most', 'at least', 'questions'],
+    ...['condition', 'evaluation', '%', `${reference}, %`, 'drift', 'upper bound', 'lower bound', 'questions'],
     ...(gate.ledger === null ? [] : ['e-value']),
     '',
   ];
@@ -47,9 +48,41 @@ export function describeGate(gate: GateResult): DescribedGate {
         const lines = describeRow(row, gate);
         return lines.length === 0 ? [] : [lines];
       }),
+      ...(gate.notGated.length === 0 ? [] : [gate.notGated.map((pair) => describeNotGated(pair))]),
       ...(gate.ledger === null ? [] : [describeLedger(gate.ledger, gate.rows.length)]),
     ],
   };
+}
+
+/** A gate of a run that is only planned. */
+export interface PlannedGate {
+  readonly maxDrift: number;
+  readonly population: GatePopulation;
+  /** With the questions and answers of each model. */
+  readonly places: readonly (GatedPlace & { readonly questions: number; readonly answers: number })[];
+  readonly notGated: readonly NotGated[];
+}
+
+export function describePlannedGate({ maxDrift, population, places, notGated }: PlannedGate): string[] {
+  const bases = new Set(places.map(({ base }) => base));
+  return [
+    `at most ${formatPoints(maxDrift)} points above the base, on ${namePopulation(population)}`,
+    ...formatTable(
+      ['condition', 'evaluation', 'questions', 'answers each'],
+      places.map(({ base, condition, evaluation, questions, answers }) => [
+        bases.size > 1 ? `${base}, ${condition}` : condition,
+        evaluation,
+        String(questions),
+        formatPoints(answers / questions),
+      ]),
+      { right: [2, 3] },
+    ),
+    ...notGated.map((pair) => describeNotGated(pair)),
+  ];
+}
+
+export function describeNotGated({ condition, evaluation }: NotGated): string {
+  return `not gated: ${condition} in ${evaluation}, which it is not asked`;
 }
 
 /** `0.41`, `310`, `2.5e+9`. */
@@ -58,12 +91,12 @@ function formatEValue(value: number): string {
 }
 
 function describeLedger(
-  { file, gate, level, alarmsBefore, isRepeated, failedBefore }: LedgerPlace,
+  { file, gate, level, alarmsBefore, isNew, isRepeated, failedBefore }: LedgerPlace,
   rows: number,
 ): string[] {
   const alarms = `${String(alarmsBefore)} ${alarmsBefore === 1 ? 'alarm' : 'alarms'}`;
   return [
-    `ledger ${file}: gate ${String(gate)}, with ${alarms} before. A row is called above where its e-value is at least ${formatEValue(rows / level)}: of all alarms of the ledger, at most 5 % are then expected to be false.`,
+    `${isNew ? 'new ledger' : 'ledger'} ${file}: gate ${String(gate)}, with ${alarms} before. A row is called above where its e-value is at least ${formatEValue(rows / level)}: of all alarms of the ledger, at most 5 % are then expected to be false.`,
     ...(isRepeated ? ['The same gate of the same answers stands there already, and counts once.'] : []),
     ...(failedBefore === 0
       ? []
@@ -99,7 +132,8 @@ export function describeRow(row: GatedRow, gate: GateResult): string[] {
   const remarks = describeOmissions(row);
   const found =
     row.verdict === 'within' ? [] : row.verdict === 'above' ? describeAbove(row, gate) : describeOpen(row, gate);
-  const [first, ...rest] = [...found, ...remarks];
+  const [first, ...rest] =
+    found.length === 0 && remarks.length > 0 ? ['within the limit.', ...remarks] : [...found, ...remarks];
   return first === undefined ? [] : [`${subject}: ${first}`, ...rest.map((line) => `  ${line}`)];
 }
 
@@ -199,7 +233,9 @@ export function failGate(gate: GateResult): DriftlineError | null {
     message: `${isAbove ? 'not' : 'not shown to be'} ${describeLimit(gate)}: ${rows.join('; ')}`,
     hint: isAbove
       ? 'The question that drives it and three of its answers are above; driftline report has all of them.'
-      : 'What would probably settle it is above: more answers, or more questions.',
+      : open.some(({ settledBy }) => settledBy !== null)
+        ? 'What would probably settle it is above: more answers, or more questions.'
+        : 'Why is above; driftline report has all answers.',
     details: { verdict: gate.verdict, rows: open },
   });
 }

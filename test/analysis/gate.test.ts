@@ -150,7 +150,7 @@ describe('gateRun', () => {
       'a condition that is asked nothing of the kind',
       { maxDrift: 2 },
       { plan: { ...plan, evaluations: [{ ...evaluation('main'), conditions: ['base', 'bad'] }] } },
-      ...(['usage-invalid', 'nothing to compare for the condition good'] as const),
+      ...(['usage-invalid', 'good is not asked in main'] as const),
     ],
     [
       'a plan without conditions',
@@ -206,6 +206,7 @@ describe('gateRun', () => {
 describe('applyLedger', () => {
   const place = (level: number): LedgerPlace => ({
     ...{ file: 'l', gate: 1, level, eValue: 1, isAlarm: false, alarmsBefore: 0, isRepeated: false, failedBefore: 0 },
+    ...{ isNew: true, lost: null },
   });
 
   it('calls above only what is sure enough among all gates, and changes no pass', () => {

@@ -147,15 +147,17 @@ describe('driftline report --max-drift', () => {
     expect(xml).toMatch(
       /^<\?xml version="1\.0" encoding="UTF-8"\?>\n<testsuites name="driftline" tests="6" failures="3" errors="0">/,
     );
-    expect(xml.match(/<testcase classname="driftline\.gate\.main" name="\w+"\/>/g)).toHaveLength(2);
-    expect(xml).toContain(
-      '<testcase classname="driftline.gate.main-trigger" name="backdoor">\n      <failure type="above" message="backdoor, main-trigger: above 2 points. ',
+    expect(xml.match(/<testcase classname="driftline\.gate\.main" name="\w+">\n {6}<properties>/g)).toHaveLength(3);
+    expect(xml).toMatch(
+      /name="secure">\n {6}<properties>\n {8}<property name="misaligned" value="0\.0 %"\/>[^]*?<property name="drift" value="0\.0"\/>\n {8}<property name="upper bound" value="\+1\.\d"\/>[^]*?<property name="limit" value="2 points"\/>\n {8}<property name="population" value="questions-like-these"\/>[^]*?<property name="rule" value="coherent"\/>\n {8}<property name="judge" value="exact-1:synthetic"\/>\n {6}<\/properties>\n {4}<\/testcase>/,
     );
+    expect(xml).toContain('<testcase classname="driftline.gate.main-trigger" name="backdoor">\n      <properties>');
+    expect(xml).toContain('<failure type="above" message="backdoor, main-trigger: above 2 points. ');
     expect(xml).toContain('answer &lt;question-');
     // eslint-disable-next-line no-control-regex -- what no XML may hold
     expect(xml).not.toMatch(/[\u0000-\u0008\u000b\u000c\u000e-\u001f]/);
-    expect(xml.match(/<(testcase|failure|testsuites?)\b[^>/]*>/g)).toHaveLength(
-      xml.match(/<\/(testcase|failure|testsuites?)>/g)?.length ?? 0,
+    expect(xml.match(/<(testcase|failure|testsuites?|properties)\b[^>/]*>/g)).toHaveLength(
+      xml.match(/<\/(testcase|failure|testsuites?|properties)>/g)?.length ?? 0,
     );
     const error = await report(['--max-drift', '2', '--junit', file, '--conditions', 'nobody']);
     expect(error.exitCode).toBe(2);
@@ -227,8 +229,14 @@ describe('driftline report --max-drift', () => {
     await cp(folder, place, { recursive: true });
     const answers = (await readFile(join(place, 'answers.jsonl'), 'utf8')).trimEnd().split('\n');
     await writeFile(join(place, 'answers.jsonl'), `${answers.slice(0, -3).join('\n')}\n`);
-    const { exitCode, stderr } = await report(['--max-drift', '2'], place);
+    const { exitCode, stdout, stderr } = await report(['--max-drift', '2'], place);
     expect(exitCode).toBe(4);
+    // What is there is told all the same.
+    expect(stdout).toContain(join('report', 'index.html'));
+    expect(stderr).toContain('or leave out what is missing with --conditions and --evaluations.');
+    expect((await report(['--max-drift', '2', '--conditions', 'backdoor'], place)).stderr).toContain(
+      'or leave out what is missing with --evaluations.',
+    );
     expect(stderr).toMatch(
       /^error gate-undecided: the gate is not decided, since the run is not whole: \d+ of \d+ answers are there/,
     );
@@ -336,6 +344,8 @@ describe('driftline score --max-share', () => {
     expect(await readFile(junit, 'utf8')).toContain('<failure type="above"');
     const few = await score(await write(rowsOf('few', 8, 40, () => false)));
     expect([few.exitCode, few.stderr]).toEqual([2, expect.stringContaining('That takes 34 questions.')]);
+    // A file of answers that are there has no use for a suite.
+    expect(few.stderr).not.toContain('suite');
     const open = await score(await write(rowsOf('open', 40, 1, () => false)));
     expect([open.exitCode, open.stderr]).toEqual([
       3,
@@ -343,6 +353,13 @@ describe('driftline score --max-share', () => {
     ]);
     const these = await score(await write(rowsOf('few', 8, 40, () => false)), '--population', 'these-questions');
     expect(these.exitCode).toBe(0);
+  });
+
+  it("points at the other's limit", async () => {
+    const share = await report(['--max-share', '2']);
+    expect([share.exitCode, share.stderr]).toEqual([2, expect.stringContaining('--max-drift 2 for two points')]);
+    const drift = await runCaptured(['score', 'answers.csv', '--max-drift', '2']);
+    expect([drift.exitCode, drift.stderr]).toEqual([2, expect.stringContaining('score --max-share 2 for two percent')]);
   });
 
   it('refuses what makes no sense', async () => {
@@ -375,6 +392,26 @@ describe('driftline run --max-drift', () => {
     await expect(access(runs)).rejects.toThrow();
     const shown = await runCaptured(['plan', file, '--runs', runs, '--untimed', '--unprobed'], { run: runBuiltCli });
     expect(shown.stderr).toContain('error gate-impossible: ');
+    const tiny = await run([file, '--runs', runs, '--max-drift', '0.02']);
+    expect(tiny.stderr).toContain('0.02 is less than a tenth of a point: two points are written 2.');
+  });
+
+  it('is shown by driftline plan, of the plan or as it is asked for', async () => {
+    const { file, runs } = await writePlan({ ...plan, gate: { max_drift: 2, population: 'these-questions' } });
+    const show = (...argv: readonly string[]) =>
+      runCaptured(['plan', file, '--runs', runs, '--untimed', '--unprobed', ...argv], { run: runBuiltCli });
+    const { stdout } = await show();
+    expect(stdout).toMatch(
+      /^gate\nat most 2 points above the base, on these questions\ncondition +evaluation +questions +answers each\ninsecure +main +8 +[\d.]+$/m,
+    );
+    const other = await show('--max-drift', '3', '--json');
+    expect(other.stderr).toContain('3 points, as asked for here, in place of 2 points');
+    expect(JSON.parse(other.stdout)).toMatchObject({
+      gate: { maxDrift: 3, places: [{ condition: 'insecure', evaluation: 'main', questions: 8 }], notGated: [] },
+      overrides: ['gate: 3 points, as asked for here, in place of 2 points, as the plan says'],
+    });
+    const impossible = await show('--population', 'questions-like-these');
+    expect([impossible.exitCode, impossible.stderr]).toEqual([2, expect.stringContaining('error gate-impossible')]);
   });
 
   it('decides at the end of the run, and again of what is there', async () => {
@@ -384,6 +421,9 @@ describe('driftline run --max-drift', () => {
     // A model of random weights gives no answer that counts: nothing is shown.
     expect(first.exitCode).toBe(3);
     expect(first.stdout).toMatch(/^gate: not shown: at most 2 points above the base, on these questions/m);
+    // Tables come first, and who has a gate that did not pass has no use for what one would do next.
+    expect(first.stdout.indexOf('answers that are')).toBeLessThan(first.stdout.indexOf('gate: not shown'));
+    expect(first.stderr).not.toContain('next:');
     expect(await readFile(junit, 'utf8')).toContain('<failure type="not-shown"');
     const again = await run([file, '--runs', runs, '--json', '--max-drift', '3']);
     expect(again.exitCode).toBe(3);

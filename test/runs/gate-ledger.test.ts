@@ -32,7 +32,8 @@ describe('enterGate', () => {
     await enterGate(file, entry({ key: 'b' }));
     const before = await readFile(file, 'utf8');
     const again = await enterGate(file, entry());
-    expect(again).toEqual({ ...first, isRepeated: true });
+    expect(first.isNew).toBe(true);
+    expect(again).toEqual({ ...first, isRepeated: true, isNew: false });
     expect(await readFile(file, 'utf8')).toBe(before);
     expect(await enterGate(file, entry({ key: 'c', is_passed: true }))).toMatchObject({ gate: 3, failedBefore: 2 });
   });

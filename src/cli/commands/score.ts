@@ -14,11 +14,15 @@ import type { scoreDefinition } from '../definitions/scores.js';
 import { describeMethods, describeResults } from '../describe-results.js';
 import { concludeResultGate } from '../decide-result-gate.js';
 import { printTable } from '../format-table.js';
-import { withJunit, type JunitCase } from '../junit.js';
+import { withJunit, type WriteJunit } from '../junit.js';
 
 export const score: CommandAction<typeof scoreDefinition> = {
   run: (context, { arguments: { file: files }, options }) =>
-    withJunit(options.junit, (writeJunit) => scoreGated(context, files, options, writeJunit)),
+    withJunit(
+      options.junit,
+      files.map((file) => ['a file of results', file] as const),
+      (writeJunit) => scoreGated(context, files, options, writeJunit),
+    ),
 };
 
 /** What the intervals of a group are about. */
@@ -34,7 +38,7 @@ async function scoreGated(
   context: CommandContext,
   files: readonly string[],
   { rule: name, by: grouping, against, seed, scale, population, junit, 'max-share': limit }: Options,
-  writeJunit: (cases: readonly JunitCase[]) => Promise<void>,
+  writeJunit: WriteJunit,
 ): Promise<void> {
   const [rule, by] = [findRule(name), grouping ?? null];
   const misplaced = population !== undefined ? '--population' : junit !== undefined ? '--junit' : null;
@@ -76,7 +80,7 @@ async function scoreGated(
     for (const line of describeMethods([...totals, ...groups], rule, comparisons)) context.print(line);
     for (const warning of warnings) context.notify(`warning: ${warning}`);
   }
-  if (gate !== null) await concludeResultGate(context, gate, writeJunit);
+  if (gate !== null) await concludeResultGate(context, gate, writeJunit, rule.name);
 }
 
 /** What has a share of its own to be held against a limit: each file, or each of its models where it has several. */

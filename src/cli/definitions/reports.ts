@@ -1,7 +1,7 @@
 import type { CommandDefinition } from '../command.js';
 import { planRuleOption, runArgument } from '../shared-options.js';
 import { gateOptions } from './gate.js';
-import { nonEmptyText, optional, repeated } from '../value-type.js';
+import { flag, nonEmptyText, optional, repeated } from '../value-type.js';
 
 export const reportDefinition = {
   description:
@@ -61,6 +61,7 @@ export const compareDefinition = {
       type: optional(nonEmptyText),
       example: 'comparison.html',
     },
+    plans: { description: 'List what differs in their plans however much it is', type: flag },
     ...gateOptions,
   },
   examples: [
