@@ -1,17 +1,20 @@
 import { writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { bootstrapModels, bootstrapPaper } from '../src/stats/bootstrap-models.js';
-import { type ModelCounts, tallyClusters } from '../src/stats/share-counts.js';
+import { type ClusterCounts, type ModelCounts, tallyClusters } from '../src/stats/share-counts.js';
 import { clusterInterval } from '../src/stats/cluster-interval.js';
 import { crossedInterval } from '../src/stats/crossed-interval.js';
 import { differenceInDifferences } from '../src/stats/difference-in-differences.js';
 import { pairedDifference } from '../src/stats/paired-difference.js';
 import { poolSeeds } from '../src/stats/pool-seeds.js';
+import { studentQuantile } from '../src/stats/student-distribution.js';
 import {
   simulateComparison,
   simulateFineTunes,
+  type Compared,
   type ComparisonCell,
   type FineTuneMethod,
+  type KindsCell,
 } from './simulate-comparisons.js';
 
 /** `npm run coverage`, second part: writes docs/comparison-coverage.md, on intervals of differences and over fine-tunes. */
@@ -35,7 +38,26 @@ const fours = [
   [0.2, 0.2, 0.2, 0.2],
   [0.5, 0.2, 0.1, 0.05],
 ];
-const repeats = { pairs: 1000, fours: 400, fineTunes: 400 };
+/** Shares of the tuned model and its base on questions that stand out, and on the others. */
+const twoPoints = [
+  { part: 0.25, out: [0.75, 0.1], others: [0.05, 0] },
+  { part: 0.25, out: [0.8, 0.5], others: [0.05, 0.03] },
+  { part: 0.25, out: [0.5, 0.5], others: [0.03, 0.03] },
+  { part: 0.4, out: [0.8, 0.4], others: [0.05, 0.02] },
+  { part: 0.5, out: [0.6, 0.3], others: [0.1, 0.05] },
+  { part: 0.125, out: [0.9, 0.5], others: [0.02, 0.01] },
+];
+const twoPointFours = [
+  { part: 0.4, out: [0.75, 0.4, 0.2, 0.1], others: [0.05, 0.02, 0, 0] },
+  { part: 0.5, out: [0.6, 0.3, 0.3, 0.3], others: [0.1, 0.05, 0.05, 0.05] },
+];
+const unlikePairs = [
+  [0.05, 0.01],
+  [0.2, 0.05],
+  [0.2, 0.2],
+  [0.5, 0.2],
+];
+const repeats = { pairs: 1000, unlike: 500, fours: 400, fineTunes: 400 };
 
 const percent = (share: number): string => (100 * share).toFixed(1);
 const bold = (share: number): string => (share < 0.935 ? `**${percent(share)}**` : percent(share));
@@ -52,32 +74,95 @@ const cellsOf = (rates: readonly (readonly number[])[]): ComparisonCell[] =>
   );
 // Permutations are the least there may be: intervals do not need them, and p-values up to 14 questions do not draw them.
 const options = { seed: 0, permutations: 99 };
+type Conditions = readonly (readonly ClusterCounts[])[];
+const minus = ([first, second]: readonly number[]): number => first! - second!;
+const minusMinus = ([treated, control, baseTreated, baseControl]: readonly number[]): number =>
+  treated! - control! - (baseTreated! - baseControl!);
+const comparePair = ([first, second]: Conditions) => pairedDifference(first!, second!, options);
+const compareFour = ([treated, control, baseTreated, baseControl]: Conditions) =>
+  differenceInDifferences(
+    { treated: treated!, control: control!, baseTreated: baseTreated!, baseControl: baseControl! },
+    options,
+  );
 const paired = cellsOf(pairs).map((cell) => ({
   cell,
-  ...simulateComparison(
-    cell,
-    repeats.pairs,
-    seed,
-    ([first, second]) => first! - second!,
-    ([first, second]) => pairedDifference(first!, second!, options),
-  ),
+  ...simulateComparison(cell, repeats.pairs, seed, minus, comparePair),
 }));
 console.error(`pairs: ${extremes(paired.map(({ covered }) => covered))}`);
 const doubled = cellsOf(fours).map((cell) => ({
   cell,
-  ...simulateComparison(
-    cell,
-    repeats.fours,
-    seed,
-    ([treated, control, baseTreated, baseControl]) => treated! - control! - (baseTreated! - baseControl!),
-    ([treated, control, baseTreated, baseControl]) =>
-      differenceInDifferences(
-        { treated: treated!, control: control!, baseTreated: baseTreated!, baseControl: baseControl! },
-        options,
-      ),
-  ),
+  ...simulateComparison(cell, repeats.fours, seed, minusMinus, compareFour),
 }));
 console.error(`fours: ${extremes(doubled.map(({ covered }) => covered))}`);
+
+/** d -+ t SE of the questions' differences, whose signs are given by condition. */
+function studentInterval(
+  conditions: Conditions,
+  signs: readonly number[],
+): { interval: [number, number]; pValue: null } {
+  const differences = conditions[0]!.map((_, question) =>
+    conditions.reduce((sum, questions, index) => {
+      const { successes, trials } = questions[question]!;
+      return sum + (signs[index]! * successes) / trials;
+    }, 0),
+  );
+  const count = differences.length;
+  const middle = differences.reduce((sum, value) => sum + value, 0) / count;
+  const squares = differences.reduce((sum, value) => sum + (value - middle) ** 2, 0);
+  const reach = studentQuantile(0.975, count - 1) * Math.sqrt(squares / (count - 1) / count);
+  return { interval: [middle - reach, middle + reach], pValue: null };
+}
+
+interface Unlike {
+  readonly cell: ComparisonCell | KindsCell;
+  readonly measured: Compared;
+  readonly student: Compared;
+  /** Least coverage of the conditions' own intervals. */
+  readonly least: number;
+}
+
+/** Questions very unlike each other, the same ones on all sides. */
+function measureUnlike(cell: ComparisonCell | KindsCell, isPair: boolean): Unlike {
+  const [combine, compare] = isPair ? [minus, comparePair] : [minusMinus, compareFour];
+  const count = isPair ? repeats.unlike : repeats.fours;
+  const signs = isPair ? [1, -1] : [1, -1, -1, 1];
+  const alone = signs.map(
+    (_, index) =>
+      simulateComparison(
+        cell,
+        count,
+        seed,
+        (rates) => rates[index]!,
+        (conditions) => ({ interval: clusterInterval(conditions[index]!).interval, pValue: null }),
+      ).covered,
+  );
+  return {
+    cell,
+    measured: simulateComparison(cell, count, seed, combine, compare),
+    student: simulateComparison(cell, count, seed, combine, (conditions) => studentInterval(conditions, signs)),
+    least: Math.min(...alone),
+  };
+}
+
+const kindsCells = (worlds: typeof twoPoints, numbers: readonly number[]): KindsCell[] =>
+  numbers.flatMap((questions) =>
+    worlds.map(({ part, out, others }) => ({
+      questions,
+      answers: 100,
+      kinds: [
+        { part, shares: out },
+        { part: 1 - part, shares: others },
+      ],
+    })),
+  );
+const betaCells: ComparisonCell[] = [5, 8, 24, 100].flatMap((questions) =>
+  unlikePairs.flatMap((rates) =>
+    [0.64, 0.8].map((correlation) => ({ questions, answers: 100, rates, correlation, likeness: 1 })),
+  ),
+);
+const unlike = [...kindsCells(twoPoints, [5, 8, 24, 100]), ...betaCells].map((cell) => measureUnlike(cell, true));
+console.error(`unlike pairs: ${extremes(unlike.map(({ measured }) => measured.covered))}`);
+const unlikeFours = kindsCells(twoPointFours, [8, 24]).map((cell) => measureUnlike(cell, false));
 
 const totalsOf = (models: readonly ModelCounts[]) =>
   models.map(({ name, questions }) => {
@@ -138,6 +223,25 @@ const comparisonRows = (measured: typeof paired): string =>
       return `| ${[cell.questions, rates, cell.correlation, cell.likeness, bold(covered), percent(width), none ? percent(rejected) : ''].join(' | ')} |`;
     })
     .join('\n');
+const describeWorld = (cell: ComparisonCell | KindsCell): string => {
+  if (!('kinds' in cell))
+    return `${cell.rates.map((rate) => String(100 * rate)).join(', ')}; correlation ${String(cell.correlation)}`;
+  const [out, others] = cell.kinds.map(({ shares }) =>
+    shares.map((share) => String(Math.round(100 * share))).join(', '),
+  );
+  return `${percent(cell.kinds[0]!.part)} %: ${out!}; others: ${others!}`;
+};
+const unlikeRows = (rows: readonly Unlike[]): string =>
+  rows
+    .map(({ cell, measured, student, least }) => {
+      const numbers = [bold(measured.covered), percent(measured.above), bold(student.covered), bold(least)];
+      return `| ${[cell.questions, describeWorld(cell), ...numbers, percent(measured.width)].join(' | ')} |`;
+    })
+    .join('\n');
+const sound = [...unlike, ...unlikeFours].filter(({ least }) => least >= 0.935);
+const behind = Math.max(
+  ...[...unlike, ...unlikeFours].map(({ measured, student }) => student.covered - measured.covered),
+);
 const rejections = (measured: typeof paired, questions: number): string =>
   extremes(
     measured
@@ -184,6 +288,27 @@ at base. Measured: ${extremes(doubled.map(({ covered }) => covered))} over ${Str
 | questions | rates | correlation | likeness | covered | width | p |
 | ---: | --- | ---: | ---: | ---: | ---: | ---: |
 ${comparisonRows(doubled)}
+
+## Questions that are very unlike, the same ones on both sides
+
+As when two misaligned fine-tunes are compared: the same questions stand out on both sides, by far. *Questions* are of two kinds, of which one stands
+out (how many do, shares of the tuned model and its base there, then on the others), or have beta distributions with likeness 1. 100 answers a question,
+${String(repeats.unlike)} experiments a cell, so that a true 95 % shows as 93 to 97. *Above* is how often the whole interval lies above the truth, which 2.5 % should be.
+*Student* is how often Student's interval on the questions' differences covers, *alone* how often \`clusterInterval\` does, of the side where it does so less often.
+
+In the ${String(sound.length)} cells, those of four conditions included, where \`clusterInterval\` covers at least 93.5 % on every side, the difference is covered ${extremes(sound.map(({ measured }) => measured.covered))};
+it lies above the truth at most ${percent(Math.max(...sound.map(({ measured }) => measured.above)))} %. Elsewhere no interval can know: experiments that happen to have no question of the rare kind do not show that
+there is one. In no cell does Student's interval cover more by over ${percent(Math.max(0, behind))} points.
+
+| questions | shares | covered | above | Student | alone | width |
+| ---: | --- | ---: | ---: | ---: | ---: | ---: |
+${unlikeRows(unlike)}
+
+Differences of differences, ${String(repeats.fours)} experiments a cell, shares as above, those of the treated and the control, then of both at base:
+
+| questions | shares | covered | above | Student | alone | width |
+| ---: | --- | ---: | ---: | ---: | ---: | ---: |
+${unlikeRows(unlikeFours)}
 
 ## Over fine-tunes
 
