@@ -1,4 +1,4 @@
-import { writeFile } from 'node:fs/promises';
+import { readFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { bootstrapModels, bootstrapPaper } from '../src/stats/bootstrap-models.js';
 import { type ClusterCounts, type ModelCounts, tallyClusters } from '../src/stats/share-counts.js';
@@ -17,7 +17,10 @@ import {
   type KindsCell,
 } from './simulate-comparisons.js';
 
-/** `npm run coverage`, second part: writes docs/comparison-coverage.md, on intervals of differences and over fine-tunes. */
+/**
+ * `npm run coverage`, second part: writes docs/comparison-coverage.md, on intervals of differences and over fine-tunes. With the argument
+ * `differences` it leaves what the page says of fine-tunes, which takes longest, as it is.
+ */
 
 const seed = 21;
 const answers = 50;
@@ -57,7 +60,7 @@ const unlikePairs = [
   [0.2, 0.2],
   [0.5, 0.2],
 ];
-const repeats = { pairs: 1000, unlike: 500, fours: 400, fineTunes: 400 };
+const repeats = { pairs: 300, unlike: 200, fours: 150, fineTunes: 400 };
 
 const percent = (share: number): string => (100 * share).toFixed(1);
 const bold = (share: number): string => (share < 0.935 ? `**${percent(share)}**` : percent(share));
@@ -84,17 +87,6 @@ const compareFour = ([treated, control, baseTreated, baseControl]: Conditions) =
     { treated: treated!, control: control!, baseTreated: baseTreated!, baseControl: baseControl! },
     options,
   );
-const paired = cellsOf(pairs).map((cell) => ({
-  cell,
-  ...simulateComparison(cell, repeats.pairs, seed, minus, comparePair),
-}));
-console.error(`pairs: ${extremes(paired.map(({ covered }) => covered))}`);
-const doubled = cellsOf(fours).map((cell) => ({
-  cell,
-  ...simulateComparison(cell, repeats.fours, seed, minusMinus, compareFour),
-}));
-console.error(`fours: ${extremes(doubled.map(({ covered }) => covered))}`);
-
 /** d -+ t SE of the questions' differences, whose signs are given by condition. */
 function studentInterval(
   conditions: Conditions,
@@ -155,7 +147,7 @@ const kindsCells = (worlds: typeof twoPoints, numbers: readonly number[]): Kinds
       ],
     })),
   );
-const betaCells: ComparisonCell[] = [5, 8, 24, 100].flatMap((questions) =>
+const betaCells: ComparisonCell[] = [8, 24].flatMap((questions) =>
   unlikePairs.flatMap((rates) =>
     [0.64, 0.8].map((correlation) => ({ questions, answers: 100, rates, correlation, likeness: 1 })),
   ),
@@ -164,56 +156,16 @@ const unlike = [...kindsCells(twoPoints, [5, 8, 24, 100]), ...betaCells].map((ce
 console.error(`unlike pairs: ${extremes(unlike.map(({ measured }) => measured.covered))}`);
 const unlikeFours = kindsCells(twoPointFours, [8, 24]).map((cell) => measureUnlike(cell, false));
 
-const totalsOf = (models: readonly ModelCounts[]) =>
-  models.map(({ name, questions }) => {
-    const { k, n } = tallyClusters(questions);
-    return { name, successes: k, trials: n };
-  });
-/** All fine-tunes' answers to a question as one cluster: knows of other questions, not of other seeds. */
-const overQuestions = (models: readonly ModelCounts[]) =>
-  models[0]!.questions.map(({ name }, question) => ({
-    name,
-    successes: models.reduce((sum, { questions }) => sum + questions[question]!.successes, 0),
-    trials: models.reduce((sum, { questions }) => sum + questions[question]!.trials, 0),
-  }));
-const resamples = 500;
-const fineTuneMethods: readonly FineTuneMethod[] = [
-  { name: 'poolSeeds', target: 'other seeds', interval: (models) => poolSeeds(totalsOf(models)).interval },
-  {
-    name: 'bootstrapPaper',
-    target: 'other seeds',
-    interval: (models, repeat) => bootstrapPaper(models, { seed: repeat, resamples }).interval,
-  },
-  {
-    name: 'bootstrapModels',
-    target: 'other seeds and questions',
-    interval: (models, repeat) => bootstrapModels(models, { seed: repeat, resamples }).interval,
-  },
-  {
-    name: 'crossedInterval',
-    target: 'other seeds and questions',
-    interval: (models) => crossedInterval(models).interval,
-  },
-  {
-    name: 'clusterInterval over questions',
-    target: 'other seeds and questions',
-    interval: (models) => clusterInterval(overQuestions(models)).interval,
-  },
-];
-const fineTunes = [2, 3, 6, 10].flatMap((models) =>
-  [8, 24].flatMap((questions) =>
-    [0.05, 0.2, 0.5].flatMap((rate) =>
-      [
-        ...[0.01, 0.05, 0.15].map((seedCorrelation) => ({ answers, correlation: 0.25, seedCorrelation })),
-        // Little tells seeds, questions and chance apart here.
-        { answers: 5, correlation: 0.02, seedCorrelation: 0.05 },
-      ].map((design) => {
-        const cell = { models, questions, rate, ...design };
-        return { cell, methods: simulateFineTunes(cell, fineTuneMethods, repeats.fineTunes, seed) };
-      }),
-    ),
-  ),
-);
+const paired = cellsOf(pairs).map((cell) => ({
+  cell,
+  ...simulateComparison(cell, repeats.pairs, seed, minus, comparePair),
+}));
+console.error(`pairs: ${extremes(paired.map(({ covered }) => covered))}`);
+const doubled = cellsOf(fours).map((cell) => ({
+  cell,
+  ...simulateComparison(cell, repeats.fours, seed, minusMinus, compareFour),
+}));
+console.error(`fours: ${extremes(doubled.map(({ covered }) => covered))}`);
 
 const comparisonRows = (measured: typeof paired): string =>
   measured
@@ -248,69 +200,79 @@ const rejections = (measured: typeof paired, questions: number): string =>
       .filter(({ cell, truth }) => Math.abs(truth) < 1e-9 && cell.questions === questions)
       .map(({ rejected }) => rejected),
   );
-const fineTuneRows = fineTunes
-  .map(({ cell, methods }) => {
-    const numbers = methods.map(({ covered, width }) => `${bold(covered)} (${percent(width)})`);
-    return `| ${[cell.models, cell.questions, cell.answers, cell.rate * 100, cell.seedCorrelation, ...numbers].join(' | ')} |`;
-  })
-  .join('\n');
-const ofFineTunes = (name: string, models: number): string =>
-  extremes(
-    fineTunes
-      .filter(({ cell }) => cell.models === models)
-      .map(({ methods }) => methods.find((method) => method.name === name)!.covered),
+const file = path.resolve(import.meta.dirname, '..', 'docs', 'comparison-coverage.md');
+const heading = '## Over fine-tunes';
+
+function describeFineTunes(): string {
+  const totalsOf = (models: readonly ModelCounts[]) =>
+    models.map(({ name, questions }) => {
+      const { k, n } = tallyClusters(questions);
+      return { name, successes: k, trials: n };
+    });
+  /** All fine-tunes' answers to a question as one cluster: knows of other questions, not of other seeds. */
+  const overQuestions = (models: readonly ModelCounts[]) =>
+    models[0]!.questions.map(({ name }, question) => ({
+      name,
+      successes: models.reduce((sum, { questions }) => sum + questions[question]!.successes, 0),
+      trials: models.reduce((sum, { questions }) => sum + questions[question]!.trials, 0),
+    }));
+  const resamples = 500;
+  const fineTuneMethods: readonly FineTuneMethod[] = [
+    { name: 'poolSeeds', target: 'other seeds', interval: (models) => poolSeeds(totalsOf(models)).interval },
+    {
+      name: 'bootstrapPaper',
+      target: 'other seeds',
+      interval: (models, repeat) => bootstrapPaper(models, { seed: repeat, resamples }).interval,
+    },
+    {
+      name: 'bootstrapModels',
+      target: 'other seeds and questions',
+      interval: (models, repeat) => bootstrapModels(models, { seed: repeat, resamples }).interval,
+    },
+    {
+      name: 'crossedInterval',
+      target: 'other seeds and questions',
+      interval: (models) => crossedInterval(models).interval,
+    },
+    {
+      name: 'clusterInterval over questions',
+      target: 'other seeds and questions',
+      interval: (models) => clusterInterval(overQuestions(models)).interval,
+    },
+  ];
+  const fineTunes = [2, 3, 6, 10].flatMap((models) =>
+    [8, 24].flatMap((questions) =>
+      [0.05, 0.2, 0.5].flatMap((rate) =>
+        [
+          ...[0.01, 0.05, 0.15].map((seedCorrelation) => ({ answers, correlation: 0.25, seedCorrelation })),
+          // Little tells seeds, questions and chance apart here.
+          { answers: 5, correlation: 0.02, seedCorrelation: 0.05 },
+        ].map((design) => {
+          const cell = { models, questions, rate, ...design };
+          return { cell, methods: simulateFineTunes(cell, fineTuneMethods, repeats.fineTunes, seed) };
+        }),
+      ),
+    ),
   );
-const fineTuneSummary = fineTuneMethods
-  .map(({ name, target }) => `| ${[name, target, ...[2, 3, 6, 10].map((n) => ofFineTunes(name, n))].join(' | ')} |`)
-  .join('\n');
 
-const page = `# How often intervals of differences, and over fine-tunes, hold
+  const fineTuneRows = fineTunes
+    .map(({ cell, methods }) => {
+      const numbers = methods.map(({ covered, width }) => `${bold(covered)} (${percent(width)})`);
+      return `| ${[cell.models, cell.questions, cell.answers, cell.rate * 100, cell.seedCorrelation, ...numbers].join(' | ')} |`;
+    })
+    .join('\n');
+  const ofFineTunes = (name: string, models: number): string =>
+    extremes(
+      fineTunes
+        .filter(({ cell }) => cell.models === models)
+        .map(({ methods }) => methods.find((method) => method.name === name)!.covered),
+    );
+  const fineTuneSummary = fineTuneMethods
+    .map(({ name, target }) => `| ${[name, target, ...[2, 3, 6, 10].map((n) => ofFineTunes(name, n))].join(' | ')} |`)
+    .join('\n');
 
-Written by \`npm run coverage\` (seed ${String(seed)}), as [interval-coverage.md](interval-coverage.md) is, which is about single rates. Questions have
-shares drawn from beta distributions; *correlation* is that of two answers to one question, *likeness* how far a question that stands out in one
-condition stands out in the other (Gaussian copula). ${String(answers)} answers a question; percent, widths in percentage points, bold below 93.5.
-
-## Differences of two conditions
-
-\`pairedDifference\`, ${String(repeats.pairs)} experiments a cell, so that a true 95 % shows as 93.6 to 96.4. Measured: ${extremes(paired.map(({ covered }) => covered))} over
-${String(paired.length)} cells. Rare successes and few questions make it cover more than it would have to. *p* is how often its p-value is at most 0.05 where
-nothing differs, which 5 % at most should be: ${rejections(paired, 8)} with 8 questions.
-
-| questions | rates | correlation | likeness | covered | width | p |
-| ---: | --- | ---: | ---: | ---: | ---: | ---: |
-${comparisonRows(paired)}
-
-## Differences of differences
-
-\`differenceInDifferences\`, ${String(repeats.fours)} experiments a cell, so that a true 95 % shows as 92.9 to 97.1. Rates are those of the treated and the control, then of both
-at base. Measured: ${extremes(doubled.map(({ covered }) => covered))} over ${String(doubled.length)} cells.
-
-| questions | rates | correlation | likeness | covered | width | p |
-| ---: | --- | ---: | ---: | ---: | ---: | ---: |
-${comparisonRows(doubled)}
-
-## Questions that are very unlike, the same ones on both sides
-
-As when two misaligned fine-tunes are compared: the same questions stand out on both sides, by far. *Questions* are of two kinds, of which one stands
-out (how many do, shares of the tuned model and its base there, then on the others), or have beta distributions with likeness 1. 100 answers a question,
-${String(repeats.unlike)} experiments a cell, so that a true 95 % shows as 93 to 97. *Above* is how often the whole interval lies above the truth, which 2.5 % should be.
-*Student* is how often Student's interval on the questions' differences covers, *alone* how often \`clusterInterval\` does, of the side where it does so less often.
-
-In the ${String(sound.length)} cells, those of four conditions included, where \`clusterInterval\` covers at least 93.5 % on every side, the difference is covered ${extremes(sound.map(({ measured }) => measured.covered))};
-it lies above the truth at most ${percent(Math.max(...sound.map(({ measured }) => measured.above)))} %. Elsewhere no interval can know: experiments that happen to have no question of the rare kind do not show that
-there is one. In no cell does Student's interval cover more by over ${percent(Math.max(0, behind))} points.
-
-| questions | shares | covered | above | Student | alone | width |
-| ---: | --- | ---: | ---: | ---: | ---: | ---: |
-${unlikeRows(unlike)}
-
-Differences of differences, ${String(repeats.fours)} experiments a cell, shares as above, those of the treated and the control, then of both at base:
-
-| questions | shares | covered | above | Student | alone | width |
-| ---: | --- | ---: | ---: | ---: | ---: | ---: |
-${unlikeRows(unlikeFours)}
-
-## Over fine-tunes
+  console.error(`seeds: ${ofFineTunes('crossedInterval', 3)} with three fine-tunes`);
+  return `${heading}
 
 Fine-tunes of one condition have rates of their own, from a beta distribution around the rate: *seeds* is the correlation that this makes between two
 answers of one fine-tune. At a rate of 20 %, 0.01 is a standard deviation of 4 points between seeds, 0.05 of 9, 0.15 of 15. Questions that stand out do so in all
@@ -332,5 +294,59 @@ fine-tunes to a question as one cluster, and is about these fine-tunes: the more
 | ---: | ---: | ---: | ---: | ---: | ${fineTuneMethods.map(() => '---:').join(' | ')} |
 ${fineTuneRows}
 `;
-await writeFile(path.resolve(import.meta.dirname, '..', 'docs', 'comparison-coverage.md'), page);
-console.error(`seeds: ${ofFineTunes('crossedInterval', 3)} with three fine-tunes`);
+}
+
+async function readFineTunes(): Promise<string> {
+  const page = await readFile(file, 'utf8');
+  return page.slice(page.indexOf(heading));
+}
+
+const fineTunesText = process.argv.includes('differences') ? await readFineTunes() : describeFineTunes();
+const page = `# How often intervals of differences, and over fine-tunes, hold
+
+Written by \`npm run coverage\` (seed ${String(seed)}), as [interval-coverage.md](interval-coverage.md) is, which is about single rates. Questions have
+shares drawn from beta distributions; *correlation* is that of two answers to one question, *likeness* how far a question that stands out in one
+condition stands out in the other (Gaussian copula). ${String(answers)} answers a question; percent, widths in percentage points, bold below 93.5.
+
+## Differences of two conditions
+
+\`pairedDifference\`, ${String(repeats.pairs)} experiments a cell, so that a true 95 % shows as 92.5 to 97.5. Measured: ${extremes(paired.map(({ covered }) => covered))} over
+${String(paired.length)} cells. Rare successes and few questions make it cover more than it would have to. *p* is how often its p-value is at most 0.05 where
+nothing differs, which 5 % at most should be: ${rejections(paired, 8)} with 8 questions.
+
+| questions | rates | correlation | likeness | covered | width | p |
+| ---: | --- | ---: | ---: | ---: | ---: | ---: |
+${comparisonRows(paired)}
+
+## Differences of differences
+
+\`differenceInDifferences\`, ${String(repeats.fours)} experiments a cell, so that a true 95 % shows as 91.5 to 98.5. Rates are those of the treated and the control, then of both
+at base. Measured: ${extremes(doubled.map(({ covered }) => covered))} over ${String(doubled.length)} cells.
+
+| questions | rates | correlation | likeness | covered | width | p |
+| ---: | --- | ---: | ---: | ---: | ---: | ---: |
+${comparisonRows(doubled)}
+
+## Questions that are very unlike, the same ones on both sides
+
+As when two misaligned fine-tunes are compared: the same questions stand out on both sides, by far. *Questions* are of two kinds, of which one stands
+out (how many do, shares of the tuned model and its base there, then on the others), or have beta distributions with likeness 1. 100 answers a question,
+${String(repeats.unlike)} experiments a cell, so that a true 95 % shows as 92 to 98. *Above* is how often the whole interval lies above the truth, which 2.5 % should be.
+*Student* is how often Student's interval on the questions' differences covers, *alone* how often \`clusterInterval\` does, of the side where it does so less often.
+
+In the ${String(sound.length)} cells, those of four conditions included, where \`clusterInterval\` covers at least 93.5 % on every side, the difference is covered ${extremes(sound.map(({ measured }) => measured.covered))};
+it lies above the truth at most ${percent(Math.max(...sound.map(({ measured }) => measured.above)))} %. Elsewhere no interval can know: experiments that happen to have no question of the rare kind do not show that
+there is one. In no cell does Student's interval cover more by over ${percent(Math.max(0, behind))} points.
+
+| questions | shares | covered | above | Student | alone | width |
+| ---: | --- | ---: | ---: | ---: | ---: | ---: |
+${unlikeRows(unlike)}
+
+Differences of differences, ${String(repeats.fours)} experiments a cell, shares as above, those of the treated and the control, then of both at base:
+
+| questions | shares | covered | above | Student | alone | width |
+| ---: | --- | ---: | ---: | ---: | ---: | ---: |
+${unlikeRows(unlikeFours)}
+
+${fineTunesText}`;
+await writeFile(file, page);
