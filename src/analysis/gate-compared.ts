@@ -100,7 +100,6 @@ function pairWithFirst(
       run: runs.length > 2 ? name : null,
       tuned,
       compared: first,
-      drift: row.differences[index] ?? null,
       listAnswers: (question) => listMisaligned(counted, tuned, question),
     },
   ];
