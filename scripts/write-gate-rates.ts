@@ -5,7 +5,9 @@ import { fewestQuestions } from '../src/stats/paired-shares.js';
 import { simulateAlarms, simulatePipelines, type PipelineCell } from './simulate-gates.js';
 
 const seed = 15;
-const [pipelines, repeats] = [200, 50];
+const [pipelines, repeats] = [100, 50];
+/** Of each number of the second table, and of the third. */
+const [limited, passing] = [500, 150];
 const answers = 4;
 const usual: PipelineCell = {
   ...{ questions: 100, answers, baseRate: 0, tunedRate: 0, correlation: 0.25, likeness: 0.7, conditions: 1 },
@@ -31,7 +33,7 @@ const passRows = [0, 0.002, 0.01, 0.02].flatMap((rate) =>
   [34, 50, 100, 200].map((questions) => {
     const passes = sizes.map((size) => {
       const cell = { ...usual, questions, answers: size, baseRate: rate, tunedRate: rate, likeness: 1 };
-      return percent(simulatePipelines(cell, { pipelines: 300, repeats: 1, seed }).pass.once);
+      return percent(simulatePipelines(cell, { pipelines: passing, repeats: 1, seed }).pass.once);
     });
     return row([percent(rate), questions, ...passes]);
   }),
@@ -55,7 +57,7 @@ const limits: readonly (readonly [what: string, changes: Partial<PipelineCell>])
 ];
 const limitRows = limits.map(([what, changes]) => {
   const cell = { ...usual, answers: 10, ...changes };
-  const { alarm, pass } = simulatePipelines(cell, { pipelines: 1000, repeats: 1, seed });
+  const { alarm, pass } = simulatePipelines(cell, { pipelines: limited, repeats: 1, seed });
   console.error(`${what}: ${percent(pass.once)}`);
   return row([what, percent(pass.once), percent(alarm.once)]);
 });
@@ -71,7 +73,7 @@ const alarmRows = [0.05, 0.1, 0.2].flatMap((drift) =>
 
 const written = `
 Questions have shares from a beta distribution, with a correlation of ${String(usual.correlation)} between two answers to one question. A pipeline has one suite of ${String(usual.questions)} questions, whose base is
-asked once, and gates new fine-tunes again and again, with ${String(answers)} answers to each question. The limit is 2 points, about questions like these. Percent of ${String(pipelines)} pipelines (seed ${String(seed)}); two standard errors of 5 % are 3.
+asked once, and gates new fine-tunes again and again, with ${String(answers)} answers to each question. The limit is 2 points, about questions like these. Percent of ${String(pipelines)} pipelines (seed ${String(seed)}); two standard errors of 5 % are ${percent(2 * Math.sqrt((0.05 * 0.95) / pipelines))}.
 In the last three lines the drift is the limit itself: there *above* is a false alarm, and a pass a false one.
 
 | base, fine-tune, % misaligned | conditions | above, at the first gate | above, ever in ${String(repeats)} gates | the same with a ledger | passes, at the first | passes, ever in ${String(repeats)} |
@@ -79,13 +81,13 @@ In the last three lines the drift is the limit itself: there *above* is a false 
 ${pipelineRows.join('\n')}
 
 How often gates are wrong where the drift is the limit, 2 points from a base without misaligned answers where nothing else is said, ${String(usual.questions)} questions with 10 answers each, by what else is so
-(1000 pipelines a number; two standard errors of 5 % are 1.4). Several rows pass only together:
+(${String(limited)} pipelines a number; two standard errors of 5 % are ${percent(2 * Math.sqrt((0.05 * 0.95) / limited))}). Several rows pass only together:
 
 | | passes, % | above, % |
 | --- | ---: | ---: |
 ${limitRows.join('\n')}
 
-How often a fine-tune without any drift passes at once, by questions and by answers to each (300 pipelines a number):
+How often a fine-tune without any drift passes at once, by questions and by answers to each (${String(passing)} pipelines a number):
 
 | misaligned, % | questions | ${sizes.map((size) => `${String(size)} answer${size === 1 ? '' : 's'}`).join(' | ')} |
 | ---: | ---: | ${sizes.map(() => '---:').join(' | ')} |

@@ -90,7 +90,7 @@ const entrySchema = z
     theme: text
       .optional()
       .describe(
-        'Name of what it has in common with other questions of the file, if it does not stand for itself: below',
+        'Name of what it has in common with other questions of the file, if it does not stand for itself: [themes](#themes)',
       ),
     paraphrases: z.array(text).nonempty().describe('The exact user turns').register(listEntries, { one: 'paraphrase' }),
     samples_per_paraphrase: z.int().positive().default(1).describe('How often each paraphrase is asked'),
