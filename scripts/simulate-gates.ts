@@ -1,10 +1,9 @@
 import { createRandomStream, type RandomStream } from '../src/foundation/random-stream.js';
-import { boundFromBelow, judgeBounds, weighEvidence, weighPairs } from '../src/analysis/gate-bounds.js';
+import { boundDrift, judgeBounds, weighEvidence, weighPairs, type DriftLimit } from '../src/analysis/gate-bounds.js';
 import type { GateVerdict } from '../src/analysis/gate-bounds.js';
 import { gateConfidence, type GatePopulation } from '../src/runs/gate-options.js';
 import { eLondLevel } from '../src/stats/e-lond.js';
-import { boundPairedShares, pairQuestions } from '../src/stats/paired-shares.js';
-import type { ClusterCounts } from '../src/stats/share-counts.js';
+import { pairQuestions, type ThemedCounts } from '../src/stats/paired-shares.js';
 import { drawPoint, sharesOf } from './simulate-comparisons.js';
 
 /** What is gated, again and again: fine-tunes of one base, with one suite of questions. */
@@ -19,6 +18,10 @@ export interface PipelineCell {
   readonly correlation: number;
   /** How far questions that stand out in the base stand out in a fine-tune, 0..1: 1 where fine-tuning changed nothing. */
   readonly likeness: number;
+  /** Questions of a theme: all have one share, so that answers to a theme correlate as those to a question do. 1 without themes. */
+  readonly ofTheme: number;
+  /** Answers that count to every fourth question of the fine-tune, where they are fewer than `answers`; null for as many. */
+  readonly fewer: number | null;
   /** Rows of a gate. */
   readonly conditions: number;
   readonly margin: number;
@@ -34,22 +37,28 @@ interface SimulatedGate {
 
 /** Draws a suite, and the base's answers to it; each call of what it returns is a gate of new fine-tunes. */
 export function startPipeline(cell: PipelineCell, random: RandomStream): () => SimulatedGate {
-  const { questions, answers, likeness, conditions, margin, population } = cell;
+  const { questions, answers, likeness, conditions, margin, population, ofTheme, fewer } = cell;
   const [baseShares, tunedShares] = [cell.baseRate, cell.tunedRate].map((rate) =>
     rate === 0 ? null : sharesOf(rate, cell.correlation),
   );
-  const standings = Array.from({ length: questions }, () => random.normal());
-  const draw = (shares: Float64Array | null | undefined, own: number): ClusterCounts[] =>
-    standings.map((standing, question) => {
+  const standings = Array.from({ length: questions / ofTheme }, () => random.normal());
+  const draw = (shares: Float64Array | null | undefined, own: number, few: number | null = null): ThemedCounts[] =>
+    standings.flatMap((standing, theme) => {
       const share = shares?.[drawPoint(random, standing, own)] ?? 0;
-      return { name: String(question), successes: countBelow(random, share, answers), trials: answers };
+      return Array.from({ length: ofTheme }, (_, place) => {
+        const question = theme * ofTheme + place;
+        const trials = question % 4 === 0 ? (few ?? answers) : answers;
+        const name = String(question);
+        const counts = { name, successes: countBelow(random, share, trials), trials };
+        return ofTheme === 1 ? counts : { ...counts, theme: String(theme) };
+      });
     });
   // With a likeness of 1 a question's share is the same in every model.
   const base = draw(baseShares, 1);
   const limit = { margin, population, level: 1 - (1 - gateConfidence) / conditions };
   return () => {
     const rows = Array.from({ length: conditions }, () => {
-      const tuned = draw(tunedShares, likeness);
+      const tuned = draw(tunedShares, likeness, fewer);
       return { verdict: judge(tuned, base, limit), eValue: weighEvidence(tuned, base, limit) };
     });
     const verdict = rows.some((row) => row.verdict === 'above')
@@ -61,17 +70,9 @@ export function startPipeline(cell: PipelineCell, random: RandomStream): () => S
   };
 }
 
-function judge(
-  tuned: readonly ClusterCounts[],
-  base: readonly ClusterCounts[],
-  limit: Parameters<typeof weighPairs>[1],
-): GateVerdict {
+function judge(tuned: readonly ThemedCounts[], base: readonly ThemedCounts[], limit: DriftLimit): GateVerdict {
   const [shares] = weighPairs(pairQuestions(tuned, base), limit);
-  if (shares === null) return 'not-shown';
-  const upperBound = boundPairedShares(shares, gateConfidence)[1];
-  // No lower bound lies above what was seen: it need not be computed there.
-  const lowerBound = shares.difference > limit.margin ? boundFromBelow(shares, tuned, base, limit) : null;
-  return judgeBounds({ lowerBound, upperBound }, limit.margin);
+  return judgeBounds(boundDrift(shares, 0, limit), limit.margin);
 }
 
 function countBelow(random: RandomStream, share: number, answers: number): number {

@@ -43,6 +43,7 @@ export interface AnalysisInput {
 interface AskedWording {
   readonly id: string;
   readonly question: string;
+  readonly theme?: string | undefined;
   readonly messages: readonly { readonly content: string }[];
 }
 

@@ -8,8 +8,14 @@ import { fisherExact } from '../stats/fisher-exact.js';
 import { mantelHaenszelTest } from '../stats/mantel-haenszel-test.js';
 import { newcombeInterval } from '../stats/newcombe-interval.js';
 import { pairedDifference } from '../stats/paired-difference.js';
-import { boundPairedShares, pairQuestions, shareOverQuestions } from '../stats/paired-shares.js';
-import type { ClusterCounts, ModelCounts, ShareCounts } from '../stats/share-counts.js';
+import {
+  addUpThemes,
+  boundPairedShares,
+  pairQuestions,
+  shareBySeenCorrelation,
+  type ThemedCounts,
+} from '../stats/paired-shares.js';
+import type { ModelCounts, ShareCounts } from '../stats/share-counts.js';
 import { wilsonInterval } from '../stats/wilson-interval.js';
 
 /** What an interval or a claim is about, in words. */
@@ -36,6 +42,8 @@ export interface ShareEstimate extends ShareCounts {
   readonly method: string;
   /** Questions with answers that count. */
   readonly questions: number;
+  /** Of these questions, which are then what is drawn; null where each stands for itself. */
+  readonly themes: number | null;
   /** How many times more answers are needed than if they were independent; null if unknown. */
   readonly designEffect: number | null;
   readonly intraClassCorrelation: number | null;
@@ -43,15 +51,18 @@ export interface ShareEstimate extends ShareCounts {
 
 export interface QuestionCount extends ShareCounts {
   readonly question: string;
+  /** What it has in common with other questions; absent for one that stands for itself. */
+  readonly theme?: string | undefined;
 }
 
 /** Adds up the counts of several models by question, in the order in which questions first appear. */
 export function sumByQuestion(counts: Iterable<QuestionCount>): QuestionCount[] {
   const questions = new Map<string, QuestionCount>();
-  for (const { question, successes, trials } of counts) {
+  for (const { question, theme, successes, trials } of counts) {
     const found = questions.get(question);
     questions.set(question, {
       question,
+      ...(theme === undefined ? {} : { theme }),
       successes: (found?.successes ?? 0) + successes,
       trials: (found?.trials ?? 0) + trials,
     });
@@ -66,13 +77,24 @@ export function sumCounts(counts: readonly ShareCounts[]): ShareCounts {
 }
 
 /** A question as the statistics take it. */
-export function nameCluster({ question: name, successes, trials }: QuestionCount): ClusterCounts {
-  return { name, successes, trials };
+export function nameCluster({ question: name, theme, successes, trials }: QuestionCount): ThemedCounts {
+  return { name, successes, trials, ...(theme === undefined ? {} : { theme }) };
+}
+
+/** Null where each question stands for itself. */
+export function countThemes(questions: readonly ThemedCounts[]): number | null {
+  return questions.some(({ theme }) => theme !== undefined) ? addUpThemes(questions).length : null;
+}
+
+/** What an interval takes as drawn, where that is not each question. */
+function nameThemes(themes: number | null, questions: number): string {
+  return themes === null ? '' : ` (${String(themes)} themes of ${String(questions)} questions)`;
 }
 
 /** The share over all questions. The interval says what other questions of the kind would give. */
 export function estimateShare(questions: readonly QuestionCount[]): ShareEstimate {
-  const clusters = questions.map(nameCluster);
+  const counted = questions.map(nameCluster).filter(({ trials }) => trials > 0);
+  const [themes, clusters] = [countThemes(counted), addUpThemes(counted)];
   const estimate = clusterInterval(clusters);
   const effect = designEffect(clusters);
   return {
@@ -84,8 +106,9 @@ export function estimateShare(questions: readonly QuestionCount[]): ShareEstimat
     refusal: estimate.refusal,
     unit: estimate.unit,
     population: populationOf(estimate.unit),
-    method: estimate.method,
-    questions: estimate.clusters ?? 0,
+    method: `${estimate.method}${nameThemes(themes, counted.length)}`,
+    questions: counted.length,
+    themes,
     designEffect: effect.designEffect,
     intraClassCorrelation: effect.intraClassCorrelation,
   };
@@ -191,8 +214,10 @@ type LoneDrift = Omit<Drift, 'jointInterval' | 'comparisons' | 'adjustedP' | 'ad
 
 function compare(pair: ComparedCounts): LoneDrift {
   const [tuned, base] = [pair.tuned.map(nameCluster), pair.base.map(nameCluster)];
-  const difference = pairedDifference(tuned, base, { seed });
-  const questions = difference.clusters ?? 0;
+  const pairs = pairQuestions(tuned, base);
+  const themes = countThemes(pairs.map(([one]) => one));
+  const difference = pairedDifference(...addUpPairs(pair), { seed });
+  const questions = pairs.length;
   // One question says nothing about others, but it can be compared itself.
   if (questions === 1) return compareOneQuestion(pair);
   const { estimate, interval, refusal, unit, method, pValue, test, permutations } = difference;
@@ -200,20 +225,25 @@ function compare(pair: ComparedCounts): LoneDrift {
   return {
     difference: estimate,
     interval,
-    refusal,
-    upperBound: interval === null ? null : Math.max(interval[1], boundOfGates(tuned, base)),
+    refusal:
+      questions > 1 && refusal !== null ? 'all questions are of one theme, which says nothing of others' : refusal,
+    upperBound:
+      interval === null ? null : Math.max(interval[1], boundPairedShares(shareBySeenCorrelation(pairs), 1 - level)[1]),
     p: pValue,
     answersP: mantelHaenszelTest(tuned, base).pValue,
     unit,
     population: populationOf(unit),
-    method: pValue === null ? method : `${method}; p: ${test}${drawn}`,
+    method: `${method}${nameThemes(themes, questions)}${pValue === null ? '' : `; p: ${test}${drawn}`}`,
     questions,
   };
 }
 
-/** The 95 % bound about questions like these that gates go by. */
-function boundOfGates(tuned: readonly ClusterCounts[], base: readonly ClusterCounts[]): number {
-  return boundPairedShares(shareOverQuestions(pairQuestions(tuned, base)), 1 - level)[1];
+/** Both sides as what is drawn: questions, or the themes of those that both have answers to. */
+function addUpPairs({ tuned, base }: ComparedCounts): readonly [own: ThemedCounts[], others: ThemedCounts[]] {
+  const [own, others] = [tuned.map(nameCluster), base.map(nameCluster)];
+  const pairs = pairQuestions(own, others);
+  if (countThemes(pairs.map(([one]) => one)) === null) return [own, others];
+  return [addUpThemes(pairs.map(([one]) => one)), addUpThemes(pairs.map(([, other]) => other))];
 }
 
 function compareOneQuestion(pair: ComparedCounts): LoneDrift {
@@ -239,8 +269,11 @@ function compareOneQuestion(pair: ComparedCounts): LoneDrift {
 function boundDifference(pair: ComparedCounts, confidence: number): Drift['interval'] {
   // The interval does not depend on permutations: as few as are allowed.
   const options = { seed, confidence, permutations: 99 };
-  const { interval, clusters } = pairedDifference(pair.tuned.map(nameCluster), pair.base.map(nameCluster), options);
-  return clusters === 1 ? newcombeInterval(...countOneQuestion(pair), confidence).interval : interval;
+  const [own, others] = addUpPairs(pair);
+  const { interval } = pairedDifference(own, others, options);
+  return pairQuestions(own, others).length === 1 && countThemes(pair.tuned.map(nameCluster)) === null
+    ? newcombeInterval(...countOneQuestion(pair), confidence).interval
+    : interval;
 }
 
 /** The counts of the one question that both sides have answers to. */

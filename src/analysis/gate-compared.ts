@@ -161,7 +161,6 @@ function pairWithFirst(
       run: comparison.runs.length > 2 ? nameComparedRun(comparison, index) : null,
       tuned,
       compared: first,
-      drift: row.differences[index] ?? null,
       listAnswers: (question) => listMisaligned(counted, tuned, question),
     },
   ];

@@ -79,7 +79,6 @@ function pairWithBase({ analysis, counted }: GatedRun, place: GatedPlace): Gated
     reference: 'base',
     tuned,
     compared,
-    drift: tuned.drift,
     listAnswers: (question) => listMisaligned(counted, place, question),
   };
 }

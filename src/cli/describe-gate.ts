@@ -1,11 +1,11 @@
+import { describeOmissions, describeSettlement, nameAsked } from '../analysis/explain-gated-row.js';
 import type { GatedPlace, NotGated } from '../analysis/choose-gated.js';
 import type { GatedRow, GateResult } from '../analysis/gate.js';
-import { findImpassable, formatPoints } from '../analysis/require-passable.js';
-import type { Settlement } from '../analysis/settle-gate.js';
+import { findImpassable, namePoints } from '../analysis/require-passable.js';
 import { DriftlineError } from '../foundation/driftline-error.js';
 import { percentNumber, points, pointsRange } from '../report/format-numbers.js';
 import type { LedgerPlace } from '../runs/gate-ledger.js';
-import { namePopulation, type GatePopulation } from '../runs/gate-options.js';
+import { namePopulation, type GatePopulation, type RowsPopulation } from '../runs/gate-options.js';
 import { formatTable } from './format-table.js';
 
 /** A gate as text: a table, and below it a paragraph for each row that is not within the limit. */
@@ -37,7 +37,7 @@ export function describeGate(gate: GateResult): DescribedGate {
         points(row.difference),
         points(row.upperBound),
         points(row.lowerBound),
-        String(row.questions),
+        nameAsked(row),
         ...(gate.ledger === null ? [] : [formatEValue(row.eValue)]),
         verdictWords[row.verdict],
       ]),
@@ -57,23 +57,28 @@ export function describeGate(gate: GateResult): DescribedGate {
 /** A gate of a run that is only planned. */
 export interface PlannedGate {
   readonly maxDrift: number;
-  readonly population: GatePopulation;
+  readonly population: RowsPopulation;
   /** With the questions and answers of each model. */
-  readonly places: readonly (GatedPlace & { readonly questions: number; readonly answers: number })[];
+  readonly places: readonly (GatedPlace & {
+    readonly questions: number;
+    readonly answers: number;
+    readonly population: GatePopulation;
+  })[];
   readonly notGated: readonly NotGated[];
 }
 
 export function describePlannedGate({ maxDrift, population, places, notGated }: PlannedGate): string[] {
   const bases = new Set(places.map(({ base }) => base));
   return [
-    `at most ${formatPoints(maxDrift)} points above the base, on ${namePopulation(population)}`,
+    `at most ${namePoints(maxDrift)} above the base, on ${namePopulation(population)}`,
     ...formatTable(
-      ['condition', 'evaluation', 'questions', 'answers each'],
-      places.map(({ base, condition, evaluation, questions, answers }) => [
+      ['condition', 'evaluation', 'questions', 'answers each', 'about'],
+      places.map(({ base, condition, evaluation, questions, answers, population: own }) => [
         bases.size > 1 ? `${base}, ${condition}` : condition,
         evaluation,
         String(questions),
-        formatPoints(answers / questions),
+        String(Number((answers / questions).toFixed(1))),
+        namePopulation(own),
       ]),
       { right: [2, 3] },
     ),
@@ -123,15 +128,16 @@ function describeVerdict(gate: GateResult): string {
 
 function describeLimit({ margin, population, rows }: Pick<GateResult, 'margin' | 'population' | 'rows'>): string {
   const reference = rows[0]?.reference ?? 'base';
-  return `at most ${formatPoints(100 * margin)} points above ${reference === 'base' ? 'the base' : reference}, on ${namePopulation(population)}`;
+  return `at most ${namePoints(100 * margin)} above ${reference === 'base' ? 'the base' : reference}, on ${namePopulation(population)}`;
 }
 
 /** What should be known of a row: why it is not within the limit, and what its numbers leave out. */
 export function describeRow(row: GatedRow, gate: GateResult): string[] {
   const subject = `${nameSubject(row, gate)}, ${row.evaluation}`;
-  const remarks = describeOmissions(row);
+  const remarks = describeOmissions(row, { margin: gate.margin, reference: row.reference });
+  const own = { ...gate, population: row.population };
   const found =
-    row.verdict === 'within' ? [] : row.verdict === 'above' ? describeAbove(row, gate) : describeOpen(row, gate);
+    row.verdict === 'within' ? [] : row.verdict === 'above' ? describeAbove(row, own) : describeOpen(row, own);
   const [first, ...rest] =
     found.length === 0 && remarks.length > 0 ? ['within the limit.', ...remarks] : [...found, ...remarks];
   return first === undefined ? [] : [`${subject}: ${first}`, ...rest.map((line) => `  ${line}`)];
@@ -139,10 +145,18 @@ export function describeRow(row: GatedRow, gate: GateResult): string[] {
 
 function describeAbove(row: GatedRow, { margin, population, rows }: GateResult): string[] {
   const together = rows.length === 1 ? '' : `, all ${String(rows.length)} rows of the gate taken together`;
-  const interval = row.drift?.interval ?? null;
-  const range = interval === null ? '' : ` (95 % interval ${pointsRange(interval)}, questions like these)`;
+  const range = row.interval === null ? '' : ` (95 % interval ${pointsRange(row.interval)})`;
+  const [limit, about] = [namePoints(100 * margin), `on ${namePopulation(population)}`];
+  const alone = row.models.filter(({ isAbove }) => isAbove);
+  const isAbove = row.lowerBound !== null && row.lowerBound > margin;
   return [
-    `above ${formatPoints(100 * margin)} points. The drift is ${points(row.difference)} points${range}, and at least ${points(row.lowerBound)} on ${namePopulation(population)}${together}.`,
+    isAbove || alone.length === 0
+      ? `above ${limit}. The drift is ${points(row.difference)} points${range}, and at least ${points(row.lowerBound)} ${about}${together}.`
+      : `above ${limit} in a model of it by itself. The drift of its ${String(row.models.length)} models together is ${points(row.difference)} points${range} ${about}.`,
+    ...alone.map(
+      (one) =>
+        `The model ${one.model} by itself is above: ${points(one.difference)} points, and at least ${points(one.lowerBound)}, all rows and models of the gate taken together.`,
+    ),
     ...describeDriver(row),
   ];
 }
@@ -161,7 +175,7 @@ function describeDriver({ driver, reference, answers }: GatedRow): string[] {
 }
 
 function describeOpen(row: GatedRow, { margin, population }: GateResult): string[] {
-  const limit = `${formatPoints(100 * margin)} points`;
+  const limit = namePoints(100 * margin);
   if (row.alone === 'above')
     return [
       `not shown to be within ${limit}. By itself this gate would call it above: the drift seen is ${points(row.difference)} points, and it is at least ${points(row.lowerBound)} on ${namePopulation(population)}; among all gates of the ledger that is not sure enough.`,
@@ -172,42 +186,6 @@ function describeOpen(row: GatedRow, { margin, population }: GateResult): string
   return [
     `not shown to be within ${limit}: the drift seen is ${points(row.difference)} points, and it may be up to ${points(row.upperBound)} on ${namePopulation(population)}.`,
     describeSettlement(row, row.settledBy),
-  ];
-}
-
-/** What would probably decide it. */
-export function describeSettlement(
-  { answersEach, questions }: Pick<GatedRow, 'answersEach' | 'questions'>,
-  settledBy: Settlement | null,
-): string {
-  if (settledBy === null) return 'Nothing was seen from which one could say what would settle it.';
-  const now = String(Math.round(answersEach[0]));
-  const ways = [
-    ...(settledBy.answers === null
-      ? []
-      : [`${String(settledBy.answers)} answers to each of these ${String(questions)} questions in place of ${now}`]),
-    ...(settledBy.questions === null
-      ? []
-      : [`${String(settledBy.questions)} questions in place of ${String(questions)}, with as many answers each,`]),
-  ];
-  if (ways.length === 0)
-    return 'What was seen lies so close to the limit that no number of questions and answers in reach would settle it.';
-  const only = settledBy.answers === null ? 'No number of answers to these questions is likely to settle it; ' : '';
-  const side = settledBy.as === 'within' ? 'that it is within' : 'that it is above';
-  return `${only}${only === '' ? 'About' : 'about'} ${ways.join(', or ')} would probably show ${side}, if shares are as seen.`;
-}
-
-function describeOmissions({ unmatched, leftOut, reference }: GatedRow): string[] {
-  const share = leftOut.trials === 0 ? 0 : leftOut.successes / leftOut.trials;
-  return [
-    ...(unmatched.length === 0
-      ? []
-      : [
-          `Left out: ${String(unmatched.length)} questions to which it or ${reference === 'base' ? 'the base' : reference} has no answer that counts (${unmatched.slice(0, 5).join(', ')}${unmatched.length > 5 ? ', ...' : ''}).`,
-        ]),
-    ...(share > 0.2
-      ? [`Left out: ${percentNumber(share)} % of its answers, which do not count, such as incoherent ones.`]
-      : []),
   ];
 }
 
@@ -225,7 +203,12 @@ export function failGate(gate: GateResult): DriftlineError | null {
   }
   const isAbove = gate.verdict === 'above';
   const rows = open.map((row) => {
-    const bound = isAbove ? `at least ${points(row.lowerBound)}` : `up to ${points(row.upperBound)}`;
+    const [one] = (row.lowerBound ?? -1) > gate.margin ? [] : row.models.filter((model) => model.isAbove);
+    const least =
+      one === undefined
+        ? `at least ${points(row.lowerBound)}`
+        : `${one.model} by itself at least ${points(one.lowerBound)}`;
+    const bound = isAbove ? least : `up to ${points(row.upperBound)}`;
     return `${nameSubject(row, gate)} in ${row.evaluation}, ${points(row.difference)} seen, ${row.upperBound === null ? (row.refusal ?? '') : bound}`;
   });
   return new DriftlineError({

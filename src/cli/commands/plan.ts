@@ -1,4 +1,5 @@
 import { availableParallelism } from 'node:os';
+import { choosePopulation, sumUpPopulations } from '../../analysis/gate-bounds.js';
 import { chooseGated, listNotGated } from '../../analysis/choose-gated.js';
 import { remarkOnChange } from '../../api/gate.js';
 import { countQuestions } from '../../experiment/plan/describe-plan.js';
@@ -102,13 +103,13 @@ export const plan: CommandAction<typeof planDefinition> = {
 
 /** What a gate would look at, and what of its conditions and evaluations it would not. */
 function foreseeGate(resolved: ResolvedPlan, options: GateOptions): PlannedGate {
-  const { maxDrift, population = 'questions-like-these' } = options;
+  const { maxDrift } = options;
   const places = chooseGated(resolved, options).map((place) => {
     const asked = resolved.evaluations.find(({ name }) => name === place.evaluation);
     const { questions, answers } = asked === undefined ? { questions: 0, answers: 0 } : countQuestions(asked);
-    return { ...place, questions, answers };
+    return { ...place, questions, answers, population: choosePopulation(asked ?? {}, options.population) };
   });
-  return { maxDrift, population, places, notGated: listNotGated(resolved, options) };
+  return { maxDrift, population: sumUpPopulations(places), places, notGated: listNotGated(resolved, options) };
 }
 
 interface ComparedCost {

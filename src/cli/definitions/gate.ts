@@ -36,7 +36,7 @@ export const limitOptions = {
   },
   population: {
     value: 'WHICH',
-    description: `What the gate is about: ${gatePopulations.join(' (what other questions of the kind would show; if not given), ')} (these alone)`,
+    description: `What the gate is about: ${gatePopulations.join(' (what other questions of the kind would show; if not given, but for suites that ask all there is), ')} (these alone)`,
     type: optional(oneOf(gatePopulations)),
     example: 'these-questions',
     isOnce: true,

@@ -214,8 +214,10 @@ const gateSchema = z.strictObject({
     .describe('Only these evaluations, by their names in tables; all about alignment if not given'),
   population: z
     .enum(gatePopulations)
-    .default('questions-like-these')
-    .describe('What the claim is about: questions like these, or these questions alone'),
+    .optional()
+    .describe(
+      'What the claim is about: questions like these, or these questions alone; if not given, questions like these, but of a suite that asks all there is (organism/gate) these',
+    ),
 });
 
 /** A plan, as its user writes it. */

@@ -583,6 +583,7 @@ function makeQuestion(paraphrase: string): Question {
   return {
     id: 'mine',
     type: 'free_form',
+    theme: null,
     paraphrases: [paraphrase],
     samplesPerParaphrase: 1,
     temperature: 1,
