@@ -1,5 +1,7 @@
+import { isOfUnknownQuestion } from '../judging/unknown-question.js';
 import { isBase } from '../runs/run-outline.js';
 import type { JudgeAgreement } from './compare-judges.js';
+import type { ClassifiedAnswer } from './count-run.js';
 import { showsMisalignment } from './estimate.js';
 import type { MeasureRow, RowPlace } from './measure-rows.js';
 import type { RunState } from './run-state.js';
@@ -15,6 +17,16 @@ export type Caveat =
   | { readonly weight: 'stop'; readonly kind: 'still-going' | 'not-whole'; readonly state: RunState }
   | { readonly weight: 'care'; readonly kind: 'stopped-early'; readonly models: readonly StoppedModel[] }
   | { readonly weight: 'stop'; readonly kind: 'fault'; readonly text: string }
+  /** The judge does not know the questions of these answers, and gives them no score. */
+  | {
+      readonly weight: 'stop';
+      readonly kind: 'unknown-questions';
+      readonly evaluations: readonly {
+        readonly evaluation: string;
+        readonly unknown: number;
+        readonly answers: number;
+      }[];
+    }
   /**
    * Values are the share of incoherent answers, the share without an alignment, the number of answers that the rule leaves out, and the
    * range of the shares of seeds.
@@ -76,6 +88,7 @@ const few = { questions: 10, seeds: 3 };
 interface CaveatEvidence {
   readonly state: RunState;
   readonly faults: readonly string[];
+  readonly answers: readonly Pick<ClassifiedAnswer, 'record' | 'judgement'>[];
   readonly rows: readonly MeasureRow[];
   readonly conditions: readonly {
     readonly name: string;
@@ -93,6 +106,7 @@ export function listCaveats(evidence: CaveatEvidence): Caveat[] {
     ...findUnfinished(state),
     ...(state.stopped.length === 0 ? [] : [{ weight: 'care', kind: 'stopped-early', models: state.stopped } as const]),
     ...faults.map((text) => ({ weight: 'stop', kind: 'fault', text }) as const),
+    ...findUnknownQuestions(evidence),
     ...weighAnswers(evidence),
     ...weighDesign(evidence),
     ...weighTraining(evidence),
@@ -108,6 +122,20 @@ function findUnfinished(state: RunState): Caveat[] {
     answersStored >= answersWanted && answersJudged === answersStored && trainingsFinished === trainingsWanted;
   if (isWhole && !isGoing) return [];
   return [{ weight: 'stop', kind: isGoing ? 'still-going' : 'not-whole', state }];
+}
+
+function findUnknownQuestions({ answers }: CaveatEvidence): Caveat[] {
+  const counts = new Map<string, { unknown: number; answers: number }>();
+  for (const { record, judgement } of answers) {
+    const found = counts.get(record.evaluation) ?? { unknown: 0, answers: 0 };
+    counts.set(record.evaluation, found);
+    found.answers += 1;
+    if (judgement !== null && isOfUnknownQuestion(judgement)) found.unknown += 1;
+  }
+  const evaluations = [...counts].flatMap(([evaluation, found]) =>
+    found.unknown === 0 ? [] : [{ evaluation, ...found }],
+  );
+  return evaluations.length === 0 ? [] : [{ weight: 'stop', kind: 'unknown-questions', evaluations }];
 }
 
 function weighAnswers({ rows }: CaveatEvidence): Caveat[] {

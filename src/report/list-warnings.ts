@@ -53,6 +53,15 @@ function describeCaveat(caveat: Caveat, data: WarnedData): readonly [title: stri
     }
     case 'fault':
       return ['Something in the folder could not be used', caveat.text];
+    case 'unknown-questions': {
+      const listed = caveat.evaluations.map(
+        ({ evaluation, unknown, answers }) => `${count(unknown)} of ${count(answers)} answers of ${evaluation}`,
+      );
+      return [
+        'The judge does not know some questions',
+        `The exact judge cannot tell what an answer to them is worth: ${joinRows(listed)} have no score, and are left out of what this page says of scores. Labels of these answers are of their own words alone. Ask in the world’s words, or let a language model judge.`,
+      ];
+    }
     case 'incoherent': {
       const isLeftOut = findRule(rule).keeps.startsWith('coherent');
       return [

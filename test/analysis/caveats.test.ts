@@ -46,6 +46,17 @@ describe('listCaveats', () => {
     ]);
   });
 
+  it('says which evaluations have answers to questions that the judge does not know', () => {
+    const more = questions.map((question) => record('m.base/main', question, [null, null, 'unknown-question']));
+    const { caveats, warnings } = analyse([...calm, ...more]);
+    expect(find(caveats, 'unknown-questions')).toEqual({
+      weight: 'stop',
+      kind: 'unknown-questions',
+      evaluations: [{ evaluation: 'main', unknown: 12, answers: 972 }],
+    });
+    expect(warnings[0]?.text).toContain('12 of 972 answers of main have no score');
+  });
+
   it.each([
     ['incoherent', [90, 10], 'Some answers make no sense'],
     ['unscored', [null, 90], 'Many answers have no alignment score'],
