@@ -110,7 +110,7 @@ function parseJson(text: string): unknown {
 
 /** A value that is only compared with others. */
 function showValue(value: unknown): string {
-  return typeof value === 'string' ? value : (value === undefined ? '' : JSON.stringify(value));
+  return typeof value === 'string' ? value : value === undefined ? '' : JSON.stringify(value);
 }
 
 function readName(value: Row, name: string | null, place: { file: string; line: number; row: number }): string {
