@@ -45,7 +45,16 @@ export type Caveat =
       readonly rows: readonly CaveatRow[];
       readonly upTo: number;
     }
-  | { readonly weight: 'care'; readonly kind: 'few-questions'; readonly questions: number }
+  | {
+      readonly weight: 'care';
+      readonly kind: 'few-questions';
+      /** The fewest. */
+      readonly questions: number;
+      /** Evaluations with few questions, each with the fewest that a share of it rests on. */
+      readonly evaluations: readonly { readonly evaluation: string; readonly questions: number }[];
+      /** Whether these are all evaluations about alignment. */
+      readonly isEvery: boolean;
+    }
   | {
       readonly weight: 'care';
       readonly kind: 'few-seeds';
@@ -53,6 +62,7 @@ export type Caveat =
       /** Whether these are all conditions. */
       readonly isEvery: boolean;
       readonly least: number;
+      readonly most: number;
     }
   /** Models that existed are few of a condition: what is said holds of them. */
   | {
@@ -172,8 +182,19 @@ function weighDesign({ rows, conditions }: CaveatEvidence): Caveat[] {
   // Without kept answers there is no share.
   const aligned = rows.filter(({ outcome, share }) => outcome.kind === 'misaligned' && share.questions > 0);
   const caveats: Caveat[] = [];
-  const questions = Math.min(...aligned.map(({ share }) => share.questions));
-  if (questions < few.questions) caveats.push({ weight: 'care', kind: 'few-questions', questions });
+  const asked = [...new Set(aligned.map(({ evaluation }) => evaluation))].map((evaluation) => ({
+    evaluation,
+    questions: Math.min(...aligned.filter((row) => row.evaluation === evaluation).map(({ share }) => share.questions)),
+  }));
+  const evaluations = asked.filter(({ questions }) => questions < few.questions);
+  if (evaluations.length > 0)
+    caveats.push({
+      weight: 'care',
+      kind: 'few-questions',
+      questions: Math.min(...evaluations.map(({ questions }) => questions)),
+      evaluations,
+      isEvery: evaluations.length === asked.length,
+    });
   const scarce = conditions.filter((condition) => condition.seeds.length < few.seeds);
   const least = (some: typeof scarce): number => Math.min(...some.map((condition) => condition.seeds.length));
   const trained = scarce.filter(({ existing }) => existing.length === 0);
@@ -184,6 +205,7 @@ function weighDesign({ rows, conditions }: CaveatEvidence): Caveat[] {
       conditions: trained.map(({ name }) => name),
       isEvery: trained.length === conditions.length,
       least: least(trained),
+      most: Math.max(...trained.map((condition) => condition.seeds.length)),
     });
   const existing = scarce.filter((condition) => condition.existing.length > 0);
   if (existing.length > 0)
