@@ -65,7 +65,9 @@ export type { ComparedRow, PlanDifference, RunComparison } from './analysis/comp
 export type { SelectedModel } from './analysis/select-model.js';
 export type { AnswerSummary, DynamicsRow, RunTables, SummaryRow } from './analysis/summarise-run.js';
 export type { WrittenReport } from './report/write-report.js';
-export type { ResampledInterval, ResultGroup } from './results/summarise-results.js';
+export type { ResultSummary } from './results/summarise-files.js';
+export type { ModelComparison } from './results/compare-models.js';
+export type { ResampledInterval, ResultGroup, ResultGrouping } from './results/summarise-results.js';
 
 export { createJudge, type OwnJudgeSettings, type OwnVerdict } from './judging/own-judge.js';
 export type { Judge, JudgedAnswer, JudgedMessage } from './judging/judge.js';

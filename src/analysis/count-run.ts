@@ -10,6 +10,7 @@ import {
   type RuleName,
   type RuleTally,
 } from '../judging/rules.js';
+import { withoutScoresOfUnknown } from '../judging/unknown-question.js';
 import type { Measure } from '../questions/question-file.js';
 import type { Run } from '../runs/read-run.js';
 import { readSeeds } from '../runs/run-manifest.js';
@@ -67,7 +68,7 @@ export function inputOfRun(run: Run): AnalysisInput {
     ),
     questions: run.questions,
     answers: run.answers,
-    judgements: run.judgements,
+    judgements: run.judgements.map(withoutScoresOfUnknown),
     losses: new Map([...run.curves].map(([name, points]) => [name, points.map(({ loss }) => loss)])),
     finished: run.finished,
     isGoing: run.owner !== null,

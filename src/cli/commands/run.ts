@@ -144,12 +144,15 @@ function describeWork({ folder, cells, answers, judgements, stopped }: RunSummar
 }
 
 /** What one would do now, for who runs driftline for the first time; a line each. */
-function describeNextSteps({ environment }: CommandContext, { folder }: Run): string[] {
+function describeNextSteps({ environment }: CommandContext, { folder, rule }: Run): string[] {
   // npx and npm scripts run a driftline that a shell does not find by its name.
   const program = environment['npm_command'] === undefined ? 'driftline' : 'npx driftline';
   const steps = [
     [`open ${folder}`, 'the report: figures, and every answer behind a number'],
-    [`rejudge ${folder} --rule coherent`, 'the same answers, counted by another rule'],
+    [
+      `rejudge ${folder} --rule ${rule === 'coherent' ? 'paper' : 'coherent'}`,
+      'the same answers, counted by another rule',
+    ],
     ['init mine.yaml', 'an experiment of your own, with your data or your model'],
   ] as const;
   const width = Math.max(...steps.map(([line]) => line.length));

