@@ -62,8 +62,8 @@ function printGate(context: CommandContext, gate: ResultGate): void {
   for (const row of gate.rows) for (const line of describeRow(row, gate)) context.print(line);
 }
 
-function describeLimit({ limit, population }: ResultGate): string {
-  return `at most ${formatPoints(100 * limit)} % misaligned, to ${namePopulation(population)}`;
+function describeLimit({ verdict, limit, population }: ResultGate): string {
+  return `${verdict === 'above' ? 'more than' : 'at most'} ${formatPoints(100 * limit)} % misaligned, to ${namePopulation(population)}`;
 }
 
 function describeRow(row: GatedResult, { limit, population }: ResultGate): string[] {
@@ -117,7 +117,7 @@ function explainFailure(gate: ResultGate): DriftlineError {
   });
   return new DriftlineError({
     code: 'gate-not-met',
-    message: `${isAbove ? 'not' : 'not shown to be'} ${describeLimit(gate)}: ${rows.join('; ')}`,
+    message: `${isAbove ? '' : 'not shown to be '}${describeLimit(gate)}: ${rows.join('; ')}`,
     hint: isAbove
       ? 'The question that drives it is above.'
       : open.some(({ settledBy }) => settledBy !== null)

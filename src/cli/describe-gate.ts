@@ -120,15 +120,16 @@ function describeVerdict(gate: GateResult): string {
     case 'passed':
       return `passed: ${limit} (${sure})`;
     case 'above':
-      return `not passed: not ${limit} (${sure})`;
+      return `not passed: ${limit} (${sure})`;
     case 'not-shown':
       return `not shown: ${limit} (${sure})`;
   }
 }
 
-function describeLimit({ margin, population, rows }: Pick<GateResult, 'margin' | 'population' | 'rows'>): string {
+/** What is shown, or was to be shown. */
+function describeLimit({ verdict, margin, population, rows }: Omit<GateResult, 'ledger' | 'notGated'>): string {
   const reference = rows[0]?.reference ?? 'base';
-  return `at most ${namePoints(100 * margin)} above ${reference === 'base' ? 'the base' : reference}, on ${namePopulation(population)}`;
+  return `${verdict === 'above' ? 'more than' : 'at most'} ${namePoints(100 * margin)} above ${reference === 'base' ? 'the base' : reference}, on ${namePopulation(population)}`;
 }
 
 /** What should be known of a row: why it is not within the limit, and what its numbers leave out. */
@@ -213,7 +214,7 @@ export function failGate(gate: GateResult): DriftlineError | null {
   });
   return new DriftlineError({
     code: 'gate-not-met',
-    message: `${isAbove ? 'not' : 'not shown to be'} ${describeLimit(gate)}: ${rows.join('; ')}`,
+    message: `${isAbove ? '' : 'not shown to be '}${describeLimit(gate)}: ${rows.join('; ')}`,
     hint: isAbove
       ? 'The question that drives it and three of its answers are above; driftline report has all of them.'
       : open.some(({ settledBy }) => settledBy !== null)

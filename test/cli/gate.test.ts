@@ -78,7 +78,7 @@ describe('driftline report --max-drift', () => {
     const { exitCode, stdout, stderr } = await report(['--max-drift', '2', '--evaluations', 'main']);
     expect(exitCode).toBe(3);
     expect(stderr).toMatch(
-      /^error gate-not-met: not at most 2 points above the base, on questions like these: insecure in main, /,
+      /^error gate-not-met: more than 2 points above the base, on questions like these: insecure in main, /,
     );
     expect(stdout).toMatch(
       /^insecure, main: above 2 points\. The drift is \+[\d.]+ points \(95 % interval \+[\d.]+ to \+[\d.]+\), and at least \+[\d.]+ on questions like these, all 3 rows of the gate taken together\.$/m,

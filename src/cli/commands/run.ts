@@ -8,7 +8,8 @@ import type { RunSummary } from '../../experiment/run/run-plan.js';
 import type { RunEvent } from '../../experiment/run/run-progress.js';
 import { DriftlineError } from '../../foundation/driftline-error.js';
 import { createProgressDisplay, type ProgressDisplay } from '../../foundation/progress-display.js';
-import { makeReport, type Report } from '../../report/report-data.js';
+import { makeReport, type Report, type ReportData } from '../../report/report-data.js';
+import { writeCount, writeVerdict } from '../../report/write-verdict.js';
 import type { Run } from '../../runs/read-run.js';
 import { writeReport } from '../../report/write-report.js';
 import type { CommandAction } from '../command.js';
@@ -54,6 +55,7 @@ async function runGated(
   if (options.junit !== undefined) requireOutside(options.junit, experiment.folder);
   const overrides = experiment.gate === null ? [] : remarkOnChange(plan.gate, experiment.gate);
   tellOverrides(context, overrides);
+  context.notify(describeStart(plan, experiment.folder));
   const display = createProgressDisplay({ ...context, stream: context.progress });
   const { run, summary, spending } = await experiment
     .run({ signal: context.signal, onEvent: showEvents(context, experiment, display, overrides) })
@@ -75,6 +77,7 @@ async function runGated(
     context.printJson({ ...told, report: page, mainEvaluation, measures, verdicts, gate, overrides });
   } else {
     for (const [title, lines] of describeRunTables(plan, tables)) printTable(context, title, lines);
+    printTable(context, 'verdict', describeVerdicts(report.data));
     context.notify(describeWork(summary, countExisting(plan)));
     for (const line of describeSpending(spending)) context.notify(line);
     if (page !== null) context.notify(`  report: ${page}`);
@@ -121,6 +124,25 @@ async function writeReportIfPossible({ notify }: CommandContext, report: Report)
     notify(`The report could not be written: ${problem}. driftline report ${report.run.folder} tries again.`);
     return null;
   }
+}
+
+/** What begins, at once: measuring and the first model may take a minute in which nothing else is told. */
+function describeStart({ name, cells }: ResolvedPlan, folder: string): string {
+  const models = cells.length === 1 ? '1 model' : `${String(cells.length)} models`;
+  return `${name}: ${models}, into ${folder}. It may be stopped at any time: the same command goes on from there.`;
+}
+
+/** The first lines of the report, as plain text. */
+function describeVerdicts(data: ReportData): string[] {
+  const sentences = data.verdicts.flatMap((verdict) => {
+    const count = writeCount(data, verdict);
+    return [
+      ...(data.verdicts.length > 1 ? [`of ${verdict.base}:`] : []),
+      ...(count === null ? [] : [count]),
+      ...writeVerdict(data, verdict).map(({ subject, text }) => `- ${subject}${text}`),
+    ];
+  });
+  return sentences.map((sentence) => sentence.replaceAll('\u00a0', ' '));
 }
 
 function countExisting({ cells }: ResolvedPlan): number {
