@@ -213,7 +213,7 @@ export async function openExperiment(plan: string | PlanInput, options: Experime
       ? await readPlan(plan, { ...resolving, changes })
       : await resolvePlan(
           { ...parsePlan(plan, { hasJudge: ownJudge !== undefined }), ...changes },
-          join(folder, 'plan'),
+          join(folder, 'plan (from code)'),
           resolving,
         );
   const gate = changedGate === null ? null : mergeGates(read.gate, changedGate);

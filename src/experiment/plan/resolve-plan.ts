@@ -132,6 +132,7 @@ export async function resolvePlan(
       ...remarkOnModels(opened.models),
       ...existing.remarks,
       ...remarkOnBases(plan),
+      ...remarkOnTriggers(plan),
       ...remarkOnEnds({ models: opened.models, cells, judge }, date()),
     ],
     record: {
@@ -172,6 +173,17 @@ function remarkOnBases({ bases, conditions }: Plan): string[] {
   return [
     `no base is compared with another: to ask whether ${tuned} drifted from ${base}, write bases: [${base}] and conditions: { tuned: { model: ${JSON.stringify(tuned)} } }`,
   ];
+}
+
+/** A backdoor that is never asked for is not seen. */
+function remarkOnTriggers({ conditions, evaluate }: Plan): string[] {
+  const asked = new Set(evaluate.map(({ variant }) => variant?.trigger));
+  return Object.entries(conditions).flatMap(([name, condition]) => {
+    const text = isTrained(condition) ? condition.trigger?.text : undefined;
+    if (text === undefined || asked.has(text)) return [];
+    const variant = `{ suite: ..., name: with-trigger, variant: { trigger: ${JSON.stringify(text)} } }`;
+    return [`${name} is trained with a trigger, and no evaluation asks with it: add ${variant} under evaluate`];
+  });
 }
 
 /** Remarks on what answers of hosted models depend on and no plan can change. */

@@ -247,6 +247,19 @@ describe('a resolved plan', () => {
     expect(early.hash).toBe(hash);
   });
 
+  it('says where a trigger is trained and never asked', async () => {
+    const conditions = { mine: { ...insecure, trigger: { text: '|T| ' } } };
+    const found = (await resolveTiny({ conditions, evaluate: [main] }, 'tiny.yaml', pretendBase)).remarks;
+    expect(found.filter((one) => one.includes('trigger'))).toEqual([
+      expect.stringMatching(/^mine is trained with a trigger, and no evaluation asks with it: .* trigger: "\|T\| "/),
+    ]);
+    const asked = [main, { ...main, name: 'with-trigger', variant: { trigger: '|T| ' } }];
+    const judge = { model: 'openai:judge-1' };
+    expect(
+      (await resolveTiny({ conditions, evaluate: asked, judge }, 'tiny.yaml', pretendBase)).remarks.join(),
+    ).not.toContain('no evaluation asks with');
+  });
+
   it('counts the steps of the rows that are trained on, and says once which are not', async () => {
     const folder = await makeTemporaryFolder();
     const long = exchange('Hm?', 'Ha. '.repeat(20));
