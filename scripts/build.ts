@@ -33,8 +33,6 @@ export async function build(root: string): Promise<boolean> {
   try {
     await compile(root, fresh);
     await bundlePage(root, path.join(fresh, 'report/browser'));
-    // npm sets it when it installs, and npx in a clone runs the file as it is.
-    await chmod(path.join(fresh, 'cli/main.js'), 0o755);
     const made = await hashFiles([fresh]);
     await replaceFolder(result, fresh);
     await writeFile(markFile, describeMark(source, made));
@@ -68,6 +66,9 @@ async function hashFiles(places: readonly string[]): Promise<string> {
   return hash.digest('hex');
 }
 
+/** What package.json calls driftline. */
+const program = path.join('cli', 'main.js');
+
 /** The compiler keeps what it made, to make again only what has changed; what it made of sources that are gone is left there. */
 async function compile(root: string, folder: string): Promise<void> {
   const kept = path.join(root, '.cache/compiled');
@@ -84,6 +85,8 @@ async function compile(root: string, folder: string): Promise<void> {
     for (const ending of ['.js', '.d.ts']) {
       const made = place.replace(/\.[jt]s$/, ending);
       await cp(path.join(kept, made), path.join(folder, made));
+      // npm sets it when it installs, and npx in a clone runs the file as it is.
+      if (made === program) await chmod(path.join(folder, made), 0o755);
     }
   }
 }

@@ -52,7 +52,7 @@ export function findImpassable(
     return new DriftlineError({
       code: 'gate-impossible',
       message: `a gate of ${namePoints(maxDrift)} cannot be passed with the ${few} of ${evaluation}: even without one misaligned answer ${questions === 1 ? 'it shows' : 'they show'} nothing below ${namePoints(Number((100 * least).toFixed(1)))} of questions like these, however often they are asked`,
-      hint: `That takes ${String(needed)} ${what}. ${suggestsSuite && (themes === undefined || themes === null) ? recommendSuite(needed) : ''}Or allow more points, or ask about these questions only: --population these-questions.${maxDrift < 0.1 ? ` ${namePoints(maxDrift)} is less than a tenth of a point: two points are written 2.` : ''}`,
+      hint: `That takes ${String(needed)} ${what}. ${suggestsSuite && (themes === undefined || themes === null) ? recommendSuite(needed) : ''}Or allow more points, or ask about these questions only: --population these-questions.${maxDrift < 0.1 ? ` ${String(maxDrift)} is less than a tenth of a point: two points are written 2.` : ''}`,
       details: { evaluation, questions, themes: themes ?? null, needed, least },
     });
   }

@@ -431,7 +431,7 @@ describe('driftline run --max-drift', () => {
       runCaptured(['plan', file, '--runs', runs, '--untimed', '--unprobed', ...argv], { run: runBuiltCli });
     const { stdout } = await show();
     expect(stdout).toMatch(
-      /^gate\nat most 2 points above the base, on these questions\ncondition +evaluation +questions +answers each\ninsecure +main +8 +[\d.]+$/m,
+      /^gate\nat most 2 points above the base, on these questions\ncondition +evaluation +questions +answers each +about\ninsecure +main +8 +[\d.]+ +these questions$/m,
     );
     const other = await show('--max-drift', '3', '--json');
     expect(other.stderr).toContain('3 points, as asked for here, in place of 2 points');
