@@ -5,7 +5,7 @@ import { fewestQuestions } from '../src/stats/paired-shares.js';
 import { simulateAlarms, simulatePipelines, type PipelineCell } from './simulate-gates.js';
 
 const seed = 15;
-const [pipelines, repeats] = [100, 50];
+const [pipelines, repeats] = [200, 50];
 /** Of each number of the second table, and of the third. */
 const [limited, passing] = [500, 150];
 const answers = 4;

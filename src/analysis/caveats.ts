@@ -2,7 +2,7 @@ import { isOfUnknownQuestion } from '../judging/unknown-question.js';
 import { isBase } from '../runs/run-outline.js';
 import type { JudgeAgreement } from './compare-judges.js';
 import type { ClassifiedAnswer } from './count-run.js';
-import { showsMisalignment } from './estimate.js';
+import { showsMisalignment } from './drift.js';
 import type { MeasureRow, RowPlace } from './measure-rows.js';
 import type { RunState } from './run-state.js';
 import type { StoppedModel } from './watch-share.js';

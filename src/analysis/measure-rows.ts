@@ -22,6 +22,8 @@ import {
   type ComparedCounts,
   type Drift,
   type DriftVerdict,
+} from './drift.js';
+import {
   estimateSeedIntervals,
   estimateShare,
   nameCluster,

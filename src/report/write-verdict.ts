@@ -1,4 +1,4 @@
-import { driftVerdicts, type DriftVerdict } from '../analysis/estimate.js';
+import { driftVerdicts, type DriftVerdict } from '../analysis/drift.js';
 import type { Concentration, MeasureRow, RowPlace } from '../analysis/measure-rows.js';
 import type { BaseVerdict } from '../analysis/verdict.js';
 import { baseCondition, isBase } from '../runs/run-outline.js';

@@ -1,5 +1,5 @@
 import { nameCompared, nameComparedRun, type ComparedRow, type RunComparison } from '../../analysis/compare-runs.js';
-import type { DriftVerdict } from '../../analysis/estimate.js';
+import type { DriftVerdict } from '../../analysis/drift.js';
 import { count, percentNumber, percentRange, points, pointsRange, probability } from '../format-numbers.js';
 import { markup, type Markup } from '../markup.js';
 import { renderScroll } from './page-tables.js';
