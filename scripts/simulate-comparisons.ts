@@ -46,7 +46,7 @@ export interface Held {
 }
 
 /** Points of a beta distribution that are equally likely; finer makes no difference that so many repeats could show. */
-const points = 200;
+export const points = 200;
 
 const tables = new Map<string, Float64Array>();
 

@@ -1,10 +1,11 @@
 import { createRandomStream, type RandomStream } from '../src/foundation/random-stream.js';
 import { boundDrift, judgeBounds, weighEvidence, weighPairs, type DriftLimit } from '../src/analysis/gate-bounds.js';
 import type { GateVerdict } from '../src/analysis/gate-bounds.js';
+import { foreseeSettlement } from '../src/analysis/settle-gate.js';
 import { gateConfidence, type GatePopulation } from '../src/runs/gate-options.js';
 import { eLondLevel } from '../src/stats/e-lond.js';
 import { pairQuestions, type ThemedCounts } from '../src/stats/paired-shares.js';
-import { drawPoint, sharesOf } from './simulate-comparisons.js';
+import { drawPoint, points, sharesOf } from './simulate-comparisons.js';
 
 /** What is gated, again and again: fine-tunes of one base, with one suite of questions. */
 export interface PipelineCell {
@@ -38,9 +39,7 @@ interface SimulatedGate {
 /** Draws a suite, and the base's answers to it; each call of what it returns is a gate of new fine-tunes. */
 export function startPipeline(cell: PipelineCell, random: RandomStream): () => SimulatedGate {
   const { questions, answers, likeness, conditions, margin, population, ofTheme, fewer } = cell;
-  const [baseShares, tunedShares] = [cell.baseRate, cell.tunedRate].map((rate) =>
-    rate === 0 ? null : sharesOf(rate, cell.correlation),
-  );
+  const [baseShares, tunedShares] = [cell.baseRate, cell.tunedRate].map((rate) => drawableShares(rate, cell));
   const standings = Array.from({ length: questions / ofTheme }, () => random.normal());
   const draw = (shares: Float64Array | null | undefined, own: number, few: number | null = null): ThemedCounts[] =>
     standings.flatMap((standing, theme) => {
@@ -68,6 +67,55 @@ export function startPipeline(cell: PipelineCell, random: RandomStream): () => S
         : 'not-shown';
     return { verdict, eValue: Math.max(...rows.map(({ eValue }) => eValue)) / conditions };
   };
+}
+
+/**
+ * How often one fine-tune passes that is asked more answers after each gate that shows nothing, as many as that gate names (half as many
+ * again where it names none, at most 200): at the first look, and at any of `looks`. Themes and rows of several are left out.
+ */
+export function simulateLooks(
+  cell: Pick<
+    PipelineCell,
+    'questions' | 'answers' | 'baseRate' | 'tunedRate' | 'correlation' | 'margin' | 'population'
+  >,
+  { pipelines, looks, seed }: { readonly pipelines: number; readonly looks: number; readonly seed: number },
+): { readonly first: number; readonly ever: number } {
+  const { questions, answers, margin, population } = cell;
+  const random = createRandomStream(seed, 'looks', JSON.stringify(cell));
+  const limit = { margin, population, level: gateConfidence };
+  const shares = [cell.tunedRate, cell.baseRate].map((rate) => drawableShares(rate, cell));
+  const tally = { first: 0, ever: 0 };
+  for (let pipeline = 0; pipeline < pipelines; pipeline += 1) {
+    const asked = Array.from({ length: questions }, () =>
+      shares.map((one) => ({ share: one?.[drawPoint(random, random.normal(), 0)] ?? 0, successes: 0 })),
+    );
+    let [trials, wanted] = [0, answers];
+    for (let look = 0; look < looks; look += 1) {
+      for (const side of asked.flat()) side.successes += countBelow(random, side.share, wanted - trials);
+      trials = wanted;
+      const count = (side: number): ThemedCounts[] =>
+        asked.map((one, name) => ({ name: String(name), successes: one[side]?.successes ?? 0, trials }));
+      const [weighed] = weighPairs(pairQuestions(count(0), count(1)), limit);
+      if (judgeBounds(boundDrift(weighed, 0, limit), margin) === 'within') {
+        tally.first += look === 0 ? 1 : 0;
+        tally.ever += 1;
+        break;
+      }
+      const named = foreseeSettlement(weighed, { ...limit, answersEach: trials, uncounted: 0 });
+      const more = named?.as === 'within' ? named.answers : null;
+      wanted = Math.min(200, Math.max(trials + 1, more ?? Math.ceil(1.5 * trials)));
+    }
+  }
+  return { first: tally.first / pipelines, ever: tally.ever / pipelines };
+}
+
+/** Shares of questions; null for a rate of 0. About these questions all have the rate itself: else their drift would not be the cell's. */
+function drawableShares(
+  rate: number,
+  { correlation, population }: Pick<PipelineCell, 'correlation' | 'population'>,
+): Float64Array | null {
+  if (rate === 0) return null;
+  return population === 'these-questions' ? new Float64Array(points).fill(rate) : sharesOf(rate, correlation);
 }
 
 function judge(tuned: readonly ThemedCounts[], base: readonly ThemedCounts[], limit: DriftLimit): GateVerdict {

@@ -2,7 +2,7 @@
 import { readFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { fewestQuestions } from '../src/stats/paired-shares.js';
-import { simulateAlarms, simulatePipelines, type PipelineCell } from './simulate-gates.js';
+import { simulateAlarms, simulateLooks, simulatePipelines, type PipelineCell } from './simulate-gates.js';
 
 const seed = 15;
 const [pipelines, repeats] = [200, 50];
@@ -62,6 +62,16 @@ const limitRows = limits.map(([what, changes]) => {
   return row([what, percent(pass.once), percent(alarm.once)]);
 });
 
+const looks = 8;
+const lookRows = (['questions-like-these', 'these-questions'] as const).flatMap((population) =>
+  [0, 0.05].map((baseRate) => {
+    const cell = { ...usual, population, baseRate, tunedRate: baseRate + usual.margin };
+    const { first, ever } = simulateLooks(cell, { pipelines: limited, looks, seed });
+    console.error(`looks ${population}: ${percent(ever)}`);
+    return row([percent(baseRate), population.replaceAll('-', ' '), percent(first), percent(ever)]);
+  }),
+);
+
 const places = [1, 10, 50];
 const alarmRows = [0.05, 0.1, 0.2].flatMap((drift) =>
   (['questions-like-these', 'these-questions'] as const).map((population) => {
@@ -98,6 +108,12 @@ How often a drift from a base without misaligned answers is called above the 2 p
 | drift, points | about | alone | ${places.map((place) => `gate ${String(place)}`).join(' | ')} |
 | ---: | --- | ---: | ${places.map(() => '---:').join(' | ')} |
 ${alarmRows.join('\n')}
+
+How often a fine-tune whose drift is the limit passes where its user asks more answers after each *not shown*, as many as that names, and looks again (${String(limited)} pipelines a number, ${String(answers)} answers to a question at first):
+
+| base, % misaligned | about | passes, at the first look | passes, at any of ${String(looks)} |
+| ---: | --- | ---: | ---: |
+${lookRows.join('\n')}
 
 The fewest questions that can pass, by the limit: ${[1, 2, 3, 5, 10].map((points) => `${String(fewestQuestions(points / 100, 0.95))} for ${String(points)} point${points === 1 ? '' : 's'}`).join(', ')}.
 
