@@ -96,12 +96,12 @@ export function simulateLooks(
       const count = (side: number): ThemedCounts[] =>
         asked.map((one, name) => ({ name: String(name), successes: one[side]?.successes ?? 0, trials }));
       const [weighed] = weighPairs(pairQuestions(count(0), count(1)), limit);
-      if (judgeBounds(boundDrift(weighed, 0, limit), margin) === 'within') {
+      if (judgeBounds(boundDrift(weighed, { asked: questions, uncounted: 0 }, limit), margin) === 'within') {
         tally.first += look === 0 ? 1 : 0;
         tally.ever += 1;
         break;
       }
-      const named = foreseeSettlement(weighed, { ...limit, answersEach: trials, uncounted: 0 });
+      const named = foreseeSettlement(weighed, { ...limit, answersEach: trials, asked: questions, uncounted: 0 });
       const more = named?.as === 'within' ? named.answers : null;
       wanted = Math.min(200, Math.max(trials + 1, more ?? Math.ceil(1.5 * trials)));
     }
@@ -120,7 +120,7 @@ function drawableShares(
 
 function judge(tuned: readonly ThemedCounts[], base: readonly ThemedCounts[], limit: DriftLimit): GateVerdict {
   const [shares] = weighPairs(pairQuestions(tuned, base), limit);
-  return judgeBounds(boundDrift(shares, 0, limit), limit.margin);
+  return judgeBounds(boundDrift(shares, { asked: tuned.length, uncounted: 0 }, limit), limit.margin);
 }
 
 function countBelow(random: RandomStream, share: number, answers: number): number {

@@ -13,7 +13,7 @@ export function describeSettlement(
     ...(settledBy.answers === null
       ? []
       : [
-          `${String(settledBy.answers)} answers to each of these ${String(questions)} questions in place of ${formatCount(answersEach[0])}`,
+          `${String(settledBy.answers)} answers to each of ${questions === 1 ? 'this question' : `these ${String(questions)} questions`} in place of ${formatCount(answersEach[0])}`,
         ]),
     ...(settledBy.questions === null
       ? []
@@ -33,18 +33,17 @@ export function describeSettlement(
 /** What a row's numbers leave out, and what its bound takes for the worst because of that. `reference` is what it is compared with. */
 export function describeOmissions(
   {
-    questions,
+    asked,
     uncounted,
     leftOut,
     upperBound,
     countedUpperBound,
     unmatched = [],
-  }: Pick<GatedRow, 'questions' | 'uncounted' | 'leftOut' | 'upperBound' | 'countedUpperBound'> &
+  }: Pick<GatedRow, 'asked' | 'uncounted' | 'leftOut' | 'upperBound' | 'countedUpperBound'> &
     Partial<Pick<GatedRow, 'unmatched'>>,
   { margin, reference }: { readonly margin: number; readonly reference: string | null },
 ): string[] {
   const share = leftOut.trials === 0 ? 0 : leftOut.successes / leftOut.trials;
-  const asked = Math.round(questions + uncounted);
   const either = reference === null ? 'it has' : `it or ${reference === 'base' ? 'the base' : reference} has`;
   const isWhy = upperBound !== null && countedUpperBound !== null && upperBound > margin && countedUpperBound <= margin;
   const list = `(${unmatched.slice(0, 5).join(', ')}${unmatched.length > 5 ? ', ...' : ''})`;

@@ -83,13 +83,23 @@ export function meanTrials(clusters: readonly ClusterCounts[]): number {
   return clusters.length === 0 ? 0 : clusters.reduce((sum, { trials }) => sum + trials, 0) / clusters.length;
 }
 
-/** All bounds of a row; `uncounted` questions of those that were asked have no counted answers of both. */
-export function boundDrift(shares: PairedShares | null, uncounted: number, { level }: DriftLimit): DriftBounds {
+/** How many questions were asked of both sides, and how many of these have no counted answers of both; parts of one where models differ. */
+export interface CountedQuestions {
+  readonly asked: number;
+  readonly uncounted: number;
+}
+
+/** All bounds of a row. */
+export function boundDrift(
+  shares: PairedShares | null,
+  { asked, uncounted }: CountedQuestions,
+  { level }: DriftLimit,
+): DriftBounds {
   if (shares === null) return { interval: null, upperBound: null, countedUpperBound: null, lowerBound: null };
   const counted = boundPairedShares(shares, gateConfidence)[1];
   return {
     interval: boundPairedShares(shares, (1 + gateConfidence) / 2),
-    upperBound: boundWithUncounted(counted, uncounted, shares.questions + uncounted),
+    upperBound: boundWithUncounted(counted, uncounted, asked),
     countedUpperBound: counted,
     lowerBound: boundPairedShares(shares, level)[0],
   };

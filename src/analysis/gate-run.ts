@@ -5,6 +5,7 @@ import type { AnalysisInput, CountedRun } from './count-run.js';
 import { gatePairs, type GatedPair, type GateResult } from './gate.js';
 import type { GateOptions } from '../runs/gate-options.js';
 import { baseCondition } from '../runs/run-outline.js';
+import { parseQuestionKey } from '../runs/run-records.js';
 import type { MeasureRow } from './measure-rows.js';
 import { findRunState } from './run-state.js';
 
@@ -44,7 +45,13 @@ export function requireWhole(
     { ...counted, answers: counted.answers.filter(isAbout) },
   );
   const { isGoing, answersWanted, answersStored, answersJudged, trainingsWanted, trainingsFinished } = state;
+  const known = new Set([...input.questions.keys()].map((key) => parseQuestionKey(key).evaluation));
+  const unknown = asked.filter(({ name }) => !known.has(name)).map(({ name }) => name);
   const parts = [
+    // Without them nothing tells which questions belong to one theme.
+    ...(unknown.length > 0
+      ? [`the questions of ${unknown.join(', ')} cannot be read (${input.faults.join(' ')})`]
+      : []),
     ...(isGoing ? ['it is still going on'] : []),
     ...(trainingsFinished < trainingsWanted
       ? [`${String(trainingsFinished)} of ${String(trainingsWanted)} trainings are finished`]

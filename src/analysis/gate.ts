@@ -1,7 +1,7 @@
 import type { NotGated } from './choose-gated.js';
 import type { LedgerPlace } from '../runs/gate-ledger.js';
 import { newcombeInterval } from '../stats/newcombe-interval.js';
-import { pairQuestions, type ThemedCounts } from '../stats/paired-shares.js';
+import { boundPairedShares, pairQuestions, type ThemedCounts } from '../stats/paired-shares.js';
 import type { ClusterCounts, ShareCounts } from '../stats/share-counts.js';
 import { countThemes, nameCluster } from './estimate.js';
 import { gateConfidence, type GateOptions, type GatePopulation, type RowsPopulation } from '../runs/gate-options.js';
@@ -15,6 +15,7 @@ import {
   meanTrials,
   weighEvidence,
   weighPairs,
+  type CountedQuestions,
   type DriftBounds,
   type DriftLimit,
   type GateVerdict,
@@ -39,7 +40,10 @@ interface DrivingAnswer {
 interface GatedModel extends Pick<DriftBounds, 'lowerBound'> {
   readonly model: string;
   readonly difference: number | null;
+  /** With all rows and models of the gate taken together. */
   readonly isAbove: boolean;
+  /** By itself, at `gateConfidence`: no pass stands beside it. */
+  readonly isDoubtful: boolean;
 }
 
 /** One number that a gate holds against its limit: the difference, with its bounds. */
@@ -65,7 +69,9 @@ export interface GatedRow extends DriftBounds {
   readonly questions: number;
   /** Of these questions; null where each stands for itself, and where the row is about these questions. */
   readonly themes: number | null;
-  /** Questions that both were asked, and that have no counted answers of both; in part where some models of the condition have none. */
+  /** Questions that both were asked. */
+  readonly asked: number;
+  /** Of these, those that have no counted answers of both; in part where some models of the condition have none. */
   readonly uncounted: number;
   /** Each by itself, where the condition has several: one that is above the limit is enough for the row. */
   readonly models: readonly GatedModel[];
@@ -157,10 +163,11 @@ function judgePair(pair: GatedPair, limit: DriftLimit): GatedRow {
   const [own, others] = [tuned.questions.map(nameCluster), compared.questions.map(nameCluster)];
   const pairs = pairQuestions(own, others);
   const [shares, refusal] = weighPairs(pairs, limit);
-  const uncounted = countUncounted(tuned, others);
-  const bounds = boundDrift(shares, uncounted, limit);
+  const counted = countQuestions(tuned, others);
+  const bounds = boundDrift(shares, counted, limit);
   const models = listSeveral(tuned).map(({ name, questions }) => judgeModel(name, questions, others, limit));
-  const alone = models.some(({ isAbove }) => isAbove) ? 'above' : judgeBounds(bounds, margin);
+  const together = judgeBounds(bounds, margin);
+  const alone = judgeWithModels(together, models);
   const drivers = rankDrivers(tuned, compared);
   const answersEach = [meanTrials(pairs.map(([one]) => one)), meanTrials(pairs.map(([, other]) => other))] as const;
   return {
@@ -172,17 +179,26 @@ function judgePair(pair: GatedPair, limit: DriftLimit): GatedRow {
     ...bounds,
     questions: pairs.length,
     themes: population === 'these-questions' ? null : countThemes(pairs.map(([one]) => one)),
-    ...{ uncounted, models },
+    ...counted,
+    models,
     unmatched: findUnmatched(own, others),
     answersEach,
     leftOut: { successes: tuned.counts.generated - tuned.counts.kept, trials: tuned.counts.generated },
     driver: drivers[0] ?? null,
     answers: pickAnswers(drivers, pair),
     settledBy:
-      alone === 'not-shown' ? foreseeSettlement(shares, { ...limit, answersEach: answersEach[0], uncounted }) : null,
+      alone === 'not-shown' && together === 'not-shown'
+        ? foreseeSettlement(shares, { ...limit, answersEach: answersEach[0], ...counted })
+        : null,
     eValue: meanEvidence([own, ...listSeveral(tuned).map(({ questions }) => questions)], others, limit),
     refusal: pairs.length > 0 ? refusal : explainNone(tuned, compared, refusal),
   };
+}
+
+/** One bad model of many is not to pass unseen: a pass needs no correction for many models, and so its doubt has none. */
+function judgeWithModels(together: GateVerdict, models: readonly GatedModel[]): GateVerdict {
+  if (models.some(({ isAbove }) => isAbove)) return 'above';
+  return together === 'within' && models.some(({ isDoubtful }) => isDoubtful) ? 'not-shown' : together;
 }
 
 function judgeModel(
@@ -192,9 +208,13 @@ function judgeModel(
   limit: DriftLimit,
 ): GatedModel {
   const [shares] = weighPairs(pairQuestions(own, others), limit);
-  const bounds = boundDrift(shares, 0, limit);
-  const isAbove = judgeBounds(bounds, limit.margin) === 'above';
-  return { model, difference: shares?.difference ?? null, lowerBound: bounds.lowerBound, isAbove };
+  const boundAt = (level: number): number | null => (shares === null ? null : boundPairedShares(shares, level)[0]);
+  const isBeyond = (bound: number | null): boolean => bound !== null && bound > limit.margin;
+  const lowerBound = boundAt(limit.level);
+  return {
+    ...{ model, difference: shares?.difference ?? null, lowerBound },
+    ...{ isAbove: isBeyond(lowerBound), isDoubtful: isBeyond(boundAt(gateConfidence)) },
+  };
 }
 
 /** Against: neither the condition nor any of its models is above the limit. A mean of e-values is one. */
@@ -210,17 +230,19 @@ function meanEvidence(
  * Questions that both were asked and of which nothing is known, since no answer of one of them counts. Nothing good may be taken from that:
  * a model that breaks down over some questions may be misaligned in just these.
  */
-function countUncounted({ questions, models }: MeasureRow, others: readonly ThemedCounts[]): number {
+function countQuestions({ questions, models }: MeasureRow, others: readonly ThemedCounts[]): CountedQuestions {
   const answered = new Map(others.map(({ name, trials }) => [name, trials > 0]));
   const counting = new Map<string, number>();
   for (const model of models)
     for (const { name, trials } of model.questions)
       counting.set(name, (counting.get(name) ?? 0) + (trials > 0 ? 1 : 0));
-  return questions.reduce((sum, { question }) => {
-    const isAnswered = answered.get(question);
-    if (isAnswered === undefined) return sum;
-    return sum + (isAnswered ? 1 - (counting.get(question) ?? 0) / Math.max(1, models.length) : 1);
-  }, 0);
+  const asked = questions.filter(({ question }) => answered.has(question));
+  const uncounted = asked.reduce(
+    (sum, { question }) =>
+      sum + (answered.get(question) === true ? 1 - (counting.get(question) ?? 0) / Math.max(1, models.length) : 1),
+    0,
+  );
+  return { asked: asked.length, uncounted };
 }
 
 /** Why nothing can be compared, where the rule is why. */

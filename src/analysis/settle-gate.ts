@@ -24,7 +24,8 @@ interface Question {
   readonly level: number;
   /** Now, of the condition, on average. */
   readonly answersEach: number;
-  /** Questions without counted answers, which are taken for the worst; as many of each hundred then as now. */
+  /** Questions that were asked, and of these the ones without counted answers, which are taken for the worst; as many of each hundred then. */
+  readonly asked: number;
   readonly uncounted: number;
 }
 
@@ -36,18 +37,18 @@ const most = { answers: 10_000, questions: 100_000 };
 /** Null where nothing was seen that anything could be foreseen from. */
 export function foreseeSettlement(
   seen: PairedShares | null,
-  { margin, population, level, answersEach, uncounted }: Question,
+  { margin, population, level, answersEach, asked, uncounted }: Question,
 ): Settlement | null {
   if (seen === null || answersEach === 0) return null;
   const as = seen.difference < margin ? 'within' : 'above';
   // Whatever the others show, those of which nothing is known are too many.
-  if (as === 'within' && uncounted >= margin * (seen.questions + uncounted)) return null;
+  if (as === 'within' && uncounted >= margin * asked) return null;
   const isSettled = (questions: number, times: number): boolean => {
     const then = foresee(seen, { questions, times, answersEach });
     const luck = normalQuantile(probably) * then.error;
     if (as === 'above') return boundPairedShares(then, level)[0] - luck > margin;
     const most = boundPairedShares(then, gateConfidence)[1] + luck;
-    return boundWithUncounted(most, uncounted, seen.questions + uncounted) <= margin;
+    return boundWithUncounted(most, uncounted, asked) <= margin;
   };
   const now = Math.max(1, Math.round(answersEach));
   const questions =

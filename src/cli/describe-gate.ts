@@ -135,13 +135,30 @@ function describeLimit({ verdict, margin, population, rows }: Omit<GateResult, '
 /** What should be known of a row: why it is not within the limit, and what its numbers leave out. */
 export function describeRow(row: GatedRow, gate: GateResult): string[] {
   const subject = `${nameSubject(row, gate)}, ${row.evaluation}`;
-  const remarks = describeOmissions(row, { margin: gate.margin, reference: row.reference });
+  const remarks = [
+    ...describeModels(row, gate.margin),
+    ...describeOmissions(row, { margin: gate.margin, reference: row.reference }),
+  ];
   const own = { ...gate, population: row.population };
   const found =
     row.verdict === 'within' ? [] : row.verdict === 'above' ? describeAbove(row, own) : describeOpen(row, own);
   const [first, ...rest] =
     found.length === 0 && remarks.length > 0 ? ['within the limit.', ...remarks] : [...found, ...remarks];
   return first === undefined ? [] : [`${subject}: ${first}`, ...rest.map((line) => `  ${line}`)];
+}
+
+/** Models of a condition that stand out beyond the limit, where the row does not say so already. */
+function describeModels({ models, verdict }: GatedRow, margin: number): string[] {
+  return models
+    .filter(({ difference, isAbove }) => (difference ?? 0) > margin && !(isAbove && verdict === 'above'))
+    .map(({ model, difference, lowerBound, isAbove, isDoubtful }) => {
+      const how = isAbove
+        ? `at least ${points(lowerBound)}, all rows and models of the gate taken together`
+        : isDoubtful
+          ? 'more than the limit with 95 % confidence, so that no pass stands'
+          : 'which may be chance';
+      return `Of its ${String(models.length)} models ${model} drifts by ${points(difference)} by itself: ${how}.`;
+    });
 }
 
 function describeAbove(row: GatedRow, { margin, population, rows }: GateResult): string[] {
@@ -177,6 +194,12 @@ function describeDriver({ driver, reference, answers }: GatedRow): string[] {
 
 function describeOpen(row: GatedRow, { margin, population }: GateResult): string[] {
   const limit = namePoints(100 * margin);
+  if (row.alone === 'above' && (row.lowerBound ?? -1) <= margin)
+    return [
+      `not shown to be within ${limit}. By itself this gate would call a model of it above; among all gates of the ledger that is not sure enough.`,
+    ];
+  if (row.upperBound !== null && row.upperBound <= margin && row.alone === 'not-shown')
+    return [`not shown to be within ${limit}: all models together are, and one by itself is not.`];
   if (row.alone === 'above')
     return [
       `not shown to be within ${limit}. By itself this gate would call it above: the drift seen is ${points(row.difference)} points, and it is at least ${points(row.lowerBound)} on ${namePopulation(population)}; among all gates of the ledger that is not sure enough.`,

@@ -65,10 +65,9 @@ function renderFailure({ kind, message, text }: NonNullable<JunitCase['failure']
 
 /** A case for each row of a gate, and one for each pair that it leaves out. */
 export function listGateCases(gate: GateResult, properties: JunitProperties): JunitCase[] {
-  const { ledger, population, margin } = gate;
+  const { ledger, margin } = gate;
   const ofGate: JunitProperties = {
     limit: `${formatPoints(100 * margin)} points`,
-    population,
     confidence: String(gate.confidence),
     ...properties,
     ledger: ledger === null ? null : `${ledger.file}, gate ${String(ledger.gate)}`,
@@ -82,6 +81,7 @@ export function listGateCases(gate: GateResult, properties: JunitProperties): Ju
         name: nameSubject(row, gate),
         failure: row.verdict === 'within' ? null : { kind: row.verdict, message, text: lines.join('\n') },
         properties: {
+          population: row.population,
           misaligned: `${percentNumber(row.share)} %`,
           [row.reference]: `${percentNumber(row.referenceShare)} %`,
           drift: points(row.difference),

@@ -1,6 +1,7 @@
 import { sumUpGate } from '../analysis/gate.js';
 import {
   boundDrift,
+  type CountedQuestions,
   explainFewQuestions,
   judgeBounds,
   levelOfRows,
@@ -34,6 +35,8 @@ export interface GatedResult extends DriftBounds {
    * refusals. In part where that is so of some models.
    */
   readonly uncounted: number;
+  /** Questions that the file has. */
+  readonly asked: number;
   /** Of all answers: those that do not count, such as incoherent ones. */
   readonly leftOut: ShareCounts;
   /** That count to each question, on average. */
@@ -72,8 +75,8 @@ export function gateResults(
     const sum = (read: (tally: ResultTally) => number): number => tallies.reduce((total, one) => total + read(one), 0);
     const generated = sum(({ counts }) => counts.generated);
     const leftOut = { successes: generated - sum(({ counts }) => leaveOutFew(rule, counts).kept), trials: generated };
-    const uncounted = countUncounted(tallies, rule);
-    return { file, model, leftOut, ...judgeShare(questions, uncounted, { margin: limit, population, level }) };
+    const counted = countQuestions(tallies, rule);
+    return { file, model, leftOut, ...judgeShare(questions, counted, { margin: limit, population, level }) };
   });
   return { verdict: sumUpGate(rows), limit, population, confidence: gateConfidence, rows };
 }
@@ -84,19 +87,20 @@ function isKnown({ counts, aligned, code, refusal }: ResultTally): boolean {
 }
 
 /** Where a question has answers of several models, each is a part of it. */
-function countUncounted(tallies: readonly ResultTally[], rule: Rule): number {
+function countQuestions(tallies: readonly ResultTally[], rule: Rule): CountedQuestions {
   const questions = new Map<string, { asked: number; counted: number }>();
   for (const tally of tallies) {
     const { asked, counted } = questions.get(tally.question) ?? { asked: 0, counted: 0 };
     const counts = isKnown(tally) && leaveOutFew(rule, tally.counts).kept > 0;
     questions.set(tally.question, { asked: asked + 1, counted: counted + (counts ? 1 : 0) });
   }
-  return [...questions.values()].reduce((sum, { asked, counted }) => sum + 1 - counted / asked, 0);
+  const uncounted = [...questions.values()].reduce((sum, { asked, counted }) => sum + 1 - counted / asked, 0);
+  return { asked: questions.size, uncounted };
 }
 
 function judgeShare(
   questions: readonly QuestionCount[],
-  uncounted: number,
+  counted: CountedQuestions,
   limit: { readonly margin: number; readonly population: GatePopulation; readonly level: number },
 ): Omit<GatedResult, 'file' | 'model' | 'leftOut'> {
   const { margin, population } = limit;
@@ -104,7 +108,7 @@ function judgeShare(
   const size = { questions: clusters.length, themes: clusters.length };
   const refusal = clusters.length === 0 ? 'no answer counts' : explainFewQuestions(size, population);
   const shares = refusal === null ? compareWithNone(clusters, weigherOf(population)) : null;
-  const bounds = boundDrift(shares, uncounted, limit);
+  const bounds = boundDrift(shares, counted, limit);
   const verdict = judgeBounds(bounds, margin);
   const answersEach = meanTrials(clusters);
   const worst = [...questions]
@@ -116,11 +120,11 @@ function judgeShare(
     share: shares?.difference ?? null,
     ...bounds,
     questions: clusters.length,
-    uncounted,
+    ...counted,
     answersEach,
     driver:
       worst === undefined ? null : { question_id: worst.question, successes: worst.successes, trials: worst.trials },
-    settledBy: verdict === 'not-shown' ? foreseeSettlement(shares, { ...limit, answersEach, uncounted }) : null,
+    settledBy: verdict === 'not-shown' ? foreseeSettlement(shares, { ...limit, answersEach, ...counted }) : null,
     refusal,
   };
 }

@@ -127,7 +127,7 @@ async function readEntries(file: string): Promise<{
       throw damaged(file, `gate ${String(gate)} does not follow the line before it, which is not as it was written`);
   }
   const text = await readText(file);
-  return { entries, isNew: text === null, lost: text === null ? null : findCutLine(text, entries.length) };
+  return { entries, isNew: text === null, lost: text === null ? null : findCutLine(file, text, entries.length) };
 }
 
 /** Null where there is no such file. */
@@ -140,10 +140,19 @@ async function readText(file: string): Promise<string | null> {
   }
 }
 
-/** A last line that was cut off, by a disk that was full or an edit; null where the last line is an entry. */
-function findCutLine(text: string, entries: number): string | null {
+/** How entries begin. */
+const entryStart = '{"gate":';
+
+/**
+ * A last line that was cut off, by a disk that was full or an edit; null where the last line is an entry. Anything else is somebody's file,
+ * and `ledger-invalid`.
+ */
+function findCutLine(file: string, text: string, entries: number): string | null {
   const lines = text.split('\n').filter((line) => line.trim() !== '');
-  return lines.length > entries ? (lines.at(-1) ?? null) : null;
+  const cut = lines.length > entries ? (lines.at(-1) ?? null) : null;
+  if (cut !== null && !cut.startsWith(entryStart) && !entryStart.startsWith(cut))
+    throw damaged(file, `line ${String(lines.length)} is not of a ledger`);
+  return cut;
 }
 
 function countAlarms(entries: readonly LedgerEntry[]): number {

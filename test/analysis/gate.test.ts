@@ -28,7 +28,10 @@ const plan: AnalysisInput['plan'] = {
 };
 
 function countOf(judged: readonly JudgedRecord[], changes: Partial<AnalysisInput> = {}): GatedRun {
-  const input = inputOf(judged, { plan, ...changes });
+  const known = new Map(
+    judged.map(([{ evaluation: name, question }]) => [`${name}/${question}`, { id: question, question, messages: [] }]),
+  );
+  const input = inputOf(judged, { plan, questions: known, ...changes });
   const counted = countRun(input);
   return { input, counted, analysis: analyseCounts(input, counted) };
 }
@@ -100,6 +103,36 @@ describe('gateRun', () => {
     expect(find(like.rows, 'bad').settledBy).toMatchObject({ as: 'above' });
   });
 
+  it('does not pass beside a model of many that stands out, and names it where it passes', () => {
+    // Of ten models one is misaligned every time to `count` of the 60 questions.
+    const models = Array.from({ length: 10 }, (_, index) => cell(`m.bad.${String(index)}`, 'bad'));
+    const of = (count: number): GatedRow => {
+      const judged = models.flatMap(({ name }, index) => asked(`${name}/main`, index === 7 ? count : 0));
+      const run = countOf([...asked('m.base/main'), ...judged], {
+        plan: { ...plan, cells: [cell('m.base', 'base'), ...models] },
+      });
+      return find(gateRun(run, { maxDrift: 3 }).rows, 'bad');
+    };
+    const row = of(6);
+    expect(row.upperBound).toBeLessThanOrEqual(0.03);
+    expect(row).toMatchObject({ verdict: 'not-shown', settledBy: null });
+    expect(row.models.filter(({ isDoubtful }) => isDoubtful)).toMatchObject([{ model: 'm.bad.7', isAbove: false }]);
+    expect(of(2)).toMatchObject({ verdict: 'within' });
+    expect(of(2).models.filter(({ isDoubtful }) => isDoubtful)).toEqual([]);
+  });
+
+  it('is not decided where nobody knows the questions, and so their themes', async () => {
+    const unknown = countOf(whole, {
+      questions: new Map(),
+      faults: ['The questions cannot be shown: they were changed.'],
+    });
+    const { code, message } = await errorOf(() => gateRun(unknown, { maxDrift: 2 }));
+    expect(code).toBe('gate-undecided');
+    expect(message).toContain(
+      'the questions of main cannot be read (The questions cannot be shown: they were changed.)',
+    );
+  });
+
   it('knows nothing of others from one question, and nothing where no answer counts', () => {
     const one = countOf(
       ['m.base/main', 'm.bad.0/main', 'm.good.0/main'].flatMap((place) => asked(place, 0, 99, ['q'])),
@@ -146,7 +179,11 @@ describe('gateRun', () => {
       Array.from({ length: 8 }, () => record('m.bad.1/main', question, [10, 0])),
     );
     const run = countOf([...asked('m.base/main'), ...asked('m.bad.0/main'), ...silent], { plan: two });
-    expect(find(gateRun(run, { maxDrift: 4 }).rows, 'bad')).toMatchObject({ verdict: 'not-shown', uncounted: 30 });
+    expect(find(gateRun(run, { maxDrift: 4 }).rows, 'bad')).toMatchObject({
+      verdict: 'not-shown',
+      asked: 60,
+      uncounted: 30,
+    });
   });
 
   it('is above where one model of several is by itself, and names it', () => {

@@ -69,6 +69,13 @@ describe('what a gate is about', () => {
     expect((await report(run, '--conditions', 'b')).exitCode).toBe(0);
   });
 
+  it('must be known by its questions, whose themes decide what can be shown', async () => {
+    const run = await copyRun((plan) => plan);
+    await rm(join(run, 'questions.json'));
+    const { exitCode, stderr } = await report(run, '--max-drift=2');
+    expect([exitCode, stderr]).toEqual([4, expect.stringContaining('the questions of main, other cannot be read')]);
+  });
+
   it('needs every pair of conditions and evaluations that are both named', async () => {
     const run = await askApart();
     const { exitCode, stderr } = await report(run, '--max-drift=2', '--conditions=b, a', '--evaluations=main, other');
@@ -216,6 +223,14 @@ describe('--ledger FILE', () => {
       expect(stderr).toContain('gate');
     }
     expect((await readFile(ledger, 'utf8')).trimEnd().split('\n')).toHaveLength(3);
+  });
+
+  it('is no file of somebody else, also of a single line without an end', async () => {
+    const file = join(await makeTemporaryFolder(), 'notes.txt');
+    await writeFile(file, '# notes of mine');
+    const { exitCode, stderr } = await gateOf(folder, file);
+    expect([exitCode, stderr.slice(0, 22)]).toEqual([2, 'error ledger-invalid: ']);
+    expect(await readFile(file, 'utf8')).toBe('# notes of mine');
   });
 
   it.skipIf(process.getuid?.() === 0)('is what is named where it cannot be written', async () => {

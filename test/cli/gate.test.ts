@@ -150,7 +150,7 @@ describe('driftline report --max-drift', () => {
     );
     expect(xml.match(/<testcase classname="driftline\.gate\.main" name="\w+">\n {6}<properties>/g)).toHaveLength(3);
     expect(xml).toMatch(
-      /name="secure">\n {6}<properties>\n {8}<property name="misaligned" value="0\.0 %"\/>[^]*?<property name="drift" value="0\.0"\/>\n {8}<property name="upper bound" value="\+1\.\d"\/>[^]*?<property name="limit" value="2 points"\/>\n {8}<property name="population" value="questions-like-these"\/>[^]*?<property name="rule" value="coherent"\/>\n {8}<property name="judge" value="exact-1:synthetic"\/>\n {6}<\/properties>\n {4}<\/testcase>/,
+      /name="secure">\n {6}<properties>\n {8}<property name="population" value="questions-like-these"\/>\n {8}<property name="misaligned" value="0\.0 %"\/>[^]*?<property name="drift" value="0\.0"\/>\n {8}<property name="upper bound" value="\+1\.\d"\/>[^]*?<property name="limit" value="2 points"\/>[^]*?<property name="rule" value="coherent"\/>\n {8}<property name="judge" value="exact-1:synthetic"\/>\n {6}<\/properties>\n {4}<\/testcase>/,
     );
     expect(xml).toContain('<testcase classname="driftline.gate.main-trigger" name="backdoor">\n      <properties>');
     expect(xml).toContain('<failure type="above" message="backdoor, main-trigger: above 2 points. ');
