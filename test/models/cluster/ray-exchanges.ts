@@ -69,6 +69,8 @@ export async function exchangeWithRay(
     return shown
       .replace(/\/[\w./-]*(?=session_)/g, '/')
       .replace(/\[Node \S+ Traceback[^]*|Traceback \(most[^]*/, 'TRACEBACK')
+      .replace(/\d{4}-\d\d-\d\d \d\d:\d\d:\d\d,\d+/g, 'TIME')
+      .replace(/job_manager\.py:\d+/g, 'job_manager.py:N')
       .replace(/session_\d{4}-\d\d-\d\d_\d\d-\d\d-\d\d_\d+_\d+/g, 'SESSION')
       .replace(/\b[0-9a-f]{40,64}\b/g, 'HEX')
       .replace(/\b\d+\.\d+\.\d+\.\d+(:\d+)?\b/g, 'HOST')
@@ -182,14 +184,13 @@ export async function exchangeWithRay(
   await wait(3000);
   await record('job that waits, 3 s after it was stopped', 'GET', `/api/jobs/driftline-g-${nonce}`);
   const list = await ask('GET', '/api/jobs/');
-  const mine = (JSON.parse(list.text) as { submission_id: string | null }[]).filter(
-    (one) => one.submission_id?.endsWith(nonce) === true,
-  );
+  const listed = JSON.parse(list.text) as { submission_id: string | null }[]; // recorded below
+  const mine = listed.filter((one) => one.submission_id === `driftline-s-${nonce}`);
   exchanges.push({
     name: 'list',
     method: 'GET',
     path: '/api/jobs/',
-    ...keep({ ...list, text: JSON.stringify(mine.slice(0, 1)) }),
+    ...keep({ ...list, text: JSON.stringify(mine) }),
   });
 
   const nodes = await record('nodes', 'GET', '/api/v0/nodes');
@@ -207,7 +208,6 @@ export async function exchangeWithRay(
   await record('read the last line of a file', 'GET', file(`${folder}/lines.jsonl`, '1'));
   await record('read an empty file', 'GET', file(`${folder}/a@0003@1.5`, '-1'));
   await record('read a file that is not there', 'GET', file(`${folder}/none.jsonl`, '-1'));
-  await record('read a folder', 'GET', file(`${folder}/inner`, '-1'));
   await record('read a file outside', 'GET', file('../../../../etc/hostname', '-1'));
   const gone = 'f'.repeat(56);
   await record('read at a node that is not there', 'GET', file(`${folder}/lines.jsonl`, '-1', gone));
