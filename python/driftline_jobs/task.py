@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import ctypes
 import json
 import os
 import shutil
@@ -21,7 +20,6 @@ from .order import Order, parse_order
 
 _MODULES = {"train": "driftline_jobs.train", "lane": "driftline_jobs.sample", "inside": "driftline_jobs.inside"}
 _LOOK_EVERY = 2.0
-_PR_SET_PDEATHSIG = 1
 
 
 @dataclass(frozen=True)
@@ -31,16 +29,6 @@ class Outcome:
     state: str
     progress: int
     message: str = ""
-
-
-def die_with_parent() -> None:
-    """The kernel kills this process when its parent dies, however that dies."""
-    if sys.platform != "linux":
-        return
-    parent = os.getppid()
-    ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
-    if os.getppid() != parent:
-        os.kill(os.getpid(), signal.SIGKILL)
 
 
 def way_back_name(storage: Path) -> str:

@@ -35,9 +35,9 @@ from .files import (
     write_whole,
 )
 from .model_folder import find_model
+from .mortal import die_with_parent
 from .order import Order, parse_order
 from .recipe_arguments import Arguments, learning_rate_share, plan_arguments, tokens_per_step
-from .task import die_with_parent
 
 LARGEST_ZIP = 1 << 30
 """Bytes of result.zip; kept models beyond it are fetched one by one."""
@@ -274,6 +274,7 @@ def _train(cell: Cell, planned: Arguments, last: int) -> None:
     shutil.rmtree(cell.work, ignore_errors=True) if _is_first() else None
     config = trl.SFTConfig(output_dir=str(cell.work), use_cpu=not cuda, **planned.sft)
     trainer = CellTrainer(model=model, args=config, train_dataset=rows, processing_class=tokenizer, callbacks=[Log()])
+    trainer.remove_callback(transformers.PrinterCallback)
     if not cell.full and any(parameter.dtype != torch.float32 for parameter in trainer.model.parameters() if parameter.requires_grad):
         # TRL makes the adapter of a quantized base one of 16 bits; driftline's are of 32, from the first step on.
         for parameter in trainer.model.parameters():
