@@ -8,6 +8,7 @@ import { lastLineOf } from './ray-answers.js';
 const faultKinds = [
   'memory',
   'disk',
+  'storage',
   'model',
   'tokenizer',
   'stalled',
@@ -56,6 +57,7 @@ const again = 'Run the same command again: it goes on from there.';
 const codes: Readonly<Record<JobFault['kind'], ErrorCode>> = {
   memory: 'gpu-memory-exceeded',
   disk: 'cluster-disk-full',
+  storage: 'cluster-storage',
   model: 'cluster-model-missing',
   tokenizer: 'cluster-tokenizer-differs',
   stalled: 'cell-stalled',
@@ -70,6 +72,8 @@ const hints: Readonly<Record<JobFault['kind'], (work: FaultyWork) => string>> = 
   memory: hintOnMemory,
   disk: ({ storage }) =>
     `Free space in ${storage}, on the cluster: \`du -sh ${storage}/*/*\` there shows what takes it. ${again}`,
+  storage: ({ storage }) =>
+    `Mount one folder as ${storage} on all nodes, the head among them: NFS, or on Kubernetes a ReadWriteMany claim. ${again}`,
   model: ({ model }) =>
     `Fetch it on the nodes, with HF_HOME in the storage: \`hf download ${model.replace(/^hf:/, '').replace(/@.*/, '')}\`, or name a folder of theirs in cluster: models. ${again}`,
   tokenizer: () =>

@@ -13,20 +13,22 @@ interface RequestBudgetSettings {
   readonly clock: Clock;
   /** Jobs that are followed now: a hundred of them may cost one request a second. */
   readonly jobs: () => number;
+  /** Requests a second that are always allowed. Default 1. */
+  readonly leastRate?: number;
 }
 
 /** Requests that may be sent at once after a rest. */
 const burst = 20;
 
 /** A bucket of requests that fills steadily: so many jobs are followed, and the head of the cluster has other things to do. */
-export function createRequestBudget({ clock, jobs }: RequestBudgetSettings): RequestBudget {
+export function createRequestBudget({ clock, jobs, leastRate = 1 }: RequestBudgetSettings): RequestBudget {
   const waiting: Record<RequestPurpose, Set<() => void>> = { done: new Set(), answers: new Set(), progress: new Set() };
   let left = burst;
   let filled = clock.now();
   let isTimed = false;
 
   const fill = (): number => {
-    const rate = Math.max(1, jobs() / 100);
+    const rate = Math.max(leastRate, jobs() / 100);
     const now = clock.now();
     left = Math.min(burst, left + ((now - filled) / 1000) * rate);
     filled = now;

@@ -16,7 +16,7 @@ export interface WantedJob {
   readonly environment: Readonly<Record<string, string>>;
   /** Shown at the dashboard; holds no secret. */
   readonly metadata: Readonly<Record<string, string>>;
-  /** What becomes of a job of that id that has ended: left, or made anew. */
+  /** What becomes of a job of that id that has succeeded: left, or made anew. One that failed or was stopped is always made anew. */
   readonly onEnded: 'keep' | 'renew';
 }
 
@@ -44,7 +44,8 @@ export async function submitOnce(
     const there = await ray.find(job.id, signal);
     if (there !== null) {
       requireSameMark(job, there);
-      if (isUnderWay(there) || job.onEnded === 'keep') return { how: 'found', status: there.status };
+      if (isUnderWay(there) || (there.status === 'SUCCEEDED' && job.onEnded === 'keep'))
+        return { how: 'found', status: there.status };
       await ray.remove(job.id, signal);
     }
     const archive = await sendFiles(ray, job, signal);
@@ -53,7 +54,7 @@ export async function submitOnce(
     if (outcome === 'submitted') return { how: 'submitted', status: 'PENDING' };
     // Somebody else was faster, or an earlier request of ours whose answer was lost.
     const now = await ray.find(job.id, signal);
-    if (now !== null && isUnderWay(now)) {
+    if (now !== null && (isUnderWay(now) || now.status === 'SUCCEEDED')) {
       requireSameMark(job, now);
       return { how: 'found', status: now.status };
     }

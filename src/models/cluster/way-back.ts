@@ -1,5 +1,6 @@
 import { mkdir, readdir, readFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
+import { hashContent } from '../../foundation/content-hash.js';
 import { readFailure } from '../../foundation/file-failure.js';
 import { writeFileAtomically } from '../../foundation/write-file-atomically.js';
 import type { RayClient } from './ray-client.js';
@@ -32,6 +33,8 @@ export interface WayBackSettings {
   readonly storage: string;
   /** As it is called here; null for the dashboard. Found out if not given. */
   readonly storageHere?: string | null;
+  /** One that was opened before, and knows its node. */
+  readonly dashboard?: WayBack | null;
 }
 
 /**
@@ -41,7 +44,7 @@ export interface WayBackSettings {
 export async function openWayBack(settings: WayBackSettings, signal?: AbortSignal): Promise<WayBack> {
   const { storage, storageHere } = settings;
   if (typeof storageHere === 'string') return openFolder(storageHere);
-  const dashboard = openDashboard(settings);
+  const dashboard = settings.dashboard ?? openDashboard(settings);
   if (storageHere === null) return dashboard;
   const here = await readFile(join(storage, probeFile)).catch(() => null);
   if (here === null) return dashboard;
@@ -49,10 +52,13 @@ export async function openWayBack(settings: WayBackSettings, signal?: AbortSigna
   return there !== null && Buffer.compare(here, there) === 0 ? openFolder(storage) : dashboard;
 }
 
-/** The name of the link in the log folder of a node. */
-export const linkName = 'driftline';
+/** The name of the link to a storage in the log folder of a node. */
+export function nameLink(storage: string): string {
+  return `driftline-${hashContent(storage).slice(0, 8)}`;
+}
 
-function openDashboard({ ray, budget }: WayBackSettings): WayBack {
+function openDashboard({ ray, budget, storage }: WayBackSettings): WayBack {
+  const linkName = nameLink(storage);
   let node: string | null = null;
 
   /** A living node whose jobs have linked the storage, that of the head first. */
