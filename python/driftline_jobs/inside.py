@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from .faults import EXIT_FAULT, EXIT_REPLACED, Fault, classify, write_fault
+from .faults import EXIT_FAULT, EXIT_REPLACED, Fault
 from .files import FORMAT, Json, OwnerChanged, hash_file, mend_lines, read_closed_lines, read_json, write_json, write_line
 from .model_folder import find_model
 from .mortal import die_with_parent
@@ -442,9 +442,7 @@ def main(arguments: Sequence[str]) -> int:
         print(f"driftline: {error}", file=sys.stderr)
         return EXIT_REPLACED
     except Exception as error:
-        fault = classify(error)
-        print(f"driftline: {fault.kind}: {fault.message}", file=sys.stderr)
-        write_fault(order.out, fault)
+        order.fail(error)
         return EXIT_FAULT
     return 0
 
