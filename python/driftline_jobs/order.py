@@ -79,9 +79,8 @@ class Order:
         """Writes why the work failed, unless another attempt has taken it over or has told already."""
         fault = classify(error)
         print(f"driftline: {fault.kind}: {fault.message}", file=sys.stderr)
-        if not self.attempt or self.owner.holds():
-            if not (self.out / "fault.json").exists():
-                write_fault(self.out, fault)
+        if (not self.attempt or self.owner.holds()) and not (self.out / "fault.json").exists():
+            write_fault(self.out, fault)
         return fault
 
     def with_attempt(self, attempt: str) -> Order:
