@@ -5,8 +5,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
+import secrets
 import sys
 import time
 from pathlib import Path
@@ -17,6 +19,7 @@ from .order import Order, OrderError, read_order
 from .task import Outcome, describe, do_on_node, link_way_back, session_logs
 
 EXIT_SENSELESS = 4
+EXIT_UNWRITABLE = 5
 
 
 def unpack(delivered: Path, storage: Path) -> int:
@@ -34,6 +37,12 @@ def unpack(delivered: Path, storage: Path) -> int:
         write_whole(target, path.read_bytes())
         written += 1
     return written
+
+
+def mark_storage(storage: Path) -> None:
+    """Gives STORAGE a mark of its own, once: whoever sees the same one elsewhere sees this STORAGE."""
+    with contextlib.suppress(FileExistsError), (storage / "way-back").open("x") as file:
+        file.write(secrets.token_hex(16) + "\n")
 
 
 def say(event: str, **more: object) -> None:
@@ -83,10 +92,15 @@ def main() -> int:
     here = Path.cwd()
     try:
         order = read_order(here / "order.json")
+        order.storage.mkdir(parents=True, exist_ok=True)
+        mark_storage(order.storage)
         written = unpack(here / "deliver", order.storage) if (here / "deliver").is_dir() else 0
     except (OrderError, ValueError) as error:
         print(f"driftline: {error}", file=sys.stderr)
         return EXIT_SENSELESS
+    except OSError as error:
+        print(f"driftline: STORAGE cannot be written: {error}", file=sys.stderr)
+        return EXIT_UNWRITABLE
     say("begin", kind=order.kind, name=order.name, delivered=written)
     if order.kind == "deliver":
         return 0

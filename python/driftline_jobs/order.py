@@ -5,11 +5,13 @@ from __future__ import annotations
 import json
 import os
 import re
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal, cast
 
+from .faults import Fault, classify, write_fault
 from .files import FORMAT, Json, Owner, read_json, require_inside, show_progress
 
 WorkKind = Literal["train", "lane", "inside", "deliver", "check"]
@@ -72,6 +74,14 @@ class Order:
         path = self.out / "alive"
         path.touch()
         os.utime(path)
+
+    def fail(self, error: BaseException) -> Fault:
+        """Writes why the work failed, unless another attempt has taken it over or has told already."""
+        fault = classify(error)
+        print(f"driftline: {fault.kind}: {fault.message}", file=sys.stderr)
+        if (not self.attempt or self.owner.holds()) and not (self.out / "fault.json").exists():
+            write_fault(self.out, fault)
+        return fault
 
     def with_attempt(self, attempt: str) -> Order:
         return replace(self, attempt=attempt)

@@ -15,7 +15,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
-from .faults import EXIT_FAULT, EXIT_REPLACED, Fault, classify, write_fault
+from .faults import EXIT_FAULT, EXIT_REPLACED, Fault
 from .files import FORMAT, AnswerFiles, Json, OwnerChanged, read_closed_lines, read_json, write_json
 from .model_folder import find_model
 from .mortal import die_with_parent
@@ -333,7 +333,8 @@ def work(lane: Lane) -> None:
         units = lane.missing()
         if units:
             lane.serve({unit.adapter for unit in units if unit.adapter is not None})
-            _ask_all(lane, units)
+            # Only a server that is up says whether answers can be asked together.
+            _ask_all(lane, lane.missing())
             idle_since = time.monotonic()
             continue
         lane.show()
@@ -434,9 +435,7 @@ def main(arguments: Sequence[str]) -> int:
         print(f"driftline: {error}", file=sys.stderr)
         return EXIT_SERVER_DIED
     except (Exception, OrderError) as error:
-        fault = classify(error)
-        print(f"driftline: {fault.kind}: {fault.message}", file=sys.stderr)
-        write_fault(order.out, fault)
+        order.fail(error)
         return EXIT_FAULT
     finally:
         if lane is not None:

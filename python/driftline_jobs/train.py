@@ -19,7 +19,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-from .faults import EXIT_FAULT, EXIT_REPLACED, Fault, classify, write_fault
+from .faults import EXIT_FAULT, EXIT_REPLACED, Fault
 from .files import (
     FORMAT,
     Json,
@@ -121,14 +121,7 @@ def main(arguments: Sequence[str]) -> int:
         print(f"driftline: {error}", file=sys.stderr)
         return EXIT_REPLACED
     except Exception as error:
-        fault = classify(error)
-        print(f"driftline: {fault.kind}: {fault.message}", file=sys.stderr)
-        if (order.out / "fault.json").exists():
-            return EXIT_FAULT
-        with contextlib.suppress(OwnerChanged):
-            if order.attempt:
-                order.owner.require()
-            write_fault(order.out, fault)
+        order.fail(error)
         return EXIT_FAULT
     return 0
 
