@@ -26,6 +26,8 @@ export interface ClusterRunSettings {
   readonly pace?: WatchingPace;
   /** Requests a second that are always allowed. */
   readonly leastRate?: number;
+  /** Retries of a request that was lost. */
+  readonly retries?: number;
 }
 
 /** What a job is asked to do, beside its files. */
@@ -66,12 +68,12 @@ const [oldestRay, interfaceVersion] = [[2, 52], '4'];
 /** Opens the cluster that a plan names. Nothing is asked of it before the first job. */
 export async function openClusterRun(given: ClusterRunSettings): Promise<ClusterRun> {
   const { settings, environment, run, allowsOpen = false, onNotice = () => undefined } = given;
-  const { clock = systemClock, pace = usualPace, leastRate } = given;
+  const { clock = systemClock, pace = usualPace, leastRate, retries } = given;
   refuseSecrets(settings.environment, environment);
   const token = await readRayToken(environment);
   const { address, notices } = requireSafeAddress(settings.ray, { token, allowsOpen });
   for (const notice of notices) onNotice(notice);
-  const ray = createRayClient(address, { token, clock });
+  const ray = createRayClient(address, { token, clock, ...(retries === undefined ? {} : { retries }) });
   const counts = { jobs: () => 0 };
   const budget = createRequestBudget({
     ...{ clock, jobs: () => counts.jobs() },

@@ -1,7 +1,8 @@
 import { mkdir, readdir, readFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { hashContent } from '../../foundation/content-hash.js';
-import { readFailure } from '../../foundation/file-failure.js';
+import { isMissing, readFailure, writeFailure } from '../../foundation/file-failure.js';
+import { limitConcurrency } from '../../foundation/limit-concurrency.js';
 import { writeFileAtomically } from '../../foundation/write-file-atomically.js';
 import type { RayClient } from './ray-client.js';
 import type { RequestBudget, RequestPurpose } from './request-budget.js';
@@ -113,6 +114,8 @@ function stopping({ signal }: FetchOptions): { readonly signal?: AbortSignal } {
 }
 
 function openFolder(root: string): WayBack {
+  // One after the other: the same file may be wanted twice at the same time.
+  const enter = limitConcurrency(1);
   return {
     kind: 'folder',
     list: async (folder) => {
@@ -121,19 +124,23 @@ function openFolder(root: string): WayBack {
     },
     read: async (file, { lines }) => {
       const bytes = await readFile(join(root, file)).catch((cause: unknown) => {
-        if (cause instanceof Error && 'code' in cause && (cause.code === 'ENOENT' || cause.code === 'ENOTDIR'))
-          return null;
+        if (isMissing(cause)) return null;
         throw readFailure(join(root, file), cause);
       });
       return bytes === null || lines === undefined ? bytes : lastLines(bytes, lines);
     },
-    deliver: async (files) => {
-      for (const [name, bytes] of files) {
-        const path = join(root, name);
-        await mkdir(dirname(path), { recursive: true });
-        await writeFileAtomically(path, bytes);
-      }
-    },
+    deliver: (files) =>
+      enter(async () => {
+        for (const [name, bytes] of files) {
+          const path = join(root, name);
+          const there = await readFile(path).catch(() => null);
+          if (there !== null && Buffer.compare(there, bytes) === 0) continue;
+          await mkdir(dirname(path), { recursive: true }).catch((cause: unknown) => {
+            throw writeFailure(path, cause);
+          });
+          await writeFileAtomically(path, bytes);
+        }
+      }),
   };
 }
 

@@ -10,7 +10,7 @@ import { createFakeJobs, type FakeJobs } from './fake-jobs.js';
 import { startFakeRay, type FakeRay } from './fake-ray.js';
 
 /** Looks far more often than one does at a real cluster. */
-export const quickPace = { few: 10, many: 10, jobs: 100, pause: 50, patience: 2000 };
+export const quickPace = { few: 10, many: 10, jobs: 100, pause: 50, patience: 20_000 };
 export const quickLimits = { quiet: 5, patience: 1000, answers: 20_000 };
 
 export interface TestCluster {
@@ -43,7 +43,7 @@ export async function openTestCluster({ storageHere }: TestClusterSettings = {})
       }),
       environment: { RAY_AUTH_TOKEN: ray.token, HOME: storage },
       run: () => 'test-1',
-      ...{ pace: quickPace, leastRate: 10_000, onNotice: (notice: string) => notices.push(notice) },
+      ...{ pace: quickPace, leastRate: 10_000, retries: 1, onNotice: (notice: string) => notices.push(notice) },
       ...changes,
     });
   return {
