@@ -1,7 +1,7 @@
 import { readdir, readFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import { join } from 'node:path';
-import { type Clock, systemClock } from '../../foundation/clock.js';
+import { type Clock, systemClock, waitFor } from '../../foundation/clock.js';
 import { hashContent } from '../../foundation/content-hash.js';
 import { DriftlineError } from '../../foundation/driftline-error.js';
 import { readPackageVersion } from '../../foundation/package-version.js';
@@ -10,7 +10,8 @@ import type { ClusterSettings } from './cluster-settings.js';
 import { createRayClient, type RayClient } from './ray-client.js';
 import { createRequestBudget, type RequestBudget } from './request-budget.js';
 import { submitOnce, type SubmittedJob, type WantedJob } from './submit-job.js';
-import { createClusterWatcher, usualPace, type ClusterWatcher, type WatchingPace } from './watch-cluster.js';
+import { createClusterWatcher, mayPass, usualPace, type ClusterWatcher, type WatchingPace } from './watch-cluster.js';
+import { usualWaveLimits, type WaveLimits } from './wave-collector.js';
 import { openWayBack, type WayBack } from './way-back.js';
 import type { ArchiveFiles } from './zip-archive.js';
 
@@ -24,6 +25,7 @@ export interface ClusterRunSettings {
   readonly onNotice?: (notice: string) => void;
   readonly clock?: Clock;
   readonly pace?: WatchingPace;
+  readonly waves?: WaveLimits;
   /** Requests a second that are always allowed. */
   readonly leastRate?: number;
   /** Retries of a request that was lost. */
@@ -52,11 +54,14 @@ export interface ClusterRun {
   readonly watcher: ClusterWatcher;
   readonly clock: Clock;
   readonly pace: WatchingPace;
+  readonly waves: WaveLimits;
   readonly onNotice: (notice: string) => void;
   /** Of the run, as folders and jobs are called. */
   readonly name: () => string;
   readonly wayBack: (signal?: AbortSignal) => Promise<WayBack>;
   readonly submit: (order: JobOrder, signal?: AbortSignal) => Promise<SubmittedJob>;
+  /** Does what may be done again until it comes through: a head that is away may come back. */
+  readonly patiently: <Result>(task: () => Promise<Result>, signal?: AbortSignal) => Promise<Result>;
 }
 
 /** What jobs run: sent with each of them, nothing is installed on the cluster. */
@@ -68,7 +73,7 @@ const [oldestRay, interfaceVersion] = [[2, 52], '4'];
 /** Opens the cluster that a plan names. Nothing is asked of it before the first job. */
 export async function openClusterRun(given: ClusterRunSettings): Promise<ClusterRun> {
   const { settings, environment, run, allowsOpen = false, onNotice = () => undefined } = given;
-  const { clock = systemClock, pace = usualPace, leastRate, retries } = given;
+  const { clock = systemClock, pace = usualPace, waves = usualWaveLimits, leastRate, retries } = given;
   refuseSecrets(settings.environment, environment);
   const token = await readRayToken(environment);
   const { address, notices } = requireSafeAddress(settings.ray, { token, allowsOpen });
@@ -106,8 +111,21 @@ export async function openClusterRun(given: ClusterRunSettings): Promise<Cluster
       throw cause;
     }));
 
+  async function patiently<Result>(task: () => Promise<Result>, signal?: AbortSignal): Promise<Result> {
+    const until = clock.now() + pace.patience;
+    for (;;) {
+      try {
+        return await task();
+      } catch (cause) {
+        if (!mayPass(cause) || clock.now() >= until) throw cause;
+      }
+      await waitFor(clock, pace.pause, signal ?? never);
+    }
+  }
+
   return {
-    ...{ settings, ray, budget, watcher, clock, pace, onNotice, name, wayBack },
+    patiently,
+    ...{ settings, ray, budget, watcher, clock, pace, waves, onNotice, name, wayBack },
     submit: async ({ kind, id, mark, keys, deliver, metadata, onEnded }, signal) => {
       await requireRay();
       const { storage, python, environment: variables } = settings;
@@ -130,6 +148,8 @@ export async function openClusterRun(given: ClusterRunSettings): Promise<Cluster
     },
   };
 }
+
+const never = new AbortController().signal;
 
 async function readJobFiles(): Promise<ArchiveFiles> {
   const names = (await readdir(jobFolder)).filter((name) => name.endsWith('.py')).sort();

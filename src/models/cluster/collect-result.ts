@@ -60,6 +60,8 @@ export async function collectResult(
     keepSteps,
     signal,
   }: { readonly folder: string; readonly keepSteps: readonly number[]; readonly signal?: AbortSignal },
+  /** Lets go of the log, which comes along. */
+  beforeWriting: () => Promise<void>,
 ): Promise<void> {
   const home = `cells/${cell}/out`;
   const fetchWhole = async (name: string): Promise<Uint8Array> => {
@@ -77,6 +79,7 @@ export async function collectResult(
   }
   const files = new Map(unpacked);
   for (const name of done.apart) if (placeOf(name, keepSteps) !== null) files.set(name, await fetchWhole(name));
+  await beforeWriting();
   // The configuration last: a folder without it is no whole adapter.
   const ordered = [...files].sort(
     ([left], [right]) => Number(/config\.json$/.test(left)) - Number(/config\.json$/.test(right)),

@@ -10,7 +10,7 @@ import type { ClusterRun } from './cluster-run.js';
 import { openClusterSampler } from './open-cluster-sampler.js';
 import { openClusterTrainer } from './open-cluster-trainer.js';
 import { createSamplingLane } from './sampling-lane.js';
-import { createWaveCollector, usualWaveLimits, type WaveLimits } from './wave-collector.js';
+import { createWaveCollector } from './wave-collector.js';
 
 export interface ClusterBaseSettings {
   readonly cluster: ClusterRun;
@@ -22,7 +22,6 @@ export interface ClusterBaseSettings {
   readonly files: string;
   /** Where the nodes have it; null for a folder that goes along with each job. */
   readonly place: { readonly hub: string; readonly commit: string } | { readonly folder: string } | null;
-  readonly limits?: WaveLimits;
 }
 
 /** A base that is trained and asked on a cluster. */
@@ -40,13 +39,13 @@ export function identifyClusterBase(files: string, { settings: { dtype } }: Pick
 }
 
 export async function openClusterBase(opening: ClusterBaseSettings): Promise<ClusterBase> {
-  const { cluster, folder, text, files, place, limits = usualWaveLimits } = opening;
+  const { cluster, folder, text, files, place } = opening;
   const identity = identifyClusterBase(files, cluster);
   const model = await openClusterModel({ folder, text, identity, place });
   let underWay = 0;
   const lane = createSamplingLane(cluster, model);
   const waves = createWaveCollector({
-    ...{ clock: cluster.clock, limits, isWarm: lane.isWarm, send: lane.ask },
+    ...{ clock: cluster.clock, limits: cluster.waves, isWarm: lane.isWarm, send: lane.ask },
     underWay: () => underWay,
   });
   const trainer = openClusterTrainer({

@@ -76,10 +76,11 @@ export function openClusterTrainer({ cluster, model, onUnderWay = () => undefine
     try {
       const done = await followCell({ id, mark, cell, prepared, log, job, signal });
       const stopping = signal === undefined ? {} : { signal };
-      const wayBack = await cluster.wayBack(signal);
-      await log.tell(await wayBack.read(`cells/${cell}/out/${logFile}`, { purpose: 'done', signal }));
-      await log.close();
-      await collectResult(wayBack, cell, done, { folder, keepSteps, ...stopping });
+      await cluster.patiently(async () => {
+        const wayBack = await cluster.wayBack(signal);
+        await log.tell(await wayBack.read(`cells/${cell}/out/${logFile}`, { purpose: 'done', signal }));
+        await collectResult(wayBack, cell, done, { folder, keepSteps, ...stopping }, () => log.close());
+      }, signal);
       const finished: ClusterCellRecord = { ...record, state: 'finished', steps: done.steps };
       await writeClusterCell(folder, finished);
       return describeResult(folder, finished);
@@ -113,7 +114,9 @@ export function openClusterTrainer({ cluster, model, onUnderWay = () => undefine
     const stopping = signal === undefined ? {} : { signal };
     let isFirst = true;
     for (let fruitless = 0; ;) {
-      const made = await submit({ id, mark, cell, prepared, signal, renews: !isFirst });
+      const ask = () => submit({ id, mark, cell, prepared, signal, renews: !isFirst });
+      // Whoever never had an answer need not be waited for.
+      const made = isFirst ? await ask() : await cluster.patiently(ask, signal);
       if (isFirst && made.how === 'found') onNotice(`the cluster has ${id} already, and it is not made again`);
       isFirst = false;
       const moved = { steps: -1, has: false };
@@ -129,13 +132,9 @@ export function openClusterTrainer({ cluster, model, onUnderWay = () => undefine
         await log.tell(await wayBack.read(`cells/${cell}/out/${logFile}`, options));
       };
       const { status } = await watcher.follow({ kind: 'train', name: cell, job: id, onMoved, ...stopping });
-      const wayBack = await cluster.wayBack(signal);
-      const done = await readDone(wayBack, cell, mark, signal);
-      if (done !== null) return done;
-      const failed = status === 'FAILED' ? await ray.find(id, signal) : null;
-      // With any other code it ended before it could look whether a fault that is there is an earlier one's.
-      const hasFault = failed?.driver_exit_code === faultCode;
-      const fault = hasFault ? await wayBack.read(`cells/${cell}/out/fault.json`, { purpose: 'done', signal }) : null;
+      const left = await cluster.patiently(() => readEnd({ id, cell, mark, status, signal }), signal);
+      if (left.done !== null) return left.done;
+      const { failed, fault } = left;
       if (fault !== null) throw explainFault(parseFault(fault), work);
       // It says that it is done and has left nothing: a storage that somebody emptied.
       if (status === 'DONE') await waitFor(cluster.clock, cluster.pace.few, signal ?? never);
@@ -147,6 +146,23 @@ export function openClusterTrainer({ cluster, model, onUnderWay = () => undefine
           work,
         );
     }
+  }
+
+  /** What a job left when it ended. */
+  async function readEnd({
+    id,
+    cell,
+    mark,
+    status,
+    signal,
+  }: Pick<CellUnderWay, 'id' | 'cell' | 'mark' | 'signal'> & { readonly status: string | null }) {
+    const wayBack = await cluster.wayBack(signal);
+    const done = await readDone(wayBack, cell, mark, signal);
+    const failed = done === null && status === 'FAILED' ? await ray.find(id, signal) : null;
+    // With any other code it ended before it could look whether a fault that is there is an earlier one's.
+    const hasFault = failed?.driver_exit_code === faultCode;
+    const fault = hasFault ? await wayBack.read(`cells/${cell}/out/fault.json`, { purpose: 'done', signal }) : null;
+    return { done, failed, fault };
   }
 
   function submit({

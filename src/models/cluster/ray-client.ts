@@ -267,7 +267,7 @@ function explainFailure(
   status: number | null,
   text: string,
 ): DriftlineError {
-  const details = { address: shown, status };
+  const details = { address: shown, status, isLost: failure === 'lost' };
   if (failure === 'unauthorized')
     return new DriftlineError({
       code: 'cluster-unauthorized',

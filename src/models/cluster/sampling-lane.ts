@@ -267,7 +267,8 @@ export function createSamplingLane(cluster: ClusterRun, model: ClusterModel): Sa
   }
 
   function start(): void {
-    following ??= follow()
+    following ??= cluster
+      .patiently(follow)
       .catch(fail)
       .finally(() => {
         following = null;
@@ -303,7 +304,10 @@ export function createSamplingLane(cluster: ClusterRun, model: ClusterModel): Sa
         return;
       }
       // The job that is followed takes it in; if it has ended, the next one asks for all that is missing.
-      handOver(wave).then(readPassed).catch(fail);
+      cluster
+        .patiently(() => handOver(wave))
+        .then(readPassed)
+        .catch(fail);
     },
   };
 }

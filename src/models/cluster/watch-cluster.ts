@@ -113,6 +113,9 @@ export function createClusterWatcher(settings: ClusterWatcherSettings): ClusterW
         if (followers.has(follower) && !isSame(told, follower.progress)) tell(follower);
       },
       (cause: unknown) => {
+        follower.telling = null;
+        // Where the head is away, it is told when it has moved again, or has ended.
+        if (mayPass(cause)) return;
         followers.delete(follower);
         follower.reject(cause);
       },
@@ -232,6 +235,6 @@ function isUnderWay(status: string | undefined): boolean {
 }
 
 /** A head that is away may come back; a wrong token does not become right. */
-function mayPass(cause: unknown): boolean {
-  return DriftlineError.isInstance(cause) && (cause.code === 'cluster-unreachable' || cause.code === 'cluster-failed');
+export function mayPass(cause: unknown): boolean {
+  return DriftlineError.isInstance(cause) && cause.details['isLost'] === true;
 }

@@ -43,7 +43,13 @@ export async function openTestCluster({ storageHere }: TestClusterSettings = {})
       }),
       environment: { RAY_AUTH_TOKEN: ray.token, HOME: storage },
       run: () => 'test-1',
-      ...{ pace: quickPace, leastRate: 10_000, retries: 1, onNotice: (notice: string) => notices.push(notice) },
+      ...{
+        pace: quickPace,
+        waves: quickLimits,
+        leastRate: 10_000,
+        retries: 1,
+        onNotice: (notice: string) => notices.push(notice),
+      },
       ...changes,
     });
   return {
@@ -51,7 +57,7 @@ export async function openTestCluster({ storageHere }: TestClusterSettings = {})
     openBase: async (changes) => {
       const folder = goldenFolder('qwen2-bias');
       return openClusterBase({
-        ...{ cluster: await openRun(changes), folder, text: './qwen2-bias', place: null, limits: quickLimits },
+        ...{ cluster: await openRun(changes), folder, text: './qwen2-bias', place: null },
         files: await identifyModelFolder(folder),
       });
     },
