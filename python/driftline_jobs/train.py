@@ -248,6 +248,7 @@ def _train(cell: Cell, planned: Arguments, last: int) -> None:
             step = int(self.state.global_step)
             cell.require_owner()
             transformers.Trainer._save_checkpoint(self, model, trial)
+            self.accelerator.wait_for_everyone()  # each process writes a part of it
             if not self.args.should_save:
                 return
             made = Path(self.args.output_dir) / f"checkpoint-{step}"
