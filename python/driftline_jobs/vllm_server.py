@@ -101,6 +101,7 @@ class VllmServer:
             "VLLM_NO_USAGE_STATS": "1",
             "DO_NOT_TRACK": "1",
             "PYTHONUNBUFFERED": "1",
+            "PYTHONSAFEPATH": "1",
         }
         # By way of a guard, in a session of its own: it must see this process die, and not die with it.
         mortal = [sys.executable, "-P", str(Path(__file__).with_name("mortal.py")), *command]
