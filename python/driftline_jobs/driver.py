@@ -14,12 +14,14 @@ import time
 from pathlib import Path
 
 from .faults import EXIT_FAULT, Fault, write_fault
-from .files import FORMAT, hash_file, require_inside, write_json, write_whole
+from .files import FORMAT, hash_file, read_json, require_inside, write_json, write_whole
 from .order import Order, OrderError, read_order
 from .task import Outcome, describe, do_on_node, link_way_back, session_logs
 
 EXIT_SENSELESS = 4
 EXIT_UNWRITABLE = 5
+EXIT_REPLACED = 6
+"""Another job has taken the work over."""
 
 
 def unpack(delivered: Path, storage: Path) -> int:
@@ -65,6 +67,10 @@ def do_work(order: Order, job: str) -> int:
     idle, moved = 0, -1
     order.folder.mkdir(parents=True, exist_ok=True)
     write_json(order.folder / "placed.json", {"v": FORMAT, "job": job})
+    if not (order.out / "done.json").is_file():
+        # A fault of an earlier job is history from here on.
+        (order.out / "fault.json").unlink(missing_ok=True)
+        order.show("waiting")
     while True:
         outcome = place(order, job)
         say("attempt-ended", **describe(outcome))
@@ -74,7 +80,9 @@ def do_work(order: Order, job: str) -> int:
             return EXIT_FAULT
         if outcome.state == "unseen":
             return _fail(order, Fault("storage", outcome.message, {"storage": str(order.storage)}))
-        # Killed, or replaced by an attempt of an older driver that is about to die.
+        if outcome.state == "replaced" and (read_json(order.folder / "placed.json") or {}).get("job") != job:
+            say("replaced")
+            return EXIT_REPLACED
         idle = idle + 1 if outcome.progress <= moved else 0
         moved = max(moved, outcome.progress)
         if idle > order.tries:

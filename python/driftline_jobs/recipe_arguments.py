@@ -1,4 +1,4 @@
-"""From job.json to the arguments of TRL, transformers and accelerate. Pure: what the golden files hold."""
+"""From job.json to the arguments of TRL, transformers and torch's launcher. Pure: what the golden files hold."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class Arguments:
     """For SFTConfig, but for folders and the device."""
     processes: int
     launch: list[str]
-    """Arguments of `python -m accelerate.commands.launch` before the module; empty for one process."""
+    """Arguments of `python -m torch.distributed.run` before the module; empty for one process."""
 
     def as_json(self) -> Json:
         return {
@@ -111,7 +111,7 @@ def plan_arguments(job: Json) -> Arguments:
     }
     launch: list[str] = []
     if processes > 1:
-        launch = ["--num_processes", str(processes), "--num_machines", "1", "--mixed_precision", "no", "--dynamo_backend", "no"]
+        launch = ["--standalone", "--nproc_per_node", str(processes)]
         if method == "full":
             sharding: dict[str, Any] = {"version": 2, "auto_wrap_policy": "TRANSFORMER_BASED_WRAP", "state_dict_type": "FULL_STATE_DICT"}
             if checkpointing:

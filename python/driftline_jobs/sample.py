@@ -217,9 +217,10 @@ class Lane:
         python = shutil.which(self.order.vllm_python or "python")
         if python is None:
             raise Fault("software", f"There is no {self.order.vllm_python} on this node")
+        room = largest_rank(rank) if self.lane.get("adapters", True) else None
         server = VllmServer(
             python,
-            lambda port: server_arguments(self.lane, self.model, port, largest_rank(rank), self.order.gpus),
+            lambda port: server_arguments(self.lane, self.model, port, room, self.order.gpus),
             self.order.folder / "vllm.log",
             os.environ,
         )

@@ -149,6 +149,7 @@ def _run_child(order: Order, command: Sequence[str], working_directory: Path, en
         **environment,
         "PYTHONPATH": str(working_directory),
         "PYTHONUNBUFFERED": "1",
+        "PYTHONSAFEPATH": "1",
         "HF_HUB_DISABLE_TELEMETRY": "1",
         "TOKENIZERS_PARALLELISM": "false",
     }

@@ -42,6 +42,7 @@ from .recipe_arguments import Arguments, learning_rate_share, plan_arguments, to
 LARGEST_ZIP = 1 << 30
 """Bytes of result.zip; kept models beyond it are fetched one by one."""
 
+_LAUNCHED = "DRIFTLINE_LAUNCHED"
 _ADAPTER_FILES = ("adapter_config.json", "adapter_model.safetensors")
 _PACKAGES = ("torch", "transformers", "trl", "peft", "accelerate", "ray", "bitsandbytes")
 
@@ -132,12 +133,12 @@ def _is_first() -> bool:
 
 
 def _launch(planned: Arguments, arguments: Sequence[str]) -> None:
-    """Becomes accelerate's launcher, which starts this module once a GPU."""
-    import torch
-
-    device = [] if torch.cuda.is_available() else ["--cpu"]
-    command = [sys.executable, "-P", "-m", "accelerate.commands.launch", *planned.launch, *device, "-m", "driftline_jobs.train", *arguments]
-    os.execv(command[0], command)  # the promise to die with the parent outlives this
+    """Becomes torch's launcher, which starts this module once a device: `accelerate launch` would start it once where there is no GPU."""
+    if _LAUNCHED in os.environ:
+        raise Fault("other", "torch's launcher did not say which of its processes this is")
+    command = [sys.executable, "-P", "-m", "torch.distributed.run", *planned.launch, "-m", "driftline_jobs.train", *arguments]
+    # The promise to die with the parent outlives this.
+    os.execve(command[0], command, {**os.environ, _LAUNCHED: "1", "PYTHONSAFEPATH": "1"})
 
 
 def _train(cell: Cell, planned: Arguments, last: int) -> None:
@@ -248,6 +249,7 @@ def _train(cell: Cell, planned: Arguments, last: int) -> None:
             step = int(self.state.global_step)
             cell.require_owner()
             transformers.Trainer._save_checkpoint(self, model, trial)
+            self.accelerator.wait_for_everyone()  # each process writes a part of it
             if not self.args.should_save:
                 return
             made = Path(self.args.output_dir) / f"checkpoint-{step}"

@@ -101,11 +101,14 @@ class VllmServer:
             "VLLM_NO_USAGE_STATS": "1",
             "DO_NOT_TRACK": "1",
             "PYTHONUNBUFFERED": "1",
+            "PYTHONSAFEPATH": "1",
         }
-        # By way of a process of ours that promises to die with this one, and then becomes vLLM.
+        # By way of a guard, in a session of its own: it must see this process die, and not die with it.
         mortal = [sys.executable, "-P", str(Path(__file__).with_name("mortal.py")), *command]
         with log.open("ab") as file:
-            self._process = subprocess.Popen(mortal, env=own, stdin=subprocess.DEVNULL, stdout=file, stderr=subprocess.STDOUT)
+            self._process = subprocess.Popen(
+                mortal, env=own, stdin=subprocess.DEVNULL, stdout=file, stderr=subprocess.STDOUT, start_new_session=True
+            )
 
     def wait_until_up(self, alive: Callable[[], None]) -> None:
         """Returns when vLLM answers. While its log grows it counts as alive."""

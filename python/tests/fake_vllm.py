@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import subprocess
 import sys
 import threading
 import time
@@ -97,6 +98,8 @@ def main() -> None:
     if os.environ.get("FAKE_VLLM_FAILS"):
         print(os.environ["FAKE_VLLM_FAILS"], file=sys.stderr)
         sys.exit(1)
+    helper = subprocess.Popen(["sleep", "600"])
+    Handler.note({"helper": helper.pid})
     Handler.note({"started": sys.argv[1:], "pid": os.getpid(), "environment": dict(os.environ)})
     ThreadingHTTPServer((argument("--host"), int(argument("--port"))), Handler).serve_forever()
 
