@@ -11,12 +11,13 @@ import {
   createResidualReader,
   encodePrompt,
   mergeAdapter,
-  openSampler,
   readAdapter,
   readCheckpoint,
   readTokenizer,
   type ResidualPool,
 } from '../src/engine/index.js';
+// Its thread exists only there.
+import { openSampler } from '../dist/engine/index.js';
 import { hashJson } from '../src/foundation/content-hash.js';
 import { readSafetensors } from '../src/engine/checkpoint/read-safetensors.js';
 import { describeClusterModel, writeClosedLines, writeClusterCell, type ClusterCell } from './cluster-cell.js';
