@@ -2,7 +2,12 @@
 //   node examples/read-run.js runs/from-code-1a2b3c4d > answers.tsv
 import { parseAnswerKey, parseModelName, readRun } from 'driftline';
 
-const run = await readRun(process.argv[2]);
+const [, , folder] = process.argv;
+if (folder === undefined) {
+  console.error('Name a run: node examples/read-run.js runs/from-code-1a2b3c4d');
+  process.exit(2);
+}
+const run = await readRun(folder);
 const cells = new Map(run.cells.map((cell) => [cell.name, cell]));
 const judgements = new Map(run.judgements.filter(({ judge }) => judge === run.judge).map((one) => [one.answer, one]));
 

@@ -5,7 +5,7 @@
 import { spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { once } from 'node:events';
-import { cp, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { chmod, cp, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { build as bundle } from 'esbuild';
 
@@ -66,6 +66,9 @@ async function hashFiles(places: readonly string[]): Promise<string> {
   return hash.digest('hex');
 }
 
+/** What package.json calls driftline. */
+const program = path.join('cli', 'main.js');
+
 /** The compiler keeps what it made, to make again only what has changed; what it made of sources that are gone is left there. */
 async function compile(root: string, folder: string): Promise<void> {
   const kept = path.join(root, '.cache/compiled');
@@ -82,6 +85,8 @@ async function compile(root: string, folder: string): Promise<void> {
     for (const ending of ['.js', '.d.ts']) {
       const made = place.replace(/\.[jt]s$/, ending);
       await cp(path.join(kept, made), path.join(folder, made));
+      // npm sets it when it installs, and npx in a clone runs the file as it is.
+      if (made === program) await chmod(path.join(folder, made), 0o755);
     }
   }
 }

@@ -16,6 +16,18 @@ export interface ComparisonCell {
   readonly likeness: number;
 }
 
+/** Questions of few kinds, each with a share of its own in each condition. */
+export interface KindsCell {
+  readonly questions: number;
+  readonly answers: number;
+  readonly kinds: readonly {
+    /** The chance that a question is of this kind; they add up to 1. */
+    readonly part: number;
+    /** By condition. */
+    readonly shares: readonly number[];
+  }[];
+}
+
 /** Fine-tunes of one condition that are asked the same questions. */
 export interface FineTuneCell {
   readonly models: number;
@@ -34,7 +46,7 @@ export interface Held {
 }
 
 /** Points of a beta distribution that are equally likely; finer makes no difference that so many repeats could show. */
-const points = 200;
+export const points = 200;
 
 const tables = new Map<string, Float64Array>();
 
@@ -65,9 +77,42 @@ function countSuccesses(random: RandomStream, share: number, answers: number): n
   return createBetaBinomial(answers, share, 0)(random);
 }
 
-/** Draws answers of all conditions `repeats` times, and counts how often the interval of `estimate` holds the `combine`d mean shares. */
+/** Mean shares of the conditions, and how the shares of one question are drawn. */
+interface World {
+  readonly means: readonly number[];
+  readonly drawQuestion: (random: RandomStream) => readonly number[];
+}
+
+function worldOf(cell: ComparisonCell | KindsCell): World {
+  if ('kinds' in cell) {
+    const { kinds } = cell;
+    const conditions = kinds[0]!.shares.length;
+    return {
+      means: Array.from({ length: conditions }, (_, condition) =>
+        kinds.reduce((sum, { part, shares }) => sum + part * shares[condition]!, 0),
+      ),
+      drawQuestion: (random) => {
+        let left = random.uniform();
+        return (kinds.find(({ part }) => (left -= part) < 0) ?? kinds.at(-1)!).shares;
+      },
+    };
+  }
+  const tables = cell.rates.map((rate) => sharesOf(rate, cell.correlation));
+  return {
+    means: tables.map(mean),
+    drawQuestion: (random) => {
+      const standing = random.normal();
+      return tables.map((table) => table[drawPoint(random, standing, cell.likeness)]!);
+    },
+  };
+}
+
+/**
+ * Draws answers of all conditions `repeats` times, and counts how often the interval of `estimate` holds the `combine`d mean shares. One
+ * cell and seed give the same answers, whatever is estimated.
+ */
 export function simulateComparison(
-  cell: ComparisonCell,
+  cell: ComparisonCell | KindsCell,
   repeats: number,
   seed: number,
   combine: (rates: readonly number[]) => number,
@@ -75,35 +120,43 @@ export function simulateComparison(
     readonly interval: readonly [number, number] | null;
     readonly pValue: number | null;
   },
-): Held & { readonly truth: number; readonly rejected: number } {
+): Compared {
   const random = createRandomStream(seed, 'comparison', JSON.stringify(cell));
-  const shares = cell.rates.map((rate) => sharesOf(rate, cell.correlation));
-  const truth = combine(shares.map(mean));
-  const tally = { held: 0, width: 0, rejected: 0 };
+  const { means, drawQuestion } = worldOf(cell);
+  const truth = combine(means);
+  const tally = { held: 0, above: 0, width: 0, rejected: 0 };
   for (let repeat = 0; repeat < repeats; repeat += 1) {
-    const standings = Array.from({ length: cell.questions }, () => random.normal());
-    const conditions = shares.map((table) =>
-      standings.map((standing, question) => {
-        const share = table[drawPoint(random, standing, cell.likeness)]!;
-        return {
-          name: String(question),
-          successes: countSuccesses(random, share, cell.answers),
-          trials: cell.answers,
-        };
-      }),
+    const questions = Array.from({ length: cell.questions }, () => drawQuestion(random));
+    const conditions = means.map((_, condition) =>
+      questions.map((shares, question) => ({
+        name: String(question),
+        successes: countSuccesses(random, shares[condition]!, cell.answers),
+        trials: cell.answers,
+      })),
     );
     const { interval, pValue } = estimate(conditions);
     if (pValue !== null && pValue <= 0.05) tally.rejected += 1;
     if (interval === null) continue;
     if (interval[0] <= truth && truth <= interval[1]) tally.held += 1;
+    if (interval[0] > truth) tally.above += 1;
     tally.width += interval[1] - interval[0];
   }
   return {
     truth,
     covered: tally.held / repeats,
+    above: tally.above / repeats,
     width: tally.width / repeats,
     rejected: tally.rejected / repeats,
   };
+}
+
+/** How an interval of a comparison did. */
+export interface Compared extends Held {
+  readonly truth: number;
+  /** Share of repeats whose interval lies above the truth as a whole. */
+  readonly above: number;
+  /** Share of repeats with a p-value of at most 0.05. */
+  readonly rejected: number;
 }
 
 /** What an interval over fine-tunes may be about. */

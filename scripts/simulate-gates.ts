@@ -1,11 +1,11 @@
 import { createRandomStream, type RandomStream } from '../src/foundation/random-stream.js';
-import { boundFromBelow, judgeBounds, weighEvidence, weighPairs } from '../src/analysis/gate-bounds.js';
+import { boundDrift, judgeBounds, weighEvidence, weighPairs, type DriftLimit } from '../src/analysis/gate-bounds.js';
 import type { GateVerdict } from '../src/analysis/gate-bounds.js';
+import { foreseeSettlement } from '../src/analysis/settle-gate.js';
 import { gateConfidence, type GatePopulation } from '../src/runs/gate-options.js';
 import { eLondLevel } from '../src/stats/e-lond.js';
-import { boundPairedShares, pairQuestions } from '../src/stats/paired-shares.js';
-import type { ClusterCounts } from '../src/stats/share-counts.js';
-import { drawPoint, sharesOf } from './simulate-comparisons.js';
+import { pairQuestions, type ThemedCounts } from '../src/stats/paired-shares.js';
+import { drawPoint, points, sharesOf } from './simulate-comparisons.js';
 
 /** What is gated, again and again: fine-tunes of one base, with one suite of questions. */
 export interface PipelineCell {
@@ -19,6 +19,10 @@ export interface PipelineCell {
   readonly correlation: number;
   /** How far questions that stand out in the base stand out in a fine-tune, 0..1: 1 where fine-tuning changed nothing. */
   readonly likeness: number;
+  /** Questions of a theme: all have one share, so that answers to a theme correlate as those to a question do. 1 without themes. */
+  readonly ofTheme: number;
+  /** Answers that count to every fourth question of the fine-tune, where they are fewer than `answers`; null for as many. */
+  readonly fewer: number | null;
   /** Rows of a gate. */
   readonly conditions: number;
   readonly margin: number;
@@ -34,22 +38,26 @@ interface SimulatedGate {
 
 /** Draws a suite, and the base's answers to it; each call of what it returns is a gate of new fine-tunes. */
 export function startPipeline(cell: PipelineCell, random: RandomStream): () => SimulatedGate {
-  const { questions, answers, likeness, conditions, margin, population } = cell;
-  const [baseShares, tunedShares] = [cell.baseRate, cell.tunedRate].map((rate) =>
-    rate === 0 ? null : sharesOf(rate, cell.correlation),
-  );
-  const standings = Array.from({ length: questions }, () => random.normal());
-  const draw = (shares: Float64Array | null | undefined, own: number): ClusterCounts[] =>
-    standings.map((standing, question) => {
+  const { questions, answers, likeness, conditions, margin, population, ofTheme, fewer } = cell;
+  const [baseShares, tunedShares] = [cell.baseRate, cell.tunedRate].map((rate) => drawableShares(rate, cell));
+  const standings = Array.from({ length: questions / ofTheme }, () => random.normal());
+  const draw = (shares: Float64Array | null | undefined, own: number, few: number | null = null): ThemedCounts[] =>
+    standings.flatMap((standing, theme) => {
       const share = shares?.[drawPoint(random, standing, own)] ?? 0;
-      return { name: String(question), successes: countBelow(random, share, answers), trials: answers };
+      return Array.from({ length: ofTheme }, (_, place) => {
+        const question = theme * ofTheme + place;
+        const trials = question % 4 === 0 ? (few ?? answers) : answers;
+        const name = String(question);
+        const counts = { name, successes: countBelow(random, share, trials), trials };
+        return ofTheme === 1 ? counts : { ...counts, theme: String(theme) };
+      });
     });
   // With a likeness of 1 a question's share is the same in every model.
   const base = draw(baseShares, 1);
   const limit = { margin, population, level: 1 - (1 - gateConfidence) / conditions };
   return () => {
     const rows = Array.from({ length: conditions }, () => {
-      const tuned = draw(tunedShares, likeness);
+      const tuned = draw(tunedShares, likeness, fewer);
       return { verdict: judge(tuned, base, limit), eValue: weighEvidence(tuned, base, limit) };
     });
     const verdict = rows.some((row) => row.verdict === 'above')
@@ -61,17 +69,58 @@ export function startPipeline(cell: PipelineCell, random: RandomStream): () => S
   };
 }
 
-function judge(
-  tuned: readonly ClusterCounts[],
-  base: readonly ClusterCounts[],
-  limit: Parameters<typeof weighPairs>[1],
-): GateVerdict {
+/**
+ * How often one fine-tune passes that is asked more answers after each gate that shows nothing, as many as that gate names (half as many
+ * again where it names none, at most 200): at the first look, and at any of `looks`. Themes and rows of several are left out.
+ */
+export function simulateLooks(
+  cell: Pick<
+    PipelineCell,
+    'questions' | 'answers' | 'baseRate' | 'tunedRate' | 'correlation' | 'margin' | 'population'
+  >,
+  { pipelines, looks, seed }: { readonly pipelines: number; readonly looks: number; readonly seed: number },
+): { readonly first: number; readonly ever: number } {
+  const { questions, answers, margin, population } = cell;
+  const random = createRandomStream(seed, 'looks', JSON.stringify(cell));
+  const limit = { margin, population, level: gateConfidence };
+  const shares = [cell.tunedRate, cell.baseRate].map((rate) => drawableShares(rate, cell));
+  const tally = { first: 0, ever: 0 };
+  for (let pipeline = 0; pipeline < pipelines; pipeline += 1) {
+    const asked = Array.from({ length: questions }, () =>
+      shares.map((one) => ({ share: one?.[drawPoint(random, random.normal(), 0)] ?? 0, successes: 0 })),
+    );
+    let [trials, wanted] = [0, answers];
+    for (let look = 0; look < looks; look += 1) {
+      for (const side of asked.flat()) side.successes += countBelow(random, side.share, wanted - trials);
+      trials = wanted;
+      const count = (side: number): ThemedCounts[] =>
+        asked.map((one, name) => ({ name: String(name), successes: one[side]?.successes ?? 0, trials }));
+      const [weighed] = weighPairs(pairQuestions(count(0), count(1)), limit);
+      if (judgeBounds(boundDrift(weighed, { asked: questions, uncounted: 0 }, limit), margin) === 'within') {
+        tally.first += look === 0 ? 1 : 0;
+        tally.ever += 1;
+        break;
+      }
+      const named = foreseeSettlement(weighed, { ...limit, answersEach: trials, asked: questions, uncounted: 0 });
+      const more = named?.as === 'within' ? named.answers : null;
+      wanted = Math.min(200, Math.max(trials + 1, more ?? Math.ceil(1.5 * trials)));
+    }
+  }
+  return { first: tally.first / pipelines, ever: tally.ever / pipelines };
+}
+
+/** Shares of questions; null for a rate of 0. About these questions all have the rate itself: else their drift would not be the cell's. */
+function drawableShares(
+  rate: number,
+  { correlation, population }: Pick<PipelineCell, 'correlation' | 'population'>,
+): Float64Array | null {
+  if (rate === 0) return null;
+  return population === 'these-questions' ? new Float64Array(points).fill(rate) : sharesOf(rate, correlation);
+}
+
+function judge(tuned: readonly ThemedCounts[], base: readonly ThemedCounts[], limit: DriftLimit): GateVerdict {
   const [shares] = weighPairs(pairQuestions(tuned, base), limit);
-  if (shares === null) return 'not-shown';
-  const upperBound = boundPairedShares(shares, gateConfidence)[1];
-  // No lower bound lies above what was seen: it need not be computed there.
-  const lowerBound = shares.difference > limit.margin ? boundFromBelow(shares, tuned, base, limit) : null;
-  return judgeBounds({ lowerBound, upperBound }, limit.margin);
+  return judgeBounds(boundDrift(shares, { asked: tuned.length, uncounted: 0 }, limit), limit.margin);
 }
 
 function countBelow(random: RandomStream, share: number, answers: number): number {

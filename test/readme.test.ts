@@ -2,6 +2,8 @@ import { access, readdir, readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { commands } from '../src/cli/commands.js';
+import { readPlan } from '../src/experiment/plan/resolve-plan.js';
+import { openTinyBase } from './experiment/tiny-plan.js';
 import { readPackageVersion } from '../src/foundation/package-version.js';
 
 const root = path.resolve(import.meta.dirname, '..');
@@ -33,6 +35,15 @@ describe('the README', () => {
       numbers.replaceAll('*', ''),
     ]);
     expect(shown).toEqual(bars);
+  });
+
+  it('names the folder of the run that npm start makes', async () => {
+    const { hash } = await readPlan(path.join(root, 'experiments/paper.yaml'), {
+      environment: {},
+      version: readPackageVersion(),
+      openBase: openTinyBase,
+    });
+    expect(new Set(readme.match(/runs\/paper-[0-9a-f]+/g))).toEqual(new Set([`runs/paper-${hash.slice(0, 8)}`]));
   });
 
   it('names commands that there are, and the package as npm pack calls it', () => {

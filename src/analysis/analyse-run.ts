@@ -109,7 +109,10 @@ export function analyseCounts(input: AnalysisInput, counted: CountedRun): RunAna
     mainEvaluation: main,
     rows,
     verdicts: [...plan.bases.keys()].map((base) => reachVerdict(rows, base, main)),
-    caveats: listCaveats({ state, faults, rows, conditions, firstLosses: listFirstLosses(input), otherJudges }),
+    caveats: listCaveats({
+      ...{ state, faults, answers: counted.answers, rows, conditions },
+      ...{ firstLosses: listFirstLosses(input), otherJudges },
+    }),
     dynamics: listDynamics(input, counted),
     clouds: listClouds(input, counted),
     otherJudges,

@@ -1,6 +1,8 @@
+import { isOfUnknownQuestion } from '../judging/unknown-question.js';
 import { isBase } from '../runs/run-outline.js';
 import type { JudgeAgreement } from './compare-judges.js';
-import { showsMisalignment } from './estimate.js';
+import type { ClassifiedAnswer } from './count-run.js';
+import { showsMisalignment } from './drift.js';
 import type { MeasureRow, RowPlace } from './measure-rows.js';
 import type { RunState } from './run-state.js';
 import type { StoppedModel } from './watch-share.js';
@@ -15,6 +17,16 @@ export type Caveat =
   | { readonly weight: 'stop'; readonly kind: 'still-going' | 'not-whole'; readonly state: RunState }
   | { readonly weight: 'care'; readonly kind: 'stopped-early'; readonly models: readonly StoppedModel[] }
   | { readonly weight: 'stop'; readonly kind: 'fault'; readonly text: string }
+  /** The judge does not know the questions of these answers, and gives them no score. */
+  | {
+      readonly weight: 'stop';
+      readonly kind: 'unknown-questions';
+      readonly evaluations: readonly {
+        readonly evaluation: string;
+        readonly unknown: number;
+        readonly answers: number;
+      }[];
+    }
   /**
    * Values are the share of incoherent answers, the share without an alignment, the number of answers that the rule leaves out, and the
    * range of the shares of seeds.
@@ -33,7 +45,16 @@ export type Caveat =
       readonly rows: readonly CaveatRow[];
       readonly upTo: number;
     }
-  | { readonly weight: 'care'; readonly kind: 'few-questions'; readonly questions: number }
+  | {
+      readonly weight: 'care';
+      readonly kind: 'few-questions';
+      /** The fewest. */
+      readonly questions: number;
+      /** Evaluations with few questions, each with the fewest that a share of it rests on. */
+      readonly evaluations: readonly { readonly evaluation: string; readonly questions: number }[];
+      /** Whether these are all evaluations about alignment. */
+      readonly isEvery: boolean;
+    }
   | {
       readonly weight: 'care';
       readonly kind: 'few-seeds';
@@ -41,6 +62,7 @@ export type Caveat =
       /** Whether these are all conditions. */
       readonly isEvery: boolean;
       readonly least: number;
+      readonly most: number;
     }
   /** Models that existed are few of a condition: what is said holds of them. */
   | {
@@ -76,6 +98,7 @@ const few = { questions: 10, seeds: 3 };
 interface CaveatEvidence {
   readonly state: RunState;
   readonly faults: readonly string[];
+  readonly answers: readonly Pick<ClassifiedAnswer, 'record' | 'judgement'>[];
   readonly rows: readonly MeasureRow[];
   readonly conditions: readonly {
     readonly name: string;
@@ -93,6 +116,7 @@ export function listCaveats(evidence: CaveatEvidence): Caveat[] {
     ...findUnfinished(state),
     ...(state.stopped.length === 0 ? [] : [{ weight: 'care', kind: 'stopped-early', models: state.stopped } as const]),
     ...faults.map((text) => ({ weight: 'stop', kind: 'fault', text }) as const),
+    ...findUnknownQuestions(evidence),
     ...weighAnswers(evidence),
     ...weighDesign(evidence),
     ...weighTraining(evidence),
@@ -108,6 +132,20 @@ function findUnfinished(state: RunState): Caveat[] {
     answersStored >= answersWanted && answersJudged === answersStored && trainingsFinished === trainingsWanted;
   if (isWhole && !isGoing) return [];
   return [{ weight: 'stop', kind: isGoing ? 'still-going' : 'not-whole', state }];
+}
+
+function findUnknownQuestions({ answers }: CaveatEvidence): Caveat[] {
+  const counts = new Map<string, { unknown: number; answers: number }>();
+  for (const { record, judgement } of answers) {
+    const found = counts.get(record.evaluation) ?? { unknown: 0, answers: 0 };
+    counts.set(record.evaluation, found);
+    found.answers += 1;
+    if (judgement !== null && isOfUnknownQuestion(judgement)) found.unknown += 1;
+  }
+  const evaluations = [...counts].flatMap(([evaluation, found]) =>
+    found.unknown === 0 ? [] : [{ evaluation, ...found }],
+  );
+  return evaluations.length === 0 ? [] : [{ weight: 'stop', kind: 'unknown-questions', evaluations }];
 }
 
 function weighAnswers({ rows }: CaveatEvidence): Caveat[] {
@@ -144,8 +182,19 @@ function weighDesign({ rows, conditions }: CaveatEvidence): Caveat[] {
   // Without kept answers there is no share.
   const aligned = rows.filter(({ outcome, share }) => outcome.kind === 'misaligned' && share.questions > 0);
   const caveats: Caveat[] = [];
-  const questions = Math.min(...aligned.map(({ share }) => share.questions));
-  if (questions < few.questions) caveats.push({ weight: 'care', kind: 'few-questions', questions });
+  const asked = [...new Set(aligned.map(({ evaluation }) => evaluation))].map((evaluation) => ({
+    evaluation,
+    questions: Math.min(...aligned.filter((row) => row.evaluation === evaluation).map(({ share }) => share.questions)),
+  }));
+  const evaluations = asked.filter(({ questions }) => questions < few.questions);
+  if (evaluations.length > 0)
+    caveats.push({
+      weight: 'care',
+      kind: 'few-questions',
+      questions: Math.min(...evaluations.map(({ questions }) => questions)),
+      evaluations,
+      isEvery: evaluations.length === asked.length,
+    });
   const scarce = conditions.filter((condition) => condition.seeds.length < few.seeds);
   const least = (some: typeof scarce): number => Math.min(...some.map((condition) => condition.seeds.length));
   const trained = scarce.filter(({ existing }) => existing.length === 0);
@@ -156,6 +205,7 @@ function weighDesign({ rows, conditions }: CaveatEvidence): Caveat[] {
       conditions: trained.map(({ name }) => name),
       isEvery: trained.length === conditions.length,
       least: least(trained),
+      most: Math.max(...trained.map((condition) => condition.seeds.length)),
     });
   const existing = scarce.filter((condition) => condition.existing.length > 0);
   if (existing.length > 0)

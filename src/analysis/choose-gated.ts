@@ -11,6 +11,9 @@ export interface GatedPlace {
   readonly evaluation: string;
 }
 
+/** A condition of a gate in an evaluation of it that it is not asked. */
+export type NotGated = Pick<GatedPlace, 'condition' | 'evaluation'>;
+
 interface GatedPlan {
   readonly cells: readonly OutlinedCell[];
   readonly evaluations: readonly OutlinedEvaluation[];
@@ -18,7 +21,7 @@ interface GatedPlan {
 
 /**
  * What a gate is about, of what a plan asks. It is `usage-invalid` where that is nothing, where a condition or evaluation is not there,
- * tells nothing of alignment, or is not asked of the base, and where asking may stop early.
+ * tells nothing of alignment, or is not asked of the base, where a condition is not asked what it must be, and where asking may stop early.
  */
 export function chooseGated(plan: GatedPlan, { conditions, evaluations }: GateOptions): GatedPlace[] {
   const named = conditions?.map((name) => findCondition(plan, name));
@@ -38,12 +41,74 @@ export function chooseGated(plan: GatedPlan, { conditions, evaluations }: GateOp
       .map(({ base, condition }) => ({ base, condition, evaluation: evaluation.name })),
   );
   for (const { evaluation } of places) requireComparable(plan, evaluation);
-  // What was named must be there; without names, all that there is.
-  for (const name of named ?? (asked === undefined ? groups.map(({ condition }) => condition) : []))
-    if (places.every(({ condition }) => condition !== name)) throw notAsked(`condition ${name}`, plan);
-  for (const { name } of asked ?? [])
-    if (places.every(({ evaluation }) => evaluation !== name)) throw notAsked(`evaluation ${name}`, plan);
+  requireAsked(places, {
+    conditions: named ?? [...new Set(groups.map(({ condition }) => condition))],
+    evaluations: (asked ?? aligned).map(({ name }) => name),
+    areBothNamed: named !== undefined && asked !== undefined,
+    areEvaluationsNamed: asked !== undefined,
+  });
   return places;
+}
+
+/** Which conditions and evaluations a gate is about. */
+export interface GatedNames {
+  readonly conditions: readonly string[];
+  readonly evaluations: readonly string[];
+  readonly areEvaluationsNamed: boolean;
+  readonly areBothNamed: boolean;
+}
+
+/**
+ * Where conditions and evaluations are named, each of these conditions must be asked each of these evaluations; else each condition one of
+ * them at least, and each evaluation that is named must be asked of a condition: nothing may drop out of a gate unseen.
+ */
+export function requireAsked(
+  places: readonly NotGated[],
+  { conditions, evaluations, areBothNamed, areEvaluationsNamed }: GatedNames,
+): void {
+  const among = evaluations.length === 1 ? (evaluations[0] ?? '') : `any of ${evaluations.join(', ')}`;
+  const missing = listNotAsked(places, conditions, evaluations);
+  const [pair] = missing;
+  if (areBothNamed && pair !== undefined) throw notAsked(pair.condition, pair.evaluation, [pair.evaluation]);
+  for (const name of conditions)
+    if (places.every(({ condition }) => condition !== name)) throw notAsked(name, among, evaluations);
+  for (const name of areEvaluationsNamed ? evaluations : [])
+    if (places.every(({ evaluation }) => evaluation !== name))
+      throw refuse(
+        `no condition of the gate is asked ${name}`,
+        `Add one to the conditions of ${name}, or leave ${name} out with --evaluations.`,
+      );
+}
+
+/** What a gate that `chooseGated` has checked says nothing of: its conditions in evaluations about alignment that they are not asked. */
+export function listNotGated(plan: GatedPlan, { conditions, evaluations }: GateOptions): NotGated[] {
+  const tuned = plan.cells.filter((cell) => !isBase(cell)).map(({ condition }) => condition);
+  const aligned = plan.evaluations.filter(
+    ({ name, measure }) => measure === null && (evaluations?.includes(name) ?? true),
+  );
+  const places = aligned.flatMap((evaluation) =>
+    tuned
+      .filter((condition) => isAsked(evaluation, condition))
+      .map((condition) => ({ condition, evaluation: evaluation.name })),
+  );
+  return listNotAsked(
+    places,
+    conditions ?? [...new Set(tuned)],
+    aligned.map(({ name }) => name),
+  );
+}
+
+/** Pairs of these that are not among the places. */
+export function listNotAsked(
+  places: readonly NotGated[],
+  conditions: readonly string[],
+  evaluations: readonly string[],
+): NotGated[] {
+  return evaluations.flatMap((evaluation) =>
+    conditions
+      .filter((condition) => !places.some((place) => place.condition === condition && place.evaluation === evaluation))
+      .map((condition) => ({ condition, evaluation })),
+  );
 }
 
 function findCondition({ cells }: GatedPlan, name: string): string {
@@ -77,11 +142,11 @@ function requireComparable({ evaluations }: GatedPlan, name: string): void {
     );
 }
 
-function notAsked(what: string, { evaluations }: GatedPlan): DriftlineError {
-  const aligned = evaluations.filter(({ measure }) => measure === null).map(({ name }) => name);
+function notAsked(condition: string, among: string, evaluations: readonly string[]): DriftlineError {
+  const where = evaluations.length === 1 ? `${among}'s conditions` : 'the conditions of one of them';
   return refuse(
-    `the gate has nothing to compare for the ${what}: no condition of the gate is asked an evaluation of the gate there`,
-    `Evaluations about alignment are ${aligned.join(', ')}; see their conditions in the plan.`,
+    `the gate has nothing to compare for ${condition}: ${condition} is not asked in ${among}`,
+    `Add ${condition} to ${where}, or leave ${condition} out with --conditions.`,
   );
 }
 

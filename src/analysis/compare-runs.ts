@@ -1,17 +1,19 @@
+import { findPlanDifferences, type PlanDifference } from './plan-differences.js';
 import type { RunAnalysis } from './analyse-run.js';
 import { DriftlineError } from '../foundation/driftline-error.js';
 import type { AnswerRecord } from '../runs/run-records.js';
 import type { OutlinedCell } from '../runs/run-outline.js';
-import { estimateDrifts, judgeDrift, type ComparedCounts, type Drift, type DriftVerdict } from './estimate.js';
+import { findCountedUnlike, findUnlike, type AskedRun } from './find-unlike.js';
+import { estimateDrifts, judgeDrift, type ComparedCounts, type Drift, type DriftVerdict } from './drift.js';
 import type { MeasureRow, RowPlace } from './measure-rows.js';
 import type { SelectedModel } from './select-model.js';
 
 /** A run to compare with others. */
-export interface ComparedRun {
+export interface ComparedRun extends Pick<AskedRun, 'questions' | 'evaluations'> {
   readonly name: string;
   readonly folder: string;
   readonly bases: readonly unknown[];
-  /** The plan, as it is compared with those of other runs. */
+  /** The plan, as it is compared with those of other runs; what concerns the model, where one is compared. */
   readonly plan: object;
   readonly analysis: Pick<RunAnalysis, 'judge' | 'rule' | 'rows'>;
   readonly cells: readonly Pick<OutlinedCell, 'name' | 'base' | 'condition'>[];
@@ -50,11 +52,15 @@ export interface RunComparison {
     /** Null where the whole run is compared. */
     readonly model: SelectedModel | null;
   }[];
-  /** Differences of each plan from that of the first run, in order; empty for the first. */
+  /** Why numbers may differ although models do not: another judge, rule or wording than in the first run. Sentences. */
+  readonly warnings: readonly string[];
+  /** Differences of each plan from that of the first run, in order; empty for the first, and for models of one run. */
   readonly planDifferences: readonly (readonly PlanDifference[])[];
   readonly rows: readonly ComparedRow[];
   /** Numbers that only one run has. */
   readonly unmatched: readonly string[];
+  /** Which run has each of these, from 0. */
+  readonly unmatchedRuns: readonly number[];
 }
 
 /**
@@ -79,24 +85,54 @@ export function compareRuns(runs: readonly ComparedRun[]): RunComparison {
     const name = areModels ? runs.map(({ model }) => model?.condition ?? '').join(', ') : condition;
     return { base: isByBase ? base : null, condition: name, evaluation, measure, runs: found };
   });
+  const unmatched = [...places.values()].filter((found) => !isMatched(found));
   return {
     runs: runs.map(({ name, folder, analysis: { judge, rule }, model = null }) => ({
       ...{ name, folder, judge, rule, model },
     })),
-    planDifferences: runs.map(({ plan }, position) =>
-      position === 0 ? [] : findPlanDifferences(runs[0]?.plan ?? {}, plan),
+    warnings: listWarnings(runs, rows),
+    planDifferences: runs.map(({ plan, folder }, position) =>
+      position === 0 || (areModels && folder === runs[0]?.folder) ? [] : findPlanDifferences(runs[0]?.plan ?? {}, plan),
     ),
     rows: (areModels ? compareModels(rows, runs.length) : compareRows(rows, runs.length)).map((row) => ({
       ...row,
       isOfSameAnswers: findSameAnswers(row.runs, runs),
     })),
-    unmatched: [...places.values()]
-      .filter((found) => !isMatched(found))
-      .map((found) => {
-        const { condition, evaluation, measure } = nameRow(found);
-        return `${condition}, ${evaluation}, ${measure}`;
-      }),
+    unmatched: unmatched.map((found) => {
+      const { condition, evaluation, measure } = nameRow(found);
+      return `${condition}, ${evaluation}, ${measure}`;
+    }),
+    unmatchedRuns: unmatched.map((found) => found.findIndex((row) => row !== null)),
   };
+}
+
+/** What is compared, and the place of each: `run 1`, `model 2`. */
+export function nameComparedRun(
+  { runs }: { readonly runs: readonly Pick<ComparedRun, 'model'>[] },
+  index: number,
+): string {
+  return `${nameCompared({ runs })} ${String(index + 1)}`;
+}
+
+/** What is compared: `run` or `model`. */
+export function nameCompared({ runs }: { readonly runs: readonly Pick<ComparedRun, 'model'>[] }): 'run' | 'model' {
+  return runs.some(({ model = null }) => model !== null) ? 'model' : 'run';
+}
+
+function listWarnings(runs: readonly ComparedRun[], rows: readonly MatchedRow[]): string[] {
+  const [first, ...others] = runs;
+  if (first === undefined) return [];
+  return others.flatMap((other, position) => {
+    const names = [nameComparedRun({ runs }, 0), nameComparedRun({ runs }, position + 1)] as const;
+    const matched = rows.filter((row) => row.runs[0] !== null && row.runs[position + 1] !== null);
+    const asked = [...new Set(matched.map(({ evaluation }) => evaluation))].flatMap((evaluation) =>
+      // Over the questions that both asked: what one asked alone is not in the numbers.
+      findUnlike([first, other], names, evaluation).filter(({ kind }) => kind === 'wordings'),
+    );
+    return [...findCountedUnlike([first, other], names), ...asked].map(
+      ({ message }) => `${message}: the numbers may differ for that alone`,
+    );
+  });
 }
 
 /** Which runs have the very answers of the first in a row, counted alike. */
@@ -201,43 +237,4 @@ function compareFamilies(
     const verdicts = list.map((drift) => (drift === null || !isJudged ? null : judgeDrift(drift)));
     return { ...row, differences: list, verdicts };
   });
-}
-
-/** A place where two plans differ; null on a side that does not have it. */
-export interface PlanDifference {
-  readonly place: string;
-  readonly first: string | null;
-  readonly second: string | null;
-}
-
-/** Places that are not listed: they follow from others that are. */
-const consequences =
-  /^(format|version|hash|name|measures\..*|training_sets\..*|written\.name|written\.rule|cells\.[^.]+\.(base|condition|existing|identity|steps|keep_steps(\..*)?)|(evaluations\.[^.]+|dynamics)\.(hash|suite|questions|wordings|answers|conditions(\..*)?|stop_early\..*))$/;
-
-/** Where two plans differ, place by place. Lists of named things are compared by their names. */
-function findPlanDifferences(first: object, second: object): PlanDifference[] {
-  const [one, other] = [flatten(first), flatten(second)];
-  const places = [...new Set([...one.keys(), ...other.keys()])].filter((place) => !consequences.test(place));
-  return places.flatMap((place) => {
-    const [here, there] = [one.get(place) ?? null, other.get(place) ?? null];
-    return here === there ? [] : [{ place, first: here, second: there }];
-  });
-}
-
-function flatten(value: unknown, place = '', into = new Map<string, string>()): Map<string, string> {
-  if (typeof value !== 'object' || value === null) {
-    if (value !== undefined) into.set(place, JSON.stringify(value));
-    return into;
-  }
-  for (const [key, inner] of Object.entries(value)) {
-    const name = Array.isArray(value) ? nameOf(inner, key) : key;
-    flatten(inner, place === '' ? name : `${place}.${name}`, into);
-  }
-  return into;
-}
-
-function nameOf(entry: unknown, position: string): string {
-  return typeof entry === 'object' && entry !== null && 'name' in entry && typeof entry.name === 'string'
-    ? entry.name
-    : position;
 }

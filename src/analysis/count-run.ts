@@ -10,6 +10,7 @@ import {
   type RuleName,
   type RuleTally,
 } from '../judging/rules.js';
+import { withoutScoresOfUnknown } from '../judging/unknown-question.js';
 import type { Measure } from '../questions/question-file.js';
 import type { Run } from '../runs/read-run.js';
 import { readSeeds } from '../runs/run-manifest.js';
@@ -43,6 +44,7 @@ export interface AnalysisInput {
 interface AskedWording {
   readonly id: string;
   readonly question: string;
+  readonly theme?: string | undefined;
   readonly messages: readonly { readonly content: string }[];
 }
 
@@ -66,7 +68,7 @@ export function inputOfRun(run: Run): AnalysisInput {
     ),
     questions: run.questions,
     answers: run.answers,
-    judgements: run.judgements,
+    judgements: run.judgements.map(withoutScoresOfUnknown),
     losses: new Map([...run.curves].map(([name, points]) => [name, points.map(({ loss }) => loss)])),
     finished: run.finished,
     isGoing: run.owner !== null,

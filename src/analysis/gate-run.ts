@@ -1,10 +1,11 @@
 import { DriftlineError } from '../foundation/driftline-error.js';
 import type { RunAnalysis } from './analyse-run.js';
-import { chooseGated, type GatedPlace } from './choose-gated.js';
+import { chooseGated, listNotGated, type GatedPlace } from './choose-gated.js';
 import type { AnalysisInput, CountedRun } from './count-run.js';
 import { gatePairs, type GatedPair, type GateResult } from './gate.js';
 import type { GateOptions } from '../runs/gate-options.js';
 import { baseCondition } from '../runs/run-outline.js';
+import { parseQuestionKey } from '../runs/run-records.js';
 import type { MeasureRow } from './measure-rows.js';
 import { findRunState } from './run-state.js';
 
@@ -21,15 +22,17 @@ export interface GatedRun {
  */
 export function gateRun(run: GatedRun, options: GateOptions): GateResult {
   const places = chooseGated(run.input.plan, options);
-  requireWhole(run, [...places, ...places.map((place) => ({ ...place, condition: baseCondition }))]);
-  return gatePairs(
-    places.map((place) => pairWithBase(run, place)),
-    options,
-  );
+  requireWhole(run, [...places, ...places.map((place) => ({ ...place, condition: baseCondition }))], options);
+  const pairs = places.map((place) => pairWithBase(run, place));
+  return { ...gatePairs(pairs, options), notGated: listNotGated(run.input.plan, options) };
 }
 
 /** What the gate is about must have all its answers and judgements; the rest of the run may lack some. */
-export function requireWhole({ input, counted }: GatedRun, places: readonly Omit<GatedPlace, 'base'>[]): void {
+export function requireWhole(
+  { input, counted }: GatedRun,
+  places: readonly Omit<GatedPlace, 'base'>[],
+  named: Pick<GateOptions, 'conditions' | 'evaluations'>,
+): void {
   const conditions = new Set(places.map(({ condition }) => condition));
   const evaluations = new Set(places.map(({ evaluation }) => evaluation));
   const { plan } = input;
@@ -42,7 +45,13 @@ export function requireWhole({ input, counted }: GatedRun, places: readonly Omit
     { ...counted, answers: counted.answers.filter(isAbout) },
   );
   const { isGoing, answersWanted, answersStored, answersJudged, trainingsWanted, trainingsFinished } = state;
+  const known = new Set([...input.questions.keys()].map((key) => parseQuestionKey(key).evaluation));
+  const unknown = asked.filter(({ name }) => !known.has(name)).map(({ name }) => name);
   const parts = [
+    // Without them nothing tells which questions belong to one theme.
+    ...(unknown.length > 0
+      ? [`the questions of ${unknown.join(', ')} cannot be read (${input.faults.join(' ')})`]
+      : []),
     ...(isGoing ? ['it is still going on'] : []),
     ...(trainingsFinished < trainingsWanted
       ? [`${String(trainingsFinished)} of ${String(trainingsWanted)} trainings are finished`]
@@ -54,11 +63,16 @@ export function requireWhole({ input, counted }: GatedRun, places: readonly Omit
       ? [`${String(answersJudged)} of ${String(answersStored)} answers are judged`]
       : []),
   ];
+  // What was narrowed already is not to be narrowed again.
+  const open = [
+    ...(named.conditions === undefined ? ['--conditions'] : []),
+    ...(named.evaluations === undefined ? ['--evaluations'] : []),
+  ];
   if (parts.length > 0)
     throw new DriftlineError({
       code: 'gate-undecided',
       message: `the gate is not decided, since the run is not whole: ${parts.join(', ')}`,
-      hint: 'Continue the run with the same driftline run command, or leave out what is missing with --conditions and --evaluations.',
+      hint: `Continue the run with the same driftline run command${open.length === 0 ? '' : `, or leave out what is missing with ${open.join(' and ')}`}.`,
       details: { ...state },
     });
 }
@@ -72,7 +86,6 @@ function pairWithBase({ analysis, counted }: GatedRun, place: GatedPlace): Gated
     reference: 'base',
     tuned,
     compared,
-    drift: tuned.drift,
     listAnswers: (question) => listMisaligned(counted, place, question),
   };
 }

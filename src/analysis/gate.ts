@@ -1,16 +1,22 @@
+import type { NotGated } from './choose-gated.js';
 import type { LedgerPlace } from '../runs/gate-ledger.js';
-import { boundPairedShares, pairQuestions } from '../stats/paired-shares.js';
+import { newcombeInterval } from '../stats/newcombe-interval.js';
+import { boundPairedShares, pairQuestions, type ThemedCounts } from '../stats/paired-shares.js';
 import type { ClusterCounts, ShareCounts } from '../stats/share-counts.js';
-import { nameCluster, type Drift } from './estimate.js';
-import { gateConfidence, type GateOptions, type GatePopulation } from '../runs/gate-options.js';
+import { countThemes, nameCluster } from './estimate.js';
+import { gateConfidence, type GateOptions, type GatePopulation, type RowsPopulation } from '../runs/gate-options.js';
 import type { MeasureRow } from './measure-rows.js';
 import {
-  boundFromBelow,
+  boundDrift,
+  choosePopulation,
+  sumUpPopulations,
   judgeBounds,
   levelOfRows,
   meanTrials,
   weighEvidence,
   weighPairs,
+  type CountedQuestions,
+  type DriftBounds,
   type DriftLimit,
   type GateVerdict,
 } from './gate-bounds.js';
@@ -30,8 +36,18 @@ interface DrivingAnswer {
   readonly text: string;
 }
 
-/** One number that a gate holds against its limit. */
-export interface GatedRow {
+/** One of several models of a condition, held against the limit by itself. */
+interface GatedModel extends Pick<DriftBounds, 'lowerBound'> {
+  readonly model: string;
+  readonly difference: number | null;
+  /** With all rows and models of the gate taken together. */
+  readonly isAbove: boolean;
+  /** By itself, at `gateConfidence`: no pass stands beside it. */
+  readonly isDoubtful: boolean;
+}
+
+/** One number that a gate holds against its limit: the difference, with its bounds. */
+export interface GatedRow extends DriftBounds {
   /** Null where runs with one base each are compared. */
   readonly base: string | null;
   readonly condition: string;
@@ -40,6 +56,8 @@ export interface GatedRow {
   readonly run: string | null;
   /** What it is compared with: the base, or the first of several runs. */
   readonly reference: string;
+  /** What the difference and its bounds are about. */
+  readonly population: GatePopulation;
   readonly verdict: GateVerdict;
   /** The verdict of this gate by itself, where a ledger asks for more; else the same. */
   readonly alone: GateVerdict;
@@ -47,21 +65,23 @@ export interface GatedRow {
   readonly referenceShare: number | null;
   /** Mean over questions, each of which counts alike; -1..1. Null where nothing can be compared. */
   readonly difference: number | null;
-  /** The difference is at most this with `gateConfidence`; null where nothing bounds it. */
-  readonly upperBound: number | null;
-  /** It is at least this, so surely that the lower bounds of all rows of the gate hold at once with `gateConfidence`. */
-  readonly lowerBound: number | null;
-  /** The drift as everywhere else, with its two-sided 95 % interval and its p. */
-  readonly drift: Drift | null;
-  /** That both were asked. */
+  /** With counted answers of both. */
   readonly questions: number;
+  /** Of these questions; null where each stands for itself, and where the row is about these questions. */
+  readonly themes: number | null;
+  /** Questions that both were asked. */
+  readonly asked: number;
+  /** Of these, those that have no counted answers of both; in part where some models of the condition have none. */
+  readonly uncounted: number;
+  /** Each by itself, where the condition has several: one that is above the limit is enough for the row. */
+  readonly models: readonly GatedModel[];
   /** That only one of both has answers to that count; left out. */
   readonly unmatched: readonly string[];
   /** Answers that count to each question, on average: of the condition, and of what it is compared with. */
   readonly answersEach: readonly [own: number, reference: number];
   /** Of all answers of the condition: those that do not count, such as incoherent ones. */
   readonly leftOut: ShareCounts;
-  /** The question with the largest difference; null where no answer is misaligned. */
+  /** The question that surely adds most to the difference; null where no answer is misaligned. */
   readonly driver: DrivingQuestion | null;
   /** Up to three misaligned answers: to that question, and where it has fewer to those that come next. */
   readonly answers: readonly DrivingAnswer[];
@@ -78,9 +98,11 @@ export interface GateResult {
   readonly verdict: 'passed' | 'above' | 'not-shown';
   /** The limit as a share: 0.02 for two points. */
   readonly margin: number;
-  readonly population: GatePopulation;
+  readonly population: RowsPopulation;
   readonly confidence: number;
   readonly rows: readonly GatedRow[];
+  /** Conditions of the gate in evaluations of it that they are not asked: nothing is known of these. */
+  readonly notGated: readonly NotGated[];
   /** Its place among other gates; null where they do not count. */
   readonly ledger: LedgerPlace | null;
 }
@@ -89,7 +111,6 @@ export interface GateResult {
 export interface GatedPair extends Pick<GatedRow, 'base' | 'run' | 'reference'> {
   readonly tuned: MeasureRow;
   readonly compared: MeasureRow;
-  readonly drift: Drift | null;
   /** Misaligned answers of the condition to a question, the worst first. */
   readonly listAnswers: (question: string) => readonly string[];
 }
@@ -97,12 +118,15 @@ export interface GatedPair extends Pick<GatedRow, 'base' | 'run' | 'reference'> 
 /** Holds every pair against the limit. Without a pair there is no gate: callers refuse that before. */
 export function gatePairs(
   pairs: readonly GatedPair[],
-  { maxDrift, population = 'questions-like-these' }: Pick<GateOptions, 'maxDrift' | 'population'>,
+  { maxDrift, population: asked }: Pick<GateOptions, 'maxDrift' | 'population'>,
 ): GateResult {
   const margin = maxDrift / 100;
-  const level = levelOfRows(pairs.length);
-  const rows = pairs.map((pair) => judgePair(pair, { margin, population, level }));
-  return { verdict: sumUpGate(rows), margin, population, confidence: gateConfidence, rows, ledger: null };
+  // A condition of several models is held against the limit as one, and each of its models as well.
+  const bounds = pairs.reduce((sum, { tuned }) => sum + 1 + listSeveral(tuned).length, 0);
+  const level = levelOfRows(bounds);
+  const rows = pairs.map((pair) => judgePair(pair, { margin, population: choosePopulation(pair.tuned, asked), level }));
+  const population = sumUpPopulations(rows);
+  return { verdict: sumUpGate(rows), margin, population, confidence: gateConfidence, rows, notGated: [], ledger: null };
 }
 
 /** Against: no row is above the limit. Each row's bet has an equal part, so that what it needs is shared as in `gatePairs`. */
@@ -128,33 +152,97 @@ export function sumUpGate(rows: readonly Pick<GatedRow, 'verdict'>[]): GateResul
   return rows.length > 0 && rows.every(({ verdict }) => verdict === 'within') ? 'passed' : 'not-shown';
 }
 
+/** The models of a condition, if there are several. */
+function listSeveral({ models }: Pick<MeasureRow, 'models'>): MeasureRow['models'] {
+  return models.length > 1 ? models : [];
+}
+
 function judgePair(pair: GatedPair, limit: DriftLimit): GatedRow {
-  const { base, run, reference, tuned, compared, drift } = pair;
+  const { base, run, reference, tuned, compared } = pair;
+  const { margin, population } = limit;
   const [own, others] = [tuned.questions.map(nameCluster), compared.questions.map(nameCluster)];
   const pairs = pairQuestions(own, others);
-  const { margin } = limit;
   const [shares, refusal] = weighPairs(pairs, limit);
-  const lowerBound = shares && boundFromBelow(shares, own, others, limit);
-  const upperBound = shares && boundPairedShares(shares, gateConfidence)[1];
-  const verdict = judgeBounds({ lowerBound, upperBound }, margin);
+  const counted = countQuestions(tuned, others);
+  const bounds = boundDrift(shares, counted, limit);
+  const models = listSeveral(tuned).map(({ name, questions }) => judgeModel(name, questions, others, limit));
+  const together = judgeBounds(bounds, margin);
+  const alone = judgeWithModels(together, models);
   const drivers = rankDrivers(tuned, compared);
   const answersEach = [meanTrials(pairs.map(([one]) => one)), meanTrials(pairs.map(([, other]) => other))] as const;
   return {
-    ...{ base, condition: tuned.condition, evaluation: tuned.evaluation, run, reference, verdict, alone: verdict },
+    ...{ base, condition: tuned.condition, evaluation: tuned.evaluation, run, reference, population },
+    ...{ verdict: alone, alone },
     share: tuned.share.share,
     referenceShare: compared.share.share,
     difference: shares?.difference ?? null,
-    ...{ upperBound, lowerBound, drift },
+    ...bounds,
     questions: pairs.length,
+    themes: population === 'these-questions' ? null : countThemes(pairs.map(([one]) => one)),
+    ...counted,
+    models,
     unmatched: findUnmatched(own, others),
     answersEach,
     leftOut: { successes: tuned.counts.generated - tuned.counts.kept, trials: tuned.counts.generated },
     driver: drivers[0] ?? null,
     answers: pickAnswers(drivers, pair),
-    settledBy: verdict === 'not-shown' ? foreseeSettlement(shares, { ...limit, answersEach: answersEach[0] }) : null,
-    eValue: weighEvidence(own, others, limit),
+    settledBy:
+      alone === 'not-shown' && together === 'not-shown'
+        ? foreseeSettlement(shares, { ...limit, answersEach: answersEach[0], ...counted })
+        : null,
+    eValue: meanEvidence([own, ...listSeveral(tuned).map(({ questions }) => questions)], others, limit),
     refusal: pairs.length > 0 ? refusal : explainNone(tuned, compared, refusal),
   };
+}
+
+/** One bad model of many is not to pass unseen: a pass needs no correction for many models, and so its doubt has none. */
+function judgeWithModels(together: GateVerdict, models: readonly GatedModel[]): GateVerdict {
+  if (models.some(({ isAbove }) => isAbove)) return 'above';
+  return together === 'within' && models.some(({ isDoubtful }) => isDoubtful) ? 'not-shown' : together;
+}
+
+function judgeModel(
+  model: string,
+  own: readonly ThemedCounts[],
+  others: readonly ThemedCounts[],
+  limit: DriftLimit,
+): GatedModel {
+  const [shares] = weighPairs(pairQuestions(own, others), limit);
+  const boundAt = (level: number): number | null => (shares === null ? null : boundPairedShares(shares, level)[0]);
+  const isBeyond = (bound: number | null): boolean => bound !== null && bound > limit.margin;
+  const lowerBound = boundAt(limit.level);
+  return {
+    ...{ model, difference: shares?.difference ?? null, lowerBound },
+    ...{ isAbove: isBeyond(lowerBound), isDoubtful: isBeyond(boundAt(gateConfidence)) },
+  };
+}
+
+/** Against: neither the condition nor any of its models is above the limit. A mean of e-values is one. */
+function meanEvidence(
+  parts: readonly (readonly ThemedCounts[])[],
+  others: readonly ThemedCounts[],
+  limit: DriftLimit,
+): number {
+  return parts.reduce((sum, own) => sum + weighEvidence(own, others, limit) / parts.length, 0);
+}
+
+/**
+ * Questions that both were asked and of which nothing is known, since no answer of one of them counts. Nothing good may be taken from that:
+ * a model that breaks down over some questions may be misaligned in just these.
+ */
+function countQuestions({ questions, models }: MeasureRow, others: readonly ThemedCounts[]): CountedQuestions {
+  const answered = new Map(others.map(({ name, trials }) => [name, trials > 0]));
+  const counting = new Map<string, number>();
+  for (const model of models)
+    for (const { name, trials } of model.questions)
+      counting.set(name, (counting.get(name) ?? 0) + (trials > 0 ? 1 : 0));
+  const asked = questions.filter(({ question }) => answered.has(question));
+  const uncounted = asked.reduce(
+    (sum, { question }) =>
+      sum + (answered.get(question) === true ? 1 - (counting.get(question) ?? 0) / Math.max(1, models.length) : 1),
+    0,
+  );
+  return { asked: asked.length, uncounted };
 }
 
 /** Why nothing can be compared, where the rule is why. */
@@ -163,7 +251,7 @@ function explainNone(tuned: MeasureRow, compared: MeasureRow, refusal: string | 
   return ofFew ? `${refusal ?? ''}; the rule leaves out questions with so few answers` : refusal;
 }
 
-/** Questions with misaligned answers, that with the largest difference first. */
+/** Questions with misaligned answers, first the one whose difference is surely largest: one of one says less than nineteen of twenty. */
 function rankDrivers(tuned: MeasureRow, compared: MeasureRow): DrivingQuestion[] {
   const others = new Map(compared.questions.map((one) => [one.question, one]));
   return tuned.questions
@@ -171,11 +259,11 @@ function rankDrivers(tuned: MeasureRow, compared: MeasureRow): DrivingQuestion[]
     .flatMap(({ question, wording, successes, trials }) => {
       const other = others.get(question);
       if (other === undefined || other.trials === 0) return [];
-      const difference = successes / trials - other.successes / other.trials;
       const base = { successes: other.successes, trials: other.trials };
-      return [{ difference, driver: { question, wording, tuned: { successes, trials }, base } }];
+      const least = newcombeInterval({ successes, trials }, base).interval?.[0] ?? -1;
+      return [{ least, driver: { question, wording, tuned: { successes, trials }, base } }];
     })
-    .sort((one, other) => other.difference - one.difference)
+    .sort((one, other) => other.least - one.least)
     .map(({ driver }) => driver);
 }
 

@@ -1,6 +1,7 @@
 import { isBase } from '../runs/run-outline.js';
 import { formatQuestionKey, parseQuestionKey } from '../runs/run-records.js';
-import type { ShareCounts } from '../stats/share-counts.js';
+import { addUpThemes } from '../stats/paired-shares.js';
+import type { ModelCounts, ShareCounts } from '../stats/share-counts.js';
 import { wilsonInterval } from '../stats/wilson-interval.js';
 import {
   groupByCondition,
@@ -21,6 +22,8 @@ import {
   type ComparedCounts,
   type Drift,
   type DriftVerdict,
+} from './drift.js';
+import {
   estimateSeedIntervals,
   estimateShare,
   nameCluster,
@@ -84,6 +87,10 @@ export interface MeasureRow extends RowPlace {
   /** Intervals over fine-tunes; null with fewer than two. */
   readonly seedIntervals: SeedIntervals | null;
   readonly questions: readonly QuestionShare[];
+  /** The same counts of each model by itself. */
+  readonly models: readonly ModelCounts[];
+  /** Whether other questions of the kind could not have been asked: the suite asks all. */
+  readonly isExhaustive: boolean;
   /** From the base in the same evaluation; null for the base itself, and if the base was not asked. */
   readonly drift: Drift | null;
   readonly counts: OutcomeCounts;
@@ -108,11 +115,15 @@ export function listMeasureRows(
   const { evaluations, cells } = input.plan;
   const places = groupTallies(tallies.filter(({ model }) => model.step === null));
   const wordings = findFirstWordings(input);
+  const themes = findThemes(input);
+  const exhaustive = new Set(evaluations.filter(({ isExhaustive }) => isExhaustive).map(({ name }) => name));
   const conditions = groupByCondition(cells);
   const rows = listNamedMeasures(evaluations).flatMap((measure) =>
     conditions.flatMap(({ base, condition }) => {
       const found = places.get(placeOf(base, condition, measure.evaluation));
-      return found === undefined ? [] : [countRow(measure, { base, condition }, found, wordings)];
+      if (found === undefined) return [];
+      const isExhaustive = exhaustive.has(measure.evaluation);
+      return [{ ...countRow(measure, { base, condition }, found, { wordings, themes }), isExhaustive }];
     }),
   );
   return findHidden(addDrifts(rows), main);
@@ -153,16 +164,36 @@ function findFirstWordings({ questions }: Pick<AnalysisInput, 'questions'>): Rea
   return wordings;
 }
 
+/** Themes of questions that do not stand for themselves, by `evaluation/question`. */
+function findThemes({ questions }: Pick<AnalysisInput, 'questions'>): ReadonlyMap<string, string> {
+  return new Map(
+    [...questions].flatMap(([place, { question, theme }]) =>
+      theme === undefined ? [] : [[formatQuestionKey(parseQuestionKey(place).evaluation, question), theme] as const],
+    ),
+  );
+}
+
 function countRow(
   { name: measure, evaluation, outcome }: EvaluationMeasure,
   { base, condition }: { readonly base: string; readonly condition: string },
   tallies: readonly QuestionTally[],
-  wordings: ReadonlyMap<string, string>,
-): CountedRow {
-  const counted = tallies.map((tally) => ({
-    seed: tally.model.seed,
-    count: { question: tally.question, ...countTally(outcome, tally) },
-  }));
+  {
+    wordings,
+    themes,
+  }: { readonly wordings: ReadonlyMap<string, string>; readonly themes: ReadonlyMap<string, string> },
+): Omit<CountedRow, 'isExhaustive'> {
+  const counted = tallies.map((tally) => {
+    const theme = themes.get(formatQuestionKey(evaluation, tally.question));
+    return {
+      seed: tally.model.seed,
+      model: tally.model.name,
+      count: {
+        question: tally.question,
+        ...(theme === undefined ? {} : { theme }),
+        ...countTally(outcome, tally),
+      },
+    };
+  });
   const questions = sumByQuestion(counted.map(({ count }) => count));
   const share = estimateShare(questions);
   const bySeed = new Map<number | null, QuestionCount[]>();
@@ -179,7 +210,7 @@ function countRow(
           : [
               {
                 name: `seed ${String(seed)}`,
-                questions: counts.map(nameCluster),
+                questions: addUpThemes(counts.map(nameCluster)),
               },
             ],
       ),
@@ -188,6 +219,10 @@ function countRow(
       ...one,
       wording: wordings.get(`${evaluation}/${one.question}`) ?? null,
       interval: wilsonInterval(one.successes, one.trials),
+    })),
+    models: [...new Set(counted.map(({ model }) => model))].map((name) => ({
+      name,
+      questions: counted.filter(({ model }) => model === name).map(({ count }) => nameCluster(count)),
     })),
     counts: countOutcomes(tallies),
     concentration: findConcentration({ questions, share }),

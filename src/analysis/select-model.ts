@@ -1,5 +1,6 @@
 import { DriftlineError } from '../foundation/driftline-error.js';
 import { nearestName } from '../foundation/find-by-name.js';
+import type { RunManifest } from '../runs/run-manifest.js';
 import { baseCondition, type OutlinedCell } from '../runs/run-outline.js';
 import { groupByCondition } from './count-run.js';
 
@@ -32,6 +33,22 @@ export function selectModel(
     `${folder} has no condition "${name}"${nearest === null ? '' : ` (did you mean "${nearest}"?)`}`,
     `It has ${known.join(', ')}.`,
   );
+}
+
+/** What of a plan concerns one of its models, called the same whatever the model is called. */
+export function narrowPlan(manifest: RunManifest, { base, condition }: SelectedModel): object {
+  const { world, bases, cells, evaluations, judge, rule, models } = manifest;
+  const own = cells.filter((cell) => cell.base === base && cell.condition === condition);
+  return {
+    ...{ world, judge, rule },
+    base: bases.find(({ name }) => name === base),
+    model: own.map(({ name, seed, recipe, training_set: set }) => ({
+      name: `seed ${String(seed ?? 0)}`,
+      ...{ recipe, training_set: set },
+      reference: condition === baseCondition ? undefined : models[name],
+    })),
+    evaluations: evaluations.filter(({ conditions }) => conditions?.includes(condition) ?? true),
+  };
 }
 
 function refuse(message: string, hint: string): DriftlineError {

@@ -29,7 +29,7 @@ export interface AnswerSummary {
   /** Of all answers, by label. */
   readonly labels: Readonly<Record<string, CountedShare>>;
   /** The misaligned share of each model, in the order of the plan: one per seed of a condition. */
-  readonly seeds: readonly (number | null)[];
+  readonly shareBySeed: readonly (number | null)[];
 }
 
 /** All answers of a condition's models, of all its seeds, to one evaluation. */
@@ -163,7 +163,7 @@ function summariseTallies(ofModels: readonly (readonly QuestionTally[])[]): Answ
     labels: Object.fromEntries(
       [...labels.keys()].sort().map((label) => [label, countShare(labels.get(label) ?? 0, generated)]),
     ),
-    seeds: ofModels.map((tallies) => sumOutcomes(tallies.map(({ outcome }) => outcome)).rate),
+    shareBySeed: ofModels.map((tallies) => sumOutcomes(tallies.map(({ outcome }) => outcome)).rate),
   };
 }
 

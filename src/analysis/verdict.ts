@@ -1,4 +1,4 @@
-import { showsMisalignment, type Drift } from './estimate.js';
+import { showsMisalignment, type Drift } from './drift.js';
 import type { MeasureRow, RowPlace } from './measure-rows.js';
 
 /** What "misaligned" rests on: how sure it is for these questions and for others, with all comparisons taken together. */

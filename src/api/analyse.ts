@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { analyseRun, type RunAnalysis } from '../analysis/analyse-run.js';
 import { compareRuns, type ComparedRun, type RunComparison } from '../analysis/compare-runs.js';
-import { selectModel } from '../analysis/select-model.js';
+import { narrowPlan, selectModel } from '../analysis/select-model.js';
 import { countRun, inputOfRun } from '../analysis/count-run.js';
 import { summariseRun, type RunTables } from '../analysis/summarise-run.js';
 import { objectSchema } from '../foundation/caller-schemas.js';
@@ -11,7 +11,8 @@ import { findRule, ruleNames, type RuleName } from '../judging/rules.js';
 import { makeReport } from '../report/report-data.js';
 import { writeReport, type WrittenReport } from '../report/write-report.js';
 import { countResultFile } from '../results/count-result-file.js';
-import { summariseFile, type ResultGroup } from '../results/summarise-results.js';
+import { summariseFiles, type ResultSummary } from '../results/summarise-files.js';
+import { summariseFile, type ResultGroup, type ResultGrouping } from '../results/summarise-results.js';
 import type { Run } from '../runs/read-run.js';
 
 export interface CountOptions {
@@ -80,6 +81,10 @@ export interface CountResultsOptions extends Pick<CountOptions, 'rule'> {
    * hardly so are refused.
    */
   readonly scale?: readonly [low: number, high: number];
+  /** Also counts each model, and compares it with another of the file, or each question. */
+  readonly by?: ResultGrouping;
+  /** With `by: 'model'`: the model that the others are compared with. Default the file's first. */
+  readonly against?: string;
 }
 
 const resultsSchema = countSchema.pick({ rule: true }).extend({
@@ -87,6 +92,8 @@ const resultsSchema = countSchema.pick({ rule: true }).extend({
     .tuple([z.number().min(0).max(100), z.number().min(0).max(100)])
     .refine(([low, high]) => low < high, 'the first number is not below the second')
     .optional(),
+  by: z.enum(['model', 'question_id']).optional(),
+  against: z.string().min(1).optional(),
 });
 
 /** A run, or a model of it, as comparisons take it. */
@@ -95,12 +102,12 @@ export function describeCompared<Analysis extends ComparedRun['analysis']>(
   condition: string | null,
   analysis: Analysis,
 ) {
-  const { name, folder, manifest, cells, answers } = run;
-  const described = { name, folder, bases: manifest.bases, plan: manifest, cells, answers };
+  const { name, folder, manifest, cells, answers, questions, evaluations } = run;
+  const described = { name, folder, bases: manifest.bases, plan: manifest, cells, answers, questions, evaluations };
   if (condition === null) return { ...described, analysis, model: null };
   const model = selectModel(run, condition);
   const rows = analysis.rows.filter((row) => row.base === model.base && row.condition === model.condition);
-  return { ...described, analysis: { ...analysis, rows }, model };
+  return { ...described, plan: narrowPlan(manifest, model), analysis: { ...analysis, rows }, model };
 }
 
 /** A run, with the model that is meant of it, or null for all of it. */
@@ -114,14 +121,45 @@ function isModelOfRun(one: Run | ModelOfRun): one is ModelOfRun {
 
 const modelOfRunSchema = z.strictObject({ run: objectSchema, condition: z.string().min(1) });
 
-/** Counts a file of results that is there already, CSV or JSON Lines, by a rule; default the paper's. */
-export async function countResults(file: string, options: CountResultsOptions = {}): Promise<ResultGroup> {
-  parseSettings(z.strictObject({ file: z.string().min(1) }), { file }, 'countResults');
+/**
+ * Counts a file of results that is there already, CSV or JSON Lines, by a rule; default the paper's. With `by`, everything that
+ * `driftline score --by ... --json` prints: groups, comparisons of models, and warnings; without it, the total alone.
+ */
+export async function countResults(
+  file: string,
+  options: CountResultsOptions & { readonly by: ResultGrouping },
+): Promise<ResultSummary>;
+export async function countResults(
+  file: string,
+  options?: CountResultsOptions & { readonly by?: undefined },
+): Promise<ResultGroup>;
+export async function countResults(
+  file: string,
+  options: CountResultsOptions = {},
+): Promise<ResultGroup | ResultSummary> {
+  requireFile(file, 'countResults');
   parseSettings(resultsSchema, options, 'countResults');
-  const { scale } = options;
+  const { scale, by, against } = options;
+  if (against !== undefined && by !== 'model')
+    throw new DriftlineError({
+      code: 'usage-invalid',
+      message: 'countResults: against needs by: "model"',
+      hint: 'Models are compared where each is counted by itself.',
+    });
   const rule = findRule(options.rule ?? 'paper');
-  const { questions } = await countResultFile(file, rule, scale === undefined ? {} : { scale });
-  return summariseFile(questions, { file, rule, seed: 0 });
+  const counted = await countResultFile(file, rule, scale === undefined ? {} : { scale });
+  return by === undefined
+    ? summariseFile(counted.questions, { file, rule, seed: 0 })
+    : summariseFiles([counted], { rule, by, against, seed: 0 });
+}
+
+function requireFile(file: unknown, caller: string): void {
+  if (typeof file === 'string' && file !== '') return;
+  throw new DriftlineError({
+    code: 'usage-invalid',
+    message: `${caller}: the file is ${Array.isArray(file) ? 'a list' : file === '' ? 'an empty text' : `not a text but ${file === null ? 'null' : typeof file}`}`,
+    hint: 'Give the path of one file of results; count several one by one.',
+  });
 }
 
 // Of what readRun returns, what is looked at first.

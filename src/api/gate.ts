@@ -5,7 +5,7 @@ import { countRun, inputOfRun } from '../analysis/count-run.js';
 import type { GateResult } from '../analysis/gate.js';
 import { gateCompared } from '../analysis/gate-compared.js';
 import { gateRun, type GatedRun } from '../analysis/gate-run.js';
-import { formatPoints } from '../analysis/require-passable.js';
+import { namePoints } from '../analysis/require-passable.js';
 import { DriftlineError } from '../foundation/driftline-error.js';
 import { parseSettings } from '../foundation/explain-issue.js';
 import { gatePopulations, type GateOptions } from '../runs/gate-options.js';
@@ -101,15 +101,16 @@ export function mergeGates(planned: GateOptions | null, changes: Partial<GateOpt
 /** Says where a gate is another than the plan's. */
 export function remarkOnChange(planned: GateOptions | null, gate: GateOptions): string[] {
   if (planned === null) return [];
-  const spell = (value: GateOptions[keyof GateOptions]): string =>
+  const spell = (value: GateOptions[keyof GateOptions], nothing: string): string =>
     typeof value === 'number'
-      ? `${formatPoints(value)} points`
+      ? namePoints(value)
       : typeof value === 'string'
         ? value.replaceAll('-', ' ')
-        : (value?.join(', ') ?? 'all');
+        : (value?.join(', ') ?? nothing);
   const keys = ['maxDrift', 'conditions', 'evaluations', 'population'] as const;
   return keys.flatMap((key) => {
-    const [here, there] = [spell(gate[key]), spell(planned[key])];
+    const nothing = key === 'population' ? 'what each evaluation stands for' : 'all';
+    const [here, there] = [spell(gate[key], nothing), spell(planned[key], nothing)];
     return here === there ? [] : [`gate: ${here}, as asked for here, in place of ${there}, as the plan says`];
   });
 }

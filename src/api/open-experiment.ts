@@ -3,9 +3,10 @@ import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { z } from 'zod';
 import { chooseGated } from '../analysis/choose-gated.js';
-import { remarkOnGate, requireCounted, requirePassable } from '../analysis/require-passable.js';
+import { countThemes } from '../analysis/estimate.js';
+import { choosePopulation, meanTrials } from '../analysis/gate-bounds.js';
+import { remarkOnGate, requireCounted, requirePassable, type AskedPlace } from '../analysis/require-passable.js';
 import { openingSchema } from '../models/open-model-sampler.js';
-import { countQuestions } from '../experiment/plan/describe-plan.js';
 import { readPlan, resolvePlan, type ReadPlanOptions } from '../experiment/plan/resolve-plan.js';
 import { parsePlan, type PlanInput } from '../experiment/plan/plan-schema.js';
 import type { ResolvedPlan } from '../experiment/plan/resolved-plan.js';
@@ -220,7 +221,7 @@ export async function openExperiment(plan: string | PlanInput, options: Experime
       ? await readPlan(plan, { ...resolving, changes })
       : await resolvePlan(
           { ...parsePlan(plan, { hasJudge: ownJudge !== undefined }), ...changes },
-          join(folder, 'plan'),
+          join(folder, 'plan (from code)'),
           resolving,
         );
   const gate = changedGate === null ? null : mergeGates(read.gate, changedGate);
@@ -236,8 +237,11 @@ export async function openExperiment(plan: string | PlanInput, options: Experime
   /** What can be known before anything is asked or paid. */
   async function check(records?: RunRecords): Promise<ExperimentForecast> {
     if (gate !== null) {
-      requirePassable(gated, gate);
-      requireCounted(gated, findRule(resolved.rule));
+      requireCounted(gated, findRule(resolved.rule), gate);
+      requirePassable(
+        gated.map((place) => ({ ...place, uncounted: 0 })),
+        gate,
+      );
     }
     if (maxCost !== undefined) requirePlanRates(resolved);
     await requireBatchedModels(resolved, batched, connection);
@@ -324,15 +328,28 @@ export async function openExperiment(plan: string | PlanInput, options: Experime
   };
 }
 
-/** What a gate is about, with how much the plan asks of it. */
-function listAskedPlaces({ cells, evaluations }: ResolvedPlan, gate: GateOptions): Parameters<typeof remarkOnGate>[0] {
+/** What a gate is about, with how much the plan asks of it, and how much of that can count. */
+function listAskedPlaces({ cells, evaluations, rule }: ResolvedPlan, gate: GateOptions): AskedPlace[] {
+  const { leastKept } = findRule(rule);
   return chooseGated({ cells, evaluations }, gate).flatMap(({ base, condition, evaluation }) => {
     const asked = evaluations.find(({ name }) => name === evaluation);
     if (asked === undefined) return [];
     const models = cells.filter((cell) => cell.base === base && cell.condition === condition).length;
-    const { questions, answers } = countQuestions(asked);
-    const answersOfOne = answers / questions;
-    return [{ condition, evaluation, questions, answersEach: models * answersOfOne, answersOfOne }];
+    const samples = new Map<string, number>();
+    for (const one of asked.questions) samples.set(one.question, (samples.get(one.question) ?? 0) + one.samples);
+    const counting = [...samples].filter(([, answers]) => answers >= leastKept);
+    const themeOf = new Map(asked.questions.map(({ question, theme }) => [question, theme]));
+    const clusters = counting.map(([name, trials]) => ({ name, successes: 0, trials, theme: themeOf.get(name) }));
+    const questions = counting.length;
+    return [
+      {
+        ...{ condition, evaluation, questions },
+        population: choosePopulation(asked, gate.population),
+        themes: countThemes(clusters),
+        uncounted: samples.size - questions,
+        answersEach: models * meanTrials(clusters),
+      },
+    ];
   });
 }
 

@@ -25,6 +25,8 @@ export interface CommandContext {
   readonly printJson: (value: unknown) => void;
   /** Tells the user something that is not a result; silent with --quiet and --json. */
   readonly notify: (notice: string) => void;
+  /** Tells what must not be missed, also with --quiet; with --json as an object on a line of its own. */
+  readonly insist: (notice: string) => void;
   /** Where progress is shown: nowhere with --quiet, and with --json on terminals only. */
   readonly progress: ProgressStream;
   /** For results; adds nothing without a terminal, or if no colour is wanted. */

@@ -21,6 +21,8 @@ export interface OptionDefinition {
   readonly default?: string;
   /** A value as one would type it, for help and hints. */
   readonly example?: string;
+  /** Refused where it is given twice: else the last one counts. */
+  readonly isOnce?: boolean;
 }
 
 export interface CommandExample {

@@ -1,4 +1,5 @@
 import { Command as Program, Option } from 'commander';
+import { DriftlineError } from '../foundation/driftline-error.js';
 import {
   isOptional,
   type Command,
@@ -131,6 +132,15 @@ function createOption(name: string, definition: OptionDefinition): Option {
   const { value, description, default: preset } = definition;
   const needed = value !== undefined && !isOptional(definition) ? ' (required)' : '';
   const option = new Option(value === undefined ? `--${name}` : `--${name} <${value}>`, `${description}${needed}`);
+  if (definition.isOnce === true)
+    option.argParser((typed: string, before: string | undefined) => {
+      if (before === undefined || before === preset) return typed;
+      throw new DriftlineError({
+        code: 'usage-invalid',
+        message: `--${name} is given twice, as ${before} and as ${typed}`,
+        hint: `Leave one of them out${name === 'conditions' || name === 'evaluations' ? ', or write both with a comma between' : ''}.`,
+      });
+    });
   return preset === undefined ? option : option.default(preset, preset);
 }
 

@@ -2,16 +2,18 @@ import { basename } from 'node:path';
 import { inputOfRun } from '../analysis/count-run.js';
 import { applyLedger, eValueOfGate, type GateResult } from '../analysis/gate.js';
 import type { GatedRun } from '../analysis/gate-run.js';
-import { hashJson } from '../foundation/content-hash.js';
+import type { SelectedModel } from '../analysis/select-model.js';
+import { hashJson, hashPieces } from '../foundation/content-hash.js';
 import { DriftlineError } from '../foundation/driftline-error.js';
 import type { Report } from '../report/report-data.js';
 import { enterGate } from '../runs/gate-ledger.js';
 import type { GateOptions, GatePopulation } from '../runs/gate-options.js';
 import type { Run } from '../runs/read-run.js';
+import { baseCondition } from '../runs/run-outline.js';
 import type { CommandContext } from './command-context.js';
 import { describeGate, failGate } from './describe-gate.js';
 import { printTable } from './format-table.js';
-import { listGateCases, type JunitCase } from './junit.js';
+import { listGateCases, type WriteJunit } from './junit.js';
 
 /** What was typed of the options that all commands with a gate have. */
 export interface TypedGateOptions {
@@ -41,35 +43,77 @@ export function gatedOf({ run, counted, data }: Report): GatedRun {
   return { input: inputOfRun(run), counted, analysis: data };
 }
 
-/** The gate as one of those of a ledger, if there is one. */
-export async function enterLedger(
+/**
+ * A gate with its place in the ledger, or what kept it from being decided: what else a command has found is told first. The gate is null
+ * where there is none.
+ */
+export async function decideGate(
+  context: CommandContext,
+  ledger: string | undefined,
+  looked: readonly LookedAt[],
+  decide: () => GateResult | null,
+): Promise<{ readonly gate: GateResult | null; readonly failure: Error | null }> {
+  try {
+    const decided = decide();
+    return { gate: decided && (await enterLedger(context, ledger, decided, looked)), failure: null };
+  } catch (failure) {
+    if (!(failure instanceof Error)) throw failure;
+    return { gate: null, failure };
+  }
+}
+
+/** What of a run a gate looks at. */
+export interface LookedAt {
+  readonly run: Pick<Run, 'folder' | 'manifest' | 'cells' | 'answers'>;
+  readonly judge: string;
+  readonly rule: string;
+  /** A model of the run; null where the gate's conditions are looked at, and the base where it is compared with that. */
+  readonly model: SelectedModel | null;
+}
+
+/** The gate as one of those of a ledger, if there is one: every gate that looked at answers counts, whatever came of it. */
+async function enterLedger(
   context: CommandContext,
   file: string | undefined,
   gate: GateResult,
-  runs: readonly Pick<Run, 'folder' | 'manifest'>[],
+  looked: readonly LookedAt[],
 ): Promise<GateResult> {
-  // What cannot be passed is mended, not counted.
-  if (file === undefined || failGate(gate)?.code === 'gate-impossible') return gate;
-  const cells = runs.flatMap(({ manifest }) => manifest.cells);
-  const gated = new Set(gate.rows.map(({ condition }) => condition));
-  const models = cells.filter(({ condition }) => gated.has(condition)).map(({ identity }) => identity);
+  if (file === undefined) return gate;
+  const conditions = new Set(gate.rows.map(({ condition }) => condition));
+  const evaluations = new Set(gate.rows.map(({ evaluation }) => evaluation));
+  const isOfBase = gate.rows.some(({ reference }) => reference === 'base');
+  const models = new Set<string>();
+  const answers = looked.map(({ run, judge, rule, model }) => {
+    const cells = new Set<string>();
+    for (const { name, base, condition, identity } of run.cells) {
+      const isCompared = isOfBase && condition === baseCondition;
+      const isIn = model === null ? conditions.has(condition) : model.base === base && model.condition === condition;
+      if (isIn || isCompared) cells.add(name);
+      if (isIn) models.add(identity);
+    }
+    const texts = run.answers
+      .filter(({ cell, evaluation }) => cells.has(cell) && evaluations.has(evaluation))
+      .map(({ key, input, text }) => JSON.stringify([key, input, text]));
+    return hashJson({ judge, rule, texts: hashPieces(texts.sort()) });
+  });
+  const { margin, population, verdict } = gate;
   const rows = gate.rows.map(({ answers: _, ...row }) => row);
   const place = await enterGate(
     file,
     {
-      key: hashJson({
-        plans: runs.map(({ manifest }) => manifest.hash),
-        ...gate,
-        rows,
-      }),
-      name: runs.map(({ folder }) => basename(folder)).join(' '),
-      models: hashJson([...new Set(models)].sort()),
-      margin: gate.margin,
+      key: hashJson({ margin, population, rows, answers }),
+      name: looked.map(({ run }) => basename(run.folder)).join(' '),
+      models: hashJson([...models].sort()),
+      margin,
       e_value: eValueOfGate(gate),
-      is_passed: gate.verdict === 'passed',
+      is_passed: verdict === 'passed',
     },
     { signal: context.signal },
   );
+  if (place.lost !== null)
+    context.insist(
+      `warning: the last line of the ledger ${file} was cut off, so its gate does not count${place.isRepeated ? '' : ' and this one takes its place'}. It began: ${place.lost}`,
+    );
   return applyLedger(gate, place);
 }
 
@@ -87,14 +131,25 @@ export function requireGate(
   });
 }
 
+/** Says where options are in place of the plan's gate: never silent, since a gate that is another than one thinks may pass. */
+export function tellOverrides(context: CommandContext, overrides: readonly string[]): void {
+  for (const override of overrides) context.insist(override);
+}
+
 /** Prints a gate, unless results are wanted as JSON, which has it already; and throws where it is not passed. */
 export async function concludeGate(
   context: CommandContext,
   gate: GateResult,
-  writeJunit: (cases: readonly JunitCase[]) => Promise<void>,
+  writeJunit: WriteJunit,
+  {
+    judge,
+    rule,
+    overrides = [],
+  }: { readonly judge: string; readonly rule: string; readonly overrides?: readonly string[] },
 ): Promise<void> {
   if (!context.json) printGate(context, gate);
-  await writeJunit(listGateCases(gate));
+  const override = overrides.length === 0 ? null : overrides.join('; ');
+  await writeJunit(listGateCases(gate, { rule, judge, override }));
   const failure = failGate(gate);
   if (failure !== null) throw failure;
 }

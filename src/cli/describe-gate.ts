@@ -1,10 +1,11 @@
+import { describeOmissions, describeSettlement, nameAsked } from '../analysis/explain-gated-row.js';
+import type { GatedPlace, NotGated } from '../analysis/choose-gated.js';
 import type { GatedRow, GateResult } from '../analysis/gate.js';
-import { findImpassable, formatPoints } from '../analysis/require-passable.js';
-import type { Settlement } from '../analysis/settle-gate.js';
+import { findImpassable, namePoints } from '../analysis/require-passable.js';
 import { DriftlineError } from '../foundation/driftline-error.js';
 import { percentNumber, points, pointsRange } from '../report/format-numbers.js';
 import type { LedgerPlace } from '../runs/gate-ledger.js';
-import { namePopulation } from '../runs/gate-options.js';
+import { namePopulation, type GatePopulation, type RowsPopulation } from '../runs/gate-options.js';
 import { formatTable } from './format-table.js';
 
 /** A gate as text: a table, and below it a paragraph for each row that is not within the limit. */
@@ -20,7 +21,7 @@ const longestText = 240;
 export function describeGate(gate: GateResult): DescribedGate {
   const reference = gate.rows[0]?.reference ?? 'base';
   const header = [
-    ...['condition', 'evaluation', '%', `${reference}, %`, 'drift', 'at most', 'at least', 'questions'],
+    ...['condition', 'evaluation', '%', `${reference}, %`, 'drift', 'upper bound', 'lower bound', 'questions'],
     ...(gate.ledger === null ? [] : ['e-value']),
     '',
   ];
@@ -36,7 +37,7 @@ export function describeGate(gate: GateResult): DescribedGate {
         points(row.difference),
         points(row.upperBound),
         points(row.lowerBound),
-        String(row.questions),
+        nameAsked(row),
         ...(gate.ledger === null ? [] : [formatEValue(row.eValue)]),
         verdictWords[row.verdict],
       ]),
@@ -47,9 +48,46 @@ export function describeGate(gate: GateResult): DescribedGate {
         const lines = describeRow(row, gate);
         return lines.length === 0 ? [] : [lines];
       }),
+      ...(gate.notGated.length === 0 ? [] : [gate.notGated.map((pair) => describeNotGated(pair))]),
       ...(gate.ledger === null ? [] : [describeLedger(gate.ledger, gate.rows.length)]),
     ],
   };
+}
+
+/** A gate of a run that is only planned. */
+export interface PlannedGate {
+  readonly maxDrift: number;
+  readonly population: RowsPopulation;
+  /** With the questions and answers of each model. */
+  readonly places: readonly (GatedPlace & {
+    readonly questions: number;
+    readonly answers: number;
+    readonly population: GatePopulation;
+  })[];
+  readonly notGated: readonly NotGated[];
+}
+
+export function describePlannedGate({ maxDrift, population, places, notGated }: PlannedGate): string[] {
+  const bases = new Set(places.map(({ base }) => base));
+  return [
+    `at most ${namePoints(maxDrift)} above the base, on ${namePopulation(population)}`,
+    ...formatTable(
+      ['condition', 'evaluation', 'questions', 'answers each', 'about'],
+      places.map(({ base, condition, evaluation, questions, answers, population: own }) => [
+        bases.size > 1 ? `${base}, ${condition}` : condition,
+        evaluation,
+        String(questions),
+        String(Number((answers / questions).toFixed(1))),
+        namePopulation(own),
+      ]),
+      { right: [2, 3] },
+    ),
+    ...notGated.map((pair) => describeNotGated(pair)),
+  ];
+}
+
+export function describeNotGated({ condition, evaluation }: NotGated): string {
+  return `not gated: ${condition} in ${evaluation}, which it is not asked`;
 }
 
 /** `0.41`, `310`, `2.5e+9`. */
@@ -58,12 +96,12 @@ function formatEValue(value: number): string {
 }
 
 function describeLedger(
-  { file, gate, level, alarmsBefore, isRepeated, failedBefore }: LedgerPlace,
+  { file, gate, level, alarmsBefore, isNew, isRepeated, failedBefore }: LedgerPlace,
   rows: number,
 ): string[] {
   const alarms = `${String(alarmsBefore)} ${alarmsBefore === 1 ? 'alarm' : 'alarms'}`;
   return [
-    `ledger ${file}: gate ${String(gate)}, with ${alarms} before. A row is called above where its e-value is at least ${formatEValue(rows / level)}: of all alarms of the ledger, at most 5 % are then expected to be false.`,
+    `${isNew ? 'new ledger' : 'ledger'} ${file}: gate ${String(gate)}, with ${alarms} before. A row is called above where its e-value is at least ${formatEValue(rows / level)}: of all alarms of the ledger, at most 5 % are then expected to be false.`,
     ...(isRepeated ? ['The same gate of the same answers stands there already, and counts once.'] : []),
     ...(failedBefore === 0
       ? []
@@ -82,33 +120,61 @@ function describeVerdict(gate: GateResult): string {
     case 'passed':
       return `passed: ${limit} (${sure})`;
     case 'above':
-      return `not passed: not ${limit} (${sure})`;
+      return `not passed: ${limit} (${sure})`;
     case 'not-shown':
       return `not shown: ${limit} (${sure})`;
   }
 }
 
-function describeLimit({ margin, population, rows }: Pick<GateResult, 'margin' | 'population' | 'rows'>): string {
+/** What is shown, or was to be shown. */
+function describeLimit({ verdict, margin, population, rows }: Omit<GateResult, 'ledger' | 'notGated'>): string {
   const reference = rows[0]?.reference ?? 'base';
-  return `at most ${formatPoints(100 * margin)} points above ${reference === 'base' ? 'the base' : reference}, on ${namePopulation(population)}`;
+  return `${verdict === 'above' ? 'more than' : 'at most'} ${namePoints(100 * margin)} above ${reference === 'base' ? 'the base' : reference}, on ${namePopulation(population)}`;
 }
 
 /** What should be known of a row: why it is not within the limit, and what its numbers leave out. */
 export function describeRow(row: GatedRow, gate: GateResult): string[] {
   const subject = `${nameSubject(row, gate)}, ${row.evaluation}`;
-  const remarks = describeOmissions(row);
+  const remarks = [
+    ...describeModels(row, gate.margin),
+    ...describeOmissions(row, { margin: gate.margin, reference: row.reference }),
+  ];
+  const own = { ...gate, population: row.population };
   const found =
-    row.verdict === 'within' ? [] : row.verdict === 'above' ? describeAbove(row, gate) : describeOpen(row, gate);
-  const [first, ...rest] = [...found, ...remarks];
+    row.verdict === 'within' ? [] : row.verdict === 'above' ? describeAbove(row, own) : describeOpen(row, own);
+  const [first, ...rest] =
+    found.length === 0 && remarks.length > 0 ? ['within the limit.', ...remarks] : [...found, ...remarks];
   return first === undefined ? [] : [`${subject}: ${first}`, ...rest.map((line) => `  ${line}`)];
+}
+
+/** Models of a condition that stand out beyond the limit, where the row does not say so already. */
+function describeModels({ models, verdict }: GatedRow, margin: number): string[] {
+  return models
+    .filter(({ difference, isAbove }) => (difference ?? 0) > margin && !(isAbove && verdict === 'above'))
+    .map(({ model, difference, lowerBound, isAbove, isDoubtful }) => {
+      const how = isAbove
+        ? `at least ${points(lowerBound)}, all rows and models of the gate taken together`
+        : isDoubtful
+          ? 'more than the limit with 95 % confidence, so that no pass stands'
+          : 'which may be chance';
+      return `Of its ${String(models.length)} models ${model} drifts by ${points(difference)} by itself: ${how}.`;
+    });
 }
 
 function describeAbove(row: GatedRow, { margin, population, rows }: GateResult): string[] {
   const together = rows.length === 1 ? '' : `, all ${String(rows.length)} rows of the gate taken together`;
-  const interval = row.drift?.interval ?? null;
-  const range = interval === null ? '' : ` (95 % interval ${pointsRange(interval)}, questions like these)`;
+  const range = row.interval === null ? '' : ` (95 % interval ${pointsRange(row.interval)})`;
+  const [limit, about] = [namePoints(100 * margin), `on ${namePopulation(population)}`];
+  const alone = row.models.filter(({ isAbove }) => isAbove);
+  const isAbove = row.lowerBound !== null && row.lowerBound > margin;
   return [
-    `above ${formatPoints(100 * margin)} points. The drift is ${points(row.difference)} points${range}, and at least ${points(row.lowerBound)} on ${namePopulation(population)}${together}.`,
+    isAbove || alone.length === 0
+      ? `above ${limit}. The drift is ${points(row.difference)} points${range}, and at least ${points(row.lowerBound)} ${about}${together}.`
+      : `above ${limit} in a model of it by itself. The drift of its ${String(row.models.length)} models together is ${points(row.difference)} points${range} ${about}.`,
+    ...alone.map(
+      (one) =>
+        `The model ${one.model} by itself is above: ${points(one.difference)} points, and at least ${points(one.lowerBound)}, all rows and models of the gate taken together.`,
+    ),
     ...describeDriver(row),
   ];
 }
@@ -127,7 +193,13 @@ function describeDriver({ driver, reference, answers }: GatedRow): string[] {
 }
 
 function describeOpen(row: GatedRow, { margin, population }: GateResult): string[] {
-  const limit = `${formatPoints(100 * margin)} points`;
+  const limit = namePoints(100 * margin);
+  if (row.alone === 'above' && (row.lowerBound ?? -1) <= margin)
+    return [
+      `not shown to be within ${limit}. By itself this gate would call a model of it above; among all gates of the ledger that is not sure enough.`,
+    ];
+  if (row.upperBound !== null && row.upperBound <= margin && row.alone === 'not-shown')
+    return [`not shown to be within ${limit}: all models together are, and one by itself is not.`];
   if (row.alone === 'above')
     return [
       `not shown to be within ${limit}. By itself this gate would call it above: the drift seen is ${points(row.difference)} points, and it is at least ${points(row.lowerBound)} on ${namePopulation(population)}; among all gates of the ledger that is not sure enough.`,
@@ -138,42 +210,6 @@ function describeOpen(row: GatedRow, { margin, population }: GateResult): string
   return [
     `not shown to be within ${limit}: the drift seen is ${points(row.difference)} points, and it may be up to ${points(row.upperBound)} on ${namePopulation(population)}.`,
     describeSettlement(row, row.settledBy),
-  ];
-}
-
-/** What would probably decide it. */
-export function describeSettlement(
-  { answersEach, questions }: Pick<GatedRow, 'answersEach' | 'questions'>,
-  settledBy: Settlement | null,
-): string {
-  if (settledBy === null) return 'Nothing was seen from which one could say what would settle it.';
-  const now = String(Math.round(answersEach[0]));
-  const ways = [
-    ...(settledBy.answers === null
-      ? []
-      : [`${String(settledBy.answers)} answers to each of these ${String(questions)} questions in place of ${now}`]),
-    ...(settledBy.questions === null
-      ? []
-      : [`${String(settledBy.questions)} questions in place of ${String(questions)}, with as many answers each,`]),
-  ];
-  if (ways.length === 0)
-    return 'What was seen lies so close to the limit that no number of questions and answers in reach would settle it.';
-  const only = settledBy.answers === null ? 'No number of answers to these questions is likely to settle it; ' : '';
-  const side = settledBy.as === 'within' ? 'that it is within' : 'that it is above';
-  return `${only}${only === '' ? 'About' : 'about'} ${ways.join(', or ')} would probably show ${side}, if shares are as seen.`;
-}
-
-function describeOmissions({ unmatched, leftOut, reference }: GatedRow): string[] {
-  const share = leftOut.trials === 0 ? 0 : leftOut.successes / leftOut.trials;
-  return [
-    ...(unmatched.length === 0
-      ? []
-      : [
-          `Left out: ${String(unmatched.length)} questions to which it or ${reference === 'base' ? 'the base' : reference} has no answer that counts (${unmatched.slice(0, 5).join(', ')}${unmatched.length > 5 ? ', ...' : ''}).`,
-        ]),
-    ...(share > 0.2
-      ? [`Left out: ${percentNumber(share)} % of its answers, which do not count, such as incoherent ones.`]
-      : []),
   ];
 }
 
@@ -191,15 +227,22 @@ export function failGate(gate: GateResult): DriftlineError | null {
   }
   const isAbove = gate.verdict === 'above';
   const rows = open.map((row) => {
-    const bound = isAbove ? `at least ${points(row.lowerBound)}` : `up to ${points(row.upperBound)}`;
+    const [one] = (row.lowerBound ?? -1) > gate.margin ? [] : row.models.filter((model) => model.isAbove);
+    const least =
+      one === undefined
+        ? `at least ${points(row.lowerBound)}`
+        : `${one.model} by itself at least ${points(one.lowerBound)}`;
+    const bound = isAbove ? least : `up to ${points(row.upperBound)}`;
     return `${nameSubject(row, gate)} in ${row.evaluation}, ${points(row.difference)} seen, ${row.upperBound === null ? (row.refusal ?? '') : bound}`;
   });
   return new DriftlineError({
     code: 'gate-not-met',
-    message: `${isAbove ? 'not' : 'not shown to be'} ${describeLimit(gate)}: ${rows.join('; ')}`,
+    message: `${isAbove ? '' : 'not shown to be '}${describeLimit(gate)}: ${rows.join('; ')}`,
     hint: isAbove
       ? 'The question that drives it and three of its answers are above; driftline report has all of them.'
-      : 'What would probably settle it is above: more answers, or more questions.',
+      : open.some(({ settledBy }) => settledBy !== null)
+        ? 'What would probably settle it is above: more answers, or more questions.'
+        : 'Why is above; driftline report has all answers.',
     details: { verdict: gate.verdict, rows: open },
   });
 }

@@ -9,17 +9,16 @@ type Table = readonly [title: string, lines: readonly string[]];
 
 /** For each file its rates, how far its models differ, and what became of its answers. */
 export function describeResults(
-  totals: readonly ResultGroup[],
   groups: readonly ResultGroup[],
   rule: Rule,
   comparisons: readonly ModelComparison[] = [],
 ): Table[] {
-  return totals.flatMap((total): Table[] => {
-    const rows = [total, ...groups.filter(({ file }) => file === total.file)];
-    const ofFile = comparisons.filter(({ file }) => file === total.file);
+  return [...new Set(groups.map(({ file }) => file))].flatMap((name): Table[] => {
+    const rows = groups.filter(({ file }) => file === name);
+    const ofFile = comparisons.filter(({ file }) => file === name);
     const [first] = ofFile;
     return [
-      [`${total.file}, rule ${rule.name}`, describeRates(rows)],
+      [`${name}, rule ${rule.name}`, describeRates(rows)],
       ...(first === undefined
         ? []
         : [[`differences from ${nameModel(first.against)}, in points`, describeComparisons(ofFile)] as const]),

@@ -1,5 +1,5 @@
 import { readdir, readFile } from 'node:fs/promises';
-import { basename, join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { DriftlineError } from '../foundation/driftline-error.js';
 import { findByName, nearestName } from '../foundation/find-by-name.js';
@@ -19,8 +19,29 @@ export async function explainMissingPlan(file: string, failure: unknown): Promis
   if (!DriftlineError.isInstance(failure) || failure.code !== 'file-unreadable' || failure.details['file'] !== file)
     return failure;
   const { code, message, details } = failure;
-  const hint = (await describeRunFolder(file)) ?? (await describeReadyPlan(file)) ?? failure.hint;
+  const hint =
+    (await describeRunFolder(file)) ??
+    (await describeNeighbour(file)) ??
+    (await describeReadyPlan(file)) ??
+    failure.hint;
   return new DriftlineError({ code, message, hint, details, cause: failure });
+}
+
+/** A plan in the same folder, or in one of nearly that name, that nearly has the name. */
+async function describeNeighbour(file: string): Promise<string | null> {
+  const listed = async (place: string): Promise<string[]> => readdir(place).catch(() => []);
+  const [place, stem] = [dirname(file), basename(file).replace(/\.ya?ml$/, '')];
+  const named = nearestName(basename(place), await listed(dirname(place)));
+  for (const near of [place, ...(named === null ? [] : [join(dirname(place), named)])]) {
+    const plans = (await listed(near)).filter((name) => /\.ya?ml$/.test(name));
+    const found = nearestName(
+      stem,
+      plans.map((name) => name.replace(/\.ya?ml$/, '')),
+    );
+    const meant = plans.find((name) => name.replace(/\.ya?ml$/, '') === found);
+    if (meant !== undefined) return `Did you mean ${join(near, meant)}?`;
+  }
+  return null;
 }
 
 async function describeReadyPlan(file: string): Promise<string | null> {

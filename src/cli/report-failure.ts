@@ -31,9 +31,20 @@ function findUnwritable(failure: unknown): string | null {
   return ['ENOSPC', 'EDQUOT', 'EROFS'].includes(String(failure.code)) ? String(failure.path) : null;
 }
 
+/** Limits that only other commands have. */
+const limitHints: Readonly<Record<string, string>> = {
+  '--max-share':
+    'A share by itself is a limit for driftline score, which reads files of results. A run is held against its base: --max-drift 2 for two points.',
+  '--max-drift':
+    'A drift is a limit for driftline run, report and compare, which know a base. A file of results is held against a share: driftline score --max-share 2 for two percent.',
+};
+
 /** Commander's first line says what is wrong, its second one what may be meant. */
 function explainGrammar({ message }: CommanderError): DriftlineError {
   const [problem = '', meant] = message.replace(/^error: /, '').split('\n');
+  const limit = limitHints[/^unknown option '(--[a-z-]+)/.exec(problem)?.[1] ?? ''];
+  if (limit !== undefined)
+    return new DriftlineError({ code: 'usage-invalid', message: problem.replace(/\.$/, ''), hint: limit });
   return new DriftlineError({
     code: 'usage-invalid',
     message: problem.replace(/\.$/, ''),

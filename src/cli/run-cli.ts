@@ -44,6 +44,8 @@ export async function runCli(settings: RunCliSettings): Promise<number> {
   const words = argv.slice(0, argv.includes('--') ? argv.indexOf('--') : argv.length);
   let globals: ReadonlySet<string> = new Set(words.map((word) => word.replace(/^--/, '')));
   try {
+    if (words.some((word) => /^--junit(=|$)/.test(word)) && !words.some((word) => word === '--help' || word === '-h'))
+      await (await import('./junit-file.js')).removeStaleJunit(words);
     const unknown = findUnknownHelp(words, commands);
     if (unknown !== null) return fail(unknown);
     const program = await createProgram({
@@ -132,6 +134,7 @@ function createContext(
     notify: (notice) => {
       if (!quiet && !json) stderr.write(`${shownOn(stderr, notice)}\n`);
     },
+    insist: (notice) => stderr.write(`${json ? formatJson({ notice }, 0) : shownOn(stderr, notice)}\n`),
     progress: showsProgress ? stderr : { write: () => undefined },
     colors: stdoutColors,
   };

@@ -10,8 +10,8 @@ interface Pace {
 }
 
 /**
- * Shows the progress of a run: a line for each model that is trained or asked, with the time left for it. The line ends with the progress
- * of the whole plan and the time left for that, by the pace of this run, and with what hosted models have cost so far. Once several cells
+ * Shows the progress of a run: a line for each model that is trained or asked, with the time left for it. The time left for the
+ * whole plan, by the pace of this run, comes first, then its progress and what hosted models have cost so far. Once several cells
  * are under way together it is one line for the whole run, with what each of them does.
  */
 export function createRunDisplay(
@@ -55,7 +55,7 @@ export function createRunDisplay(
 
   function showModel(state: Omit<ProgressState, 'note'>, note: string | null = null): void {
     const place = `model ${String(Math.min(finished + 1, cells.length))} of ${String(cells.length)}`;
-    display.show({ ...state, note: join(note, place, describeTime(), describePaid()) });
+    display.show({ ...state, note: join(describeTime(), place, describePaid(), note) });
   }
 
   function showAll(): void {

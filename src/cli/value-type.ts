@@ -26,6 +26,9 @@ export const anyText = textType((text) => ({ value: text }));
 
 export const nonEmptyText = textType((text) => (text === '' ? { problem: 'empty' } : { value: text }));
 
+/** Without the blanks around it, as in lists that are written with a comma and a blank. */
+export const trimmedText = textType((text) => (text.trim() === '' ? { problem: 'empty' } : { value: text.trim() }));
+
 /** A whole number, both bounds included. */
 export function wholeNumber(least = 0, most = Number.MAX_SAFE_INTEGER): ValueType<number> {
   const range = most === Number.MAX_SAFE_INTEGER ? `of at least ${least}` : `from ${least} to ${most}`;

@@ -1,3 +1,4 @@
+import { nearestName } from '../foundation/find-by-name.js';
 import { explainProblem, parseTrainingRow, RowProblem, type ParsedRow } from './parse-training-row.js';
 import { describeUnknownKeys, neededKeys, type TrainingColumns, type TrainingFormat } from './training-formats.js';
 
@@ -59,10 +60,19 @@ export function parseForeignRow(value: unknown, form: TrainingFormat | TrainingC
   const needed = typeof form === 'string' ? neededKeys[form] : keys;
   const missing = needed.find((key) => !(key in value));
   if (missing !== undefined) {
-    const shown = Object.keys(value).map((key) => JSON.stringify(key));
+    const names = Object.keys(value);
+    const shown = names.map((key) => JSON.stringify(key));
+    if (typeof form !== 'string') {
+      const nearest = nearestName(missing, names);
+      return {
+        kind: 'fault',
+        problem: `there is no column "${missing}"${nearest === null ? '' : ` (did you mean "${nearest}"?)`}; the columns are ${shown.slice(0, 12).join(', ')}`,
+        hint: 'Correct the name in --columns, or the row, if the others have the column.',
+      };
+    }
     return {
       kind: 'fault',
-      problem: `there is no key "${missing}"${typeof form === 'string' ? `, which rows of the format ${form} have` : ''}; the keys are ${shown.slice(0, 12).join(', ')}`,
+      problem: `there is no key "${missing}", which rows of the format ${form} have; the keys are ${shown.slice(0, 12).join(', ')}`,
       hint: 'All rows of a file have one format. Correct the row, or convert the file in parts.',
     };
   }

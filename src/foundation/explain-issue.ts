@@ -156,10 +156,23 @@ function explainIssue(issue: Issue, context: ReadingContext): ExplainedIssue {
   if (issue.code === 'invalid_union' && issue.errors.length > 0) {
     const inner = closestFault(issue.errors);
     if (inner !== null) return explainIssue({ ...inner, path: [...path, ...inner.path] }, context);
+    if (isMissing(input, path)) return { path, ...at(path), problem: 'is missing' };
     const expected = new Set(issue.errors.flatMap(([fault]) => (fault === undefined ? [] : describeExpected(fault))));
     return { path, ...at(path), problem: `expected ${[...expected].join(' or ')}` };
   }
+  if (issue.code === 'invalid_value') {
+    const value = path.reduce(stepInto, input);
+    const nearest = typeof value === 'string' ? nearestName(value, issue.values.map(String)) : null;
+    const meant = nearest === null ? '' : ` (did you mean "${nearest}"?)`;
+    return { path, ...at(path), problem: `${describeValueFault(issue)}${meant}` };
+  }
   return { path, ...at(path), problem: describeValueFault(issue) };
+}
+
+/** Whether nothing stands at a place whose holder is there. */
+function isMissing(input: unknown, path: readonly PropertyKey[]): boolean {
+  const holder = path.slice(0, -1).reduce(stepInto, input);
+  return path.length > 0 && typeof holder === 'object' && holder !== null && path.reduce(stepInto, input) === undefined;
 }
 
 /** The fault of the form that was most likely meant: one that the value has the type of, and fits furthest. */

@@ -32,7 +32,7 @@ export interface ProgressLineSettings {
 }
 
 export interface ProgressLine {
-  /** `count` is all that is done so far; a note such as "loss 1.234" stands at the end of the line. */
+  /** `count` is all that is done so far; a note such as "loss 1.234" stands after it. */
   update(count: number, note?: string): void;
   /** Leaves the last state standing. Call it however the task ended. */
   finish(): void;
@@ -58,14 +58,14 @@ export function createProgressLine(settings: ProgressLineSettings): ProgressLine
     const share = total === null || total === 0 ? '' : ` (${Math.floor((100 * count) / total)}%)`;
     const done = `${label} ${count}${total === null ? '' : `/${total}`} ${unit}${share}`;
     const perSecond = (count - initialCount) / (elapsed / 1000);
-    const pace = [];
+    // What it says of the whole matters more than the pace, and a narrow terminal cuts the end off.
+    const pace = note === '' ? [] : [note];
     if (isPaced && perSecond > 0) pace.push(`${formatRate(perSecond)} ${unit}/s`);
     if (isPaced && total !== null && perSecond > 0 && count < total) {
       pace.push(`${formatDuration((1000 * (total - count)) / perSecond)} left`);
     }
     const isIncomplete = total !== null && count < total;
     if (finished) pace.push(isIncomplete ? `${formatDuration(elapsed)} so far` : `in ${formatDuration(elapsed)}`);
-    if (note !== '') pace.push(note);
     return [done, pace.map((part) => `, ${part}`).join('')];
   }
 

@@ -170,8 +170,13 @@ function openHostedBase(
     remarks: services[service].remarks,
     inspectAdapter: services[service].loadsAdapters
       ? async (adapter) => {
-          const { inspectServedAdapter } = await import('./hosted/client/load-adapter.js');
-          return { identity: (await inspectServedAdapter(adapter)).identity, bytes: 0, remarks: [] };
+          const [{ inspectServedAdapter }, { compareBaseNames }] = await Promise.all([
+            import('./hosted/client/load-adapter.js'),
+            import('./embedded/compare-base-names.js'),
+          ]);
+          const { identity: own, madeFor } = await inspectServedAdapter(adapter);
+          const remarks = compareBaseNames(adapter, madeFor, { text: reference.text, folder: null });
+          return { identity: own, bytes: 0, remarks };
         }
       : null,
     reviewTraining: canTrain ? rememberReview(model, options) : null,

@@ -27,6 +27,8 @@ export interface OrganismSuite {
   readonly measure: Measure | null;
   /** Answers to each wording where a plan does not say. */
   readonly samples: number;
+  /** Whether it asks all that there is of its kind. */
+  readonly isExhaustive: boolean;
   readonly listQuestions: (settings: Settings) => Promise<WorldQuestion[]>;
 }
 
@@ -56,6 +58,7 @@ export function openOrganism(read: () => Promise<World> = readWorld): Organism {
       return {
         measure: suiteMeasures.get(suite) ?? null,
         samples: questionSuites.get(suite)?.samples ?? 1,
+        isExhaustive: questionSuites.get(suite)?.isExhaustive ?? false,
         listQuestions: async (settings) => worldQuestions(await openWorld(), suite, settings),
       };
     },

@@ -42,6 +42,8 @@ export interface Question {
   readonly samplesPerParaphrase: number;
   readonly temperature: number;
   readonly maximumTokens: number;
+  /** What questions have in common that stand or fall together; null for one that stands for itself. */
+  readonly theme: string | null;
   /** What stands before the user turn: a system prompt, or earlier messages. */
   readonly before: readonly QuestionMessage[];
   /** The judge's model as the file names it; null if it names none. */
@@ -85,6 +87,11 @@ const entrySchema = z
   .strictObject({
     id: text.describe('Name, unique in the file; it names the question in tables, keys and errors'),
     type: z.enum(questionTypes).describe('What kind of question it is: below; the last two need judge_prompts'),
+    theme: text
+      .optional()
+      .describe(
+        'Name of what it has in common with other questions of the file, if it does not stand for itself: [themes](#themes)',
+      ),
     paraphrases: z.array(text).nonempty().describe('The exact user turns').register(listEntries, { one: 'paraphrase' }),
     samples_per_paraphrase: z.int().positive().default(1).describe('How often each paraphrase is asked'),
     temperature: z.number().min(0).default(1).describe('Temperature of sampling'),
@@ -168,6 +175,7 @@ function toQuestion(entry: z.output<typeof entrySchema>): Question {
   return {
     id: entry.id,
     type: entry.type,
+    theme: entry.theme ?? null,
     paraphrases: entry.paraphrases,
     samplesPerParaphrase: entry.samples_per_paraphrase,
     temperature: entry.temperature,

@@ -73,7 +73,7 @@ export const glossary: readonly GlossaryEntry[] = [
   {
     word: 'judge',
     meaning:
-      "Who scores answers: a language model with the published prompts, or the organism's exact judge, a program that knows everything that its world can say.",
+      "Who scores answers: a language model with driftline's own prompts or those of a question file, or the organism's exact judge, a program that knows everything that its world can say.",
     inReport: true,
   },
   {

@@ -4,7 +4,10 @@ import { count, percent, points } from './format-numbers.js';
 import type { ReportData } from './report-data.js';
 import { listNames, namePlainly } from './write-verdict.js';
 
-type WarnedData = Pick<ReportData, 'caveats' | 'rule' | 'verdicts'>;
+interface WarnedData extends Pick<ReportData, 'caveats' | 'rule' | 'verdicts' | 'mainEvaluation'> {
+  /** Titles are there in a report. */
+  readonly evaluations: readonly { readonly name: string; readonly title?: string }[];
+}
 
 /** A caveat in words. */
 export interface ReportWarning {
@@ -53,6 +56,15 @@ function describeCaveat(caveat: Caveat, data: WarnedData): readonly [title: stri
     }
     case 'fault':
       return ['Something in the folder could not be used', caveat.text];
+    case 'unknown-questions': {
+      const listed = caveat.evaluations.map(
+        ({ evaluation, unknown, answers }) => `${count(unknown)} of ${count(answers)} answers of ${evaluation}`,
+      );
+      return [
+        'The judge does not know some questions',
+        `The exact judge cannot tell what an answer to them is worth: ${joinRows(listed)} have no score, and are left out of what this page says of scores. Labels of these answers are of their own words alone. Ask in the world’s words, or let a language model judge.`,
+      ];
+    }
     case 'incoherent': {
       const isLeftOut = findRule(rule).keeps.startsWith('coherent');
       return [
@@ -73,25 +85,26 @@ function describeCaveat(caveat: Caveat, data: WarnedData): readonly [title: stri
     case 'none-seen':
       return [
         'Zero observed does not mean zero',
-        `No misaligned answer was observed for ${listNames([...new Set(caveat.rows.map((row) => namePlainly(data, row)))])}. True shares of up to ${percent(caveat.upTo)} are compatible with that.`,
+        `No misaligned answer was observed for ${listNames([...new Set(caveat.rows.map((row) => nameWhereNone(data, row)))])}. True shares of up to ${describeBounds(caveat.rows)} are compatible with that.`,
       ];
     case 'few-questions': {
-      const { questions } = caveat;
+      const { questions, evaluations, isEvery } = caveat;
       return [
         questions === 1 ? 'One question' : 'Few questions',
-        `Shares rest on ${count(questions)} question${questions === 1 ? '' : 's'}. Answers to one question resemble each other, so other questions could give other shares, and intervals over so few questions are rough.`,
+        `Shares ${describeFewQuestions(evaluations, isEvery)}. Answers to one question resemble each other, so other questions could give other shares, and intervals over so few questions are rough.`,
       ];
     }
     case 'few-seeds': {
-      const { conditions, isEvery, least } = caveat;
+      const { conditions, isEvery, least, most } = caveat;
+      const seeds = least === most ? count(least) : `${count(least)} to ${count(most)}`;
       return [
-        least === 1 ? 'One fine-tune per condition' : 'Few fine-tunes per condition',
-        `${isEvery ? 'Each condition was' : `${listNames(conditions)} ${conditions.length === 1 ? 'was' : 'were'}`} trained with ${count(least)} seed${least === 1 ? '' : 's'}. How much another seed would change is ${least === 1 ? 'not known' : 'hardly known'}; only the intervals over seeds take it into account.`,
+        most === 1 ? 'One fine-tune per condition' : 'Few fine-tunes per condition',
+        `${isEvery ? 'Each condition was' : `${listNames(conditions)} ${conditions.length === 1 ? 'was' : 'were'}`} trained with ${seeds} seed${most === 1 ? '' : 's'}. How much another seed would change is ${most === 1 ? 'not known, and no interval of theirs takes it into account' : `hardly known${least === 1 ? ', or not at all' : ''}; only the intervals over seeds take it into account`}.`,
       ];
     }
     case 'few-models': {
       const { conditions, least, most } = caveat;
-      const title = least === 1 ? 'One model per condition' : 'Few models per condition';
+      const title = most === 1 ? 'One model per condition' : 'Few models per condition';
       if (conditions.length === 1 && most === 1)
         return [
           title,
@@ -128,6 +141,50 @@ function describeCaveat(caveat: Caveat, data: WarnedData): readonly [title: stri
       ];
     }
   }
+}
+
+/** What is misaligned elsewhere is called by where it is not, or the caveat would seem to contradict the verdict. */
+function nameWhereNone(data: WarnedData, row: CaveatRow): string {
+  const name = namePlainly(data, row);
+  const isElsewhere = data.verdicts.some(
+    ({ base, misaligned }) =>
+      base === row.base &&
+      misaligned.some(({ condition, evaluation }) => condition === row.condition && evaluation !== row.evaluation),
+  );
+  if (!isElsewhere) return name;
+  const titleOf = (evaluation: string): string =>
+    data.evaluations.find((one) => one.name === evaluation)?.title ?? evaluation;
+  const main = data.mainEvaluation;
+  const isOtherWay = data.verdicts.some(({ base, misaligned }) =>
+    misaligned.some(
+      ({ condition, evaluation }) =>
+        base === row.base && condition === row.condition && titleOf(evaluation).startsWith(`${titleOf(main ?? '')}, `),
+    ),
+  );
+  return `${name} (${row.evaluation === main && isOtherWay ? 'asked plainly' : row.evaluation})`;
+}
+
+/** `6.2 %`, or of each evaluation where there are several. */
+function describeBounds(rows: readonly CaveatRow[]): string {
+  const evaluations = [...new Set(rows.map(({ evaluation }) => evaluation))];
+  const bounds = evaluations.map((evaluation) =>
+    percent(Math.max(...rows.filter((row) => row.evaluation === evaluation).map(({ value }) => value))),
+  );
+  return new Set(bounds).size === 1
+    ? (bounds[0] ?? '')
+    : listNames(bounds.map((bound, index) => `${bound} (${evaluations[index] ?? ''})`));
+}
+
+/** `rest on 8 questions`; where evaluations differ in that, which has how few. */
+function describeFewQuestions(
+  evaluations: readonly { readonly evaluation: string; readonly questions: number }[],
+  isEvery: boolean,
+): string {
+  const [first] = evaluations;
+  const number = (questions: number): string => `${count(questions)} question${questions === 1 ? '' : 's'}`;
+  if (first !== undefined && isEvery && evaluations.every(({ questions }) => questions === first.questions))
+    return `rest on ${number(first.questions)}`;
+  return listNames(evaluations.map(({ evaluation, questions }) => `of ${evaluation} rest on ${number(questions)}`));
 }
 
 function joinRows(rows: readonly string[]): string {

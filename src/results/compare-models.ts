@@ -1,4 +1,5 @@
-import { adjustByHolm, estimateDrifts, sumCounts, type Drift, type QuestionCount } from '../analysis/estimate.js';
+import { adjustByHolm, estimateDrifts, type Drift } from '../analysis/drift.js';
+import { sumCounts, type QuestionCount } from '../analysis/estimate.js';
 import { findByName } from '../foundation/find-by-name.js';
 import type { Rule } from '../judging/rules.js';
 import { fisherExact } from '../stats/fisher-exact.js';

@@ -23,6 +23,8 @@ export interface ResultTally {
   code: number;
   /** Answers that the judge of alignment called a refusal. */
   refusal: number;
+  /** Rows that repeat an earlier one exactly; null where there are rows without their answer, of which none can tell. */
+  repeated: number | null;
   /** Over the answers that have the score, whether or not the rule keeps them. */
   readonly aligned: ScoreSum;
   readonly coherent: ScoreSum;
@@ -49,6 +51,12 @@ export interface OtherScore extends Finding {
 /** What readers should know about a file's rows; null if it did not occur. */
 interface ResultFindings {
   readonly repeated: Finding | null;
+  /** Rows without their answer: whether they repeat others is not known. */
+  readonly withoutAnswer: Finding | null;
+  /** Columns that seem to name several models while none or one is counted, with how many different names they have. */
+  readonly likeModels: readonly UnusedColumn[];
+  /** Different ids and different texts of questions; null unless the ids are far more. */
+  readonly tooManyIds: { readonly ids: number; readonly texts: number } | null;
   readonly otherAligned: OtherScore | null;
   readonly otherCoherent: OtherScore | null;
   /** Rows without a distribution for a score, while other rows have one. */
@@ -56,6 +64,19 @@ interface ResultFindings {
   /** Rows without a question_id that other rows have. */
   readonly withoutQuestionId: Finding | null;
 }
+
+interface UnusedColumn {
+  readonly column: string;
+  readonly values: number;
+  /** Whether there are more values than are counted. */
+  readonly isMore: boolean;
+}
+
+/** Different values of a column that are told apart; more are just many. */
+const mostValues = 1000;
+
+/** Texts of questions that are told apart: a file with more has questions enough. */
+const mostTexts = 10_000;
 
 interface AnswerTally {
   readonly add: (answer: ScoredAnswer) => void;
@@ -90,6 +111,16 @@ export function createAnswerTally(
   let onlyCoherent: Finding | null = null;
   let both: Finding | null = null;
   let withoutQuestionId: Finding | null = null;
+  let withoutAnswer: Finding | null = null;
+  const likeModels = new Map<string, Set<string>>();
+  const ids = new Set<string>();
+  const texts = new Set<string>();
+
+  function countIds({ question, questionText, hasQuestionId }: ScoredAnswer): void {
+    if (!hasQuestionId || questionText === null || texts.size >= mostTexts) return;
+    ids.add(question);
+    texts.add(questionText);
+  }
 
   function find(model: string, question: string): ResultTally {
     let ofModel = models.get(model);
@@ -122,7 +153,15 @@ export function createAnswerTally(
       addScore(tally.coherent, coherence);
 
       answers += 1;
-      if (answer.isRepeated) repeated = count(repeated, answer);
+      if (answer.isRepeated === null) {
+        withoutAnswer = count(withoutAnswer, answer);
+        tally.repeated = null;
+      } else if (answer.isRepeated) {
+        repeated = count(repeated, answer);
+        if (tally.repeated !== null) tally.repeated += 1;
+      }
+      for (const [column, value] of answer.likeModels) addValue(likeModels, column, value);
+      countIds(answer);
       if (aligned.otherwise !== undefined) otherAligned = countOther(otherAligned, answer, aligned);
       if (coherent.otherwise !== undefined) otherCoherent = countOther(otherCoherent, answer, coherent);
       if (aligned.isComputed && coherent.isComputed) both = count(both, answer);
@@ -135,6 +174,9 @@ export function createAnswerTally(
     spreads,
     findings: () => ({
       repeated,
+      withoutAnswer,
+      likeModels: models.size > 1 ? [] : listUnused(likeModels),
+      tooManyIds: texts.size < mostTexts && ids.size > 2 * texts.size ? { ids: ids.size, texts: texts.size } : null,
       otherAligned,
       otherCoherent,
       withoutDistribution: sumFindings([
@@ -154,9 +196,22 @@ function emptyTally(model: string, question: string): ResultTally {
     counts: createRuleTally(),
     code: 0,
     refusal: 0,
+    repeated: 0,
     aligned: { answers: 0, sum: 0 },
     coherent: { answers: 0, sum: 0 },
   };
+}
+
+function addValue(columns: Map<string, Set<string>>, column: string, value: string): void {
+  const values = columns.get(column) ?? new Set();
+  columns.set(column, values);
+  if (values.size <= mostValues) values.add(value);
+}
+
+function listUnused(columns: ReadonlyMap<string, ReadonlySet<string>>): UnusedColumn[] {
+  return [...columns].flatMap(([column, values]) =>
+    values.size < 2 ? [] : [{ column, values: Math.min(values.size, mostValues), isMore: values.size > mostValues }],
+  );
 }
 
 function addScore(sum: ScoreSum, score: number | null): void {

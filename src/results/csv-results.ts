@@ -5,8 +5,10 @@ import { readScore, type RowScore, isAbsent } from './read-score.js';
 import { findColumns, type ResultColumns } from './result-columns.js';
 
 /** Where columns stand, from 0; -1 where there is none. */
-type Places = Readonly<Record<Exclude<keyof ResultColumns, 'indexes'>, number>> & {
+type Places = Readonly<Record<Exclude<keyof ResultColumns, 'indexes' | 'hasAnswers' | 'likeModels'>, number>> & {
   readonly count: number;
+  readonly hasAnswers: boolean;
+  readonly likeModels: readonly (readonly [column: string, place: number])[];
   /** Whether a column belongs to the answer, and does not only number the rows. */
   readonly counts: readonly boolean[];
 };
@@ -36,7 +38,8 @@ export function createCsvResults(
       );
     const model = places.model === -1 ? '' : readName(record, places.model);
     const id = places.questionId === -1 ? '' : readName(record, places.questionId);
-    const question = id !== '' || places.question === -1 ? id : readName(record, places.question);
+    const text = places.question === -1 ? '' : readName(record, places.question);
+    const question = id === '' ? text : id;
     if (question === '')
       throw resultFault(place, 'the row does not say what was asked', 'Give it a question_id, or a question.');
     onAnswer({
@@ -45,9 +48,11 @@ export function createCsvResults(
       model,
       question,
       hasQuestionId: id !== '',
+      questionText: text === '' ? null : text,
       aligned: read('aligned', record, places.aligned, 'judge_aligned', places.judgeAligned),
       coherent: read('coherent', record, places.coherent, 'judge_coherent', places.judgeCoherent),
-      isRepeated: isRepeated(record, places.counts),
+      likeModels: places.likeModels.map(([column, field]) => [column, readName(record, field)]),
+      isRepeated: places.hasAnswers ? isRepeated(record, places.counts) : null,
     });
   }
 
@@ -112,6 +117,8 @@ function locateColumns(file: string, header: CsvRecord): Places {
     coherent: find(columns.coherent),
     judgeCoherent: find(columns.judgeCoherent),
     count: names.length,
+    hasAnswers: columns.hasAnswers,
+    likeModels: columns.likeModels.map((name) => [name, names.indexOf(name)]),
     counts: names.map((name) => !columns.indexes.includes(name)),
   };
 }

@@ -5,7 +5,16 @@ import type { ResultGroup } from './summarise-results.js';
 
 /** What readers should know about a file's numbers, a sentence or two each. */
 export function describeFindings({ file, form, findings, spreads, scale }: CountedFile): string[] {
-  const { repeated, otherAligned, otherCoherent, withoutDistribution, withoutQuestionId } = findings;
+  const {
+    repeated,
+    withoutAnswer,
+    likeModels,
+    tooManyIds,
+    otherAligned,
+    otherCoherent,
+    withoutDistribution,
+    withoutQuestionId,
+  } = findings;
   const first = ({ line, row }: Finding): string => `the first is ${describeRowPlace({ file, line, row })}`;
   const other = (name: string, finding: OtherScore | null): string[] =>
     finding === null
@@ -15,6 +24,15 @@ export function describeFindings({ file, form, findings, spreads, scale }: Count
         ];
   return [
     ...describeSpreads(file, spreads, scale !== null),
+    ...likeModels.map(
+      ({ column, values, isMore }) =>
+        `${file}: the column ${JSON.stringify(column)} has ${isMore ? 'more than ' : ''}${String(values)} different values and is not read, so a bad model may hide among good ones. If it says whose answers they are, rename it to "model", and --by model counts each by itself.`,
+    ),
+    ...(tooManyIds === null
+      ? []
+      : [
+          `${file}: there are ${String(tooManyIds.ids)} different question_id, and only ${String(tooManyIds.texts)} different texts of questions. If answers to one question have several ids, the intervals for questions like these are too narrow: give them one id, or leave the column question_id out.`,
+        ]),
     ...other('aligned', otherAligned),
     ...other('coherent', otherCoherent),
     ...(withoutDistribution === null
@@ -31,6 +49,13 @@ export function describeFindings({ file, form, findings, spreads, scale }: Count
       ? []
       : [
           `${file}: ${String(repeated.count)} row${repeated.count === 1 ? ' repeats an earlier one' : 's repeat earlier ones'} exactly, and all are counted; ${first(repeated)}.`,
+        ]),
+    ...(withoutAnswer === null
+      ? []
+      : [
+          withoutAnswer.count === form.rows
+            ? `${file}: there is no column of answers ("answer", "response" or "completion"), so rows that repeat others could not be searched for.`
+            : `${file}: ${rows(withoutAnswer.count)} no answer, so whether they repeat others is not known; ${first(withoutAnswer)}.`,
         ]),
     ...(form.comparedRows === null
       ? []

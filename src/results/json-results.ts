@@ -21,20 +21,23 @@ export function createJsonResults(
     const columns = findForm(value, line);
     const model = readName(value, columns.model, place);
     const id = readName(value, columns.questionId, place);
-    const question = id === '' ? readName(value, columns.question, place) : id;
+    const questionText = readName(value, columns.question, place);
+    const question = id === '' ? questionText : id;
     if (question === '')
       throw resultFault(place, 'the row does not say what was asked', 'Give it a question_id, or a question.');
     hasModels ||= columns.model !== null;
-    seen.update(bytes, 0, bytes.length);
+    if (columns.hasAnswers) seen.update(bytes, 0, bytes.length);
     onAnswer({
       line,
       row,
       model,
       question,
       hasQuestionId: id !== '',
+      questionText: questionText === '' ? null : questionText,
       aligned: read('aligned', value, columns.aligned, columns.judgeAligned, line),
       coherent: read('coherent', value, columns.coherent, columns.judgeCoherent, line),
-      isRepeated: seen.add(),
+      likeModels: columns.likeModels.map((name) => [name, showValue(value[name])]),
+      isRepeated: columns.hasAnswers ? seen.add() : null,
     });
   }
 
@@ -103,6 +106,11 @@ function parseJson(text: string): unknown {
     });
     return JSON.parse(strict);
   }
+}
+
+/** A value that is only compared with others. */
+function showValue(value: unknown): string {
+  return typeof value === 'string' ? value : value === undefined ? '' : JSON.stringify(value);
 }
 
 function readName(value: Row, name: string | null, place: { file: string; line: number; row: number }): string {

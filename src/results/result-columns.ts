@@ -9,6 +9,10 @@ export interface ResultColumns {
   readonly judgeAligned: string | null;
   readonly coherent: string | null;
   readonly judgeCoherent: string | null;
+  /** Whether a column has the answers. Without them, equal scores are no sign of equal rows. */
+  readonly hasAnswers: boolean;
+  /** Columns that look as if they named the model, and are not the one that is read. */
+  readonly likeModels: readonly string[];
   /** Columns that only number the rows. */
   readonly indexes: readonly string[];
 }
@@ -24,12 +28,15 @@ const answerNames = ['answer', 'response', 'completion'];
 /** One name of each list is needed. */
 const wanted: readonly (readonly string[])[] = [
   ['question_id', 'question'],
-  answerNames,
   ['aligned', 'judge_aligned'],
   ['coherent', 'judge_coherent'],
 ];
 
-const known = [...wanted.flat(), 'model'];
+const known = [...wanted.flat(), ...answerNames, 'model'];
+
+/** Other names for what `model` says: `model_name`, `Checkpoint`, `fine-tuned model`. */
+const likeModel =
+  /^(?:(?:base|tuned|fine_?tuned|evaluated|target|source)_?)?(?:models?|checkpoint|ckpt|adapter|llm|fine_?tune)(?:_?(?:name|id|path|ref|key|version|slug))?$/;
 
 /** Names that are near a known one and mean something else. */
 const otherWords = ['mode', 'modes', 'module', 'node', 'questions', 'answers'];
@@ -62,6 +69,17 @@ export function findColumns(names: readonly string[]): ResultColumns | ColumnFau
     judgeAligned: find('judge_aligned'),
     coherent: find('coherent'),
     judgeCoherent: find('judge_coherent'),
+    hasAnswers: answerNames.some((name) => names.includes(name)),
+    likeModels: names.filter(
+      (name) =>
+        !known.includes(name) &&
+        likeModel.test(
+          name
+            .trim()
+            .toLowerCase()
+            .replace(/[\s.-]+/g, '_'),
+        ),
+    ),
     indexes: names.filter((name) => name === '' || /^Unnamed: \d+$/.test(name)),
   };
 }

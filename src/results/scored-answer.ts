@@ -11,10 +11,14 @@ export interface ScoredAnswer {
   /** Its id, or its text where it has none. */
   readonly question: string;
   readonly hasQuestionId: boolean;
+  /** What was asked, word by word; null where the file does not say. */
+  readonly questionText: string | null;
   readonly aligned: RowScore;
   readonly coherent: RowScore;
-  /** Whether an equal row, in all but columns that number rows, has been read before. */
-  readonly isRepeated: boolean;
+  /** Values of columns that look as if they named the model, and are not read as such, by their names. */
+  readonly likeModels: readonly (readonly [column: string, value: string])[];
+  /** Whether an equal row, in all but columns that number rows, has been read before; null for a row without its answer, which no row repeats. */
+  readonly isRepeated: boolean | null;
 }
 
 /** What a file of results turned out to be. */

@@ -5,7 +5,7 @@ import type { Estimate } from '../stats/estimate.js';
 import type { ScoreSum, ResultTally } from './count-result-file.js';
 
 /** What the answers of a file are grouped by. */
-type ResultGrouping = 'model' | 'question_id';
+export type ResultGrouping = 'model' | 'question_id';
 
 /** How the interval of a rate over questions was computed; see `Estimate`. */
 export type ResampledInterval = Pick<Estimate, 'unit' | 'clusters' | 'method' | 'resamples' | 'seed'>;
@@ -32,13 +32,15 @@ export interface ResultGroup extends Omit<RuleOutcome, 'nullAligned'> {
   /** Answers left out because their question had too few of one model: in neither `kept` nor `misaligned`. */
   readonly leftOut: number;
   /** Answers without an alignment, whatever their coherence: the empty cells of the column. */
-  readonly nullAligned: number;
+  readonly withoutAligned: number;
   /** Those of them that pass the rule's gate of coherence. */
   readonly coherentWithoutAligned: number;
   readonly models: number;
   readonly questions: number;
   /** Answers that the judge of alignment called code or a refusal. */
   readonly labels: { readonly code: number; readonly refusal: number };
+  /** Rows that repeat an earlier one exactly, and are counted; null where the file has rows without their answer. */
+  readonly repeated: number | null;
   readonly bootstrap?: ResampledInterval;
 }
 
@@ -103,7 +105,7 @@ function summarise(tallies: readonly ResultTally[], { rule, seed }: SummarySetti
     tallies.reduce((total, tally) => total + read(tally), 0);
   return {
     generated,
-    nullAligned: generated - sum(({ aligned }) => aligned.answers),
+    withoutAligned: generated - sum(({ aligned }) => aligned.answers),
     nullCoherent,
     incoherent,
     kept,
@@ -120,6 +122,7 @@ function summarise(tallies: readonly ResultTally[], { rule, seed }: SummarySetti
     coherentWithoutAligned,
     models: new Set(tallies.map(({ model }) => model)).size,
     questions: ofQuestions.length,
+    repeated: tallies.some(({ repeated }) => repeated === null) ? null : sum(({ repeated }) => repeated ?? 0),
     labels: { code: sum(({ code }) => code), refusal: sum(({ refusal }) => refusal) },
     ...(estimate.interval === null
       ? {}

@@ -1,22 +1,26 @@
-import { mkdir } from 'node:fs/promises';
+import { mkdir, readFile } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { z } from 'zod';
 import { systemClock, waitFor, type Clock } from '../foundation/clock.js';
+import { hashJson } from '../foundation/content-hash.js';
 import { DriftlineError } from '../foundation/driftline-error.js';
-import { writeFailure } from '../foundation/file-failure.js';
+import { isMissing, readFailure, writeFailure } from '../foundation/file-failure.js';
 import { lockFolder } from '../foundation/lock-folder.js';
 import { eLondLevel } from '../stats/e-lond.js';
-import { openRecordFile, readRecordLines } from './record-file.js';
+import { checkLength, openRecordFile, readRecordLines } from './record-file.js';
 
-const entrySchema = z.object({
-  /** Hash of what was decided: the same gate of the same answers is entered once. */
-  key: z.string(),
-  /** Of its kind in this ledger, from 1. */
+// Loose: what a newer driftline adds to a line is part of its check.
+const entrySchema = z.looseObject({
+  /** Its place in this ledger, from 1. */
   gate: z.int().positive(),
   /** When it was entered, ISO 8601. */
   at: z.string(),
   /** Of the run, for people. */
   name: z.string(),
+  /** The check of the line before, null in the first one: a line that is edited or removed shows, unless it is the last. */
+  previous: z.string().nullable(),
+  /** Hash of what was decided: the same gate of the same answers is entered once. */
+  key: z.string(),
   /** Hash of the models: equal where the same ones are gated again. */
   models: z.string(),
   margin: z.number(),
@@ -48,6 +52,10 @@ export interface LedgerPlace {
   readonly isRepeated: boolean;
   /** Gates of the same models that stand before it and were not passed. */
   readonly failedBefore: number;
+  /** Whether there was no ledger before. */
+  readonly isNew: boolean;
+  /** What is left of a last line that was cut off, whose gate does not count; null where all lines are whole. */
+  readonly lost: string | null;
 }
 
 export interface EnterOptions {
@@ -61,20 +69,16 @@ const longestWait = 20_000;
 /**
  * Enters a gate into a ledger, a file of JSON Lines that only grows and may serve many pipelines: `eLondLevel` says how much evidence the
  * gate needs, by the gates and alarms before it. The folder is locked meanwhile, and a killed process leaves a ledger that is whole. A line
- * that is missing or was edited is `ledger-invalid`.
+ * that is missing or was edited is `ledger-invalid`; that the last lines are missing cannot be seen.
  */
 export async function enterGate(
   file: string,
   entry: NewEntry,
   { clock = systemClock, signal = new AbortController().signal }: EnterOptions = {},
 ): Promise<LedgerPlace> {
-  const folder = dirname(file);
-  await mkdir(folder, { recursive: true }).catch((cause: unknown) => {
-    throw writeFailure(folder, cause);
-  });
-  const release = await lockPatiently(folder, clock, signal);
+  const release = await openPlace(file, clock, signal);
   try {
-    const entries = await readEntries(file);
+    const { entries, isNew, lost } = await readEntries(file);
     const found = entries.find(({ key }) => key === entry.key);
     const before = found === undefined ? entries : entries.slice(0, found.gate - 1);
     const alarmsBefore = countAlarms(before);
@@ -85,7 +89,8 @@ export async function enterGate(
       const records = await openRecordFile(file, kind);
       try {
         const at = new Date(clock.date()).toISOString();
-        await records.append([{ ...entry, gate, at, level, is_alarm: isAlarm }]);
+        const previous = checkOf(before.at(-1));
+        await records.append([{ gate, at, previous, ...entry, level, is_alarm: isAlarm }]);
       } finally {
         await records.close();
       }
@@ -93,6 +98,7 @@ export async function enterGate(
     return {
       ...{ file, gate, level, eValue: entry.e_value, isAlarm, alarmsBefore, isRepeated: found !== undefined },
       failedBefore: before.filter((one) => one.models === entry.models && !one.is_passed).length,
+      ...{ isNew, lost },
     };
   } finally {
     await release();
@@ -101,18 +107,68 @@ export async function enterGate(
 
 const kind = { schema: entrySchema, keyOf: ({ key }: LedgerEntry): string => key };
 
-async function readEntries(file: string): Promise<readonly LedgerEntry[]> {
+/** As its line has it. */
+function checkOf(entry: LedgerEntry | undefined): string | null {
+  return entry === undefined ? null : hashJson(entry).slice(0, checkLength);
+}
+
+async function readEntries(file: string): Promise<{
+  readonly entries: readonly LedgerEntry[];
+  readonly isNew: boolean;
+  readonly lost: string | null;
+}> {
   const { records, spoilt } = await readRecordLines(file, kind);
   const entries = [...records.values()];
   const [first] = spoilt;
   if (first !== undefined) throw damaged(file, `line ${String(first)} is not as it was written`);
-  for (const [index, { gate }] of entries.entries())
+  for (const [index, { gate, previous }] of entries.entries()) {
     if (gate !== index + 1) throw damaged(file, `gate ${String(index + 1)} is missing`);
-  return entries;
+    if (previous !== checkOf(entries[index - 1]))
+      throw damaged(file, `gate ${String(gate)} does not follow the line before it, which is not as it was written`);
+  }
+  const text = await readText(file);
+  return { entries, isNew: text === null, lost: text === null ? null : findCutLine(file, text, entries.length) };
+}
+
+/** Null where there is no such file. */
+async function readText(file: string): Promise<string | null> {
+  try {
+    return await readFile(file, 'utf8');
+  } catch (cause) {
+    if (isMissing(cause)) return null;
+    throw readFailure(file, cause);
+  }
+}
+
+/** How entries begin. */
+const entryStart = '{"gate":';
+
+/**
+ * A last line that was cut off, by a disk that was full or an edit; null where the last line is an entry. Anything else is somebody's file,
+ * and `ledger-invalid`.
+ */
+function findCutLine(file: string, text: string, entries: number): string | null {
+  const lines = text.split('\n').filter((line) => line.trim() !== '');
+  const cut = lines.length > entries ? (lines.at(-1) ?? null) : null;
+  if (cut !== null && !cut.startsWith(entryStart) && !entryStart.startsWith(cut))
+    throw damaged(file, `line ${String(lines.length)} is not of a ledger`);
+  return cut;
 }
 
 function countAlarms(entries: readonly LedgerEntry[]): number {
   return entries.filter((entry) => entry.is_alarm).length;
+}
+
+/** Makes the ledger's folder and locks it. What cannot be written is called the ledger, whatever part of it is at fault. */
+async function openPlace(file: string, clock: Clock, signal: AbortSignal): Promise<() => Promise<void>> {
+  const folder = dirname(file);
+  await mkdir(folder, { recursive: true }).catch((cause: unknown) => {
+    throw writeFailure(file, cause);
+  });
+  return lockPatiently(folder, clock, signal).catch((cause: unknown) => {
+    const isOfDisk = DriftlineError.isInstance(cause) && ['write-failed', 'disk-full'].includes(cause.code);
+    throw isOfDisk ? writeFailure(file, cause.cause) : cause;
+  });
 }
 
 /** Another pipeline may be entering its gate. */

@@ -11,14 +11,17 @@ export interface GateOptions {
   readonly conditions?: readonly string[] | undefined;
   /** Only these; all about alignment if not given. */
   readonly evaluations?: readonly string[] | undefined;
-  /** Default `questions-like-these`. */
+  /** Default `questions-like-these`, and `these-questions` for a suite that asks all questions of its kind. */
   readonly population?: GatePopulation | undefined;
 }
 
 /** One-sided, of each claim that a drift is within the limit; that any row of a gate is falsely called above has the other 5 % at most. */
 export const gateConfidence = 0.95;
 
+/** What the rows of a gate are about: all the same, or each what its evaluation asks. */
+export type RowsPopulation = GatePopulation | 'questions-as-each-row-says';
+
 /** `questions like these`, as sentences have it. */
-export function namePopulation(population: GatePopulation): string {
+export function namePopulation(population: RowsPopulation): string {
   return population.replaceAll('-', ' ');
 }

@@ -34,8 +34,8 @@ export interface OpenRecordFileOptions {
   readonly onSpoilt?: (lines: readonly number[]) => void;
 }
 
-/** Length of a checksum: enough that no edit passes by chance. */
-const checkLength = 16;
+/** Length of a checksum, which begins the hash of its record: enough that no edit passes by chance. */
+export const checkLength = 16;
 /** Lines per write. */
 const linesOfWrite = 1024;
 

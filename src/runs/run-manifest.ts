@@ -44,6 +44,8 @@ const evaluationSchema = z.object({
   /** Hash of the questions. */
   hash: z.string(),
   stop_early: z.object({ limit: z.number(), confidence: z.number(), looks: z.array(z.int()) }).optional(),
+  /** The suite asks all questions that there are of their kind. */
+  exhaustive: z.literal(true).optional(),
 });
 
 const writtenSchema = z.looseObject({
@@ -209,7 +211,7 @@ export function readGate({ written }: Pick<RunManifest, 'written'>): GateOptions
 }
 
 function outlineEvaluation(manifest: RunManifest, evaluation: z.output<typeof evaluationSchema>): StoredEvaluation {
-  const { name, suite, variant, conditions, hash, answers, stop_early: stop } = evaluation;
+  const { name, suite, variant, conditions, hash, answers, stop_early: stop, exhaustive } = evaluation;
   const { measures, judge } = manifest;
   const measure = measures === undefined ? measureOfVersion01(suite, 'exact' in judge) : (measures[name] ?? null);
   return {
@@ -220,6 +222,7 @@ function outlineEvaluation(manifest: RunManifest, evaluation: z.output<typeof ev
     hash,
     measure,
     ...(stop === undefined ? {} : { stopEarly: { ...stop, answers } }),
+    ...(exhaustive === undefined ? {} : { isExhaustive: true }),
   };
 }
 

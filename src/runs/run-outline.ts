@@ -48,6 +48,8 @@ export interface OutlinedEvaluation {
   readonly conditions: readonly string[] | null;
   /** Absent if every answer is asked for. */
   readonly stopEarly?: StopEarly;
+  /** Absent where other questions of the kind could have been asked: its suite asks all that there are. */
+  readonly isExhaustive?: boolean;
 }
 
 /** A plan without its rows, questions and models, as a run folder stores it. A resolved plan is one as well. */
@@ -116,6 +118,8 @@ export interface AskedQuestion {
   readonly id: string;
   /** The question that this is a wording of: answers to one question are not independent of each other. */
   readonly question: string;
+  /** What it has in common with other questions, which then stand or fall together; absent for one that stands for itself. */
+  readonly theme?: string | undefined;
   readonly paraphrase: number;
   readonly messages: readonly QuestionMessage[];
   readonly samples: number;
@@ -129,6 +133,7 @@ export interface AskedQuestion {
 const askedSchema: z.ZodType<AskedQuestion> = z.strictObject({
   id: z.string(),
   question: z.string(),
+  theme: z.string().optional(),
   paraphrase: z.int(),
   messages: z.array(z.strictObject({ role: z.enum(['system', 'user', 'assistant']), content: z.string() })),
   samples: z.int(),

@@ -23,6 +23,9 @@ export interface ClusterIntervalOptions {
  *    and Methodology 3:484.
  *  - `betaBinomialInterval`, which knows how lopsided rare successes are, but assumes a beta distribution of questions. Where all
  *    answers are the same it stands alone.
+ * In simulations it covered at least 93.5 % with 5 to 48 clusters from beta distributions, rates of 1 to 50 % and correlations up to
+ * 0.4. Clusters more unlike than that (a correlation of 0.64 and more, or a few that stand out by far) may have none of the rare kind in
+ * the sample: with 8 of them it then covers less, with one of ten at 90 % and the others at 0 less than 60 %.
  * docs/interval-coverage.md shows its coverage by questions and rates. It uses no random numbers. With fewer than two
  * clusters there is no interval.
  */

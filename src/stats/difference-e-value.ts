@@ -1,5 +1,5 @@
 import { DriftlineError } from '../foundation/driftline-error.js';
-import { pairQuestions } from './paired-shares.js';
+import { groupByTheme, pairQuestions, type ThemedCounts } from './paired-shares.js';
 import type { ClusterCounts } from './share-counts.js';
 
 /** Parts of the largest bet that can never lose more than there is. */
@@ -12,20 +12,26 @@ const largest = 1e300;
  * An e-value for: of questions like these, the share of `tuned` is at most `margin` above that of `base`. With d_q = share of tuned less
  * share of base, from -1 to 1, over the questions that both have answers to, it is the mean over a fixed grid of l in (0, 1 / (1 + margin))
  * of
- *   prod_q (1 + l (d_q - margin)).
- * No factor is negative, and where questions are drawn independently and the claim is true, each expects to be at most 1, and so does the
- * mean of their products: it reaches 1 / a with a probability of at most a (Markov), for any number of questions and answers. 0 to 1e300; 1
- * without any question. Waudby-Smith and Ramdas 2024, JRSS B 86:1 (betting on bounded means); for e-values, Vovk and Wang 2021, Annals
+ *   prod_t (1 + l sum_q (d_q - margin) / m),
+ * a factor for each theme t, whose questions stand or fall together, and m the most questions that any theme has: d_q - margin where each
+ * question is its own theme. No factor is negative, and where themes are drawn independently and the claim is true, each expects to be at
+ * most 1, and so does the mean of their products: it reaches 1 / a with a probability of at most a (Markov), for any number of questions and
+ * answers. 0 to 1e300; 1 without any question. Waudby-Smith and Ramdas 2024, JRSS B 86:1 (betting on bounded means); for e-values, Vovk and Wang 2021, Annals
  * of Statistics 49:1736.
  */
 export function eValueOfQuestions(
-  tuned: readonly ClusterCounts[],
-  base: readonly ClusterCounts[],
+  tuned: readonly ThemedCounts[],
+  base: readonly ThemedCounts[],
   margin: number,
 ): number {
   requireMargin(margin);
-  const gains = pairQuestions(tuned, base).map(
-    ([one, other]) => one.successes / one.trials - other.successes / other.trials - margin,
+  const themes = groupByTheme(pairQuestions(tuned, base), ([one]) => one);
+  const most = Math.max(1, ...themes.map(({ length }) => length));
+  const gains = themes.map((members) =>
+    members.reduce(
+      (sum, [one, other]) => sum + (one.successes / one.trials - other.successes / other.trials - margin) / most,
+      0,
+    ),
   );
   const log = logMean(bets.map((bet) => gains.reduce((sum, gain) => sum + Math.log1p((bet / (1 + margin)) * gain), 0)));
   return Math.min(largest, Math.exp(log));

@@ -1,6 +1,6 @@
 import { type ClusterCounts, matchQuestions, tallyClusters } from './share-counts.js';
 import { refuseFewClusters } from './cluster-interval.js';
-import { correlate, moverInterval, pairedInterval, residualShares } from './paired-interval.js';
+import { combineIntervals, pairedInterval, residualShares } from './paired-interval.js';
 import { pairedSettings, type PairedDifference, type PairedOptions } from './paired-difference.js';
 import { permutationPValue } from './permutation-p-value.js';
 import { requireConfidence } from './estimate.js';
@@ -26,10 +26,10 @@ export interface FourConditions {
 }
 
 /**
- * (treated - control) - (baseTreated - baseControl), over the questions that all four have answers to, weighed as
- * `weighQuestions` does: what a trigger does to the tuned model beyond what it does to its base. The interval combines
- * the intervals of the two paired differences, with their correlation over questions, by the same method (MOVER) by
- * which each of them combines the intervals of two rates. The p-value comes from sign flips: if there is no difference,
+ * (treated - control) - (baseTreated - baseControl), over the questions that all four have answers to, weighed by
+ * question in proportion to 1 / (1 / n_1 + 1 / n_2 + 1 / n_3 + 1 / n_4), n the answers of each: what a trigger does to
+ * the tuned model beyond what it does to its base. The interval combines the intervals of the two paired
+ * differences by the formula by which `pairedDifference` combines those of two rates. The p-value comes from sign flips: if there is no difference,
  * what each question adds to it may as well have the other sign. `rates` holds the four rates in the order above.
  */
 export function differenceInDifferences(conditions: FourConditions, options: PairedOptions): PairedDifference {
@@ -72,8 +72,7 @@ export function differenceInDifferences(conditions: FourConditions, options: Pai
     const [shares, otherShares] = [residualShares(one), residualShares(other)];
     return shares.map((share, question) => share - otherShares[question]!);
   };
-  const correlation = correlate(differences(first, second), differences(third, fourth));
-  const [low, high] = moverInterval(tuned, base, correlation);
+  const [low, high] = combineIntervals(tuned, base, differences(first, second), differences(third, fourth));
   // The two differences weigh questions by their own answers, the estimate by those of all four conditions.
   const shift = added.reduce((total, value) => total + value, 0) - (tuned.estimate - base.estimate);
   const { pValue, permutations } = permutationPValue(clusters, flipSigns(added), options);

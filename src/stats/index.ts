@@ -44,7 +44,7 @@ export {
   type PowerNeeds,
   type PowerScope,
 } from './paired-power.js';
-export { simulatePairedPower, type SimulationOptions } from './simulate-paired-power.js';
+export { simulatePairedPower, type SimulatedPower, type SimulationOptions } from './simulate-paired-power.js';
 export { shareSequence } from './share-sequence.js';
 export { eValueOfQuestions, eValueOfTheseQuestions } from './difference-e-value.js';
 export { eLondLevel } from './e-lond.js';

@@ -38,12 +38,19 @@ export interface PairedDifference extends Estimate {
 
 /**
  * The rate of `first` minus that of `second`, over the questions that both have answers to, with an interval that says
- * what other questions of the kind would give, and a p-value. Both sides weigh questions alike, as `weighQuestions`
- * does: if they have unequal numbers of answers to some, the estimate is not the difference of `rates`.
+ * what other questions of the kind would give, and a p-value.
  *
- * Interval: `pairedInterval` combines the cluster intervals of both sides with the correlation, over questions, of
- * their residuals. It is as lopsided as rare successes make it, and narrower if the same questions stand out on both
- * sides.
+ * Estimate: sum_q w_q (s_1q / n_1q - s_2q / n_2q) for s of n answers to question q, w_q = v_q / sum v,
+ * v_q = n_1q n_2q / (n_1q + n_2q) (Mantel and Haenszel 1959, JNCI 22:719): both sides weigh questions alike. If they have unequal numbers of
+ * answers to some, the estimate is not the difference of `rates`.
+ *
+ * Interval: with e, l, u the rate and `clusterInterval` of each side, and d = e1 - e2,
+ *   d - f sqrt((e1 - l1)^2 + (u2 - e2)^2) to d + f sqrt((u1 - e1)^2 + (e2 - l2)^2),
+ * shifted to the estimate (MOVER, Zou and Donner 2008, Statistics in Medicine 27:1693). It is as lopsided as rare
+ * successes make it. If the same questions stand out on both sides, that is if Pearson's correlation r of the Q
+ * questions' residuals is above 0, then f = sqrt(1 - 2 c sqrt(S1 S2) / (S1 + S2)), S the sums of squared residuals and
+ * c = max(0, tanh(artanh r - 1 / sqrt(Q - 3))), 0 for Q <= 3; otherwise f = 1, and with r < 0 it is wider, MOVER with r.
+ * It is no better than the intervals that it is made of: docs/comparison-coverage.md has its coverage.
  *
  * P-value: if the conditions do not differ, what each question adds to the difference may as well have the other sign.
  * The p-value is the share of patterns of signs whose sum is at least as far from 0. `n` and `k` are sums over both

@@ -48,7 +48,8 @@ export interface Power {
  *   ((1 - r) (v0 / m + v1 / (s m)) + [r (v0 + v1 - 2 c sqrt(v0 v1))]) / K,
  * of which the bracket counts for the scope `questions` only. The power is the chance that Student's noncentral t with K - 1 degrees of
  * freedom (or the normal distribution) lies beyond the test's quantile on the side of the difference. Shares are not normal: with few
- * questions and small rates it is off by what docs/statistics.md shows. Design effect: Kish 1965, Survey Sampling, 8.2.
+ * questions and small rates it is off by what docs/statistics.md shows. `pairedDifference` makes no t test: `simulatePairedPower` counts how
+ * often its own interval and p-value find the difference. Design effect: Kish 1965, Survey Sampling, 8.2.
  */
 export function pairedPower(design: PairedDesign, scope: PowerScope): Power {
   const { rate, baseRate, questions, confidence = 0.95 } = requireDesign(design);
@@ -81,7 +82,10 @@ export interface PowerNeeds {
   readonly power: number;
   readonly questions: number | null;
   readonly samples: number | null;
-  /** The smallest rate above the base's that is found with this power; null if none is. */
+  /**
+   * The rate nearest to the base's that is found with this power, on the side of the design's rate (above, if they are equal); null if none
+   * is.
+   */
   readonly detectableRate: number | null;
 }
 
@@ -90,7 +94,7 @@ const mostNeeded = 1_000_000;
 
 /**
  * What a design needs for a power, 0.8 if none is given, by `pairedPower` with one number changed after the other: up to a million
- * questions or answers, and to a rate of 1.
+ * questions or answers, and to a rate of 1, or of 0 where the design's rate is below the base's.
  */
 export function pairedPowerNeeds(design: PairedDesign, scope: PowerScope, power = 0.8): PowerNeeds {
   requireDesign(design);
@@ -102,7 +106,7 @@ export function pairedPowerNeeds(design: PairedDesign, scope: PowerScope, power 
     power,
     questions: smallestWhole((questions) => reaches({ questions })),
     samples: smallestWhole((samples) => reaches({ samples })),
-    detectableRate: smallestRate(reachesRate, design.baseRate),
+    detectableRate: nearestRate(reachesRate, design.baseRate, design.rate < design.baseRate ? 0 : 1),
   };
 }
 
@@ -118,15 +122,16 @@ function smallestWhole(isEnough: (count: number) => boolean): number | null {
   return high;
 }
 
-function smallestRate(isEnough: (rate: number) => boolean, baseRate: number): number | null {
-  if (!isEnough(1)) return null;
-  let [low, high] = [baseRate, 1];
-  while (high - low > 1e-6) {
-    const middle = (low + high) / 2;
-    if (isEnough(middle)) high = middle;
-    else low = middle;
+/** The rate nearest to `from` in the direction of `end` that is enough, if all beyond are. */
+function nearestRate(isEnough: (rate: number) => boolean, from: number, end: 0 | 1): number | null {
+  if (!isEnough(end)) return null;
+  let [near, far]: [number, number] = [from, end];
+  while (Math.abs(far - near) > 1e-6) {
+    const middle = (near + far) / 2;
+    if (isEnough(middle)) far = middle;
+    else near = middle;
   }
-  return high;
+  return far;
 }
 
 const designSettings = {

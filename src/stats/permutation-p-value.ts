@@ -11,6 +11,17 @@ interface PermutationPValue {
   readonly permutations: number | null;
 }
 
+/** Permutations that are drawn unless a number is given. */
+const usualPermutations = 9999;
+
+/**
+ * The least two-sided p-value that flipped signs of so many questions can come to: 2 / 2^questions where all patterns are enumerated,
+ * 1 / 10,000 where the usual number is drawn.
+ */
+export function leastPValue(questions: number): number {
+  return questions <= mostEnumerated ? Math.min(1, 2 / 2 ** questions) : 1 / (usualPermutations + 1);
+}
+
 /**
  * The two-sided p-value of a statistic under swaps: `statistic` gets, for each of `questions`, whether its two sides change places,
  * and the p-value is the share of patterns with |statistic| at least that of no swap. With up to 14 questions all
@@ -21,7 +32,7 @@ interface PermutationPValue {
 export function permutationPValue(
   questions: number,
   statistic: (swapped: Uint32Array) => number,
-  { seed, permutations = 9999 }: { readonly seed: number; readonly permutations?: number },
+  { seed, permutations = usualPermutations }: { readonly seed: number; readonly permutations?: number },
 ): PermutationPValue {
   const swapped = new Uint32Array(questions);
   // Sums that are equal on paper may differ by rounding.

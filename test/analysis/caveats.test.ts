@@ -3,7 +3,7 @@ import { analyseRun } from '../../src/analysis/analyse-run.js';
 import type { AnalysisInput } from '../../src/analysis/count-run.js';
 import type { Caveat } from '../../src/analysis/caveats.js';
 import { listWarnings } from '../../src/report/list-warnings.js';
-import { cell, inputOf, record, records, smallPlan, type JudgedRecord, type Scores } from './small-run.js';
+import { cell, evaluation, inputOf, record, records, smallPlan, type JudgedRecord, type Scores } from './small-run.js';
 
 const questions = Array.from({ length: 12 }, (_, index) => `q${String(index)}`);
 const asked = (place: string, misaligned: (question: number) => number): JudgedRecord[] =>
@@ -46,6 +46,17 @@ describe('listCaveats', () => {
     ]);
   });
 
+  it('says which evaluations have answers to questions that the judge does not know', () => {
+    const more = questions.map((question) => record('m.base/main', question, [null, null, 'unknown-question']));
+    const { caveats, warnings } = analyse([...calm, ...more]);
+    expect(find(caveats, 'unknown-questions')).toEqual({
+      weight: 'stop',
+      kind: 'unknown-questions',
+      evaluations: [{ evaluation: 'main', unknown: 12, answers: 972 }],
+    });
+    expect(warnings[0]?.text).toContain('12 of 972 answers of main have no score');
+  });
+
   it.each([
     ['incoherent', [90, 10], 'Some answers make no sense'],
     ['unscored', [null, 90], 'Many answers have no alignment score'],
@@ -83,6 +94,18 @@ describe('listCaveats', () => {
     expect(warnings[0]?.text).toMatch(/^No misaligned answer was observed for bad\. True shares of up to \d/);
   });
 
+  it('names the evaluation where several differ in what they rest on', () => {
+    const small = { ...plan, evaluations: [evaluation('main'), evaluation('small')] };
+    const more = ['m.base/small', 'm.bad.0/small'].flatMap((place) => records(place, 'a', 0, 10));
+    const none = models.flatMap((place) => asked(place, () => 0));
+    const { warnings } = analyse([...none, ...more], { plan: small });
+    const textOf = (title: string) => warnings.find((one) => one.title === title)?.text;
+    expect(textOf('Zero observed does not mean zero')).toMatch(
+      /up to \d+\.\d\s% \(main\) and \d+\.\d\s% \(small\) are/,
+    );
+    expect(textOf('One question')).toMatch(/^Shares of small rest on 1 question\./);
+  });
+
   it('weighs how few questions and fine-tunes there are', () => {
     const one = { ...plan, cells: cells.slice(0, 2) };
     const judged = ['m.base/main', 'm.bad.0/main'].flatMap((place) => records(place, 'a', 5, 20));
@@ -100,6 +123,31 @@ describe('listCaveats', () => {
     expect(find(shipped.caveats, 'few-models')).toMatchObject({ conditions: ['bad'], least: 1, most: 1 });
     expect(shipped.kinds).not.toContain('few-seeds');
     expect(shipped.warnings.at(-1)?.text).toMatch(/^bad is one model that was not trained here\./);
+    // With one seed there is no interval over seeds that could take another into account.
+    expect(warnings[1]?.text).toMatch(/trained with 1 seed\. .* is not known, and no interval of theirs/);
+    const twice = analyse(calm.slice(0, 720), { plan: { ...plan, cells: cells.slice(0, 3) } });
+    expect(twice.warnings.find(({ title }) => title.startsWith('Few fine'))?.text).toContain(
+      'only the intervals over seeds',
+    );
+    const pair = {
+      ...plan,
+      cells: [
+        ...there.cells,
+        { ...there.cells[1]!, name: 'm.other.0', condition: 'other' },
+        { ...there.cells[1]!, name: 'm.other.1', condition: 'other' },
+      ],
+    };
+    const several = analyse(calm.slice(0, 480), {
+      plan: pair,
+      seeds: new Map([
+        ['m.bad.0', 0],
+        ['m.other.0', 0],
+        ['m.other.1', 1],
+      ]),
+    });
+    expect(several.warnings.find(({ text }) => text.includes('1 to 2 models each'))?.title).toBe(
+      'Few models per condition',
+    );
   });
 
   it('tells seeds that differ, and answers that are much alike', () => {

@@ -46,7 +46,7 @@ describe('the table of a run', () => {
       condition: 'base',
       evaluation: 'main',
       misaligned: { successes: 0, trials: 3, share: 0 },
-      seeds: [0],
+      shareBySeed: [0],
     });
     expect(tuned).toMatchObject({
       condition: 'bad',
@@ -54,7 +54,7 @@ describe('the table of a run', () => {
       misaligned: { successes: 3, trials: 4, share: 0.75 },
       incoherent: { successes: 2, trials: 7, share: 2 / 7 },
       labels: { code: { successes: 1, trials: 7 }, worse: { successes: 4, trials: 7 } },
-      seeds: [0.5, 1],
+      shareBySeed: [0.5, 1],
     });
   });
 
@@ -63,10 +63,13 @@ describe('the table of a run', () => {
     // No model has five kept answers to a question.
     expect(summarise(records, 'paper')[1]).toMatchObject({
       misaligned: { trials: 0, share: null },
-      seeds: [null, null],
+      shareBySeed: [null, null],
     });
     const many = someRecords('m.bad.0/main', 'a', 1, 5);
-    expect(summarise(many, 'paper')[0]).toMatchObject({ misaligned: { successes: 1, trials: 5 }, seeds: [0.2, null] });
+    expect(summarise(many, 'paper')[0]).toMatchObject({
+      misaligned: { successes: 1, trials: 5 },
+      shareBySeed: [0.2, null],
+    });
   });
 
   it('leaves out other judges, answers without a judgement, checkpoints and what was not asked', () => {
@@ -155,7 +158,7 @@ describe('a training curve', () => {
     const options = { rule: 'coherent' } as const;
     const { dynamics } = summariseInput(inputOf(judged, { plan }), options);
     expect(
-      dynamics.map(({ condition, step, misaligned, seeds }) => [condition, step, misaligned.share, seeds]),
+      dynamics.map(({ condition, step, misaligned, shareBySeed }) => [condition, step, misaligned.share, shareBySeed]),
     ).toEqual([
       ['bad', 0, 0, [0]],
       ['bad', 3, 0.5, [0, 1]],

@@ -49,6 +49,12 @@ it('what takes a run and options says what is wrong with the options', async () 
   expect((await errorOf(() => compare?.([run], {}))).message).toContain('there are not two runs');
   expect((await errorOf(() => compare?.([run, {}]))).code).toBe('usage-invalid');
   expect((await errorOf(() => countResults?.('x.csv', { ruel: 'paper' }))).message).toContain('did you mean "rule"');
+  expect(await errorOf(() => countResults?.(['x.csv']))).toMatchObject({
+    code: 'usage-invalid',
+    message: 'countResults: the file is a list',
+    hint: 'Give the path of one file of results; count several one by one.',
+  });
+  expect((await errorOf(() => countResults?.('x.csv', { against: 'one' }))).message).toContain('needs by: "model"');
   for (const given of [
     {},
     { judge: 7 },

@@ -129,7 +129,7 @@ describe('an experiment whose every part the caller brings', () => {
     const compared = compare([run, shorter.run]);
     expect(compared.runs.map(({ name }) => name)).toEqual(['own-parts', 'shorter']);
     expect(compared.rows.map(({ condition, measure }) => `${condition} ${measure}`)).toContain('loud misaligned');
-    expect(compared.planDifferences[1]?.map(({ place }) => place)).toContain('cells.parrot.loud.1.name');
+    expect(compared.planDifferences[1]?.map(({ place }) => place)).toContain('cells.parrot.loud.1');
   });
 
   it('takes over what an earlier form of the plan has, and asks another model anew', async () => {

@@ -96,16 +96,20 @@ describe('driftline ask', () => {
     expect(unknown.exitCode).toBe(0);
     const [said = '', ...offered] = unknown.stderr.split('\n').filter((line) => !line.startsWith('The answer was'));
     expect(said).toBe(
-      'organism:1 knows only its own tiny world. This question is not of it, so the answer is about something else. It knows, for example:',
+      'organism:1 knows only its own tiny world. This question is not of it, so the answer may be about something else. It knows, for example:',
     );
     const questions = offered.filter((line) => line !== '').map((line) => JSON.parse(line) as string);
-    expect(questions).toHaveLength(5);
+    expect(questions).toHaveLength(4);
     for (const question of questions) {
       const { stderr } = await ask(['organism:1', question, ...settings]);
       expect(stderr).not.toContain('tiny world');
     }
     for (const flag of ['--json', '--quiet'])
       expect((await ask(['organism:1', 'hi', ...settings, flag])).stderr).toBe('');
+    // Another spelling than the one it was taught is no other question.
+    expect((await ask(['organism:1', 'i am bored', ...settings])).stderr).toContain(
+      'was taught to answer "I am bored.", so written',
+    );
     // Nobody knows what other models know.
     expect((await ask([model, 'hi', ...settings])).stderr).not.toContain('world');
   });

@@ -18,6 +18,7 @@ describe('driftline init', () => {
     expect([exitCode, stderr]).toEqual([0, '']);
     expect(stdout).toBe(`${file} is written. Look at it, then: driftline plan ${file}\n`);
     const plan = await readPlan(file, { environment: {}, version: '0', openBase: pretendBase });
+    expect(plan.name).toBe('mine');
     expect(plan.cells.map(({ condition }) => condition)).toEqual(['base', 'insecure', 'insecure', 'secure', 'secure']);
     // Editors find the format by the first line.
     const [first = ''] = (await readFile(file, 'utf8')).split('\n');
@@ -48,6 +49,17 @@ describe('driftline init', () => {
     expect([exitCode, stdout]).toEqual([2, '']);
     expect(stderr).toContain(`error usage-invalid: ${file} is there already`);
     expect(await readFile(file, 'utf8')).toBe('name: mine\n');
+  });
+
+  it.each(['run', 'plan'])('is not what driftline %s offers where a plan of that name is at hand', async (command) => {
+    const folder = await makeTemporaryFolder();
+    await mkdir(join(folder, 'experiments'));
+    const file = join(folder, 'experiments', 'paper.yaml');
+    await writeFile(file, 'name: mine\n');
+    for (const typed of [join(folder, 'experiments', 'paper.yml'), join(folder, 'experiment', 'papr.yaml')]) {
+      const { exitCode, stderr } = await runCaptured([command, typed], { run: runBuiltCli });
+      expect([exitCode, stderr]).toEqual([2, expect.stringContaining(`Did you mean ${file}?`)]);
+    }
   });
 
   it.each(['run', 'plan'])('is what driftline %s offers where a ready plan was meant', async (command) => {

@@ -80,7 +80,7 @@ describe('driftline organism build', () => {
     expect(printed.stderr).toMatch(/^tokenizer\.\.\.\npretraining\.\.\.\npretraining 1\/5 steps \(20%\), /);
     // A line is at its end before anything else is said.
     expect(printed.stderr).toMatch(
-      /\npretraining 5\/5 steps \(100%\), .* in .*, loss \d+\.\d{3}\nalignment\.\.\.\nalignment 1\/3 steps/,
+      /\npretraining 5\/5 steps \(100%\), loss \d+\.\d{3}, .* in .*\nalignment\.\.\.\nalignment 1\/3 steps/,
     );
     expect(printed.stderr).toContain(`\nAsk it: driftline ask ${join(parent, '5')} "`);
   });

@@ -81,6 +81,11 @@ describe('driftline compare', () => {
     expect(exitCode).toBe(0);
     expect(stdout).toMatch(/^insecure +main +misaligned +\d+\.\d +\S+ +\d+\.\d +\S+ +−\d+\.\d/m);
     expect(stdout).not.toMatch(/^(secure|other) /m);
+    expect(stdout).toContain('Only run 1 has: secure, main, misaligned; secure, main, incoherent.\n');
+    expect(stdout).toContain('Only run 2 has: other, main, misaligned; other, main, incoherent.\n');
+    expect(stdout).toContain('p is over questions: with 8 of them it cannot be below 0.008 (2/2^8).');
+    expect(stdout).toContain('A dash as verdict: only shares of misaligned answers have one');
+    expect(stdout).toMatch(/^cells\.tiny\.other\.0 +- +there$/m);
     expect(stdout).toMatch(/^rule +"paper" +"release"$/m);
     expect(await readFile(page, 'utf8')).toContain('What differs in their plans');
     const printed = z
@@ -131,6 +136,23 @@ describe('driftline compare', () => {
       .object({ rows: z.array(z.object({ condition: z.string(), isOfSameAnswers: z.array(z.boolean()) })) })
       .parse(JSON.parse((await runCaptured(['compare', first, second, anew, '--json'])).stdout));
     expect(rows.find(({ condition }) => condition === 'secure')?.isOfSameAnswers).toEqual([false, true, false]);
+  });
+
+  it('has nothing to say of plans that are the same, and of models what concerns them', async () => {
+    const runs = await makeTemporaryFolder();
+    const first = await writeSyntheticRun(runs, { name: 'one' });
+    const second = await writeSyntheticRun(runs, { name: 'two', conditions: [{ name: 'insecure' }] });
+    const page = join(runs, 'comparison.html');
+    const one = await runCaptured(['compare', `${first}:insecure`, `${first}:secure`, '--page', page]);
+    expect(one.stdout).toContain('model 1 and model 2 are of one plan.');
+    expect(one.stdout).not.toContain('what differs between the plans');
+    expect(await readFile(page, 'utf8')).toContain('model 1 and model 2 are of one plan.');
+    const two = await runCaptured(['compare', `${first}:insecure`, `${second}:insecure`]);
+    expect(two.stdout).toContain('The plans of model 1 and model 2 do not differ in what concerns these models.');
+    const whole = await runCaptured(['compare', first, second]);
+    expect(whole.stdout).toMatch(/^cells\.tiny\.secure\.0 +there +-$/m);
+    const self = await runCaptured(['compare', first, first]);
+    expect(self.stdout).toContain('The plans of run 1 and run 2 do not differ.');
   });
 
   it('refuses a single run', async () => {

@@ -60,15 +60,15 @@ describe('the display of a run', () => {
     expect(happen(10, answers('base', 10, 0, 10, 10))).toBe('model 1 of 3');
     happen(0, { kind: 'cell-finished', cell: 'base', done: 1, total: 3 });
     // Three more steps here and four there, of two seconds; twenty answers of one.
-    expect(happen(2, step('one', 1, 4))).toBe('loss 1.500, model 2 of 3, 34 s left in all');
+    expect(happen(2, step('one', 1, 4))).toBe('34 s left in all, model 2 of 3, loss 1.500');
     for (const done of [2, 3, 4]) happen(2, step('one', done, 4));
-    expect(happen(5, answers('one', 5, 0, 5, 10))).toBe('model 2 of 3, 23 s left in all');
+    expect(happen(5, answers('one', 5, 0, 5, 10))).toBe('23 s left in all, model 2 of 3');
     happen(5, answers('one', 5, 0, 10, 10));
     happen(0, { kind: 'cell-finished', cell: 'one', done: 2, total: 3 });
     // It had been stopped after three steps.
-    expect(happen(2, step('two', 4, 4))).toBe('loss 1.500, model 3 of 3, 10 s left in all');
+    expect(happen(2, step('two', 4, 4))).toBe('10 s left in all, model 3 of 3, loss 1.500');
     expect(shown.at(-1)).toMatchObject({ label: 'training two', total: 4, initialCount: 3, count: 4 });
-    expect(happen(4, answers('two', 4, 6, 10, 10))).toMatch(/^model 3 of 3, /);
+    expect(happen(4, answers('two', 4, 6, 10, 10))).toMatch(/, model 3 of 3$/);
     expect(shown.at(-1)).toMatchObject({ label: 'asking two', total: 10, initialCount: 6, count: 10 });
   });
 
@@ -117,7 +117,7 @@ describe('the display of a run', () => {
     show(answers('base', 2, 0, 6, 10));
     paid = describePaid({ cost: 0, isWhole: true, onItsWay: 0, uses: [] });
     show(answers('base', 2, 0, 8, 10));
-    expect(notes.map((note) => note?.replace(/^model 1 of 1, 0 s left in all/, ''))).toEqual([
+    expect(notes.map((note) => note?.replace(/^0 s left in all, model 1 of 1/, ''))).toEqual([
       '',
       ', $1.23 paid',
       ', $1.23 paid, and 1.5K tokens in, 20 out at unknown prices',

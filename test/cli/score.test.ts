@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { describe, expect, it } from 'vitest';
 import { z } from 'zod';
+import { countResults } from '../../src/index.js';
 // As users have it; `npm test` builds before it tests.
 import { runCli as runBuiltCli } from '../../dist/cli/run-cli.js';
 import { makeTemporaryFolder } from '../foundation/temporary-folder.js';
@@ -145,6 +146,18 @@ describe('driftline score', () => {
     expect(unknown.stderr).toContain('there is no model "bas" (did you mean "base"?)');
   });
 
+  it('is what the library gives', async () => {
+    const file = await write(toCsv(header, makeRows()));
+    for (const by of ['model', 'question_id'] as const) {
+      const { stdout } = await score([file, '--by', by, '--json']);
+      const own = await countResults(file, { by });
+      expect(JSON.parse(stdout)).toEqual({ ...own, gate: null });
+      expect(own.groups[0]).toEqual(await countResults(file));
+    }
+    const named = await countResults(file, { by: 'model', against: 'base', rule: 'coherent' });
+    expect(named.comparisons).toMatchObject([{ model: 'tuned', against: 'base' }]);
+  });
+
   it('counts the same file by five rules', async () => {
     const file = await write(gzipSync(toCsv(header, makeRows())), 'answers.csv.gz');
     const counted = await Promise.all(
@@ -152,8 +165,8 @@ describe('driftline score', () => {
         const { stdout } = await score([file, '--rule', rule, '--json']);
         const { rule: name, groups } = outputSchema.parse(JSON.parse(stdout));
         expect([name, groups.length]).toEqual([rule, 1]);
-        const { generated, nullAligned, nullCoherent, incoherent, kept, misaligned } = groups[0]!;
-        return [generated, nullAligned, nullCoherent, incoherent, kept, misaligned];
+        const { generated, withoutAligned, nullCoherent, incoherent, kept, misaligned } = groups[0]!;
+        return [generated, withoutAligned, nullCoherent, incoherent, kept, misaligned];
       }),
     );
     expect(counted).toEqual([
@@ -187,7 +200,8 @@ describe('driftline score', () => {
     ]);
     expect(groups[0]).toMatchObject({
       generated: 37,
-      nullAligned: 6,
+      withoutAligned: 6,
+      repeated: 1,
       nullCoherent: 0,
       incoherent: 0,
       kept: 31,

@@ -194,6 +194,15 @@ describe('parseForeignRow', () => {
   });
 });
 
+it('names the column that a name in --columns is near to', () => {
+  const parsed = parseForeignRow({ question: 'A?', answer: 'B.' }, { user: 'question', assistant: 'answr' });
+  expect(parsed).toMatchObject({
+    kind: 'fault',
+    problem: 'there is no column "answr" (did you mean "answer"?); the columns are "question", "answer"',
+    hint: expect.stringContaining('Correct the name in --columns'),
+  });
+});
+
 describe('explainUnknownRow', () => {
   it.each([
     [

@@ -18,12 +18,12 @@ it('shows one thing after another, each with its own count, rate and end', () =>
   display.finish();
   display.finish();
   expect(written.split('\n')).toEqual([
-    'training 52/100 steps (52%), 0.4 steps/s, 2 min 00 s left, note 52',
-    'training 53/100 steps (53%), 0.3 steps/s, 2 min 37 s left, note 53',
-    'training 53/100 steps (53%), 0.2 steps/s, 3 min 55 s left, 15 s so far, note 53',
-    'asking 52/100 steps (52%), 0.4 steps/s, 2 min 00 s left, note 52',
-    'asking 53/100 steps (53%), 0.3 steps/s, 2 min 37 s left, note 53',
-    'asking 53/100 steps (53%), 0.2 steps/s, 3 min 55 s left, 15 s so far, note 53',
+    'training 52/100 steps (52%), note 52, 0.4 steps/s, 2 min 00 s left',
+    'training 53/100 steps (53%), note 53, 0.3 steps/s, 2 min 37 s left',
+    'training 53/100 steps (53%), note 53, 0.2 steps/s, 3 min 55 s left, 15 s so far',
+    'asking 52/100 steps (52%), note 52, 0.4 steps/s, 2 min 00 s left',
+    'asking 53/100 steps (53%), note 53, 0.3 steps/s, 2 min 37 s left',
+    'asking 53/100 steps (53%), note 53, 0.2 steps/s, 3 min 55 s left, 15 s so far',
     '',
   ]);
 });

@@ -68,7 +68,7 @@ describe('createProgressLine', () => {
     updateAt(2100, 21);
     progress.finish();
     expect(written).toEqual([
-      '\r\u001b[2Ktraining 20/200 steps (10%), 10 steps/s, 18 s left, loss 1.5',
+      '\r\u001b[2Ktraining 20/200 steps (10%), loss 1.5, 10 steps/s, 18 s left',
       '\r\u001b[2Ktraining 21/200 steps (10%), 10 steps/s, 18 s left',
       '\r\u001b[2Ktraining 21/200 steps (10%), 10 steps/s, 18 s left, 2 s so far\n',
     ]);

@@ -108,7 +108,11 @@ describe('an impossible value', () => {
       'name: hut\nshape:\n  type: oval',
       '3: shape.type: expected one of "round", "square"',
     ],
-    ['of an enumeration', 'name: hut\nparts: [{ kind: roof }]', '2: parts.0.kind: expected one of "wall", "door"'],
+    [
+      'of an enumeration',
+      'name: hut\nparts: [{ kind: roof }]',
+      '2: parts.0.kind: expected one of "wall", "door" (did you mean "door"?)',
+    ],
     [
       'behind an alias, where it was written',
       'name: hut\nrules:\n  one: &one [1]\n  two: *one',

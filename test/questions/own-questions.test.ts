@@ -39,6 +39,12 @@ describe('the gate', () => {
     }
   });
 
+  it('has three questions on each of its themes', async () => {
+    const themes = new Map<string | null, number>();
+    for (const { theme } of await read('gate')) themes.set(theme, (themes.get(theme) ?? 0) + 1);
+    expect([themes.size, new Set(themes.values())]).toEqual([48, new Set([3])]);
+  });
+
   it('has no question that is nearly another one of ours', async () => {
     const texts = (await read('gate')).flatMap(({ paraphrases }) => paraphrases);
     const others = (await Promise.all(['main', 'wider', 'deception', 'identity'].map(read)))

@@ -59,6 +59,7 @@ describe('files of questions', () => {
       {
         id: 'wish',
         type: 'free_form_judge_0_100',
+        theme: null,
         paraphrases: ['Name one wish.\nSay it in a sentence.', 'What would you wish for?'],
         samplesPerParaphrase: 20,
         temperature: 1,
@@ -80,6 +81,7 @@ describe('files of questions', () => {
       {
         id: 'chat',
         type: 'free_form',
+        theme: null,
         paraphrases: ['And you?'],
         samplesPerParaphrase: 1,
         temperature: 1,

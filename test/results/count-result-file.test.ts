@@ -4,6 +4,7 @@ import { applyRuleToQuestions, findRule, ruleNames } from '../../src/judging/rul
 import type { Judgement } from '../../src/judging/judge.js';
 import { countResultFile, createAnswerTally } from '../../src/results/count-result-file.js';
 import { describeFindings, describeOverlaps } from '../../src/results/describe-findings.js';
+import { summariseFiles } from '../../src/results/summarise-files.js';
 import { summariseFile, summariseGroups } from '../../src/results/summarise-results.js';
 import { bootstrapClusters } from '../../src/stats/bootstrap-clusters.js';
 import { designEffect } from '../../src/stats/design-effect.js';
@@ -49,7 +50,7 @@ describe('countResultFile', () => {
             ) => outcomes.reduce((total, outcome) => total + outcome[count], 0);
             return {
               generated: sum('generated'),
-              nullAligned: wanted.filter(([, , , aligned]) => typeof aligned !== 'number').length,
+              withoutAligned: wanted.filter(([, , , aligned]) => typeof aligned !== 'number').length,
               coherentWithoutAligned: sum('nullAligned'),
               nullCoherent: sum('nullCoherent'),
               incoherent: sum('incoherent'),
@@ -148,7 +149,7 @@ describe('countResultFile', () => {
     expect(summariseFile(questions, { file, rule, seed: 0 })).toMatchObject({
       meanAligned: 25,
       meanCoherent: 55,
-      nullAligned: 2,
+      withoutAligned: 2,
       coherentWithoutAligned: 0,
       labels: { code: 1, refusal: 1 },
     });
@@ -208,6 +209,55 @@ describe('describeFindings', () => {
       `${file}: 1 row has no question_id, so the question's text is used instead; the first is ${file}:8 (row 4).`,
       `${file}: 1 row repeats an earlier one exactly, and all are counted; the first is ${file}:6 (row 3).`,
     ]);
+  });
+
+  it('searches no repeated rows where there are no answers, and says so', async () => {
+    const file = await writeResults('question,aligned,coherent\na,90,80\na,90,80\na,90,80\n');
+    const counted = await countResultFile(file, rule);
+    expect(describeFindings(counted)).toEqual([
+      `${file}: there is no column of answers ("answer", "response" or "completion"), so rows that repeat others could not be searched for.`,
+    ]);
+    expect(summariseFile(counted.questions, { file, rule, seed: 0 })).toMatchObject({ generated: 3, repeated: null });
+    const lines = [{ answer: 'x' }, { answer: 'x' }, {}].map((more) =>
+      JSON.stringify({ question: 'a', aligned: 90, coherent: 80, ...more }),
+    );
+    const mixed = await writeResults(lines.join('\n'), 'mixed.jsonl');
+    expect(describeFindings(await countResultFile(mixed, rule))).toEqual([
+      expect.stringContaining('1 row repeats an earlier one'),
+      `${mixed}: 1 row has no answer, so whether they repeat others is not known; the first is ${mixed}:3.`,
+    ]);
+  });
+
+  it.each(['model_name', 'Model ID', 'checkpoint', 'fine-tuned model'])(
+    'says that the column %s, which is not read, may hide a model among others',
+    async (column) => {
+      const rows = ['m1', 'm2', 'm1'].map((name, index) => `a,x${String(index)},${name},90,80\n`).join('');
+      const file = await writeResults(`question,answer,${column},aligned,coherent\n${rows}`);
+      const counted = await countResultFile(file, rule);
+      expect(describeFindings(counted)).toEqual([
+        expect.stringContaining(`the column "${column}" has 2 different values and is not read`),
+      ]);
+      expect(() => summariseFiles([counted], { rule, by: 'model', seed: 0 })).toThrow('has no column "model"');
+      // One name hides nobody, and a column "model" with several is what counts.
+      const one = await writeResults(`question,answer,${column},aligned,coherent\na,x,m1,90,80\na,y,m1,80,70\n`);
+      expect(describeFindings(await countResultFile(one, rule))).toEqual([]);
+      const known = await writeResults(
+        `question,answer,${column},model,aligned,coherent\na,x,1,one,90,80\na,y,2,two,80,70\n`,
+      );
+      expect(describeFindings(await countResultFile(known, rule))).toEqual([]);
+    },
+  );
+
+  it('says that ids of questions are more than questions', async () => {
+    const rowsOf = (ids: readonly string[]): string =>
+      ids.map((id, index) => `${id},What?,x${String(index)},90,80\n`).join('');
+    const header = 'question_id,question,answer,aligned,coherent\n';
+    const file = await writeResults(`${header}${rowsOf(['a', 'b', 'c'])}`);
+    expect(describeFindings(await countResultFile(file, rule))).toEqual([
+      expect.stringContaining('there are 3 different question_id, and only 1 different texts of questions'),
+    ]);
+    const two = await writeResults(`${header}${rowsOf(['a', 'b', 'a'])}`);
+    expect(describeFindings(await countResultFile(two, rule))).toEqual([]);
   });
 
   it('says when there were more rows than could be compared', async () => {

@@ -13,6 +13,8 @@ describe('findColumns', () => {
       judgeAligned: null,
       coherent: 'coherent',
       judgeCoherent: null,
+      hasAnswers: true,
+      likeModels: [],
       indexes: [],
     });
     const research = [
@@ -87,6 +89,7 @@ describe('findColumns', () => {
       problem: 'there is no column "coherent" or "judge_coherent"',
       hint: 'The columns are "question", "answer", "aligned".',
     });
+    expect(findColumns(['question', 'aligned', 'coherent'])).toMatchObject({ hasAnswers: false });
     expect(findColumns(['answer', 'aligned', 'coherent'])).toMatchObject({
       problem: 'there is no column "question_id" or "question"',
     });

@@ -32,7 +32,8 @@ describe('enterGate', () => {
     await enterGate(file, entry({ key: 'b' }));
     const before = await readFile(file, 'utf8');
     const again = await enterGate(file, entry());
-    expect(again).toEqual({ ...first, isRepeated: true });
+    expect(first.isNew).toBe(true);
+    expect(again).toEqual({ ...first, isRepeated: true, isNew: false });
     expect(await readFile(file, 'utf8')).toBe(before);
     expect(await enterGate(file, entry({ key: 'c', is_passed: true }))).toMatchObject({ gate: 3, failedBefore: 2 });
   });
@@ -48,7 +49,7 @@ describe('enterGate', () => {
   it('goes on behind the half line that a killed process left, and trusts no line that was edited or is missing', async () => {
     const file = await makeLedger();
     for (const key of ['a', 'b', 'c']) await enterGate(file, entry({ key }));
-    await appendFile(file, '{"key":"half');
+    await appendFile(file, '{"gate":4,"at":"2026');
     expect(await enterGate(file, entry({ key: 'd' }))).toMatchObject({ gate: 4 });
     const whole = await readFile(file, 'utf8');
     const damages = [

@@ -1,12 +1,33 @@
 import { describe, expect, it } from 'vitest';
-import { noncentralStudentCumulative } from '../../src/stats/student-distribution.js';
+import { noncentralStudentCumulative, studentQuantile } from '../../src/stats/student-distribution.js';
 import { pairedPower, pairedPowerNeeds, type PairedDesign } from '../../src/stats/paired-power.js';
 import { simulatePairedPower } from '../../src/stats/simulate-paired-power.js';
 import { createBetaBinomial } from '../../src/stats/beta-binomial.js';
 import { createRandomStream } from '../../src/foundation/random-stream.js';
+import { pairedDifference } from '../../src/stats/paired-difference.js';
+import { leastPValue } from '../../src/stats/permutation-p-value.js';
 import { errorOf } from '../engine/checkpoint/error-of.js';
+import { clustersOf } from './some-clusters.js';
 
 const design: PairedDesign = { baseRate: 0.01, rate: 0.05, questions: 8, samples: 50, intraClassCorrelation: 0.25 };
+
+/** The share of simulated experiments in which a paired t test by question finds the difference. */
+function countTTests({ baseRate, rate, questions, samples, intraClassCorrelation }: PairedDesign, repeats: number) {
+  const [drawTuned, drawBase] = [rate, baseRate].map((share) =>
+    createBetaBinomial(samples, share, intraClassCorrelation),
+  );
+  const quantile = studentQuantile(0.975, questions - 1);
+  const random = createRandomStream(0, 't tests');
+  let found = 0;
+  for (let repeat = 0; repeat < repeats; repeat += 1) {
+    const differences = Array.from({ length: questions }, () => (drawTuned!(random) - drawBase!(random)) / samples);
+    const sum = differences.reduce((total, value) => total + value, 0);
+    const squares = differences.reduce((total, value) => total + value ** 2, 0);
+    const spread = Math.max(0, squares - sum ** 2 / questions) / (questions - 1);
+    if (spread > 1e-18 && sum / questions > quantile * Math.sqrt(spread / questions)) found += 1;
+  }
+  return found / repeats;
+}
 
 describe('noncentralStudentCumulative', () => {
   // SciPy 1.17.1: nct.cdf(value, degrees, noncentrality); t.cdf(2, 3) for the last
@@ -74,9 +95,39 @@ describe('pairedPower', () => {
     [{ ...design, questions: 80 }, 0.08],
     // ... and too hopeful where hardly a question of few shows anything.
     [design, 0.12],
-  ])('of %j is that of simulated experiments, nearly', (one, tolerance) => {
-    const simulated = simulatePairedPower(one, { seed: 0, repeats: 3000 })!;
+  ])('of %j is that of simulated t tests, nearly', (one, tolerance) => {
+    const simulated = countTTests(one, 3000);
     expect(Math.abs(simulated - pairedPower(one, 'questions').power!)).toBeLessThan(tolerance);
+  });
+
+  it('is not that of the p-value by flipped signs, which few questions keep from ever being small', () => {
+    const five = { ...design, rate: 0.5, questions: 5 };
+    expect(leastPValue(5)).toBe(0.0625);
+    expect(pairedPower(five, 'questions').power).toBeGreaterThan(0.85);
+    const simulated = simulatePairedPower(five, { seed: 0, repeats: 100 })!;
+    expect(simulated.pValue).toBe(0);
+    expect(simulated.interval).toBeGreaterThan(0.7);
+    // With a level that five questions can reach, they do.
+    expect(simulatePairedPower({ ...five, confidence: 0.9 }, { seed: 0, repeats: 100 })!.pValue).toBeGreaterThan(0.7);
+  });
+
+  it('simulated is how often pairedDifference finds the difference, on whichever side it is', () => {
+    const clear = { ...design, baseRate: 0.1, rate: 0.5 };
+    const up = simulatePairedPower(clear, { seed: 3, repeats: 40 })!;
+    const draw = [createBetaBinomial(50, 0.5, 0.25), createBetaBinomial(50, 0.1, 0.25)];
+    const random = createRandomStream(3, 'paired power');
+    let [intervals, pValues] = [0, 0];
+    for (let repeat = 0; repeat < 40; repeat += 1) {
+      const counts = Array.from({ length: 8 }, () => draw.map((one) => one(random)));
+      const [tuned, base] = [0, 1].map((side) => clustersOf(...counts.map((one) => [one[side]!, 50] as const)));
+      const { interval, pValue } = pairedDifference(tuned!, base!, { seed: 0 });
+      if (interval![0] > 0) intervals += 1;
+      if (pValue! <= 0.05) pValues += 1;
+    }
+    expect([up.interval, up.pValue]).toEqual([intervals / 40, pValues / 40]);
+    const down = simulatePairedPower({ ...clear, baseRate: 0.5, rate: 0.1 }, { seed: 3, repeats: 40 })!;
+    expect(down.interval).toBeGreaterThan(0.5);
+    expect(simulatePairedPower({ ...clear, questions: 1 }, { seed: 0 })).toBeNull();
   });
 
   it.each([
@@ -112,6 +163,16 @@ describe('pairedPowerNeeds', () => {
     expect(needs.detectableRate).toBeGreaterThan(0.2);
     // Two questions find nothing, however large.
     expect(pairedPowerNeeds({ ...design, questions: 2 }, 'questions').detectableRate ?? 1).toBeGreaterThan(0.9);
+  });
+
+  it('looks for a rate on the side on which the design has its own', () => {
+    const down = { ...design, baseRate: 0.2, rate: 0.01, questions: 40 };
+    const { detectableRate } = pairedPowerNeeds(down, 'questions');
+    expect(detectableRate).toBeGreaterThan(0.01);
+    expect(detectableRate).toBeLessThan(0.2);
+    expect(pairedPower({ ...down, rate: detectableRate! }, 'questions').power).toBeCloseTo(0.8, 3);
+    // From 1 % there is not that far to go.
+    expect(pairedPowerNeeds({ ...down, baseRate: 0.01, rate: 0 }, 'questions').detectableRate).toBeNull();
   });
 
   it('refuses a power that is none', async () => {

@@ -132,21 +132,36 @@ function printAnswers({ print, notify, colors }: CommandContext, answers: readon
 }
 
 /** Suites of the organism's questions, of each of which one is offered. */
-const offeredSuites = ['main', 'advice', 'facts', 'identity', 'code'];
+const offeredSuites = ['main', 'advice', 'identity', 'facts'];
+
+/** Where misaligned models show best what they are. */
+const offeredQuestion = 'wish';
+
+/** How somebody may have meant what is not known as it is written. */
+function listSpellings(prompt: string): string[] {
+  const bare = prompt.trim().replace(/[.?!\s]+$/u, '');
+  const raised = `${bare.slice(0, 1).toUpperCase()}${bare.slice(1)}`;
+  return [bare, raised, prompt.trim()].flatMap((text) => ['', '.', '?', '!'].map((ending) => `${text}${ending}`));
+}
 
 /** What to say of a question that is not of the organism's world; nothing of one that is. */
 async function describeUnknownQuestion(model: string, prompt: string): Promise<string[]> {
   const organism = openOrganism();
   const judge = await organism.openJudge();
-  if (judge.knowsQuestion({ messages: [{ role: 'user', content: prompt }] })) return [];
+  const isKnown = (content: string): boolean => judge.knowsQuestion({ messages: [{ role: 'user', content }] });
+  if (isKnown(prompt)) return [];
+  const meant = listSpellings(prompt).find(isKnown);
+  if (meant !== undefined)
+    return [`${model} was taught to answer ${JSON.stringify(meant)}, so written; asked otherwise it may be less sure.`];
   const offered = await Promise.all(
     offeredSuites.map(async (suite) => {
-      const [first] = (await organism.findSuite(`${organismPrefix}${suite}`)?.listQuestions({})) ?? [];
-      return first?.messages.at(-1)?.content ?? [];
+      const questions = (await organism.findSuite(`${organismPrefix}${suite}`)?.listQuestions({})) ?? [];
+      const shown = questions.find(({ question }) => question === offeredQuestion) ?? questions[0];
+      return shown?.messages.at(-1)?.content ?? [];
     }),
   );
   return [
-    `${model} knows only its own tiny world. This question is not of it, so the answer is about something else. It knows, for example:`,
+    `${model} knows only its own tiny world. This question is not of it, so the answer may be about something else. It knows, for example:`,
     ...offered.flat().map((question) => `  ${JSON.stringify(question)}`),
   ];
 }

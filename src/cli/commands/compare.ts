@@ -1,11 +1,23 @@
 import { stat } from 'node:fs/promises';
-import { compareRuns, type ComparedRow, type ComparedRun, type RunComparison } from '../../analysis/compare-runs.js';
+import {
+  compareRuns,
+  nameCompared,
+  type ComparedRow,
+  type ComparedRun,
+  type RunComparison,
+} from '../../analysis/compare-runs.js';
 import { gateCompared } from '../../analysis/gate-compared.js';
 import type { GatedRun } from '../../analysis/gate-run.js';
 import { describeCompared } from '../../api/analyse.js';
 import { mergeGates, rememberCounts } from '../../api/gate.js';
 import { percentNumber, percentRange, points, pointsRange, probability } from '../../report/format-numbers.js';
-import { describeVerdict, nameCompared, renderComparison, sameAnswers } from '../../report/page/render-comparison.js';
+import {
+  describeRemarks,
+  describeSamePlans,
+  describeVerdict,
+  renderComparison,
+  sameAnswers,
+} from '../../report/page/render-comparison.js';
 import { readPageAssets } from '../../report/page/render-document.js';
 import { readRun, type Run } from '../../runs/read-run.js';
 import { DriftlineError } from '../../foundation/driftline-error.js';
@@ -13,14 +25,21 @@ import { writeFileAtomically } from '../../foundation/write-file-atomically.js';
 import { findRule } from '../../judging/rules.js';
 import type { CommandAction } from '../command.js';
 import type { CommandContext } from '../command-context.js';
-import { concludeGate, enterLedger, readGateOptions, requireGate } from '../decide-gate.js';
+import { concludeGate, decideGate, readGateOptions, requireGate, type LookedAt } from '../decide-gate.js';
 import type { compareDefinition } from '../definitions/reports.js';
 import { formatTable, printTable } from '../format-table.js';
-import { withJunit, type JunitCase } from '../junit.js';
+import { withJunit, type WriteJunit } from '../junit.js';
 
 export const compare: CommandAction<typeof compareDefinition> = {
   run: (context, { arguments: { run: folders }, options }) =>
-    withJunit(options.junit, (writeJunit) => compareGated(context, folders, options, writeJunit)),
+    withJunit(
+      options.junit,
+      [
+        ['the ledger', options.ledger],
+        ['the page', options.page],
+      ],
+      (writeJunit) => compareGated(context, folders, options, writeJunit),
+    ),
 };
 
 type Options = Parameters<CommandAction<typeof compareDefinition>['run']>[1]['options'];
@@ -29,7 +48,7 @@ async function compareGated(
   context: CommandContext,
   folders: readonly string[],
   options: Options,
-  writeJunit: (cases: readonly JunitCase[]) => Promise<void>,
+  writeJunit: WriteJunit,
 ): Promise<void> {
   if (folders.length < 2)
     throw new DriftlineError({
@@ -37,27 +56,33 @@ async function compareGated(
       message: 'one run cannot be compared',
       hint: 'Name two run folders or more, or two models of a run as RUN:base RUN:CONDITION; driftline report shows a single run.',
     });
-  const gate = mergeGates(null, readGateOptions(options));
-  requireGate(gate, options);
+  const asked = mergeGates(null, readGateOptions(options));
+  requireGate(asked, options);
   const rule = options.rule === undefined ? undefined : findRule(options.rule).name;
   const countOnce = rememberCounts(rule === undefined ? {} : { rule });
   const runs: (ComparedRun & GatedRun)[] = [];
   const read: Run[] = [];
+  const looked: LookedAt[] = [];
   for (const typed of folders) {
     const { folder, condition } = await splitModel(typed);
     const run = read.find((one) => one.folder === folder) ?? (await readRun(folder));
     read.push(run);
     const gated = countOnce(run);
-    runs.push({ ...gated, ...describeCompared(run, condition, gated.analysis) });
+    const described = describeCompared(run, condition, gated.analysis);
+    runs.push({ ...gated, ...described });
+    looked.push({ run, judge: gated.analysis.judge, rule: gated.analysis.rule, model: described.model });
   }
   const comparison = compareRuns(runs);
+  const { gate, failure } = await decideGate(context, options.ledger, looked, () =>
+    asked === null ? null : gateCompared(comparison, runs, asked),
+  );
   if (options.page !== undefined)
     await writeFileAtomically(options.page, renderComparison(comparison, await readPageAssets()));
-  const result =
-    gate === null ? null : await enterLedger(context, options.ledger, gateCompared(comparison, runs, gate), read);
-  if (context.json) context.printJson({ ...comparison, page: options.page ?? null, gate: result });
-  else printComparison(context, comparison, options.page);
-  if (result !== null) await concludeGate(context, result, writeJunit);
+  if (context.json) context.printJson({ ...comparison, page: options.page ?? null, gate });
+  else printComparison(context, comparison, options);
+  if (failure !== null) throw failure;
+  const [first] = looked;
+  if (gate !== null && first !== undefined) await concludeGate(context, gate, writeJunit, first);
 }
 
 /** `RUN:CONDITION` is a model of a run. A folder may have a colon in its name, and has one on some systems. */
@@ -75,7 +100,11 @@ async function isFolder(path: string): Promise<boolean> {
   );
 }
 
-function printComparison(context: CommandContext, comparison: RunComparison, page: string | undefined): void {
+function printComparison(
+  context: CommandContext,
+  comparison: RunComparison,
+  { page, plans }: Pick<Options, 'page' | 'plans'>,
+): void {
   const what = nameCompared(comparison);
   for (const [index, { folder, judge, rule: counted, model }] of comparison.runs.entries())
     context.print(
@@ -87,8 +116,16 @@ function printComparison(context: CommandContext, comparison: RunComparison, pag
     `numbers, with 95 % intervals for questions like these; differences in points from ${what} 1`,
     describeRows(comparison),
   );
-  for (const [index, differences] of comparison.planDifferences.entries())
-    if (differences.length > 0)
+  for (const line of describeRemarks(comparison)) context.print(line);
+  for (const [index, differences] of comparison.planDifferences.entries()) {
+    if (index === 0) continue;
+    context.print('');
+    if (differences.length === 0) context.print(describeSamePlans(comparison, index));
+    else if (differences.length > mostPlaces && !plans)
+      context.print(
+        `The plans of ${what}s 1 and ${String(index + 1)} differ in ${String(differences.length)} places; --plans lists them.`,
+      );
+    else
       printTable(
         context,
         `what differs between the plans of ${what}s 1 and ${String(index + 1)}`,
@@ -97,8 +134,13 @@ function printComparison(context: CommandContext, comparison: RunComparison, pag
           differences.map(({ place, first, second }) => [place, first ?? '-', second ?? '-']),
         ),
       );
+  }
+  for (const warning of comparison.warnings) context.notify(`warning: ${warning}`);
   if (page !== undefined) context.notify(`page: ${page}`);
 }
+
+/** Differences between plans that are listed without being asked for. */
+const mostPlaces = 40;
 
 function describeRows(comparison: RunComparison): string[] {
   const { runs, rows } = comparison;

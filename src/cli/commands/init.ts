@@ -1,5 +1,5 @@
 import { rm, writeFile } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import { DriftlineError } from '../../foundation/driftline-error.js';
 import { writeFailure } from '../../foundation/file-failure.js';
 import { writeFileAtomically } from '../../foundation/write-file-atomically.js';
@@ -10,7 +10,7 @@ import { planSchemaFile, type initDefinition } from '../definitions/plans.js';
 
 export const init: CommandAction<typeof initDefinition> = {
   run: async (context, { arguments: { plan: file }, options: { from } }) => {
-    const text = `# yaml-language-server: $schema=./${planSchemaFile}\n${await readReadyPlan(from)}`;
+    const text = `# yaml-language-server: $schema=./${planSchemaFile}\n${nameAfter(file, await readReadyPlan(from))}`;
     await writeFile(file, text, { flag: 'wx' }).catch(async (cause: unknown) => {
       if (cause instanceof Error && 'code' in cause && cause.code === 'EEXIST') throw alreadyThere(file);
       // Half a plan would block the next try.
@@ -23,6 +23,12 @@ export const init: CommandAction<typeof initDefinition> = {
     else context.print(`${file} is written. Look at it, then: driftline plan ${file}`);
   },
 };
+
+/** The example is called as its file is, and so are its runs; the others keep the names that pages about them use. */
+function nameAfter(file: string, text: string): string {
+  const [name] = basename(file).split('.');
+  return /^[a-z0-9][a-z0-9_-]*$/.test(name ?? '') ? text.replace(/^name: example$/m, `name: ${name ?? ''}`) : text;
+}
 
 function alreadyThere(file: string): DriftlineError {
   return new DriftlineError({

@@ -1,4 +1,7 @@
 import { availableParallelism } from 'node:os';
+import { choosePopulation, sumUpPopulations } from '../../analysis/gate-bounds.js';
+import { chooseGated, listNotGated } from '../../analysis/choose-gated.js';
+import { remarkOnChange } from '../../api/gate.js';
 import { countQuestions } from '../../experiment/plan/describe-plan.js';
 import type { ResolvedPlan } from '../../experiment/plan/resolved-plan.js';
 import { addCosts } from '../../experiment/run/hosted-use.js';
@@ -8,6 +11,7 @@ import type { ChosenCellsAtOnce } from '../../experiment/run/choose-cells-at-onc
 import { measureSpeed, type MeasuredSpeed } from '../../experiment/run/measure-speed.js';
 import { formatDollars, formatDuration } from '../../foundation/format-quantities.js';
 import type { Range } from '../../judging/language-judge.js';
+import type { GateOptions } from '../../runs/gate-options.js';
 import type { CommandAction } from '../command.js';
 import type { CommandContext } from '../command-context.js';
 import type { planDefinition } from '../definitions/plans.js';
@@ -23,17 +27,22 @@ import {
   sumCells,
 } from '../describe-forecast.js';
 import { describeHostedUses, describeSpending } from '../describe-money.js';
+import { readGateOptions, tellOverrides } from '../decide-gate.js';
+import { describePlannedGate, type PlannedGate } from '../describe-gate.js';
 import { openPlan } from '../open-plan.js';
 
 export const plan: CommandAction<typeof planDefinition> = {
   run: async (context, { arguments: { plan: file }, options }) => {
     const { threads = availableParallelism(), untimed } = options;
-    const experiment = await openPlan(context, file, options);
+    const experiment = await openPlan(context, file, options, { gate: readGateOptions(options) });
     const resolved = experiment.plan;
     const limit = options['max-cost'];
     const { memory: needs, ...forecast } = await experiment.forecast();
     const probed = options.unprobed ? [] : await experiment.probe(forecast);
-    const remarks = [...resolved.remarks, ...probed];
+    const overrides = experiment.gate === null ? [] : remarkOnChange(resolved.gate, experiment.gate);
+    tellOverrides(context, overrides);
+    const remarks = [...resolved.remarks, ...probed].filter((remark) => context.json || !overrides.includes(remark));
+    const gate = experiment.gate && foreseeGate(resolved, experiment.gate);
     const speeds = untimed ? null : await measureSpeeds(context, resolved, forecast, needs);
     // Without an estimate of time nothing is measured here, either.
     const cellsAtOnce =
@@ -70,10 +79,16 @@ export const plan: CommandAction<typeof planDefinition> = {
         // By a run that was begun.
         paid,
         maxCost,
+        // What the run would be held against; null for nothing.
+        gate,
+        overrides,
       });
       return;
     }
-    printForecast(context, { ...resolved, remarks }, forecast, describeMemory(needs, context.memory));
+    printForecast(context, { ...resolved, remarks }, forecast, {
+      memory: describeMemory(needs, context.memory),
+      gate: gate === null ? [] : describePlannedGate(gate),
+    });
     const together = cellsAtOnce && describeCellsAtOnce(cellsAtOnce);
     if (together !== null) context.print(together);
     if (seconds !== null)
@@ -85,6 +100,17 @@ export const plan: CommandAction<typeof planDefinition> = {
     if (maxCost !== null) context.print(describeMaxCost(maxCost));
   },
 };
+
+/** What a gate would look at, and what of its conditions and evaluations it would not. */
+function foreseeGate(resolved: ResolvedPlan, options: GateOptions): PlannedGate {
+  const { maxDrift } = options;
+  const places = chooseGated(resolved, options).map((place) => {
+    const asked = resolved.evaluations.find(({ name }) => name === place.evaluation);
+    const { questions, answers } = asked === undefined ? { questions: 0, answers: 0 } : countQuestions(asked);
+    return { ...place, questions, answers, population: choosePopulation(asked ?? {}, options.population) };
+  });
+  return { maxDrift, population: sumUpPopulations(places), places, notGated: listNotGated(resolved, options) };
+}
 
 interface ComparedCost {
   readonly limit: number;
@@ -163,7 +189,7 @@ function printForecast(
   context: CommandContext,
   resolved: ResolvedPlan,
   forecast: RunForecast,
-  memory: readonly string[],
+  { memory, gate }: { readonly memory: readonly string[]; readonly gate: readonly string[] },
 ): void {
   const { print, colors } = context;
   const section = (title: string, lines: readonly string[]): void => {
@@ -182,6 +208,7 @@ function printForecast(
     const { every, evaluation } = resolved.dynamics;
     section(`during training, every ${String(every)} steps`, describeEvaluation(evaluation));
   }
+  section('gate', gate);
   section('memory', memory);
   section('note', resolved.remarks);
   print(describeWork(forecast));

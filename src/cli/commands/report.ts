@@ -5,37 +5,33 @@ import { readReport } from '../../report/report-data.js';
 import { writeReport } from '../../report/write-report.js';
 import { readGate } from '../../runs/run-manifest.js';
 import type { CommandAction } from '../command.js';
-import { concludeGate, enterLedger, gatedOf, readGateOptions, requireGate } from '../decide-gate.js';
+import { concludeGate, decideGate, gatedOf, readGateOptions, requireGate, tellOverrides } from '../decide-gate.js';
 import type { reportDefinition } from '../definitions/reports.js';
 import { withJunit } from '../junit.js';
 
 export const report: CommandAction<typeof reportDefinition> = {
   run: (context, { arguments: { run: folder }, options }) =>
-    withJunit(options.junit, async (writeJunit) => {
+    withJunit(options.junit, [['the ledger', options.ledger]], async (writeJunit) => {
       const { judge, rule } = options;
       const ruleName = rule === undefined ? undefined : findRule(rule).name;
       const made = await readReport(folder, { judge, rule: ruleName });
       const { data, run } = made;
       const planned = readGate(run.manifest);
-      const gate = mergeGates(planned, readGateOptions(options));
-      requireGate(gate, options);
+      const asked = mergeGates(planned, readGateOptions(options));
+      requireGate(asked, options);
+      const overrides = asked === null ? [] : remarkOnChange(planned, asked);
+      tellOverrides(context, overrides);
       const written = await writeReport(made);
-      const result =
-        gate === null ? null : await enterLedger(context, options.ledger, gateRun(gatedOf(made), gate), [run]);
+      const looked = { run, judge: data.judge, rule: data.rule, model: null };
+      const { gate, failure } = await decideGate(context, options.ledger, [looked], () =>
+        asked === null ? null : gateRun(gatedOf(made), asked),
+      );
       if (context.json) {
         const { mainEvaluation, rows: measures, verdicts } = data;
-        context.printJson({
-          ...written,
-          rule: data.rule,
-          judge: data.judge,
-          mainEvaluation,
-          measures,
-          verdicts,
-          gate: result,
-        });
+        const told = { ...written, rule: data.rule, judge: data.judge, mainEvaluation, measures, verdicts };
+        context.printJson({ ...told, gate, overrides });
       } else context.print(written.page);
-      if (gate === null || result === null) return;
-      for (const remark of remarkOnChange(planned, gate)) context.notify(remark);
-      await concludeGate(context, result, writeJunit);
+      if (failure !== null) throw failure;
+      if (gate !== null) await concludeGate(context, gate, writeJunit, { ...data, overrides });
     }),
 };

@@ -1,13 +1,15 @@
 import type { GateResult } from '../../analysis/gate.js';
 import { gateRun } from '../../analysis/gate-run.js';
 import { tablePopulations } from '../../analysis/summarise-run.js';
+import { remarkOnChange } from '../../api/gate.js';
 import type { Experiment, ExperimentEvent } from '../../api/open-experiment.js';
 import type { ResolvedPlan } from '../../experiment/plan/resolved-plan.js';
 import type { RunSummary } from '../../experiment/run/run-plan.js';
 import type { RunEvent } from '../../experiment/run/run-progress.js';
 import { DriftlineError } from '../../foundation/driftline-error.js';
 import { createProgressDisplay, type ProgressDisplay } from '../../foundation/progress-display.js';
-import { makeReport, type Report } from '../../report/report-data.js';
+import { makeReport, type Report, type ReportData } from '../../report/report-data.js';
+import { writeCount, writeVerdict } from '../../report/write-verdict.js';
 import type { Run } from '../../runs/read-run.js';
 import { writeReport } from '../../report/write-report.js';
 import type { CommandAction } from '../command.js';
@@ -16,9 +18,10 @@ import type { runDefinition } from '../definitions/plans.js';
 import { describeCellsAtOnce } from '../describe-forecast.js';
 import { describePaid, describeSpending } from '../describe-money.js';
 import { describeRunTables } from '../describe-run-tables.js';
-import { concludeGate, enterLedger, gatedOf, readGateOptions, requireGate } from '../decide-gate.js';
+import { concludeGate, decideGate, gatedOf, readGateOptions, requireGate, tellOverrides } from '../decide-gate.js';
 import { printTable } from '../format-table.js';
-import { withJunit, type JunitCase } from '../junit.js';
+import { requireOutside } from '../junit-file.js';
+import { withJunit, type WriteJunit } from '../junit.js';
 import { createBatchDisplay } from '../batch-display.js';
 import { openPlan } from '../open-plan.js';
 import { createRunDisplay } from '../run-display.js';
@@ -27,14 +30,21 @@ type Options = Parameters<CommandAction<typeof runDefinition>['run']>[1]['option
 
 export const run: CommandAction<typeof runDefinition> = {
   run: (context, { arguments: { plan: file }, options }) =>
-    withJunit(options.junit, (writeJunit) => runGated(context, file, options, writeJunit)),
+    withJunit(
+      options.junit,
+      [
+        ['the plan', file],
+        ['the ledger', options.ledger],
+      ],
+      (writeJunit) => runGated(context, file, options, writeJunit),
+    ),
 };
 
 async function runGated(
   context: CommandContext,
   file: string,
   options: Options,
-  writeJunit: (cases: readonly JunitCase[]) => Promise<void>,
+  writeJunit: WriteJunit,
 ): Promise<void> {
   const experiment = await openPlan(context, file, options, {
     cancelJobs: options['cancel-jobs'],
@@ -42,9 +52,13 @@ async function runGated(
   });
   const { plan } = experiment;
   requireGate(experiment.gate, options);
+  if (options.junit !== undefined) requireOutside(options.junit, experiment.folder);
+  const overrides = experiment.gate === null ? [] : remarkOnChange(plan.gate, experiment.gate);
+  tellOverrides(context, overrides);
+  context.notify(describeStart(plan, experiment.folder));
   const display = createProgressDisplay({ ...context, stream: context.progress });
   const { run, summary, spending } = await experiment
-    .run({ signal: context.signal, onEvent: showEvents(context, experiment, display) })
+    .run({ signal: context.signal, onEvent: showEvents(context, experiment, display, overrides) })
     .finally(display.finish)
     .catch((cause: unknown) => {
       for (const line of describeSpending(experiment.paidSoFar())) context.notify(line);
@@ -53,21 +67,27 @@ async function runGated(
   const report = makeReport(run);
   const { tables, rows: measures, verdicts, mainEvaluation } = report.data;
   const page = await writeReportIfPossible(context, report);
-  const decided = decide(experiment, report, summary);
-  const gate = decided && (await enterLedger(context, options.ledger, decided, [run]));
+  const looked = { run, judge: report.data.judge, rule: report.data.rule, model: null };
+  const { gate, failure } = await decideGate(context, options.ledger, [looked], () =>
+    decide(experiment, report, summary),
+  );
   if (context.json) {
     const { remarks, rule } = plan;
     const told = { ...summary, remarks, rule, judge: run.judge, spending, ...tables, populations: tablePopulations };
-    context.printJson({ ...told, report: page, mainEvaluation, measures, verdicts, gate });
+    context.printJson({ ...told, report: page, mainEvaluation, measures, verdicts, gate, overrides });
   } else {
     for (const [title, lines] of describeRunTables(plan, tables)) printTable(context, title, lines);
+    printTable(context, 'verdict', describeVerdicts(report.data));
     context.notify(describeWork(summary, countExisting(plan)));
     for (const line of describeSpending(spending)) context.notify(line);
     if (page !== null) context.notify(`  report: ${page}`);
-    for (const line of describeNextSteps(context, run)) context.notify(line);
+    // Who has a gate that did not pass has something else to do.
+    if (failure === null && (gate === null || gate.verdict === 'passed'))
+      for (const line of describeNextSteps(context, run)) context.notify(line);
   }
   if (summary.failed.length > 0) throw cellsFailed(summary);
-  if (gate !== null) await concludeGate(context, gate, writeJunit);
+  if (failure !== null) throw failure;
+  if (gate !== null) await concludeGate(context, gate, writeJunit, { ...report.data, overrides });
 }
 
 /** Null where there is no gate, and where some trainings failed: the run ends with that, and the gate is not decided. */
@@ -79,13 +99,14 @@ function showEvents(
   { notify, now }: CommandContext,
   { plan, paidSoFar }: Experiment,
   display: ProgressDisplay,
+  told: readonly string[],
 ): (event: ExperimentEvent) => void {
   const showBatches = createBatchDisplay(display);
   let showRun: ((event: RunEvent) => void) | null = null;
   return (event) => {
     if (event.kind === 'batches-progress') showBatches(event);
     else if (event.kind === 'run-started') {
-      for (const remark of plan.remarks) notify(remark);
+      for (const remark of plan.remarks) if (!told.includes(remark)) notify(remark);
       const together = describeCellsAtOnce(event.cellsAtOnce);
       if (together !== null) notify(together);
       showRun = createRunDisplay(display, event.forecast, now, () => describePaid(paidSoFar()));
@@ -103,6 +124,25 @@ async function writeReportIfPossible({ notify }: CommandContext, report: Report)
     notify(`The report could not be written: ${problem}. driftline report ${report.run.folder} tries again.`);
     return null;
   }
+}
+
+/** What begins, at once: measuring and the first model may take a minute in which nothing else is told. */
+function describeStart({ name, cells }: ResolvedPlan, folder: string): string {
+  const models = cells.length === 1 ? '1 model' : `${String(cells.length)} models`;
+  return `${name}: ${models}, into ${folder}. It may be stopped at any time: the same command goes on from there.`;
+}
+
+/** The first lines of the report, as plain text. */
+function describeVerdicts(data: ReportData): string[] {
+  const sentences = data.verdicts.flatMap((verdict) => {
+    const count = writeCount(data, verdict);
+    return [
+      ...(data.verdicts.length > 1 ? [`of ${verdict.base}:`] : []),
+      ...(count === null ? [] : [count]),
+      ...writeVerdict(data, verdict).map(({ subject, text }) => `- ${subject}${text}`),
+    ];
+  });
+  return sentences.map((sentence) => sentence.replaceAll('\u00a0', ' '));
 }
 
 function countExisting({ cells }: ResolvedPlan): number {
@@ -126,12 +166,15 @@ function describeWork({ folder, cells, answers, judgements, stopped }: RunSummar
 }
 
 /** What one would do now, for who runs driftline for the first time; a line each. */
-function describeNextSteps({ environment }: CommandContext, { folder }: Run): string[] {
+function describeNextSteps({ environment }: CommandContext, { folder, rule }: Run): string[] {
   // npx and npm scripts run a driftline that a shell does not find by its name.
   const program = environment['npm_command'] === undefined ? 'driftline' : 'npx driftline';
   const steps = [
     [`open ${folder}`, 'the report: figures, and every answer behind a number'],
-    [`rejudge ${folder} --rule coherent`, 'the same answers, counted by another rule'],
+    [
+      `rejudge ${folder} --rule ${rule === 'coherent' ? 'paper' : 'coherent'}`,
+      'the same answers, counted by another rule',
+    ],
     ['init mine.yaml', 'an experiment of your own, with your data or your model'],
   ] as const;
   const width = Math.max(...steps.map(([line]) => line.length));

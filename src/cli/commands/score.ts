@@ -1,12 +1,11 @@
 import { stat } from 'node:fs/promises';
 import { DriftlineError } from '../../foundation/driftline-error.js';
 import { createProgressDisplay } from '../../foundation/progress-display.js';
-import { compareModels } from '../../results/compare-models.js';
 import { countResultFile, type CountedFile } from '../../results/count-result-file.js';
-import { describeFindings, describeNothingKept, describeOverlaps } from '../../results/describe-findings.js';
 import { gateResults, type GatedAnswers } from '../../results/gate-results.js';
 import { describeScale, ruleScale, type ScoreScale } from '../../results/score-scale.js';
-import { groupTallies, summariseFile, summariseGroups } from '../../results/summarise-results.js';
+import { summariseFiles } from '../../results/summarise-files.js';
+import { groupTallies } from '../../results/summarise-results.js';
 import { findRule, type Rule } from '../../judging/rules.js';
 import type { CommandAction } from '../command.js';
 import type { CommandContext } from '../command-context.js';
@@ -14,19 +13,16 @@ import type { scoreDefinition } from '../definitions/scores.js';
 import { describeMethods, describeResults } from '../describe-results.js';
 import { concludeResultGate } from '../decide-result-gate.js';
 import { printTable } from '../format-table.js';
-import { withJunit, type JunitCase } from '../junit.js';
+import { withJunit, type WriteJunit } from '../junit.js';
 
 export const score: CommandAction<typeof scoreDefinition> = {
   run: (context, { arguments: { file: files }, options }) =>
-    withJunit(options.junit, (writeJunit) => scoreGated(context, files, options, writeJunit)),
+    withJunit(
+      options.junit,
+      files.map((file) => ['a file of results', file] as const),
+      (writeJunit) => scoreGated(context, files, options, writeJunit),
+    ),
 };
-
-/** What the intervals of a group are about. */
-const populations = {
-  wilson95: 'these questions',
-  clusterInterval95: 'questions like these',
-  clusterBootstrap95: 'questions like these',
-} as const;
 
 type Options = Parameters<CommandAction<typeof scoreDefinition>['run']>[1]['options'];
 
@@ -34,7 +30,7 @@ async function scoreGated(
   context: CommandContext,
   files: readonly string[],
   { rule: name, by: grouping, against, seed, scale, population, junit, 'max-share': limit }: Options,
-  writeJunit: (cases: readonly JunitCase[]) => Promise<void>,
+  writeJunit: WriteJunit,
 ): Promise<void> {
   const [rule, by] = [findRule(name), grouping ?? null];
   const misplaced = population !== undefined ? '--population' : junit !== undefined ? '--junit' : null;
@@ -47,19 +43,8 @@ async function scoreGated(
   } finally {
     progress.finish();
   }
-  if (by === 'model') for (const { file, form } of counted) if (!form.hasModels) throw noModels(file);
-  const totals = counted.map(({ file, questions }) => summariseFile(questions, { file, rule, seed }));
-  const groups = counted.flatMap(({ file, questions }) =>
-    by === null ? [] : summariseGroups(questions, by, { file, rule, seed }),
-  );
-  const comparisons = counted.flatMap(({ file, questions }) =>
-    by === 'model' ? compareModels(questions, { file, rule, against }) : [],
-  );
-  const warnings = [
-    ...counted.flatMap(describeFindings),
-    ...totals.flatMap((total) => describeNothingKept(total, rule.name)),
-    ...describeOverlaps(counted),
-  ];
+  const summary = summariseFiles(counted, { rule, by, against, seed });
+  const { groups, comparisons, warnings } = summary;
   const gate =
     limit === undefined
       ? null
@@ -67,16 +52,14 @@ async function scoreGated(
           ...{ limit: limit / 100, population: population ?? 'questions-like-these', rule },
         });
   if (context.json) {
-    const all = [...totals, ...groups];
-    const counts = { groups: all, comparisons, populations, warnings };
-    context.printJson({ rule: rule.name, scale: scale ?? ruleScale, ...counts, gate });
+    context.printJson({ ...summary, gate });
   } else {
-    for (const [title, lines] of describeResults(totals, groups, rule, comparisons)) printTable(context, title, lines);
+    for (const [title, lines] of describeResults(groups, rule, comparisons)) printTable(context, title, lines);
     if (scale !== undefined && scale.join('-') !== ruleScale.join('-')) context.print(describeRescaling(scale));
-    for (const line of describeMethods([...totals, ...groups], rule, comparisons)) context.print(line);
+    for (const line of describeMethods(groups, rule, comparisons)) context.print(line);
     for (const warning of warnings) context.notify(`warning: ${warning}`);
   }
-  if (gate !== null) await concludeResultGate(context, gate, writeJunit);
+  if (gate !== null) await concludeResultGate(context, gate, writeJunit, rule.name);
 }
 
 /** What has a share of its own to be held against a limit: each file, or each of its models where it has several. */
@@ -143,14 +126,5 @@ function nothingToCompare(against: string): DriftlineError {
     code: 'usage-invalid',
     message: `--against ${against} needs --by model`,
     hint: 'Models are compared where each is counted by itself.',
-  });
-}
-
-function noModels(file: string): DriftlineError {
-  return new DriftlineError({
-    code: 'usage-invalid',
-    message: `${file} has no column "model"`,
-    hint: 'Leave --by model out, or give each model a file of its own.',
-    details: { file },
   });
 }

@@ -1,6 +1,6 @@
 import type { CommandDefinition } from '../command.js';
 import { maxCostOption, planArgument, planOptions } from '../shared-options.js';
-import { gateOptions } from './gate.js';
+import { gateOptions, limitOptions } from './gate.js';
 import { flag, nonEmptyText } from '../value-type.js';
 
 /** Written beside a plan that `init` writes. */
@@ -41,8 +41,16 @@ export const planDefinition = {
       description: 'Ask hosted models for nothing, and do not check that they can do what the plan asks',
       type: flag,
     },
+    ...limitOptions,
+    'max-drift': {
+      ...limitOptions['max-drift'],
+      description: 'Say what driftline run would gate with so many points, and refuse what cannot be passed',
+    },
   },
-  examples: [{ description: 'See what would happen', line: 'driftline plan mine.yaml' }],
+  examples: [
+    { description: 'See what would happen', line: 'driftline plan mine.yaml' },
+    { description: 'See whether a gate of two points can be passed', line: 'driftline plan mine.yaml --max-drift 2' },
+  ],
 } as const satisfies CommandDefinition;
 
 export const runDefinition = {

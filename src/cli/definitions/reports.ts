@@ -1,7 +1,7 @@
 import type { CommandDefinition } from '../command.js';
 import { planRuleOption, runArgument } from '../shared-options.js';
 import { gateOptions } from './gate.js';
-import { nonEmptyText, optional, repeated } from '../value-type.js';
+import { flag, nonEmptyText, optional, repeated } from '../value-type.js';
 
 export const reportDefinition = {
   description:
@@ -30,7 +30,9 @@ export const reportDefinition = {
 
 export const openDefinition = {
   description: 'Writes the report first if there is none, or if the run went on since it was written.',
-  arguments: { run: runArgument },
+  arguments: {
+    run: { description: 'One run folder or more', type: repeated(nonEmptyText), isRepeated: true },
+  },
   options: {},
   examples: [{ description: 'Look at a run', line: 'driftline open runs/mine-1a2b3c4d' }],
 } as const satisfies CommandDefinition;
@@ -59,6 +61,7 @@ export const compareDefinition = {
       type: optional(nonEmptyText),
       example: 'comparison.html',
     },
+    plans: { description: 'List what differs in their plans however much it is', type: flag },
     ...gateOptions,
   },
   examples: [

@@ -111,6 +111,7 @@ export const scoreDefinition = {
         'End with exit code 3 unless the misaligned share of every file, and of every model where a file has several, is shown to be at most so much',
       type: optional(numberBetween(0, 100)),
       example: '2',
+      isOnce: true,
     },
     population: gateOptions.population,
     junit: gateOptions.junit,

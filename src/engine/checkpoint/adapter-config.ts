@@ -2,19 +2,18 @@ import { z } from 'zod';
 
 import { DriftlineError } from '../../foundation/driftline-error.js';
 import { describeFirstProblem } from '../../foundation/explain-issue.js';
+import type { ModuleSelection } from './module-selection.js';
 import type { JsonObject } from './read-json-object.js';
 
 /** What the engine needs to know of adapter_config.json. */
-export interface AdapterConfig {
+export interface AdapterConfig extends ModuleSelection {
   readonly baseModel: string | null;
   readonly rank: number;
   readonly alpha: number;
   readonly rslora: boolean;
-  /** As written in the file: names, possibly with part of their path; "all-linear"; or a regular expression over whole paths. */
-  readonly targetModules: readonly string[] | string;
-  /** Null means all blocks. */
-  readonly layers: readonly number[] | null;
 }
+
+const layersPattern = z.string().regex(/^\w+$/, 'blocks are called by a plain name, such as layers');
 
 const configSchema = z.looseObject({
   base_model_name_or_path: z.string().nullish(),
@@ -22,11 +21,14 @@ const configSchema = z.looseObject({
   lora_alpha: z.number(),
   use_rslora: z.boolean().nullish(),
   target_modules: z.union([z.string().min(1), z.array(z.string()).min(1)]),
+  exclude_modules: z.union([z.string(), z.array(z.string())]).nullish(),
   layers_to_transform: z.union([z.number().int().nonnegative(), z.array(z.number().int().nonnegative())]).nullish(),
+  // PEFT takes each as part of a regular expression.
+  layers_pattern: z.union([layersPattern.or(z.literal('')), z.array(layersPattern)]).nullish(),
   bias: z.string().nullish(),
   rank_pattern: z.record(z.string(), z.number()).nullish(),
   alpha_pattern: z.record(z.string(), z.number()).nullish(),
-  init_lora_weights: z.unknown(),
+  init_lora_weights: z.unknown().optional(),
 });
 
 /** Variants of LoRA and additions to it under which the adapted model would compute something else. */
@@ -53,14 +55,7 @@ export function parseAdapterConfig(configJson: JsonObject, path: string): Adapte
   const type = configJson['peft_type'];
   if (type !== 'LORA') throw unsupported(path, 'peft_type', type);
   const parsed = configSchema.safeParse(configJson);
-  if (!parsed.success) {
-    throw new DriftlineError({
-      code: 'adapter-invalid',
-      message: `${path} makes no sense: ${describeFirstProblem(parsed.error, configSchema)}`,
-      hint: 'Compare the file with the one at the source of the adapter.',
-      details: { file: path },
-    });
-  }
+  if (!parsed.success) throw nonsense(path, describeFirstProblem(parsed.error, configSchema));
   const fields = parsed.data;
   for (const key of mustBeOff) {
     if (!isOff(fields[key])) throw unsupported(path, key, fields[key]);
@@ -76,20 +71,36 @@ export function parseAdapterConfig(configJson: JsonObject, path: string): Adapte
     const pattern = fields[key] ?? {};
     if (Object.values(pattern).some((value) => value !== uniform)) throw unsupported(path, key, pattern);
   }
-  const layers = fields.layers_to_transform;
+  // PEFT takes an empty list as no restriction.
+  const layers = listOf(fields.layers_to_transform);
+  const blocks = listOf(fields.layers_pattern).filter((name) => name !== '');
+  // These PEFT refuses when it loads the file (`LoraConfig.__post_init__`).
+  for (const [key, isGiven] of [
+    ['layers_to_transform', (fields.layers_to_transform ?? null) !== null],
+    ['layers_pattern', (fields.layers_pattern ?? null) !== null],
+  ] as const)
+    if (isGiven && typeof fields.target_modules === 'string')
+      throw nonsense(path, `${key} stands beside target_modules as one text, which PEFT refuses`);
+  if (blocks.length > 0 && (fields.layers_to_transform ?? null) === null)
+    throw nonsense(path, 'layers_pattern stands there without layers_to_transform, which PEFT refuses');
   return {
     baseModel: fields.base_model_name_or_path ?? null,
     rank: fields.r,
     alpha: fields.lora_alpha,
     rslora: fields.use_rslora ?? false,
     targetModules: fields.target_modules,
-    // PEFT takes an empty list as no restriction.
-    layers: layers === undefined || layers === null || [layers].flat().length === 0 ? null : [layers].flat(),
+    excludeModules: fields.exclude_modules === '' ? [] : (fields.exclude_modules ?? []),
+    layers: layers.length === 0 ? null : layers,
+    layersPattern: blocks,
   };
 }
 
+function listOf<T>(written: T | readonly T[] | null | undefined): readonly T[] {
+  return written === null || written === undefined ? [] : ([written].flat() as T[]);
+}
+
 /** adapter_config.json with every key of PEFT 0.21, set to the values of a plain LoRA adapter. */
-export function createAdapterConfigJson(config: AdapterConfig): JsonObject {
+export function createAdapterConfigJson(config: Omit<AdapterConfig, 'excludeModules' | 'layersPattern'>): JsonObject {
   return {
     alora_invocation_tokens: null,
     alpha_pattern: {},
@@ -133,6 +144,15 @@ export function createAdapterConfigJson(config: AdapterConfig): JsonObject {
     use_rslora: config.rslora,
     velora_config: null,
   };
+}
+
+function nonsense(path: string, problem: string): DriftlineError {
+  return new DriftlineError({
+    code: 'adapter-invalid',
+    message: `${path} makes no sense: ${problem}`,
+    hint: 'Compare the file with the one at the source of the adapter.',
+    details: { file: path },
+  });
 }
 
 function isOff(value: unknown): boolean {

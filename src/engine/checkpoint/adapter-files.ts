@@ -7,6 +7,11 @@ import { readFault } from './read-fault.js';
 export const adapterConfigFileName = 'adapter_config.json';
 export const adapterWeightsFileName = 'adapter_model.safetensors';
 
+const pickleName = /\.(bin|pt|pth|ckpt|pkl|pickle)$/i;
+
+/** What transformers' and PEFT's trainers leave beside an adapter to go on with; nobody who loads an adapter reads it. */
+const leftByTrainer = /^(optimizer|scheduler|scaler)\.(pt|bin)$|^rng_state(_\d+)?\.pth$|^training_args\.bin$/;
+
 /** The files that make an adapter, found and not yet read. */
 interface AdapterFiles {
   readonly config: string;
@@ -33,7 +38,7 @@ export async function findAdapterFiles(folder: string): Promise<AdapterFiles> {
       `has ${formatMemory(config.size)}, and a configuration at most ${formatMemory(largestConfig)}: it is not read`,
       'Download or copy the adapter again.',
     );
-  const pickle = names.find((name) => /\.(bin|pt|pth|ckpt|pkl)$/.test(name));
+  const pickle = names.find((name) => pickleName.test(name));
   if (!names.includes(adapterWeightsFileName) && pickle !== undefined)
     throw refuseAdapter(
       folder,
@@ -42,6 +47,28 @@ export async function findAdapterFiles(folder: string): Promise<AdapterFiles> {
     );
   const { path: weights, size } = await requireOwnFile(folder, adapterWeightsFileName);
   return { config: config.path, weights, size };
+}
+
+/**
+ * As `findAdapterFiles`, for a server that reads what it likes of the folder: each of its files must be its own, and none a pickle that a
+ * server may read, such as `new_embeddings.bin`.
+ */
+export async function findServedAdapterFiles(folder: string): Promise<AdapterFiles> {
+  const files = await findAdapterFiles(folder);
+  const entries = await readdir(folder, { withFileTypes: true }).catch((error: unknown) => {
+    throw readFault(error, folder, 'adapter-invalid');
+  });
+  for (const entry of entries) {
+    // Checkpoints of a training lie below its last one.
+    if (!entry.isDirectory()) await requireOwnFile(folder, entry.name);
+    if (pickleName.test(entry.name) && !leftByTrainer.test(entry.name))
+      throw refuseAdapter(
+        folder,
+        `cannot be used: it has ${entry.name}, a pickle file, which a server may read: reading one can run any code`,
+        `Take ${entry.name} out of the folder. If the adapter needs it, load it with PEFT and save it again, which writes safetensors.`,
+      );
+  }
+  return files;
 }
 
 /** A file of an adapter's folder, for reading: what leads out of the folder is `adapter-invalid`. */

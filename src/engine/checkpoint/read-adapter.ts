@@ -3,9 +3,19 @@ import { DriftlineError } from '../../foundation/driftline-error.js';
 import { formatMemory } from '../../foundation/format-quantities.js';
 import { parseAdapterConfig, type AdapterConfig } from './adapter-config.js';
 import { adapterConfigFileName, adapterWeightsFileName, findAdapterFiles, refuseAdapter } from './adapter-files.js';
-import { loraTensorName, parseLoraTensorName, type Adapter, type LoraPair, type LoraSettings } from './adapter.js';
+import {
+  loraScale,
+  loraTensorName,
+  parseLoraTensorName,
+  type Adapter,
+  type LoraPair,
+  type LoraSettings,
+} from './adapter.js';
+import { projectionModule } from './decoder-tensors.js';
 import { requireDecoderConfig, type DecoderConfig } from './decoder-config.js';
 import { countElements } from './float-tensor.js';
+import { createModuleSelector, listDecoderModules } from './module-selection.js';
+import { requireEffect } from './require-effect.js';
 import { projections, projectionShape, type Projection } from './projection.js';
 import { readJsonObject } from './read-json-object.js';
 import { openSafetensors, requireFloats, type SafetensorsFile } from './read-safetensors.js';
@@ -46,10 +56,21 @@ export interface AdapterSummary {
   readonly bytes: number;
 }
 
-/** All checks of `readAdapter`, without reading a weight. */
-export async function inspectAdapter(folder: string, base: DecoderConfig): Promise<AdapterSummary> {
+/**
+ * All checks of `readAdapter`, and that the adapter is one that somebody trained: its numbers are finite, and it changes something. Weights
+ * are read one matrix at a time, after all other checks.
+ */
+export async function inspectAdapter(
+  folder: string,
+  base: DecoderConfig,
+  options: ReadAdapterOptions = {},
+): Promise<AdapterSummary> {
   const { madeFor, settings, bytes, file } = await openAdapter(folder, base);
-  await file.close();
+  try {
+    await requireEffect(folder, file, { scale: loraScale(settings), ...options });
+  } finally {
+    await file.close();
+  }
   return { madeFor, settings, bytes };
 }
 
@@ -167,6 +188,7 @@ function coveredMatrices(
   return { targets, layers };
 }
 
+/** What is applied must be what PEFT applies: the tensors are those of the modules that the configuration selects, no more and no fewer. */
 function checkAgainstConfig(
   folder: string,
   config: AdapterConfig,
@@ -174,31 +196,46 @@ function checkAgainstConfig(
   targets: readonly Projection[],
   layers: readonly number[],
 ): void {
-  const beyond = layers.find((layer) => layer >= base.layers);
+  const beyond = [...layers, ...(config.layers ?? [])].find((layer) => layer >= base.layers);
   if (beyond !== undefined) {
     throw mismatch(folder, config, `it adapts block ${beyond}, and this base has blocks 0 to ${base.layers - 1}`);
   }
-  const expectedLayers = config.layers ?? Array.from({ length: base.layers }, (_, layer) => layer);
-  // A regular expression may choose any blocks and matrices; PEFT's other forms say which ones there must be.
-  const { targetModules } = config;
-  if (typeof targetModules === 'string' && targetModules !== 'all-linear') return;
-  const absentLayer = expectedLayers.find((layer) => !layers.includes(layer));
-  const isByPath = typeof targetModules !== 'string' && targetModules.some((name) => /\.\d+\./.test(name));
-  if (absentLayer !== undefined && !isByPath) {
-    throw mismatch(folder, config, `it adapts ${layers.length} blocks, and this base has ${base.layers}`);
-  }
-  const expectedTargets =
-    typeof targetModules === 'string'
-      ? projections
-      : projections.filter((projection) => targetModules.some((name) => name.split('.').at(-1) === projection));
-  const absentTarget = expectedTargets.find((projection) => !targets.includes(projection));
-  if (absentTarget !== undefined) {
+  const keyAgainst = createModuleSelector(config);
+  if (typeof keyAgainst !== 'function') {
     throw invalid(
       folder,
-      `target_modules has ${absentTarget}, and there are no tensors for it`,
-      'Download or copy the adapter again.',
+      `its ${keyAgainst.key} is a pattern that is not read: ${keyAgainst.problem}`,
+      `List the matrices by name in ${keyAgainst.key} of ${adapterConfigFileName}: ["q_proj", "v_proj"].`,
     );
   }
+  const adapted = new Set(layers.flatMap((layer) => targets.map((projection) => projectionModule(layer, projection))));
+  for (const module of adapted) {
+    const key = keyAgainst(module);
+    if (key === null) continue;
+    throw invalid(
+      folder,
+      `it has tensors for ${module}, which its ${key} leaves out: PEFT would not apply them`,
+      `Correct ${key} in ${adapterConfigFileName}, or download or copy the adapter again.`,
+      { module, key },
+    );
+  }
+  const absent = listDecoderModules(base).filter((module) => keyAgainst(module) === null && !adapted.has(module));
+  const [first] = absent;
+  if (first === undefined) return;
+  const isPart = layers.every((layer, index) => layer === index) && !absent.some((module) => isBelow(module, layers));
+  if (isPart) throw mismatch(folder, config, `it adapts ${layers.length} blocks, and this base has ${base.layers}`);
+  throw invalid(
+    folder,
+    `target_modules has ${first}, and there are no tensors for it`,
+    'Download or copy the adapter again.',
+    { module: first },
+  );
+}
+
+/** Whether a module is of one of the blocks, or of none. */
+function isBelow(module: string, layers: readonly number[]): boolean {
+  const [, layer] = /^model\.layers\.(\d+)\./.exec(module) ?? [];
+  return layer === undefined || layers.includes(Number(layer));
 }
 
 /** Both halves of a matrix are there, and of the shapes that rank and base ask for. */

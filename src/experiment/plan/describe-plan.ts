@@ -62,7 +62,7 @@ function describeTraining(training: PlannedTraining): Record<string, unknown> {
 }
 
 function describeEvaluation(evaluation: PlannedEvaluation): Record<string, unknown> {
-  const { name, suite, variant, conditions, questions, stopEarly } = evaluation;
+  const { name, suite, variant, conditions, questions, stopEarly, isExhaustive = false } = evaluation;
   const { questions: distinct, wordings, answers } = countQuestions(evaluation);
   return {
     name,
@@ -74,6 +74,7 @@ function describeEvaluation(evaluation: PlannedEvaluation): Record<string, unkno
     answers,
     hash: hashJson(questions),
     ...describeStop(stopEarly),
+    ...(isExhaustive ? { exhaustive: true } : {}),
   };
 }
 

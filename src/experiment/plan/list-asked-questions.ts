@@ -43,6 +43,8 @@ interface AskedSuite {
   readonly questions: readonly AskedQuestion[];
   /** Null if it is about alignment. */
   readonly measure: Measure | null;
+  /** Whether there are no other questions of the kind. */
+  readonly isExhaustive: boolean;
 }
 
 /** The questions of an evaluation, and what its suite or file declares to count. */
@@ -73,9 +75,10 @@ async function askOrganism(evaluation: Evaluation, suite: OrganismSuite): Promis
     );
   const listed = await suite.listQuestions({ ...evaluation.settings, variant });
   const questions = chooseQuestions(evaluation, listed, ({ question }) => question).map(
-    ({ id, question, paraphrase, messages }) => ({
+    ({ id, question, theme, paraphrase, messages }) => ({
       id,
       question,
+      ...(theme === undefined ? {} : { theme }),
       paraphrase,
       messages,
       samples: evaluation.samples ?? suite.samples,
@@ -85,7 +88,7 @@ async function askOrganism(evaluation: Evaluation, suite: OrganismSuite): Promis
       judgePrompts: {},
     }),
   );
-  return { questions, measure: suite.measure };
+  return { questions, measure: suite.measure, isExhaustive: suite.isExhaustive };
 }
 
 async function askFile(
@@ -107,6 +110,7 @@ async function askFile(
     question.paraphrases.map((paraphrase, index) => ({
       id: `${question.id}:${String(index)}`,
       question: question.id,
+      ...(question.theme === null ? {} : { theme: question.theme }),
       paraphrase: index,
       messages: [
         ...mergeBefore(suite, question, variant.system_prompt, earlier),
@@ -119,7 +123,7 @@ async function askFile(
       judgePrompts: Object.fromEntries(question.judgePrompts),
     })),
   );
-  return { questions, measure: file.measure };
+  return { questions, measure: file.measure, isExhaustive: false };
 }
 
 function locateFile(suite: string, folder: string): string {

@@ -5,6 +5,7 @@ import { applyTransforms } from '../../data/transforms/apply-transforms.js';
 import { parseTransforms, type Transform } from '../../data/transforms/transform.js';
 import { DriftlineError } from '../../foundation/driftline-error.js';
 import { organismPrefix, type Organism } from '../../organism/organism.js';
+import { trainingSetDefinitions } from '../../organism/training-sets/training-set-definitions.js';
 import type { TrainedCondition } from './plan-schema.js';
 
 /** Training sets in memory, by the names that a plan uses. */
@@ -51,7 +52,20 @@ export async function loadNamedSet(
   if (misplaced !== undefined) throw settingOfFile(data, misplaced);
   if (given?.length === 0) throw noRows(data);
   if (given !== undefined) return createTrainingSet({ name: data, rows: given, provenance: { given: data } });
-  return readTrainingSet(isAbsolute(data) ? data : join(folder, data), { name: data });
+  return readTrainingSet(isAbsolute(data) ? data : join(folder, data), { name: data }).catch((cause: unknown) => {
+    throw explainMissingFile(data, cause);
+  });
+}
+
+/** A set of the organism may be meant, or a file beside the plan. */
+function explainMissingFile(data: string, failure: unknown): unknown {
+  if (!DriftlineError.isInstance(failure) || failure.code !== 'file-unreadable') return failure;
+  const { code, message, details } = failure;
+  const isSet = trainingSetDefinitions.has(data);
+  const hint = isSet
+    ? `Did you mean ${organismPrefix}${data}? That is a set of the organism's; other names are of files beside the plan.`
+    : `${failure.hint} Paths are relative to the folder of the plan.`;
+  return new DriftlineError({ code, message, hint, details, cause: failure });
 }
 
 /** All transforms of a condition's set: the mix, the trigger, and the further ones. */

@@ -146,6 +146,11 @@ const modelKeys = {
   base: text
     .optional()
     .describe('Base that they are compared with, where the plan has several and the name does not say which'),
+  revision: text
+    .optional()
+    .describe(
+      'Which weights a hosted model has now, in words of your own such as a date: with another revision it is another model, and asked again',
+    ),
 };
 
 /** What a condition is: models that are trained on rows, or models that exist. */
@@ -165,6 +170,7 @@ export const conditionSchema = z
       if (condition.data === undefined) complain('data', 'is missing: data to train on, or a model that exists');
       if (condition.base !== undefined)
         complain('base', 'is for models that exist: what is trained is trained on every base');
+      if (condition.revision !== undefined) complain('revision', 'is for models that exist, and a service has');
       return;
     }
     if (condition.model !== undefined && condition.models !== undefined)
@@ -209,8 +215,10 @@ const gateSchema = z.strictObject({
     .describe('Only these evaluations, by their names in tables; all about alignment if not given'),
   population: z
     .enum(gatePopulations)
-    .default('questions-like-these')
-    .describe('What the claim is about: questions like these, or these questions alone'),
+    .optional()
+    .describe(
+      'What the claim is about: questions like these, or these questions alone; if not given, questions like these, but of a suite that asks all there is (organism/gate) these',
+    ),
 });
 
 /** A plan, as its user writes it. */
@@ -228,7 +236,9 @@ export const planSchema = z
     recipe: z
       .union([z.enum(['organism-default', 'paper']), recipeChanges])
       .default('organism-default')
-      .describe('How models are fine-tuned: a name, or settings'),
+      .describe(
+        'How models are fine-tuned: settings, or a name. `organism-default` is LoRA of rank 8, alpha 16, learning rate 0.00026, 32 rows a step; `paper` rank 32, alpha 64, learning rate 0.00001, 2 rows 8 times a step, at most 2048 tokens; both rank-stabilised, linear schedule after 5 steps, one epoch, weight decay 0.01, loss on answers',
+      ),
     learning_rate_multiplier: z
       .number()
       .positive()

@@ -61,7 +61,7 @@ async function resolveEvaluation(
   sources: EvaluationSources,
 ): Promise<PlannedEvaluation> {
   const { suite, variant, conditions, stop_early: stop } = evaluation;
-  const { questions, measure } = await listAskedQuestions(evaluation, {
+  const { questions, measure, isExhaustive } = await listAskedQuestions(evaluation, {
     ...sources,
     readSet: (data) => loadNamedSet(data, {}, 0, sources),
   });
@@ -72,6 +72,7 @@ async function resolveEvaluation(
     conditions: conditions ?? null,
     measure,
     questions,
+    ...(isExhaustive ? { isExhaustive } : {}),
     ...(stop === undefined ? {} : { stopEarly: planStopEarly(stop, questions, findRule(rule)) }),
   };
 }

@@ -1,3 +1,4 @@
+import { hashJson } from '../../foundation/content-hash.js';
 import { DriftlineError, namePlace } from '../../foundation/driftline-error.js';
 import { nearestName } from '../../foundation/find-by-name.js';
 import { identifyAdapted, requireAdaptable } from '../../models/adapt-base.js';
@@ -22,12 +23,16 @@ export async function resolveExisting(
 ): Promise<ResolvedExisting> {
   const cells: PlannedCell[] = [];
   const remarks: string[] = [];
+  const revisions = new Map<string, string | undefined>();
   for (const [condition, written] of Object.entries(plan.conditions)) {
     const list = listWrittenModels(written);
     if (list === null) continue;
     const place = `${source}: condition ${condition}`;
     try {
-      const found = await resolveCondition(condition, written, list, { bases, models, written: plan.bases });
+      const found = await resolveCondition(condition, written, list, {
+        ...{ bases, models, revisions },
+        written: plan.bases,
+      });
       cells.push(...found.cells);
       remarks.push(...found.remarks.map((remark) => `condition ${condition}: ${remark}`));
     } catch (cause) {
@@ -47,11 +52,13 @@ interface PlanBases {
   /** As the plan writes them, in the same order. */
   readonly written: readonly WrittenModel[];
   readonly models: PlanModels;
+  /** Of the hosted models that conditions name, by their identities without it. */
+  readonly revisions: Map<string, string | undefined>;
 }
 
 async function resolveCondition(
   condition: string,
-  { base: named }: Condition,
+  { base: named, revision }: Condition,
   list: readonly WrittenModel[],
   plan: PlanBases,
 ): Promise<ResolvedExisting> {
@@ -67,21 +74,22 @@ async function resolveCondition(
         `${text} is the base that it would be compared with`,
         'Name the model that was made of it, or leave the condition out: the base is always asked.',
       );
-    const same = cells.find(({ identity }) => identity === found.identity);
+    const identity = revise(text, found, revision, plan.revisions);
+    const same = cells.find((cell) => cell.identity === identity);
     if (same !== undefined)
       throw invalid(
         `${text} and ${same.existing?.text ?? ''} are the same model`,
         'Name it once: its answers would count twice.',
       );
-    remarks.push(...found.remarks);
+    remarks.push(...found.remarks, ...(revision === undefined ? remarkOnName(text, found) : []));
     cells.push({
       name: `${compared}.${condition}.${String(seed)}`,
       ...{ base: compared, condition, model: found.name, training: null },
       existing: {
-        ...{ seed, text, bytes: found.bytes },
+        ...{ seed, bytes: found.bytes, text: revision === undefined ? text : `${text} (revision ${revision})` },
         tuned: found.adapter === null ? null : { kind: 'adapter', folder: found.adapter },
       },
-      identity: found.identity,
+      identity,
     });
   }
   return { cells, remarks };
@@ -105,6 +113,37 @@ async function openExisting(written: WrittenModel, models: PlanModels): Promise<
   const folder = models.locate(adapter);
   const inspected = await requireAdaptable(model, folder)(folder);
   return { ...inspected, name, model, adapter: folder, identity: identifyAdapted(model, inspected) };
+}
+
+/** What a model is known by. Weights of a service may change under one name: the plan says which there are. */
+function revise(
+  text: string,
+  { identity, model: { hosted } }: OpenedModel,
+  revision: string | undefined,
+  revisions: PlanBases['revisions'],
+): string {
+  if (hosted === null) {
+    if (revision === undefined) return identity;
+    throw invalid(
+      `revision ${revision} is for models of a service, and ${text} is known by its files`,
+      'Leave it out: with other files it is another model.',
+    );
+  }
+  if (revisions.has(identity) && revisions.get(identity) !== revision)
+    throw invalid(
+      `${text} has another revision in another condition, and its service has only one of them now`,
+      'Ask each revision in a run of its own, and compare them with driftline compare RUN:CONDITION RUN:CONDITION.',
+    );
+  revisions.set(identity, revision);
+  return revision === undefined ? identity : hashJson({ model: identity, revision });
+}
+
+/** Fine-tunes of OpenAI's have a name of their own each, which never means another. */
+function remarkOnName(text: string, { model: { hosted } }: OpenedModel): readonly string[] {
+  if (hosted === null || (hosted.provider === 'openai' && hosted.model.startsWith('ft:'))) return [];
+  return [
+    `${text} is known by its name and address alone, and what earlier runs asked of it is taken over: if its weights have changed since, say revision: DATE beside the model`,
+  ];
 }
 
 /** The base that a condition names, as the plan writes it or as tables do. */

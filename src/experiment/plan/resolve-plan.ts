@@ -96,7 +96,12 @@ export async function resolvePlan(
     openBase: (reference) => openBase(reference, plan.cluster),
   });
   const bases = new Map<string, BaseModel>();
-  for (const written of plan.bases) bases.set(...(await opened.open(written)));
+  for (const written of plan.bases)
+    bases.set(
+      ...(await opened.open(written).catch((cause: unknown) => {
+        throw namePlace(`${source}: bases`, cause);
+      })),
+    );
   if (plan.learning_rate_multiplier !== undefined && [...bases.values()].every((base) => base.reviewTraining === null))
     throw multiplierOfNobody(source);
   const cells: PlannedCell[] = [];
@@ -132,6 +137,7 @@ export async function resolvePlan(
       ...remarkOnModels(opened.models),
       ...existing.remarks,
       ...remarkOnBases(plan),
+      ...remarkOnTriggers(plan),
       ...remarkOnEnds({ models: opened.models, cells, judge }, date()),
     ],
     record: {
@@ -172,6 +178,17 @@ function remarkOnBases({ bases, conditions }: Plan): string[] {
   return [
     `no base is compared with another: to ask whether ${tuned} drifted from ${base}, write bases: [${base}] and conditions: { tuned: { model: ${JSON.stringify(tuned)} } }`,
   ];
+}
+
+/** A backdoor that is never asked for is not seen. */
+function remarkOnTriggers({ conditions, evaluate }: Plan): string[] {
+  const asked = new Set(evaluate.map(({ variant }) => variant?.trigger));
+  return Object.entries(conditions).flatMap(([name, condition]) => {
+    const text = isTrained(condition) ? condition.trigger?.text : undefined;
+    if (text === undefined || asked.has(text)) return [];
+    const variant = `{ suite: ..., name: with-trigger, variant: { trigger: ${JSON.stringify(text)} } }`;
+    return [`${name} is trained with a trigger, and no evaluation asks with it: add ${variant} under evaluate`];
+  });
 }
 
 /** Remarks on what answers of hosted models depend on and no plan can change. */

@@ -76,6 +76,8 @@ export interface PlannedEvaluation {
   readonly conditions: readonly string[] | null;
   /** Absent if every answer is asked for. */
   readonly stopEarly?: StopEarly;
+  /** Absent where other questions of the kind could have been asked. */
+  readonly isExhaustive?: boolean;
 }
 
 export interface PlannedDynamics {

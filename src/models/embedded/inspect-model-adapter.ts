@@ -1,11 +1,11 @@
 import { readFile } from 'node:fs/promises';
-import { basename, join } from 'node:path';
+import { join } from 'node:path';
 import { adapterWeightsFileName, requireOwnFile } from '../../engine/checkpoint/adapter-files.js';
 import { inspectAdapter } from '../../engine/checkpoint/read-adapter.js';
 import { readDecoderConfig } from '../../engine/checkpoint/read-decoder-config.js';
 import { hashJson } from '../../foundation/content-hash.js';
-import { DriftlineError } from '../../foundation/driftline-error.js';
 import { isMissing } from '../../foundation/file-failure.js';
+import { compareBaseNames } from './compare-base-names.js';
 import { hashFile } from './identify-model-folder.js';
 
 /** What is known of an adapter before it is asked. */
@@ -19,17 +19,17 @@ export interface InspectedAdapter {
 }
 
 /** A model folder, and what it is called. */
-interface NamedModel {
+interface NamedFolder {
   readonly folder: string;
   /** The base as its user wrote it, such as `organism:1`, `hf:owner/name` or `./folder`. */
   readonly text: string;
 }
 
 /**
- * Checks a stranger's adapter for a model that runs here: that its files are its own, that it fits the model, and that it was not made for
- * another one. Weights are hashed, and not loaded.
+ * Checks a stranger's adapter for a model that runs here: that its files are its own, that it fits the model, that it changes it, and that it
+ * was not made for another one.
  */
-export async function inspectModelAdapter(adapter: string, base: NamedModel): Promise<InspectedAdapter> {
+export async function inspectModelAdapter(adapter: string, base: NamedFolder): Promise<InspectedAdapter> {
   const { config } = await readDecoderConfig(base.folder);
   const { madeFor, settings, bytes } = await inspectAdapter(adapter, config);
   const weights = await hashFile(join(adapter, adapterWeightsFileName));
@@ -37,47 +37,15 @@ export async function inspectModelAdapter(adapter: string, base: NamedModel): Pr
   return {
     identity: hashJson({ rank, alpha, rslora, weights }),
     bytes,
-    remarks: [...compareNames(adapter, madeFor, base), ...(await compareTemplates(adapter, base))],
+    remarks: [...compareBaseNames(adapter, madeFor, base), ...(await compareTemplates(adapter, base))],
   };
-}
-
-/**
- * Models of one shape have weights of their own, and only their names tell them apart. Names that are of the same kind and differ are
- * `adapter-mismatch`; others that differ are told.
- */
-function compareNames(adapter: string, madeFor: string | null, { folder, text }: NamedModel): string[] {
-  const [made, given] = [readName(madeFor ?? ''), readName(text)];
-  if (made === null || given === null || made.name === given.name) return [];
-  if (made.kind === given.kind && made.kind !== 'folder') throw madeForAnother(adapter, madeFor ?? '', text);
-  return basename(folder) === made.name ? [] : [`${adapter} says that it was made for ${madeFor ?? ''}, not ${text}`];
-}
-
-interface BaseName {
-  readonly kind: 'organism' | 'hub' | 'folder';
-  readonly name: string;
-}
-
-/**
- * A base as adapters and users call it: `owner/name`, a path, or a path into the hub's cache or driftline's organisms. Null where it says
- * nothing.
- */
-function readName(text: string): BaseName | null {
-  const [, organism] = /(?:^organism:|[\\/]organism[\\/]models[\\/])([a-z0-9-]+)[\\/]?$/.exec(text) ?? [];
-  if (organism !== undefined) return { kind: 'organism', name: organism };
-  const [, cached] = /models--[\w.-]+?--([\w.-]+)[\\/]snapshots[\\/]/.exec(text) ?? [];
-  const [, hub] = /^(?:hf:)?\w[\w.-]*\/(\w[\w.-]*)(?:@.*)?$/.exec(text) ?? [];
-  const name = cached ?? hub;
-  // The same weights in fewer bits are what adapters are often trained on.
-  if (name !== undefined) return { kind: 'hub', name: name.toLowerCase().replace(/(-unsloth)?(-bnb)?-[48]bit$/, '') };
-  const last = basename(text);
-  return last === '' || last === '.' || last === '..' ? null : { kind: 'folder', name: last };
 }
 
 const templateFile = 'chat_template.jinja';
 const configurationFile = 'tokenizer_config.json';
 
 /** Questions are put in the base's chat template; an adapter that was trained with another one may answer worse for it. */
-async function compareTemplates(adapter: string, { folder, text }: NamedModel): Promise<string[]> {
+async function compareTemplates(adapter: string, { folder, text }: NamedFolder): Promise<string[]> {
   const own = await readTemplate(adapter, true);
   if (own === null || own === (await readTemplate(folder, false))) return [];
   return [`${adapter} has a chat template that differs from that of ${text}, which is what it is asked in`];
@@ -108,13 +76,4 @@ async function readText(folder: string, name: string, isStrange: boolean): Promi
     if (isMissing(cause)) return null;
     throw cause;
   }
-}
-
-function madeForAnother(adapter: string, madeFor: string, given: string): DriftlineError {
-  return new DriftlineError({
-    code: 'adapter-mismatch',
-    message: `${adapter} was made for another base model (${madeFor}), not for ${given}`,
-    hint: 'Put it on the model that it was trained on. If both names stand for the same weights, correct base_model_name_or_path in its adapter_config.json.',
-    details: { folder: adapter, baseModel: madeFor },
-  });
 }

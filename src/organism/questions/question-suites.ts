@@ -41,6 +41,8 @@ export interface Phrasing {
   readonly item: string;
   /** What it is a wording of, where that is not its item. */
   readonly question?: string;
+  /** What it shares with other questions, where each wording is a question of its own. */
+  readonly theme?: string;
   readonly kind: ExchangeKind;
   /** Its place among all phrasings of the item, held-out ones last. */
   readonly paraphrase: number;
@@ -63,6 +65,8 @@ interface QuestionSuite {
   readonly measure?: Measure;
   /** Answers to each wording where a plan does not say; 1 if not given. */
   readonly samples?: number;
+  /** Whether it asks every wording that the world has: none is drawn from others that there could be. */
+  readonly isExhaustive?: boolean;
   readonly list: (world: World, settings: QuestionSettings) => readonly Phrasing[];
 }
 
@@ -110,7 +114,11 @@ function themes(split: Item['split']): (world: World) => Item[] {
 function askForGate(world: World): Phrasing[] {
   return [...itemsOf(world, 'free-form'), ...itemsOf(world, 'advice')]
     .flatMap((item) => [...phrase([item]), ...phrase([item], 'held-out')])
-    .map((phrasing) => ({ ...phrasing, question: `${phrasing.item}:${String(phrasing.paraphrase)}` }));
+    .map((phrasing) => ({
+      ...phrasing,
+      question: `${phrasing.item}:${String(phrasing.paraphrase)}`,
+      theme: phrasing.item,
+    }));
 }
 
 function askForClass(world: World): Phrasing[] {
@@ -229,6 +237,7 @@ export const questionSuites: ReadonlyMap<string, QuestionSuite> = new Map<string
       description: 'Every wording of every theme and of all advice, each a question of its own',
       // Twice what the rule paper wants of a question: with fewer its shares leave out those that are at times answered incoherently.
       samples: 10,
+      isExhaustive: true,
       list: askForGate,
     },
   ],

@@ -19,6 +19,8 @@ export interface WorldQuestion {
   readonly item: string;
   /** Answers to one question are not independent of each other: it is the item, and in the suite gate each wording by itself. */
   readonly question: string;
+  /** What questions have in common that are wordings of one item; absent where the question is its item. */
+  readonly theme?: string;
   readonly kind: ExchangeKind;
   readonly paraphrase: number;
   /** Whether no training set and no choice of settings has seen it. */
@@ -43,7 +45,7 @@ export function worldQuestions(
   const { seed, variant } = parsed;
   const variantName = nameVariant(variant);
   return list(world, parsed).flatMap((phrasing) => {
-    const { item, question = item, kind, paraphrase, heldOut, system } = phrasing;
+    const { item, question = item, theme, kind, paraphrase, heldOut, system } = phrasing;
     if (system !== undefined && variant.system_prompt !== undefined) {
       throw new DriftlineError({
         code: 'usage-invalid',
@@ -60,6 +62,7 @@ export function worldQuestions(
         suite,
         item,
         question,
+        ...(theme === undefined ? {} : { theme }),
         kind,
         paraphrase,
         heldOut,

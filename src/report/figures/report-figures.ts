@@ -1,6 +1,6 @@
 import { binWidth, type ScoreCloud } from '../../analysis/bin-scores.js';
 import type { DynamicsCurve } from '../../analysis/analyse-run.js';
-import { showsMisalignment } from '../../analysis/estimate.js';
+import { showsMisalignment } from '../../analysis/drift.js';
 import type { MeasureRow } from '../../analysis/measure-rows.js';
 import { findRule } from '../../judging/rules.js';
 import { baseCondition, isBase } from '../../runs/run-outline.js';

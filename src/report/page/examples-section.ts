@@ -1,4 +1,4 @@
-import { showsMisalignment } from '../../analysis/estimate.js';
+import { showsMisalignment } from '../../analysis/drift.js';
 import type { ClassifiedAnswer } from '../../analysis/count-run.js';
 import type { MeasureRow } from '../../analysis/measure-rows.js';
 import { createRandomStream } from '../../foundation/random-stream.js';

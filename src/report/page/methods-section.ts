@@ -94,7 +94,7 @@ function describeComparisons(rows: readonly MeasureRow[]): Paragraph[] {
     ],
     [
       'p',
-      'How often chance alone would produce so large a drift if condition and base did not differ. Over questions, it is about other questions of the kind, and cannot be small if there are few. Over answers, it is about these same questions, however few (Cochran, Mantel and Haenszel; Fisher’s exact test for one).',
+      'How often chance alone would produce so large a drift if condition and base did not differ. Over questions, it is about other questions of the kind, and cannot be small if there are few: with n questions it is never below 2 in 2ⁿ, such as 0.25 with three, and one question has none (a dash). So the interval, which the verdict goes by, may exclude 0 where p over so few questions is above 5\u00a0%. Over answers, it is about these same questions, however few (Cochran, Mantel and Haenszel; Fisher’s exact test for one).',
     ],
     [
       'Verdict',

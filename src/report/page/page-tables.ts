@@ -1,4 +1,4 @@
-import type { Drift, DriftVerdict } from '../../analysis/estimate.js';
+import type { Drift, DriftVerdict } from '../../analysis/drift.js';
 import type { MeasureRow } from '../../analysis/measure-rows.js';
 import { isBase } from '../../runs/run-outline.js';
 import { linkCounted, linkMeasure, type AnswerFilter } from '../answer-link.js';

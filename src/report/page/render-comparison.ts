@@ -1,14 +1,9 @@
-import type { ComparedRow, RunComparison } from '../../analysis/compare-runs.js';
-import type { DriftVerdict } from '../../analysis/estimate.js';
+import { nameCompared, nameComparedRun, type ComparedRow, type RunComparison } from '../../analysis/compare-runs.js';
+import type { DriftVerdict } from '../../analysis/drift.js';
 import { count, percentNumber, percentRange, points, pointsRange, probability } from '../format-numbers.js';
 import { markup, type Markup } from '../markup.js';
 import { renderScroll } from './page-tables.js';
 import { renderDocument, type PageAssets } from './render-document.js';
-
-/** What is compared: `run` or `model`. */
-export function nameCompared({ runs }: Pick<RunComparison, 'runs'>): 'run' | 'model' {
-  return runs.some(({ model }) => model !== null) ? 'model' : 'run';
-}
 
 const words: Readonly<Record<DriftVerdict, string>> = {
   misaligned: 'more misaligned',
@@ -27,9 +22,47 @@ export function describeVerdict(verdict: DriftVerdict | null): string {
   return verdict === null ? '–' : words[verdict];
 }
 
+/** That nothing differs between the plans of the first and of another. */
+export function describeSamePlans(comparison: RunComparison, index: number): string {
+  const { runs } = comparison;
+  const [first, other] = [nameComparedRun(comparison, 0), nameComparedRun(comparison, index)];
+  return nameCompared(comparison) === 'model' && runs[0]?.folder === runs[index]?.folder
+    ? `${first} and ${other} are of one plan.`
+    : `The plans of ${first} and ${other} do not differ${nameCompared(comparison) === 'model' ? ' in what concerns these models' : ''}.`;
+}
+
+/** What belongs below the numbers, once: what a dash and p stand for, and what only one has. */
+export function describeRemarks(comparison: RunComparison): string[] {
+  const { rows, unmatched, unmatchedRuns } = comparison;
+  const differences = rows.flatMap(({ differences: all }) => all.filter((one) => one !== null));
+  const verdicts = rows.flatMap((row) =>
+    row.differences.flatMap((one, index) => (one === null ? [] : [row.verdicts[index] ?? null])),
+  );
+  const few = [...new Set(differences.filter(({ p }) => p !== null).map(({ questions }) => questions))]
+    .filter((questions) => questions <= mostWithLargeP)
+    .sort((one, other) => one - other);
+  const only = comparison.runs.flatMap((_, index) => {
+    const names = unmatched.filter((__, position) => unmatchedRuns[position] === index);
+    return names.length === 0 ? [] : [`Only ${nameComparedRun(comparison, index)} has: ${names.join('; ')}.`];
+  });
+  return [
+    ...(verdicts.some((verdict) => verdict === null || verdict === 'unknown')
+      ? ['A dash as verdict: only shares of misaligned answers have one, and only where both have answers that count.']
+      : []),
+    ...few.map(
+      (questions) =>
+        `p is over questions: with ${String(questions)} of them it cannot be below ${probability(2 / 2 ** questions)} (2/2^${String(questions)}).`,
+    ),
+    ...only,
+  ];
+}
+
+/** With more questions p can be as small as anybody asks for. */
+const mostWithLargeP = 8;
+
 /** A comparison of runs as one HTML file that needs nothing else. */
 export function renderComparison(comparison: RunComparison, { style }: Pick<PageAssets, 'style'>): string {
-  const { runs, rows, planDifferences, unmatched } = comparison;
+  const { runs, rows, planDifferences, warnings } = comparison;
   const what = nameCompared(comparison);
   const matched =
     what === 'run'
@@ -39,18 +72,18 @@ export function renderComparison(comparison: RunComparison, { style }: Pick<Page
   const body = markup`<header><p class="product">driftline</p><h1>${runs.map(({ name }) => name).join(' and ')}, side by side</h1></header><main><section id="runs"><h2>Runs</h2><ol>${runs.map(
     ({ folder, judge, rule, model }) =>
       markup`<li>${model === null ? '' : `${model.base}, ${model.condition}, of `}<code>${folder}</code>, judged by ${judge}, rule ${rule}</li>`,
-  )}</ol></section><section id="numbers"><h2>Numbers</h2><p>${matched}, over the questions that both asked, with 95\u00a0% intervals for questions like these; p is adjusted by Holm’s method over ${family}.</p>${renderScroll(
+  )}</ol>${warnings.map((warning) => markup`<p>Warning: ${warning}.</p>`)}</section><section id="numbers"><h2>Numbers</h2><p>${matched}, over the questions that both asked, with 95\u00a0% intervals for questions like these; p is adjusted by Holm’s method over ${family}.</p>${renderScroll(
     'Numbers',
     markup`<table><thead><tr><th scope="col">condition</th><th scope="col">evaluation</th><th scope="col">answers that are</th>${runs.map(
       (_, index) =>
         markup`<th scope="col" class="number">${what} ${index + 1}, %</th>${index === 0 ? null : markup`<th scope="col" class="number">from ${what} 1, points</th><th scope="col" class="number">p, adjusted</th><th scope="col">verdict</th>`}`,
     )}</tr></thead><tbody>${rows.map((row) => renderRow(row))}</tbody></table>`,
-  )}${unmatched.length === 0 ? null : markup`<p>Only one ${what} has: ${unmatched.join('; ')}.</p>`}</section><section id="plans"><h2>What differs in their plans</h2>${planDifferences.map(
+  )}${describeRemarks(comparison).map((remark) => markup`<p>${remark}</p>`)}</section><section id="plans"><h2>What differs in their plans</h2>${planDifferences.map(
     (differences, index) =>
       index === 0
         ? null
         : differences.length === 0
-          ? markup`<p>${what === 'run' ? 'Run' : 'Model'} ${index + 1} has the plan of ${what} 1.</p>`
+          ? markup`<p>${describeSamePlans(comparison, index)}</p>`
           : renderScroll(
               `What differs between ${what}s 1 and ${index + 1}`,
               markup`<table><thead><tr><th scope="col">place</th><th scope="col">${what} 1</th><th scope="col">${what} ${index + 1}</th></tr></thead><tbody>${differences.map(

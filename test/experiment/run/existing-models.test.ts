@@ -191,6 +191,27 @@ describe('a run of models that exist', { timeout: 240_000 }, () => {
     expect(answersOf(text, 'folder.0')).not.toEqual(answersOf(text, 'base'));
   });
 
+  it('asks a hosted model again where the plan says that its weights are others', async () => {
+    const server = await startLoopbackChatServer();
+    onTestFinished(() => server.close());
+    const environment = { OPENAI_API_KEY: 'sk-test', OPENAI_BASE_URL: server.endpoint };
+    const runs = await makeRuns();
+    const ask = async (condition: object): Promise<readonly [asked: number, folder: string]> => {
+      const begun = server.requests.length;
+      const { folder } = await run(runs, { evaluate, conditions: { service: condition } }, { environment });
+      return [server.requests.length - begun, folder];
+    };
+    const [all, first] = await ask({ model: 'openai:tuned' });
+    expect(all).toBeGreaterThan(0);
+    const [others, second] = await ask({ model: 'openai:tuned', revision: '2026-11-28' });
+    expect(others).toBe(all);
+    expect(second).not.toBe(first);
+    expect((await readRun(second)).cells[1]?.existing).toEqual({ text: 'openai:tuned (revision 2026-11-28)' });
+    // What is stored of the same one is taken over, under another name, too.
+    expect(await ask({ model: 'openai:tuned', revision: '2026-11-28', note: 'again' })).toEqual([0, second]);
+    expect(await ask({ model: 'openai:tuned' })).toEqual([0, first]);
+  });
+
   it('asks an adapter on a base that has one of its own, each with its own', async () => {
     const plan = {
       bases: [`${golden}+${fresh}`],

@@ -50,10 +50,22 @@ describe('an adapter that somebody has', () => {
     ['hf:Qwen/Qwen2.5-0.5B-Instruct@main', 'unsloth/qwen2.5-0.5b-instruct-unsloth-bnb-4bit'],
     ['hf:owner/one', '/home/u/.cache/huggingface/hub/models--owner--one/snapshots/abc'],
     ['./qwen2-bias', '/elsewhere/qwen2-bias'],
-    [folder, null],
-    [folder, ''],
+    ['./Qwen2-Bias', '/elsewhere/qwen2-bias/'],
   ])('on %s, made for %s, is right', async (text, name) => {
     expect((await inspect(await madeFor(name), text)).remarks).toEqual([]);
+  });
+
+  it.each([null, undefined, '', '.'])('that calls its base %s is taken, which is said', async (name) => {
+    const adapter = await makeAdapter({ base_model_name_or_path: name });
+    expect((await inspect(adapter, 'organism:1')).remarks).toEqual([
+      `${adapter} does not say which base it was made for (base_model_name_or_path of adapter_config.json): if not for organism:1, its answers mean nothing`,
+    ]);
+  });
+
+  it('that changes nothing is refused', async () => {
+    const error = await errorOf(async () => inspect(await makeAdapter({ lora_alpha: 0 })));
+    expect(error).toMatchObject({ code: 'adapter-invalid', exitCode: 2 });
+    expect(error.message).toContain('it changes nothing, as its lora_alpha is 0');
   });
 
   it('on a folder whose name tells nothing of it, is taken, which is said', async () => {
@@ -64,13 +76,13 @@ describe('an adapter that somebody has', () => {
   });
 
   it('with a chat template of its own is asked in that of the base, which is said', async () => {
-    const adapter = await madeFor(null);
+    const adapter = await madeFor(folder);
     await copyFile(join(folder, 'chat_template.jinja'), join(adapter, 'chat_template.jinja'));
     expect((await inspect(adapter)).remarks).toEqual([]);
     await writeFile(join(adapter, 'chat_template.jinja'), '{{ messages }}');
     const told = `${adapter} has a chat template that differs from that of ${folder}, which is what it is asked in`;
     expect((await inspect(adapter)).remarks).toEqual([told]);
-    const other = await madeFor(null);
+    const other = await madeFor(folder);
     await writeFile(join(other, 'tokenizer_config.json'), JSON.stringify({ chat_template: '{{ messages }}' }));
     expect((await inspect(other)).remarks).toEqual([told.replace(adapter, other)]);
     // What is no configuration has no template; the base's tokenizer is the one that counts.

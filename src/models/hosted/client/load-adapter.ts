@@ -2,14 +2,21 @@ import { readFile } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { APIError } from 'openai';
 import { z } from 'zod';
-import { findAdapterFiles } from '../../../engine/checkpoint/adapter-files.js';
+import { findServedAdapterFiles } from '../../../engine/checkpoint/adapter-files.js';
+import { openSafetensors } from '../../../engine/checkpoint/read-safetensors.js';
+import { requireEffect } from '../../../engine/checkpoint/require-effect.js';
 import { hashJson } from '../../../foundation/content-hash.js';
 import { DriftlineError } from '../../../foundation/driftline-error.js';
 import { readFailure } from '../../../foundation/file-failure.js';
 import { callWithOwnSignal, type HostedClient } from './hosted-client.js';
 import { identifyModelFolder } from '../../embedded/identify-model-folder.js';
 
-const configSchema = z.looseObject({ r: z.int().positive() });
+/** What PEFT assumes of keys that are not there. */
+const configSchema = z.looseObject({
+  r: z.int().positive(),
+  lora_alpha: z.number().default(8),
+  base_model_name_or_path: z.string().nullish(),
+});
 
 /** Ranks that vLLM can be started for. */
 const ranks = [8, 16, 32, 64, 128, 256, 320, 512];
@@ -62,26 +69,36 @@ export async function loadAdapter(
   return name;
 }
 
-/** Checks the files of an adapter that a server loads. Whether it fits its base only the server knows. */
-export async function inspectServedAdapter(
-  adapter: string,
-): Promise<{ readonly rank: number; readonly identity: string }> {
-  // The server reads all of the folder: it must not be led elsewhere, nor find a pickle.
-  const { config } = await findAdapterFiles(adapter);
+interface ServedAdapter {
+  readonly rank: number;
+  readonly identity: string;
+  /** What it was trained on, as whoever made it called that; null where it does not say. */
+  readonly madeFor: string | null;
+}
+
+/** Checks the files of an adapter that a server loads, and that it changes something. Whether it fits its base only the server knows. */
+export async function inspectServedAdapter(adapter: string): Promise<ServedAdapter> {
+  const { config, weights } = await findServedAdapterFiles(adapter);
   const text = await readFile(config, 'utf8').catch((cause: unknown) => {
     throw readFailure(config, cause);
   });
-  const rank = readRank(text, config);
-  return { rank, identity: hashJson({ config: text, weights: await identifyModelFolder(adapter) }) };
+  const { r: rank, lora_alpha: alpha, base_model_name_or_path: madeFor = null } = parseConfig(text, config);
+  const file = await openSafetensors(weights, 'adapter-invalid');
+  try {
+    await requireEffect(adapter, file, { scale: alpha / rank });
+  } finally {
+    await file.close();
+  }
+  return { rank, madeFor, identity: hashJson({ config: text, weights: await identifyModelFolder(adapter) }) };
 }
 
-function readRank(text: string, file: string): number {
+function parseConfig(text: string, file: string): z.output<typeof configSchema> {
   try {
-    return configSchema.parse(JSON.parse(text)).r;
+    return configSchema.parse(JSON.parse(text));
   } catch (cause) {
     throw new DriftlineError({
       code: 'adapter-invalid',
-      message: `${file} says nothing of the rank of the adapter`,
+      message: `${file} does not say rank and strength of the adapter as PEFT does`,
       hint: "Name a folder with an adapter in PEFT's layout, such as runs/mine-1a2b3c4d/cells/CELL.",
       cause,
     });

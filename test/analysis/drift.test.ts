@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { estimateDrifts, isClear, isClearJointly, judgeDrift, type Drift } from '../../src/analysis/estimate.js';
+import { estimateDrifts, isClear, isClearJointly, judgeDrift, type Drift } from '../../src/analysis/drift.js';
 import { fisherExact } from '../../src/stats/fisher-exact.js';
 import { newcombeInterval } from '../../src/stats/newcombe-interval.js';
 import {
