@@ -182,7 +182,7 @@ function remarkOnBases({ bases, conditions }: Plan): string[] {
 
 /** A backdoor that is never asked for is not seen. */
 function remarkOnTriggers({ conditions, evaluate }: Plan): string[] {
-  const asked = new Set(evaluate.map(({ variant }) => variant?.trigger));
+  const asked = new Set(evaluate.map(({ variant }) => variant.trigger));
   return Object.entries(conditions).flatMap(([name, condition]) => {
     const text = isTrained(condition) ? condition.trigger?.text : undefined;
     if (text === undefined || asked.has(text)) return [];

@@ -89,10 +89,10 @@ async function* receive(
   ...signals: readonly (AbortSignal | undefined)[]
 ): AsyncGenerator<LaneAnswer, void, undefined> {
   const queue: LaneAnswer[] = [];
-  let failure: { readonly cause: unknown } | null = null;
+  const failures: { readonly cause: unknown }[] = [];
   let wake = (): void => undefined;
   const stop = (): void => {
-    failure ??= { cause: samplerStopped() };
+    failures.push({ cause: samplerStopped() });
     wake();
   };
   const stopping = signals.flatMap((signal) => signal ?? []);
@@ -103,7 +103,7 @@ async function* receive(
       wake();
     },
     onFailure: (cause) => {
-      failure ??= { cause };
+      failures.push({ cause });
       wake();
     },
   });
@@ -112,7 +112,8 @@ async function* receive(
     waves.add(wanted);
     for (let told = 0; told < count;) {
       const next = queue.shift();
-      if (failure !== null) throw (failure as { readonly cause: unknown }).cause; // set by the listeners above
+      const [failure] = failures;
+      if (failure !== undefined) throw failure.cause;
       if (next === undefined) {
         await new Promise<void>((resolve) => {
           wake = resolve;

@@ -181,12 +181,12 @@ describe('a fine-tune on a cluster', () => {
     const folder = await makeTemporaryFolder();
     cluster.jobs.stepTime = 30;
     const training = errorOf(() => train(folder, {}));
-    let isDone = false;
+    const state = { isDone: false };
     training.then(
-      () => (isDone = true),
-      () => (isDone = true),
+      () => (state.isDone = true),
+      () => (state.isDone = true),
     );
-    while (!isDone) {
+    while (!state.isDone) {
       for (const cell of await readdir(join(cluster.storage, 'cells')).catch(() => [])) {
         const file = join(cluster.storage, 'cells', cell, 'out', 'result.zip');
         if ((await readFile(file).catch(() => null)) !== null) await writeFile(file, 'garbage');

@@ -143,9 +143,12 @@ function readClosed(bytes: Uint8Array): unknown[] {
 }
 
 async function pause(milliseconds: number, signal: AbortSignal): Promise<void> {
-  if (signal.aborted) throw new Death(-9);
+  const die = (): void => {
+    if (signal.aborted) throw new Death(-9);
+  };
+  die();
   if (milliseconds > 0) await setTimeout(milliseconds, undefined, { signal }).catch(() => undefined);
-  if (signal.aborted) throw new Death(-9);
+  die();
 }
 
 async function train(
