@@ -89,7 +89,7 @@ const hints: Readonly<Record<JobFault['kind'], (work: FaultyWork) => string>> = 
 };
 
 /** The error that a fault of a job is. */
-export function explainFault({ kind, message }: JobFault, work: FaultyWork): DriftlineError {
+export function explainJobFault({ kind, message }: JobFault, work: FaultyWork): DriftlineError {
   return new DriftlineError({
     code: codes[kind],
     message: `${work.job}: ${message}`,
@@ -104,10 +104,10 @@ export function explainFailedJob(job: RayJob, work: FaultyWork): DriftlineError 
   const told = message ?? '';
   const isSoftware = /No module named '?(\w+)/.exec(told) ?? /(?:command )?not found/.exec(told);
   if (isSoftware !== null)
-    return explainFault({ kind: 'software', message: `the nodes lack what it needs: ${isSoftware[0]}` }, work);
+    return explainJobFault({ kind: 'software', message: `the nodes lack what it needs: ${isSoftware[0]}` }, work);
   const why =
     type === 'JOB_ENTRYPOINT_COMMAND_ERROR' ? `it ended with ${String(code ?? 'a signal')}` : (type ?? job.status);
-  return explainFault({ kind: 'other', message: `${why}: ${lastLineOf(told)}` }, work);
+  return explainJobFault({ kind: 'other', message: `${why}: ${lastLineOf(told)}` }, work);
 }
 
 /** The next thing to give up, of what the recipe still has. */

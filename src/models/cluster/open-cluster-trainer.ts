@@ -12,7 +12,7 @@ import { readClusterCell, writeClusterCell, type ClusterCellRecord } from './clu
 import type { ClusterModel } from './cluster-model.js';
 import type { ClusterRun } from './cluster-run.js';
 import { collectResult, readDone, type DoneCell } from './collect-result.js';
-import { explainFailedJob, explainFault, parseFault, type FaultyWork } from './explain-fault.js';
+import { explainFailedJob, explainJobFault, parseFault, type FaultyWork } from './explain-fault.js';
 import { cellHash, trainJobId, type JobProgress } from './job-ids.js';
 import { markTraining, prepareCell, type PreparedCell } from './prepare-cell.js';
 
@@ -135,13 +135,13 @@ export function openClusterTrainer({ cluster, model, onUnderWay = () => undefine
       const left = await cluster.patiently(() => readEnd({ id, cell, mark, status, signal }), signal);
       if (left.done !== null) return left.done;
       const { failed, fault } = left;
-      if (fault !== null) throw explainFault(parseFault(fault), work);
+      if (fault !== null) throw explainJobFault(parseFault(fault), work);
       // It says that it is done and has left nothing: a storage that somebody emptied.
       if (status === 'DONE') await waitFor(cluster.clock, cluster.pace.few, signal ?? never);
       fruitless = moved.has ? 0 : fruitless + 1;
       if (failed !== null && fruitless >= fruitlessJobs) throw explainFailedJob(failed, work);
       if (fruitless >= 2 * fruitlessJobs)
-        throw explainFault(
+        throw explainJobFault(
           { kind: 'other', message: `it ended so many times, and left nothing: ${String(status)}` },
           work,
         );

@@ -4,7 +4,7 @@ import { DriftlineError } from '../../foundation/driftline-error.js';
 import { packClosedLines } from './checked-lines.js';
 import type { ClusterModel } from './cluster-model.js';
 import type { ClusterRun } from './cluster-run.js';
-import { explainFailedJob, explainFault, parseFault, type FaultyWork } from './explain-fault.js';
+import { explainFailedJob, explainJobFault, parseFault, type FaultyWork } from './explain-fault.js';
 import { deliverJobId, laneJobId, laneName, readLaneGeneration, type JobProgress } from './job-ids.js';
 import {
   answerKey,
@@ -219,7 +219,7 @@ export function createSamplingLane(cluster: ClusterRun, model: ClusterModel): Sa
       const failed = ended.status === 'FAILED' ? await ray.find(id) : null;
       if (failed?.driver_exit_code === faultCode) {
         const fault = await (await cluster.wayBack()).read(`${home()}/fault.json`, { purpose: 'done' });
-        if (fault !== null) throw explainFault(parseFault(fault), describeWork(id));
+        if (fault !== null) throw explainJobFault(parseFault(fault), describeWork(id));
       }
       if (damagedLines.size > 0) attempts = askAgain(attempts);
       fruitless = wanted.size < before ? 0 : fruitless + 1;

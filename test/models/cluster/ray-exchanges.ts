@@ -233,5 +233,5 @@ function hideValues(value: unknown, hide: (text: string) => string, key = ''): u
   if (typeof value === 'object' && value !== null)
     return Object.fromEntries(Object.entries(value).map(([name, one]) => [hide(name), hideValues(one, hide, name)]));
   if (typeof value === 'number') return key === 'driver_exit_code' ? value : 'number';
-  return typeof value === 'string' ? hide(value.length > 300 ? value.slice(0, 300) : value) : value;
+  return typeof value === 'string' ? hide(value).slice(0, 300) : value;
 }
