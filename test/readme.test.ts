@@ -41,7 +41,7 @@ describe('the README', () => {
     const { hash } = await readPlan(path.join(root, 'experiments/paper.yaml'), {
       environment: {},
       version: readPackageVersion(),
-      openBase: openTinyBase,
+      openBase: (reference) => openTinyBase(reference),
     });
     expect(new Set(readme.match(/runs\/paper-[0-9a-f]+/g))).toEqual(new Set([`runs/paper-${hash.slice(0, 8)}`]));
   });

@@ -27,6 +27,8 @@ import { readPackageVersion } from '../foundation/package-version.js';
 import { findRule } from '../judging/rules.js';
 import { checkJudgements } from '../judging/own-judge.js';
 import type { BatchSettings } from '../models/hosted/batches/batch-settings.js';
+import type { ClusterSettings } from '../models/cluster/cluster-settings.js';
+import { openClusterRun, type ClusterRun } from '../models/cluster/cluster-run.js';
 import { createSpendingLedger, type SpendingLedger } from '../models/hosted/spending/spending-ledger.js';
 import type { SpendingSummary } from '../models/hosted/spending/summarise-spending.js';
 import { writtenModelSchema, type WrittenModel } from '../models/model-reference.js';
@@ -188,6 +190,11 @@ export async function openExperiment(plan: string | PlanInput, options: Experime
     models,
   } = options;
   const signalled = opening === undefined ? {} : { signal: opening };
+  /** All bases of a plan share one. */
+  let cluster: Promise<ClusterRun> | null = null;
+  const opened = { name: 'plan' };
+  const openCluster = (settings: ClusterSettings): Promise<ClusterRun> =>
+    (cluster ??= openClusterRun({ settings, environment, onNotice, run: () => opened.name }));
   const resolving: ReadPlanOptions = {
     environment,
     date,
@@ -196,8 +203,9 @@ export async function openExperiment(plan: string | PlanInput, options: Experime
     ...(trainingSets === undefined ? {} : { trainingSets }),
     ...(suites === undefined ? {} : { suites }),
     ...(models === undefined ? {} : { models }),
-    openBase: (reference) =>
+    openBase: (reference, settings) =>
       openBaseModel(reference, {
+        ...(settings === undefined ? {} : { cluster: () => openCluster(settings) }),
         ...{ environment, fetch, threads, clock, cancelsJobs: cancelJobs, onNotice },
         ...signalled,
         ...(onProgress === undefined ? {} : { onProgress }),
@@ -221,6 +229,7 @@ export async function openExperiment(plan: string | PlanInput, options: Experime
   const ofGate = gate === null ? [] : [...remarkOnChange(read.gate, gate), ...remarkOnGate(gated, gate)];
   const resolved: ResolvedPlan = { ...read, remarks: [...read.remarks, ...ofGate] };
   const place = join(runs, nameRun(resolved));
+  opened.name = nameRun(resolved);
   const batched: BatchedParts = { answers: batchAnswers, judgements: batchJudgements };
   const connection = { environment, fetch, ...signalled };
   const spending = openSpending(resolved, place, maxCost, clock);

@@ -53,12 +53,27 @@ export const errorCodes = {
     meaning: 'a gate asks for more than so few questions can show, however often they are asked',
   },
   'ledger-invalid': { exitCode: 2, meaning: 'a ledger of gates lacks a line, or has one that was edited' },
+  'cluster-open': {
+    exitCode: 2,
+    meaning: 'a cluster is reached over a network without a token: whoever reaches it runs code there',
+  },
+  'cluster-tokenizer-differs': {
+    exitCode: 2,
+    meaning: 'the cluster makes other tokens of a conversation than driftline does',
+  },
+  'cluster-job-conflict': { exitCode: 2, meaning: 'a job of the same name is there already, for something else' },
   'gate-not-met': { exitCode: 3, meaning: 'the measurement finished and a required threshold was not met' },
   'loss-not-finite': { exitCode: 4, meaning: 'training diverged; the last good checkpoint was kept' },
   'job-failed': {
     exitCode: 4,
     meaning: 'a hosted fine-tuning job failed or was cancelled; what else there is was kept',
   },
+  'gpu-memory-exceeded': { exitCode: 4, meaning: 'a fine-tune did not fit its GPU; what else there is was kept' },
+  'cell-stalled': {
+    exitCode: 4,
+    meaning: 'a fine-tune on a cluster made no progress, twice; what else there is was kept',
+  },
+  'cluster-job-stuck': { exitCode: 4, meaning: 'a job of a cluster that waits for its place did not stop' },
   'gate-undecided': { exitCode: 4, meaning: 'a gate was asked of a run that is not whole' },
   'cost-limit-reached': {
     exitCode: 4,
@@ -72,6 +87,18 @@ export const errorCodes = {
   'provider-quota': { exitCode: 5, meaning: 'a hosted model refused for the rate or the amount of what it was asked' },
   'provider-refused': { exitCode: 5, meaning: 'a hosted model does not exist, or rejected a request as it was put' },
   'provider-unavailable': { exitCode: 5, meaning: 'a hosted model could not be reached or answered with a fault' },
+  'cluster-unreachable': { exitCode: 5, meaning: 'no Ray answers at the address of the cluster' },
+  'cluster-version': { exitCode: 5, meaning: 'the Ray of the cluster is too old, or speaks another interface' },
+  'cluster-unauthorized': { exitCode: 5, meaning: 'the cluster wants a token, or refuses the one that it was given' },
+  'cluster-storage': { exitCode: 5, meaning: 'the storage of a cluster cannot be used, or is not seen by all nodes' },
+  'cluster-software': { exitCode: 5, meaning: 'a cluster lacks a Python package, or has another version of it' },
+  'cluster-model-missing': { exitCode: 5, meaning: 'a node of the cluster has not the model, and cannot fetch it' },
+  'cluster-disk-full': { exitCode: 5, meaning: 'no space was left in the storage of the cluster' },
+  'cluster-answers-damaged': {
+    exitCode: 5,
+    meaning: 'what came back from a cluster is damaged, however often it was asked for',
+  },
+  'cluster-failed': { exitCode: 5, meaning: 'a job of a cluster failed, or the cluster refused a request' },
   interrupted: { exitCode: 130, meaning: 'stopped on request with everything saved' },
 } as const satisfies Record<string, { exitCode: 1 | 2 | 3 | 4 | 5 | 130; meaning: string }>;
 

@@ -36,7 +36,9 @@ export interface BaseModel {
   readonly remarks: readonly string[];
   /** Of the engine that trains and asks it here; null for a model that runs elsewhere. */
   readonly engine: number | null;
-  /** Address of the server of a hosted model; null for a model that runs here. */
+  /** Whether it is trained and asked on a cluster, which takes as many cells at once as there are. */
+  readonly isOnCluster: boolean;
+  /** Address of the server of a hosted model, or of the cluster; null for a model that runs here. */
   readonly endpoint: string | null;
   /**
    * What the trainer of a hosted model does otherwise than a training says, found out before anything is paid; what it cannot do at all is

@@ -1,4 +1,5 @@
 import { availableParallelism } from 'node:os';
+import { basename } from 'node:path';
 import { z } from 'zod';
 import { resolveModelFolder } from '../engine/checkpoint/hub-model.js';
 import { engineRevision } from '../engine/runtime/engine-revision.js';
@@ -10,12 +11,14 @@ import type { FineTuningService } from './hosted/jobs/fine-tuning-service.js';
 import { officialEndpoint, readHostedEndpoint } from './services/hosted-service.js';
 import { adaptBase } from './adapt-base.js';
 import type { BaseModel } from './base-model.js';
+import type { ClusterRun } from './cluster/cluster-run.js';
 import { identifyModelFolder } from './embedded/identify-model-folder.js';
 import {
   isHosted,
   parseModel,
   type HostedReference,
   type ModelReference,
+  type WholeReference,
   type WrittenModel,
 } from './model-reference.js';
 import type { RowFitter } from './embedded/open-row-fitter.js';
@@ -38,9 +41,15 @@ export interface OpenBaseModelOptions extends Omit<
   readonly clock: () => number;
   /** Whether a job at a service is cancelled when its training is stopped here. If not, it continues there, and a later run finds it. */
   readonly cancelsJobs?: boolean;
+  /** Trains and asks models that are no service's on a cluster. */
+  readonly cluster?: () => Promise<ClusterRun>;
 }
 
-const optionsSchema = openingSchema.extend({ clock: functionSchema.optional(), cancelsJobs: z.boolean().optional() });
+const optionsSchema = openingSchema.extend({
+  clock: functionSchema.optional(),
+  cancelsJobs: z.boolean().optional(),
+  cluster: functionSchema.optional(),
+});
 
 /**
  * Finds a model, downloading it if need be; weights are read only when it is trained or asked. By default, environment, fetch and clock are
@@ -54,17 +63,19 @@ export async function openBaseModel(
   parseSettings(optionsSchema, options, 'openBaseModel');
   if (reference.provider === 'adapted')
     return adaptBase(await openBaseModel(reference.base, options).catch(explainPlus(reference)), reference);
-  const { clock = () => performance.now(), cancelsJobs = false, ...given } = options;
+  const { clock = () => performance.now(), cancelsJobs = false, cluster, ...given } = options;
   const { environment = process.env, fetch = globalThis.fetch, threads = availableParallelism() } = given;
   const opening = { ...given, environment, fetch, threads };
   if (isHosted(reference)) return openHostedBase(reference, { ...opening, cancelsJobs });
   const folder = await resolveModelFolder(await locateModel(reference), opening);
   const identity = await identifyModelFolder(folder);
+  if (cluster !== undefined) return openBaseOnCluster(reference, { folder, files: identity, cluster: await cluster() });
   let fitter: Promise<RowFitter> | null = null;
   return {
     reference,
     identity,
     engine: engineRevision,
+    isOnCluster: false,
     endpoint: null,
     hosted: null,
     remarks: [],
@@ -108,9 +119,42 @@ export async function openBaseModel(
   };
 }
 
+/** A base whose weights lie on a cluster, too: what is read here is its configuration, its tokenizer and its template. */
+async function openBaseOnCluster(
+  reference: WholeReference,
+  { folder, files, cluster }: { readonly folder: string; readonly files: string; readonly cluster: ClusterRun },
+): Promise<BaseModel> {
+  const { openClusterBase } = await import('./cluster/open-cluster-base.js');
+  const { models } = cluster.settings;
+  const there = Object.hasOwn(models, reference.text) ? models[reference.text] : undefined;
+  const base = await openClusterBase({
+    ...{ cluster, folder, text: reference.text, files },
+    place:
+      there !== undefined
+        ? { folder: there }
+        : reference.provider === 'hf'
+          ? // The cache of the hub calls its folders by commits.
+            { hub: reference.repository, commit: basename(folder) }
+          : null,
+  });
+  return {
+    reference,
+    ...base,
+    engine: null,
+    isOnCluster: true,
+    endpoint: cluster.ray.address,
+    hosted: null,
+    remarks: [],
+    reviewTraining: null,
+    requireBatches: null,
+    sizeWork: null,
+    openProcess: null,
+  };
+}
+
 function openHostedBase(
   reference: HostedReference,
-  { cancelsJobs = false, ...options }: Omit<OpenBaseModelOptions, 'clock'>,
+  { cancelsJobs = false, ...options }: Omit<OpenBaseModelOptions, 'clock' | 'cluster'>,
 ): BaseModel {
   const { provider: service, model } = reference;
   const endpoint = readHostedEndpoint(options.environment, services[service]);
@@ -120,6 +164,7 @@ function openHostedBase(
     reference,
     identity,
     engine: null,
+    isOnCluster: false,
     endpoint,
     hosted: reference,
     remarks: services[service].remarks,

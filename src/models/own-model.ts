@@ -51,6 +51,7 @@ export function createOwnBase(name: string, model: OwnModel): BaseModel {
     reference: { provider: 'own', text: name },
     identity: hashJson({ own: identity }),
     engine: null,
+    isOnCluster: false,
     endpoint: null,
     hosted: null,
     remarks: [],

@@ -41,6 +41,7 @@ export const pretendBase = (reference: ModelReference): Promise<BaseModel> =>
     reference,
     identity: hashJson(reference),
     engine: reference.provider === 'openai' ? null : 1,
+    isOnCluster: false,
     endpoint: reference.provider === 'openai' ? 'https://api.openai.com/v1' : null,
     hosted: reference.provider === 'openai' ? reference : null,
     remarks: [],

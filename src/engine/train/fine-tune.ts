@@ -21,6 +21,7 @@ import { editUpdate, type GradientEdit } from './gradient-edit.js';
 import { trainedParameterShapes, type TrainedPart, answerObjective } from './gradient-graph.js';
 import { createGradientSource, type GradientSource, type LossTerm } from './gradient-source.js';
 import { learningRateAt, batchLimitsFor, type BatchLimits, countSteps, trainedPartOf } from './plan-training.js';
+import { answerStream } from './prepare-training.js';
 import { createOptimizer, type Optimizer } from './optimizer.js';
 import { checkLossTerms, checkResidualVectors, checkTrainingCounts } from './check-training-input.js';
 import { parseRecipe, type Recipe, type RecipeInput } from './recipe.js';
@@ -267,7 +268,7 @@ function areFinite(tensors: ReadonlyMap<string, FloatTensor>): boolean {
 
 function answerTerm(recipe: Recipe, rows: readonly WeightedRow[]): LossTerm {
   return {
-    name: 'answers',
+    name: answerStream,
     weight: 1,
     objective: answerObjective,
     rows,

@@ -10,7 +10,7 @@ import { writeCheckpoint } from '../checkpoint/write-checkpoint.js';
 import type { TrainedPart } from './gradient-graph.js';
 
 /** The adapter that trained parameters, by PEFT's names, make up. */
-function adapterFromParameters(
+export function adapterFromParameters(
   trained: Extract<TrainedPart, { method: 'lora' }>,
   parameters: ReadonlyMap<string, FloatTensor>,
 ): Adapter {

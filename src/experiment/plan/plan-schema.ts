@@ -8,6 +8,7 @@ import { transformsSchema } from '../../data/transforms/transform.js';
 import { languageModes } from '../../judging/judge.js';
 import { ruleNames } from '../../judging/rules.js';
 import { divideModel, nameWrittenModel, writtenModelSchema, type WrittenModel } from '../../models/model-reference.js';
+import { clusterSchema } from '../../models/cluster/cluster-settings.js';
 import { baseCondition } from '../../runs/run-outline.js';
 import { openJudge } from '../../models/services/retirements.js';
 import { measureSchema } from '../../questions/question-file.js';
@@ -272,6 +273,9 @@ export const planSchema = z
       .optional()
       .describe('What hosted models of the plan cost, by their names; for estimates, running totals and --max-cost'),
     dynamics: dynamicsSchema.optional().describe('A small suite that is asked while training goes on'),
+    cluster: clusterSchema
+      .optional()
+      .describe('A Ray cluster that trains and asks the bases, in place of this machine'),
     cells_at_once: z
       .int()
       .positive()

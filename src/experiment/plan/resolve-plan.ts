@@ -8,6 +8,7 @@ import { readYaml } from '../../foundation/read-yaml.js';
 import type { Judge } from '../../judging/judge.js';
 import { nameWrittenModel, type ModelReference } from '../../models/model-reference.js';
 import type { BaseModel } from '../../models/base-model.js';
+import type { ClusterSettings } from '../../models/cluster/cluster-settings.js';
 import type { OwnModel } from '../../models/own-model.js';
 import { remarkOnFineTuningEnd, remarkOnRetirement } from '../../models/services/retirements.js';
 import { findService, services } from '../../models/services/services.js';
@@ -37,7 +38,8 @@ export interface ResolvePlanOptions {
   readonly suites?: GivenSuites;
   /** Models of the caller, by the names that the plan uses. */
   readonly models?: Readonly<Record<string, OwnModel>>;
-  readonly openBase: (reference: ModelReference) => Promise<BaseModel>;
+  /** Opens a model, on the cluster if the plan names one. */
+  readonly openBase: (reference: ModelReference, cluster?: ClusterSettings) => Promise<BaseModel>;
   /** Gives the address of a hosted judge. */
   readonly environment: Readonly<Record<string, string | undefined>>;
   /** Milliseconds since 1970, to tell of models that end soon. Default the machine's. */
@@ -89,7 +91,10 @@ export async function resolvePlan(
     questions,
   }));
   const ofQuestions = [...judge.remarkOnQuestions(whole, source), ...remarkOnFewAnswers(asked, plan.rule)];
-  const opened = createPlanModels({ folder: sources.folder, openBase, models });
+  const opened = createPlanModels({
+    ...{ folder: sources.folder, models },
+    openBase: (reference) => openBase(reference, plan.cluster),
+  });
   const bases = new Map<string, BaseModel>();
   for (const written of plan.bases)
     bases.set(

@@ -48,9 +48,11 @@ export function createCellPlaces({ cellsAtOnce, ...asked }: CellPlacesSettings):
       const { endpoint } = base;
       const place =
         places.get(endpoint) ??
-        (endpoint === null
-          ? createPlace(cellsAtOnce.here, (one) => openBenchHere(one, cellsAtOnce.here))
-          : createPlace(cellsAtOnce.hosted, rememberHosted(asked)));
+        (base.isOnCluster
+          ? createPlace(mostOnCluster, openBenchThere)
+          : endpoint === null
+            ? createPlace(cellsAtOnce.here, (one) => openBenchHere(one, cellsAtOnce.here))
+            : createPlace(cellsAtOnce.hosted, rememberHosted(asked)));
       places.set(endpoint, place);
       return place.use(base, work);
     },
@@ -94,6 +96,21 @@ async function openBenchHere(base: BaseModel, atOnce: number): Promise<Bench> {
     isBlocking: base.engine !== null,
     close: () => Promise.resolve(),
   };
+}
+
+/** Cells that are trained or asked on a cluster at the same time: they take no more than memory here. */
+const mostOnCluster = 64;
+
+/** On a cluster, which chooses what runs when. */
+function openBenchThere(base: BaseModel): Promise<Bench> {
+  return Promise.resolve({
+    openTrainer: rememberTrainer(base),
+    openSampler: (tuned) => base.openSampler(tuned),
+    // What is under way goes on there, and a later run finds it.
+    isPaid: false,
+    isBlocking: false,
+    close: () => Promise.resolve(),
+  });
 }
 
 /** Benches of one base share a trainer. */

@@ -40,7 +40,7 @@ export interface RunPlanSettings {
 }
 
 /** Errors that end a cell, but not the run. */
-const failedTrainings = ['loss-not-finite', 'job-failed'] as const;
+const failedTrainings = ['loss-not-finite', 'job-failed', 'gpu-memory-exceeded', 'cell-stalled'] as const;
 export type FailedTraining = (typeof failedTrainings)[number];
 
 export interface RunSummary extends RunTally {

@@ -87,7 +87,8 @@ describe('a condition of models that exist', () => {
       conditions: { shipped: { model: './base+base/adapter_final' } },
     };
     await writeFile(file, stringify(plan));
-    const options = { readWorld: readKnownWorld, environment: {}, version: '0', openBase: openTinyBase };
+    const openBase = (reference: ModelReference) => openTinyBase(reference);
+    const options = { readWorld: readKnownWorld, environment: {}, version: '0', openBase };
     const { cells } = await readPlan(file, options);
     expect(cells[1]?.existing).toMatchObject({
       text: './base+base/adapter_final',

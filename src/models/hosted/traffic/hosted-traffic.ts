@@ -1,4 +1,5 @@
 import { APIConnectionError, APIConnectionTimeoutError, APIError } from 'openai';
+import { chooseBackoff } from '../../../foundation/choose-backoff.js';
 import { type Clock, systemClock, waitFor } from '../../../foundation/clock.js';
 import { hashContent } from '../../../foundation/content-hash.js';
 import { createRandomStream } from '../../../foundation/random-stream.js';
@@ -54,8 +55,6 @@ const mostRetries: Readonly<Record<FailureKind, number>> = {
 };
 /** Of a server that has not answered once: its address is wrong, or nobody is there. */
 const retriesWithoutAnyAnswer = 2;
-/** Milliseconds of the first backoff, and of the longest. */
-const [firstBackoff, longestBackoff] = [500, 30_000];
 /** A longer `retry-after` is not waited for: its call fails. */
 const longestRetryAfter = 600_000;
 
@@ -64,10 +63,6 @@ export function createHostedTraffic({ clock, uniform, timeOut = usualTimeOut }: 
   const slow = timeOut / 4;
   const limiter = createRateLimiter({ clock, uniform, slow });
   let hasAnswered = false;
-
-  /** Exponential, with jitter: between half and all of a time that doubles. */
-  const chooseBackoff = (retries: number): number =>
-    Math.min(longestBackoff, firstBackoff * 2 ** retries) * (0.5 + uniform() / 2);
 
   const mayRetry = (kind: FailureKind, retries: number, { retryAfter }: RateReport): boolean =>
     (retryAfter ?? 0) <= longestRetryAfter &&
@@ -98,7 +93,7 @@ export function createHostedTraffic({ clock, uniform, timeOut = usualTimeOut }: 
       else call.fail(heeded);
       if (once || !mayRetry(kind, retries[kind], report)) throw failure;
       // Where the server said how long, the rate limiter holds all calls back.
-      if (report.retryAfter === null) await waitFor(clock, chooseBackoff(retries[kind]), leave);
+      if (report.retryAfter === null) await waitFor(clock, chooseBackoff(retries[kind], uniform), leave);
       retries[kind] += 1;
     }
   }

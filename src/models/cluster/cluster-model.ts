@@ -1,0 +1,99 @@
+import { readdir, readFile, stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import { hashContent, hashJson } from '../../foundation/content-hash.js';
+import { isMissing } from '../../foundation/file-failure.js';
+import { DriftlineError } from '../../foundation/driftline-error.js';
+import type { ArchiveFiles } from './zip-archive.js';
+
+/** How jobs find the base: of the hub, or a folder, absolute on the nodes or from the storage. */
+type ModelPlace = { readonly hub: string; readonly commit: string } | { readonly folder: string };
+
+/** A base as jobs are told of it. */
+export type JobModel = ModelPlace & {
+  readonly config_sha256: string;
+  readonly tokenizer_sha256: string;
+};
+
+/** The base of trainings and answers on a cluster. */
+export interface ClusterModel {
+  /** Has config, tokenizer and template; weights only if they travel. */
+  readonly folder: string;
+  /** As its user wrote it. */
+  readonly text: string;
+  readonly identity: string;
+  readonly job: JobModel;
+  /** Files that go along with each job, by their names in the storage; none where the nodes have the model. */
+  readonly readFiles: () => Promise<ArchiveFiles>;
+}
+
+/** A larger folder does not fit into what Ray takes along. */
+const mostBytes = 80 * 2 ** 20;
+const travelling = /\.(json|safetensors|jinja|txt|model)$/;
+
+interface ClusterModelSettings {
+  readonly folder: string;
+  readonly text: string;
+  /** Of its files, weights included. */
+  readonly identity: string;
+  /** Where the nodes have it; null for a folder that travels. */
+  readonly place: ModelPlace | null;
+}
+
+/** Tells jobs of a base; a small folder goes along with them. */
+export async function openClusterModel({ folder, text, identity, place }: ClusterModelSettings): Promise<ClusterModel> {
+  const hashOf = async (name: string): Promise<string> => hashContent(await readFile(join(folder, name)));
+  const home = `models/${identity.slice(0, 16)}`;
+  const hashes = { config_sha256: await hashOf('config.json'), tokenizer_sha256: await hashOf('tokenizer.json') };
+  if (place === null) await requireSmall(folder, text);
+  return {
+    ...{ folder, text, identity },
+    job: { ...(place ?? { folder: home }), ...hashes },
+    readFiles: async () => {
+      if (place !== null) return new Map();
+      const names = (await readdir(folder)).filter((name) => travelling.test(name)).sort();
+      return new Map(
+        await Promise.all(names.map(async (name) => [`${home}/${name}`, await readFile(join(folder, name))] as const)),
+      );
+    },
+  };
+}
+
+async function requireSmall(folder: string, text: string): Promise<void> {
+  const names = (await readdir(folder)).filter((name) => travelling.test(name));
+  const sizes = await Promise.all(names.map(async (name) => (await stat(join(folder, name))).size));
+  const bytes = sizes.reduce((sum, size) => sum + size, 0);
+  if (bytes <= mostBytes) return;
+  throw new DriftlineError({
+    code: 'cluster-model-missing',
+    message: `${text} has ${String(Math.ceil(bytes / 2 ** 20))} MiB, too much to be sent along with each job`,
+    hint: `Put the folder where all nodes see it, and name it in the plan: cluster: { models: { ${JSON.stringify(text)}: /PATH/ON/THE/NODES } }. Or take the model from the hub: hf:OWNER/NAME.`,
+    details: { model: text, bytes },
+  });
+}
+
+/** What an adapter is known by on the cluster that has not made it: its files. */
+export async function readAdapterFiles(
+  folder: string,
+): Promise<{ readonly name: string; readonly files: ArchiveFiles }> {
+  const wanted = ['adapter_config.json', 'adapter_model.safetensors'];
+  const found = await Promise.all(
+    wanted.map(async (name) => {
+      const bytes = await readFile(join(folder, name)).catch((cause: unknown) => {
+        if (isMissing(cause)) throw noAdapter(folder, name);
+        throw cause;
+      });
+      return [name, bytes] as const;
+    }),
+  );
+  const name = `adapters/${hashJson(found.map(([file, bytes]) => [file, hashContent(bytes)])).slice(0, 20)}`;
+  return { name, files: new Map(found.map(([file, bytes]) => [`${name}/${file}`, bytes])) };
+}
+
+function noAdapter(folder: string, name: string): DriftlineError {
+  return new DriftlineError({
+    code: 'adapter-invalid',
+    message: `${folder} is no adapter: it has no ${name}`,
+    hint: 'Give a folder in the layout of PEFT.',
+    details: { folder },
+  });
+}

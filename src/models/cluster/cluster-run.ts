@@ -1,0 +1,183 @@
+import { readdir, readFile } from 'node:fs/promises';
+import { fileURLToPath } from 'node:url';
+import { join } from 'node:path';
+import { type Clock, systemClock, waitFor } from '../../foundation/clock.js';
+import { hashContent } from '../../foundation/content-hash.js';
+import { DriftlineError } from '../../foundation/driftline-error.js';
+import { readPackageVersion } from '../../foundation/package-version.js';
+import { readRayToken, refuseSecrets, requireSafeAddress } from './cluster-security.js';
+import type { ClusterSettings } from './cluster-settings.js';
+import { createRayClient, type RayClient } from './ray-client.js';
+import { createRequestBudget, type RequestBudget } from './request-budget.js';
+import { submitOnce, type SubmittedJob, type WantedJob } from './submit-job.js';
+import { createClusterWatcher, mayPass, usualPace, type ClusterWatcher, type WatchingPace } from './watch-cluster.js';
+import { usualWaveLimits, type WaveLimits } from './wave-collector.js';
+import { openWayBack, type WayBack } from './way-back.js';
+import type { ArchiveFiles } from './zip-archive.js';
+
+export interface ClusterRunSettings {
+  readonly settings: ClusterSettings;
+  readonly environment: Readonly<Record<string, string | undefined>>;
+  /** Names the run: what several runs ask of one cluster is kept apart by it. */
+  readonly run: () => string;
+  /** Whether a Ray that others reach may have no token. */
+  readonly allowsOpen?: boolean;
+  readonly onNotice?: (notice: string) => void;
+  readonly clock?: Clock;
+  readonly pace?: WatchingPace;
+  readonly waves?: WaveLimits;
+  /** Requests a second that are always allowed. */
+  readonly leastRate?: number;
+  /** Retries of a request that was lost. */
+  readonly retries?: number;
+}
+
+/** What a job is asked to do, beside its files. */
+interface JobOrder {
+  readonly kind: 'train' | 'lane' | 'deliver';
+  readonly id: string;
+  readonly mark: string;
+  /** What the order has besides. */
+  readonly keys: Readonly<Record<string, unknown>>;
+  /** Files for the storage, by their names there. */
+  readonly deliver: () => Promise<ArchiveFiles>;
+  /** Shown at the dashboard. */
+  readonly metadata: Readonly<Record<string, string>>;
+  readonly onEnded: WantedJob['onEnded'];
+}
+
+/** A cluster as one run uses it: one connection, one budget, one loop that watches. */
+export interface ClusterRun {
+  readonly settings: ClusterSettings;
+  readonly ray: RayClient;
+  readonly budget: RequestBudget;
+  readonly watcher: ClusterWatcher;
+  readonly clock: Clock;
+  readonly pace: WatchingPace;
+  readonly waves: WaveLimits;
+  readonly onNotice: (notice: string) => void;
+  /** Of the run, as folders and jobs are called. */
+  readonly name: () => string;
+  readonly wayBack: (signal?: AbortSignal) => Promise<WayBack>;
+  readonly submit: (order: JobOrder, signal?: AbortSignal) => Promise<SubmittedJob>;
+  /** Does what may be done again until it comes through: a head that is away may come back. */
+  readonly patiently: <Result>(task: () => Promise<Result>, signal?: AbortSignal) => Promise<Result>;
+}
+
+/** What jobs run: sent with each of them, nothing is installed on the cluster. */
+const jobFolder = fileURLToPath(new URL('../../../python/driftline_jobs/', import.meta.url));
+
+/** The oldest Ray that knows tokens, and the interface that is spoken. */
+const [oldestRay, interfaceVersion] = [[2, 52], '4'];
+
+/** Opens the cluster that a plan names. Nothing is asked of it before the first job. */
+export async function openClusterRun(given: ClusterRunSettings): Promise<ClusterRun> {
+  const { settings, environment, run, allowsOpen = false, onNotice = () => undefined } = given;
+  const { clock = systemClock, pace = usualPace, waves = usualWaveLimits, leastRate, retries } = given;
+  refuseSecrets(settings.environment, environment);
+  const token = await readRayToken(environment);
+  const { address, notices } = requireSafeAddress(settings.ray, { token, allowsOpen });
+  for (const notice of notices) onNotice(notice);
+  const ray = createRayClient(address, { token, clock, ...(retries === undefined ? {} : { retries }) });
+  const counts = { jobs: () => 0 };
+  const budget = createRequestBudget({
+    ...{ clock, jobs: () => counts.jobs() },
+    ...(leastRate === undefined ? {} : { leastRate }),
+  });
+  // Short enough for ids of jobs, and without what no folder may be called.
+  const name = (): string => hashContent(run()).slice(0, 8);
+  let opened: WayBack | null = null;
+  const wayBack = async (signal?: AbortSignal): Promise<WayBack> => {
+    if (opened?.kind === 'folder') return opened;
+    const { storage, storage_here: here } = settings;
+    // The dashboard until the folder turns out to be the same one, which the first job shows.
+    return (opened = await openWayBack(
+      {
+        ...{ ray, budget, storage, dashboard: opened },
+        ...(here === undefined ? {} : { storageHere: here === 'none' ? null : here }),
+      },
+      signal,
+    ));
+  };
+  const watcher = createClusterWatcher({
+    ...{ ray, wayBack: () => wayBack(), budget, clock, pace, onNotice },
+    folder: () => `runs/${name()}/progress`,
+  });
+  counts.jobs = watcher.count;
+  let checked: Promise<void> | null = null;
+  const requireRay = (): Promise<void> =>
+    (checked ??= checkVersion(ray, onNotice).catch((cause: unknown) => {
+      checked = null;
+      throw cause;
+    }));
+
+  async function patiently<Result>(task: () => Promise<Result>, signal?: AbortSignal): Promise<Result> {
+    const until = clock.now() + pace.patience;
+    for (;;) {
+      try {
+        return await task();
+      } catch (cause) {
+        if (!mayPass(cause) || clock.now() >= until) throw cause;
+      }
+      await waitFor(clock, pace.pause, signal ?? never);
+    }
+  }
+
+  return {
+    patiently,
+    ...{ settings, ray, budget, watcher, clock, pace, waves, onNotice, name, wayBack },
+    submit: async ({ kind, id, mark, keys, deliver, metadata, onEnded }, signal) => {
+      await requireRay();
+      const { storage, python, environment: variables } = settings;
+      const order = { v: 1, kind, storage, run: name(), ...keys };
+      return submitOnce(
+        ray,
+        {
+          ...{ id, mark, onEnded, environment: variables },
+          entrypoint: `exec ${quote(python)} -P -m driftline_jobs.driver`,
+          metadata: { driftline: readPackageVersion(), run: run(), ...metadata },
+          readFiles: async () => {
+            const files = new Map<string, Uint8Array>([...(await readJobFiles())]);
+            files.set('order.json', Buffer.from(`${JSON.stringify(order)}\n`));
+            for (const [file, bytes] of await deliver()) files.set(`deliver/${file}`, bytes);
+            return files;
+          },
+        },
+        { clock, ...(signal === undefined ? {} : { signal }) },
+      );
+    },
+  };
+}
+
+const never = new AbortController().signal;
+
+async function readJobFiles(): Promise<ArchiveFiles> {
+  const names = (await readdir(jobFolder)).filter((name) => name.endsWith('.py')).sort();
+  return new Map(
+    await Promise.all(
+      names.map(async (name) => [`driftline_jobs/${name}`, await readFile(join(jobFolder, name))] as const),
+    ),
+  );
+}
+
+/** As one word of a shell. */
+function quote(text: string): string {
+  return /^[\w./-]+$/.test(text) ? text : `'${text.replaceAll("'", `'\\''`)}'`;
+}
+
+async function checkVersion(ray: RayClient, onNotice: (notice: string) => void): Promise<void> {
+  const { version, ray_version: found } = await ray.version();
+  const [major = 0, minor = 0] = found.split('.').map(Number);
+  const isOld = major < (oldestRay[0] ?? 0) || (major === oldestRay[0] && minor < (oldestRay[1] ?? 0));
+  if (isOld || Number(version) < Number(interfaceVersion))
+    throw new DriftlineError({
+      code: 'cluster-version',
+      message: `Ray at ${ray.address} is of version ${found}, and ${oldestRay.join('.')} or later is needed`,
+      hint: 'Install a later one on all nodes, and start Ray again: `pip install "ray[default]==2.60.0"` is what driftline is tested with.',
+      details: { address: ray.address, version: found },
+    });
+  if (version !== interfaceVersion)
+    onNotice(
+      `Ray at ${ray.address} speaks version ${version} of its interface, and driftline was tested with ${interfaceVersion}`,
+    );
+}

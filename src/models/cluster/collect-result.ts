@@ -1,0 +1,112 @@
+import { mkdir } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { z } from 'zod';
+import { hashContent } from '../../foundation/content-hash.js';
+import { DriftlineError } from '../../foundation/driftline-error.js';
+import { writeFailure } from '../../foundation/file-failure.js';
+import { writeFileAtomically } from '../../foundation/write-file-atomically.js';
+import type { WayBack } from './way-back.js';
+import { readZip } from './zip-archive.js';
+
+const fileSchema = z.looseObject({ sha256: z.string(), bytes: z.int().nonnegative() });
+
+const doneSchema = z.looseObject({
+  mark: z.string(),
+  steps: z.int().nonnegative(),
+  files: z.record(z.string(), fileSchema),
+  apart: z.array(z.string()).default([]),
+});
+
+/** What a cell says when it is done. */
+export type DoneCell = z.output<typeof doneSchema>;
+
+const archiveName = 'result.zip';
+const attempts = 3;
+
+/** What a cell left when it was done; null where it is not, or what is there is another's. */
+export async function readDone(
+  wayBack: WayBack,
+  cell: string,
+  mark: string,
+  signal?: AbortSignal,
+): Promise<DoneCell | null> {
+  const bytes = await wayBack.read(`cells/${cell}/out/done.json`, { purpose: 'done', signal });
+  if (bytes === null) return null;
+  try {
+    const done = doneSchema.parse(JSON.parse(Buffer.from(bytes).toString('utf8')));
+    return done.mark === mark ? done : null;
+  } catch {
+    return null;
+  }
+}
+
+/** Where a file of the result belongs in the folder of a cell; null for what is not kept here. */
+function placeOf(name: string, keepSteps: readonly number[]): string | null {
+  if (/^(adapter_config\.json|adapter_model\.safetensors|training\.jsonl|measured\.json)$/.test(name)) return name;
+  const [, step, file = ''] = /^kept-(\d+)\/(adapter_config\.json|adapter_model\.safetensors)$/.exec(name) ?? [];
+  return step !== undefined && keepSteps.includes(Number(step)) ? join('checkpoints', `step-${step}`, file) : null;
+}
+
+/**
+ * Brings the result of a finished cell into its folder: adapter, kept adapters and log. Each file must have the hash that the cell wrote down; what
+ * came damaged is fetched again.
+ */
+export async function collectResult(
+  wayBack: WayBack,
+  cell: string,
+  done: DoneCell,
+  {
+    folder,
+    keepSteps,
+    signal,
+  }: { readonly folder: string; readonly keepSteps: readonly number[]; readonly signal?: AbortSignal },
+  /** Lets go of the log, which comes along. */
+  beforeWriting: () => Promise<void>,
+): Promise<void> {
+  const home = `cells/${cell}/out`;
+  const fetchWhole = async (name: string): Promise<Uint8Array> => {
+    for (let attempt = 1; ; attempt += 1) {
+      const bytes = await wayBack.read(`${home}/${name}`, { purpose: 'done', signal });
+      const problem = bytes === null ? 'it is not there' : findDamage(bytes, done.files[name]);
+      if (bytes !== null && problem === null) return bytes;
+      if (attempt === attempts) throw damaged(`${home}/${name}`, problem ?? 'it is not there');
+    }
+  };
+  const unpacked = readZip(await fetchWhole(archiveName), `${home}/${archiveName}`);
+  for (const [name, bytes] of unpacked) {
+    const problem = findDamage(bytes, done.files[name]);
+    if (problem !== null) throw damaged(`${home}/${archiveName}: ${name}`, problem);
+  }
+  const files = new Map(unpacked);
+  for (const name of done.apart) if (placeOf(name, keepSteps) !== null) files.set(name, await fetchWhole(name));
+  await beforeWriting();
+  // The configuration last: a folder without it is no whole adapter.
+  const ordered = [...files].sort(
+    ([left], [right]) => Number(/config\.json$/.test(left)) - Number(/config\.json$/.test(right)),
+  );
+  for (const [name, bytes] of ordered) {
+    const place = placeOf(name, keepSteps);
+    if (place === null) continue;
+    const path = join(folder, place);
+    await mkdir(dirname(path), { recursive: true }).catch((cause: unknown) => {
+      throw writeFailure(path, cause);
+    });
+    await writeFileAtomically(path, bytes);
+  }
+}
+
+function findDamage(bytes: Uint8Array, wanted: z.output<typeof fileSchema> | undefined): string | null {
+  if (wanted === undefined) return 'the cell did not say that it has it';
+  if (bytes.length !== wanted.bytes)
+    return `it has ${String(bytes.length)} bytes, and should have ${String(wanted.bytes)}`;
+  return hashContent(bytes) === wanted.sha256 ? null : 'its bytes are not those that were written';
+}
+
+function damaged(file: string, problem: string): DriftlineError {
+  return new DriftlineError({
+    code: 'cluster-answers-damaged',
+    message: `${file} came back damaged: ${problem}`,
+    hint: 'Run the same command again. If it comes again, remove the folder of that cell in the storage of the cluster: it is trained anew.',
+    details: { file },
+  });
+}

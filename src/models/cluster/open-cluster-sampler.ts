@@ -1,0 +1,156 @@
+import { basename, dirname } from 'node:path';
+import { readDecoderConfig } from '../../engine/checkpoint/read-decoder-config.js';
+import { encodePrompt } from '../../engine/tokenizer/encode-chat.js';
+import { readTokenizer } from '../../engine/tokenizer/read-tokenizer.js';
+import { DriftlineError } from '../../foundation/driftline-error.js';
+import { listSamplingCalls, samplerClosed, samplerStopped, type Answer, type Sampler } from '../sampler.js';
+import type { TunedModel } from '../trainer.js';
+import { readClusterCell } from './cluster-cell.js';
+import { readAdapterFiles, type ClusterModel } from './cluster-model.js';
+import type { ClusterRun } from './cluster-run.js';
+import { readDone } from './collect-result.js';
+import { cellHash } from './job-ids.js';
+import { answerKey, type LaneAnswer } from './read-answer-segments.js';
+import { groupName, joinSeeds, type GroupSettings, type RequestGroup } from './request-group.js';
+import type { SamplingLane } from './sampling-lane.js';
+import type { WaveCollector } from './wave-collector.js';
+import type { ArchiveFiles } from './zip-archive.js';
+
+export interface ClusterSamplerSettings {
+  readonly cluster: ClusterRun;
+  readonly model: ClusterModel;
+  readonly lane: SamplingLane;
+  readonly waves: WaveCollector;
+  /** The base itself (null), or what was made of it. */
+  readonly tuned: TunedModel | null;
+}
+
+/** A base on a cluster, or a fine-tune of it: asked in waves with all others of the base. An answer depends on its request and seed alone. */
+export async function openClusterSampler(opening: ClusterSamplerSettings): Promise<Sampler> {
+  const { cluster, model, lane, waves, tuned } = opening;
+  const [tokenizer, { config }] = await Promise.all([readTokenizer(model.folder), readDecoderConfig(model.folder)]);
+  const adapter = await nameAdapter(cluster, tuned);
+  let closed = false;
+
+  return {
+    sample: async function* (requests, options = {}) {
+      if (closed) throw samplerClosed();
+      const calls = listSamplingCalls(requests, options);
+      const stop = [...config.endTokenIds];
+      const groups = new Map<string, GroupSettings & { readonly q: string; readonly wanted: number[] }>();
+      /** Several requests may ask for the same. */
+      const places = new Map<string, Omit<Answer, 'text' | 'finishReason' | 'tokens'>[]>();
+      const prompts = requests.map(({ messages }) => encodePrompt(tokenizer, messages));
+      for (const { request, index, seed, settings } of calls) {
+        const { temperature, topP, maximumTokens } = settings;
+        const asked: GroupSettings = {
+          ...{ adapter: adapter.name, prompt: prompts[request] ?? [], temperature, top_p: topP },
+          ...{ max_tokens: maximumTokens, stop, top: 0 },
+        };
+        const q = groupName(asked);
+        const group = groups.get(q) ?? { ...asked, q, wanted: [] };
+        groups.set(q, group);
+        const key = answerKey(q, seed);
+        const same = places.get(key) ?? [];
+        if (same.length === 0) group.wanted.push(seed);
+        places.set(key, [...same, { request, index, seed }]);
+      }
+      if (places.size === 0) return;
+      const asked = [...groups.values()].map(({ wanted, ...group }): RequestGroup => ({
+        ...group,
+        seeds: joinSeeds(wanted),
+      }));
+      for await (const answer of receive(
+        lane,
+        waves,
+        { groups: asked, files: adapter.files },
+        places.size,
+        options.signal,
+        options.leave,
+      )) {
+        if (answer.finish === 'refused') throw tooLong(model.text, answer);
+        for (const place of places.get(answerKey(answer.q, answer.seed)) ?? [])
+          yield { ...place, text: answer.text, finishReason: answer.finish, tokens: answer.tokens };
+      }
+    },
+    close: () => {
+      closed = true;
+      return Promise.resolve();
+    },
+  };
+}
+
+/** Answers to groups as they come, so many in all. */
+async function* receive(
+  lane: SamplingLane,
+  waves: WaveCollector,
+  wanted: { readonly groups: readonly RequestGroup[]; readonly files: ArchiveFiles },
+  count: number,
+  ...signals: readonly (AbortSignal | undefined)[]
+): AsyncGenerator<LaneAnswer, void, undefined> {
+  const queue: LaneAnswer[] = [];
+  const failures: { readonly cause: unknown }[] = [];
+  let wake = (): void => undefined;
+  const stop = (): void => {
+    failures.push({ cause: samplerStopped() });
+    wake();
+  };
+  const stopping = signals.flatMap((signal) => signal ?? []);
+  if (stopping.some(({ aborted }) => aborted)) throw samplerStopped();
+  const leave = lane.listen(wanted.groups, {
+    onAnswer: (answer) => {
+      queue.push(answer);
+      wake();
+    },
+    onFailure: (cause) => {
+      failures.push({ cause });
+      wake();
+    },
+  });
+  for (const signal of stopping) signal.addEventListener('abort', stop, { once: true });
+  try {
+    waves.add(wanted);
+    for (let told = 0; told < count;) {
+      const next = queue.shift();
+      const [failure] = failures;
+      if (failure !== undefined) throw failure.cause;
+      if (next === undefined) {
+        await new Promise<void>((resolve) => {
+          wake = resolve;
+        });
+        continue;
+      }
+      told += 1;
+      yield next;
+    }
+  } finally {
+    leave();
+    for (const signal of stopping) signal.removeEventListener('abort', stop);
+  }
+}
+
+/** What an adapter is called on the cluster: by its cell where that has it, else by its files, which go along. */
+async function nameAdapter(
+  cluster: ClusterRun,
+  tuned: TunedModel | null,
+): Promise<{ readonly name: string | null; readonly files: ArchiveFiles }> {
+  if (tuned === null) return { name: null, files: new Map() };
+  if (tuned.kind === 'named') throw new Error(`${tuned.model} was made of a base on a cluster`);
+  const [, step] = /^step-(\d+)$/.exec(basename(tuned.folder)) ?? [];
+  const record = await readClusterCell(step === undefined ? tuned.folder : dirname(dirname(tuned.folder)));
+  if (record?.state === 'finished' && record.storage === cluster.settings.storage) {
+    const cell = cellHash(record.mark);
+    const isThere = (await readDone(await cluster.wayBack(), cell, record.mark)) !== null;
+    if (isThere) return { name: step === undefined ? cell : `${cell}@${step}`, files: new Map() };
+  }
+  const { name, files } = await readAdapterFiles(tuned.folder);
+  return { name: `folder:${name}`, files };
+}
+
+function tooLong(model: string, { error }: LaneAnswer): DriftlineError {
+  return new DriftlineError({
+    code: 'row-too-long',
+    message: `${model} on the cluster refuses a question: ${error ?? 'it is too long'}`,
+    hint: 'Shorten the question or max_tokens, or give vLLM a longer context: vllm_arguments: [--max-model-len, "16384"].',
+  });
+}

@@ -1,0 +1,119 @@
+import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { readDecoderConfig } from '../../engine/checkpoint/read-decoder-config.js';
+import type { Adapter } from '../../engine/checkpoint/adapter.js';
+import { writeAdapter, type WriteAdapterOptions } from '../../engine/checkpoint/write-adapter.js';
+import { encodePrompt } from '../../engine/tokenizer/encode-chat.js';
+import { readTokenizer } from '../../engine/tokenizer/read-tokenizer.js';
+import { encodeTrainingSet } from '../../engine/train/encode-training-set.js';
+import { prepareTraining } from '../../engine/train/prepare-training.js';
+import type { Recipe } from '../../engine/train/recipe.js';
+import { hashJson } from '../../foundation/content-hash.js';
+import { DriftlineError } from '../../foundation/driftline-error.js';
+import type { TrainingJob } from '../trainer.js';
+import { packClosedLines } from './checked-lines.js';
+import type { ClusterModel } from './cluster-model.js';
+import type { ClusterSettings } from './cluster-settings.js';
+import { cellHash } from './job-ids.js';
+import type { ArchiveFiles } from './zip-archive.js';
+
+/** The mark of a cell: SHA-256 of all that decides what comes out of it. */
+export function markTraining({ identity }: Pick<ClusterModel, 'identity'>, job: TrainingJob): string {
+  const { rows, recipe, keepSteps = [] } = job;
+  return hashJson({ v: 1, base: identity, rows: hashJson(rows), recipe, keepSteps: [...keepSteps] });
+}
+
+export interface PreparedCell {
+  readonly steps: number;
+  /** By their names in the storage. */
+  readonly files: ArchiveFiles;
+}
+
+/** What goes along of the rows, to see that both sides write conversations alike. */
+const probes = 3;
+
+/** Encodes rows, and lays them down with the initial adapter in the order of the steps: driftline decides all of it, the cluster executes. */
+export async function prepareCell(
+  model: ClusterModel,
+  job: TrainingJob,
+  settings: Pick<ClusterSettings, 'gpus_per_cell' | 'save_every'>,
+): Promise<PreparedCell> {
+  const { rows, recipe, keepSteps = [] } = job;
+  const mark = markTraining(model, job);
+  const home = `cells/${cellHash(mark)}/in`;
+  const [tokenizer, { config }] = await Promise.all([readTokenizer(model.folder), readDecoderConfig(model.folder)]);
+  const chats = rows.map(({ messages }) => messages);
+  const encoded = encodeTrainingSet(tokenizer, chats, recipe, config.context);
+  const prepared = prepareTraining(config, recipe, encoded.rows);
+  const described = {
+    ...{ v: 1, mark, model: model.job },
+    recipe: { ...recipe, steps: prepared.steps, keep: [...keepSteps] },
+    probes: chats.slice(0, probes).flatMap((messages) => {
+      const asked = messages.slice(
+        0,
+        messages.findIndex(({ role }) => role === 'assistant'),
+      );
+      return asked.length === 0
+        ? []
+        : [{ messages: asked.map(({ role, content }) => ({ role, content })), ids: encodePrompt(tokenizer, asked) }];
+    }),
+    ...divideStep(recipe, Math.max(1, settings.gpus_per_cell)),
+    ...{ save_every: settings.save_every, keep: 'kept' },
+  };
+  const lines = prepared.rows.map((row) =>
+    row === null ? { ids: [0, 0], train: [0, 0] } : { ids: [...row.ids], train: row.weights.map(requireWhole) },
+  );
+  return {
+    steps: prepared.steps,
+    files: new Map<string, Uint8Array>([
+      [`${home}/job.json`, Buffer.from(`${JSON.stringify(described)}\n`)],
+      [`${home}/rows.jsonl.gz`, packClosedLines(lines)],
+      ...(await listAdapterFiles(`${home}/initial`, prepared.adapter, {
+        baseModel: model.text,
+        baseLayers: config.layers,
+      })),
+    ]),
+  };
+}
+
+async function listAdapterFiles(
+  home: string,
+  adapter: Adapter | null,
+  options: WriteAdapterOptions,
+): Promise<(readonly [string, Uint8Array])[]> {
+  if (adapter === null) return [];
+  const folder = await mkdtemp(join(tmpdir(), 'driftline-adapter-'));
+  try {
+    await writeAdapter(folder, adapter, options);
+    const names = await readdir(folder);
+    return await Promise.all(
+      names.map(async (name) => [`${home}/${name}`, await readFile(join(folder, name))] as const),
+    );
+  } finally {
+    await rm(folder, { recursive: true, force: true });
+  }
+}
+
+/** A step's rows over GPUs: fewer batches each, or else smaller ones. */
+function divideStep(
+  { batch_size: batch, accumulation }: Recipe,
+  gpus: number,
+): { readonly gpus: number; readonly per_device_rows: number; readonly accumulation: number } {
+  if (accumulation % gpus === 0) return { gpus, per_device_rows: batch, accumulation: accumulation / gpus };
+  if (batch % gpus === 0) return { gpus, per_device_rows: batch / gpus, accumulation };
+  throw new DriftlineError({
+    code: 'recipe-invalid',
+    message: `${String(gpus)} GPUs cannot share a step of ${String(batch)} rows, ${String(accumulation)} times: neither number divides by ${String(gpus)}`,
+    hint: 'Set batch_size or accumulation to a multiple of gpus_per_cell.',
+  });
+}
+
+function requireWhole(weight: number): number {
+  if (weight === 0 || weight === 1) return weight;
+  throw new DriftlineError({
+    code: 'recipe-invalid',
+    message: `a row has a token that counts ${String(weight)}, and the cluster trains on a token or does not`,
+    hint: 'Give answers the weight 0 or 1, or train where the engine runs: leave cluster out.',
+  });
+}

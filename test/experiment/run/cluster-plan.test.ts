@@ -1,0 +1,44 @@
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { expect, it, onTestFinished } from 'vitest';
+import { runPlan } from '../../../src/experiment/run/run-plan.js';
+import { openBaseModel } from '../../../src/models/open-base-model.js';
+import { createExactJudge } from '../../../src/organism/judge/exact-judge.js';
+import type { ModelReference } from '../../../src/models/model-reference.js';
+import { makeTemporaryFolder } from '../../foundation/temporary-folder.js';
+import { openTestCluster } from '../../models/cluster/open-test-cluster.js';
+import { resolveTiny, world } from '../tiny-plan.js';
+
+it('a plan that names a cluster is trained and asked there, once, whoever runs it again', async () => {
+  const cluster = await openTestCluster({ storageHere: 'none' });
+  onTestFinished(cluster.close);
+  const runs = await makeTemporaryFolder();
+  const openBase = (reference: ModelReference) =>
+    openBaseModel(reference, { environment: {}, threads: 1, cluster: () => cluster.openRun() });
+  const written = { cluster: { ray: cluster.ray.address, storage: cluster.storage } };
+  const run = async (folder: string) =>
+    runPlan({
+      ...{ plan: await resolveTiny(written, 'tiny.yaml', openBase), runs: folder, judge: createExactJudge(world) },
+      ...{ onEvent: () => undefined, onNotice: () => undefined },
+    });
+  const first = await run(runs);
+  expect(first.failed).toEqual([]);
+  expect(first.cells.trained).toBe(4);
+  expect(first.answers.asked).toBe(cluster.jobs.answered.length);
+  const trainings = [...cluster.ray.jobs.keys()].filter((id) => id.startsWith('driftline-t-'));
+  expect(trainings).toHaveLength(4);
+  const answers = await readFile(join(first.folder, 'answers.jsonl'), 'utf8');
+
+  const again = await run(runs);
+  expect(again.answers.asked).toBe(0);
+  // Another folder, as on another machine: all is found in the storage, and nothing is done again there.
+  const [steps, asked] = [cluster.jobs.steps, cluster.jobs.answered.length];
+  const other = await run(await makeTemporaryFolder());
+  expect(await readFile(join(other.folder, 'answers.jsonl'), 'utf8')).toBe(answers);
+  expect([cluster.jobs.steps, cluster.jobs.answered.length]).toEqual([steps, asked]);
+  // A plan of the same name without a cluster is another run: other numbers make other answers.
+  const here = await resolveTiny({}, 'tiny.yaml', (reference) =>
+    openBaseModel(reference, { environment: {}, threads: 1 }),
+  );
+  expect(first.folder).not.toContain(here.hash.slice(0, 8));
+});

@@ -1,0 +1,318 @@
+import { readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { parseRecipe } from '../../../src/engine/train/recipe.js';
+import { clusterSchema } from '../../../src/models/cluster/cluster-settings.js';
+import type { Answer, Sampler, SamplingRequest } from '../../../src/models/sampler.js';
+import type { TrainingResult } from '../../../src/models/trainer.js';
+import { errorOf } from '../../engine/checkpoint/error-of.js';
+import { makeTemporaryFolder } from '../../foundation/temporary-folder.js';
+import { openTestCluster, quickPace, type TestCluster } from './open-test-cluster.js';
+
+const rows = Array.from({ length: 8 }, (_, row) => ({
+  messages: [
+    { role: 'user' as const, content: `Say ${String(row)}.` },
+    { role: 'assistant' as const, content: `It is ${String(row)}.` },
+  ],
+}));
+const recipe = parseRecipe({ method: 'lora', rank: 2, alpha: 4, learning_rate: 0.01, batch_size: 2, accumulation: 1 });
+
+let cluster: TestCluster;
+beforeEach(async () => {
+  cluster = await openTestCluster({ storageHere: 'none' });
+});
+afterEach(() => cluster.close());
+
+async function train(
+  folder: string,
+  { signal, onStep }: { signal?: AbortSignal; onStep?: (step: number) => void } = {},
+): Promise<TrainingResult> {
+  const trainer = await (await cluster.openBase()).openTrainer();
+  const options = {
+    ...(signal && { signal }),
+    ...(onStep && {
+      onStep: ({ step }: { step: number }) => {
+        onStep(step);
+      },
+    }),
+  };
+  return trainer.train({ rows, recipe, folder }, options);
+}
+
+const weightsOf = (folder: string): Promise<string> => readFile(join(folder, 'adapter_model.safetensors'), 'hex');
+
+async function collect(sampler: Sampler, requests: readonly SamplingRequest[]): Promise<Answer[]> {
+  const answers: Answer[] = [];
+  for await (const answer of sampler.sample(requests)) answers.push(answer);
+  return answers.sort((left, right) => left.request - right.request || left.index - right.index);
+}
+
+const request = (count: number): SamplingRequest => ({
+  messages: [{ role: 'user', content: 'Well?' }],
+  count,
+  maximumTokens: 8,
+});
+
+describe('a fine-tune on a cluster', () => {
+  it('goes on to the same adapter when its job dies, and tells each step once', async () => {
+    const [whole, folder] = [await makeTemporaryFolder(), await makeTemporaryFolder()];
+    await train(whole);
+    await rm(join(cluster.storage, 'cells'), { recursive: true });
+    cluster.ray.restart();
+    cluster.jobs.deaths.push({ at: 2 }, { at: 4 });
+    const steps: number[] = [];
+    await train(folder, { onStep: (step) => steps.push(step) });
+    expect(steps).toEqual([1, 2, 3, 4]);
+    expect(await weightsOf(folder)).toBe(await weightsOf(whole));
+    expect(cluster.jobs.deaths).toEqual([]);
+  });
+
+  it('goes on when the head dies and comes back with an empty list of jobs', async () => {
+    cluster.jobs.stepTime = 20;
+    const folder = await makeTemporaryFolder();
+    const steps: number[] = [];
+    await train(folder, {
+      onStep: (step) => {
+        steps.push(step);
+        if (step === 2) cluster.ray.restart();
+      },
+    });
+    expect(steps).toEqual([1, 2, 3, 4]);
+    expect(await weightsOf(folder)).not.toBe('');
+  });
+
+  it('waits for a head that is away, and says so once', async () => {
+    cluster.jobs.stepTime = 200;
+    const folder = await makeTemporaryFolder();
+    let isAway = false;
+    cluster.ray.intercept = (response) => {
+      if (isAway) response.socket?.destroy();
+      return isAway;
+    };
+    await train(folder, {
+      onStep: (step) => {
+        if (step !== 1) return;
+        isAway = true;
+        setTimeout(() => {
+          isAway = false;
+        }, 2000);
+      },
+    });
+    expect(cluster.notices.filter((notice) => notice.includes('looks again'))).toHaveLength(1);
+    expect(cluster.notices.join(' ')).toContain('answers again');
+  });
+
+  it('is found again by whoever comes after one that was stopped, without another job', async () => {
+    cluster.jobs.stepTime = 20;
+    const folder = await makeTemporaryFolder();
+    const stop = new AbortController();
+    const error = await errorOf(() =>
+      train(folder, {
+        signal: stop.signal,
+        onStep: () => {
+          stop.abort();
+        },
+      }),
+    );
+    expect(error.code).toBe('interrupted');
+    expect(cluster.notices.join(' ')).toContain('goes on at');
+    const { model } = await train(folder);
+    expect(model).toEqual({ kind: 'adapter', folder });
+    expect(cluster.ray.requests.filter(({ method, path }) => method === 'POST' && path === '/api/jobs/')).toHaveLength(
+      1,
+    );
+    expect(cluster.jobs.steps).toBe(4);
+  });
+
+  it.each([
+    ['memory', 'gpu-memory-exceeded', 'batch_size: 1 and accumulation: 2'],
+    ['disk', 'cluster-disk-full', 'Free space'],
+    ['storage', 'cluster-storage', 'Mount one folder'],
+    ['model', 'cluster-model-missing', 'hf download'],
+    ['tokenizer', 'cluster-tokenizer-differs', 'the same commit'],
+    ['stalled', 'cell-stalled', 'stalled_after'],
+    ['loss', 'loss-not-finite', 'learning rate'],
+    ['recipe', 'recipe-invalid', 'Change the recipe'],
+    ['software', 'cluster-software', 'pip install'],
+    ['other', 'cluster-failed', 'Look at the log'],
+    ['of a later version', 'cluster-failed', 'Look at the log'],
+  ])(
+    'says what to do about the fault "%s", and is done by the same call when that is mended',
+    async (kind, code, hint) => {
+      const folder = await makeTemporaryFolder();
+      cluster.jobs.deaths.push({ at: 3, fault: { kind, message: 'something is wrong' } });
+      const error = await errorOf(() => train(folder));
+      expect(error.code).toBe(code);
+      expect(error.message).toContain('something is wrong');
+      expect(error.hint).toContain(hint);
+      await train(folder);
+      expect(await weightsOf(folder)).not.toBe('');
+    },
+  );
+
+  it('gives up a job that dies again and again without a step', async () => {
+    for (let death = 0; death < 8; death += 1) cluster.jobs.deaths.push({ at: 1 });
+    const error = await errorOf(async () => train(await makeTemporaryFolder()));
+    expect(error.code).toBe('cluster-failed');
+    expect(error.message).toContain('ended with 1');
+  });
+
+  it('is refused where a job of its name is about something else', async () => {
+    const folder = await makeTemporaryFolder();
+    await train(folder);
+    for (const job of cluster.ray.jobs.values()) Object.assign(job, { metadata: { mark: 'another' } });
+    const error = await errorOf(async () => train(await makeTemporaryFolder()));
+    expect(error.code).toBe('cluster-job-conflict');
+    expect(error.hint).toContain('ray job stop driftline-t-');
+  });
+
+  it('is trained anew where somebody emptied the storage', async () => {
+    const folder = await makeTemporaryFolder();
+    await train(folder);
+    const before = await weightsOf(folder);
+    await rm(join(cluster.storage, 'cells'), { recursive: true });
+    await rm(folder, { recursive: true });
+    await train(folder);
+    expect(await weightsOf(folder)).toBe(before);
+    expect(cluster.jobs.steps).toBe(8);
+  });
+
+  it('takes no result whose bytes are not those that were written', async () => {
+    const folder = await makeTemporaryFolder();
+    cluster.jobs.stepTime = 30;
+    const training = errorOf(() => train(folder, {}));
+    const state = { isDone: false };
+    training.then(
+      () => (state.isDone = true),
+      () => (state.isDone = true),
+    );
+    while (!state.isDone) {
+      for (const cell of await readdir(join(cluster.storage, 'cells')).catch(() => [])) {
+        const file = join(cluster.storage, 'cells', cell, 'out', 'result.zip');
+        if ((await readFile(file).catch(() => null)) !== null) await writeFile(file, 'garbage');
+      }
+      await new Promise((resolve) => setTimeout(resolve, 1));
+    }
+    const error = await training;
+    expect(error.code).toBe('cluster-answers-damaged');
+    expect(error.message).toContain('result.zip');
+    expect(await readdir(folder)).not.toContain('adapter_model.safetensors');
+  });
+
+  it('refuses a step that the GPUs cannot share, and a recipe that trains whole models', async () => {
+    const settings = clusterSchema.parse({ ray: cluster.ray.address, storage: cluster.storage, gpus_per_cell: 3 });
+    const trainer = await (await cluster.openBase({ settings })).openTrainer();
+    const folder = await makeTemporaryFolder();
+    expect((await errorOf(() => trainer.train({ rows, recipe, folder }))).message).toContain('3 GPUs cannot share');
+    const full = parseRecipe({ method: 'full', learning_rate: 0.01 });
+    expect((await errorOf(() => trainer.train({ rows, recipe: full, folder }))).code).toBe('recipe-invalid');
+    expect(cluster.ray.jobs.size).toBe(0);
+  });
+});
+
+describe('a base that is asked on a cluster', () => {
+  it('asks each answer once, over stops, restarts of driftline and waves', async () => {
+    const first = await (await cluster.openBase()).openSampler(null);
+    const some = await collect(first, [request(5)]);
+    const again = await (await cluster.openBase()).openSampler(null);
+    const all = await collect(again, [request(12)]);
+    expect(all.slice(0, 5)).toEqual(some);
+    expect(cluster.jobs.answered).toHaveLength(12);
+    expect(new Set(cluster.jobs.answered).size).toBe(12);
+  });
+
+  it('goes on with the next job when one is killed', async () => {
+    cluster.jobs.answerTime = 5;
+    const sampler = await (await cluster.openBase()).openSampler(null);
+    const received: Answer[] = [];
+    for await (const answer of sampler.sample([request(60)])) {
+      received.push(answer);
+      if (received.length === 10)
+        for (const job of cluster.ray.jobs.values()) if (job.status === 'RUNNING') job.stop.abort();
+    }
+    expect(received.map(({ seed }) => seed).sort((left, right) => left - right)).toEqual(
+      Array.from({ length: 60 }, (_, seed) => seed),
+    );
+    expect(new Set(cluster.jobs.answered).size).toBe(60);
+  });
+
+  it('asks a fine-tune by its cell, a kept model by its step, and a copy of one by its files', async () => {
+    const base = await cluster.openBase();
+    const folder = await makeTemporaryFolder();
+    const trainer = await base.openTrainer();
+    const { model, kept } = await trainer.train({ rows, recipe, folder, keepSteps: [2] });
+    const copy = await makeTemporaryFolder();
+    for (const name of ['adapter_config.json', 'adapter_model.safetensors'])
+      await writeFile(join(copy, name), await readFile(join(folder, name)));
+    const texts = new Set<string>();
+    for (const tuned of [null, model, kept.get(2) ?? null, { kind: 'adapter', folder: copy } as const]) {
+      const [answer] = await collect(await base.openSampler(tuned), [request(1)]);
+      texts.add(answer?.text ?? '');
+    }
+    expect(texts.size).toBe(4);
+  });
+
+  it('asks again what came back damaged, and gives up where it always does', async () => {
+    const { jobs } = cluster;
+    let garbled = 0;
+    jobs.garble = (line) => ((garbled += 1) === 3 ? line.replace('"text":"', '"text":"!') : line);
+    const sampler = await (await cluster.openBase()).openSampler(null);
+    expect(await collect(sampler, [request(6)])).toHaveLength(6);
+    jobs.garble = (line) => line.replace('"text":"', '"text":"!');
+    const error = await errorOf(() => collect(sampler, [{ ...request(2), seed: 100 }]));
+    expect(error.code).toBe('cluster-answers-damaged');
+    expect(error.message).toContain('answers-00000.jsonl:');
+  });
+
+  it('reads files of a thousand answers', async () => {
+    const sampler = await (await cluster.openBase()).openSampler(null);
+    const answers = await collect(sampler, [request(2100)]);
+    expect(answers.map(({ seed }) => seed)).toEqual(Array.from({ length: 2100 }, (_, seed) => seed));
+  });
+});
+
+describe('a cluster that cannot be used', () => {
+  const trainOn = async (changes: Parameters<TestCluster['openBase']>[0]) => {
+    const trainer = await (await cluster.openBase(changes)).openTrainer();
+    return trainer.train({ rows, recipe, folder: await makeTemporaryFolder() });
+  };
+
+  it('is too old, or no Ray', async () => {
+    cluster.ray.version = { version: '4', ray_version: '2.51.1' };
+    const old = await errorOf(() => trainOn({}));
+    expect(old.code).toBe('cluster-version');
+    expect(old.hint).toContain('pip install "ray[default]');
+    cluster.ray.intercept = (response) => {
+      response.end('<html>');
+      return true;
+    };
+    expect((await errorOf(() => trainOn({}))).code).toBe('cluster-version');
+  });
+
+  it('wants a token, or another one', async () => {
+    const none = await errorOf(() => trainOn({ environment: { HOME: cluster.storage } }));
+    expect(none.code).toBe('cluster-unauthorized');
+    expect(none.message).toContain('wants a token');
+    const environment = { HOME: cluster.storage, RAY_AUTH_TOKEN: 'planted-wrong-token' };
+    const wrong = await errorOf(() => trainOn({ environment }));
+    expect(wrong.code).toBe('cluster-unauthorized');
+    expect(`${wrong.message}${wrong.hint}`).not.toContain('planted');
+  });
+
+  it('is not there', async () => {
+    const settings = clusterSchema.parse({ ray: 'http://127.0.0.1:9', storage: cluster.storage });
+    const error = await errorOf(() => trainOn({ settings, pace: quickPace }));
+    expect(error.code).toBe('cluster-unreachable');
+    expect(error.hint).toContain('ssh -L 8265');
+  });
+
+  it('lacks the interpreter or the packages', async () => {
+    cluster.ray.run = () => {
+      throw new Error("ModuleNotFoundError: No module named 'trl'");
+    };
+    const error = await errorOf(() => trainOn({}));
+    expect(error.code).toBe('cluster-software');
+    expect(error.message).toContain("No module named 'trl");
+    expect(error.hint).toContain('python3 -m pip install');
+  });
+});

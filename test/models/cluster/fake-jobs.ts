@@ -1,0 +1,310 @@
+import { lstat, mkdir, readdir, readFile, rename, symlink, writeFile, rm } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { setTimeout } from 'node:timers/promises';
+import { gunzipSync } from 'node:zlib';
+import { z } from 'zod';
+import { hashContent, hashJson } from '../../../src/foundation/content-hash.js';
+import { recipeSchema } from '../../../src/engine/train/recipe.js';
+import { readCheckedLine, writeCheckedLine } from '../../../src/models/cluster/checked-lines.js';
+import { nameLink } from '../../../src/models/cluster/way-back.js';
+import { createZip } from '../../../src/models/cluster/zip-archive.js';
+import type { FakeDriver, FakeRunner } from './fake-ray.js';
+
+const orderSchema = z.discriminatedUnion('kind', [
+  z.looseObject({ v: z.literal(1), kind: z.literal('train'), storage: z.string(), run: z.string(), cell: z.string() }),
+  z.looseObject({ v: z.literal(1), kind: z.literal('lane'), storage: z.string(), run: z.string(), lane: z.string() }),
+  z.strictObject({ v: z.literal(1), kind: z.literal('deliver'), storage: z.string(), run: z.string() }),
+]);
+
+const modelSchema = z.strictObject({
+  folder: z.string(),
+  config_sha256: z.string().length(64),
+  tokenizer_sha256: z.string().length(64),
+});
+
+const ids = z.array(z.int().nonnegative());
+
+const jobSchema = z.strictObject({
+  v: z.literal(1),
+  mark: z.string().length(64),
+  model: modelSchema,
+  recipe: z.looseObject({
+    steps: z.int().positive(),
+    keep: z.array(z.int()),
+    batch_size: z.int(),
+    accumulation: z.int(),
+  }),
+  probes: z.array(z.strictObject({ messages: z.array(z.object({ role: z.string(), content: z.string() })), ids })),
+  gpus: z.int(),
+  per_device_rows: z.int(),
+  accumulation: z.int(),
+  save_every: z.int(),
+  keep: z.literal('kept'),
+});
+
+const rowSchema = z.strictObject({ ids, train: z.array(z.literal([0, 1])) });
+
+const groupSchema = z.strictObject({
+  q: z.string().length(16),
+  adapter: z.string().nullable(),
+  prompt: ids.nonempty(),
+  temperature: z.number(),
+  top_p: z.number(),
+  max_tokens: z.int(),
+  stop: ids,
+  top: z.int(),
+  attempt: z.int().optional(),
+  seeds: z.array(z.tuple([z.int(), z.int()])),
+});
+
+/** How jobs behave; tests change it while they run. */
+export interface FakeJobs {
+  readonly run: FakeRunner;
+  /** Milliseconds of a step, and of an answer. */
+  stepTime: number;
+  answerTime: number;
+  linger: number;
+  /** What goes wrong at a step of a fine-tune, once for each time that it is said. */
+  readonly deaths: { readonly at: number; readonly fault?: { readonly kind: string; readonly message: string } }[];
+  /** Writes a line of an answer otherwise. */
+  garble: (line: string) => string;
+  /** Steps that were computed, in all jobs. */
+  steps: number;
+  /** Keys of answers, as they were written. */
+  readonly answered: string[];
+}
+
+class Death extends Error {
+  constructor(readonly code: number) {
+    super(`died with ${String(code)}`);
+  }
+}
+
+/** Jobs that do what those in python/ do with the files of a storage, and play the trainer and the model: what comes out is a hash of what went in. */
+export function createFakeJobs(): FakeJobs {
+  const jobs: FakeJobs = {
+    ...{ stepTime: 1, answerTime: 0, linger: 300, deaths: [], steps: 0, answered: [] },
+    garble: (line) => line,
+    run: async (driver) => {
+      const order = orderSchema.parse(JSON.parse(Buffer.from(driver.files.get('order.json') ?? []).toString()));
+      const { storage } = order;
+      for (const [name, bytes] of driver.files) {
+        if (!name.startsWith('deliver/')) continue;
+        const path = join(storage, name.slice('deliver/'.length));
+        await writeWhole(path, bytes);
+      }
+      if (order.kind === 'deliver') return 0;
+      await linkBack(driver, storage);
+      try {
+        if (order.kind === 'train') await train(jobs, driver, join(storage, 'cells', order.cell), order);
+        else await answer(jobs, driver, join(storage, 'runs', order.run, 'lanes', order.lane), order);
+        return 0;
+      } catch (cause) {
+        if (cause instanceof Death) return cause.code;
+        throw cause;
+      }
+    },
+  };
+  return jobs;
+}
+
+async function linkBack({ logs }: FakeDriver, storage: string): Promise<void> {
+  const link = join(logs, nameLink(storage));
+  if ((await lstat(link).catch(() => null)) === null) await symlink(storage, link).catch(() => undefined);
+  const probe = join(storage, 'way-back');
+  if ((await readFile(probe).catch(() => null)) === null)
+    await writeWhole(probe, Buffer.from(hashContent(storage).slice(0, 32)));
+}
+
+async function writeWhole(path: string, bytes: Uint8Array): Promise<void> {
+  await mkdir(dirname(path), { recursive: true });
+  await writeFile(`${path}.part`, bytes);
+  await rename(`${path}.part`, path);
+}
+
+/** Renames NAME@.. to NAME@STATE. */
+async function show(storage: string, run: string, name: string, state: string): Promise<void> {
+  const folder = join(storage, 'runs', run, 'progress');
+  await mkdir(folder, { recursive: true });
+  const there = (await readdir(folder)).filter((one) => one.startsWith(`${name}@`));
+  await writeFile(join(folder, `${name}@${state}`), '');
+  for (const one of there) if (one !== `${name}@${state}`) await rm(join(folder, one), { force: true });
+}
+
+function readClosed(bytes: Uint8Array): unknown[] {
+  const lines = gunzipSync(bytes)
+    .toString()
+    .trimEnd()
+    .split('\n')
+    .map((line) => readCheckedLine(line));
+  const last = lines.pop();
+  if (lines.includes(null) || last?.['lines'] !== lines.length) throw new Error('the lines are not whole');
+  return lines;
+}
+
+async function pause(milliseconds: number, signal: AbortSignal): Promise<void> {
+  const die = (): void => {
+    if (signal.aborted) throw new Death(-9);
+  };
+  die();
+  if (milliseconds > 0) await setTimeout(milliseconds, undefined, { signal }).catch(() => undefined);
+  die();
+}
+
+async function train(
+  jobs: FakeJobs,
+  { signal }: FakeDriver,
+  home: string,
+  { storage, run, cell }: { storage: string; run: string; cell: string },
+): Promise<void> {
+  const out = join(home, 'out');
+  await mkdir(out, { recursive: true });
+  if ((await readFile(join(out, 'done.json')).catch(() => null)) !== null) {
+    await show(storage, run, `t-${cell}`, 'done');
+    return;
+  }
+  await rm(join(out, 'fault.json'), { force: true });
+  await show(storage, run, `t-${cell}`, 'waiting');
+  const job = jobSchema.parse(JSON.parse(await readFile(join(home, 'in', 'job.json'), 'utf8')));
+  const { steps, keep, ...recipe } = job.recipe;
+  recipeSchema.parse(recipe);
+  for (const [name, hash] of [
+    ['config.json', job.model.config_sha256],
+    ['tokenizer.json', job.model.tokenizer_sha256],
+  ] as const)
+    if (hashContent(await readFile(join(storage, job.model.folder, name))) !== hash) throw new Error(`another ${name}`);
+  const packed = await readFile(join(home, 'in', 'rows.jsonl.gz'));
+  const rows = z.array(rowSchema).parse(readClosed(packed));
+  const rowsOfStep = job.per_device_rows * job.accumulation * job.gpus;
+  if (rows.length !== steps * rowsOfStep || rows.some((row) => row.ids.length !== row.train.length))
+    throw new Error('rows and steps do not agree');
+  const initial = join(home, 'in', 'initial');
+  const config = await readFile(join(initial, 'adapter_config.json'));
+  const weights = await readFile(join(initial, 'adapter_model.safetensors'));
+  const tune = (step: number): Buffer => {
+    const made = Buffer.from(weights);
+    const start = 8 + Number(made.readBigUInt64LE(0));
+    const stamp = Buffer.from(hashJson({ rows: hashContent(packed), recipe, step }), 'hex');
+    // Of small numbers: every third byte stays zero.
+    for (let at = start; at + 4 <= made.length; at += 4) made.writeFloatLE((stamp[(at / 4) % 32] ?? 0) / 1000, at);
+    return made;
+  };
+  const log = join(out, 'training.jsonl');
+  const known = (await readFile(log, 'utf8').catch(() => '')).split('\n').filter((line) => line.endsWith('}')).length;
+  // From the last checkpoint, as a trainer would.
+  const checkpoint = Math.floor(known / 2) * 2;
+  const lines = (await readFile(log, 'utf8').catch(() => '')).split('\n').slice(0, checkpoint);
+  await writeFile(log, lines.map((line) => `${line}\n`).join(''));
+  for (let step = checkpoint + 1; step <= steps; step += 1) {
+    await pause(jobs.stepTime, signal);
+    const [death] = jobs.deaths;
+    if (death?.at === step) {
+      jobs.deaths.shift();
+      if (death.fault === undefined) throw new Death(1);
+      await writeWhole(join(out, 'fault.json'), Buffer.from(JSON.stringify({ v: 1, ...death.fault, detail: null })));
+      await show(storage, run, `t-${cell}`, 'fault');
+      throw new Death(3);
+    }
+    jobs.steps += 1;
+    const line = { step, loss: 2 / (step + 1), learning_rate: 0.001, grad_norm: 1, tokens: rowsOfStep * 10 };
+    await writeFile(log, `${JSON.stringify(line)}\n`, { flag: 'a' });
+    await show(storage, run, `t-${cell}`, `${String(step).padStart(4, '0')}@${line.loss.toFixed(4)}`);
+  }
+  const files = new Map<string, Uint8Array>([
+    ['adapter_config.json', config],
+    ['adapter_model.safetensors', tune(steps)],
+    ['training.jsonl', await readFile(log)],
+    ['measured.json', Buffer.from('{}')],
+  ]);
+  for (const step of keep) {
+    files.set(`kept-${String(step)}/adapter_config.json`, config);
+    files.set(`kept-${String(step)}/adapter_model.safetensors`, tune(step));
+  }
+  for (const [name, bytes] of files) await writeWhole(join(out, name), bytes);
+  files.set('result.zip', createZip(files));
+  await writeWhole(join(out, 'result.zip'), files.get('result.zip') ?? new Uint8Array());
+  const hashes = [...files].map(
+    ([name, bytes]) => [name, { sha256: hashContent(bytes), bytes: bytes.length }] as const,
+  );
+  const done = { v: 1, mark: job.mark, steps, files: Object.fromEntries(hashes), apart: [], model: null };
+  await writeWhole(join(out, 'done.json'), Buffer.from(JSON.stringify(done)));
+  await show(storage, run, `t-${cell}`, 'done');
+}
+
+async function answer(
+  jobs: FakeJobs,
+  { signal }: FakeDriver,
+  home: string,
+  { storage, run, lane }: { storage: string; run: string; lane: string },
+): Promise<void> {
+  await show(storage, run, `s-${lane}`, 'waiting');
+  const laneFile = z
+    .strictObject({ v: z.literal(1), mark: z.string(), model: modelSchema, dtype: z.string(), linger: z.number() })
+    .parse(JSON.parse(await readFile(join(home, 'lane.json'), 'utf8')));
+  await readFile(join(storage, laneFile.model.folder, 'config.json'));
+  const done = new Set<string>();
+  let lines = 0;
+  for (const name of (await readdir(home)).filter((one) => one.startsWith('answers-')).sort())
+    for (const line of (await readFile(join(home, name), 'utf8')).split('\n')) {
+      if (line === '') continue;
+      lines += 1;
+      const value = readCheckedLine(line);
+      if (value !== null) done.add(`${String(value['q'])}:${String(value['seed'])}`);
+    }
+  const seen = new Set<string>();
+  for (let idle = 0; idle < jobs.linger; idle += 5) {
+    const names = await readdir(join(home, 'requests')).catch((): string[] => []);
+    for (const name of names.filter((one) => one.endsWith('.jsonl.gz') && !seen.has(one)).sort()) {
+      seen.add(name);
+      for (const given of readClosed(await readFile(join(home, 'requests', name)))) {
+        const group = groupSchema.parse(given);
+        await requireAdapter(storage, group.adapter);
+        const { q, seeds, ...asked } = group;
+        if (hashJson(asked).slice(0, 16) !== q) throw new Error('a group is not called by its content');
+        for (const [first, count] of seeds)
+          for (let seed = first; seed < first + count; seed += 1) {
+            const key = `${q}:${String(seed)}`;
+            if (done.has(key)) continue;
+            await pause(jobs.answerTime, signal);
+            const file = join(home, `answers-${String(Math.floor(lines / 1000)).padStart(5, '0')}.jsonl`);
+            await writeFile(file, jobs.garble(writeCheckedLine({ q, seed, ...speak(asked, seed) })), { flag: 'a' });
+            done.add(key);
+            jobs.answered.push(key);
+            lines += 1;
+            idle = 0;
+            if (lines % 50 === 0 || jobs.answerTime > 0) await show(storage, run, `s-${lane}`, String(lines));
+          }
+      }
+      await show(storage, run, `s-${lane}`, String(lines));
+    }
+    await pause(5, signal);
+  }
+  await show(storage, run, `s-${lane}`, 'done');
+}
+
+async function requireAdapter(storage: string, adapter: string | null): Promise<void> {
+  if (adapter === null) return;
+  const [cell = '', step] = adapter.split('@');
+  const folder = adapter.startsWith('folder:')
+    ? adapter.slice('folder:'.length)
+    : join('cells', cell, 'out', ...(step === undefined ? [] : [`kept-${step}`]));
+  await readFile(join(storage, folder, 'adapter_model.safetensors'));
+}
+
+const words = ['rain', 'moss', 'clock', 'river', 'honey', 'paper', 'boat', 'stone'];
+
+/** Text that depends on all that it should depend on, and on nothing else. */
+function speak(
+  {
+    adapter,
+    prompt,
+    temperature,
+    max_tokens: most,
+  }: Pick<z.output<typeof groupSchema>, 'adapter' | 'prompt' | 'temperature' | 'max_tokens'>,
+  seed: number,
+): { text: string; finish: string; tokens: number } {
+  const hash = hashJson({ adapter, prompt, seed: temperature === 0 ? 0 : seed });
+  const length = Math.min(most, 45);
+  const text = Array.from({ length }, (_, at) => words[parseInt(hash[at % 64] ?? '0', 16) % 8] ?? '').join(' ');
+  return { text, finish: length === most ? 'length' : 'stop', tokens: length };
+}
