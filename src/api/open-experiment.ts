@@ -64,6 +64,8 @@ export interface ExperimentOptions
   readonly batchAnswers?: boolean;
   /** Asks a hosted judge in batches. */
   readonly batchJudgements?: boolean;
+  /** Uses a Ray that is reached over a network without a token, although whoever reaches it runs code there. */
+  readonly allowOpenRay?: boolean;
   /** US dollars that hosted models may cost the run, earlier calls included. Default any number. */
   readonly maxCost?: number;
   /** Drift that is tolerated, in place of what the plan's gate says of it; null for no gate. */
@@ -88,6 +90,7 @@ const optionsSchema = openingSchema.extend({
   ignoreMemory: z.boolean().optional(),
   batchAnswers: z.boolean().optional(),
   batchJudgements: z.boolean().optional(),
+  allowOpenRay: z.boolean().optional(),
   maxCost: z.number().nonnegative().optional(),
   gate: z.strictObject(gateShape).partial().nullable().optional(),
   cancelJobs: z.boolean().optional(),
@@ -174,6 +177,7 @@ export async function openExperiment(plan: string | PlanInput, options: Experime
     cellsAtOnce,
     memory = readMachineMemory(),
     ignoreMemory = false,
+    allowOpenRay: allowsOpen = false,
     batchAnswers = false,
     batchJudgements = false,
     maxCost,
@@ -194,7 +198,7 @@ export async function openExperiment(plan: string | PlanInput, options: Experime
   let cluster: Promise<ClusterRun> | null = null;
   const opened = { name: 'plan' };
   const openCluster = (settings: ClusterSettings): Promise<ClusterRun> =>
-    (cluster ??= openClusterRun({ settings, environment, onNotice, run: () => opened.name }));
+    (cluster ??= openClusterRun({ settings, environment, allowsOpen, onNotice, run: () => opened.name }));
   const resolving: ReadPlanOptions = {
     environment,
     date,

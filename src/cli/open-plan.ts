@@ -14,6 +14,7 @@ export interface TypedPlanOptions {
   readonly 'ignore-memory': boolean;
   readonly 'batch-answers': boolean;
   readonly 'batch-judgements': boolean;
+  readonly 'insecure-ray': boolean;
   readonly 'max-cost': number | undefined;
 }
 
@@ -44,6 +45,7 @@ export async function openPlan(
     ignoreMemory: options['ignore-memory'],
     batchAnswers: options['batch-answers'],
     batchJudgements: options['batch-judgements'],
+    allowOpenRay: options['insecure-ray'],
     ...(bases === undefined ? {} : { bases }),
     ...(seeds === undefined ? {} : { seeds: Array.from({ length: seeds }, (_, index) => index) }),
     ...(threads === undefined ? {} : { threads }),

@@ -124,6 +124,11 @@ export const planOptions = {
   },
   ...memoryOption,
   ...batchOptions,
+  'insecure-ray': {
+    description:
+      'Use a Ray that is reached over a network without a token, although whoever reaches it runs code there',
+    type: flag,
+  },
 } as const satisfies Options;
 
 function toDistinctNames(names: readonly string[]): ParsedValue<readonly string[]> {

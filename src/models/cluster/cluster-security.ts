@@ -50,7 +50,7 @@ export function requireSafeAddress(
     throw new DriftlineError({
       code: 'cluster-open',
       message: `Ray at ${url.origin} is reached over a network, and there is no token for it: whoever reaches it runs code there`,
-      hint: 'Start Ray with RAY_AUTH_MODE=token and set RAY_AUTH_TOKEN here, or reach it by `ssh -L 8265:127.0.0.1:8265 HOST`. --insecure-ray goes on all the same.',
+      hint: 'Start Ray with RAY_AUTH_MODE=token and set RAY_AUTH_TOKEN here, or reach it by `ssh -L 8265:127.0.0.1:8265 HOST`. --insecure-ray (allowOpenRay in the library) goes on all the same.',
       details: { address: url.origin },
     });
   const isReadable = !isHere && token !== null && url.protocol === 'http:';
