@@ -113,7 +113,9 @@ export function openClusterTrainer({ cluster, model, onUnderWay = () => undefine
     };
     const stopping = signal === undefined ? {} : { signal };
     let isFirst = true;
-    for (let fruitless = 0; ;) {
+    // Ends without a word, and words of an end without a result.
+    const ends = { fruitless: 0, empty: 0 };
+    for (;;) {
       const ask = () => submit({ id, mark, cell, prepared, signal, renews: !isFirst });
       // Whoever never had an answer need not be waited for.
       const made = isFirst ? await ask() : await cluster.patiently(ask, signal);
@@ -136,11 +138,13 @@ export function openClusterTrainer({ cluster, model, onUnderWay = () => undefine
       if (left.done !== null) return left.done;
       const { failed, fault } = left;
       if (fault !== null) throw explainJobFault(parseFault(fault), work);
-      // It says that it is done and has left nothing: a storage that somebody emptied.
-      if (status === 'DONE') await waitFor(cluster.clock, cluster.pace.few, signal ?? never);
-      fruitless = moved.has ? 0 : fruitless + 1;
-      if (failed !== null && fruitless >= fruitlessJobs) throw explainFailedJob(failed, work);
-      if (fruitless >= 2 * fruitlessJobs)
+      if (status === 'DONE') {
+        // It says that it is done and has left nothing: a storage that somebody emptied. The word stands until the job that was made anew begins.
+        ends.empty += 1;
+        await waitFor(cluster.clock, cluster.pace.jobs, signal ?? never);
+      } else ends.fruitless = moved.has ? 0 : ends.fruitless + 1;
+      if (failed !== null && ends.fruitless >= fruitlessJobs) throw explainFailedJob(failed, work);
+      if (Math.max(ends.fruitless, ends.empty) >= 2 * fruitlessJobs)
         throw explainJobFault(
           { kind: 'other', message: `it ended so many times, and left nothing: ${String(status)}` },
           work,

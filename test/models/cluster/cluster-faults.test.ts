@@ -60,6 +60,8 @@ describe('a fine-tune on a cluster', () => {
     await rm(join(cluster.storage, 'cells'), { recursive: true });
     cluster.ray.restart();
     cluster.jobs.deaths.push({ at: 2 }, { at: 4 });
+    // Long enough to be seen moving: who never is, is given up.
+    cluster.jobs.stepTime = 30;
     const steps: number[] = [];
     await train(folder, { onStep: (step) => steps.push(step) });
     expect(steps).toEqual([1, 2, 3, 4]);
