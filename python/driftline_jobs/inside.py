@@ -16,11 +16,11 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from .faults import EXIT_FAULT, EXIT_REPLACED, Fault
-from .files import FORMAT, Json, OwnerChanged, hash_file, mend_lines, read_closed_lines, read_json, write_json, write_line
+from .faults import Fault
+from .files import FORMAT, Json, hash_file, mend_lines, read_closed_lines, read_json, write_json, write_line
 from .model_folder import find_model
 from .mortal import die_with_parent
-from .order import Order, find_adapter, parse_order
+from .order import Order, find_adapter, parse_order, run_work
 
 _ID = re.compile(r"[A-Za-z0-9_-]{1,100}")
 _KINDS = ("residuals", "keys-values", "answer", "score")
@@ -435,16 +435,12 @@ def _row_length(request: Json) -> int:
 def main(arguments: Sequence[str]) -> int:
     die_with_parent()
     order = parse_order(json.loads(arguments[0]))
-    try:
+
+    def work() -> None:
         if not (order.folder / "done.json").exists():
             look(order)
-    except OwnerChanged as error:
-        print(f"driftline: {error}", file=sys.stderr)
-        return EXIT_REPLACED
-    except Exception as error:
-        order.fail(error)
-        return EXIT_FAULT
-    return 0
+
+    return run_work(order, work)
 
 
 if __name__ == "__main__":

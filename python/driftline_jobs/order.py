@@ -6,13 +6,13 @@ import json
 import os
 import re
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal, cast
 
-from .faults import Fault, classify, write_fault
-from .files import FORMAT, Json, Owner, read_json, require_inside, show_progress
+from .faults import EXIT_FAULT, EXIT_REPLACED, Fault, classify, write_fault
+from .files import FORMAT, Json, Owner, OwnerChanged, read_json, require_inside, show_progress
 
 WorkKind = Literal["train", "lane", "inside", "deliver", "check"]
 
@@ -180,3 +180,16 @@ def find_adapter(storage: Path, adapter: str) -> Path | None:
     # A kept adapter is whole as soon as it has its name, the last one when the cell is done.
     ready = folder.is_dir() if step else (out / "done.json").is_file()
     return folder if ready and (folder / "adapter_config.json").is_file() else None
+
+
+def run_work(order: Order, work: Callable[[], None]) -> int:
+    """Does the work of a process. Returns its exit code; what went wrong is told in STORAGE."""
+    try:
+        work()
+    except OwnerChanged as error:
+        print(f"driftline: {error}", file=sys.stderr)
+        return EXIT_REPLACED
+    except Exception as error:
+        order.fail(error)
+        return EXIT_FAULT
+    return 0

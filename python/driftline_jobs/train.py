@@ -19,11 +19,10 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-from .faults import EXIT_FAULT, EXIT_REPLACED, Fault
+from .faults import Fault
 from .files import (
     FORMAT,
     Json,
-    OwnerChanged,
     hash_file,
     pack_files,
     read_closed_lines,
@@ -36,7 +35,7 @@ from .files import (
 )
 from .model_folder import find_model
 from .mortal import die_with_parent
-from .order import Order, parse_order
+from .order import Order, parse_order, run_work
 from .recipe_arguments import Arguments, learning_rate_share, plan_arguments, tokens_per_step
 
 LARGEST_ZIP = 1 << 30
@@ -106,7 +105,8 @@ class Cell:
 def main(arguments: Sequence[str]) -> int:
     die_with_parent()
     order = parse_order(json.loads(arguments[0]))
-    try:
+
+    def work() -> None:
         cell = Cell(order)
         planned = plan_arguments(cell.job)
         if planned.processes > 1 and "LOCAL_RANK" not in os.environ:
@@ -118,13 +118,8 @@ def main(arguments: Sequence[str]) -> int:
             _train(cell, planned, last)
         if _is_first():
             _finish(cell)
-    except OwnerChanged as error:
-        print(f"driftline: {error}", file=sys.stderr)
-        return EXIT_REPLACED
-    except Exception as error:
-        order.fail(error)
-        return EXIT_FAULT
-    return 0
+
+    return run_work(order, work)
 
 
 def _is_first() -> bool:

@@ -85,6 +85,7 @@ export function compareRuns(runs: readonly ComparedRun[]): RunComparison {
     const name = areModels ? runs.map(({ model }) => model?.condition ?? '').join(', ') : condition;
     return { base: isByBase ? base : null, condition: name, evaluation, measure, runs: found };
   });
+  const listAnswers = rememberAnswers();
   const unmatched = [...places.values()].filter((found) => !isMatched(found));
   return {
     runs: runs.map(({ name, folder, analysis: { judge, rule }, model = null }) => ({
@@ -96,7 +97,7 @@ export function compareRuns(runs: readonly ComparedRun[]): RunComparison {
     ),
     rows: (areModels ? compareModels(rows, runs.length) : compareRows(rows, runs.length)).map((row) => ({
       ...row,
-      isOfSameAnswers: findSameAnswers(row.runs, runs),
+      isOfSameAnswers: findSameAnswers(row.runs, runs, listAnswers),
     })),
     unmatched: unmatched.map((found) => {
       const { condition, evaluation, measure } = nameRow(found);
@@ -136,7 +137,11 @@ function listWarnings(runs: readonly ComparedRun[], rows: readonly MatchedRow[])
 }
 
 /** Which runs have the very answers of the first in a row, counted alike. */
-function findSameAnswers(rows: readonly (MeasureRow | null)[], runs: readonly ComparedRun[]): boolean[] {
+function findSameAnswers(
+  rows: readonly (MeasureRow | null)[],
+  runs: readonly ComparedRun[],
+  listAnswers: ReturnType<typeof rememberAnswers>,
+): boolean[] {
   const [first, firstRun] = [rows[0] ?? null, runs[0]];
   return rows.map((row, index) => {
     const run = runs[index];
@@ -154,8 +159,21 @@ function areCountedAlike(one: MeasureRow, other: MeasureRow): boolean {
   return describe(one).join() === describe(other).join();
 }
 
+/** `listAnswers`, once for all measures of a place. */
+function rememberAnswers(): typeof listAnswers {
+  const known = new Map<ComparedRun, Map<string, readonly string[]>>();
+  return (row, run) => {
+    const places = known.get(run) ?? new Map<string, readonly string[]>();
+    known.set(run, places);
+    const place = JSON.stringify([row.base, row.condition, row.evaluation]);
+    const answers = places.get(place) ?? listAnswers(row, run);
+    places.set(place, answers);
+    return answers;
+  };
+}
+
 /** The answers that a row counts, in an order of their own. */
-function listAnswers({ base, condition, evaluation }: MeasureRow, { cells, answers }: ComparedRun): string[] {
+function listAnswers({ base, condition, evaluation }: MeasureRow, { cells, answers }: ComparedRun): readonly string[] {
   const counted = new Set(
     cells.filter((cell) => cell.base === base && cell.condition === condition).map(({ name }) => name),
   );

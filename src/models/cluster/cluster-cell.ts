@@ -1,7 +1,7 @@
-import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
 import { writeFileAtomically } from '../../foundation/write-file-atomically.js';
+import { readOwnJson } from '../../foundation/read-own-json.js';
 
 const recordFile = 'cluster.json';
 
@@ -21,14 +21,8 @@ const recordSchema = z.object({
 export type ClusterCellRecord = z.output<typeof recordSchema>;
 
 /** Null where there is none that can be read: the job is then looked for on the cluster. */
-export async function readClusterCell(folder: string): Promise<ClusterCellRecord | null> {
-  const text = await readFile(join(folder, recordFile), 'utf8').catch(() => null);
-  if (text === null) return null;
-  try {
-    return recordSchema.parse(JSON.parse(text));
-  } catch {
-    return null;
-  }
+export function readClusterCell(folder: string): Promise<ClusterCellRecord | null> {
+  return readOwnJson(join(folder, recordFile), recordSchema);
 }
 
 export async function writeClusterCell(folder: string, record: ClusterCellRecord): Promise<void> {

@@ -1,4 +1,4 @@
-import { readFile, rm } from 'node:fs/promises';
+import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
 import { readCheckpoint, type Checkpoint } from '../../engine/checkpoint/read-checkpoint.js';
@@ -12,6 +12,7 @@ import { removeTrainingStates } from '../../engine/train/training-state.js';
 import { DriftlineError } from '../../foundation/driftline-error.js';
 import { hashJson } from '../../foundation/content-hash.js';
 import { writeFileAtomically } from '../../foundation/write-file-atomically.js';
+import { readOwnJson } from '../../foundation/read-own-json.js';
 import type { Trainer, TrainingJob, TrainingProgress, TrainingResult } from '../trainer.js';
 
 export interface EmbeddedTrainerSettings {
@@ -128,15 +129,9 @@ async function writeResult(folder: string, outcome: TrainingOutcome): Promise<vo
   await writeFileAtomically(join(folder, resultFile), `${JSON.stringify(outcome)}\n`);
 }
 
-async function readResult(folder: string): Promise<TrainingOutcome | null> {
-  const text = await readFile(join(folder, resultFile), 'utf8').catch(() => null);
-  if (text === null) return null;
-  try {
-    return resultSchema.parse(JSON.parse(text));
-  } catch {
-    // Not a valid result: the job is done again, from its saved states.
-    return null;
-  }
+/** Without a valid result the job is done again, from its saved states. */
+function readResult(folder: string): Promise<TrainingOutcome | null> {
+  return readOwnJson(join(folder, resultFile), resultSchema);
 }
 
 function notAnAdapter(method: string): DriftlineError {

@@ -1,9 +1,9 @@
-import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
 import { describeProblems } from '../../../foundation/explain-issue.js';
 import { DriftlineError } from '../../../foundation/driftline-error.js';
 import { writeFileAtomically } from '../../../foundation/write-file-atomically.js';
+import { readOwnJson } from '../../../foundation/read-own-json.js';
 
 /** Only what is used: services differ in the rest, and have statuses of their own. */
 const jobSchema = z.object({
@@ -106,14 +106,8 @@ export type HostedJobRecord = z.output<typeof recordSchema>;
 const recordFile = 'hosted-job.json';
 
 /** Null where there is none, or what is there is not ours: the job is looked for at the service then. */
-export async function readHostedJobRecord(folder: string): Promise<HostedJobRecord | null> {
-  const text = await readFile(join(folder, recordFile), 'utf8').catch(() => null);
-  if (text === null) return null;
-  try {
-    return recordSchema.parse(JSON.parse(text));
-  } catch {
-    return null;
-  }
+export function readHostedJobRecord(folder: string): Promise<HostedJobRecord | null> {
+  return readOwnJson(join(folder, recordFile), recordSchema);
 }
 
 export async function writeHostedJobRecord(folder: string, record: HostedJobRecord): Promise<void> {
