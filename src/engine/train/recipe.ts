@@ -48,6 +48,16 @@ const shared = {
   overlong: z.enum(['error', 'truncate', 'drop']).default('error').describe('What happens to longer rows'),
   shuffle: z.boolean().default(true).describe('Whether each epoch has its own order'),
   seed: z.int().default(0).describe('Seed of the initial adapter and of the order of rows'),
+  precision: z
+    .enum(['float32', 'bfloat16'])
+    .optional()
+    .describe('Numbers of weights and activations in training: on a cluster; float32 if not given'),
+  gradient_checkpointing: z
+    .boolean()
+    .optional()
+    .describe(
+      'Whether activations are computed again in the backward pass, which saves memory and costs time: on a cluster',
+    ),
 };
 
 const layers = z.union([z.literal('all'), z.array(z.int().nonnegative()).nonempty()]);
@@ -69,6 +79,10 @@ export const recipeSchema = z.discriminatedUnion('method', [
       .default([...projections])
       .describe('Adapted projections'),
     layers: layers.default('all').describe('Adapted blocks, from 0'),
+    quantization: z
+      .literal('nf4')
+      .optional()
+      .describe('Holds the frozen base in 4 bits (QLoRA): on a cluster with GPUs'),
     ...shared,
   }),
   z.strictObject({

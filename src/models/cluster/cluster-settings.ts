@@ -61,6 +61,25 @@ export const clusterSchema = z.strictObject({
     .positive()
     .default(30)
     .describe('Minutes without a step after which a fine-tune is begun anew'),
+  samplers: z
+    .int()
+    .positive()
+    .optional()
+    .describe('vLLMs that answer at the same time; as many as there are GPUs for if not given'),
+  gpu: z
+    .strictObject({
+      memory: z.number().positive().describe('Memory of one GPU in GB'),
+      tflops: z.number().positive().optional().describe('Its 10^12 operations a second in bfloat16, as its maker says'),
+    })
+    .optional()
+    .describe('What one GPU is, for estimates; the GPU that `driftline cluster check` found last if not given'),
+  price: z.number().nonnegative().optional().describe('Dollars of one GPU for an hour, for estimates and --max-cost'),
+  keep: z
+    .enum(['kept', 'all', 'nothing'])
+    .default('kept')
+    .describe(
+      'Models of steps that stay in the storage after a fine-tune: those that the plan asks for, of all checkpoints, or none',
+    ),
   resources: z
     .record(text, z.number().positive())
     .default({})

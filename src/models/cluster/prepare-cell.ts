@@ -59,7 +59,7 @@ export async function prepareCell(
         : [{ messages: asked.map(({ role, content }) => ({ role, content })), ids: encodePrompt(tokenizer, asked) }];
     }),
     ...divideStep(recipe, Math.max(1, settings.gpus_per_cell)),
-    ...{ save_every: settings.save_every, keep: 'kept' },
+    ...{ save_every: settings.save_every, keep: settings.keep },
   };
   const lines = prepared.rows.map((row) =>
     row === null ? { ids: [0, 0], train: [0, 0] } : { ids: [...row.ids], train: row.weights.map(requireWhole) },
