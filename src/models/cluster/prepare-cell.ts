@@ -37,7 +37,7 @@ const probes = 3;
 export async function prepareCell(
   model: ClusterModel,
   job: TrainingJob,
-  settings: Pick<ClusterSettings, 'gpus_per_cell' | 'save_every'>,
+  settings: Pick<ClusterSettings, 'gpus_per_cell' | 'save_every' | 'keep'>,
 ): Promise<PreparedCell> {
   const { rows, recipe, keepSteps = [] } = job;
   const mark = markTraining(model, job);
