@@ -38,6 +38,7 @@ export async function adaptBase(base: BaseModel, reference: AdaptedReference): P
     remarks: [...base.remarks, ...inspected.remarks],
     inspectAdapter: null,
     reviewTraining: null,
+    completeRecipe: null,
     openTrainer: null,
     fitRows: null,
     sizeWork: sizeWork === null ? null : (work) => sizeWork({ ...work, adapted: true, adapterBytes: inspected.bytes }),

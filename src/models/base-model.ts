@@ -1,4 +1,5 @@
 import type { TrainingRow } from '../data/training-set.js';
+import type { Recipe } from '../engine/train/recipe.js';
 import type { InspectedAdapter } from './embedded/inspect-model-adapter.js';
 import type { EmbeddedWork, SizedWork } from './embedded/size-embedded-work.js';
 import type { BatchSettings } from './hosted/batches/batch-settings.js';
@@ -45,6 +46,11 @@ export interface BaseModel {
    * an error. Null where trainings are done to the letter.
    */
   readonly reviewTraining: ((training: ReviewedTraining) => Promise<readonly string[]>) | null;
+  /**
+   * The recipe as its trainer executes it, with what that decides filled in; what it cannot do is an error. Asked when a plan is read, before
+   * anything runs. Null where it cannot be fine-tuned.
+   */
+  readonly completeRecipe: ((recipe: Recipe) => Recipe) | null;
   /** Null where it cannot be fine-tuned. */
   readonly openTrainer: ((spending?: SpendingLedger) => Promise<Trainer>) | null;
   /**

@@ -12,6 +12,7 @@ import { officialEndpoint, readHostedEndpoint } from './services/hosted-service.
 import { adaptBase } from './adapt-base.js';
 import type { BaseModel } from './base-model.js';
 import type { ClusterRun } from './cluster/cluster-run.js';
+import { completeEmbeddedRecipe } from './embedded/complete-embedded-recipe.js';
 import { identifyModelFolder } from './embedded/identify-model-folder.js';
 import {
   isHosted,
@@ -29,6 +30,7 @@ import {
   openModelSampler,
   type OpenModelSamplerOptions,
 } from './open-model-sampler.js';
+import { completeAdapterRecipe } from './recipe-rules.js';
 import { services } from './services/services.js';
 import type { TunedModel } from './trainer.js';
 
@@ -80,6 +82,7 @@ export async function openBaseModel(
     hosted: null,
     remarks: [],
     reviewTraining: null,
+    completeRecipe: completeEmbeddedRecipe,
     requireBatches: null,
     inspectAdapter: async (adapter) => {
       const { inspectModelAdapter } = await import('./embedded/inspect-model-adapter.js');
@@ -179,6 +182,7 @@ function openHostedBase(
           return { identity: own, bytes: 0, remarks };
         }
       : null,
+    completeRecipe: canTrain ? (recipe) => completeAdapterRecipe(recipe, `the service of ${reference.text}`) : null,
     reviewTraining: canTrain ? rememberReview(model, options) : null,
     openTrainer: canTrain
       ? async (spending) => {

@@ -5,8 +5,10 @@ import type { Sampler } from '../sampler.js';
 import type { FittedRecipe, RowFit, Trainer, TunedModel } from '../trainer.js';
 import type { InspectedAdapter } from '../embedded/inspect-model-adapter.js';
 import type { TrainingRow } from '../../data/training-set.js';
+import type { Recipe } from '../../engine/train/recipe.js';
 import { openClusterModel } from './cluster-model.js';
 import type { ClusterRun } from './cluster-run.js';
+import { completeClusterRecipe } from './complete-cluster-recipe.js';
 import { openClusterSampler } from './open-cluster-sampler.js';
 import { openClusterTrainer } from './open-cluster-trainer.js';
 import { createSamplingLane } from './sampling-lane.js';
@@ -27,6 +29,7 @@ export interface ClusterBaseSettings {
 /** A base that is trained and asked on a cluster. */
 export interface ClusterBase {
   readonly identity: string;
+  readonly completeRecipe: (recipe: Recipe) => Recipe;
   readonly openTrainer: () => Promise<Trainer>;
   readonly openSampler: (tuned: TunedModel | null) => Promise<Sampler>;
   readonly fitRows: (rows: readonly TrainingRow[], recipe: FittedRecipe) => Promise<RowFit>;
@@ -58,6 +61,7 @@ export async function openClusterBase(opening: ClusterBaseSettings): Promise<Clu
   let fitter: Promise<RowFitter> | null = null;
   return {
     identity,
+    completeRecipe: (recipe) => completeClusterRecipe(recipe, cluster.settings),
     openTrainer: () => Promise.resolve(trainer),
     openSampler: (tuned) => openClusterSampler({ cluster, model, lane, waves, tuned }),
     fitRows: (rows, recipe) => (fitter ??= openRowFitter(folder)).then((fit) => fit(rows, recipe)),
