@@ -14,6 +14,7 @@ const doneSchema = z.looseObject({
   mark: z.string(),
   steps: z.int().nonnegative(),
   files: z.record(z.string(), fileSchema),
+  /** Files beside the archive, whole models above all. */
   apart: z.array(z.string()).default([]),
 });
 

@@ -12,6 +12,29 @@ export function trainJobId(cell: string): string {
   return `${prefix}-t-${cell}`;
 }
 
+/** A model that a fine-tune has made whole: it lies in the storage alone. */
+export interface WholeModel {
+  readonly cell: string;
+  /** Null for the finished one. */
+  readonly step: number | null;
+}
+
+/** What such a model is called where models have names. */
+export function formatWholeModel({ cell, step }: WholeModel): string {
+  return `cluster:${cell}${step === null ? '' : `@${String(step)}`}`;
+}
+
+/** Null for what is called otherwise. */
+export function parseWholeModel(name: string): WholeModel | null {
+  const [, cell, step] = /^cluster:([0-9a-f]{20})(?:@(\d+))?$/.exec(name) ?? [];
+  return cell === undefined ? null : { cell, step: step === undefined ? null : Number(step) };
+}
+
+/** Its folder in the storage. */
+export function wholeModelFolder({ cell, step }: WholeModel): string {
+  return `cells/${cell}/out/${step === null ? 'model' : `kept-${String(step)}`}`;
+}
+
 export function deliverJobId(hash: string): string {
   return `${prefix}-d-${hash.slice(0, 20)}`;
 }

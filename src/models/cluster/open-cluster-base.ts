@@ -6,10 +6,11 @@ import type { FittedRecipe, RowFit, Trainer, TunedModel } from '../trainer.js';
 import type { InspectedAdapter } from '../embedded/inspect-model-adapter.js';
 import type { TrainingRow } from '../../data/training-set.js';
 import type { Recipe } from '../../engine/train/recipe.js';
-import { openClusterModel } from './cluster-model.js';
+import { openClusterModel, openWholeModel, type ClusterModel } from './cluster-model.js';
 import type { ClusterRun } from './cluster-run.js';
 import { completeClusterRecipe } from './complete-cluster-recipe.js';
-import { openClusterSampler } from './open-cluster-sampler.js';
+import { parseWholeModel } from './job-ids.js';
+import { openClusterSampler, type ClusterSamplerSettings } from './open-cluster-sampler.js';
 import { openClusterTrainer } from './open-cluster-trainer.js';
 import { createSamplingLane } from './sampling-lane.js';
 import { createWaveCollector } from './wave-collector.js';
@@ -46,11 +47,7 @@ export async function openClusterBase(opening: ClusterBaseSettings): Promise<Clu
   const identity = identifyClusterBase(files, cluster);
   const model = await openClusterModel({ folder, text, identity, place });
   let underWay = 0;
-  const lane = createSamplingLane(cluster, model);
-  const waves = createWaveCollector({
-    ...{ clock: cluster.clock, limits: cluster.waves, isWarm: lane.isWarm, send: lane.ask },
-    underWay: () => underWay,
-  });
+  const own = openAskedModel(cluster, model, () => underWay);
   const trainer = openClusterTrainer({
     cluster,
     model,
@@ -58,13 +55,37 @@ export async function openClusterBase(opening: ClusterBaseSettings): Promise<Clu
       underWay += change;
     },
   });
+  /** Models that were trained whole, each with a vLLM of its own. */
+  const wholes = new Map<string, AskedModel>();
+  const openWhole = (name: string): AskedModel => {
+    const whole = parseWholeModel(name);
+    if (whole === null) throw new Error(`${name} was not made on a cluster`);
+    // Nobody else is waited for: no fine-tune under way is asked with it.
+    const opened = wholes.get(name) ?? openAskedModel(cluster, openWholeModel(model, whole), () => 0);
+    wholes.set(name, opened);
+    return opened;
+  };
   let fitter: Promise<RowFitter> | null = null;
   return {
     identity,
     completeRecipe: (recipe) => completeClusterRecipe(recipe, cluster.settings),
     openTrainer: () => Promise.resolve(trainer),
-    openSampler: (tuned) => openClusterSampler({ cluster, model, lane, waves, tuned }),
+    openSampler: (tuned) => {
+      const asked = tuned?.kind === 'named' ? openWhole(tuned.model) : own;
+      return openClusterSampler({ cluster, ...asked, adapter: tuned?.kind === 'adapter' ? tuned.folder : null });
+    },
     fitRows: (rows, recipe) => (fitter ??= openRowFitter(folder)).then((fit) => fit(rows, recipe)),
     inspectAdapter: (adapter) => inspectModelAdapter(adapter, { folder, text }),
+  };
+}
+
+type AskedModel = Pick<ClusterSamplerSettings, 'model' | 'lane' | 'waves'>;
+
+function openAskedModel(cluster: ClusterRun, model: ClusterModel, underWay: () => number): AskedModel {
+  const lane = createSamplingLane(cluster, model);
+  const { clock, waves: limits } = cluster;
+  return {
+    ...{ model, lane },
+    waves: createWaveCollector({ clock, limits, isWarm: lane.isWarm, send: lane.ask, underWay }),
   };
 }
