@@ -1,7 +1,8 @@
 import { availableParallelism } from 'node:os';
-import { basename } from 'node:path';
 import { z } from 'zod';
+import type { ResolveModelOptions } from '../engine/checkpoint/hub-download.js';
 import { resolveModelFolder } from '../engine/checkpoint/hub-model.js';
+import { listHubModel } from '../engine/checkpoint/list-hub-model.js';
 import { engineRevision } from '../engine/runtime/engine-revision.js';
 import { hashJson } from '../foundation/content-hash.js';
 import { functionSchema } from '../foundation/caller-schemas.js';
@@ -12,8 +13,9 @@ import { officialEndpoint, readHostedEndpoint } from './services/hosted-service.
 import { adaptBase } from './adapt-base.js';
 import type { BaseModel } from './base-model.js';
 import type { ClusterRun } from './cluster/cluster-run.js';
+import type { ClusterBaseSettings } from './cluster/open-cluster-base.js';
 import { completeEmbeddedRecipe } from './embedded/complete-embedded-recipe.js';
-import { identifyModelFolder } from './embedded/identify-model-folder.js';
+import { identifyModelFiles, identifyModelFolder } from './embedded/identify-model-folder.js';
 import {
   isHosted,
   parseModel,
@@ -69,9 +71,9 @@ export async function openBaseModel(
   const { environment = process.env, fetch = globalThis.fetch, threads = availableParallelism() } = given;
   const opening = { ...given, environment, fetch, threads };
   if (isHosted(reference)) return openHostedBase(reference, { ...opening, cancelsJobs });
+  if (cluster !== undefined) return openBaseOnCluster(reference, await cluster(), opening);
   const folder = await resolveModelFolder(await locateModel(reference), opening);
   const identity = await identifyModelFolder(folder);
-  if (cluster !== undefined) return openBaseOnCluster(reference, { folder, files: identity, cluster: await cluster() });
   let fitter: Promise<RowFitter> | null = null;
   return {
     reference,
@@ -122,23 +124,18 @@ export async function openBaseModel(
   };
 }
 
-/** A base whose weights lie on a cluster, too: what is read here is its configuration, its tokenizer and its template. */
+/** A base whose weights lie on a cluster: what is read here is its configuration, its tokenizer and its template. */
 async function openBaseOnCluster(
-  reference: WholeReference,
-  { folder, files, cluster }: { readonly folder: string; readonly files: string; readonly cluster: ClusterRun },
+  reference: Exclude<WholeReference, HostedReference>,
+  cluster: ClusterRun,
+  options: ResolveModelOptions,
 ): Promise<BaseModel> {
   const { openClusterBase } = await import('./cluster/open-cluster-base.js');
   const { models } = cluster.settings;
   const there = Object.hasOwn(models, reference.text) ? models[reference.text] : undefined;
   const base = await openClusterBase({
-    ...{ cluster, folder, text: reference.text, files },
-    place:
-      there !== undefined
-        ? { folder: there }
-        : reference.provider === 'hf'
-          ? // The cache of the hub calls its folders by commits.
-            { hub: reference.repository, commit: basename(folder) }
-          : null,
+    ...{ cluster, text: reference.text },
+    ...(await findForCluster(reference, there, options)),
   });
   return {
     reference,
@@ -152,6 +149,26 @@ async function openBaseOnCluster(
     requireBatches: null,
     sizeWork: null,
     openProcess: null,
+  };
+}
+
+/** What is here of a base on a cluster, and where the nodes find it. */
+async function findForCluster(
+  reference: Exclude<WholeReference, HostedReference>,
+  there: string | undefined,
+  options: ResolveModelOptions,
+): Promise<Pick<ClusterBaseSettings, 'folder' | 'files' | 'place'>> {
+  if (reference.provider !== 'hf') {
+    const folder = await resolveModelFolder(await locateModel(reference), options);
+    return { folder, files: await identifyModelFolder(folder), place: there === undefined ? null : { folder: there } };
+  }
+  const { folder, commit, weights, files } = await listHubModel(reference.text, options);
+  return {
+    ...{ folder, files: identifyModelFiles(files) },
+    place: {
+      ...(there === undefined ? { hub: reference.repository, commit } : { folder: there }),
+      weights: Object.fromEntries(weights),
+    },
   };
 }
 

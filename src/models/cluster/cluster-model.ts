@@ -7,7 +7,10 @@ import { formatWholeModel, type WholeModel } from './job-ids.js';
 import type { ArchiveFiles } from './zip-archive.js';
 
 /** How jobs find a base: of the hub, or a folder, absolute on the nodes or from the storage. */
-type ModelPlace = { readonly hub: string; readonly commit: string } | { readonly folder: string };
+export type ModelPlace = ({ readonly hub: string; readonly commit: string } | { readonly folder: string }) & {
+  /** SHA-256 of the files of weights, which nodes compare; absent where they travel. */
+  readonly weights?: Readonly<Record<string, string>>;
+};
 
 /** A base as jobs are told of it. */
 export type JobModel = (ModelPlace | { readonly cell: string; readonly step?: number }) & {

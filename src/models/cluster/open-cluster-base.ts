@@ -6,7 +6,7 @@ import type { FittedRecipe, RowFit, Trainer, TunedModel } from '../trainer.js';
 import type { InspectedAdapter } from '../embedded/inspect-model-adapter.js';
 import type { TrainingRow } from '../../data/training-set.js';
 import type { Recipe } from '../../engine/train/recipe.js';
-import { openClusterModel, openWholeModel, type ClusterModel } from './cluster-model.js';
+import { openClusterModel, openWholeModel, type ClusterModel, type ModelPlace } from './cluster-model.js';
 import type { ClusterRun } from './cluster-run.js';
 import { completeClusterRecipe } from './complete-cluster-recipe.js';
 import { parseWholeModel } from './job-ids.js';
@@ -24,7 +24,7 @@ export interface ClusterBaseSettings {
   /** Of its files, weights included. */
   readonly files: string;
   /** Where the nodes have it; null for a folder that goes along with each job. */
-  readonly place: { readonly hub: string; readonly commit: string } | { readonly folder: string } | null;
+  readonly place: ModelPlace | null;
 }
 
 /** A base that is trained and asked on a cluster. */

@@ -1,5 +1,5 @@
 import { lstat, mkdir, readdir, readFile, rename, symlink, writeFile, rm } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
+import { dirname, join, resolve } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
 import { gunzipSync } from 'node:zlib';
 import { z } from 'zod';
@@ -18,7 +18,7 @@ const orderSchema = z.discriminatedUnion('kind', [
 
 const modelHashes = { config_sha256: z.string().length(64), tokenizer_sha256: z.string().length(64) };
 const modelSchema = z.union([
-  z.strictObject({ folder: z.string(), ...modelHashes }),
+  z.strictObject({ folder: z.string(), weights: z.record(z.string(), z.string()).optional(), ...modelHashes }),
   z.strictObject({ cell: z.string().length(20), step: z.int().optional(), ...modelHashes }),
 ]);
 
@@ -26,7 +26,7 @@ const modelSchema = z.union([
 async function findModel(storage: string, model: z.output<typeof modelSchema>): Promise<string> {
   const folder =
     'folder' in model
-      ? join(storage, model.folder)
+      ? resolve(storage, model.folder)
       : join(storage, 'cells', model.cell, 'out', model.step === undefined ? 'model' : `kept-${String(model.step)}`);
   for (const [name, hash] of [
     ['config.json', model.config_sha256],
@@ -36,6 +36,8 @@ async function findModel(storage: string, model: z.output<typeof modelSchema>): 
     if (bytes === null) throw new Fault('model', `There is no model in ${folder} on this node`);
     if (hashContent(bytes) !== hash) throw new Error(`another ${name}`);
   }
+  for (const [name, hash] of Object.entries('folder' in model ? (model.weights ?? {}) : {}))
+    if (hashContent(await readFile(join(folder, name))) !== hash) throw new Fault('model', `${name} has other weights`);
   return folder;
 }
 
