@@ -41,6 +41,7 @@ export type { SamplerSettings } from './worker/sampler-messages.js';
 export type { Interventions } from './sample/decode-runner.js';
 export type { SampledAnswer, SampledToken, SampleRequest, TokenLogProbability } from './sample/sample-request.js';
 
+export { createKeyValueReader, type KeysAndValues, type KeyValueReader } from './activations/read-keys-values.js';
 export {
   createResidualReader,
   type ResidualPool,

@@ -29,7 +29,7 @@ export function requireAdaptable(
 export async function adaptBase(base: BaseModel, reference: AdaptedReference): Promise<BaseModel> {
   const { adapter } = reference;
   const inspected = await requireAdaptable(base, adapter)(adapter);
-  const { sizeWork, openProcess } = base;
+  const { sizeWork, openInside, openProcess } = base;
   const own: TunedModel = { kind: 'adapter', folder: adapter };
   return {
     ...base,
@@ -43,6 +43,7 @@ export async function adaptBase(base: BaseModel, reference: AdaptedReference): P
     fitRows: null,
     sizeWork: sizeWork === null ? null : (work) => sizeWork({ ...work, adapted: true, adapterBytes: inspected.bytes }),
     openSampler: (_, asked) => base.openSampler(own, asked),
+    openInside: openInside === null ? null : () => openInside(own),
     openProcess:
       openProcess === null
         ? null

@@ -6,6 +6,7 @@ import type { BatchSettings } from './hosted/batches/batch-settings.js';
 import type { ReviewedTraining } from './hosted/jobs/fine-tuning-service.js';
 import type { SpendingLedger } from './hosted/spending/spending-ledger.js';
 import type { HostedReference, ModelReference, OwnReference } from './model-reference.js';
+import type { Inside } from './inside.js';
 import type { Sampler } from './sampler.js';
 import type { FittedRecipe, RowFit, Trainer, TunedModel } from './trainer.js';
 
@@ -66,6 +67,8 @@ export interface BaseModel {
   readonly requireBatches: (() => Promise<void>) | null;
   /** The base itself (null), or what was made of it. */
   readonly openSampler: (tuned: TunedModel | null, asked?: AskedHosted) => Promise<Sampler>;
+  /** The same, opened to be looked into: residual streams, keys and values, interventions, log-probabilities. Null where nobody can. */
+  readonly openInside: ((tuned: TunedModel | null) => Promise<Inside>) | null;
   /** One of so many processes that share the threads, for cells that are under way at the same time. Null where it runs elsewhere. */
   readonly openProcess: ((processes: number) => Promise<BaseProcess>) | null;
 }

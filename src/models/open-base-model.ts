@@ -113,6 +113,11 @@ export async function openBaseModel(
         ...(signal === undefined ? {} : { signal }),
       });
     },
+    openInside: async (tuned) => {
+      const adapter = requireAdapter(reference, tuned);
+      const { openEmbeddedInside } = await import('./embedded/open-embedded-inside.js');
+      return openEmbeddedInside({ model: folder, threads, ...(adapter === null ? {} : { adapter }) });
+    },
     openProcess: async (processes) => {
       const { openModelProcess } = await import('./embedded/open-model-process.js');
       const share = Math.max(1, Math.floor(threads / processes));
@@ -238,6 +243,7 @@ function openHostedBase(
         ...(meter === undefined ? {} : { meter }),
       });
     },
+    openInside: null,
     openProcess: null,
   };
 }

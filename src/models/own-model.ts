@@ -69,6 +69,7 @@ export function createOwnBase(name: string, model: OwnModel): BaseModel {
     completeRecipe: openTrainer === undefined ? null : (recipe) => completeOwn(name, recipe, completeRecipe),
     requireBatches: null,
     sizeWork: null,
+    openInside: null,
     openProcess: null,
     openTrainer: openTrainer === undefined ? null : async () => checkTrainer(name, await openTrainer()),
     // Only its trainer knows what is too long.

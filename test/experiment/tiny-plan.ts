@@ -68,6 +68,7 @@ export const pretendBase = (reference: ModelReference): Promise<BaseModel> =>
             }),
     sizeWork: null,
     openSampler: () => Promise.reject(new Error('nothing is asked in this test')),
+    openInside: null,
     openProcess: null,
   });
 

@@ -1,6 +1,7 @@
 import { hashJson } from '../../foundation/content-hash.js';
 import { inspectModelAdapter } from '../embedded/inspect-model-adapter.js';
 import { openRowFitter, type RowFitter } from '../embedded/open-row-fitter.js';
+import type { Inside } from '../inside.js';
 import type { Sampler } from '../sampler.js';
 import type { FittedRecipe, RowFit, Trainer, TunedModel } from '../trainer.js';
 import type { InspectedAdapter } from '../embedded/inspect-model-adapter.js';
@@ -10,7 +11,8 @@ import { openClusterModel, openWholeModel, type ClusterModel, type ModelPlace } 
 import type { ClusterRun } from './cluster-run.js';
 import { completeClusterRecipe } from './complete-cluster-recipe.js';
 import { parseWholeModel } from './job-ids.js';
-import { openClusterSampler, type ClusterSamplerSettings } from './open-cluster-sampler.js';
+import { openClusterInside } from './open-cluster-inside.js';
+import { nameAdapter, openClusterSampler, type ClusterSamplerSettings } from './open-cluster-sampler.js';
 import { openClusterTrainer } from './open-cluster-trainer.js';
 import { createSamplingLane } from './sampling-lane.js';
 import { createWaveCollector } from './wave-collector.js';
@@ -33,6 +35,7 @@ export interface ClusterBase {
   readonly completeRecipe: (recipe: Recipe) => Recipe;
   readonly openTrainer: () => Promise<Trainer>;
   readonly openSampler: (tuned: TunedModel | null) => Promise<Sampler>;
+  readonly openInside: (tuned: TunedModel | null) => Promise<Inside>;
   readonly fitRows: (rows: readonly TrainingRow[], recipe: FittedRecipe) => Promise<RowFit>;
   readonly inspectAdapter: (folder: string) => Promise<InspectedAdapter>;
 }
@@ -73,6 +76,11 @@ export async function openClusterBase(opening: ClusterBaseSettings): Promise<Clu
     openSampler: (tuned) => {
       const asked = tuned?.kind === 'named' ? openWhole(tuned.model) : own;
       return openClusterSampler({ cluster, ...asked, adapter: tuned?.kind === 'adapter' ? tuned.folder : null });
+    },
+    openInside: async (tuned) => {
+      const { model: asked } = tuned?.kind === 'named' ? openWhole(tuned.model) : own;
+      const adapter = await nameAdapter(cluster, tuned?.kind === 'adapter' ? tuned.folder : null);
+      return openClusterInside({ cluster, model: asked, adapter });
     },
     fitRows: (rows, recipe) => (fitter ??= openRowFitter(folder)).then((fit) => fit(rows, recipe)),
     inspectAdapter: (adapter) => inspectModelAdapter(adapter, { folder, text }),

@@ -129,7 +129,7 @@ async function* receive(
 }
 
 /** What an adapter is called on the cluster: by its cell where that has it, else by its files, which go along. */
-async function nameAdapter(
+export async function nameAdapter(
   cluster: ClusterRun,
   folder: string | null,
 ): Promise<{ readonly name: string | null; readonly files: ArchiveFiles }> {

@@ -8,11 +8,13 @@ import { recipeSchema } from '../../../src/engine/train/recipe.js';
 import { readCheckedLine, writeCheckedLine } from '../../../src/models/cluster/checked-lines.js';
 import { nameLink } from '../../../src/models/cluster/way-back.js';
 import { createZip } from '../../../src/models/cluster/zip-archive.js';
+import { insideJobSchema, lookInside } from './fake-inside.js';
 import type { FakeDriver, FakeRunner } from './fake-ray.js';
 
 const orderSchema = z.discriminatedUnion('kind', [
   z.looseObject({ v: z.literal(1), kind: z.literal('train'), storage: z.string(), run: z.string(), cell: z.string() }),
   z.looseObject({ v: z.literal(1), kind: z.literal('lane'), storage: z.string(), run: z.string(), lane: z.string() }),
+  z.looseObject({ v: z.literal(1), kind: z.literal('inside'), storage: z.string(), run: z.string(), hash: z.string() }),
   z.strictObject({ v: z.literal(1), kind: z.literal('deliver'), storage: z.string(), run: z.string() }),
 ]);
 
@@ -89,6 +91,10 @@ export interface FakeJobs {
   garble: (line: string) => string;
   /** Steps that were computed, in all jobs. */
   steps: number;
+  /** How the next jobs end that look inside a model. */
+  readonly insideDeaths: ('silent' | 'memory')[];
+  /** Jobs that looked inside. */
+  looked: number;
   /** Keys of answers, as they were written. */
   readonly answered: string[];
 }
@@ -111,7 +117,7 @@ class Death extends Error {
 /** Jobs that do what those in python/ do with the files of a storage, and play the trainer and the model: what comes out is a hash of what went in. */
 export function createFakeJobs(): FakeJobs {
   const jobs: FakeJobs = {
-    ...{ stepTime: 1, answerTime: 0, linger: 300, deaths: [], steps: 0, answered: [] },
+    ...{ stepTime: 1, answerTime: 0, linger: 300, deaths: [], steps: 0, answered: [], insideDeaths: [], looked: 0 },
     garble: (line) => line,
     run: async (driver) => {
       const order = orderSchema.parse(JSON.parse(Buffer.from(driver.files.get('order.json') ?? []).toString()));
@@ -125,17 +131,17 @@ export function createFakeJobs(): FakeJobs {
       await linkBack(driver, storage);
       try {
         if (order.kind === 'train') await train(jobs, driver, join(storage, 'cells', order.cell), order);
+        else if (order.kind === 'inside')
+          await look(jobs, join(storage, 'runs', order.run, 'inside', order.hash), order);
         else await answer(jobs, driver, join(storage, 'runs', order.run, 'lanes', order.lane), order);
         return 0;
       } catch (cause) {
         if (cause instanceof Death) return cause.code;
         if (cause instanceof Fault) {
-          const place =
-            order.kind === 'train' ? ['cells', order.cell, 'out'] : ['runs', order.run, 'lanes', order.lane];
+          const { place, name } = placeOf(order);
           const { kind, message } = cause;
           const told = JSON.stringify({ v: 1, kind, message, detail: null });
           await writeWhole(join(storage, ...place, 'fault.json'), Buffer.from(told));
-          const name = order.kind === 'train' ? `t-${order.cell}` : `s-${order.lane}`;
           await show(storage, order.run, name, 'fault');
           return 3;
         }
@@ -274,6 +280,43 @@ async function train(
   };
   await writeWhole(join(out, 'done.json'), Buffer.from(JSON.stringify(done)));
   await show(storage, run, `t-${cell}`, 'done');
+}
+
+/** The folder of the work, and what its progress is called. */
+function placeOf(order: Exclude<z.output<typeof orderSchema>, { kind: 'deliver' }>): {
+  readonly place: readonly string[];
+  readonly name: string;
+} {
+  const run = ['runs', order.run];
+  if (order.kind === 'train') return { place: ['cells', order.cell, 'out'], name: `t-${order.cell}` };
+  return order.kind === 'lane'
+    ? { place: [...run, 'lanes', order.lane], name: `s-${order.lane}` }
+    : { place: [...run, 'inside', order.hash], name: `i-${order.hash}` };
+}
+
+async function look(
+  jobs: FakeJobs,
+  home: string,
+  { storage, run, hash }: { storage: string; run: string; hash: string },
+): Promise<void> {
+  await show(storage, run, `i-${hash}`, 'waiting');
+  await rm(join(home, 'fault.json'), { force: true });
+  if ((await readFile(join(home, 'done.json')).catch(() => null)) === null) {
+    const job = insideJobSchema
+      .extend({ model: modelSchema })
+      .parse(JSON.parse(await readFile(join(home, 'job.json'), 'utf8')));
+    if (!job.mark.startsWith(hash)) throw new Error('a mark of something else');
+    const death = jobs.insideDeaths.shift();
+    if (death !== undefined) throw death === 'silent' ? new Death(1) : new Fault('memory', 'out of memory');
+    jobs.looked += 1;
+    await lookInside({
+      ...{ storage, home, adapter: job.adapter, mark: job.mark },
+      model: await findModel(storage, job.model),
+      requests: readClosed(await readFile(join(home, 'requests.jsonl.gz'))),
+      write: (name, bytes) => writeWhole(join(home, name), bytes),
+    });
+  }
+  await show(storage, run, `i-${hash}`, 'done');
 }
 
 async function answer(
