@@ -8,7 +8,7 @@ import { readYaml } from '../../foundation/read-yaml.js';
 import type { Judge } from '../../judging/judge.js';
 import { nameWrittenModel, type ModelReference } from '../../models/model-reference.js';
 import type { BaseModel } from '../../models/base-model.js';
-import type { ClusterSettings } from '../../models/cluster/cluster-settings.js';
+import { notRunByUs, type ClusterSettings } from '../../models/cluster/cluster-settings.js';
 import type { OwnModel } from '../../models/own-model.js';
 import { remarkOnFineTuningEnd, remarkOnRetirement } from '../../models/services/retirements.js';
 import { findService, services } from '../../models/services/services.js';
@@ -134,6 +134,7 @@ export async function resolvePlan(
       ...ofQuestions,
       ...remarkOnRows(cells),
       ...remarkOnServices(cells),
+      ...remarkOnUntried(plan, { bases, cells }),
       ...remarkOnModels(opened.models),
       ...existing.remarks,
       ...remarkOnBases(plan),
@@ -169,6 +170,23 @@ function resolveGate(
 /** Remarks on what services do differently from the plan, each once. */
 function remarkOnServices(cells: readonly PlannedCell[]): string[] {
   return [...new Set(cells.flatMap(({ base, training }) => (training?.remarks ?? []).map((one) => `${base}: ${one}`)))];
+}
+
+/** What a plan asks of a cluster that nobody of us has seen done. */
+function remarkOnUntried(
+  { cluster }: Plan,
+  { bases, cells }: Pick<ResolvedPlan, 'bases' | 'cells'>,
+): readonly string[] {
+  const trained = cells.flatMap(({ base, training }) =>
+    training !== null && bases.get(base)?.isOnCluster === true ? [training.recipe] : [],
+  );
+  if (trained.length === 0) return [];
+  return [
+    ...(trained.some((recipe) => recipe.method === 'lora' && recipe.quantization !== undefined)
+      ? [`quantization: nf4 is ${notRunByUs.quantization}`]
+      : []),
+    ...((cluster?.gpus_per_cell ?? 1) > 1 ? [`gpus_per_cell above 1 is ${notRunByUs.gpus}`] : []),
+  ];
 }
 
 /** Bases are compared with nothing: whoever has several and no condition may have meant to compare them. */
