@@ -13,22 +13,23 @@ const rows: TrainingRow[] = Array.from({ length: 12 }, (_, row) => ({
     { role: 'assistant', content: `It is ${String(row)}, and no more.` },
   ],
 }));
-const recipe = parseRecipe({
-  method: 'lora',
-  rank: 2,
-  alpha: 4,
-  learning_rate: 0.01,
-  batch_size: 2,
-  accumulation: 1,
-  warmup_steps: 1,
-});
+const usualScale = { alpha: 4, rslora: true };
 
-/** What every trainer must do, whoever trains. `identify` gives what a tuned model is made of: equal for equal models. */
+/**
+ * What every trainer must do, whoever trains. `identify` gives what a tuned model is made of: equal for equal models. `scale` is for those that scale
+ * the update in one way alone.
+ */
 export function describeTrainer(
   name: string,
   open: () => Promise<Trainer>,
   identify: (model: TunedModel) => Promise<string>,
+  scale: { readonly alpha: number; readonly rslora: boolean } = usualScale,
 ): void {
+  const recipe = parseRecipe({
+    ...{ method: 'lora', rank: 2, ...scale, learning_rate: 0.01 },
+    ...{ batch_size: 2, accumulation: 1, warmup_steps: 1 },
+  });
+
   describe(`${name}, as every trainer,`, () => {
     it('says beforehand how many steps there will be, and counts them', async () => {
       const trainer = await open();

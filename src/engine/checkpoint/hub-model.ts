@@ -39,6 +39,8 @@ export interface ResolveModelOptions {
   readonly fetch: Fetch;
   /** A branch, tag or commit; wins over one in the reference. Default main. */
   readonly revision?: string;
+  /** Whether weights are wanted, too. Without them the folder has what a tokenizer and a template need. Default true. */
+  readonly weights?: boolean;
   readonly signal?: AbortSignal;
   readonly onProgress?: (progress: DownloadProgress) => void;
   /** Called with notices for the user that need no action. */
@@ -67,7 +69,7 @@ export async function resolveModelFolder(reference: string, options: ResolveMode
   const hubReference = parseHubReference(reference, options.revision);
   const settings = await readHubSettings(options.environment);
   const cache = repositoryCache(settings.cacheFolder, hubReference.repository);
-  const cached = await findCachedFolder(cache, hubReference);
+  const cached = await findCachedFolder(cache, hubReference, options.weights ?? true);
 
   if (settings.isOffline) {
     if (cached.missing.length === 0) return cached.folder;
@@ -109,12 +111,17 @@ interface CachedFolder {
   readonly hasTokenizer: boolean;
 }
 
-async function findCachedFolder(cache: RepositoryCache, reference: HubReference): Promise<CachedFolder> {
+async function findCachedFolder(
+  cache: RepositoryCache,
+  reference: HubReference,
+  weights: boolean,
+): Promise<CachedFolder> {
   const commit = await readCachedCommit(cache, reference);
   const folder = cache.snapshotFolder(commit ?? 'none');
+  const missing = await missingModelFiles(folder);
   return {
     folder,
-    missing: await missingModelFiles(folder),
+    missing: weights ? missing : missing.filter((name) => name === 'config.json'),
     hasTokenizer: await exists(join(folder, 'tokenizer.json')),
   };
 }
@@ -180,6 +187,11 @@ async function download(
 
   // Small files first: they show whether access is granted and which shards there are before the long downloads begin.
   const known = (name: string): HubFile[] => [listed.get(name) ?? []].flat();
+  if (options.weights === false) {
+    await getAll(smallFiles.flatMap(known));
+    await writeCachedCommit(cache, reference, commit);
+    return folder;
+  }
   const isSharded = !listed.has(weightsFileName);
   await getAll([...smallFiles, ...(isSharded ? [shardIndexFileName] : [])].flatMap(known));
   await getAll(isSharded ? await listShards(folder, reference, listed) : known(weightsFileName));

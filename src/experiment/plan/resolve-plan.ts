@@ -9,6 +9,7 @@ import type { Judge } from '../../judging/judge.js';
 import { nameWrittenModel, type ModelReference } from '../../models/model-reference.js';
 import type { BaseModel } from '../../models/base-model.js';
 import type { ClusterSettings } from '../../models/cluster/cluster-settings.js';
+import type { TinkerSettings } from '../../models/tinker/tinker-settings.js';
 import type { OwnModel } from '../../models/own-model.js';
 import { remarkOnFineTuningEnd, remarkOnRetirement } from '../../models/services/retirements.js';
 import { findService, services } from '../../models/services/services.js';
@@ -38,8 +39,12 @@ export interface ResolvePlanOptions {
   readonly suites?: GivenSuites;
   /** Models of the caller, by the names that the plan uses. */
   readonly models?: Readonly<Record<string, OwnModel>>;
-  /** Opens a model, on the cluster if the plan names one. */
-  readonly openBase: (reference: ModelReference, cluster?: ClusterSettings) => Promise<BaseModel>;
+  /** Opens a model, on the cluster if the plan names one, and with what it says of Tinker. */
+  readonly openBase: (
+    reference: ModelReference,
+    cluster?: ClusterSettings,
+    tinker?: TinkerSettings,
+  ) => Promise<BaseModel>;
   /** Gives the address of a hosted judge. */
   readonly environment: Readonly<Record<string, string | undefined>>;
   /** Milliseconds since 1970, to tell of models that end soon. Default the machine's. */
@@ -93,7 +98,7 @@ export async function resolvePlan(
   const ofQuestions = [...judge.remarkOnQuestions(whole, source), ...remarkOnFewAnswers(asked, plan.rule)];
   const opened = createPlanModels({
     ...{ folder: sources.folder, models },
-    openBase: (reference) => openBase(reference, plan.cluster),
+    openBase: (reference) => openBase(reference, plan.cluster, plan.tinker),
   });
   const bases = new Map<string, BaseModel>();
   for (const written of plan.bases)

@@ -144,24 +144,28 @@ describe('a request', () => {
     ['openrouter', 0.0125],
     // What another means by it nobody knows.
     ['together', undefined],
-  ])('to %s is counted by what the answer says that it costs, where that is known to be dollars', async (name, cost) => {
-    const server = await startServiceInTest(name, (request) => {
-      const reply = answerChat(chatPaths[name])(request);
-      // As the loopback server answers.
-      const body = reply?.body as { usage: object } | undefined;
-      return body === undefined ? null : { body: { ...body, usage: { ...body.usage, cost: 0.0125 } } };
-    });
-    const counted: (ReportedUse | null)[] = [];
-    const meter = { isLimited: false, count: (used: ReportedUse | null) => counted.push(used) };
-    const model = resolveModelReference(`${name}:${services[name].example}`);
-    const sampler = await openModelSampler(model, {
-      ...{ environment: server.environment, fetch },
-      // Of a meter without a limit nothing else is used.
-      meter: { ...meter, hold: (_: unknown, __: unknown, work: () => unknown) => work() } as unknown as SpendingMeter,
-    });
-    for await (const _ of sampler.sample([{ messages: [{ role: 'user', content: 'Hello?' }], maximumTokens: 5 }]));
-    expect(counted).toEqual([{ input: 1, output: 5, ...(cost === undefined ? {} : { charged: cost }) }]);
-  });
+  ])(
+    'to %s is counted by what the answer says that it costs, where that is known to be dollars',
+    async (name, cost) => {
+      const server = await startServiceInTest(name, (request) => {
+        const reply = answerChat(chatPaths[name])(request);
+        // As the loopback server answers.
+        const body = reply?.body as { usage: object } | undefined;
+        return body === undefined ? null : { body: { ...body, usage: { ...body.usage, cost: 0.0125 } } };
+      });
+      const counted: (ReportedUse | null)[] = [];
+      const meter = { isLimited: false, count: (used: ReportedUse | null) => counted.push(used) };
+      const model = resolveModelReference(`${name}:${services[name].example}`);
+      const sampler = await openModelSampler(model, {
+        ...{ environment: server.environment, fetch },
+        // Of a meter without a limit nothing else is used.
+        meter: { ...meter, hold: (_: unknown, __: unknown, work: () => unknown) => work() } as unknown as SpendingMeter,
+      });
+      const asked = sampler.sample([{ messages: [{ role: 'user', content: 'Hello?' }], maximumTokens: 5 }]);
+      for await (const { text } of asked) expect(text).not.toBe('');
+      expect(counted).toEqual([{ input: 1, output: 5, ...(cost === undefined ? {} : { charged: cost }) }]);
+    },
+  );
 
   it('has the key of its own service and no other', async () => {
     const server = await startServiceInTest('together', answerChat(chatPaths.together));
