@@ -19,7 +19,8 @@ export interface RealCluster {
   /** The folder of the cluster, as its nodes call it. */
   readonly storage: string;
   readonly notices: string[];
-  readonly openRun: (changes?: Readonly<Record<string, unknown>>) => Promise<ClusterRun>;
+  /** With settings besides, and as the run of that name. */
+  readonly openRun: (changes?: Readonly<Record<string, unknown>>, name?: string) => Promise<ClusterRun>;
   /** The organism on that Ray. */
   readonly openBase: (run?: ClusterRun) => Promise<ClusterBase>;
   readonly close: () => Promise<void>;
@@ -29,7 +30,7 @@ export interface RealCluster {
 export async function openRealCluster(ray: RealRay): Promise<RealCluster> {
   const storage = await mkdtemp('/tmp/driftline-storage-');
   const notices: string[] = [];
-  const openRun = (changes: Readonly<Record<string, unknown>> = {}): Promise<ClusterRun> =>
+  const openRun = (changes: Readonly<Record<string, unknown>> = {}, name = 'real'): Promise<ClusterRun> =>
     openClusterRun({
       settings: clusterSchema.parse({
         ...{ ray: ray.address, storage, storage_here: 'none', dtype: 'float32', save_every: 10, linger: 5 },
@@ -38,7 +39,7 @@ export async function openRealCluster(ray: RealRay): Promise<RealCluster> {
         ...changes,
       }),
       environment: { RAY_AUTH_TOKEN: ray.token, HOME: storage },
-      run: () => 'real',
+      run: () => name,
       ...{ pace: lively, leastRate: 20, onNotice: (notice: string) => notices.push(notice) },
       waves: { quiet: 200, patience: 2000, answers: 20_000 },
     });

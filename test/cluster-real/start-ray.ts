@@ -16,6 +16,7 @@ export interface RealRay {
   /** Kills a node as if its machine had lost its power. */
   readonly killHead: () => Promise<void>;
   readonly killWorker: () => Promise<void>;
+  readonly killAll: () => Promise<void>;
   /** Start again what was killed; the head under the same address and with the same token, and no memory of jobs. */
   readonly startHead: () => Promise<void>;
   readonly startWorker: () => Promise<void>;
@@ -104,6 +105,7 @@ export async function startRay({ python, gpus }: RealRaySettings): Promise<RealR
     },
     killHead: async () => killAll(await listMarked(headMark)),
     killWorker: async () => killAll(await listMarked(workerMark)),
+    killAll: async () => killAll((await Promise.all([headMark, workerMark].map(listMarked))).flat()),
     find: async (command) =>
       (await Promise.all([...marks].map(listMarked))).flat().filter((one) => one.command.includes(command)),
     close: async () => {
