@@ -12,9 +12,12 @@ export interface MarkedProcess {
 /** A variable of the environment, which children inherit: so all processes of one node are known, and no others. */
 export const markVariable = 'DRIFTLINE_TEST_MARK';
 
+/** The same, for all that one call of `npm run test:cluster` has started. */
+export const runVariable = 'DRIFTLINE_TEST_RUN';
+
 /** All living processes that bear a mark. */
-export async function listMarked(mark: string): Promise<MarkedProcess[]> {
-  const wanted = `${markVariable}=${mark}`;
+export async function listMarked(mark: string, variable = markVariable): Promise<MarkedProcess[]> {
+  const wanted = `${variable}=${mark}`;
   const pids = (await readdir('/proc')).filter((name) => /^\d+$/.test(name));
   const found = await Promise.all(
     pids.map(async (pid): Promise<MarkedProcess | null> => {

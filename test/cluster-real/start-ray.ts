@@ -1,11 +1,11 @@
 import { spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { mkdtemp, open, readFile, rm } from 'node:fs/promises';
-import { createServer } from 'node:net';
 import { networkInterfaces } from 'node:os';
 import { dirname, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { createRayClient, type RayClient } from '../../src/models/cluster/ray-client.js';
+import { findFreePorts } from './free-ports.js';
 import { killAll, listMarked, markVariable, type MarkedProcess } from './marked-processes.js';
 
 /** A real Ray of two nodes on this machine: the head, where drivers run, and a worker that has the (logical) GPUs. */
@@ -86,7 +86,7 @@ export async function startRay({ python, gpus }: RealRaySettings): Promise<RealR
     ...{ address, token, client },
     startHead: async () => {
       headMark = await startNode('head', [
-        ...['--head', '--port', String(gcs), '--temp-dir', folder, '--num-gpus', '0'],
+        ...['--head', '--port', String(gcs), '--temp-dir', join(folder, 'head'), '--num-gpus', '0'],
         ...['--dashboard-host', '127.0.0.1', '--dashboard-port', String(dashboard)],
         ...['--dashboard-agent-listen-port', String(headAgent)],
       ]);
@@ -97,6 +97,8 @@ export async function startRay({ python, gpus }: RealRaySettings): Promise<RealR
       const isNew = (id: string): boolean => !known.some((node) => node.id === id);
       workerMark = await startNode('worker', [
         ...['--address', `${host}:${String(gcs)}`, '--num-gpus', String(gpus)],
+        // Of its own, or this node clears away what jobs on the other one have in use.
+        ...['--temp-dir', join(folder, 'worker')],
         ...['--dashboard-agent-listen-port', String(workerAgent)],
       ]);
       await until("Ray's second node", async () =>
@@ -105,9 +107,11 @@ export async function startRay({ python, gpus }: RealRaySettings): Promise<RealR
     },
     killHead: async () => killAll(await listMarked(headMark)),
     killWorker: async () => killAll(await listMarked(workerMark)),
-    killAll: async () => killAll((await Promise.all([headMark, workerMark].map(listMarked))).flat()),
+    killAll: async () => killAll((await Promise.all([headMark, workerMark].map((mark) => listMarked(mark)))).flat()),
     find: async (command) =>
-      (await Promise.all([...marks].map(listMarked))).flat().filter((one) => one.command.includes(command)),
+      (await Promise.all([...marks].map((mark) => listMarked(mark))))
+        .flat()
+        .filter((one) => one.command.includes(command)),
     close: async () => {
       // Twice: what is just being started bears the mark, too.
       for (let round = 0; round < 2; round += 1) {
@@ -131,21 +135,4 @@ export async function startRay({ python, gpus }: RealRaySettings): Promise<RealR
 function ownAddress(): string {
   const addresses = Object.values(networkInterfaces()).flatMap((each) => each ?? []);
   return addresses.find(({ family, internal }) => family === 'IPv4' && !internal)?.address ?? '127.0.0.1';
-}
-
-async function findFreePorts(count: number): Promise<number[]> {
-  const servers = await Promise.all(
-    Array.from({ length: count }, async () => {
-      const server = createServer();
-      await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-      return server;
-    }),
-  );
-  const ports = servers.map((server) => {
-    const bound = server.address();
-    if (bound === null || typeof bound === 'string') throw new Error('a server of TCP has a port');
-    return bound.port;
-  });
-  await Promise.all(servers.map((server) => new Promise((resolve) => server.close(resolve))));
-  return ports;
 }

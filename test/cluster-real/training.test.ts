@@ -86,10 +86,10 @@ const killTrainer = (cell: string): Promise<void> =>
 async function killDriver(cell: string): Promise<void> {
   const drivers = await ray.find('-m driftline_jobs.driver');
   const orders = await Promise.all(
-    drivers.map(async ({ directory }) => readFile(join(directory ?? '', 'order.json'), 'utf8').catch(() => '')),
+    drivers.map(({ directory }) => readFile(join(directory ?? '', 'order.json'), 'utf8').catch(String)),
   );
   const meant = drivers.filter((_, place) => orders[place]?.includes(cell));
-  expect(meant, 'drivers').toHaveLength(1);
+  expect(meant, `drivers of ${cell} among ${JSON.stringify([drivers, orders])}`).toHaveLength(1);
   killAll(meant);
 }
 
