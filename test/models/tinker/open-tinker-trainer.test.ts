@@ -1,4 +1,5 @@
-import { readdir, readFile, writeFile } from 'node:fs/promises';
+import { existsSync } from 'node:fs';
+import { readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
 import { z } from 'zod';
@@ -260,6 +261,23 @@ describe.skipIf(!hasPython)('fine-tunes at Tinker', () => {
     const trainer = fake.openTrainer({ environment: { ...fake.environment, FAKE_TINKER_NAN: '1' } });
     const error = await errorOf(() => train(trainer));
     expect(error).toMatchObject({ code: 'loss-not-finite', exitCode: 4 });
+  });
+
+  it.skipIf(!existsSync('/dev/full')).each([
+    ['the adapter', 'adapter_model.safetensors', false],
+    ['what is noted of the fine-tune', 'tinker-run.json.partial', true],
+    ['the log', 'training.jsonl', true],
+  ])('says that the disk is full where it writes %s, and goes on when there is space', async (_, name, isEarly) => {
+    const fake = await open();
+    const folder = await makeTemporaryFolder();
+    await symlink('/dev/full', join(folder, name));
+    const trainer = fake.openTrainer({ isAskedThere: false });
+    const error = await errorOf(() => train(trainer, { folder }));
+    expect(error).toMatchObject({ code: 'disk-full', exitCode: 1 });
+    await rm(join(folder, name), { force: true });
+    const { seen, model: tuned } = await train(trainer, { folder });
+    expect(seen).toEqual(isEarly ? [1, 2, 3, 4, 5, 6] : []);
+    expect((await fake.identify(tuned)).length).toBeGreaterThan(0);
   });
 
   it('wants a Python with the SDK, and says how to get it', async () => {
