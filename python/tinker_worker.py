@@ -91,14 +91,16 @@ class Session:
         forward = self.training.forward_backward([self._datum(row) for row in rows], "cross_entropy")
         update = self.training.optim_step(self.tinker.types.AdamParams(**message["adam"]))
         outputs = forward.result().loss_fn_outputs
-        update.result()
+        metrics: dict[str, float] = update.result().metrics or {}
         loss = -sum(
             log * weight
             for output, row in zip(outputs, rows, strict=True)
             for log, weight in zip(output["logprobs"].data, row["weights"], strict=True)
             if weight != 0
         )
-        return {"loss": float(loss) if math.isfinite(loss) else None}
+        # Servers call it as they like: skyrl.ai/grad_norm.
+        norms = [float(value) for name, value in metrics.items() if name.split("/")[-1] == "grad_norm" and math.isfinite(value)]
+        return {"loss": float(loss) if math.isfinite(loss) else None, "grad_norm": norms[0] if norms else None}
 
     def _datum(self, row: Json) -> Any:
         types = self.tinker.types

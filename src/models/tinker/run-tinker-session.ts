@@ -57,7 +57,7 @@ const keptParcels = 24 * 3600;
 type Way = 'external' | 'archive';
 const checkSchema = z.object({ adapters: z.enum(['external', 'archive']) });
 const startSchema = z.object({ run: z.string() });
-const stepSchema = z.object({ loss: z.number().nullable() });
+const stepSchema = z.object({ loss: z.number().nullable(), grad_norm: z.number().nullable() });
 const pathSchema = z.object({ path: z.string().min(1) });
 
 /** One session: from the last state to the end, or to the first error. If the signal stops it, it saves a state and throws the signal's reason. */
@@ -88,11 +88,15 @@ export async function runTinkerSession(run: TinkerRun, settings: TinkerSessionSe
       while (run.done < prepared.steps) {
         const step = prepared.at(run.done);
         const asked = worker.call('step', { rows: step.rows, adam: step.adam }, stepSchema);
-        const { loss } = await withPatience(asked, worker, settings, signal);
+        const { loss, grad_norm: norm } = await withPatience(asked, worker, settings, signal);
         if (loss === null) throw diverged(run);
         run.done += 1;
         tokens += step.tokens;
-        await log.append({ step: run.done, loss, learning_rate: step.adam.learning_rate, tokens: step.tokens });
+        await log.append({
+          ...{ step: run.done, loss, learning_rate: step.adam.learning_rate },
+          ...(norm === null ? {} : { grad_norm: norm }),
+          tokens: step.tokens,
+        });
         const each = (clock() - begun) / (run.done - from);
         tell(run, loss, Math.round((prepared.steps - run.done) * each));
         if (run.done % saveEvery === 0 || isWanted(run, run.done)) await saveState();

@@ -9,6 +9,7 @@ import { z } from 'zod';
 import { parsePlan } from '../../../src/experiment/plan/plan-schema.js';
 import type { BaseModel } from '../../../src/models/base-model.js';
 import { resolveModelReference } from '../../../src/models/model-reference.js';
+import { openBaseModel as openBuiltBase } from '../../../dist/models/open-base-model.js';
 import { openBaseModel } from '../../../src/models/open-base-model.js';
 import type { TinkerInput } from '../../../src/models/tinker/tinker-settings.js';
 import { findOrganismFolder } from '../../../src/organism/organism-folder.js';
@@ -42,8 +43,9 @@ const openBase = (
   tinker?: TinkerInput,
   changes: Readonly<Record<string, string | undefined>> = {},
   name = 'tinker:Qwen/Qwen3-8B',
+  open = openBaseModel,
 ): Promise<BaseModel> =>
-  openBaseModel(name, {
+  open(name, {
     environment: { ...fake.environment, TINKER_BASE_URL: address(), ...changes },
     fetch,
     onNotice: () => undefined,
@@ -158,7 +160,8 @@ describe('a base of tinker:', () => {
   });
 
   it.skipIf(!hasPython)("is asked here with the adapter that is fetched, and the bill is the service's", async () => {
-    const base = await openBase({ tokenizer: model, ask: 'here' });
+    // Threads are in the build alone.
+    const base = await openBase({ tokenizer: model, ask: 'here' }, {}, 'tinker:Qwen/Qwen3-8B', openBuiltBase);
     expect(base.hosted).toBeNull();
     expect(base.trainedAt?.model.text).toBe('tinker:Qwen/Qwen3-8B');
     expect(base.engine).not.toBeNull();

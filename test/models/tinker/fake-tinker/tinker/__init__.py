@@ -148,7 +148,7 @@ class TrainingClient:
                 state["p"][i] *= 1 - adam.learning_rate * adam.weight_decay
                 state["p"][i] -= adam.learning_rate * mean / (math.sqrt(square) + adam.eps)
             _call("optim", adam=adam.__dict__)
-            return _Said(metrics={})
+            return _Said(metrics={"fake/grad_norm": norm})
 
         return _Future(work)
 
@@ -265,7 +265,7 @@ def make_adapter(state):
         for module, (inputs, outputs) in sizes.items():
             for half, shape in (("A", (rank, inputs)), ("B", (outputs, rank))):
                 count = shape[0] * shape[1]
-                values = [math.sin(i + layer) * 0.01 * state["p"][0] + math.cos(i) * 0.01 * state["p"][1] for i in range(count)]
+                values = [math.sin(i + layer) * 0.3 * state["p"][0] + math.cos(i) * 0.3 * state["p"][1] for i in range(count)]
                 start = len(body)
                 body += struct.pack(f"<{count}f", *values)
                 name = f"base_model.model.model.layers.{layer}.{module}.lora_{half}.weight"
