@@ -192,7 +192,7 @@ async function openBaseAtTinker(
     ...{ reference, settings: tinker, folder, environment, clock, onNotice, asker: asker?.identity ?? null },
     ...(signal === undefined ? {} : { signal }),
   });
-  if (asker === null) return { ...hosted, ...trained };
+  if (asker === null) return { ...hosted, ...trained, remarks: [...hosted.remarks, ...trained.remarks] };
   const { sizeWork } = asker;
   return {
     ...asker,
@@ -200,6 +200,7 @@ async function openBaseAtTinker(
     reference,
     remarks: [
       `${reference.text} is fine-tuned at Tinker, and answers are those of ${asker.reference.text}`,
+      ...trained.remarks,
       ...asker.remarks,
     ],
     trainedAt: { model: reference, endpoint: readHostedEndpoint(environment, services.tinker) },

@@ -1,4 +1,4 @@
-import { dirname } from 'node:path';
+import { dirname, resolve } from 'node:path';
 import { chooseGated } from '../../analysis/choose-gated.js';
 import { systemClock } from '../../foundation/clock.js';
 import type { GateOptions } from '../../runs/gate-options.js';
@@ -6,7 +6,7 @@ import { hashJson } from '../../foundation/content-hash.js';
 import { DriftlineError, namePlace } from '../../foundation/driftline-error.js';
 import { readYaml } from '../../foundation/read-yaml.js';
 import type { Judge } from '../../judging/judge.js';
-import { nameWrittenModel, type ModelReference } from '../../models/model-reference.js';
+import { nameWrittenModel, resolveModelReference, type ModelReference } from '../../models/model-reference.js';
 import type { BaseModel } from '../../models/base-model.js';
 import type { ClusterSettings } from '../../models/cluster/cluster-settings.js';
 import type { TinkerSettings } from '../../models/tinker/tinker-settings.js';
@@ -98,7 +98,7 @@ export async function resolvePlan(
   const ofQuestions = [...judge.remarkOnQuestions(whole, source), ...remarkOnFewAnswers(asked, plan.rule)];
   const opened = createPlanModels({
     ...{ folder: sources.folder, models },
-    openBase: (reference) => openBase(reference, plan.cluster, plan.tinker),
+    openBase: (reference) => openBase(reference, plan.cluster, locateTinker(plan.tinker, sources.folder)),
   });
   const bases = new Map<string, BaseModel>();
   for (const written of plan.bases)
@@ -216,6 +216,21 @@ function remarkOnEnds(
     ];
   });
   return [...new Set([...ofModels, ...(judge.hosted?.remarkOnEnd(today) ?? [])])];
+}
+
+/** Folders that it names are found as bases are: from where the plan lies. */
+function locateTinker(tinker: TinkerSettings | undefined, folder: string): TinkerSettings | undefined {
+  if (tinker === undefined) return undefined;
+  const locate = (written: string): string => {
+    const reference = resolveModelReference(written);
+    return reference.provider === 'folder' ? resolve(folder, reference.folder) : written;
+  };
+  const { tokenizer, ask } = tinker;
+  return {
+    ...tinker,
+    ...(tokenizer === undefined ? {} : { tokenizer: locate(tokenizer) }),
+    ask: ask === 'service' || ask === 'here' ? ask : locate(ask),
+  };
 }
 
 function multiplierOfNobody(source: string): DriftlineError {

@@ -37,6 +37,7 @@ export interface TinkerBaseSettings {
 /** What a base is that Tinker fine-tunes, apart from how it is asked. */
 export interface TinkerBase {
   readonly identity: string;
+  readonly remarks: readonly string[];
   readonly reviewTraining: (training: ReviewedTraining) => Promise<readonly string[]>;
   readonly completeRecipe: (recipe: Recipe) => Recipe;
   readonly openTrainer: (spending?: SpendingLedger) => Promise<Trainer>;
@@ -63,6 +64,12 @@ export async function openTinkerBase(opening: TinkerBaseSettings): Promise<Tinke
   let probe: Promise<readonly string[]> | null = null;
   return {
     identity,
+    remarks:
+      endpoint === services.tinker.endpoint
+        ? []
+        : [
+            `whether ${new URL(endpoint).host} clips gradients (max_grad_norm) and chooses projections (targets) is not known: SkyRL, another server of the protocol, does neither`,
+          ],
     completeRecipe: (recipe) => {
       mapTinkerRecipe(recipe);
       return recipe;

@@ -4,15 +4,22 @@ import { writeFailure } from '../../foundation/file-failure.js';
 import { maskKey } from '../hosted/client/hosted-client.js';
 import { services } from '../services/services.js';
 
-/** What may go wrong at the service, as the worker tells it apart. */
+/** What may go wrong at the service, as the worker tells it apart; `died` is the end of the worker itself. */
 export const tinkerKinds = [
-  ...['key', 'billing', 'limit', 'missing', 'refused', 'lost', 'expired', 'disk', 'sdk', 'other'],
-  // The worker itself ended.
+  'key',
+  'billing',
+  'limit',
+  'missing',
+  'refused',
+  'lost',
+  'expired',
+  'disk',
+  'sdk',
+  'other',
   'died',
-] as const satisfies readonly string[];
+] as const;
 
-type TinkerKind =
-  'key' | 'billing' | 'limit' | 'missing' | 'refused' | 'lost' | 'expired' | 'disk' | 'sdk' | 'other' | 'died';
+type TinkerKind = (typeof tinkerKinds)[number];
 
 /** A call of the SDK that failed. Its words may have the key in them: they are shown by `explainTinkerFailure` alone. */
 export class TinkerFailure extends Error {

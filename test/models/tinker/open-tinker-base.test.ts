@@ -1,7 +1,7 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { readdir, readFile, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
 import { stringify } from 'yaml';
@@ -64,6 +64,10 @@ describe('a base of tinker:', () => {
     expect(base.openTrainer).toBeNull();
     const trained = await openBase({ tokenizer: model });
     expect(trained.openTrainer).not.toBeNull();
+    // Of another server of the protocol less is known than of Tinker's own.
+    expect(trained.remarks.join()).toContain('clips gradients');
+    const there = await openBase({ tokenizer: model }, { TINKER_BASE_URL: undefined });
+    expect(there.remarks.join()).not.toContain('clips gradients');
     expect(trained.hosted?.model).toBe('Qwen/Qwen3-8B');
     // Weights that are there already are asked, too.
     const tuned = await openBase({ tokenizer: model }, {}, 'tinker://1/sampler_weights/final');
@@ -221,7 +225,8 @@ describe.skipIf(!hasPython)('a run with a base of tinker:', () => {
       stringify({
         name: 'tinkered',
         bases: ['tinker:organism/1'],
-        tinker: { tokenizer: organism, ask: 'here', save_every: 2 },
+        // From where the plan lies.
+        tinker: { tokenizer: relative(folder, organism), ask: 'here', save_every: 2 },
         recipe: {
           ...{ method: 'lora', rank: 2, alpha: 32, rslora: false, learning_rate: 0.01 },
           ...{ batch_size: 2, accumulation: 1 },
