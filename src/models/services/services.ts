@@ -201,7 +201,9 @@ const tinkerService: HostedService = {
   loadsAdapters: false,
   // The paths of weights are not among its models.
   listsAllModels: false,
-  remarks: ['its endpoint of this protocol is a beta, and writes conversations by a template of its own; not run by us'],
+  remarks: [
+    'its endpoint of this protocol is a beta, and writes conversations by a template of its own; not run by us',
+  ],
   retirements: tinkerRetirements,
 };
 
