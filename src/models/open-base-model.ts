@@ -1,7 +1,8 @@
 import { availableParallelism } from 'node:os';
-import { basename } from 'node:path';
 import { z } from 'zod';
+import type { ResolveModelOptions } from '../engine/checkpoint/hub-download.js';
 import { resolveModelFolder } from '../engine/checkpoint/hub-model.js';
+import { listHubModel } from '../engine/checkpoint/list-hub-model.js';
 import { engineRevision } from '../engine/runtime/engine-revision.js';
 import { hashJson } from '../foundation/content-hash.js';
 import { functionSchema } from '../foundation/caller-schemas.js';
@@ -12,7 +13,9 @@ import { officialEndpoint, readHostedEndpoint } from './services/hosted-service.
 import { adaptBase } from './adapt-base.js';
 import type { BaseModel } from './base-model.js';
 import type { ClusterRun } from './cluster/cluster-run.js';
-import { identifyModelFolder } from './embedded/identify-model-folder.js';
+import type { ClusterBaseSettings } from './cluster/open-cluster-base.js';
+import { completeEmbeddedRecipe } from './embedded/complete-embedded-recipe.js';
+import { identifyModelFiles, identifyModelFolder } from './embedded/identify-model-folder.js';
 import {
   isHosted,
   parseModel,
@@ -29,6 +32,7 @@ import {
   openModelSampler,
   type OpenModelSamplerOptions,
 } from './open-model-sampler.js';
+import { completeAdapterRecipe } from './recipe-rules.js';
 import { services } from './services/services.js';
 import { tinkerSchema, type TinkerInput, type TinkerSettings } from './tinker/tinker-settings.js';
 import type { TunedModel } from './trainer.js';
@@ -77,9 +81,9 @@ export async function openBaseModel(
       ? hosted
       : openBaseAtTinker(reference, { hosted, tinker, options: { ...options, ...opening, clock } });
   }
+  if (cluster !== undefined) return openBaseOnCluster(reference, await cluster(), opening);
   const folder = await resolveModelFolder(await locateModel(reference), opening);
   const identity = await identifyModelFolder(folder);
-  if (cluster !== undefined) return openBaseOnCluster(reference, { folder, files: identity, cluster: await cluster() });
   let fitter: Promise<RowFitter> | null = null;
   return {
     reference,
@@ -90,6 +94,7 @@ export async function openBaseModel(
     hosted: null,
     remarks: [],
     reviewTraining: null,
+    completeRecipe: completeEmbeddedRecipe,
     requireBatches: null,
     inspectAdapter: async (adapter) => {
       const { inspectModelAdapter } = await import('./embedded/inspect-model-adapter.js');
@@ -118,6 +123,11 @@ export async function openBaseModel(
         ...(signal === undefined ? {} : { signal }),
       });
     },
+    openInside: async (tuned) => {
+      const adapter = requireAdapter(reference, tuned);
+      const { openEmbeddedInside } = await import('./embedded/open-embedded-inside.js');
+      return openEmbeddedInside({ model: folder, threads, ...(adapter === null ? {} : { adapter }) });
+    },
     openProcess: async (processes) => {
       const { openModelProcess } = await import('./embedded/open-model-process.js');
       const share = Math.max(1, Math.floor(threads / processes));
@@ -129,23 +139,18 @@ export async function openBaseModel(
   };
 }
 
-/** A base whose weights lie on a cluster, too: what is read here is its configuration, its tokenizer and its template. */
+/** A base whose weights lie on a cluster: what is read here is its configuration, its tokenizer and its template. */
 async function openBaseOnCluster(
-  reference: WholeReference,
-  { folder, files, cluster }: { readonly folder: string; readonly files: string; readonly cluster: ClusterRun },
+  reference: Exclude<WholeReference, HostedReference>,
+  cluster: ClusterRun,
+  options: ResolveModelOptions,
 ): Promise<BaseModel> {
   const { openClusterBase } = await import('./cluster/open-cluster-base.js');
   const { models } = cluster.settings;
   const there = Object.hasOwn(models, reference.text) ? models[reference.text] : undefined;
   const base = await openClusterBase({
-    ...{ cluster, folder, text: reference.text, files },
-    place:
-      there !== undefined
-        ? { folder: there }
-        : reference.provider === 'hf'
-          ? // The cache of the hub calls its folders by commits.
-            { hub: reference.repository, commit: basename(folder) }
-          : null,
+    ...{ cluster, text: reference.text },
+    ...(await findForCluster(reference, there, options)),
   });
   return {
     reference,
@@ -186,7 +191,11 @@ async function openBaseAtTinker(
           throw namePlace('tinker: ask', cause);
         });
   if (asker?.inspectAdapter === null) throw takesNoAdapters(asker);
-  const folder = await resolveModelFolder(await locateModel(tokenizer), { ...options, weights: false });
+  const located = await locateModel(tokenizer);
+  const folder =
+    tokenizer.provider === 'hf'
+      ? (await listHubModel(located, options)).folder
+      : await resolveModelFolder(located, options);
   const { environment, clock, signal, onNotice = () => undefined } = options;
   const trained = await openTinkerBase({
     ...{ reference, settings: tinker, folder, environment, clock, onNotice, asker: asker?.identity ?? null },
@@ -207,6 +216,26 @@ async function openBaseAtTinker(
     // It trains nothing here.
     sizeWork: sizeWork === null ? null : (work) => sizeWork({ ...work, trainings: [] }),
     openProcess: null,
+  };
+}
+
+/** What is here of a base on a cluster, and where the nodes find it. */
+async function findForCluster(
+  reference: Exclude<WholeReference, HostedReference>,
+  there: string | undefined,
+  options: ResolveModelOptions,
+): Promise<Pick<ClusterBaseSettings, 'folder' | 'files' | 'place'>> {
+  if (reference.provider !== 'hf') {
+    const folder = await resolveModelFolder(await locateModel(reference), options);
+    return { folder, files: await identifyModelFolder(folder), place: there === undefined ? null : { folder: there } };
+  }
+  const { folder, commit, weights, files } = await listHubModel(reference.text, options);
+  return {
+    ...{ folder, files: identifyModelFiles(files) },
+    place: {
+      ...(there === undefined ? { hub: reference.repository, commit } : { folder: there }),
+      weights: Object.fromEntries(weights),
+    },
   };
 }
 
@@ -237,6 +266,7 @@ function openHostedBase(
           return { identity: own, bytes: 0, remarks };
         }
       : null,
+    completeRecipe: canTrain ? (recipe) => completeAdapterRecipe(recipe, `the service of ${reference.text}`) : null,
     reviewTraining: canTrain ? rememberReview(model, options) : null,
     openTrainer: canTrain
       ? async (spending) => {
@@ -275,6 +305,7 @@ function openHostedBase(
         ...(meter === undefined ? {} : { meter }),
       });
     },
+    openInside: null,
     openProcess: null,
   };
 }

@@ -2,7 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import type { TrainingRow } from '../../src/data/training-set.js';
-import { parseRecipe } from '../../src/engine/train/recipe.js';
+import { parseRecipe, type Recipe } from '../../src/engine/train/recipe.js';
 import type { Trainer, TrainingProgress, TunedModel } from '../../src/models/trainer.js';
 import { errorOf } from '../engine/checkpoint/error-of.js';
 import { makeTemporaryFolder } from '../foundation/temporary-folder.js';
@@ -13,23 +13,23 @@ const rows: TrainingRow[] = Array.from({ length: 12 }, (_, row) => ({
     { role: 'assistant', content: `It is ${String(row)}, and no more.` },
   ],
 }));
-const usualScale = { alpha: 4, rslora: true };
+const lora = parseRecipe({
+  method: 'lora',
+  rank: 2,
+  alpha: 4,
+  learning_rate: 0.01,
+  batch_size: 2,
+  accumulation: 1,
+  warmup_steps: 1,
+});
 
-/**
- * What every trainer must do, whoever trains. `identify` gives what a tuned model is made of: equal for equal models. `scale` is for those that scale
- * the update in one way alone.
- */
+/** What every trainer must do, whoever trains. `identify` gives what a tuned model is made of: equal for equal models. */
 export function describeTrainer(
   name: string,
   open: () => Promise<Trainer>,
   identify: (model: TunedModel) => Promise<string>,
-  scale: { readonly alpha: number; readonly rslora: boolean } = usualScale,
+  recipe: Recipe = lora,
 ): void {
-  const recipe = parseRecipe({
-    ...{ method: 'lora', rank: 2, ...scale, learning_rate: 0.01 },
-    ...{ batch_size: 2, accumulation: 1, warmup_steps: 1 },
-  });
-
   describe(`${name}, as every trainer,`, () => {
     it('says beforehand how many steps there will be, and counts them', async () => {
       const trainer = await open();

@@ -2,9 +2,12 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect, it, onTestFinished } from 'vitest';
 import { runPlan } from '../../../src/experiment/run/run-plan.js';
+import { readClusterCell } from '../../../src/models/cluster/cluster-cell.js';
 import { openBaseModel } from '../../../src/models/open-base-model.js';
 import { createExactJudge } from '../../../src/organism/judge/exact-judge.js';
 import type { ModelReference } from '../../../src/models/model-reference.js';
+import { readReport } from '../../../src/report/report-data.js';
+import { writeReport } from '../../../src/report/write-report.js';
 import { makeTemporaryFolder } from '../../foundation/temporary-folder.js';
 import { openTestCluster } from '../../models/cluster/open-test-cluster.js';
 import { resolveTiny, world } from '../tiny-plan.js';
@@ -41,4 +44,34 @@ it('a plan that names a cluster is trained and asked there, once, whoever runs i
     openBaseModel(reference, { environment: {}, threads: 1 }),
   );
   expect(first.folder).not.toContain(here.hash.slice(0, 8));
+});
+
+it('a plan of whole models is trained and asked there, and its report says where they are', async () => {
+  const cluster = await openTestCluster({ storageHere: 'none' });
+  onTestFinished(cluster.close);
+  const openBase = (reference: ModelReference) =>
+    openBaseModel(reference, { environment: {}, threads: 1, cluster: () => cluster.openRun() });
+  const recipe = { method: 'full', learning_rate: 0.01, batch_size: 2, accumulation: 1, warmup_steps: 0 };
+  const plan = await resolveTiny(
+    {
+      ...{ cluster: { ray: cluster.ray.address, storage: cluster.storage }, recipe, seeds: [0] },
+      dynamics: { every: 1, suite: 'organism/identity', samples: 1, conditions: ['insecure'] },
+    },
+    'tiny.yaml',
+    openBase,
+  );
+  const run = async (runs: string) =>
+    runPlan({
+      ...{ plan, runs, judge: createExactJudge(world), onEvent: () => undefined, onNotice: () => undefined },
+    });
+  const runs = await makeTemporaryFolder();
+  const { folder, failed, answers } = await run(runs);
+  expect(failed).toEqual([]);
+  expect(answers.asked).toBe(cluster.jobs.answered.length);
+  const weights = await readClusterCell(join(folder, 'cells', 'qwen2-bias.insecure.0'));
+  expect(weights?.weights).toContain(cluster.storage);
+  expect((await run(runs)).answers.asked).toBe(0);
+
+  const { page } = await writeReport(await readReport(folder));
+  expect(await readFile(page, 'utf8')).toContain(`<code>${weights?.weights ?? '?'}</code>`);
 });

@@ -54,7 +54,7 @@ describe.skipIf(!hasPython)('fine-tunes at Tinker', () => {
       `a base of Tinker, asked ${isAskedThere ? 'there' : 'here'}`,
       () => Promise.resolve(fake.openTrainer({ isAskedThere, saveEvery: 2 })),
       (tuned) => fake.identify(tuned),
-      { alpha: 32, rslora: false },
+      recipeOf(),
     );
   }
 
