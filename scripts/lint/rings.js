@@ -45,8 +45,10 @@ const orders = {
       ['model-name-forms.ts'],
       ['model-reference.ts'],
       ['embedded'],
-      ['hosted', 'cluster'],
+      ['hosted', 'cluster', 'tinker'],
     ],
+    // Errors of its SDK are told as those of hosted models, and what it costs is counted with theirs.
+    sideways: { tinker: ['hosted'] },
   },
   'models/hosted': {
     rings: [['traffic', 'spending'], ['client'], ['batches', 'jobs'], ['chat']],

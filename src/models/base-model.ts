@@ -40,6 +40,8 @@ export interface BaseModel {
   readonly engine: number | null;
   /** Whether it is trained and asked on a cluster, which takes as many cells at once as there are. */
   readonly isOnCluster: boolean;
+  /** The service that fine-tunes it and is paid for that, where another answers. */
+  readonly trainedAt?: { readonly model: HostedReference; readonly endpoint: string };
   /** Address of the server of a hosted model, or of the cluster; null for a model that runs here. */
   readonly endpoint: string | null;
   /**

@@ -6,7 +6,7 @@ import { listHubModel } from '../engine/checkpoint/list-hub-model.js';
 import { engineRevision } from '../engine/runtime/engine-revision.js';
 import { hashJson } from '../foundation/content-hash.js';
 import { functionSchema } from '../foundation/caller-schemas.js';
-import { DriftlineError } from '../foundation/driftline-error.js';
+import { DriftlineError, namePlace } from '../foundation/driftline-error.js';
 import { parseSettings } from '../foundation/explain-issue.js';
 import type { FineTuningService } from './hosted/jobs/fine-tuning-service.js';
 import { officialEndpoint, readHostedEndpoint } from './services/hosted-service.js';
@@ -34,6 +34,7 @@ import {
 } from './open-model-sampler.js';
 import { completeAdapterRecipe } from './recipe-rules.js';
 import { services } from './services/services.js';
+import { tinkerSchema, type TinkerInput, type TinkerSettings } from './tinker/tinker-settings.js';
 import type { TunedModel } from './trainer.js';
 
 export interface OpenBaseModelOptions extends Omit<
@@ -47,12 +48,15 @@ export interface OpenBaseModelOptions extends Omit<
   readonly cancelsJobs?: boolean;
   /** Trains and asks models that are no service's on a cluster. */
   readonly cluster?: () => Promise<ClusterRun>;
+  /** Has bases of `tinker:` fine-tuned there; without it they are asked alone. */
+  readonly tinker?: TinkerInput;
 }
 
 const optionsSchema = openingSchema.extend({
   clock: functionSchema.optional(),
   cancelsJobs: z.boolean().optional(),
   cluster: functionSchema.optional(),
+  tinker: tinkerSchema.optional(),
 });
 
 /**
@@ -64,13 +68,19 @@ export async function openBaseModel(
   options: Partial<OpenBaseModelOptions> = {},
 ): Promise<BaseModel> {
   const reference = parseModel(model);
-  parseSettings(optionsSchema, options, 'openBaseModel');
+  const { tinker } = parseSettings(optionsSchema, options, 'openBaseModel');
   if (reference.provider === 'adapted')
     return adaptBase(await openBaseModel(reference.base, options).catch(explainPlus(reference)), reference);
-  const { clock = () => performance.now(), cancelsJobs = false, cluster, ...given } = options;
+  const { clock = () => performance.now(), cancelsJobs = false, cluster, tinker: _, ...given } = options;
   const { environment = process.env, fetch = globalThis.fetch, threads = availableParallelism() } = given;
   const opening = { ...given, environment, fetch, threads };
-  if (isHosted(reference)) return openHostedBase(reference, { ...opening, cancelsJobs });
+  if (isHosted(reference)) {
+    const hosted = openHostedBase(reference, { ...opening, cancelsJobs });
+    // Weights that are there already are asked, and not trained further.
+    return reference.provider !== 'tinker' || tinker === undefined || reference.model.startsWith('tinker://')
+      ? hosted
+      : openBaseAtTinker(reference, { hosted, tinker, options: { ...options, ...opening, clock } });
+  }
   if (cluster !== undefined) return openBaseOnCluster(reference, await cluster(), opening);
   const folder = await resolveModelFolder(await locateModel(reference), opening);
   const identity = await identifyModelFolder(folder);
@@ -153,6 +163,58 @@ async function openBaseOnCluster(
     reviewTraining: null,
     requireBatches: null,
     sizeWork: null,
+    openProcess: null,
+  };
+}
+
+/** A base that Tinker fine-tunes, and asks, or another model asks with the adapters that are fetched. */
+async function openBaseAtTinker(
+  reference: HostedReference,
+  {
+    hosted,
+    tinker,
+    options,
+  }: {
+    readonly hosted: BaseModel;
+    readonly tinker: TinkerSettings;
+    readonly options: Partial<OpenBaseModelOptions> & Pick<OpenBaseModelOptions, 'environment' | 'fetch' | 'clock'>;
+  },
+): Promise<BaseModel> {
+  const { openTinkerBase, nameTokenizer } = await import('./tinker/open-tinker-base.js');
+  const tokenizer = parseModel(tinker.tokenizer ?? nameTokenizer(reference.model));
+  if (isHosted(tokenizer) || tokenizer.provider === 'adapted') throw noTokenizer(tokenizer);
+  const { tinker: _, ...others } = options;
+  const asker =
+    tinker.ask === 'service'
+      ? null
+      : await openBaseModel(tinker.ask === 'here' ? tokenizer : tinker.ask, others).catch((cause: unknown) => {
+          throw namePlace('tinker: ask', cause);
+        });
+  if (asker?.inspectAdapter === null) throw takesNoAdapters(asker);
+  const located = await locateModel(tokenizer);
+  const folder =
+    tokenizer.provider === 'hf'
+      ? (await listHubModel(located, options)).folder
+      : await resolveModelFolder(located, options);
+  const { environment, clock, signal, onNotice = () => undefined } = options;
+  const trained = await openTinkerBase({
+    ...{ reference, settings: tinker, folder, environment, clock, onNotice, asker: asker?.identity ?? null },
+    ...(signal === undefined ? {} : { signal }),
+  });
+  if (asker === null) return { ...hosted, ...trained, remarks: [...hosted.remarks, ...trained.remarks] };
+  const { sizeWork } = asker;
+  return {
+    ...asker,
+    ...trained,
+    reference,
+    remarks: [
+      `${reference.text} is fine-tuned at Tinker, and answers are those of ${asker.reference.text}`,
+      ...trained.remarks,
+      ...asker.remarks,
+    ],
+    trainedAt: { model: reference, endpoint: readHostedEndpoint(environment, services.tinker) },
+    // It trains nothing here.
+    sizeWork: sizeWork === null ? null : (work) => sizeWork({ ...work, trainings: [] }),
     openProcess: null,
   };
 }
@@ -274,6 +336,22 @@ function rememberReview(
 /** Servers of other makers call models as they like: one name at two addresses may be two models. */
 function identifyHosted(model: string, endpoint: string): string {
   return endpoint === officialEndpoint ? model : hashJson({ model, endpoint });
+}
+
+function noTokenizer({ text }: ModelReference): DriftlineError {
+  return new DriftlineError({
+    code: 'configuration-invalid',
+    message: `tinker: tokenizer: ${text} has no tokenizer that driftline can read`,
+    hint: 'Name hf:owner/name or a folder with tokenizer and chat template.',
+  });
+}
+
+function takesNoAdapters({ reference: { text } }: BaseModel): DriftlineError {
+  return new DriftlineError({
+    code: 'configuration-invalid',
+    message: `tinker: ask: ${text} takes no adapters`,
+    hint: 'Write ask: here, ask: service, or name a model that takes adapters: hf:owner/name, ./folder or, where vLLM serves it, vllm:NAME.',
+  });
 }
 
 function namedOnFolder(model: string, named: string): DriftlineError {

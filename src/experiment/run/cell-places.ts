@@ -49,9 +49,9 @@ export function createCellPlaces({ cellsAtOnce, ...asked }: CellPlacesSettings):
       const place =
         places.get(endpoint) ??
         (base.isOnCluster
-          ? createPlace(mostOnCluster, openBenchThere)
+          ? createPlace(mostOnCluster, (one) => openBenchThere(one, asked.spending))
           : endpoint === null
-            ? createPlace(cellsAtOnce.here, (one) => openBenchHere(one, cellsAtOnce.here))
+            ? createPlace(cellsAtOnce.here, (one) => openBenchHere(one, cellsAtOnce.here, asked.spending))
             : createPlace(cellsAtOnce.hosted, rememberHosted(asked)));
       places.set(endpoint, place);
       return place.use(base, work);
@@ -86,11 +86,12 @@ function createPlace(most: number, openBench: (base: BaseModel) => Promise<Bench
 }
 
 /** In this process if cells run one at a time, else in a process of its own. */
-async function openBenchHere(base: BaseModel, atOnce: number): Promise<Bench> {
+async function openBenchHere(base: BaseModel, atOnce: number, spending?: SpendingLedger): Promise<Bench> {
   if (atOnce > 1 && base.openProcess !== null)
     return { ...(await base.openProcess(atOnce)), isBlocking: false, isPaid: false };
   return {
-    openTrainer: rememberTrainer(base),
+    // A service may train what is asked here.
+    openTrainer: rememberTrainer(base, spending),
     openSampler: (tuned) => base.openSampler(tuned),
     isPaid: false,
     isBlocking: base.engine !== null,
@@ -102,9 +103,9 @@ async function openBenchHere(base: BaseModel, atOnce: number): Promise<Bench> {
 const mostOnCluster = 64;
 
 /** On a cluster, which chooses what runs when. */
-function openBenchThere(base: BaseModel): Promise<Bench> {
+function openBenchThere(base: BaseModel, spending?: SpendingLedger): Promise<Bench> {
   return Promise.resolve({
-    openTrainer: rememberTrainer(base),
+    openTrainer: rememberTrainer(base, spending),
     openSampler: (tuned) => base.openSampler(tuned),
     // What is under way goes on there, and a later run finds it.
     isPaid: false,

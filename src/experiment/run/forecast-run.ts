@@ -85,7 +85,7 @@ export async function forecastRun(
     );
     // What several evaluations ask in the same way is asked once.
     const missing = wanted.filter(({ input }) => !known.has(input) && !asked.has(input) && asked.add(input));
-    for (const one of missing) uses.get(model)?.[isTuned ? 'tunedAnswers' : 'answers'].add(measureRequest(one));
+    for (const one of missing) uses.get(model)?.[isTuned ? 'tunedAnswers' : 'answers']?.add(measureRequest(one));
     for (const one of wanted) judging.add(one, known.get(one.input));
     const steps = training?.steps ?? 0;
     const isTrained =
@@ -116,7 +116,7 @@ export async function forecastRun(
     training,
     tunedAnswers,
   ]);
-  const hosted = [...counters, judging].flatMap((use) => use.finish() ?? []);
+  const hosted = [...counters, judging].flatMap((use) => use?.finish() ?? []);
   return { folder, cells, hosted };
 }
 
@@ -155,16 +155,21 @@ function rememberWanted() {
   };
 }
 
-/** The remaining use of a hosted model, and of models fine-tuned from it. */
+/** The remaining use of a hosted model, and of models fine-tuned from it; no answers of one that another answers for. */
 interface ModelUses {
-  readonly answers: HostedUseCounter;
+  readonly answers: HostedUseCounter | null;
   readonly training: HostedUseCounter;
-  readonly tunedAnswers: HostedUseCounter;
+  readonly tunedAnswers: HostedUseCounter | null;
 }
 
 function countModels({ models, prices }: ResolvedPlan, isBatched: boolean): Map<string, ModelUses> {
   const counters = new Map<string, ModelUses>();
-  for (const [name, { hosted: model, endpoint }] of models) {
+  for (const [name, { hosted: model, endpoint, trainedAt }] of models) {
+    if (trainedAt !== undefined) {
+      const training = countHostedUse({ ...trainedAt, prices, purpose: 'fine-tuning' });
+      counters.set(name, { answers: null, training, tunedAnswers: null });
+      continue;
+    }
     if (model === null || endpoint === null) continue;
     const counted = { model, endpoint, prices };
     counters.set(name, {
