@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { type Clock, systemClock, waitFor } from '../../foundation/clock.js';
 import { hashContent } from '../../foundation/content-hash.js';
 import { DriftlineError } from '../../foundation/driftline-error.js';
+import { quoteForShell } from '../../foundation/quote-for-shell.js';
 import { readPackageVersion } from '../../foundation/package-version.js';
 import { refuseSecrets } from './cluster-security.js';
 import type { ClusterSettings } from './cluster-settings.js';
@@ -145,7 +146,7 @@ export async function openClusterRun(given: ClusterRunSettings): Promise<Cluster
         ray,
         {
           ...{ id, mark, onEnded, environment: variables },
-          entrypoint: `exec ${quote(python)} -P -m driftline_jobs.driver`,
+          entrypoint: `exec ${quoteForShell(python)} -P -m driftline_jobs.driver`,
           metadata: { driftline: readPackageVersion(), run: run(), storage, ...metadata },
           readFiles: async () => {
             const files = new Map<string, Uint8Array>([...(await readJobFiles())]);
@@ -174,11 +175,6 @@ async function readJobFiles(): Promise<ArchiveFiles> {
       names.map(async (name) => [`driftline_jobs/${name}`, await readFile(join(jobFolder, name))] as const),
     ),
   );
-}
-
-/** As one word of a shell. */
-function quote(text: string): string {
-  return /^[\w./-]+$/.test(text) ? text : `'${text.replaceAll("'", `'\\''`)}'`;
 }
 
 async function checkVersion(ray: RayClient, onNotice: (notice: string) => void): Promise<void> {

@@ -74,6 +74,8 @@ export function createSamplingLane(cluster: ClusterRun, model: ClusterModel): Sa
   /** Damaged lines, as file:line, each counted once. */
   const damagedLines = new Set<string>();
   const sent = new Map<string, Uint8Array>();
+  /** Waves that somebody has withdrawn, when a run was stopped. */
+  let withdrawn: ReadonlySet<string> = new Set();
 
   function fail(cause: unknown): void {
     const listeners = new Set([...wanted.values()].flatMap((one) => [...one.listeners]));
@@ -129,7 +131,9 @@ export function createSamplingLane(cluster: ClusterRun, model: ClusterModel): Sa
 
   function packWave(wave: WantedGroups): Map<string, Uint8Array> {
     const groups = wave.groups.toSorted((left, right) => (left.q < right.q ? -1 : 1));
-    const name = hashJson(groups).slice(0, 16);
+    let name = hashJson(groups).slice(0, 16);
+    // What was withdrawn under that name stays so.
+    for (let again = 1; withdrawn.has(name); again += 1) name = hashJson([groups, again]).slice(0, 16);
     const lines = groups.map(({ seeds, ...group }) => ({
       ...group,
       prompt: [...group.prompt],
@@ -187,6 +191,8 @@ export function createSamplingLane(cluster: ClusterRun, model: ClusterModel): Sa
       await readNew(null);
       if (wanted.size === 0) break;
       const there = await findGeneration();
+      const wayBack = await cluster.wayBack();
+      withdrawn = new Set(await wayBack.list(`${home()}/withdraw`, { purpose: 'answers' }));
       const wave = gatherWaiting();
       if (there.isUnderWay) {
         generation = there.latest;
