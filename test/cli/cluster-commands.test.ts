@@ -222,10 +222,10 @@ describe('driftline cluster status and stop', { timeout: 60_000 }, () => {
   it('tell of a run, stop what it left behind, and the run goes on to the same', async () => {
     const { cluster, file, runs, drift, folder } = await openBench();
     cluster.jobs.stepTime = 20;
-    cluster.jobs.hangs.push(3, 3);
+    cluster.jobs.hangs.push(2, 2);
     const stop = new AbortController();
     const running = drift(['run', file, '--runs', runs], { signal: stop.signal });
-    await until(() => cluster.jobs.hangs.length === 0);
+    await until(running, () => cluster.jobs.hangs.length === 0);
     const busy = await drift(['cluster', 'stop', await folder()]);
     expect([busy.exitCode, busy.stderr]).toEqual([2, expect.stringContaining('kill -INT')]);
     stop.abort();
@@ -235,14 +235,14 @@ describe('driftline cluster status and stop', { timeout: 60_000 }, () => {
     const status = await drift(['cluster', 'status', await folder()]);
     expect([status.exitCode, status.stdout]).toEqual([
       0,
-      expect.stringMatching(/fine-tune +1\.insecure\S* +running +step 2 of \d+, loss/),
+      expect.stringMatching(/fine-tune +qwen2-bias\.\S+ +running +step 1 of 2, loss/),
     ]);
     expect(status.stdout).toContain('GPUs busy');
     expect(status.stderr).toContain('No driftline watches it');
     const all = JSON.parse((await drift(['cluster', 'status', '--ray', cluster.ray.address, '--json'])).stdout) as {
       work: { run: string; step: number | null }[];
     };
-    expect(all.work.filter((one) => one.run === run && one.step === 2)).not.toEqual([]);
+    expect(all.work.filter((one) => one.run === run && one.step === 1)).not.toEqual([]);
     expect((await drift(['cluster', 'status', file])).stdout).toContain(run);
 
     const stopped = await drift(['cluster', 'stop', await folder(), '--json']);
@@ -265,11 +265,13 @@ describe('driftline cluster status and stop', { timeout: 60_000 }, () => {
   });
 
   it('withdraw questions, which the next run asks under another name', async () => {
-    const { cluster, file, runs, drift, folder } = await openBench({ bases: ['organism:1'], conditions: {} });
+    const { cluster, file, runs, drift, folder } = await openBench({
+      ...{ conditions: {}, evaluate: [{ suite: 'organism/held-out-themes', samples: 2, max_tokens: 4 }] },
+    });
     cluster.jobs.answerTime = 20;
     const stop = new AbortController();
     const running = drift(['run', file, '--runs', runs], { signal: stop.signal });
-    await until(() => cluster.jobs.answered.length > 2);
+    await until(running, () => cluster.jobs.answered.length > 2);
     stop.abort();
     await running;
     const stopped = await drift(['cluster', 'stop', await folder(), '--json']);
@@ -294,7 +296,17 @@ describe('driftline cluster status and stop', { timeout: 60_000 }, () => {
   });
 });
 
-/** Waits for something that will come; the test's own time limit ends it. */
-async function until(isSo: () => boolean): Promise<void> {
-  while (!isSo()) await new Promise((resolve) => setTimeout(resolve, 20));
+/** Waits for something that comes while a command runs. */
+async function until(running: Promise<CapturedRun>, isSo: () => boolean): Promise<void> {
+  let ended: CapturedRun | null = null;
+  running.then(
+    (run) => {
+      ended = run;
+    },
+    () => undefined,
+  );
+  while (!isSo()) {
+    expect(ended).toBeNull();
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  }
 }

@@ -70,6 +70,10 @@ export interface FakeJobs {
   stepTime: number;
   answerTime: number;
   linger: number;
+  /** Milliseconds before a fine-tune has its GPU. */
+  waitForGpu: number;
+  /** Fine-tunes that were begun. */
+  placed: number;
   /** What goes wrong at a step of a fine-tune, once for each time that it is said. */
   readonly deaths: { readonly at: number; readonly fault?: { readonly kind: string; readonly message: string } }[];
   /** Writes a line of an answer otherwise. */
@@ -93,7 +97,17 @@ class Death extends Error {
 /** Jobs that do what those in python/ do with the files of a storage, and play the trainer and the model: what comes out is a hash of what went in. */
 export function createFakeJobs(): FakeJobs {
   const jobs: FakeJobs = {
-    ...{ stepTime: 1, answerTime: 0, linger: 300, deaths: [], hangs: [], steps: 0, answered: [] },
+    ...{
+      stepTime: 1,
+      answerTime: 0,
+      linger: 300,
+      waitForGpu: 0,
+      placed: 0,
+      deaths: [],
+      hangs: [],
+      steps: 0,
+      answered: [],
+    },
     report: (report) => report,
     garble: (line) => line,
     run: async (driver) => {
@@ -210,6 +224,10 @@ async function train(
   }
   await rm(join(out, 'fault.json'), { force: true });
   await show(storage, run, `t-${cell}`, 'waiting');
+  const attempt = Buffer.from(JSON.stringify({ v: 1, job: String((jobs.placed += 1)) }));
+  await writeWhole(join(home, 'placed.json'), attempt);
+  await pause(jobs.waitForGpu, signal);
+  await writeWhole(join(home, 'owner.json'), attempt);
   const job = jobSchema.parse(JSON.parse(await readFile(join(home, 'in', 'job.json'), 'utf8')));
   const { steps, keep, ...recipe } = job.recipe;
   recipeSchema.parse(recipe);

@@ -386,6 +386,8 @@ async function runInShell({ id, entrypoint, files, logs, environment, signal }: 
     child.kill('SIGKILL');
   };
   signal.addEventListener('abort', kill, { once: true });
+  // It may have been stopped before there was anything to kill.
+  if (signal.aborted) kill();
   const [code] = (await once(child, 'exit')) as [number | null];
   signal.removeEventListener('abort', kill);
   return code ?? -9;

@@ -10,7 +10,7 @@ import { createFakeJobs, type FakeJobs } from './fake-jobs.js';
 import { startFakeRay, type FakeRay } from './fake-ray.js';
 
 /** Looks far more often than one does at a real cluster. */
-export const quickPace = { few: 10, many: 10, jobs: 100, pause: 50, patience: 20_000 };
+export const quickPace = { few: 10, many: 10, jobs: 100, pause: 50, patience: 20_000, quiet: 200 };
 export const quickLimits = { quiet: 5, patience: 1000, answers: 20_000 };
 
 export interface TestCluster {
