@@ -54,7 +54,7 @@ export function writeSlurmFile(settings: SlurmFileSettings): string {
     'export RAY_AUTH_MODE=token',
     '"$ray" get-auth-token --generate > /dev/null',
     '',
-    "# The head is on the first node, where this file runs. Ports come from the job's number, so that two jobs do not meet.",
+    "# The head is on the first node, where this file runs. Its port comes from the job's number, so that two jobs do not meet.",
     'head=${SLURMD_NODENAME:-$(hostname -s)}',
     'own=$("$python" -c "import ray; print(ray.util.get_node_ip_address())")',
     'address="$own:$((20000 + SLURM_JOB_ID % 10000))"',
