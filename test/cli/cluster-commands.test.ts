@@ -206,10 +206,14 @@ describe('driftline cluster check', () => {
     expect([...cluster.ray.jobs.keys()]).toEqual([]);
   });
 
-  it('knows a Ray without a token, a wrong token, and no Ray at all', async () => {
+  it('knows a token of a key file, a wrong one, a Ray without one, and no Ray at all', async () => {
     const { cluster, file, drift, home } = await openBench();
     const wrong = await drift(['cluster', 'check', file], { environment: { HOME: home, RAY_AUTH_TOKEN: 'other' } });
     expect([wrong.exitCode, wrong.stderr]).toEqual([5, expect.stringContaining('ray get-auth-token')]);
+    const keys = join(home, 'keys');
+    await writeFile(keys, `RAY_AUTH_TOKEN=${token}\n`, { mode: 0o600 });
+    const kept = await drift(['cluster', 'check', file], { environment: { HOME: home, DRIFTLINE_KEY_FILE: keys } });
+    expect([kept.exitCode, kept.stdout]).toEqual([0, expect.stringContaining('takes this one')]);
     cluster.ray.asksForToken = false;
     const open = await drift(['cluster', 'check', file], { environment: { HOME: home } });
     expect([open.exitCode, open.stdout]).toEqual([0, expect.stringContaining('RAY_AUTH_MODE=token ray start --head')]);
