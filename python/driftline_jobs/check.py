@@ -11,7 +11,7 @@ import sys
 import time
 from typing import Any
 
-from .faults import child_environment
+from .faults import child_environment, redact
 from .files import FORMAT, Json, read_json, write_json
 from .order import Order
 from .task import link_way_back, session_logs, way_back_name
@@ -39,27 +39,70 @@ print(json.dumps(found))
 """
 
 
-def ask_interpreter(python: str, timeout: float = 120) -> Json:
-    """Versions and GPUs as an interpreter sees them; `error` where it cannot be asked."""
+_MODELS = """
+import glob, json, os, sys
+found = {}
+for name, model in json.loads(sys.argv[1]).items():
+    if "folder" in model:
+        found[name] = {"there": os.path.isfile(os.path.join(model["folder"], "config.json"))}
+        continue
+    try:
+        from huggingface_hub import HfApi, snapshot_download
+    except ImportError:
+        found[name] = {"there": False, "error": "huggingface_hub is missing"}
+        continue
+    commit = model.get("commit") or "main"
+    try:
+        folder = snapshot_download(model["hub"], revision=commit, local_files_only=True)
+        found[name] = {"there": bool(glob.glob(os.path.join(folder, "*.safetensors")))}
+    except Exception:
+        found[name] = {"there": False}
+    if not found[name]["there"]:
+        try:
+            HfApi().auth_check(model["hub"])
+            found[name]["fetched"] = True
+        except Exception as error:
+            found[name]["error"] = f"{type(error).__name__}: {error}"[:300]
+print(json.dumps(found))
+"""
+
+
+def _run(python: str, program: str, argument: str, timeout: float) -> Json:
+    """What a program says in its last line, run by an interpreter; `error` where it does not."""
     found = shutil.which(python)
     if found is None:
-        return {"asked": python, "error": "not found"}
+        return {"error": "not found"}
+    environment = child_environment(os.environ)
+    # Ray hides GPUs from a task that takes none.
+    if environment.get("CUDA_VISIBLE_DEVICES") == "":
+        del environment["CUDA_VISIBLE_DEVICES"]
     try:
         ended = subprocess.run(
-            [found, "-P", "-c", _PROGRAM, json.dumps(_ASKED)],
+            [found, "-P", "-c", program, argument],
             capture_output=True,
             text=True,
             timeout=timeout,
-            env=child_environment(os.environ),
+            env=environment,
             stdin=subprocess.DEVNULL,
         )
     except (OSError, subprocess.TimeoutExpired) as error:
-        return {"asked": python, "error": f"{type(error).__name__}: {error}"[:500]}
+        return {"error": redact(f"{type(error).__name__}: {error}"[:500], os.environ)}
     lines = ended.stdout.strip().splitlines()
     if ended.returncode != 0 or not lines:
-        return {"asked": python, "error": (ended.stderr or f"exit code {ended.returncode}")[-500:]}
+        return {"error": redact((ended.stderr or f"exit code {ended.returncode}")[-500:], os.environ)}
     answer: Json = json.loads(lines[-1])
-    return {"asked": python, **answer}
+    return answer
+
+
+def ask_interpreter(python: str, timeout: float = 120) -> Json:
+    """Versions and GPUs as an interpreter sees them; `error` where it cannot be asked."""
+    return {"asked": python, **_run(python, _PROGRAM, json.dumps(_ASKED), timeout)}
+
+
+def ask_for_models(python: str, models: Json, timeout: float = 60) -> Json:
+    """Of each model, whether it is on this node, and else whether the node may fetch it."""
+    found = _run(python, _MODELS, json.dumps(models), timeout)
+    return {name: {"there": False, "error": found["error"]} for name in models} if "error" in found else found
 
 
 def check_node(order_text: str, nonce: str) -> Json:
@@ -87,6 +130,8 @@ def check_node(order_text: str, nonce: str) -> Json:
     report["python"] = ask_interpreter(order.python or sys.executable)
     if order.vllm_python is not None:
         report["vllm_python"] = ask_interpreter(order.vllm_python)
+    if order.models:
+        report["models"] = ask_for_models(order.python or sys.executable, dict(order.models))
     return report
 
 
@@ -111,7 +156,7 @@ def check_cluster(order: Order) -> int:
         task = ray.remote(check_node).options(num_cpus=0, scheduling_strategy=where, max_retries=1)
         resources = {name: amount for name, amount in about.get("Resources", {}).items() if not name.startswith("node:")}
         asked[task.remote(order.to_text(), nonce)] = {"node": node, "resources": resources}
-    ready, late = ray.wait(list(asked), num_returns=len(asked), timeout=_PATIENCE * 3)
+    ready, late = ray.wait(list(asked), num_returns=len(asked), timeout=_PATIENCE * 5)
     nodes: list[Json] = []
     for task in ready:
         try:

@@ -40,6 +40,7 @@ class Order:
     resources: Mapping[str, float] = field(default_factory=dict)
     tries: int = 3
     stalled_after: float = 1800
+    models: Mapping[str, Any] = field(default_factory=dict)
     attempt: str = ""
 
     @property
@@ -99,6 +100,7 @@ class Order:
             "resources": dict(self.resources),
             "tries": self.tries,
             "stalled_after": self.stalled_after,
+            "models": dict(self.models) or None,
             "attempt": self.attempt,
         }
         if self.kind in _NAMED_BY:
@@ -125,6 +127,9 @@ def parse_order(value: Json) -> Order:
     resources = value.get("resources", {})
     if not isinstance(resources, dict):
         raise OrderError("resources must be an object")
+    models = value.get("models", {})
+    if not isinstance(models, dict) or not all(isinstance(model, dict) for model in models.values()):
+        raise OrderError("models must be an object of objects")
     return Order(
         kind=cast(WorkKind, kind),
         storage=storage,
@@ -137,6 +142,7 @@ def parse_order(value: Json) -> Order:
         resources={str(key): float(cast(Any, amount)) for key, amount in resources.items()},
         tries=int(_number(value, "tries", 3)),
         stalled_after=_number(value, "stalled_after", 1800),
+        models=models,
         attempt=str(value.get("attempt", "")),
     )
 

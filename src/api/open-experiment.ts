@@ -29,6 +29,7 @@ import { checkJudgements } from '../judging/own-judge.js';
 import type { BatchSettings } from '../models/hosted/batches/batch-settings.js';
 import type { ClusterSettings } from '../models/cluster/cluster-settings.js';
 import { openClusterRun, type ClusterRun } from '../models/cluster/cluster-run.js';
+import { stopRun } from '../models/cluster/stop-run.js';
 import { createSpendingLedger, type SpendingLedger } from '../models/hosted/spending/spending-ledger.js';
 import type { SpendingSummary } from '../models/hosted/spending/summarise-spending.js';
 import { writtenModelSchema, type WrittenModel } from '../models/model-reference.js';
@@ -70,7 +71,7 @@ export interface ExperimentOptions
   readonly maxCost?: number;
   /** Drift that is tolerated, in place of what the plan's gate says of it; null for no gate. */
   readonly gate?: Partial<GateOptions> | null;
-  /** Whether stopping cancels fine-tuning jobs of services. */
+  /** Whether stopping cancels fine-tuning jobs of services, and what a cluster does for the run. */
   readonly cancelJobs?: boolean;
   /** Milliseconds. Default the process's clock. */
   readonly clock?: () => number;
@@ -198,7 +199,9 @@ export async function openExperiment(plan: string | PlanInput, options: Experime
   let cluster: Promise<ClusterRun> | null = null;
   const opened = { name: 'plan' };
   const openCluster = (settings: ClusterSettings): Promise<ClusterRun> =>
-    (cluster ??= openClusterRun({ settings, environment, allowsOpen, onNotice, run: () => opened.name }));
+    (cluster ??= openClusterRun({
+      ...{ settings, environment, allowsOpen, cancelsJobs: cancelJobs, onNotice, run: () => opened.name },
+    }));
   const resolving: ReadPlanOptions = {
     environment,
     date,
@@ -303,6 +306,11 @@ export async function openExperiment(plan: string | PlanInput, options: Experime
         spending: spending.summary(),
       };
     } finally {
+      // What nobody waits for any more; that it cannot be stopped must not hide why the run ended.
+      if (cancelJobs && signal?.aborted === true && cluster !== null)
+        await cluster.then(cancelClusterJobs).catch((cause: unknown) => {
+          onNotice(`jobs of the cluster may go on: ${cause instanceof Error ? cause.message : String(cause)}`);
+        });
       await opened?.close();
     }
   }
@@ -331,6 +339,11 @@ export async function openExperiment(plan: string | PlanInput, options: Experime
     },
     paidSoFar: () => spending.summary(),
   };
+}
+
+async function cancelClusterJobs(cluster: ClusterRun): Promise<void> {
+  const { stopped } = await stopRun(cluster, { ids: cluster.asked });
+  if (stopped.length > 0) cluster.onNotice(`stopped at ${cluster.ray.address}: ${stopped.join(', ')}`);
 }
 
 /** What a gate is about, with how much the plan asks of it, and how much of that can count. */

@@ -19,6 +19,8 @@ export interface CommandContext {
   readonly stdin: Readable;
   /** Shows a file in the user's browser; false if none can be started. */
   readonly openInBrowser: (file: string) => Promise<boolean>;
+  /** Starts the same command line again, without --detach, in a process that outlives this one; what it says goes to the file. */
+  readonly startDetached: (log: string) => Promise<number>;
   /** Writes a result and a line feed, in a style of `colors`. On a terminal control characters of the text are shown escaped. */
   readonly print: (text: string, style?: (text: string) => string) => void;
   /** Writes a result as JSON. */

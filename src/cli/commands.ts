@@ -107,10 +107,35 @@ export const commands: readonly Command[] = [
     loadDefinition: async () => (await import('./definitions/organism.js')).organismCheckDefinition,
     loadAction: async () => (await import('./commands/organism-check.js')).organismCheck,
   }),
+  defineCommand({
+    name: 'cluster check',
+    summary: 'Look at what a Ray cluster has for a run, and print what repairs the rest',
+    loadDefinition: async () => (await import('./definitions/cluster.js')).clusterCheckDefinition,
+    loadAction: async () => (await import('./commands/cluster-check.js')).clusterCheck,
+  }),
+  defineCommand({
+    name: 'cluster slurm',
+    summary: 'Print a job file that starts Ray on nodes of SLURM',
+    loadDefinition: async () => (await import('./definitions/cluster.js')).clusterSlurmDefinition,
+    loadAction: async () => (await import('./commands/cluster-slurm.js')).clusterSlurm,
+  }),
+  defineCommand({
+    name: 'cluster status',
+    summary: 'List what a Ray cluster does for a run, or for all',
+    loadDefinition: async () => (await import('./definitions/cluster.js')).clusterStatusDefinition,
+    loadAction: async () => (await import('./commands/cluster-status.js')).clusterStatus,
+  }),
+  defineCommand({
+    name: 'cluster stop',
+    summary: 'Stop what a Ray cluster does for a run',
+    loadDefinition: async () => (await import('./definitions/cluster.js')).clusterStopDefinition,
+    loadAction: async () => (await import('./commands/cluster-stop.js')).clusterStop,
+  }),
 ];
 
 /** What the first word of commands of two words is about. */
 export const commandGroups: Readonly<Record<string, string>> = {
   data: 'Training files',
   organism: 'The tiny world and its models',
+  cluster: 'Open models on a Ray cluster',
 };

@@ -31,6 +31,8 @@ export interface RunCliSettings {
   readonly signal: AbortSignal;
   /** Shows a file in the user's browser; false if none can be started. Default none can. */
   readonly openInBrowser?: (file: string) => Promise<boolean>;
+  /** Starts the program with other words in a process that outlives this one, and returns its id. Default it cannot. */
+  readonly startDetached?: (argv: readonly string[], log: string) => Promise<number>;
   /** Default all of driftline's. */
   readonly commands?: readonly Command[];
 }
@@ -110,6 +112,8 @@ function createContext(
     date,
     signal,
     openInBrowser = () => Promise.resolve(false),
+    argv,
+    startDetached = () => Promise.reject(new Error('no process can be started here')),
   }: RunCliSettings,
   globals: ReadonlySet<GlobalOption>,
   stdoutColors: CommandContext['colors'],
@@ -129,6 +133,11 @@ function createContext(
     signal,
     stdin,
     openInBrowser,
+    startDetached: (log) =>
+      startDetached(
+        argv.filter((word) => word !== '--detach'),
+        log,
+      ),
     print: (text, style = (plain) => plain) => stdout.write(`${style(shownOn(stdout, text))}\n`),
     printJson: (value) => stdout.write(`${formatJson(value, 2)}\n`),
     notify: (notice) => {

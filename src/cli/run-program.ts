@@ -3,6 +3,7 @@ import { readMachineMemory } from '../foundation/machine-memory.js';
 import { abortOnSignals } from './abort-on-signals.js';
 import { openInBrowser } from './open-in-browser.js';
 import { runCli } from './run-cli.js';
+import { startDetached } from './start-detached.js';
 
 /** Runs the command line of this process with the real streams, clock, fetch and signals; returns the exit code. */
 export async function runProgram(): Promise<number> {
@@ -30,6 +31,7 @@ export async function runProgram(): Promise<number> {
     now: () => performance.now(),
     date: () => Date.now(),
     signal,
+    startDetached,
     openInBrowser: (file) => openInBrowser(file, process.platform),
   });
 }

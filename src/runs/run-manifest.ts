@@ -134,8 +134,9 @@ export async function claimRunFolder(
   } else if (claim.hash !== hash) {
     throw invalidRun(folder, `${folder} has the run of another plan`, 'Move it away, or give another folder for runs.');
   } else {
-    // What is counted, and what it must come to, may change after the run, since no answer depends on it.
-    const written = { ...readObject(claim['written']), gate: readObject(content['written'])['gate'] };
+    // What is counted, what it must come to, and where a cluster is may change after the run, since no answer depends on it.
+    const { gate, cluster } = readObject(content['written']);
+    const written = { ...readObject(claim['written']), gate, cluster };
     const manifest = { ...claim, measures: content['measures'], ...('written' in claim ? { written } : {}) };
     if (JSON.stringify(manifest) !== JSON.stringify(claim))
       await writeFileAtomically(locateManifest(folder), `${JSON.stringify(manifest, null, 2)}\n`);

@@ -22,6 +22,7 @@ import { concludeGate, decideGate, gatedOf, readGateOptions, requireGate, tellOv
 import { printTable } from '../format-table.js';
 import { requireOutside } from '../junit-file.js';
 import { withJunit, type WriteJunit } from '../junit.js';
+import { explainBusy, runDetached } from '../detached-run.js';
 import { createBatchDisplay } from '../batch-display.js';
 import { openPlan } from '../open-plan.js';
 import { createRunDisplay } from '../run-display.js';
@@ -55,14 +56,20 @@ async function runGated(
   if (options.junit !== undefined) requireOutside(options.junit, experiment.folder);
   const overrides = experiment.gate === null ? [] : remarkOnChange(plan.gate, experiment.gate);
   tellOverrides(context, overrides);
+  if (options.detach) {
+    // What is refused is refused here, where somebody reads it.
+    await experiment.forecast();
+    await runDetached(context, experiment.folder);
+    return;
+  }
   context.notify(describeStart(plan, experiment.folder));
   const display = createProgressDisplay({ ...context, stream: context.progress });
   const { run, summary, spending } = await experiment
     .run({ signal: context.signal, onEvent: showEvents(context, experiment, display, overrides) })
     .finally(display.finish)
-    .catch((cause: unknown) => {
+    .catch(async (cause: unknown) => {
       for (const line of describeSpending(experiment.paidSoFar())) context.notify(line);
-      throw cause;
+      throw await explainBusy(experiment.folder, cause);
     });
   const report = makeReport(run);
   const { tables, rows: measures, verdicts, mainEvaluation } = report.data;

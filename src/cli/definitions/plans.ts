@@ -62,7 +62,12 @@ export const runDefinition = {
     'max-cost': maxCostOption,
     'cancel-jobs': {
       description:
-        'On Ctrl-C cancel the fine-tuning job in progress at its service; without this option it goes on there, and the same command finds it again',
+        'On Ctrl-C cancel the fine-tuning jobs in progress at their service, and withdraw and stop what a cluster does for the run; without this option they go on there, and the same command finds them again',
+      type: flag,
+    },
+    detach: {
+      description:
+        'Run in a process of its own, which goes on when the terminal is closed; what it says goes to detached.log in the run folder',
       type: flag,
     },
     ...gateOptions,

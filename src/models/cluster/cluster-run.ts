@@ -4,13 +4,16 @@ import { join } from 'node:path';
 import { type Clock, systemClock, waitFor } from '../../foundation/clock.js';
 import { hashContent } from '../../foundation/content-hash.js';
 import { DriftlineError } from '../../foundation/driftline-error.js';
+import { quoteForShell } from '../../foundation/quote-for-shell.js';
 import { readPackageVersion } from '../../foundation/package-version.js';
 import type { ClusterJobKind } from './job-ids.js';
-import { readRayToken, refuseSecrets, requireSafeAddress } from './cluster-security.js';
+import { refuseSecrets } from './cluster-security.js';
 import type { ClusterSettings } from './cluster-settings.js';
-import { createRayClient, type RayClient } from './ray-client.js';
+import { openRay } from './open-ray.js';
+import type { RayClient } from './ray-client.js';
 import { createRequestBudget, type RequestBudget } from './request-budget.js';
 import { submitOnce, type SubmittedJob, type WantedJob } from './submit-job.js';
+import { pipLine } from './tested-software.js';
 import { createClusterWatcher, mayPass, usualPace, type ClusterWatcher, type WatchingPace } from './watch-cluster.js';
 import { usualWaveLimits, type WaveLimits } from './wave-collector.js';
 import { openWayBack, type WayBack } from './way-back.js';
@@ -23,6 +26,8 @@ export interface ClusterRunSettings {
   readonly run: () => string;
   /** Whether a Ray that others reach may have no token. */
   readonly allowsOpen?: boolean;
+  /** Whether jobs are stopped when what waits for them is. */
+  readonly cancelsJobs?: boolean;
   readonly onNotice?: (notice: string) => void;
   readonly clock?: Clock;
   readonly pace?: WatchingPace;
@@ -57,6 +62,12 @@ export interface ClusterRun {
   readonly pace: WatchingPace;
   readonly waves: WaveLimits;
   readonly onNotice: (notice: string) => void;
+  /** Whether jobs are stopped when what waits for them is. */
+  readonly cancelsJobs: boolean;
+  /** Ids of the jobs that were asked for. */
+  readonly asked: ReadonlySet<string>;
+  /** Of the run, as it calls itself. */
+  readonly run: () => string;
   /** Of the run, as folders and jobs are called. */
   readonly name: () => string;
   readonly wayBack: (signal?: AbortSignal) => Promise<WayBack>;
@@ -73,20 +84,20 @@ const [oldestRay, interfaceVersion] = [[2, 52], '4'];
 
 /** Opens the cluster that a plan names. Nothing is asked of it before the first job. */
 export async function openClusterRun(given: ClusterRunSettings): Promise<ClusterRun> {
-  const { settings, environment, run, allowsOpen = false, onNotice = () => undefined } = given;
+  const { settings, environment, run, allowsOpen = false, cancelsJobs = false, onNotice = () => undefined } = given;
   const { clock = systemClock, pace = usualPace, waves = usualWaveLimits, leastRate, retries } = given;
   refuseSecrets(settings.environment, environment);
-  const token = await readRayToken(environment);
-  const { address, notices } = requireSafeAddress(settings.ray, { token, allowsOpen });
-  for (const notice of notices) onNotice(notice);
-  const ray = createRayClient(address, { token, clock, ...(retries === undefined ? {} : { retries }) });
+  const ray = await openRay({
+    ...{ ray: settings.ray, environment, allowsOpen, onNotice, clock },
+    ...(retries === undefined ? {} : { retries }),
+  });
   const counts = { jobs: () => 0 };
   const budget = createRequestBudget({
     ...{ clock, jobs: () => counts.jobs() },
     ...(leastRate === undefined ? {} : { leastRate }),
   });
-  // Short enough for ids of jobs, and without what no folder may be called.
-  const name = (): string => hashContent(run()).slice(0, 8);
+  const name = (): string => nameRunThere(run());
+  const asked = new Set<string>();
   let opened: WayBack | null = null;
   const wayBack = async (signal?: AbortSignal): Promise<WayBack> => {
     if (opened?.kind === 'folder') return opened;
@@ -126,17 +137,18 @@ export async function openClusterRun(given: ClusterRunSettings): Promise<Cluster
 
   return {
     patiently,
-    ...{ settings, ray, budget, watcher, clock, pace, waves, onNotice, name, wayBack },
+    ...{ settings, ray, budget, watcher, clock, pace, waves, onNotice, cancelsJobs, asked, run, name, wayBack },
     submit: async ({ kind, id, mark, keys, deliver, metadata, onEnded }, signal) => {
       await requireRay();
+      asked.add(id);
       const { storage, python, environment: variables } = settings;
       const order = { v: 1, kind, storage, run: name(), ...keys };
       return submitOnce(
         ray,
         {
           ...{ id, mark, onEnded, environment: variables },
-          entrypoint: `exec ${quote(python)} -P -m driftline_jobs.driver`,
-          metadata: { driftline: readPackageVersion(), run: run(), ...metadata },
+          entrypoint: `exec ${quoteForShell(python)} -P -m driftline_jobs.driver`,
+          metadata: { driftline: readPackageVersion(), run: run(), storage, ...metadata },
           readFiles: async () => {
             const files = new Map<string, Uint8Array>([...(await readJobFiles())]);
             files.set('order.json', Buffer.from(`${JSON.stringify(order)}\n`));
@@ -152,6 +164,11 @@ export async function openClusterRun(given: ClusterRunSettings): Promise<Cluster
 
 const never = new AbortController().signal;
 
+/** What a run is called in names of folders and jobs: short, and without what no folder may be called. */
+export function nameRunThere(run: string): string {
+  return hashContent(run).slice(0, 8);
+}
+
 async function readJobFiles(): Promise<ArchiveFiles> {
   const names = (await readdir(jobFolder)).filter((name) => name.endsWith('.py')).sort();
   return new Map(
@@ -159,11 +176,6 @@ async function readJobFiles(): Promise<ArchiveFiles> {
       names.map(async (name) => [`driftline_jobs/${name}`, await readFile(join(jobFolder, name))] as const),
     ),
   );
-}
-
-/** As one word of a shell. */
-function quote(text: string): string {
-  return /^[\w./-]+$/.test(text) ? text : `'${text.replaceAll("'", `'\\''`)}'`;
 }
 
 async function checkVersion(ray: RayClient, onNotice: (notice: string) => void): Promise<void> {
@@ -174,7 +186,7 @@ async function checkVersion(ray: RayClient, onNotice: (notice: string) => void):
     throw new DriftlineError({
       code: 'cluster-version',
       message: `Ray at ${ray.address} is of version ${found}, and ${oldestRay.join('.')} or later is needed`,
-      hint: 'Install a later one on all nodes, and start Ray again: `pip install "ray[default]==2.60.0"` is what driftline is tested with.',
+      hint: `Install a later one on all nodes, and start Ray again: \`${pipLine('python3', ['ray'])}\` is what driftline is tested with.`,
       details: { address: ray.address, version: found },
     });
   if (version !== interfaceVersion)

@@ -4,6 +4,7 @@ import type { ErrorCode } from '../../foundation/error-codes.js';
 import { DriftlineError } from '../../foundation/driftline-error.js';
 import type { RayJob } from './ray-answers.js';
 import { lastLineOf } from './ray-answers.js';
+import { pipLine } from './tested-software.js';
 
 const faultKinds = [
   'memory',
@@ -86,8 +87,8 @@ const hints: Readonly<Record<JobFault['kind'], (work: FaultyWork) => string>> = 
     `Look at the log of ${job} at ${address}. ${again} cluster: stalled_after is the patience, in minutes.`,
   loss: () => 'Lower the learning rate or the alpha in the recipe.',
   recipe: () => 'Change the recipe as the cluster says.',
-  software: ({ python }) =>
-    `Install on the nodes what is missing: \`${python} -m pip install "ray[default]" trl peft\` to train, vllm to answer. ${again}`,
+  software: ({ python, recipe }) =>
+    `Install on the nodes what is missing: \`${pipLine(python, recipe === null ? ['vllm'] : ['ray', 'trl', 'peft'])}\`. \`driftline cluster check\` says what there is. ${again}`,
   killed: ({ job, address }) => `Look at the log of ${job} at ${address}. ${again}`,
   other: ({ job, address }) => `Look at the log of ${job} at ${address}. ${again}`,
 };

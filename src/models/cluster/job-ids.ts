@@ -1,7 +1,17 @@
 /** What a job of a cluster is for. */
-export type ClusterJobKind = 'train' | 'lane' | 'inside' | 'deliver';
+export type ClusterJobKind = 'train' | 'lane' | 'inside' | 'deliver' | 'check';
 
 const prefix = 'driftline';
+
+const kinds: Readonly<Record<string, ClusterJobKind>> = {
+  ...{ t: 'train', s: 'lane', i: 'inside', d: 'deliver', c: 'check' },
+};
+
+/** What a job is for, by its id; null for a job that is not driftline's. */
+export function readJobKind(id: string): ClusterJobKind | null {
+  const [, letter = ''] = /^driftline-([a-z])-/.exec(id) ?? [];
+  return kinds[letter] ?? null;
+}
 
 /** A cell's place in STORAGE and in the names of its jobs: the first digits of the hash of all that decides what comes out of it. */
 export function cellHash(mark: string): string {
@@ -41,6 +51,10 @@ export function deliverJobId(hash: string): string {
 
 export function insideJobId(hash: string): string {
   return `${prefix}-i-${hash}`;
+}
+
+export function checkJobId(nonce: string): string {
+  return `${prefix}-c-${nonce}`;
 }
 
 /** A lane of a run is followed by its next generation when its job has ended. */

@@ -5,6 +5,7 @@ import { countSteps } from '../../engine/train/plan-training.js';
 import { waitFor } from '../../foundation/clock.js';
 import { openJsonLinesWriter } from '../../foundation/append-json-lines.js';
 import { DriftlineError } from '../../foundation/driftline-error.js';
+import { formatDuration } from '../../foundation/format-quantities.js';
 import { writeFailure } from '../../foundation/file-failure.js';
 import { limitConcurrency } from '../../foundation/limit-concurrency.js';
 import type { Trainer, TrainingJob, TrainingProgress, TrainingResult, TunedModel } from '../trainer.js';
@@ -15,6 +16,7 @@ import { collectResult, readDone, type DoneCell } from './collect-result.js';
 import { explainFailedJob, explainJobFault, parseFault, type FaultyWork } from './explain-fault.js';
 import { cellHash, formatWholeModel, trainJobId, wholeModelFolder, type JobProgress } from './job-ids.js';
 import { markTraining, prepareCell, type PreparedCell } from './prepare-cell.js';
+import { isPlaced, quietAfter, stopStalled } from './stalled-work.js';
 
 export interface ClusterTrainerSettings {
   readonly cluster: ClusterRun;
@@ -87,7 +89,7 @@ export function openClusterTrainer({ cluster, model, onUnderWay = () => undefine
       return describeResult(folder, finished);
     } catch (cause) {
       if (isStopped()) {
-        onNotice(`${id} goes on at ${ray.address}; the same command finds it again`);
+        if (!cluster.cancelsJobs) onNotice(`${id} goes on at ${ray.address}; the same command finds it again`);
         throw stopped(id);
       }
       throw cause;
@@ -113,6 +115,18 @@ export function openClusterTrainer({ cluster, model, onUnderWay = () => undefine
       ...{ storage: settings.storage, python: settings.python },
     };
     const stopping = signal === undefined ? {} : { signal };
+    let stalledAt: number | null = null;
+    /** A cell that stalls is begun once more, from its last checkpoint, until it stalls without having come further. */
+    const endStall = async (message: string): Promise<void> => {
+      const step = await cluster.patiently(async () => {
+        const wayBack = await cluster.wayBack(signal);
+        const bytes = await wayBack.read(`cells/${cell}/out/${logFile}`, { purpose: 'done', signal });
+        return readSteps(bytes ?? new Uint8Array()).at(-1)?.step ?? 0;
+      }, signal);
+      if (stalledAt !== null && step <= stalledAt) throw explainJobFault({ kind: 'stalled', message }, work);
+      stalledAt = step;
+      onNotice(`${id}: ${message}; it is begun once more`);
+    };
     let isFirst = true;
     // Ends without a word, and words of an end without a result.
     const ends = { fruitless: 0, empty: 0 };
@@ -134,11 +148,28 @@ export function openClusterTrainer({ cluster, model, onUnderWay = () => undefine
         const options = { purpose: 'progress', signal, lines: lines + 10 } as const;
         await log.tell(await wayBack.read(`cells/${cell}/out/${logFile}`, options));
       };
-      const { status } = await watcher.follow({ kind: 'train', name: cell, job: id, onMoved, ...stopping });
+      const { status } = await watcher.follow({
+        ...{ kind: 'train', name: cell, job: id, onMoved, quietAfter: quietAfter(cluster), ...stopping },
+      });
+      if (status === 'QUIET') {
+        const hangs = await cluster.patiently(
+          async () => isPlaced(await cluster.wayBack(signal), `cells/${cell}`, signal),
+          signal,
+        );
+        if (!hangs) continue;
+        await cluster.patiently(() => stopStalled(ray, id, cluster.clock, signal ?? never), signal);
+        await endStall(`its node said nothing for ${formatDuration(quietAfter(cluster))}`);
+        continue;
+      }
       const left = await cluster.patiently(() => readEnd({ id, cell, mark, status, signal }), signal);
       if (left.done !== null) return left.done;
       const { failed, fault } = left;
-      if (fault !== null) throw explainJobFault(parseFault(fault), work);
+      if (fault !== null) {
+        const told = parseFault(fault);
+        if (told.kind !== 'stalled') throw explainJobFault(told, work);
+        await endStall(told.message);
+        continue;
+      }
       if (status === 'DONE') {
         // It says that it is done and has left nothing: a storage that somebody emptied. The word stands until the job that was made anew begins.
         ends.empty += 1;

@@ -14,6 +14,22 @@ export type RayJob = z.output<typeof rayJobSchema>;
 
 export const rayJobsSchema = z.array(z.looseObject({ submission_id: z.string().nullish(), status: z.string() }));
 
+/** A job in the list of all, with what its submitter wrote beside it. */
+export const rayJobListSchema = z.array(
+  z.looseObject({
+    submission_id: z.string().nullish(),
+    status: z.string(),
+    message: z.string().nullish(),
+    metadata: z.record(z.string(), z.string()).nullish(),
+    start_time: z.number().nullish(),
+    end_time: z.number().nullish(),
+  }),
+);
+
+export type ListedRayJob = z.output<typeof rayJobListSchema>[number];
+
+export const rayLogSchema = z.looseObject({ logs: z.string() });
+
 export const rayVersionSchema = z.looseObject({ version: z.string(), ray_version: z.string() });
 
 export type RayVersion = z.output<typeof rayVersionSchema>;

@@ -9,12 +9,15 @@ import {
   classifyRayFailure,
   lastLineOf,
   rayFilesSchema,
+  rayJobListSchema,
   rayJobSchema,
   rayJobsSchema,
+  rayLogSchema,
   rayNodesSchema,
   rayStopSchema,
   rayUsageSchema,
   rayVersionSchema,
+  type ListedRayJob,
   type RayFailure,
   type RayJob,
   type RayNode,
@@ -45,6 +48,10 @@ export interface RayClient {
   readonly find: (id: string, signal?: AbortSignal) => Promise<RayJob | null>;
   /** States of all jobs that have an id, by id. */
   readonly list: (signal?: AbortSignal) => Promise<ReadonlyMap<string, string>>;
+  /** All jobs, with what their submitters wrote beside them. */
+  readonly listInFull: (signal?: AbortSignal) => Promise<readonly ListedRayJob[]>;
+  /** What a job has printed; null where there is none of that id. */
+  readonly readLog: (id: string, signal?: AbortSignal) => Promise<string | null>;
   /** False where it had ended already; null where there is no such job. A job that waits says true, and waits on. */
   readonly stop: (id: string, signal?: AbortSignal) => Promise<boolean | null>;
   /** False for a job that has not ended. */
@@ -217,6 +224,12 @@ export function createRayClient(address: string, settings: RayClientSettings): R
       return new Map(
         jobs.flatMap(({ submission_id: id, status }) => (typeof id === 'string' ? [[id, status] as const] : [])),
       );
+    },
+    listInFull: (signal) => read({ method: 'GET', path: '/api/jobs/', signal }, rayJobListSchema),
+    readLog: async (id, signal) => {
+      const wanted: RayCall = { method: 'GET', path: `/api/jobs/${id}/logs`, signal };
+      const answer = await call(wanted, ['absent']);
+      return answer === 'absent' ? null : parseAnswer(answer, rayLogSchema, root.origin, wanted).logs;
     },
     stop: async (id, signal) => {
       const wanted: RayCall = { method: 'POST', path: `/api/jobs/${id}/stop`, signal };

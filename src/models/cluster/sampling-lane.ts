@@ -1,6 +1,7 @@
 import { waitFor } from '../../foundation/clock.js';
 import { hashJson } from '../../foundation/content-hash.js';
 import { DriftlineError } from '../../foundation/driftline-error.js';
+import { formatDuration } from '../../foundation/format-quantities.js';
 import { packClosedLines } from './checked-lines.js';
 import type { ClusterModel } from './cluster-model.js';
 import type { ClusterRun } from './cluster-run.js';
@@ -15,6 +16,7 @@ import {
   type LaneAnswer,
 } from './read-answer-segments.js';
 import { groupName, joinSeeds, type RequestGroup, type WantedGroups } from './request-group.js';
+import { isPlaced, quietAfter, stopStalled } from './stalled-work.js';
 
 /** Who waits for answers of a lane. */
 export interface LaneListener {
@@ -74,6 +76,8 @@ export function createSamplingLane(cluster: ClusterRun, model: ClusterModel): Sa
   /** Damaged lines, as file:line, each counted once. */
   const damagedLines = new Set<string>();
   const sent = new Map<string, Uint8Array>();
+  /** Waves that somebody has withdrawn, when a run was stopped. */
+  let withdrawn: ReadonlySet<string> = new Set();
 
   function fail(cause: unknown): void {
     const listeners = new Set([...wanted.values()].flatMap((one) => [...one.listeners]));
@@ -129,7 +133,9 @@ export function createSamplingLane(cluster: ClusterRun, model: ClusterModel): Sa
 
   function packWave(wave: WantedGroups): Map<string, Uint8Array> {
     const groups = wave.groups.toSorted((left, right) => (left.q < right.q ? -1 : 1));
-    const name = hashJson(groups).slice(0, 16);
+    let name = hashJson(groups).slice(0, 16);
+    // What was withdrawn under that name stays so.
+    for (let again = 1; withdrawn.has(name); again += 1) name = hashJson([groups, again]).slice(0, 16);
     const lines = groups.map(({ seeds, ...group }) => ({
       ...group,
       prompt: [...group.prompt],
@@ -182,11 +188,21 @@ export function createSamplingLane(cluster: ClusterRun, model: ClusterModel): Sa
   async function follow(): Promise<void> {
     let fruitless = 0;
     let attempts = 0;
+    let stalledAt: number | null = null;
+    /** A lane that stalls is begun once more, until it stalls without an answer in between. */
+    const endStall = (id: string, message: string): void => {
+      if (stalledAt !== null && wanted.size >= stalledAt)
+        throw explainJobFault({ kind: 'stalled', message }, describeWork(id));
+      stalledAt = wanted.size;
+      cluster.onNotice(`${id}: ${message}; it is begun once more`);
+    };
     while (wanted.size > 0) {
       await readPassed();
       await readNew(null);
       if (wanted.size === 0) break;
       const there = await findGeneration();
+      const wayBack = await cluster.wayBack();
+      withdrawn = new Set(await wayBack.list(`${home()}/withdraw`, { purpose: 'answers' }));
       const wave = gatherWaiting();
       if (there.isUnderWay) {
         generation = there.latest;
@@ -206,7 +222,7 @@ export function createSamplingLane(cluster: ClusterRun, model: ClusterModel): Sa
         if (wanted.size === 0) leave.abort();
       };
       const ended = await watcher
-        .follow({ kind: 'lane', name: lane, job: id, onMoved, signal })
+        .follow({ kind: 'lane', name: lane, job: id, onMoved, signal, quietAfter: quietAfter(cluster) })
         .catch((cause: unknown) => {
           if (signal.aborted) return null;
           throw cause;
@@ -214,12 +230,23 @@ export function createSamplingLane(cluster: ClusterRun, model: ClusterModel): Sa
       if (ended === null) continue;
       isWarm = false;
       await readNew(null, 'done');
+      if (ended.status === 'QUIET' && wanted.size > 0) {
+        if (!(await isPlaced(await cluster.wayBack(), home()))) continue;
+        await stopStalled(ray, id, clock, never);
+        endStall(id, `its node said nothing for ${formatDuration(quietAfter(cluster))}`);
+        continue;
+      }
       if (wanted.size > 0 && damagedLines.size > 0) await readDamaged();
       if (wanted.size === 0) break;
       const failed = ended.status === 'FAILED' ? await ray.find(id) : null;
       if (failed?.driver_exit_code === faultCode) {
         const fault = await (await cluster.wayBack()).read(`${home()}/fault.json`, { purpose: 'done' });
-        if (fault !== null) throw explainJobFault(parseFault(fault), describeWork(id));
+        const told = fault === null ? null : parseFault(fault);
+        if (told !== null && told.kind !== 'stalled') throw explainJobFault(told, describeWork(id));
+        if (told !== null) {
+          endStall(id, told.message);
+          continue;
+        }
       }
       if (damagedLines.size > 0) attempts = askAgain(attempts);
       fruitless = wanted.size < before ? 0 : fruitless + 1;

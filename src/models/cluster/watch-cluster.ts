@@ -13,12 +13,17 @@ export interface FollowedWork {
   readonly job: string;
   /** Told when it has moved; the next news waits for what it returns. */
   readonly onMoved?: (progress: JobProgress) => Promise<void>;
+  /** Milliseconds without a move after which it counts as `QUIET`; never if not given. */
+  readonly quietAfter?: number;
   readonly signal?: AbortSignal;
 }
 
 /** How a job came to its end. */
 export interface EndedWork {
-  /** As Ray has it; null where it has no such job any more, as after a restart of its head. */
+  /**
+   * As Ray has it; null where it has no such job any more, as after a restart of its head. `DONE` where its files say so, and `QUIET` where its
+   * job goes on and nothing has moved for too long.
+   */
   readonly status: string | null;
   readonly progress: JobProgress | null;
 }
@@ -40,6 +45,8 @@ export interface WatchingPace {
   /** The longest pause while nothing answers, and how long that may last. */
   readonly pause: number;
   readonly patience: number;
+  /** After what a node should have said of work that stalls, before it is taken for one that says nothing. Default a minute. */
+  readonly quiet?: number;
 }
 
 export const usualPace: WatchingPace = {
@@ -70,6 +77,8 @@ interface Follower {
   readonly reject: (cause: unknown) => void;
   progress: JobProgress | null;
   telling: Promise<void> | null;
+  /** When it moved last, as far as it was seen. */
+  moved: number;
 }
 
 /**
@@ -97,6 +106,7 @@ export function createClusterWatcher(settings: ClusterWatcherSettings): ClusterW
       const progress = found.get(`${follower.work.kind} ${follower.work.name}`);
       if (progress === undefined || isSame(progress, follower.progress)) continue;
       follower.progress = progress;
+      follower.moved = clock.now();
       tell(follower);
       if (progress.kind !== 'lane' && progress.state === 'done') end(follower, 'DONE');
     }
@@ -141,6 +151,14 @@ export function createClusterWatcher(settings: ClusterWatcherSettings): ClusterW
     for (const follower of ended) end(follower, jobs.get(follower.work.job) ?? null);
   }
 
+  function endQuiet(): void {
+    const now = clock.now();
+    for (const follower of followers) {
+      const { quietAfter } = follower.work;
+      if (quietAfter !== undefined && now - follower.moved >= quietAfter) end(follower, 'QUIET');
+    }
+  }
+
   async function run(): Promise<void> {
     let lookedAtJobs = clock.now();
     let failed: { readonly since: number; readonly pause: number } | null = null;
@@ -155,8 +173,13 @@ export function createClusterWatcher(settings: ClusterWatcherSettings): ClusterW
           lookedAtJobs = clock.now();
           await lookAtJobs();
         }
-        if (failed !== null) onNotice(`Ray at ${ray.address} answers again`);
+        if (failed !== null) {
+          onNotice(`Ray at ${ray.address} answers again`);
+          // What moved meanwhile was not seen.
+          for (const follower of followers) follower.moved = clock.now();
+        }
         failed = null;
+        endQuiet();
       } catch (cause) {
         const now = clock.now();
         const since: number = failed?.since ?? now;
@@ -208,6 +231,7 @@ export function createClusterWatcher(settings: ClusterWatcherSettings): ClusterW
           },
           progress: null,
           telling: null,
+          moved: clock.now(),
         };
         signal?.addEventListener('abort', stop, { once: true });
         followers.add(follower);

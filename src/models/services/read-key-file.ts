@@ -12,6 +12,7 @@ export const keyNames: readonly string[] = [
   ...serviceNames.map((name) => services[name].variables.key),
   judgeVariables.key,
   'HF_TOKEN',
+  'RAY_AUTH_TOKEN',
   'DRIFTLINE_SERVE_KEY',
 ];
 

@@ -142,7 +142,9 @@ describe('a fine-tune on a cluster', () => {
     'says what to do about the fault "%s", and is done by the same call when that is mended',
     async (kind, code, hint) => {
       const folder = await makeTemporaryFolder();
-      cluster.jobs.deaths.push({ at: 3, fault: { kind, message: 'something is wrong' } });
+      const death = { at: 3, fault: { kind, message: 'something is wrong' } };
+      // What stalls is begun once more.
+      cluster.jobs.deaths.push(death, ...(kind === 'stalled' ? [death] : []));
       const error = await errorOf(() => train(folder));
       expect(error.code).toBe(code);
       expect(error.message).toContain('something is wrong');
@@ -209,6 +211,54 @@ describe('a fine-tune on a cluster', () => {
     const full = parseRecipe({ method: 'full', learning_rate: 0.01 });
     expect((await errorOf(() => trainer.train({ rows, recipe: full, folder }))).code).toBe('recipe-invalid');
     expect(cluster.ray.jobs.size).toBe(0);
+  });
+});
+
+describe('a fine-tune that stalls', () => {
+  // Its node has 0.6 seconds to say so, and driftline waits 1.1 in all.
+  const impatient = () =>
+    clusterSchema.parse({
+      ...{ ray: cluster.ray.address, storage: cluster.storage, storage_here: 'none', save_every: 2 },
+      stalled_after: 0.01,
+    });
+  const trainSoon = async (folder: string) => {
+    const trainer = await (await cluster.openBase({ settings: impatient() })).openTrainer();
+    return trainer.train({ rows, recipe, folder });
+  };
+
+  it('is begun once more where its node says nothing any more, and comes out the same', async () => {
+    const [whole, folder] = [await makeTemporaryFolder(), await makeTemporaryFolder()];
+    await train(whole);
+    await rm(join(cluster.storage, 'cells'), { recursive: true });
+    cluster.ray.restart();
+    cluster.jobs.hangs.push(3);
+    await trainSoon(folder);
+    expect(await weightsOf(folder)).toBe(await weightsOf(whole));
+    expect(cluster.notices.filter((notice) => notice.includes('begun once more'))).toHaveLength(1);
+  });
+
+  it('fails where it stalls again at the same step, and leaves no job', async () => {
+    cluster.jobs.hangs.push(3, 3);
+    const error = await errorOf(async () => trainSoon(await makeTemporaryFolder()));
+    expect([error.code, error.message]).toEqual(['cell-stalled', expect.stringContaining('said nothing for')]);
+    expect([...cluster.ray.jobs.values()].map(({ status }) => status)).toEqual(['STOPPED']);
+  });
+
+  it('is begun once more where its node says so', async () => {
+    const stalled = { at: 3, fault: { kind: 'stalled', message: 'Nothing moved for 1800 seconds' } };
+    cluster.jobs.deaths.push(stalled);
+    await train(await makeTemporaryFolder());
+    cluster.jobs.deaths.push(stalled, stalled);
+    await rm(join(cluster.storage, 'cells'), { recursive: true });
+    const error = await errorOf(async () => train(await makeTemporaryFolder()));
+    expect([error.code, error.message]).toEqual(['cell-stalled', expect.stringContaining('Nothing moved')]);
+  });
+
+  it('is none that waits for its GPU', async () => {
+    cluster.jobs.waitForGpu = 3000;
+    await trainSoon(await makeTemporaryFolder());
+    expect(cluster.jobs.placed).toBe(1);
+    expect(cluster.notices.join()).not.toContain('begun once more');
   });
 });
 

@@ -6,16 +6,22 @@ import { z } from 'zod';
 import { hashContent, hashJson } from '../../../src/foundation/content-hash.js';
 import { recipeSchema } from '../../../src/engine/train/recipe.js';
 import { readCheckedLine, writeCheckedLine } from '../../../src/models/cluster/checked-lines.js';
+import { testedVersions } from '../../../src/models/cluster/tested-software.js';
 import { nameLink } from '../../../src/models/cluster/way-back.js';
 import { createZip } from '../../../src/models/cluster/zip-archive.js';
 import { insideJobSchema, lookInside } from './fake-inside.js';
-import type { FakeDriver, FakeRunner } from './fake-ray.js';
+import { headNode, type FakeDriver, type FakeRunner } from './fake-ray.js';
 
 const orderSchema = z.discriminatedUnion('kind', [
   z.looseObject({ v: z.literal(1), kind: z.literal('train'), storage: z.string(), run: z.string(), cell: z.string() }),
   z.looseObject({ v: z.literal(1), kind: z.literal('lane'), storage: z.string(), run: z.string(), lane: z.string() }),
   z.looseObject({ v: z.literal(1), kind: z.literal('inside'), storage: z.string(), run: z.string(), hash: z.string() }),
   z.strictObject({ v: z.literal(1), kind: z.literal('deliver'), storage: z.string(), run: z.string() }),
+  z.strictObject({
+    ...{ v: z.literal(1), kind: z.literal('check'), storage: z.string(), run: z.string(), nonce: z.string() },
+    vllm_python: z.string().optional(),
+    models: z.record(z.string(), z.record(z.string(), z.string())).optional(),
+  }),
 ]);
 
 const modelHashes = { config_sha256: z.string().length(64), tokenizer_sha256: z.string().length(64) };
@@ -85,10 +91,18 @@ export interface FakeJobs {
   stepTime: number;
   answerTime: number;
   linger: number;
+  /** Milliseconds before a fine-tune has its GPU. */
+  waitForGpu: number;
+  /** Fine-tunes that were begun. */
+  placed: number;
   /** What goes wrong at a step of a fine-tune, once for each time that it is said. */
   readonly deaths: { readonly at: number; readonly fault?: { readonly kind: string; readonly message: string } }[];
   /** Writes a line of an answer otherwise. */
   garble: (line: string) => string;
+  /** Hangs at a step of a fine-tune, once for each: writes nothing more until it is stopped. */
+  readonly hangs: number[];
+  /** What a check finds, in place of what is there. */
+  report: (report: Record<string, unknown>) => Record<string, unknown>;
   /** Steps that were computed, in all jobs. */
   steps: number;
   /** How the next jobs end that look inside a model. */
@@ -117,7 +131,20 @@ class Death extends Error {
 /** Jobs that do what those in python/ do with the files of a storage, and play the trainer and the model: what comes out is a hash of what went in. */
 export function createFakeJobs(): FakeJobs {
   const jobs: FakeJobs = {
-    ...{ stepTime: 1, answerTime: 0, linger: 300, deaths: [], steps: 0, answered: [], insideDeaths: [], looked: 0 },
+    ...{
+      stepTime: 1,
+      answerTime: 0,
+      linger: 300,
+      waitForGpu: 0,
+      placed: 0,
+      deaths: [],
+      hangs: [],
+      steps: 0,
+      answered: [],
+      insideDeaths: [],
+      looked: 0,
+    },
+    report: (report) => report,
     garble: (line) => line,
     run: async (driver) => {
       const order = orderSchema.parse(JSON.parse(Buffer.from(driver.files.get('order.json') ?? []).toString()));
@@ -129,6 +156,10 @@ export function createFakeJobs(): FakeJobs {
       }
       if (order.kind === 'deliver') return 0;
       await linkBack(driver, storage);
+      if (order.kind === 'check') {
+        await check(jobs, driver, order);
+        return 0;
+      }
       try {
         if (order.kind === 'train') await train(jobs, driver, join(storage, 'cells', order.cell), order);
         else if (order.kind === 'inside')
@@ -195,6 +226,36 @@ async function pause(milliseconds: number, signal: AbortSignal): Promise<void> {
   die();
 }
 
+/** As python/driftline_jobs/check.py reports of a node that has all that is asked for. */
+async function check(
+  jobs: FakeJobs,
+  { print }: FakeDriver,
+  order: {
+    storage: string;
+    nonce: string;
+    vllm_python?: string | undefined;
+    models?: Record<string, object> | undefined;
+  },
+): Promise<void> {
+  const packages = { ...testedVersions, ray: '2.60.0' };
+  const python = { asked: 'python3', python: '3.11.7', executable: '/usr/bin/python3', packages, gpus: [gpu] };
+  const node = {
+    ...{ node: headNode, host: 'box1', sees_storage: true, writes_storage: true, seen_by_head: true, free_bytes: 2e12 },
+    ...{ resources: { CPU: 4, GPU: 1 }, python },
+    ...(order.vllm_python === undefined ? {} : { vllm_python: { ...python, asked: order.vllm_python } }),
+    models: Object.fromEntries(Object.keys(order.models ?? {}).map((name) => [name, { there: true }])),
+  };
+  const report = jobs.report({
+    ...{ driftline: 'check', v: 1, nonce: order.nonce, ray: '2.60.0', python: '3.11.7' },
+    ...{ head_writes_storage: true, nodes: [node], way_back: nameLink(order.storage) },
+  });
+  print(`(pid=1) Ray says something\n${JSON.stringify(report)}`);
+  const file = join(order.storage, 'checks', `${order.nonce}.json`);
+  if (report['head_writes_storage'] === true) await writeWhole(file, Buffer.from(JSON.stringify(report)));
+}
+
+const gpu = { name: 'NVIDIA H100 80GB HBM3', bytes: 85_000_000_000, capability: [9, 0] };
+
 async function train(
   jobs: FakeJobs,
   { signal }: FakeDriver,
@@ -209,6 +270,10 @@ async function train(
   }
   await rm(join(out, 'fault.json'), { force: true });
   await show(storage, run, `t-${cell}`, 'waiting');
+  const attempt = Buffer.from(JSON.stringify({ v: 1, job: String((jobs.placed += 1)) }));
+  await writeWhole(join(home, 'placed.json'), attempt);
+  await pause(jobs.waitForGpu, signal);
+  await writeWhole(join(home, 'owner.json'), attempt);
   const job = jobSchema.parse(JSON.parse(await readFile(join(home, 'in', 'job.json'), 'utf8')));
   const { steps, keep, ...recipe } = job.recipe;
   recipeSchema.parse(recipe);
@@ -246,6 +311,10 @@ async function train(
       await writeWhole(join(out, 'fault.json'), Buffer.from(JSON.stringify({ v: 1, ...death.fault, detail: null })));
       await show(storage, run, `t-${cell}`, 'fault');
       throw new Death(3);
+    }
+    if (jobs.hangs[0] === step) {
+      jobs.hangs.shift();
+      await pause(2 ** 30, signal);
     }
     jobs.steps += 1;
     const line = { step, loss: 2 / (step + 1), learning_rate: 0.001, grad_norm: 1, tokens: rowsOfStep * 10 };
@@ -344,7 +413,9 @@ async function answer(
   const seen = new Set<string>();
   for (let idle = 0; idle < jobs.linger; idle += 5) {
     const names = await readdir(join(home, 'requests')).catch((): string[] => []);
-    for (const name of names.filter((one) => one.endsWith('.jsonl.gz') && !seen.has(one)).sort()) {
+    const withdrawn = await readdir(join(home, 'withdraw')).catch((): string[] => []);
+    const isAsked = (name: string): boolean => !withdrawn.includes(name.replace('.jsonl.gz', ''));
+    for (const name of names.filter((one) => one.endsWith('.jsonl.gz') && !seen.has(one) && isAsked(one)).sort()) {
       seen.add(name);
       for (const given of readClosed(await readFile(join(home, 'requests', name)))) {
         const group = groupSchema.parse(given);

@@ -17,6 +17,8 @@ export interface FakeDriver {
   readonly files: ReadonlyMap<string, Uint8Array>;
   /** Log folder of the session, where links lead to the storage. */
   readonly logs: string;
+  /** Prints a line into the job's log. */
+  readonly print: (line: string) => void;
   /** Aborted when the job is stopped, and when the head dies. */
   readonly signal: AbortSignal;
 }
@@ -30,6 +32,7 @@ interface FakeJob {
   readonly metadata: unknown;
   readonly environment: unknown;
   readonly stop: AbortController;
+  log: string;
   status: 'PENDING' | 'RUNNING' | 'STOPPED' | 'SUCCEEDED' | 'FAILED';
   message: string;
   error: string | null;
@@ -49,6 +52,8 @@ export interface FakeRay {
   readonly logs: string;
   nodes: { id: string; isHead: boolean; isAlive: boolean; gpus: number }[];
   version: { version: string; ray_version: string };
+  /** False for one that was started without a token. */
+  asksForToken: boolean;
   /** Answers, or does not, in place of Ray where it returns true. */
   intercept: (response: ServerResponse, request: IncomingMessage) => boolean;
   run: FakeRunner;
@@ -66,7 +71,7 @@ export interface FakeRaySettings {
   readonly startAfter?: number;
 }
 
-const headNode = 'a'.repeat(56);
+export const headNode = 'a'.repeat(56);
 const mostPackage = 100 * 2 ** 20;
 const waiting =
   'Job has not started yet. It may be waiting for resources (CPUs, GPUs, memory, custom resources) to become available. It may be waiting for the runtime environment to be set up.';
@@ -122,8 +127,8 @@ export async function startFakeRay({
     { headers }: IncomingMessage,
   ): Promise<[number, unknown]> {
     const given = headers.authorization ?? headers['x-ray-authorization'];
-    if (given === undefined) return [401, 'Unauthorized: Missing authentication token'];
-    if (given !== `Bearer ${token}`) return [403, 'Forbidden: Invalid authentication token'];
+    if (given === undefined && ray.asksForToken) return [401, 'Unauthorized: Missing authentication token'];
+    if (ray.asksForToken && given !== `Bearer ${token}`) return [403, 'Forbidden: Invalid authentication token'];
     if (method !== 'GET' && headers['sec-fetch-mode'] !== undefined)
       return [405, `'${method}' method not allowed for browser traffic.`];
     const { pathname: path, searchParams: query } = url;
@@ -139,6 +144,11 @@ export async function startFakeRay({
       return ray.packages.has(archive) ? [200, ''] : [404, `Package gcs://${archive} does not exist`];
     }
     if (path === '/api/jobs/') return method === 'POST' ? submit(body) : [200, [...ray.jobs.values()].map(describe)];
+    const [, logged] = /^\/api\/jobs\/([^/]+)\/logs$/.exec(path) ?? [];
+    if (logged !== undefined) {
+      const log = ray.jobs.get(logged)?.log;
+      return log === undefined ? [404, `Job ${logged} does not exist`] : [200, { logs: log }];
+    }
     const [, id = '', action] = /^\/api\/jobs\/([^/]+)(\/stop)?$/.exec(path) ?? [];
     if (id !== '') return act(method, id, action !== undefined);
     if (path === '/api/v0/nodes') return [200, describeNodes()];
@@ -165,7 +175,15 @@ export async function startFakeRay({
     if (ray.jobs.has(id)) return [500, traceback(`Job with submission_id ${id} already exists`)];
     const job: FakeJob = {
       ...{ id, entrypoint: String(wanted['entrypoint']), metadata, environment: wanted['runtime_env'] ?? {} },
-      ...{ stop: new AbortController(), status: 'PENDING', message: waiting, error: null, node: null, code: null },
+      ...{
+        stop: new AbortController(),
+        log: '',
+        status: 'PENDING',
+        message: waiting,
+        error: null,
+        node: null,
+        code: null,
+      },
       ...{ start: Date.now(), end: null },
     };
     ray.jobs.set(id, job);
@@ -208,7 +226,10 @@ export async function startFakeRay({
     let problem = '';
     try {
       const files = new Map(Object.entries(unzipSync(archive)));
-      code = await ray.run({ ...job, files, environment: environment ?? {}, logs, signal: job.stop.signal });
+      const print = (line: string): void => {
+        job.log += `${line}\n`;
+      };
+      code = await ray.run({ ...job, files, environment: environment ?? {}, logs, signal: job.stop.signal, print });
     } catch (cause) {
       code = 1;
       problem = cause instanceof Error ? (cause.stack ?? cause.message) : String(cause);
@@ -318,6 +339,7 @@ export async function startFakeRay({
     logs,
     nodes: [{ id: headNode, isHead: true, isAlive: true, gpus: 1 }],
     version: { version: '4', ray_version: '2.60.0' },
+    asksForToken: true,
     intercept: () => false,
     run,
     held: new Set(),
@@ -364,6 +386,8 @@ async function runInShell({ id, entrypoint, files, logs, environment, signal }: 
     child.kill('SIGKILL');
   };
   signal.addEventListener('abort', kill, { once: true });
+  // It may have been stopped before there was anything to kill.
+  if (signal.aborted) kill();
   const [code] = (await once(child, 'exit')) as [number | null];
   signal.removeEventListener('abort', kill);
   return code ?? -9;

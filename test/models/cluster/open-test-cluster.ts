@@ -10,7 +10,7 @@ import { createFakeJobs, type FakeJobs } from './fake-jobs.js';
 import { startFakeRay, type FakeRay } from './fake-ray.js';
 
 /** Looks far more often than one does at a real cluster. */
-export const quickPace = { few: 10, many: 10, jobs: 100, pause: 50, patience: 20_000 };
+export const quickPace = { few: 10, many: 10, jobs: 100, pause: 50, patience: 20_000, quiet: 200 };
 export const quickLimits = { quiet: 5, patience: 1000, answers: 20_000 };
 
 export interface TestCluster {
@@ -27,12 +27,13 @@ export interface TestCluster {
 export interface TestClusterSettings {
   /** `none` for the dashboard; found out if not given. */
   readonly storageHere?: string;
+  readonly token?: string;
 }
 
 /** A Ray of ours with jobs of ours, and a storage of its own. */
-export async function openTestCluster({ storageHere }: TestClusterSettings = {}): Promise<TestCluster> {
+export async function openTestCluster({ storageHere, token }: TestClusterSettings = {}): Promise<TestCluster> {
   const jobs = createFakeJobs();
-  const ray = await startFakeRay({ run: jobs.run });
+  const ray = await startFakeRay({ run: jobs.run, ...(token === undefined ? {} : { token }) });
   const storage = await mkdtemp(join(tmpdir(), 'driftline-storage-'));
   const notices: string[] = [];
   const openRun = (changes: Partial<ClusterRunSettings> = {}): Promise<ClusterRun> =>
