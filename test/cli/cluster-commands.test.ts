@@ -257,9 +257,7 @@ describe('driftline cluster status and stop', { timeout: 180_000 }, () => {
     expect(stopped.exitCode).toBe(0);
     const first = JSON.parse(stopped.stdout) as { stopped: string[] };
     expect(first.stopped.length).toBeGreaterThan(0);
-    expect([...cluster.ray.jobs.values()].filter(({ status: one }) => one === 'RUNNING' || one === 'PENDING')).toEqual(
-      [],
-    );
+    expect(listUnderWay(cluster)).toEqual([]);
     const again = await drift(['cluster', 'stop', run, '--ray', cluster.ray.address]);
     expect([again.exitCode, again.stdout]).toEqual([0, expect.stringContaining('has no job under way')]);
     const gone = await drift(['cluster', 'status', await folder()]);

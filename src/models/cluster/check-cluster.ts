@@ -9,7 +9,7 @@ import { explainFailedJob } from './explain-fault.js';
 import { describeGpu, type FoundGpu } from './found-gpu.js';
 import { checkJobId } from './job-ids.js';
 import { good, lacking, remark, type ClusterFinding } from './cluster-finding.js';
-import { chooseGpu, judgeCheck, makeFolder, type CheckedModel } from './judge-check.js';
+import { chooseGpu, judgeCheck, makeFolderLine, type CheckedModel } from './judge-check.js';
 import type { RayJob } from './ray-answers.js';
 import type { RayClient } from './ray-client.js';
 import { pipLine, testedVersions } from './tested-software.js';
@@ -121,7 +121,7 @@ async function runCheckJob(
 /** What is lacking where the job could not even begin to look. */
 function judgeEnd(job: RayJob, id: string, { ray, settings: { storage, python } }: ClusterRun): ClusterFinding {
   if (job.driver_exit_code === unwritableCode)
-    return lacking('storage', 'cluster-storage', `the head cannot write ${storage}`, makeFolder(storage));
+    return lacking('storage', 'cluster-storage', `the head cannot write ${storage}`, makeFolderLine(storage));
   const { code, message } = explainFailedJob(job, {
     ...{ job: id, address: ray.address, recipe: null, model: '', storage, python },
   });

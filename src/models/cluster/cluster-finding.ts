@@ -35,7 +35,7 @@ export function countOf(number: number, what: string): string {
 }
 
 /** Names with commas between, and how many more there are. */
-export function listNames(names: readonly string[]): string {
+export function joinSome(names: readonly string[]): string {
   const shown = names.slice(0, 8).join(', ');
   return names.length > 8 ? `${shown} and ${String(names.length - 8)} more` : shown;
 }

@@ -14,7 +14,7 @@ export interface KnownCell {
 }
 
 /** The run that is asked about. */
-export interface AskedRun {
+export interface RunAskedAbout {
   readonly run: string;
   /** None where its folder is not here. */
   readonly cells: readonly KnownCell[];
@@ -52,7 +52,7 @@ export interface ClusterStatus {
 /** What a cluster does for a run, or for all: jobs from its Ray, how far they are from the names of files in the storage. */
 export async function readClusterStatus(
   ray: RayClient,
-  asked: AskedRun | null,
+  asked: RunAskedAbout | null,
   signal?: AbortSignal,
 ): Promise<ClusterStatus> {
   const gpus = await ray.gpus(signal);
@@ -101,7 +101,7 @@ function describeProgress(
 async function readProgress(
   ray: RayClient,
   jobs: readonly RunJob[],
-  asked: AskedRun | null,
+  asked: RunAskedAbout | null,
   signal?: AbortSignal,
 ): Promise<ReadonlyMap<string, JobProgress>> {
   const places = new Map<string, { readonly run: string; readonly storage: string }>();

@@ -1,6 +1,6 @@
 import { formatMemory } from '../../foundation/format-quantities.js';
 import { hostOf, type CheckedNode, type CheckReport } from './check-report.js';
-import { countOf, good, lacking, listNames, remark, type ClusterFinding } from './cluster-finding.js';
+import { countOf, good, lacking, joinSome, remark, type ClusterFinding } from './cluster-finding.js';
 import type { ClusterSettings } from './cluster-settings.js';
 import { describeGpu } from './found-gpu.js';
 import { judgeSoftware } from './judge-software.js';
@@ -36,7 +36,7 @@ export function judgeCheck(check: JudgedCheck): ClusterFinding[] {
 }
 
 /** The line that makes a folder of whoever types it. */
-export function makeFolder(folder: string): string {
+export function makeFolderLine(folder: string): string {
   return `sudo mkdir -p ${folder} && sudo chown $USER ${folder}`;
 }
 
@@ -46,7 +46,7 @@ function judgeNodes({ report, nodes }: JudgedCheck, answering: readonly CheckedN
   const listed = answering.map((node) => `${hostOf(node)}${heads.has(node.node) ? ' (head)' : ''}`);
   const silent = report.nodes.filter(({ error }) => error !== undefined);
   return [
-    good('nodes', `${countOf(answering.length, 'node')}: ${listNames(listed)}`),
+    good('nodes', `${countOf(answering.length, 'node')}: ${joinSome(listed)}`),
     ...silent.map((node) =>
       lacking(
         'nodes',
@@ -116,7 +116,7 @@ function judgeStorage(
         'storage',
         'cluster-storage',
         `${headName} cannot write ${storage}: ${report.storage_error ?? 'it says not why'}`,
-        makeFolder(storage),
+        makeFolderLine(storage),
       ),
     ];
   const mount = `sudo mkdir -p ${storage} && sudo mount -t nfs ${headName}:${storage} ${storage}`;
@@ -165,7 +165,7 @@ function judgeModel(
   if (first === undefined) {
     const fetching = answering.filter((node) => node.models[name]?.there !== true).map(hostOf);
     return [
-      good('models', fetching.length === 0 ? `${name} is there` : `${name} will be fetched by ${listNames(fetching)}`),
+      good('models', fetching.length === 0 ? `${name} is there` : `${name} will be fetched by ${joinSome(fetching)}`),
     ];
   }
   const why = first.models[name]?.error;
@@ -174,7 +174,7 @@ function judgeModel(
     lacking(
       'models',
       'cluster-model-missing',
-      `${listNames(lost.map(hostOf))} ${lost.length === 1 ? 'has' : 'have'} not ${name}${'folder' in place ? ` in ${place.folder}` : ''}, and cannot fetch it${why === undefined ? '' : `: ${why}`}`,
+      `${joinSome(lost.map(hostOf))} ${lost.length === 1 ? 'has' : 'have'} not ${name}${'folder' in place ? ` in ${place.folder}` : ''}, and cannot fetch it${why === undefined ? '' : `: ${why}`}`,
       'folder' in place
         ? `hf download ${name.replace(/^hf:/, '')} --local-dir ${place.folder}`
         : `${home === undefined ? '' : `HF_HOME=${home} `}hf download ${place.hub}   # after \`hf auth login\`, where its licence asks for one`,

@@ -1,5 +1,5 @@
 import { hostOf, type CheckedInterpreter, type CheckedNode } from './check-report.js';
-import { good, lacking, listNames, remark, type ClusterFinding } from './cluster-finding.js';
+import { good, lacking, joinSome, remark, type ClusterFinding } from './cluster-finding.js';
 import type { ClusterSettings } from './cluster-settings.js';
 import { isLikeTested, pipLine, testedVersions, trainingPackages, type TestedPackage } from './tested-software.js';
 
@@ -28,7 +28,7 @@ export function judgeSoftware(
   for (const { finding, hosts } of told.values())
     findings.push({
       ...finding,
-      message: hosts.length === answering.length ? finding.message : `${listNames(hosts)}: ${finding.message}`,
+      message: hosts.length === answering.length ? finding.message : `${joinSome(hosts)}: ${finding.message}`,
     });
   return findings;
 }
@@ -82,7 +82,7 @@ function judgeInterpreter(
           lacking(
             'software',
             'cluster-software',
-            `${python} has no ${listNames(missing)}`,
+            `${python} has no ${joinSome(missing)}`,
             // What TRL brings along comes by asking for TRL again.
             pipLine(python, missing.some((name) => essential.includes(name)) ? missing : essential),
           ),
