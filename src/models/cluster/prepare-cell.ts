@@ -96,7 +96,7 @@ async function listAdapterFiles(
 }
 
 /** A step's rows over GPUs: fewer batches each, or else smaller ones. */
-function divideStep(
+export function divideStep(
   { batch_size: batch, accumulation }: Recipe,
   gpus: number,
 ): { readonly gpus: number; readonly per_device_rows: number; readonly accumulation: number } {
