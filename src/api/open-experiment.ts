@@ -11,11 +11,13 @@ import { readPlan, resolvePlan, type ReadPlanOptions } from '../experiment/plan/
 import { parsePlan, type PlanInput } from '../experiment/plan/plan-schema.js';
 import type { ResolvedPlan } from '../experiment/plan/resolved-plan.js';
 import { chooseCellsAtOnce, type ChosenCellsAtOnce } from '../experiment/run/choose-cells-at-once.js';
+import { forecastCluster, type ClusterForecast } from '../experiment/run/forecast-cluster.js';
 import { forecastMemory, requireMemory, type MemoryForecast } from '../experiment/run/forecast-memory.js';
 import { forecastRun, type RunForecast } from '../experiment/run/forecast-run.js';
 import type { BatchedParts } from '../experiment/run/hosted-use.js';
 import { findEntryRate, findPlanRate, requirePlanRates } from '../experiment/run/plan-rates.js';
 import { probePlan, requireBatchedModels } from '../experiment/run/probe-plan.js';
+import { requireClusterMemory } from '../experiment/run/require-cluster-memory.js';
 import { runPlan, type RunSummary } from '../experiment/run/run-plan.js';
 import type { RunEvent } from '../experiment/run/run-progress.js';
 import { functionSchema, objectSchema, signalSchema } from '../foundation/caller-schemas.js';
@@ -58,7 +60,7 @@ export interface ExperimentOptions
   readonly cellsAtOnce?: number;
   /** Bytes that there are. Default the machine's. */
   readonly memory?: number;
-  /** Runs even if the memory estimate exceeds that. */
+  /** Runs even if a memory estimate exceeds that, or a GPU's. */
   readonly ignoreMemory?: boolean;
   /** Asks hosted models in batches. */
   readonly batchAnswers?: boolean;
@@ -130,6 +132,8 @@ const runOptionsSchema = z.strictObject({ signal: signalSchema.optional(), onEve
 export interface ExperimentForecast extends RunForecast {
   /** Of models that run here. */
   readonly memory: readonly MemoryForecast[];
+  /** Of what is left for the plan's cluster, with remarks on what may not fit; null where nothing is. */
+  readonly cluster: (ClusterForecast & { readonly remarks: readonly string[] }) | null;
 }
 
 export interface ExperimentResult {
@@ -152,6 +156,8 @@ export interface Experiment {
   readonly forecast: () => Promise<ExperimentForecast>;
   /** Asks hosted models of a forecast for one token each, to see that they can do what the plan asks. */
   readonly probe: (forecast: RunForecast) => Promise<readonly string[]>;
+  /** How many GPUs the plan's cluster has, and how many of them are busy: it is asked. Null without a cluster. */
+  readonly countGpus: () => Promise<{ readonly used: number; readonly total: number } | null>;
   /** How many cells would run at once; measured where the plan and the options leave it open. */
   readonly chooseCellsAtOnce: (forecast: ExperimentForecast) => Promise<ChosenCellsAtOnce>;
   /** Trains, asks and judges what is not there yet. Call it again after a stop or a crash: nothing is done twice. */
@@ -252,7 +258,9 @@ export async function openExperiment(plan: string | PlanInput, options: Experime
     const forecast = await forecastRun(runs, resolved, { batched, ...(records === undefined ? {} : { records }) });
     const needs = await forecastMemory(resolved, forecast, threads);
     if (!ignoreMemory) requireMemory(needs, { memory, threads });
-    return { ...forecast, memory: needs };
+    const there = await forecastCluster(resolved, forecast);
+    const remarks = there && requireClusterMemory(there, { ignoresMemory: ignoreMemory });
+    return { ...forecast, memory: needs, cluster: there && { ...there, remarks: remarks ?? [] } };
   }
 
   const choose = (forecast: ExperimentForecast, signal?: AbortSignal): Promise<ChosenCellsAtOnce> =>
@@ -315,6 +323,7 @@ export async function openExperiment(plan: string | PlanInput, options: Experime
       parseSettings(forecastSchema, forecast, 'probe');
       return probePlan(resolved, forecast, connection);
     },
+    countGpus: async () => (resolved.cluster === null ? null : (await openCluster(resolved.cluster)).ray.gpus(opening)),
     chooseCellsAtOnce: async (forecast) => {
       parseSettings(memoryForecastSchema, forecast, 'chooseCellsAtOnce');
       return choose(forecast, opening);

@@ -147,7 +147,6 @@ async function openBaseOnCluster(
     remarks: [],
     reviewTraining: null,
     requireBatches: null,
-    sizeWork: null,
     openProcess: null,
   };
 }

@@ -37,6 +37,10 @@ export const planDefinition = {
       description: 'Say whether so many US dollars would be enough for driftline run; all prices must be known',
     },
     untimed: { description: 'Skip the time estimate, which takes some seconds', type: flag },
+    'ask-cluster': {
+      description: "Ask the plan's cluster how many GPUs it has, for the time; without this, it is asked nothing",
+      type: flag,
+    },
     unprobed: {
       description: 'Ask hosted models for nothing, and do not check that they can do what the plan asks',
       type: flag,

@@ -130,6 +130,7 @@ export async function resolvePlan(
     gate,
     prices: plan.prices ?? {},
     cellsAtOnce: plan.cells_at_once ?? null,
+    cluster: plan.cluster ?? null,
     remarks: [
       ...ofQuestions,
       ...remarkOnRows(cells),

@@ -69,7 +69,7 @@ export function countTrained(config: DecoderConfig, recipe: Recipe): number {
  *   attention matrix, which current attention kernels do not keep; twice that in float32. All L blocks, or with gradient checkpointing one of them and the L inputs, 2 d;
  * - logits of a token: 10 V bytes in bfloat16 (themselves, a copy in float32 and its gradient), 12 V in float32.
  */
-export function estimateTrainingMemory({ config, recipe, rows, gpus }: ClusterTrainingWork): TrainingMemory {
+export function estimateClusterTraining({ config, recipe, rows, gpus }: ClusterTrainingWork): TrainingMemory {
   const { layers, width, feedForwardWidth, vocabulary } = config;
   const isHalf = recipe.precision === 'bfloat16';
   const number = isHalf ? 2 : 4;
@@ -175,7 +175,7 @@ const atEase = 64;
  * Bytes of one GPU that answering takes, from room for one answer of full length to room for 64 at once: weights, four adapters of rank 64 on
  * all projections, and keys and values, 2 numbers a token for each block, key-value head and its width; all divided over the GPUs of a vLLM.
  */
-export function estimateSamplingMemory({ config, dtype, gpus, longest, adapted }: ClusterSamplingWork): Range {
+export function estimateClusterSampling({ config, dtype, gpus, longest, adapted }: ClusterSamplingWork): Range {
   const number = dtype === 'bfloat16' ? 2 : 4;
   const perRank = config.layers * projections.reduce((sum, one) => sum + sumOf(projectionShape(config, one)), 0);
   const adapters = adapted ? lane.adapters * lane.rank * perRank : 0;
@@ -203,5 +203,6 @@ export function estimateAnswerSeconds(
   return (2 * countMultiplied(config) * tokens) / (gpu.tflops * 1e12 * share);
 }
 
-/** Seconds until a vLLM answers: imports, weights, compilation. */
+/** Seconds until a vLLM answers, and until a fine-tune begins: imports, weights from the storage, compilation. Guessed: nobody of us has measured it on a GPU. */
 export const laneStartSeconds = 150;
+export const cellStartSeconds = 60;

@@ -4,6 +4,7 @@ import { openRowFitter, type RowFitter } from '../embedded/open-row-fitter.js';
 import type { Sampler } from '../sampler.js';
 import type { FittedRecipe, RowFit, Trainer, TunedModel } from '../trainer.js';
 import type { InspectedAdapter } from '../embedded/inspect-model-adapter.js';
+import { sizeEmbeddedWork, type EmbeddedWork, type SizedWork } from '../embedded/size-embedded-work.js';
 import type { TrainingRow } from '../../data/training-set.js';
 import { openClusterModel } from './cluster-model.js';
 import type { ClusterRun } from './cluster-run.js';
@@ -31,6 +32,7 @@ export interface ClusterBase {
   readonly openSampler: (tuned: TunedModel | null) => Promise<Sampler>;
   readonly fitRows: (rows: readonly TrainingRow[], recipe: FittedRecipe) => Promise<RowFit>;
   readonly inspectAdapter: (folder: string) => Promise<InspectedAdapter>;
+  readonly sizeWork: (work: EmbeddedWork) => Promise<SizedWork>;
 }
 
 /** What a base is known by whose answers come from a cluster: other numbers are not the same answers. */
@@ -62,5 +64,6 @@ export async function openClusterBase(opening: ClusterBaseSettings): Promise<Clu
     openSampler: (tuned) => openClusterSampler({ cluster, model, lane, waves, tuned }),
     fitRows: (rows, recipe) => (fitter ??= openRowFitter(folder)).then((fit) => fit(rows, recipe)),
     inspectAdapter: (adapter) => inspectModelAdapter(adapter, { folder, text }),
+    sizeWork: (work) => sizeEmbeddedWork(folder, work),
   };
 }

@@ -7,9 +7,9 @@ import {
   countTrained,
   estimateAnswerSeconds,
   estimateRanges,
-  estimateSamplingMemory,
+  estimateClusterSampling,
   estimateStepSeconds,
-  estimateTrainingMemory,
+  estimateClusterTraining,
 } from '../../../src/models/cluster/estimate-cluster.js';
 
 const GB = 1e9;
@@ -54,7 +54,7 @@ const workOf = (name: Name, recipe: RecipeInput, tokens: number, gpus = 1) => ({
   ...{ config: models[name], recipe: parseRecipe(recipe), gpus },
   rows: [tokens, tokens].map((size) => ({ tokens: size, trained: size })),
 });
-const memoryOf = (...work: Parameters<typeof workOf>) => estimateTrainingMemory(workOf(...work)).bytes;
+const memoryOf = (...work: Parameters<typeof workOf>) => estimateClusterTraining(workOf(...work)).bytes;
 
 describe('weights', () => {
   // "Total parameters" of the safetensors files on the hub.
@@ -102,7 +102,7 @@ describe('against published measurements', () => {
       expect(measured).toBeGreaterThan(least * estimated);
       expect(measured).toBeLessThan(most * estimated);
     };
-    within(gigabytes, (estimateTrainingMemory(work).bytes * gpus) / GB, estimateRanges.memory);
+    within(gigabytes, (estimateClusterTraining(work).bytes * gpus) / GB, estimateRanges.memory);
     within(seconds, estimateStepSeconds(work, { memory: 80, tflops: 312 }) ?? 0, estimateRanges.time);
   });
 });
@@ -128,14 +128,14 @@ describe('the memory of a fine-tune', () => {
     ['Qwen2.5-32B-Instruct', 'full', 653.3, 6.06],
   ])('of %s by %s is %f GB, and a step %f s', (name, recipe, gigabytes, seconds) => {
     const work = workOf(name, recipes[recipe], 1024);
-    expect(estimateTrainingMemory(work).bytes / GB).toBeCloseTo(gigabytes, 1);
+    expect(estimateClusterTraining(work).bytes / GB).toBeCloseTo(gigabytes, 1);
     expect(estimateStepSeconds(work, { memory: 80, tflops: 989 })).toBeCloseTo(seconds, 1);
   });
 
   it('is the sum of its parts, by hand', () => {
     // 0.5B: 24 blocks of width 896, feed-forward 4864, 2 key-value heads of 64; 8,798,208 trained at rank 16; two rows of 512 tokens.
     const recipe = { ...recipes.lora, rank: 16, batch_size: 2, accumulation: 4 };
-    const { bytes, ...parts } = estimateTrainingMemory(workOf('Qwen2.5-0.5B-Instruct', recipe, 512));
+    const { bytes, ...parts } = estimateClusterTraining(workOf('Qwen2.5-0.5B-Instruct', recipe, 512));
     expect(parts).toEqual({
       weights: 2 * 494_032_768,
       trained: 16 * 8_798_208,
@@ -147,7 +147,7 @@ describe('the memory of a fine-tune', () => {
 
   it('is twice as much in float32 for what is held and computed', () => {
     const [halves, floats] = (['bfloat16', 'float32'] as const).map((precision) =>
-      estimateTrainingMemory(workOf('Llama-3.2-1B-Instruct', { ...recipes.lora, precision }, 1024)),
+      estimateClusterTraining(workOf('Llama-3.2-1B-Instruct', { ...recipes.lora, precision }, 1024)),
     );
     expect(floats?.weights).toBe(2 * (halves?.weights ?? 0));
     expect(floats?.activations).toBe(2 * (halves?.activations ?? 0));
@@ -155,7 +155,7 @@ describe('the memory of a fine-tune', () => {
   });
 
   it('is divided over GPUs in full tuning, and not in LoRA', () => {
-    const full = (gpus: number) => estimateTrainingMemory(workOf('Qwen2.5-7B-Instruct', recipes.full, 1024, gpus));
+    const full = (gpus: number) => estimateClusterTraining(workOf('Qwen2.5-7B-Instruct', recipes.full, 1024, gpus));
     expect(full(8).trained).toBe(full(1).trained / 8);
     expect(full(8).bytes).toBeLessThan(40 * GB);
     const lora = (gpus: number) => memoryOf('Qwen2.5-7B-Instruct', recipes.lora, 1024, gpus);
@@ -168,14 +168,14 @@ describe('answering', () => {
   const work = { config: models['Qwen2.5-7B-Instruct'], dtype: 'bfloat16', gpus: 1, longest: 1000 } as const;
 
   it('takes weights, adapters, and keys and values of one answer up to 64', () => {
-    const [least, most] = estimateSamplingMemory({ ...work, adapted: false });
+    const [least, most] = estimateClusterSampling({ ...work, adapted: false });
     // 2 * 28 blocks * 4 heads * 128 numbers of 2 bytes a token.
     expect(most - least).toBe(63 * 1000 * 2 * 28 * 4 * 128 * 2);
     expect(least).toBe(2 * 7_615_616_512 + 1000 * 57_344 + 1.5e9);
-    const [adapted] = estimateSamplingMemory({ ...work, adapted: true });
+    const [adapted] = estimateClusterSampling({ ...work, adapted: true });
     // Four of rank 64: 4 * 64 / 32 of one of rank 32.
     expect(adapted - least).toBe(2 * 8 * 80_740_352);
-    expect(estimateSamplingMemory({ ...work, adapted: false, gpus: 2 })[0]).toBe((least - 1.5e9) / 2 + 1.5e9);
+    expect(estimateClusterSampling({ ...work, adapted: false, gpus: 2 })[0]).toBe((least - 1.5e9) / 2 + 1.5e9);
   });
 
   it('takes time by tokens and weights, and none is known without the speed of the GPU', () => {
