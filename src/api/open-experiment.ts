@@ -24,6 +24,7 @@ import { functionSchema, objectSchema, signalSchema } from '../foundation/caller
 import { systemClock } from '../foundation/clock.js';
 import { createDirectFetch } from '../foundation/direct-fetch.js';
 import { parseSettings } from '../foundation/explain-issue.js';
+import { DriftlineError } from '../foundation/driftline-error.js';
 import { readMachineMemory } from '../foundation/machine-memory.js';
 import { readPackageVersion } from '../foundation/package-version.js';
 import { findRule } from '../judging/rules.js';
@@ -202,9 +203,12 @@ export async function openExperiment(plan: string | PlanInput, options: Experime
   const signalled = opening === undefined ? {} : { signal: opening };
   /** All bases of a plan share one. */
   let cluster: Promise<ClusterRun> | null = null;
-  const opened = { name: 'plan' };
+  const opened: { name: string; spending: SpendingLedger | null } = { name: 'plan', spending: null };
   const openCluster = (settings: ClusterSettings): Promise<ClusterRun> =>
-    (cluster ??= openClusterRun({ settings, environment, allowsOpen, onNotice, run: () => opened.name }));
+    (cluster ??= openClusterRun({
+      ...{ settings, environment, allowsOpen, onNotice },
+      ...{ run: () => opened.name, spending: () => opened.spending },
+    }));
   const resolving: ReadPlanOptions = {
     environment,
     date,
@@ -243,6 +247,7 @@ export async function openExperiment(plan: string | PlanInput, options: Experime
   const batched: BatchedParts = { answers: batchAnswers, judgements: batchJudgements };
   const connection = { environment, fetch, ...signalled };
   const spending = openSpending(resolved, place, maxCost, clock);
+  opened.spending = spending;
 
   /** What can be known before anything is asked or paid. */
   async function check(records?: RunRecords): Promise<ExperimentForecast> {
@@ -302,6 +307,11 @@ export async function openExperiment(plan: string | PlanInput, options: Experime
         ...{ plan: resolved, runs, folder, judge, calibration, spending, cellsAtOnce: chosen, onEvent, onNotice },
         ...(batched.answers ? { batches } : {}),
         ...stopping,
+      }).catch(async (cause: unknown) => {
+        // Whoever may pay no more has no vLLM go on alone.
+        if (DriftlineError.isInstance(cause) && cause.code === 'cost-limit-reached')
+          await (await cluster)?.stopLanes().catch(() => undefined);
+        throw cause;
       });
       const records = recordsOf(folder);
       return {

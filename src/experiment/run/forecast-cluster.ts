@@ -1,6 +1,5 @@
 import { join } from 'node:path';
 import type { RowSize } from '../../engine/memory/estimate-memory.js';
-import type { Recipe } from '../../engine/train/recipe.js';
 import type { Range } from '../../judging/language-judge.js';
 import type { BaseModel } from '../../models/base-model.js';
 import type { ClusterSettings } from '../../models/cluster/cluster-settings.js';
@@ -21,7 +20,13 @@ import {
   estimateCellStorage,
   type ClusterStorage,
 } from '../../models/cluster/estimate-cluster-storage.js';
-import { correctByMeasured, readMeasuredCell, scale, type MeasuredCell } from '../../models/cluster/measured-cell.js';
+import {
+  correctByMeasured,
+  keyOfRecipe,
+  readMeasuredCell,
+  scale,
+  type MeasuredCell,
+} from '../../models/cluster/measured-cell.js';
 import type { SizedWork } from '../../models/embedded/size-embedded-work.js';
 import { listEvaluatedModels } from '../../runs/run-outline.js';
 import type { PlannedCell, PlannedTraining, ResolvedPlan } from '../plan/resolved-plan.js';
@@ -124,10 +129,6 @@ function groupByRecipe({ cells }: ResolvedPlan, base: string): readonly (readonl
     groups.set(key, [...(groups.get(key) ?? []), cell]);
   }
   return [...groups.values()];
-}
-
-export function keyOfRecipe(recipe: Recipe): string {
-  return JSON.stringify({ ...recipe, seed: 0 });
 }
 
 interface TrainingGroup {

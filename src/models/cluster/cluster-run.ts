@@ -7,6 +7,8 @@ import { DriftlineError } from '../../foundation/driftline-error.js';
 import { readPackageVersion } from '../../foundation/package-version.js';
 import { readRayToken, refuseSecrets, requireSafeAddress } from './cluster-security.js';
 import type { ClusterSettings } from './cluster-settings.js';
+import type { GpuLedger } from '../gpu-meter.js';
+import { createClusterSpending, type ClusterSpending } from './cluster-spending.js';
 import { createRayClient, type RayClient } from './ray-client.js';
 import { createRequestBudget, type RequestBudget } from './request-budget.js';
 import { submitOnce, type SubmittedJob, type WantedJob } from './submit-job.js';
@@ -22,6 +24,8 @@ export interface ClusterRunSettings {
   readonly run: () => string;
   /** Whether a Ray that others reach may have no token. */
   readonly allowsOpen?: boolean;
+  /** Counts what GPUs cost; null for nobody. Asked for when something begins. */
+  readonly spending?: () => GpuLedger | null;
   readonly onNotice?: (notice: string) => void;
   readonly clock?: Clock;
   readonly pace?: WatchingPace;
@@ -60,6 +64,11 @@ export interface ClusterRun {
   readonly name: () => string;
   readonly wayBack: (signal?: AbortSignal) => Promise<WayBack>;
   readonly submit: (order: JobOrder, signal?: AbortSignal) => Promise<SubmittedJob>;
+  readonly spending: ClusterSpending;
+  /** Ids of jobs of vLLMs that this run has made or followed. */
+  readonly lanes: Set<string>;
+  /** Stops them between two answers: what they have answered stays, and a later run asks for the rest. */
+  readonly stopLanes: () => Promise<void>;
   /** Does what may be done again until it comes through: a head that is away may come back. */
   readonly patiently: <Result>(task: () => Promise<Result>, signal?: AbortSignal) => Promise<Result>;
 }
@@ -73,6 +82,8 @@ const [oldestRay, interfaceVersion] = [[2, 52], '4'];
 /** Opens the cluster that a plan names. Nothing is asked of it before the first job. */
 export async function openClusterRun(given: ClusterRunSettings): Promise<ClusterRun> {
   const { settings, environment, run, allowsOpen = false, onNotice = () => undefined } = given;
+  const spending = createClusterSpending({ settings, ledger: given.spending ?? (() => null) });
+  const lanes = new Set<string>();
   const { clock = systemClock, pace = usualPace, waves = usualWaveLimits, leastRate, retries } = given;
   refuseSecrets(settings.environment, environment);
   const token = await readRayToken(environment);
@@ -125,7 +136,14 @@ export async function openClusterRun(given: ClusterRunSettings): Promise<Cluster
 
   return {
     patiently,
-    ...{ settings, ray, budget, watcher, clock, pace, waves, onNotice, name, wayBack },
+    ...{ spending, lanes, settings, ray, budget, watcher, clock, pace, waves, onNotice, name, wayBack },
+    stopLanes: async () => {
+      for (const id of lanes) {
+        lanes.delete(id);
+        const isStopped = await ray.stop(id);
+        if (isStopped === true) onNotice(`${id} at ${ray.address} is stopped; what it has answered stays there`);
+      }
+    },
     submit: async ({ kind, id, mark, keys, deliver, metadata, onEnded }, signal) => {
       await requireRay();
       const { storage, python, environment: variables } = settings;

@@ -15,6 +15,8 @@ const doneSchema = z.looseObject({
   steps: z.int().nonnegative(),
   files: z.record(z.string(), fileSchema),
   apart: z.array(z.string()).default([]),
+  /** Of all attempts; null where none was counted. */
+  gpu_seconds: z.number().nonnegative().nullish(),
 });
 
 /** What a cell says when it is done. */

@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 import { z } from 'zod';
+import type { Recipe } from '../../engine/train/recipe.js';
 import { readOwnJson } from '../../foundation/read-own-json.js';
 import type { Range } from '../../judging/language-judge.js';
 
@@ -16,6 +17,11 @@ export type MeasuredCell = z.output<typeof measuredSchema>;
 /** Null where the cell is not finished, or did not measure. */
 export function readMeasuredCell(folder: string): Promise<MeasuredCell | null> {
   return readOwnJson(join(folder, 'measured.json'), measuredSchema);
+}
+
+/** Equal for recipes that take the same: seeds aside. */
+export function keyOfRecipe(recipe: Recipe): string {
+  return JSON.stringify({ ...recipe, seed: 0 });
 }
 
 /** How far other fine-tunes of the same base and recipe are from one that was measured: their rows have other lengths. */

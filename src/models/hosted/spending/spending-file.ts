@@ -4,6 +4,7 @@ import { z } from 'zod';
 import { DriftlineError } from '../../../foundation/driftline-error.js';
 import { isMissing } from '../../../foundation/file-failure.js';
 import { writeFileAtomically } from '../../../foundation/write-file-atomically.js';
+import type { GpuRate, GpuUse } from '../../gpu-meter.js';
 import { type HostedRate, type PricedKind, priceTokens, type TokenCount } from './hosted-prices.js';
 
 const spendingPurposes = ['answers', 'judgements', 'fine-tuning'] as const;
@@ -29,14 +30,19 @@ const entrySchema = z.object({
   output_tokens: z.number().nonnegative(),
   /** Calls of which the service did not say the tokens: they are counted as the most that they may have been. */
   unreported: count,
+  /** Of GPUs of a cluster: there for them alone, whose tokens are 0. */
+  gpu_seconds: z.number().nonnegative().optional(),
   /** Null where the price is not known. */
   rate: z
-    .object({
-      input: z.number().nonnegative(),
-      output: z.number().nonnegative(),
-      batch: z.number().nonnegative().optional(),
-      source: z.string(),
-    })
+    .union([
+      z.object({
+        input: z.number().nonnegative(),
+        output: z.number().nonnegative(),
+        batch: z.number().nonnegative().optional(),
+        source: z.string(),
+      }),
+      z.object({ gpu_hour: z.number().nonnegative(), source: z.string() }),
+    ])
     .nullable(),
 });
 
@@ -90,10 +96,23 @@ export function keyOfEntry({ account, model, tuned, purpose, batched, id }: Spen
   return JSON.stringify([account, model, tuned, purpose, batched, id]);
 }
 
+/** GPU-seconds of one fine-tune or one vLLM of a cluster: its name stands for the batch or job. */
+export function beginGpuEntry(account: string, { model, purpose, rate }: GpuUse, id: string): SpendingEntry {
+  return {
+    ...{ account, model, tuned: false, purpose, batched: false, id, on_its_way: false, calls: 1 },
+    ...{ input_tokens: 0, output_tokens: 0, unreported: 0, gpu_seconds: 0, rate },
+  };
+}
+
 /** US dollars; null where the price is not known. */
 export function costOfEntry(entry: SpendingEntry): number | null {
-  const { rate, input_tokens: input, output_tokens: output, batched } = entry;
-  return rate === null ? null : priceTokens(rate, { input, output }, batched);
+  const { rate, input_tokens: input, output_tokens: output, batched, gpu_seconds: seconds = 0 } = entry;
+  if (rate === null) return null;
+  return 'gpu_hour' in rate ? priceGpu(rate, seconds) : priceTokens(rate, { input, output }, batched);
+}
+
+export function priceGpu({ gpu_hour: hour }: GpuRate, seconds: number): number {
+  return (hour * seconds) / 3600;
 }
 
 function locateSpending(folder: string): string {
