@@ -30,7 +30,7 @@ import { readPackageVersion } from '../foundation/package-version.js';
 import { findRule } from '../judging/rules.js';
 import { checkJudgements } from '../judging/own-judge.js';
 import type { BatchSettings } from '../models/hosted/batches/batch-settings.js';
-import type { ClusterSettings } from '../models/cluster/cluster-settings.js';
+import { clusterSchema, type ClusterSettings } from '../models/cluster/cluster-settings.js';
 import { openClusterRun, type ClusterRun } from '../models/cluster/cluster-run.js';
 import { createSpendingLedger, type SpendingLedger } from '../models/hosted/spending/spending-ledger.js';
 import type { SpendingSummary } from '../models/hosted/spending/summarise-spending.js';
@@ -69,7 +69,9 @@ export interface ExperimentOptions
   readonly batchJudgements?: boolean;
   /** Uses a Ray that is reached over a network without a token, although whoever reaches it runs code there. */
   readonly allowOpenRay?: boolean;
-  /** US dollars that hosted models may cost the run, earlier calls included. Default any number. */
+  /** Models of steps that stay in the storage of the plan's cluster, in place of what the plan says. */
+  readonly keep?: ClusterSettings['keep'];
+  /** US dollars that hosted models and GPUs may cost the run, earlier use included. Default any number. */
   readonly maxCost?: number;
   /** Drift that is tolerated, in place of what the plan's gate says of it; null for no gate. */
   readonly gate?: Partial<GateOptions> | null;
@@ -94,6 +96,7 @@ const optionsSchema = openingSchema.extend({
   batchAnswers: z.boolean().optional(),
   batchJudgements: z.boolean().optional(),
   allowOpenRay: z.boolean().optional(),
+  keep: clusterSchema.shape.keep.unwrap().optional(),
   maxCost: z.number().nonnegative().optional(),
   gate: z.strictObject(gateShape).partial().nullable().optional(),
   cancelJobs: z.boolean().optional(),
@@ -187,6 +190,7 @@ export async function openExperiment(plan: string | PlanInput, options: Experime
     allowOpenRay: allowsOpen = false,
     batchAnswers = false,
     batchJudgements = false,
+    keep,
     maxCost,
     cancelJobs = false,
     gate: changedGate = {},
@@ -230,13 +234,14 @@ export async function openExperiment(plan: string | PlanInput, options: Experime
     ...(bases === undefined ? {} : { bases: bases as [WrittenModel, ...WrittenModel[]] }),
     ...(seeds === undefined ? {} : { seeds: seeds as [number, ...number[]] }),
   };
+  const keeping = keep === undefined ? {} : { keep };
   const read =
     typeof plan === 'string'
-      ? await readPlan(plan, { ...resolving, changes })
+      ? await readPlan(plan, { ...resolving, changes, ...keeping })
       : await resolvePlan(
           { ...parsePlan(plan, { hasJudge: ownJudge !== undefined }), ...changes },
           join(folder, 'plan (from code)'),
-          resolving,
+          { ...resolving, ...keeping },
         );
   const gate = changedGate === null ? null : mergeGates(read.gate, changedGate);
   const gated = gate === null ? [] : listAskedPlaces(read, gate);

@@ -5,6 +5,7 @@ import {
   decimalNumber,
   flag,
   nonEmptyText,
+  oneOf,
   optional,
   wholeNumber,
   type ParsedValue,
@@ -124,6 +125,13 @@ export const planOptions = {
   },
   ...memoryOption,
   ...batchOptions,
+  keep: {
+    value: 'MODELS',
+    description:
+      "Models of steps that stay in a cluster's storage, in place of cluster.keep of the plan: kept, which are those that the plan asks, all, or nothing. What runs here keeps those that the plan asks",
+    type: optional(oneOf(['kept', 'all', 'nothing'])),
+    example: 'nothing',
+  },
   'insecure-ray': {
     description:
       'Use a Ray that is reached over a network without a token, although whoever reaches it runs code there',

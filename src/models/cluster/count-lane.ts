@@ -11,8 +11,8 @@ export interface CountedLane {
   readonly open: () => Promise<void>;
   /** Counts until now. Where the limit does not allow more, all vLLMs of the run are stopped, and `cost-limit-reached` is thrown. */
   readonly goOn: () => Promise<void>;
-  /** Counts by what the lane says itself, or until it will have ended if it goes on without being looked at. */
-  readonly settle: () => Promise<void>;
+  /** Counts by what the lane says itself when its job has ended; until it will have ended if it goes on without being looked at. */
+  readonly settle: (hasEnded: boolean) => Promise<void>;
 }
 
 const stateSchema = z.looseObject({ gpu_seconds: z.number().nonnegative().nullish() });
@@ -57,11 +57,11 @@ export function countLane(
       await stopLanes();
       throw refusal;
     },
-    settle: async () => {
+    settle: async (hasEnded) => {
       if (meter === null || meter.counted(lane) === null) return;
       const own = await readOwnCount();
-      const byClock = began === null ? 0 : soFar() + gpus * linger;
-      await meter.settle(lane, Math.max(own ?? 0, byClock));
+      const byClock = soFar() + (hasEnded || began === null ? 0 : gpus * linger);
+      await meter.settle(lane, hasEnded && own !== null ? own : Math.max(own ?? 0, byClock));
     },
   };
 }

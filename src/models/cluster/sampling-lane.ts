@@ -234,12 +234,13 @@ export function createSamplingLane(cluster: ClusterRun, model: ClusterModel): Sa
       if (wanted.size === 0) leave.abort();
       else await paidFor.goOn();
     };
+    let hasEnded = false;
     try {
       const ended = await watcher.follow({ kind: 'lane', name: lane, job: id, onMoved, signal });
-      cluster.lanes.delete(id);
+      hasEnded = cluster.lanes.delete(id);
       return { ...ended, id };
     } finally {
-      await paidFor.settle();
+      await paidFor.settle(hasEnded);
     }
   }
 

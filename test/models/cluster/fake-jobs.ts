@@ -39,7 +39,7 @@ const jobSchema = z.strictObject({
   per_device_rows: z.int(),
   accumulation: z.int(),
   save_every: z.int(),
-  keep: z.literal('kept'),
+  keep: z.enum(['kept', 'all', 'nothing']),
 });
 
 const rowSchema = z.strictObject({ ids, train: z.array(z.literal([0, 1])) });
@@ -68,6 +68,9 @@ export interface FakeJobs {
   readonly deaths: { readonly at: number; readonly fault?: { readonly kind: string; readonly message: string } }[];
   /** Writes a line of an answer otherwise. */
   garble: (line: string) => string;
+  /** What each fine-tune says that it measured, and GPU-seconds that it and a lane say that they took. */
+  measured: object;
+  gpuSeconds: number | null;
   /** Steps that were computed, in all jobs. */
   steps: number;
   /** Keys of answers, as they were written. */
@@ -84,6 +87,7 @@ class Death extends Error {
 export function createFakeJobs(): FakeJobs {
   const jobs: FakeJobs = {
     ...{ stepTime: 1, answerTime: 0, linger: 300, deaths: [], steps: 0, answered: [] },
+    ...{ measured: {}, gpuSeconds: null },
     garble: (line) => line,
     run: async (driver) => {
       const order = orderSchema.parse(JSON.parse(Buffer.from(driver.files.get('order.json') ?? []).toString()));
@@ -214,7 +218,7 @@ async function train(
     ['adapter_config.json', config],
     ['adapter_model.safetensors', tune(steps)],
     ['training.jsonl', await readFile(log)],
-    ['measured.json', Buffer.from('{}')],
+    ['measured.json', Buffer.from(JSON.stringify(jobs.measured))],
   ]);
   for (const step of keep) {
     files.set(`kept-${String(step)}/adapter_config.json`, config);
@@ -226,7 +230,15 @@ async function train(
   const hashes = [...files].map(
     ([name, bytes]) => [name, { sha256: hashContent(bytes), bytes: bytes.length }] as const,
   );
-  const done = { v: 1, mark: job.mark, steps, files: Object.fromEntries(hashes), apart: [], model: null };
+  const done = {
+    v: 1,
+    mark: job.mark,
+    steps,
+    files: Object.fromEntries(hashes),
+    apart: [],
+    model: null,
+    gpu_seconds: jobs.gpuSeconds,
+  };
   await writeWhole(join(out, 'done.json'), Buffer.from(JSON.stringify(done)));
   await show(storage, run, `t-${cell}`, 'done');
 }
@@ -279,6 +291,7 @@ async function answer(
     }
     await pause(5, signal);
   }
+  await writeWhole(join(home, 'state.json'), Buffer.from(JSON.stringify({ v: 1, gpu_seconds: jobs.gpuSeconds })));
   await show(storage, run, `s-${lane}`, 'done');
 }
 
