@@ -174,7 +174,7 @@ describe('the forecast of a cluster', { timeout: 120_000 }, () => {
     expect(await modelsOf('kept')).toBe(3 * adapter);
     // 375 steps, saved every 50 and at the end: as much as an archive takes, and each beside it.
     expect(await modelsOf('all')).toBe((2 + 8) * adapter + 2 ** 30 + adapter);
-    const dynamics = { dynamics: { every: 125, evaluate: { suite: 'main', samples: 1 } } };
+    const dynamics = { dynamics: { every: 125, suite: 'main', samples: 1 } };
     expect(await modelsOf('kept', dynamics)).toBeGreaterThan(3 * adapter);
     const refused = await errorOf(() => modelsOf('nothing', dynamics));
     expect(refused).toMatchObject({ code: 'configuration-invalid' });
@@ -230,7 +230,7 @@ describe('what cannot fit a GPU', { timeout: 120_000 }, () => {
       conditions: {},
       cluster: { ...cluster, gpu: { memory: 16, tflops: 312 } },
     });
-    expect(refused.message).toMatch(/^vLLM for hf:Qwen/);
+    expect(refused.message).toMatch(/^vLLM for hf-qwen/);
     expect(refused.hint).toContain('gpus_per_sampler: 2');
   });
 });
@@ -239,7 +239,6 @@ describe('docs/experiments/open-models.md', { timeout: 120_000 }, () => {
   it('has what driftline plan says of rows of these lengths', async () => {
     const { forecast } = await planOpenModels();
     const text = await readFile(page, 'utf8');
-    console.log(describeClusterForecast(await forecast(), null).join('\n'));
     for (const line of describeClusterForecast(await forecast(), null)) expect(text).toContain(line);
     for (const [rows, tokens] of Object.values(sets)) {
       expect(text).toContain(rows.toLocaleString('en'));
