@@ -11,6 +11,7 @@ import { readPlan, resolvePlan, type ReadPlanOptions } from '../experiment/plan/
 import { parsePlan, type PlanInput } from '../experiment/plan/plan-schema.js';
 import type { ResolvedPlan } from '../experiment/plan/resolved-plan.js';
 import { chooseCellsAtOnce, type ChosenCellsAtOnce } from '../experiment/run/choose-cells-at-once.js';
+import { followForecast } from '../experiment/run/follow-cluster.js';
 import { forecastCluster, type ClusterForecast } from '../experiment/run/forecast-cluster.js';
 import { forecastMemory, requireMemory, type MemoryForecast } from '../experiment/run/forecast-memory.js';
 import { forecastRun, type RunForecast } from '../experiment/run/forecast-run.js';
@@ -28,10 +29,12 @@ import { DriftlineError } from '../foundation/driftline-error.js';
 import { readMachineMemory } from '../foundation/machine-memory.js';
 import { readPackageVersion } from '../foundation/package-version.js';
 import { findRule } from '../judging/rules.js';
+import type { Range } from '../judging/language-judge.js';
 import { checkJudgements } from '../judging/own-judge.js';
 import type { BatchSettings } from '../models/hosted/batches/batch-settings.js';
 import { clusterSchema, type ClusterSettings } from '../models/cluster/cluster-settings.js';
 import { openClusterRun, type ClusterRun } from '../models/cluster/cluster-run.js';
+import type { ClusterSight } from '../models/cluster/watch-cluster.js';
 import { createSpendingLedger, type SpendingLedger } from '../models/hosted/spending/spending-ledger.js';
 import type { SpendingSummary } from '../models/hosted/spending/summarise-spending.js';
 import { writtenModelSchema, type WrittenModel } from '../models/model-reference.js';
@@ -108,7 +111,15 @@ const optionsSchema = openingSchema.extend({
 export type ExperimentEvent =
   | RunEvent
   | RunStarted
+  | ClusterSeen
   | ({ readonly kind: 'batches-progress' } & Parameters<NonNullable<BatchSettings['onProgress']>>[0]);
+
+/** What a plan's cluster does, now and then. */
+export interface ClusterSeen extends ClusterSight {
+  readonly kind: 'cluster-seen';
+  /** Until all is trained and answered with its GPUs, from the least to the most; null where nobody knows. */
+  readonly secondsLeft: Range | null;
+}
 
 /** The first event: what is left to do. */
 export interface RunStarted {
@@ -207,11 +218,17 @@ export async function openExperiment(plan: string | PlanInput, options: Experime
   const signalled = opening === undefined ? {} : { signal: opening };
   /** All bases of a plan share one. */
   let cluster: Promise<ClusterRun> | null = null;
-  const opened: { name: string; spending: SpendingLedger | null } = { name: 'plan', spending: null };
+  /** What the cluster is told of the run once that is known. */
+  const shared: { name: string; spending: SpendingLedger | null; onSight: (sight: ClusterSight) => void } = {
+    ...{ name: 'plan', spending: null, onSight: () => undefined },
+  };
   const openCluster = (settings: ClusterSettings): Promise<ClusterRun> =>
     (cluster ??= openClusterRun({
       ...{ settings, environment, allowsOpen, onNotice },
-      ...{ run: () => opened.name, spending: () => opened.spending },
+      ...{ run: () => shared.name, spending: () => shared.spending },
+      onSight: (sight) => {
+        shared.onSight(sight);
+      },
     }));
   const resolving: ReadPlanOptions = {
     environment,
@@ -248,11 +265,11 @@ export async function openExperiment(plan: string | PlanInput, options: Experime
   const ofGate = gate === null ? [] : [...remarkOnChange(read.gate, gate), ...remarkOnGate(gated, gate)];
   const resolved: ResolvedPlan = { ...read, remarks: [...read.remarks, ...ofGate] };
   const place = join(runs, nameRun(resolved));
-  opened.name = nameRun(resolved);
+  shared.name = nameRun(resolved);
   const batched: BatchedParts = { answers: batchAnswers, judgements: batchJudgements };
   const connection = { environment, fetch, ...signalled };
   const spending = openSpending(resolved, place, maxCost, clock);
-  opened.spending = spending;
+  shared.spending = spending;
 
   /** What can be known before anything is asked or paid. */
   async function check(records?: RunRecords): Promise<ExperimentForecast> {
@@ -306,10 +323,19 @@ export async function openExperiment(plan: string | PlanInput, options: Experime
       opened ??= await open();
       const folder = opened;
       onEvent({ kind: 'run-started', forecast, cellsAtOnce: chosen });
+      const left = forecast.cluster && followForecast(forecast.cluster, forecast);
+      shared.onSight = (sight) => {
+        onEvent({ kind: 'cluster-seen', ...sight, secondsLeft: left?.left(sight.gpus.total) ?? null });
+      };
+      const onRunEvent = (event: RunEvent): void => {
+        left?.note(event);
+        onEvent(event);
+      };
       // It closes the folder.
       opened = null;
       const summary = await runPlan({
-        ...{ plan: resolved, runs, folder, judge, calibration, spending, cellsAtOnce: chosen, onEvent, onNotice },
+        ...{ plan: resolved, runs, folder, judge, calibration, spending, cellsAtOnce: chosen, onNotice },
+        onEvent: onRunEvent,
         ...(batched.answers ? { batches } : {}),
         ...stopping,
       }).catch(async (cause: unknown) => {

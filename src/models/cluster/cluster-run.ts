@@ -12,7 +12,14 @@ import { createClusterSpending, type ClusterSpending } from './cluster-spending.
 import { createRayClient, type RayClient } from './ray-client.js';
 import { createRequestBudget, type RequestBudget } from './request-budget.js';
 import { submitOnce, type SubmittedJob, type WantedJob } from './submit-job.js';
-import { createClusterWatcher, mayPass, usualPace, type ClusterWatcher, type WatchingPace } from './watch-cluster.js';
+import {
+  createClusterWatcher,
+  mayPass,
+  usualPace,
+  type ClusterSight,
+  type ClusterWatcher,
+  type WatchingPace,
+} from './watch-cluster.js';
 import { usualWaveLimits, type WaveLimits } from './wave-collector.js';
 import { openWayBack, type WayBack } from './way-back.js';
 import type { ArchiveFiles } from './zip-archive.js';
@@ -27,6 +34,7 @@ export interface ClusterRunSettings {
   /** Counts what GPUs cost; null for nobody. Asked for when something begins. */
   readonly spending?: () => GpuLedger | null;
   readonly onNotice?: (notice: string) => void;
+  readonly onSight?: (sight: ClusterSight) => void;
   readonly clock?: Clock;
   readonly pace?: WatchingPace;
   readonly waves?: WaveLimits;
@@ -113,6 +121,7 @@ export async function openClusterRun(given: ClusterRunSettings): Promise<Cluster
   const watcher = createClusterWatcher({
     ...{ ray, wayBack: () => wayBack(), budget, clock, pace, onNotice },
     folder: () => `runs/${name()}/progress`,
+    ...(given.onSight === undefined ? {} : { onSight: given.onSight }),
   });
   counts.jobs = watcher.count;
   let checked: Promise<void> | null = null;
