@@ -63,7 +63,7 @@ export const batchOptions = {
 export const maxCostOption = {
   value: 'DOLLARS',
   description:
-    'Stop before hosted models could cost this run more than so many US dollars, earlier calls included; all prices must be known',
+    'Stop before hosted models, and GPUs of a cluster, could cost this run more than so many US dollars, earlier use included; all prices must be known',
   type: optional(decimalNumber(0, Infinity)),
   example: '20',
 } as const satisfies OptionDefinition;
@@ -123,7 +123,10 @@ export const planOptions = {
     type: optional(wholeNumber(1)),
     example: '2',
   },
-  ...memoryOption,
+  'ignore-memory': {
+    ...memoryOption['ignore-memory'],
+    description: 'Run even if the memory estimate exceeds what is available, here or of a GPU',
+  },
   ...batchOptions,
   keep: {
     value: 'MODELS',
