@@ -24,7 +24,7 @@ import {
   correctByMeasured,
   keyOfRecipe,
   readMeasuredCell,
-  scale,
+  scaleRange,
   type MeasuredCell,
 } from '../../models/cluster/measured-cell.js';
 import type { SizedWork } from '../../models/embedded/size-embedded-work.js';
@@ -110,7 +110,7 @@ export async function forecastCluster(
     trainings,
     samplings,
     gpuSeconds,
-    dollars: gpuSeconds === null || price === undefined ? null : scale(price / 3600, gpuSeconds),
+    dollars: gpuSeconds === null || price === undefined ? null : scaleRange(price / 3600, gpuSeconds),
     disk: {
       models: sum('models'),
       rows: sum('rows'),
@@ -157,8 +157,8 @@ async function forecastTrainings(
   const estimate = estimateStepSeconds(work, settings.gpu);
   const corrected = correctByMeasured(
     {
-      memory: scale(estimateClusterTraining(work).bytes, estimateRanges.memory),
-      seconds: estimate === null ? null : scale(estimate, estimateRanges.time),
+      memory: scaleRange(estimateClusterTraining(work).bytes, estimateRanges.memory),
+      seconds: estimate === null ? null : scaleRange(estimate, estimateRanges.time),
     },
     await findMeasured(folder, group, toDo),
   );
@@ -231,7 +231,7 @@ async function forecastSampling(
     base,
     answers: [...toAsk.values()].reduce((sum, answers) => sum + answers, 0),
     memory: estimateClusterSampling({ config, dtype, gpus, longest, adapted }),
-    secondsPerAnswer: seconds === null ? null : scale(seconds, estimateRanges.time),
+    secondsPerAnswer: seconds === null ? null : scaleRange(seconds, estimateRanges.time),
   };
 }
 

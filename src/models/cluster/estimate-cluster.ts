@@ -8,7 +8,7 @@ import { trainedPartOf } from '../../engine/train/plan-training.js';
 import type { Recipe } from '../../engine/train/recipe.js';
 import type { Range } from '../../judging/language-judge.js';
 import type { ClusterSettings } from './cluster-settings.js';
-import { divideStep } from './prepare-cell.js';
+import { divideStep } from './divide-step.js';
 
 /** One fine-tune on a cluster, as far as its size goes. */
 export interface ClusterTrainingWork {

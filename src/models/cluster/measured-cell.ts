@@ -43,13 +43,13 @@ export function correctByMeasured(estimated: EstimatedCell, measured: MeasuredCe
   if (measured === null) return { ...estimated, isMeasured: false };
   const { peak_bytes: peak, seconds_per_step: seconds } = measured;
   return {
-    memory: peak > 0 ? scale(peak, likeMeasured.memory) : estimated.memory,
-    seconds: seconds === null ? estimated.seconds : scale(seconds, likeMeasured.time),
+    memory: peak > 0 ? scaleRange(peak, likeMeasured.memory) : estimated.memory,
+    seconds: seconds === null ? estimated.seconds : scaleRange(seconds, likeMeasured.time),
     isMeasured: peak > 0 || seconds !== null,
   };
 }
 
 /** A figure from the least to the most that it may be. */
-export function scale(value: number, [least, most]: Range): Range {
+export function scaleRange(value: number, [least, most]: Range): Range {
   return [least * value, most * value];
 }

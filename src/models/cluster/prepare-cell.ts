@@ -8,7 +8,6 @@ import { encodePrompt } from '../../engine/tokenizer/encode-chat.js';
 import { readTokenizer } from '../../engine/tokenizer/read-tokenizer.js';
 import { encodeTrainingSet } from '../../engine/train/encode-training-set.js';
 import { prepareTraining } from '../../engine/train/prepare-training.js';
-import type { Recipe } from '../../engine/train/recipe.js';
 import { hashJson } from '../../foundation/content-hash.js';
 import { DriftlineError } from '../../foundation/driftline-error.js';
 import type { TrainingJob } from '../trainer.js';
@@ -16,6 +15,7 @@ import { packClosedLines } from './checked-lines.js';
 import type { ClusterModel } from './cluster-model.js';
 import type { ClusterSettings } from './cluster-settings.js';
 import type { ClusterTrainingWork } from './estimate-cluster.js';
+import { divideStep } from './divide-step.js';
 import { cellHash } from './job-ids.js';
 import type { ArchiveFiles } from './zip-archive.js';
 
@@ -101,20 +101,6 @@ async function listAdapterFiles(
   } finally {
     await rm(folder, { recursive: true, force: true });
   }
-}
-
-/** A step's rows over GPUs: fewer batches each, or else smaller ones. */
-export function divideStep(
-  { batch_size: batch, accumulation }: Recipe,
-  gpus: number,
-): { readonly gpus: number; readonly per_device_rows: number; readonly accumulation: number } {
-  if (accumulation % gpus === 0) return { gpus, per_device_rows: batch, accumulation: accumulation / gpus };
-  if (batch % gpus === 0) return { gpus, per_device_rows: batch / gpus, accumulation };
-  throw new DriftlineError({
-    code: 'recipe-invalid',
-    message: `${String(gpus)} GPUs cannot share a step of ${String(batch)} rows, ${String(accumulation)} times: neither number divides by ${String(gpus)}`,
-    hint: 'Set batch_size or accumulation to a multiple of gpus_per_cell.',
-  });
 }
 
 function requireWhole(weight: number): number {
