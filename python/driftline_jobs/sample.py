@@ -321,6 +321,7 @@ class Lane:
             "versions": self.versions,
             "grouped": self.grouped,
             "waiting": self.waiting,
+            "gpu_seconds": self.order.owner.gpu_seconds() if self.order.attempt else None,
         }
         write_json(self.order.folder / "state.json", state)
 

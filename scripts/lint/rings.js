@@ -41,7 +41,7 @@ const orders = {
   models: {
     // What all models have in common stands further inside than the folders of those who make them.
     rings: [
-      ['trainer.ts', 'sampler.ts', 'recipe-rules.ts', 'inside.ts', 'services'],
+      ['trainer.ts', 'sampler.ts', 'recipe-rules.ts', 'inside.ts', 'gpu-meter.ts', 'services'],
       ['model-name-forms.ts'],
       ['model-reference.ts'],
       ['embedded'],

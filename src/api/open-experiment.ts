@@ -11,25 +11,31 @@ import { readPlan, resolvePlan, type ReadPlanOptions } from '../experiment/plan/
 import { parsePlan, type PlanInput } from '../experiment/plan/plan-schema.js';
 import type { ResolvedPlan } from '../experiment/plan/resolved-plan.js';
 import { chooseCellsAtOnce, type ChosenCellsAtOnce } from '../experiment/run/choose-cells-at-once.js';
+import { followForecast } from '../experiment/run/follow-cluster.js';
+import { forecastCluster, type ClusterForecast } from '../experiment/run/forecast-cluster.js';
 import { forecastMemory, requireMemory, type MemoryForecast } from '../experiment/run/forecast-memory.js';
 import { forecastRun, type RunForecast } from '../experiment/run/forecast-run.js';
 import type { BatchedParts } from '../experiment/run/hosted-use.js';
 import { findEntryRate, findPlanRate, requirePlanRates } from '../experiment/run/plan-rates.js';
 import { probePlan, requireBatchedModels } from '../experiment/run/probe-plan.js';
+import { requireClusterMemory } from '../experiment/run/require-cluster-memory.js';
 import { runPlan, type RunSummary } from '../experiment/run/run-plan.js';
 import type { RunEvent } from '../experiment/run/run-progress.js';
 import { functionSchema, objectSchema, signalSchema } from '../foundation/caller-schemas.js';
 import { systemClock } from '../foundation/clock.js';
 import { createDirectFetch } from '../foundation/direct-fetch.js';
 import { parseSettings } from '../foundation/explain-issue.js';
+import { DriftlineError } from '../foundation/driftline-error.js';
 import { readMachineMemory } from '../foundation/machine-memory.js';
 import { readPackageVersion } from '../foundation/package-version.js';
 import { findRule } from '../judging/rules.js';
+import type { Range } from '../judging/language-judge.js';
 import { checkJudgements } from '../judging/own-judge.js';
 import type { BatchSettings } from '../models/hosted/batches/batch-settings.js';
-import type { ClusterSettings } from '../models/cluster/cluster-settings.js';
+import { clusterSchema, type ClusterSettings } from '../models/cluster/cluster-settings.js';
 import { openClusterRun, type ClusterRun } from '../models/cluster/cluster-run.js';
 import { stopRun } from '../models/cluster/stop-run.js';
+import type { ClusterSight } from '../models/cluster/watch-cluster.js';
 import { createSpendingLedger, type SpendingLedger } from '../models/hosted/spending/spending-ledger.js';
 import type { SpendingSummary } from '../models/hosted/spending/summarise-spending.js';
 import { writtenModelSchema, type WrittenModel } from '../models/model-reference.js';
@@ -59,7 +65,7 @@ export interface ExperimentOptions
   readonly cellsAtOnce?: number;
   /** Bytes that there are. Default the machine's. */
   readonly memory?: number;
-  /** Runs even if the memory estimate exceeds that. */
+  /** Runs even if a memory estimate exceeds that, or a GPU's. */
   readonly ignoreMemory?: boolean;
   /** Asks hosted models in batches. */
   readonly batchAnswers?: boolean;
@@ -67,7 +73,9 @@ export interface ExperimentOptions
   readonly batchJudgements?: boolean;
   /** Uses a Ray that is reached over a network without a token, although whoever reaches it runs code there. */
   readonly allowOpenRay?: boolean;
-  /** US dollars that hosted models may cost the run, earlier calls included. Default any number. */
+  /** Models of steps that stay in the storage of the plan's cluster, in place of what the plan says. */
+  readonly keep?: ClusterSettings['keep'];
+  /** US dollars that hosted models and GPUs may cost the run, earlier use included. Default any number. */
   readonly maxCost?: number;
   /** Drift that is tolerated, in place of what the plan's gate says of it; null for no gate. */
   readonly gate?: Partial<GateOptions> | null;
@@ -92,6 +100,7 @@ const optionsSchema = openingSchema.extend({
   batchAnswers: z.boolean().optional(),
   batchJudgements: z.boolean().optional(),
   allowOpenRay: z.boolean().optional(),
+  keep: clusterSchema.shape.keep.unwrap().optional(),
   maxCost: z.number().nonnegative().optional(),
   gate: z.strictObject(gateShape).partial().nullable().optional(),
   cancelJobs: z.boolean().optional(),
@@ -103,7 +112,15 @@ const optionsSchema = openingSchema.extend({
 export type ExperimentEvent =
   | RunEvent
   | RunStarted
+  | ClusterSeen
   | ({ readonly kind: 'batches-progress' } & Parameters<NonNullable<BatchSettings['onProgress']>>[0]);
+
+/** What a plan's cluster does, now and then. */
+export interface ClusterSeen extends ClusterSight {
+  readonly kind: 'cluster-seen';
+  /** Until all is trained and answered with its GPUs, from the least to the most; null where nobody knows. */
+  readonly secondsLeft: Range | null;
+}
 
 /** The first event: what is left to do. */
 export interface RunStarted {
@@ -131,6 +148,8 @@ const runOptionsSchema = z.strictObject({ signal: signalSchema.optional(), onEve
 export interface ExperimentForecast extends RunForecast {
   /** Of models that run here. */
   readonly memory: readonly MemoryForecast[];
+  /** Of what is left for the plan's cluster, with remarks on what may not fit; null where nothing is. */
+  readonly cluster: (ClusterForecast & { readonly remarks: readonly string[] }) | null;
 }
 
 export interface ExperimentResult {
@@ -153,6 +172,8 @@ export interface Experiment {
   readonly forecast: () => Promise<ExperimentForecast>;
   /** Asks hosted models of a forecast for one token each, to see that they can do what the plan asks. */
   readonly probe: (forecast: RunForecast) => Promise<readonly string[]>;
+  /** How many GPUs the plan's cluster has, and how many of them are busy: it is asked. Null without a cluster. */
+  readonly countGpus: () => Promise<{ readonly used: number; readonly total: number } | null>;
   /** How many cells would run at once; measured where the plan and the options leave it open. */
   readonly chooseCellsAtOnce: (forecast: ExperimentForecast) => Promise<ChosenCellsAtOnce>;
   /** Trains, asks and judges what is not there yet. Call it again after a stop or a crash: nothing is done twice. */
@@ -181,6 +202,7 @@ export async function openExperiment(plan: string | PlanInput, options: Experime
     allowOpenRay: allowsOpen = false,
     batchAnswers = false,
     batchJudgements = false,
+    keep,
     maxCost,
     cancelJobs = false,
     gate: changedGate = {},
@@ -197,10 +219,17 @@ export async function openExperiment(plan: string | PlanInput, options: Experime
   const signalled = opening === undefined ? {} : { signal: opening };
   /** All bases of a plan share one. */
   let cluster: Promise<ClusterRun> | null = null;
-  const opened = { name: 'plan' };
+  /** What the cluster is told of the run once that is known. */
+  const shared: { name: string; spending: SpendingLedger | null; onSight: (sight: ClusterSight) => void } = {
+    ...{ name: 'plan', spending: null, onSight: () => undefined },
+  };
   const openCluster = (settings: ClusterSettings): Promise<ClusterRun> =>
     (cluster ??= openClusterRun({
-      ...{ settings, environment, allowsOpen, cancelsJobs: cancelJobs, onNotice, run: () => opened.name },
+      ...{ settings, environment, allowsOpen, cancelsJobs: cancelJobs, onNotice },
+      ...{ run: () => shared.name, spending: () => shared.spending },
+      onSight: (sight) => {
+        shared.onSight(sight);
+      },
     }));
   const resolving: ReadPlanOptions = {
     environment,
@@ -224,23 +253,25 @@ export async function openExperiment(plan: string | PlanInput, options: Experime
     ...(bases === undefined ? {} : { bases: bases as [WrittenModel, ...WrittenModel[]] }),
     ...(seeds === undefined ? {} : { seeds: seeds as [number, ...number[]] }),
   };
+  const keeping = keep === undefined ? {} : { keep };
   const read =
     typeof plan === 'string'
-      ? await readPlan(plan, { ...resolving, changes })
+      ? await readPlan(plan, { ...resolving, changes, ...keeping })
       : await resolvePlan(
           { ...parsePlan(plan, { hasJudge: ownJudge !== undefined }), ...changes },
           join(folder, 'plan (from code)'),
-          resolving,
+          { ...resolving, ...keeping },
         );
   const gate = changedGate === null ? null : mergeGates(read.gate, changedGate);
   const gated = gate === null ? [] : listAskedPlaces(read, gate);
   const ofGate = gate === null ? [] : [...remarkOnChange(read.gate, gate), ...remarkOnGate(gated, gate)];
   const resolved: ResolvedPlan = { ...read, remarks: [...read.remarks, ...ofGate] };
   const place = join(runs, nameRun(resolved));
-  opened.name = nameRun(resolved);
+  shared.name = nameRun(resolved);
   const batched: BatchedParts = { answers: batchAnswers, judgements: batchJudgements };
   const connection = { environment, fetch, ...signalled };
   const spending = openSpending(resolved, place, maxCost, clock);
+  shared.spending = spending;
 
   /** What can be known before anything is asked or paid. */
   async function check(records?: RunRecords): Promise<ExperimentForecast> {
@@ -256,7 +287,9 @@ export async function openExperiment(plan: string | PlanInput, options: Experime
     const forecast = await forecastRun(runs, resolved, { batched, ...(records === undefined ? {} : { records }) });
     const needs = await forecastMemory(resolved, forecast, threads);
     if (!ignoreMemory) requireMemory(needs, { memory, threads });
-    return { ...forecast, memory: needs };
+    const there = await forecastCluster(resolved, forecast);
+    const remarks = there && requireClusterMemory(there, { ignoresMemory: ignoreMemory });
+    return { ...forecast, memory: needs, cluster: there && { ...there, remarks: remarks ?? [] } };
   }
 
   const choose = (forecast: ExperimentForecast, signal?: AbortSignal): Promise<ChosenCellsAtOnce> =>
@@ -292,12 +325,26 @@ export async function openExperiment(plan: string | PlanInput, options: Experime
       opened ??= await open();
       const folder = opened;
       onEvent({ kind: 'run-started', forecast, cellsAtOnce: chosen });
+      const left = forecast.cluster && followForecast(forecast.cluster, forecast);
+      shared.onSight = (sight) => {
+        onEvent({ kind: 'cluster-seen', ...sight, secondsLeft: left?.left(sight.gpus.total) ?? null });
+      };
+      const onRunEvent = (event: RunEvent): void => {
+        left?.note(event);
+        onEvent(event);
+      };
       // It closes the folder.
       opened = null;
       const summary = await runPlan({
-        ...{ plan: resolved, runs, folder, judge, calibration, spending, cellsAtOnce: chosen, onEvent, onNotice },
+        ...{ plan: resolved, runs, folder, judge, calibration, spending, cellsAtOnce: chosen, onNotice },
+        onEvent: onRunEvent,
         ...(batched.answers ? { batches } : {}),
         ...stopping,
+      }).catch(async (cause: unknown) => {
+        // Whoever may pay no more has no vLLM go on alone.
+        if (DriftlineError.isInstance(cause) && cause.code === 'cost-limit-reached')
+          await (await cluster)?.stopLanes().catch(() => undefined);
+        throw cause;
       });
       const records = recordsOf(folder);
       return {
@@ -324,6 +371,7 @@ export async function openExperiment(plan: string | PlanInput, options: Experime
       parseSettings(forecastSchema, forecast, 'probe');
       return probePlan(resolved, forecast, connection);
     },
+    countGpus: async () => (resolved.cluster === null ? null : (await openCluster(resolved.cluster)).ray.gpus(opening)),
     chooseCellsAtOnce: async (forecast) => {
       parseSettings(memoryForecastSchema, forecast, 'chooseCellsAtOnce');
       return choose(forecast, opening);

@@ -5,6 +5,7 @@ import type { HostedRate } from '../models/hosted/spending/hosted-prices.js';
 import {
   describeTotal,
   describeUse,
+  nameSellers,
   type SpendingLine,
   type SpendingSummary,
 } from '../models/hosted/spending/summarise-spending.js';
@@ -75,15 +76,21 @@ export function describePaid({ cost, isWhole, uses }: SpendingSummary): string |
   const unknown = uses.filter((use) => use.cost === null);
   const sum = (part: 'inputTokens' | 'outputTokens'): string =>
     compact.format(unknown.reduce((total, use) => total + use[part], 0));
-  const known = unknown.length < uses.length ? `${formatDollars(cost)} paid, and ` : '';
-  return `${known}${sum('inputTokens')} tokens in, ${sum('outputTokens')} out at unknown prices`;
+  const hosted = unknown.filter(({ gpuSeconds }) => gpuSeconds === undefined);
+  const seconds = unknown.reduce((total, use) => total + (use.gpuSeconds ?? 0), 0);
+  const parts = [
+    ...(unknown.length < uses.length ? [`${formatDollars(cost)} paid`] : []),
+    ...(hosted.length > 0 ? [`${sum('inputTokens')} tokens in, ${sum('outputTokens')} out at unknown prices`] : []),
+    ...(hosted.length < unknown.length ? [`${(seconds / 3600).toFixed(2)} GPU-hours at an unknown price`] : []),
+  ];
+  return parts.join(', and ');
 }
 
 /** What was paid so far, and what for, line by line. */
 export function describeSpending(summary: SpendingSummary): string[] {
   const { onItsWay, uses } = summary;
   return [
-    ...(uses.length === 0 ? [] : [`  paid for hosted models: ${describeTotal(summary)}`]),
+    ...(uses.length === 0 ? [] : [`  paid for ${nameSellers(uses)}: ${describeTotal(summary)}`]),
     ...uses.map((use) => `    ${describeLine(use)}`),
     ...(onItsWay > 0
       ? [`    in progress at a service, and not counted yet: up to about ${formatDollars(onItsWay)}`]

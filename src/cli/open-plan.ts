@@ -15,6 +15,7 @@ export interface TypedPlanOptions {
   readonly 'batch-answers': boolean;
   readonly 'batch-judgements': boolean;
   readonly 'insecure-ray': boolean;
+  readonly keep: 'kept' | 'all' | 'nothing' | undefined;
   readonly 'max-cost': number | undefined;
 }
 
@@ -27,7 +28,7 @@ export async function openPlan(
 ): Promise<Experiment> {
   const { environment, fetch, signal, memory, now: clock, date, notify: onNotice } = context;
   const progress = createEngineProgress({ ...context, stream: context.progress });
-  const { 'cells-at-once': cellsAtOnce, 'max-cost': maxCost } = options;
+  const { 'cells-at-once': cellsAtOnce, 'max-cost': maxCost, keep } = options;
   return openExperiment(file, {
     ...{
       runs,
@@ -50,6 +51,7 @@ export async function openPlan(
     ...(seeds === undefined ? {} : { seeds: Array.from({ length: seeds }, (_, index) => index) }),
     ...(threads === undefined ? {} : { threads }),
     ...(cellsAtOnce === undefined ? {} : { cellsAtOnce }),
+    ...(keep === undefined ? {} : { keep }),
     ...(maxCost === undefined ? {} : { maxCost }),
   })
     .catch(async (failure: unknown) => {

@@ -1,3 +1,4 @@
+import type { ClusterSeen } from '../api/open-experiment.js';
 import type { RunForecast } from '../experiment/run/forecast-run.js';
 import type { RunEvent } from '../experiment/run/run-progress.js';
 import { formatDuration } from '../foundation/format-quantities.js';
@@ -19,11 +20,14 @@ export function createRunDisplay(
   { cells }: Pick<RunForecast, 'cells'>,
   now: () => number,
   describePaid: () => string | null = () => null,
-): (event: RunEvent) => void {
+): (event: RunEvent | ClusterSeen) => void {
   const left = new Map(cells.map(({ cell, stepsToDo, answersToAsk }) => [cell, { stepsToDo, answersToAsk }]));
   const paces = { step: { count: 0, milliseconds: 0 }, answer: { count: 0, milliseconds: 0 } };
   /** What cells that are under way do. */
   const underWay = new Map<string, string>();
+  /** What the plan's cluster did when it was last seen. */
+  let seen: ClusterSeen | null = null;
+  const all = sumLeft();
   let areSeveral = false;
   let finished = 0;
   let last = now();
@@ -51,6 +55,33 @@ export function createRunDisplay(
     return `${formatDuration(milliseconds)} left in all`;
   }
 
+  function sumLeft(): { readonly steps: number; readonly answers: number } {
+    let [steps, answers] = [0, 0];
+    for (const { stepsToDo, answersToAsk } of left.values()) {
+      steps += stepsToDo;
+      answers += answersToAsk;
+    }
+    return { steps, answers };
+  }
+
+  /** Cells by what they do, steps and answers of all: on a cluster there may be hundreds of each. */
+  function describeCluster({ waiting, training, answering, gpus, secondsLeft }: ClusterSeen): string[] {
+    const { steps, answers } = sumLeft();
+    const states = [
+      ...(waiting > 0 ? [`${String(waiting)} wait for a GPU`] : []),
+      ...(training > 0 ? [`${String(training)} train`] : []),
+      ...(answering > 0 ? [`${String(answering)} vLLM`] : []),
+    ];
+    const time = secondsLeft === null ? describeTime() : describeRange(secondsLeft);
+    return [
+      ...(time === null ? [] : [time]),
+      ...states,
+      ...(all.steps > 0 ? [`steps ${String(all.steps - steps)}/${String(all.steps)}`] : []),
+      ...(all.answers > 0 ? [`answers ${String(all.answers - answers)}/${String(all.answers)}`] : []),
+      ...(gpus.total > 0 ? [`${String(gpus.used)} of ${String(gpus.total)} GPUs busy`] : []),
+    ];
+  }
+
   const join = (...parts: readonly (string | null)[]): string => parts.filter((part) => part !== null).join(', ');
 
   function showModel(state: Omit<ProgressState, 'note'>, note: string | null = null): void {
@@ -59,7 +90,10 @@ export function createRunDisplay(
   }
 
   function showAll(): void {
-    const note = join(describeTime(), describePaid(), ...underWay.values());
+    const note =
+      seen === null
+        ? join(describeTime(), describePaid(), ...underWay.values())
+        : join(...describeCluster(seen), describePaid());
     display.show({ label: 'run', total: cells.length, unit: 'models', isPaced: false, count: finished, note });
   }
 
@@ -79,6 +113,12 @@ export function createRunDisplay(
   }
 
   return (event) => {
+    if (event.kind === 'cluster-seen') {
+      seen = event;
+      areSeveral = true;
+      showAll();
+      return;
+    }
     const ofCell = left.get(event.cell);
     switch (event.kind) {
       case 'training-step': {
@@ -113,4 +153,9 @@ export function createRunDisplay(
         else last = now();
     }
   };
+}
+
+function describeRange([least, most]: readonly [number, number]): string {
+  const [low, high] = [formatDuration(least * 1000), formatDuration(most * 1000)];
+  return `${low === high ? low : `${low} to ${high}`} left in all`;
 }

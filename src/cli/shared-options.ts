@@ -5,6 +5,7 @@ import {
   decimalNumber,
   flag,
   nonEmptyText,
+  oneOf,
   optional,
   wholeNumber,
   type ParsedValue,
@@ -62,7 +63,7 @@ export const batchOptions = {
 export const maxCostOption = {
   value: 'DOLLARS',
   description:
-    'Stop before hosted models could cost this run more than so many US dollars, earlier calls included; all prices must be known',
+    'Stop before hosted models, and GPUs of a cluster, could cost this run more than so many US dollars, earlier use included; all prices must be known',
   type: optional(decimalNumber(0, Infinity)),
   example: '20',
 } as const satisfies OptionDefinition;
@@ -122,8 +123,18 @@ export const planOptions = {
     type: optional(wholeNumber(1)),
     example: '2',
   },
-  ...memoryOption,
+  'ignore-memory': {
+    ...memoryOption['ignore-memory'],
+    description: 'Run even if the memory estimate exceeds what is available, here or of a GPU',
+  },
   ...batchOptions,
+  keep: {
+    value: 'MODELS',
+    description:
+      "Models of steps that stay in a cluster's storage, in place of cluster.keep of the plan: kept, which are those that the plan asks, all, or nothing. What runs here keeps those that the plan asks",
+    type: optional(oneOf(['kept', 'all', 'nothing'])),
+    example: 'nothing',
+  },
   'insecure-ray': {
     description:
       'Use a Ray that is reached over a network without a token, although whoever reaches it runs code there',

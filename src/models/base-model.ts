@@ -63,7 +63,7 @@ export interface BaseModel {
   readonly fitRows: ((rows: readonly TrainingRow[], recipe: FittedRecipe) => Promise<RowFit>) | null;
   /** Checks an adapter that somebody has for the model: one that cannot be used is an error. Null where it takes none. */
   readonly inspectAdapter: ((folder: string) => Promise<InspectedAdapter>) | null;
-  /** Sizes work for estimates of its memory and time; weights are not read. Null for a model that runs elsewhere. */
+  /** Sizes work for estimates of its memory and time, here or on a cluster; weights are not read. Null for a model of a service. */
   readonly sizeWork: ((work: EmbeddedWork) => Promise<SizedWork>) | null;
   /** Throws where the server of a hosted model has no batches, which it says at no cost. Null for a model that runs here. */
   readonly requireBatches: (() => Promise<void>) | null;

@@ -162,7 +162,6 @@ async function openBaseOnCluster(
     remarks: [],
     reviewTraining: null,
     requireBatches: null,
-    sizeWork: null,
     openProcess: null,
   };
 }

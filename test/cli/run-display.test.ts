@@ -124,4 +124,29 @@ describe('the display of a run', () => {
       '',
     ]);
   });
+
+  it('shows a cluster in one line: cells by what they do, steps, answers, GPUs, dollars and the time left', () => {
+    const cells = [forecast('base', 0, 10), forecast('one', 4, 10), forecast('two', 4, 10)];
+    const shown: ProgressState[] = [];
+    const paid = { cost: 1.25, isWhole: true, onItsWay: 0, uses: [{ ...use(1.25), gpuSeconds: 1800 }] };
+    const show = createRunDisplay(
+      { show: (state) => shown.push(state), finish: () => undefined },
+      { cells },
+      () => 0,
+      () => describePaid(paid),
+    );
+    const seen = { kind: 'cluster-seen', waiting: 1, training: 1, answering: 1, gpus: { used: 2, total: 8 } } as const;
+    show({ ...seen, secondsLeft: [60, 150] });
+    expect(shown.at(-1)).toMatchObject({ label: 'run', total: 3, unit: 'models', count: 0 });
+    expect(shown.at(-1)?.note).toBe(
+      '1 min 00 s to 2 min 30 s left in all, 1 wait for a GPU, 1 train, 1 vLLM, steps 0/8, answers 0/30, 2 of 8 GPUs busy, $1.25 paid',
+    );
+    show(step('one', 3, 4));
+    show(answers('base', 10, 0, 10, 10));
+    expect(shown.at(-1)?.note).toContain('steps 3/8, answers 10/30');
+    // Many cells make no longer a line.
+    expect(shown.at(-1)?.note).not.toContain('asking');
+    show({ kind: 'cell-finished', cell: 'base', done: 1, total: 3 });
+    expect(shown.at(-1)?.count).toBe(1);
+  });
 });

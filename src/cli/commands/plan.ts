@@ -2,6 +2,7 @@ import { availableParallelism } from 'node:os';
 import { choosePopulation, sumUpPopulations } from '../../analysis/gate-bounds.js';
 import { chooseGated, listNotGated } from '../../analysis/choose-gated.js';
 import { remarkOnChange } from '../../api/gate.js';
+import type { ExperimentForecast } from '../../api/open-experiment.js';
 import { countQuestions } from '../../experiment/plan/describe-plan.js';
 import type { ResolvedPlan } from '../../experiment/plan/resolved-plan.js';
 import { addCosts } from '../../experiment/run/hosted-use.js';
@@ -26,6 +27,7 @@ import {
   listConditions,
   sumCells,
 } from '../describe-forecast.js';
+import { describeClusterForecast } from '../describe-cluster-forecast.js';
 import { describeHostedUses, describeSpending } from '../describe-money.js';
 import { readGateOptions, tellOverrides } from '../decide-gate.js';
 import { describePlannedGate, type PlannedGate } from '../describe-gate.js';
@@ -37,21 +39,28 @@ export const plan: CommandAction<typeof planDefinition> = {
     const experiment = await openPlan(context, file, options, { gate: readGateOptions(options) });
     const resolved = experiment.plan;
     const limit = options['max-cost'];
-    const { memory: needs, ...forecast } = await experiment.forecast();
+    const { memory: needs, cluster, ...forecast } = await experiment.forecast();
+    const gpus = options['ask-cluster'] ? await experiment.countGpus() : null;
     const probed = options.unprobed ? [] : await experiment.probe(forecast);
     const overrides = experiment.gate === null ? [] : remarkOnChange(resolved.gate, experiment.gate);
     tellOverrides(context, overrides);
-    const remarks = [...resolved.remarks, ...probed].filter((remark) => context.json || !overrides.includes(remark));
+    const ofCluster = cluster?.remarks ?? [];
+    const remarks = [...resolved.remarks, ...ofCluster, ...probed].filter(
+      (remark) => context.json || !overrides.includes(remark),
+    );
     const gate = experiment.gate && foreseeGate(resolved, experiment.gate);
     const speeds = untimed ? null : await measureSpeeds(context, resolved, forecast, needs);
     // Without an estimate of time nothing is measured here, either.
     const cellsAtOnce =
       untimed && options['cells-at-once'] === undefined && resolved.cellsAtOnce === null
         ? null
-        : await experiment.chooseCellsAtOnce({ ...forecast, memory: needs });
+        : await experiment.chooseCellsAtOnce({ ...forecast, memory: needs, cluster });
     const seconds = speeds && estimateSeconds(forecast, speeds) / (cellsAtOnce?.speedup ?? 1);
     const paid = await experiment.paid();
-    const maxCost = limit === undefined ? null : compareCost(limit, paid.cost, addCosts(forecast.hosted));
+    const maxCost =
+      limit === undefined
+        ? null
+        : compareCost(limit, paid.cost, [addCosts(forecast.hosted), ...(cluster === null ? [] : [cluster.dollars])]);
     const hostedAnswers = sumCells(forecast.cells.filter(isHostedIn(resolved)), 'answersToAsk');
     if (context.json) {
       const conditions = [...listConditions(resolved.cells)];
@@ -74,6 +83,8 @@ export const plan: CommandAction<typeof planDefinition> = {
         cellsAtOnce,
         secondsLeft: seconds,
         hostedAnswers,
+        // Of what is left on the plan's cluster: bytes of a GPU, seconds, dollars and bytes of disk, from the least to the most.
+        cluster: cluster && { ...withoutWork(cluster), gpus },
         // In US dollars, from the least to the most; models that run here and the organism's judge cost nothing.
         cost: addCosts(forecast.hosted),
         // By a run that was begun.
@@ -87,11 +98,13 @@ export const plan: CommandAction<typeof planDefinition> = {
     }
     printForecast(context, { ...resolved, remarks }, forecast, {
       memory: describeMemory(needs, context.memory),
+      cluster: cluster === null ? [] : describeClusterForecast(cluster, gpus?.total ?? null),
       gate: gate === null ? [] : describePlannedGate(gate),
     });
     const together = cellsAtOnce && describeCellsAtOnce(cellsAtOnce);
     if (together !== null) context.print(together);
-    if (seconds !== null)
+    // Where nothing runs here there is nothing to say of it.
+    if (seconds !== null && (resolved.cluster === null || (speeds?.size ?? 0) > 0))
       context.print(
         `about ${formatDuration(seconds * 1000)} for what runs here, with ${threads === 1 ? 'one thread' : `${String(threads)} threads`}${describeHow(speeds, cellsAtOnce)}`,
       );
@@ -100,6 +113,14 @@ export const plan: CommandAction<typeof planDefinition> = {
     if (maxCost !== null) context.print(describeMaxCost(maxCost));
   },
 };
+
+/** What models look like inside is of no use to who reads numbers. */
+function withoutWork(cluster: NonNullable<ExperimentForecast['cluster']>) {
+  return {
+    ...cluster,
+    trainings: cluster.trainings.map(({ work, ...training }) => ({ ...training, recipe: work.recipe })),
+  };
+}
 
 /** What a gate would look at, and what of its conditions and evaluations it would not. */
 function foreseeGate(resolved: ResolvedPlan, options: GateOptions): PlannedGate {
@@ -118,9 +139,10 @@ interface ComparedCost {
   readonly verdict: 'enough' | 'not sure' | 'not enough';
 }
 
-function compareCost(limit: number, paid: number, estimate: Range | null): ComparedCost {
-  // All prices are known by then.
-  const [low, high] = estimate ?? [0, Infinity];
+/** All prices are known by then; how long something takes may not be, and it may then cost anything. */
+function compareCost(limit: number, paid: number, estimates: readonly (Range | null)[]): ComparedCost {
+  const sum = (end: 0 | 1): number => estimates.reduce((total, one) => total + (one ?? [0, Infinity])[end], 0);
+  const [low, high] = [sum(0), sum(1)];
   const verdict = paid + high <= limit ? 'enough' : paid + low <= limit ? 'not sure' : 'not enough';
   return { limit, paid, verdict };
 }
@@ -150,8 +172,8 @@ async function measureSpeeds(
   const { models, cells, evaluations } = resolved;
   const speeds = new Map<string, MeasuredSpeed>();
   for (const [name, base] of models) {
-    // Looking at a plan must not cost money.
-    if (base.hosted !== null || base.trainedAt !== undefined) continue;
+    // Looking at a plan must not cost money, and asks nothing of a cluster.
+    if (base.hosted !== null || base.trainedAt !== undefined || base.isOnCluster) continue;
     const left = forecast.cells.filter((cell) => cell.model === name);
     // Finished work needs no time.
     const untrained = left.find(({ stepsToDo }) => stepsToDo > 0);
@@ -189,7 +211,7 @@ function printForecast(
   context: CommandContext,
   resolved: ResolvedPlan,
   forecast: RunForecast,
-  { memory, gate }: { readonly memory: readonly string[]; readonly gate: readonly string[] },
+  { memory, cluster, gate }: Readonly<Record<'memory' | 'cluster' | 'gate', readonly string[]>>,
 ): void {
   const { print, colors } = context;
   const section = (title: string, lines: readonly string[]): void => {
@@ -210,6 +232,7 @@ function printForecast(
   }
   section('gate', gate);
   section('memory', memory);
+  section('on the cluster', cluster);
   section('note', resolved.remarks);
   print(describeWork(forecast));
 }

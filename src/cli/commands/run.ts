@@ -5,7 +5,6 @@ import { remarkOnChange } from '../../api/gate.js';
 import type { Experiment, ExperimentEvent } from '../../api/open-experiment.js';
 import type { ResolvedPlan } from '../../experiment/plan/resolved-plan.js';
 import type { RunSummary } from '../../experiment/run/run-plan.js';
-import type { RunEvent } from '../../experiment/run/run-progress.js';
 import { DriftlineError } from '../../foundation/driftline-error.js';
 import { createProgressDisplay, type ProgressDisplay } from '../../foundation/progress-display.js';
 import { makeReport, type Report, type ReportData } from '../../report/report-data.js';
@@ -109,7 +108,7 @@ function showEvents(
   told: readonly string[],
 ): (event: ExperimentEvent) => void {
   const showBatches = createBatchDisplay(display);
-  let showRun: ((event: RunEvent) => void) | null = null;
+  let showRun: ReturnType<typeof createRunDisplay> | null = null;
   return (event) => {
     if (event.kind === 'batches-progress') showBatches(event);
     else if (event.kind === 'run-started') {

@@ -28,7 +28,7 @@ export const initDefinition = {
 
 export const planDefinition = {
   description:
-    'Reads the plan with all its training sets and questions. Lists the models it would make, what they train on and what they are asked, and the steps and answers that are left to do. To estimate the time it runs a few training steps and answers of models that run here, and keeps nothing of them. It estimates their memory, and refuses a plan that needs more than is available. For hosted models it counts what is left to ask them, and what that costs if the price is known. It asks each of them for one token, which costs next to nothing, to see that it can do what the plan asks.',
+    'Reads the plan with all its training sets and questions. Lists the models it would make, what they train on and what they are asked, and the steps and answers that are left to do. To estimate the time it runs a few training steps and answers of models that run here, and keeps nothing of them. It estimates their memory, and refuses a plan that needs more than is available. For a cluster it estimates memory of a GPU, GPU-hours, disk and cost, and asks it nothing. For hosted models it counts what is left to ask them, and what that costs if the price is known. It asks each of them for one token, which costs next to nothing, to see that it can do what the plan asks.',
   arguments: { plan: planArgument },
   options: {
     ...planOptions,
@@ -37,6 +37,10 @@ export const planDefinition = {
       description: 'Say whether so many US dollars would be enough for driftline run; all prices must be known',
     },
     untimed: { description: 'Skip the time estimate, which takes some seconds', type: flag },
+    'ask-cluster': {
+      description: "Ask the plan's cluster how many GPUs it has, for the time; without this, it is asked nothing",
+      type: flag,
+    },
     unprobed: {
       description: 'Ask hosted models for nothing, and do not check that they can do what the plan asks',
       type: flag,

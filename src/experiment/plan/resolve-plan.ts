@@ -45,6 +45,8 @@ export interface ResolvePlanOptions {
     cluster?: ClusterSettings,
     tinker?: TinkerSettings,
   ) => Promise<BaseModel>;
+  /** Replaces what the plan's cluster keeps. */
+  readonly keep?: ClusterSettings['keep'];
   /** Gives the address of a hosted judge. */
   readonly environment: Readonly<Record<string, string | undefined>>;
   /** Milliseconds since 1970, to tell of models that end soon. Default the machine's. */
@@ -75,9 +77,11 @@ export async function resolvePlan(
     version,
     judge: ownJudge,
     models = {},
+    keep,
     ...given
   }: ResolvePlanOptions,
 ): Promise<ResolvedPlan> {
+  const cluster = chooseCluster(plan, source, keep);
   // Each plan has an organism of its own: what is read of it decides the plan's hash.
   const organism = openOrganism(readWorld);
   const sources = { organism, folder: dirname(source), ...given };
@@ -98,7 +102,7 @@ export async function resolvePlan(
   const ofQuestions = [...judge.remarkOnQuestions(whole, source), ...remarkOnFewAnswers(asked, plan.rule)];
   const opened = createPlanModels({
     ...{ folder: sources.folder, models },
-    openBase: (reference) => openBase(reference, plan.cluster, locateTinker(plan.tinker, sources.folder)),
+    openBase: (reference) => openBase(reference, cluster, locateTinker(plan.tinker, sources.folder)),
   });
   const bases = new Map<string, BaseModel>();
   for (const written of plan.bases)
@@ -135,6 +139,7 @@ export async function resolvePlan(
     gate,
     prices: plan.prices ?? {},
     cellsAtOnce: plan.cells_at_once ?? null,
+    cluster: cluster ?? null,
     remarks: [
       ...ofQuestions,
       ...remarkOnRows(cells),
@@ -153,6 +158,30 @@ export async function resolvePlan(
       ...(ownJudge === undefined ? {} : { written: { ...plan, judge: judge.description } }),
     },
   };
+}
+
+/** The cluster of a plan, and what it keeps: what is asked during training must be there to be asked. */
+function chooseCluster(
+  { cluster, dynamics }: Plan,
+  source: string,
+  keep: ClusterSettings['keep'] | undefined,
+): ClusterSettings | undefined {
+  if (cluster === undefined) {
+    if (keep === undefined) return undefined;
+    throw new DriftlineError({
+      code: 'usage-invalid',
+      message: `${source} has no cluster, and --keep is about what stays in its storage`,
+      hint: 'Leave --keep out. What is trained here keeps the models that dynamics asks for, and the checkpoint that training goes on from.',
+    });
+  }
+  const chosen = { ...cluster, ...(keep === undefined ? {} : { keep }) };
+  if (chosen.keep === 'nothing' && dynamics !== undefined)
+    throw new DriftlineError({
+      code: 'configuration-invalid',
+      message: `${source}: dynamics asks models of steps, and cluster.keep is nothing`,
+      hint: 'Keep the models that are asked: keep: kept. Or leave dynamics out.',
+    });
+  return chosen;
 }
 
 /** The gate of a plan, of what is there. */

@@ -5,6 +5,7 @@ import type { GateOptions } from '../../runs/gate-options.js';
 import type { Measure } from '../../questions/question-file.js';
 import type { RuleName } from '../../judging/rules.js';
 import type { HostedPrice } from '../../models/hosted/spending/hosted-prices.js';
+import type { ClusterSettings } from '../../models/cluster/cluster-settings.js';
 import type { BaseModel } from '../../models/base-model.js';
 import type { RowFit, TunedModel } from '../../models/trainer.js';
 import type { AskedQuestion, StopEarly } from '../../runs/run-outline.js';
@@ -106,6 +107,8 @@ export interface ResolvedPlan {
   readonly prices: Readonly<Record<string, HostedPrice>>;
   /** Cells that run at the same time; null if the plan does not say. Does not change results. */
   readonly cellsAtOnce: number | null;
+  /** Where bases are trained and asked that are no service's; null for this machine. Decides no more than the bases' identities say. */
+  readonly cluster: ClusterSettings | null;
   /** Remarks that need no action, such as on rows that are cut off. */
   readonly remarks: readonly string[];
   /** What plan.json holds: plain JSON. */

@@ -28,8 +28,8 @@ export async function forecastMemory(
   threads: number,
 ): Promise<readonly MemoryForecast[]> {
   const forecasts: MemoryForecast[] = [];
-  for (const [base, { sizeWork }] of plan.models) {
-    if (sizeWork === null) continue;
+  for (const [base, { sizeWork, isOnCluster }] of plan.models) {
+    if (sizeWork === null || isOnCluster) continue;
     const left = cells.filter(({ model }) => model === base);
     const find = (part: 'stepsToDo' | 'answersToAsk'): readonly PlannedCell[] => {
       const names = new Set(left.filter((cell) => cell[part] > 0).map(({ cell }) => cell));
@@ -57,7 +57,7 @@ export async function forecastMemory(
  * Trainings that differ in more than their seed: the seed changes neither the recipe nor the rows, except in sets that each seed draws
  * anew.
  */
-function distinctTrainings(cells: readonly PlannedCell[]): readonly PlannedTraining[] {
+export function distinctTrainings(cells: readonly PlannedCell[]): readonly PlannedTraining[] {
   const found = new Map<string, PlannedTraining>();
   for (const { training } of cells)
     if (training !== null) found.set(JSON.stringify([training.set.hash, { ...training.recipe, seed: 0 }]), training);

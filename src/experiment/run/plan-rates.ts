@@ -1,9 +1,10 @@
+import type { GpuRate } from '../../models/gpu-meter.js';
 import { findHostedRate, type HostedRate } from '../../models/hosted/spending/hosted-prices.js';
-import { priceUnknown } from '../../models/hosted/spending/cost-limit.js';
+import { gpuPriceUnknown, priceUnknown } from '../../models/hosted/spending/cost-limit.js';
 import { kindOfUse, type MeteredUse, type SpendingEntry } from '../../models/hosted/spending/spending-file.js';
 import type { ResolvedPlan } from '../plan/resolved-plan.js';
 
-type PricedPlan = Pick<ResolvedPlan, 'models' | 'cells' | 'judge' | 'prices'>;
+type PricedPlan = Pick<ResolvedPlan, 'models' | 'cells' | 'judge' | 'prices' | 'cluster'>;
 
 /** The rate of a use, by the plan's prices or the built-in list. */
 export function findPlanRate({ prices }: Pick<PricedPlan, 'prices'>, use: MeteredUse): HostedRate | null {
@@ -16,7 +17,9 @@ export function findPlanRate({ prices }: Pick<PricedPlan, 'prices'>, use: Metere
 }
 
 /** The rate of an entry that was counted earlier for the plan's run. */
-export function findEntryRate(plan: PricedPlan, entry: SpendingEntry): HostedRate | null {
+export function findEntryRate(plan: PricedPlan, entry: SpendingEntry): HostedRate | GpuRate | null {
+  if (entry.gpu_seconds !== undefined)
+    return plan.cluster?.price === undefined ? null : { gpu_hour: plan.cluster.price, source: 'the plan' };
   const use = listPaidUses(plan).find(
     ({ model, purpose, isTuned = false }) =>
       model.text === entry.model && purpose === entry.purpose && isTuned === entry.tuned,
@@ -26,6 +29,8 @@ export function findEntryRate(plan: PricedPlan, entry: SpendingEntry): HostedRat
 
 /** Refuses a cost limit if a price of the plan is unknown. */
 export function requirePlanRates(plan: PricedPlan): void {
+  const usesGpus = [...plan.models.values()].some(({ isOnCluster }) => isOnCluster);
+  if (usesGpus && plan.cluster?.price === undefined) throw gpuPriceUnknown();
   const unknown = listPaidUses(plan).filter((use) => findPlanRate(plan, use) === null);
   if (unknown.length > 0) throw priceUnknown(unknown);
 }

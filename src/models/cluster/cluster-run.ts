@@ -9,12 +9,21 @@ import { readPackageVersion } from '../../foundation/package-version.js';
 import type { ClusterJobKind } from './job-ids.js';
 import { refuseSecrets } from './cluster-security.js';
 import type { ClusterSettings } from './cluster-settings.js';
+import type { GpuLedger } from '../gpu-meter.js';
+import { createClusterSpending, type ClusterSpending } from './cluster-spending.js';
 import { openRay } from './open-ray.js';
 import type { RayClient } from './ray-client.js';
 import { createRequestBudget, type RequestBudget } from './request-budget.js';
 import { submitOnce, type SubmittedJob, type WantedJob } from './submit-job.js';
 import { pipLine } from './tested-software.js';
-import { createClusterWatcher, mayPass, usualPace, type ClusterWatcher, type WatchingPace } from './watch-cluster.js';
+import {
+  createClusterWatcher,
+  mayPass,
+  usualPace,
+  type ClusterSight,
+  type ClusterWatcher,
+  type WatchingPace,
+} from './watch-cluster.js';
 import { usualWaveLimits, type WaveLimits } from './wave-collector.js';
 import { openWayBack, type WayBack } from './way-back.js';
 import type { ArchiveFiles } from './zip-archive.js';
@@ -28,7 +37,10 @@ export interface ClusterRunSettings {
   readonly allowsOpen?: boolean;
   /** Whether jobs are stopped when what waits for them is. */
   readonly cancelsJobs?: boolean;
+  /** Counts what GPUs cost; null for nobody. Asked for when something begins. */
+  readonly spending?: () => GpuLedger | null;
   readonly onNotice?: (notice: string) => void;
+  readonly onSight?: (sight: ClusterSight) => void;
   readonly clock?: Clock;
   readonly pace?: WatchingPace;
   readonly waves?: WaveLimits;
@@ -72,6 +84,11 @@ export interface ClusterRun {
   readonly name: () => string;
   readonly wayBack: (signal?: AbortSignal) => Promise<WayBack>;
   readonly submit: (order: JobOrder, signal?: AbortSignal) => Promise<SubmittedJob>;
+  readonly spending: ClusterSpending;
+  /** Ids of jobs of vLLMs that this run has made or followed. */
+  readonly lanes: Set<string>;
+  /** Stops them between two answers: what they have answered stays, and a later run asks for the rest. */
+  readonly stopLanes: () => Promise<void>;
   /** Does what may be done again until it comes through: a head that is away may come back. */
   readonly patiently: <Result>(task: () => Promise<Result>, signal?: AbortSignal) => Promise<Result>;
 }
@@ -85,6 +102,8 @@ const [oldestRay, interfaceVersion] = [[2, 52], '4'];
 /** Opens the cluster that a plan names. Nothing is asked of it before the first job. */
 export async function openClusterRun(given: ClusterRunSettings): Promise<ClusterRun> {
   const { settings, environment, run, allowsOpen = false, cancelsJobs = false, onNotice = () => undefined } = given;
+  const spending = createClusterSpending({ settings, ledger: given.spending ?? (() => null) });
+  const lanes = new Set<string>();
   const { clock = systemClock, pace = usualPace, waves = usualWaveLimits, leastRate, retries } = given;
   refuseSecrets(settings.environment, environment);
   const ray = await openRay({
@@ -114,6 +133,7 @@ export async function openClusterRun(given: ClusterRunSettings): Promise<Cluster
   const watcher = createClusterWatcher({
     ...{ ray, wayBack: () => wayBack(), budget, clock, pace, onNotice },
     folder: () => `runs/${name()}/progress`,
+    ...(given.onSight === undefined ? {} : { onSight: given.onSight }),
   });
   counts.jobs = watcher.count;
   let checked: Promise<void> | null = null;
@@ -137,7 +157,15 @@ export async function openClusterRun(given: ClusterRunSettings): Promise<Cluster
 
   return {
     patiently,
-    ...{ settings, ray, budget, watcher, clock, pace, waves, onNotice, cancelsJobs, asked, run, name, wayBack },
+    ...{ spending, lanes, settings, ray, budget, watcher, clock, pace, waves, onNotice, cancelsJobs, asked, run },
+    ...{ name, wayBack },
+    stopLanes: async () => {
+      for (const id of lanes) {
+        lanes.delete(id);
+        const isStopped = await ray.stop(id);
+        if (isStopped === true) onNotice(`${id} at ${ray.address} is stopped; what it has answered stays there`);
+      }
+    },
     submit: async ({ kind, id, mark, keys, deliver, metadata, onEnded }, signal) => {
       await requireRay();
       asked.add(id);

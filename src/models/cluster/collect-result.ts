@@ -17,6 +17,8 @@ const doneSchema = z.looseObject({
   files: z.record(z.string(), fileSchema),
   /** Files beside the archive, whole models above all. */
   apart: z.array(z.string()).default([]),
+  /** Of all attempts; null where none was counted. */
+  gpu_seconds: z.number().nonnegative().nullish(),
 });
 
 /** What a cell says when it is done. */

@@ -5,6 +5,7 @@ import type { Inside } from '../inside.js';
 import type { Sampler } from '../sampler.js';
 import type { FittedRecipe, RowFit, Trainer, TunedModel } from '../trainer.js';
 import type { InspectedAdapter } from '../embedded/inspect-model-adapter.js';
+import { sizeEmbeddedWork, type EmbeddedWork, type SizedWork } from '../embedded/size-embedded-work.js';
 import type { TrainingRow } from '../../data/training-set.js';
 import type { Recipe } from '../../engine/train/recipe.js';
 import { openClusterModel, openWholeModel, type ClusterModel, type ModelPlace } from './cluster-model.js';
@@ -38,6 +39,7 @@ export interface ClusterBase {
   readonly openInside: (tuned: TunedModel | null) => Promise<Inside>;
   readonly fitRows: (rows: readonly TrainingRow[], recipe: FittedRecipe) => Promise<RowFit>;
   readonly inspectAdapter: (folder: string) => Promise<InspectedAdapter>;
+  readonly sizeWork: (work: EmbeddedWork) => Promise<SizedWork>;
 }
 
 /** What a base is known by whose answers come from a cluster: other numbers are not the same answers. */
@@ -84,6 +86,7 @@ export async function openClusterBase(opening: ClusterBaseSettings): Promise<Clu
     },
     fitRows: (rows, recipe) => (fitter ??= openRowFitter(folder)).then((fit) => fit(rows, recipe)),
     inspectAdapter: (adapter) => inspectModelAdapter(adapter, { folder, text }),
+    sizeWork: (work) => sizeEmbeddedWork(folder, work),
   };
 }
 

@@ -8,13 +8,16 @@ import { DriftlineError } from '../../foundation/driftline-error.js';
 import { formatDuration } from '../../foundation/format-quantities.js';
 import { writeFailure } from '../../foundation/file-failure.js';
 import { limitConcurrency } from '../../foundation/limit-concurrency.js';
+import type { GpuMeter } from '../gpu-meter.js';
 import type { Trainer, TrainingJob, TrainingProgress, TrainingResult, TunedModel } from '../trainer.js';
 import { readClusterCell, writeClusterCell, type ClusterCellRecord } from './cluster-cell.js';
 import type { ClusterModel } from './cluster-model.js';
 import type { ClusterRun } from './cluster-run.js';
 import { collectResult, readDone, type DoneCell } from './collect-result.js';
 import { explainFailedJob, explainJobFault, parseFault, type FaultyWork } from './explain-fault.js';
+import { cellStartSeconds } from './estimate-cluster.js';
 import { cellHash, formatWholeModel, trainJobId, wholeModelFolder, type JobProgress } from './job-ids.js';
+import { readMeasuredCell } from './measured-cell.js';
 import { markTraining, prepareCell, type PreparedCell } from './prepare-cell.js';
 import { isPlaced, quietAfter, stopStalled } from './stalled-work.js';
 
@@ -76,13 +79,29 @@ export function openClusterTrainer({ cluster, model, onUnderWay = () => undefine
     await writeClusterCell(folder, record);
     const log = await openStepLog(join(folder, logFile), prepared.steps, { onStep, signal });
     try {
-      const done = await followCell({ id, mark, cell, prepared, log, job, signal });
+      const meter = cluster.spending.meter('fine-tuning', model.text);
+      const follow = (): Promise<DoneCell> => followCell({ id, mark, cell, prepared, log, job, signal, meter });
+      // What is done already costs nothing more.
+      const isDone = async (): Promise<boolean> => (await readDone(await cluster.wayBack(signal), cell, mark)) !== null;
+      const done =
+        meter === null || !meter.isLimited || (await isDone())
+          ? await follow()
+          : await meter.hold(
+              id,
+              cluster.spending.boundCell(model.text, prepared.work, prepared.steps),
+              signal ?? never,
+              follow,
+            );
+      const { gpu_seconds: seconds } = done;
+      if (meter !== null && meter.counted(id) !== null && typeof seconds === 'number') await meter.settle(id, seconds);
       const stopping = signal === undefined ? {} : { signal };
       await cluster.patiently(async () => {
         const wayBack = await cluster.wayBack(signal);
         await log.tell(await wayBack.read(`cells/${cell}/out/${logFile}`, { purpose: 'done', signal }));
         await collectResult(wayBack, cell, done, { folder, keepSteps, ...stopping }, () => log.close());
       }, signal);
+      const measured = await readMeasuredCell(folder);
+      if (measured !== null) cluster.spending.learn(model.text, recipe, measured);
       const finished: ClusterCellRecord = { ...record, state: 'finished', steps: done.steps };
       await writeClusterCell(folder, finished);
       if (finished.weights !== undefined) onNotice(`${id} made a whole model: ${finished.weights} of ${ray.address}`);
@@ -106,10 +125,11 @@ export function openClusterTrainer({ cluster, model, onUnderWay = () => undefine
     readonly log: StepLog;
     readonly job: TrainingJob;
     readonly signal: AbortSignal | undefined;
+    readonly meter: GpuMeter | null;
   }
 
   /** Has the job made, and made again where it ends without a word, until the cell is done or says why it will never be. */
-  async function followCell({ id, mark, cell, prepared, log, job, signal }: CellUnderWay): Promise<DoneCell> {
+  async function followCell({ id, mark, cell, prepared, log, job, signal, meter }: CellUnderWay): Promise<DoneCell> {
     const work: FaultyWork = {
       ...{ job: id, address: ray.address, recipe: job.recipe, model: model.text },
       ...{ storage: settings.storage, python: settings.python },
@@ -136,9 +156,15 @@ export function openClusterTrainer({ cluster, model, onUnderWay = () => undefine
       const made = isFirst ? await ask() : await cluster.patiently(ask, signal);
       if (isFirst && made.how === 'found') onNotice(`the cluster has ${id} already, and it is not made again`);
       isFirst = false;
+      // One that was there already belongs to whoever had it made.
+      if (made.how === 'submitted') await meter?.open(id);
+      const began = { at: null as number | null };
       const moved = { steps: -1, has: false };
       const onMoved = async ({ count, state }: JobProgress): Promise<void> => {
         if (state !== 'running') return;
+        began.at ??= cluster.clock.now() - 1000 * cellStartSeconds;
+        if (meter !== null && meter.counted(id) !== null)
+          meter.note(id, ((cluster.clock.now() - began.at) / 1000) * settings.gpus_per_cell);
         moved.has ||= moved.steps !== -1 && count > moved.steps;
         moved.steps = count;
         const lines = count - log.told();

@@ -14,6 +14,7 @@ import type { TrainingJob } from '../trainer.js';
 import { packClosedLines } from './checked-lines.js';
 import type { ClusterModel } from './cluster-model.js';
 import type { ClusterSettings } from './cluster-settings.js';
+import type { ClusterTrainingWork } from './estimate-cluster.js';
 import { divideStep } from './complete-cluster-recipe.js';
 import { cellHash } from './job-ids.js';
 import type { ArchiveFiles } from './zip-archive.js';
@@ -26,6 +27,8 @@ export function markTraining({ identity }: Pick<ClusterModel, 'identity'>, job: 
 
 export interface PreparedCell {
   readonly steps: number;
+  /** For estimates: the longest row, then all of them. */
+  readonly work: ClusterTrainingWork;
   /** By their names in the storage. */
   readonly files: ArchiveFiles;
 }
@@ -64,8 +67,13 @@ export async function prepareCell(
   const lines = prepared.rows.map((row) =>
     row === null ? { ids: [0, 0], train: [0, 0] } : { ids: [...row.ids], train: row.weights.map(requireWhole) },
   );
+  const sizes = prepared.rows.flatMap((row) =>
+    row === null ? [] : [{ tokens: row.ids.length, trained: row.weights.filter((weight) => weight > 0).length }],
+  );
+  const longest = sizes.reduce((most, row) => (row.tokens > most.tokens ? row : most), { tokens: 0, trained: 0 });
   return {
     steps: prepared.steps,
+    work: { config, recipe, rows: [longest, ...sizes], gpus: settings.gpus_per_cell },
     files: new Map<string, Uint8Array>([
       [`${home}/job.json`, Buffer.from(`${JSON.stringify(described)}\n`)],
       [`${home}/rows.jsonl.gz`, packClosedLines(lines)],

@@ -6,6 +6,8 @@ import { packClosedLines } from './checked-lines.js';
 import type { ClusterModel } from './cluster-model.js';
 import type { ClusterRun } from './cluster-run.js';
 import { explainFailedJob, explainJobFault, parseFault, type FaultyWork } from './explain-fault.js';
+import { countLane, type CountedLane } from './count-lane.js';
+import type { EndedWork } from './watch-cluster.js';
 import { deliverJobId, laneJobId, laneName, readLaneGeneration, type JobProgress } from './job-ids.js';
 import {
   answerKey,
@@ -196,38 +198,22 @@ export function createSamplingLane(cluster: ClusterRun, model: ClusterModel): Sa
       stalledAt = wanted.size;
       cluster.onNotice(`${id}: ${message}; it is begun once more`);
     };
+    const paidFor = countLane(cluster, { lane, home: home(), model: model.text });
     while (wanted.size > 0) {
       await readPassed();
       await readNew(null);
       if (wanted.size === 0) break;
-      const there = await findGeneration();
-      const wayBack = await cluster.wayBack();
-      withdrawn = new Set(await wayBack.list(`${home()}/withdraw`, { purpose: 'answers' }));
-      const wave = gatherWaiting();
-      if (there.isUnderWay) {
-        generation = there.latest;
-        await handOver(wave);
-      } else {
-        generation = there.latest + 1;
-        await submitLane(generation, wave);
-      }
       const before = wanted.size;
-      const id = laneJobId(cluster.name(), lane, generation);
       leave = new AbortController();
       const { signal } = leave;
-      const onMoved = async ({ state, count }: JobProgress): Promise<void> => {
-        if (state !== 'running') return;
-        isWarm = true;
-        await readNew(count);
-        if (wanted.size === 0) leave.abort();
-      };
-      const ended = await watcher
-        .follow({ kind: 'lane', name: lane, job: id, onMoved, signal, quietAfter: quietAfter(cluster) })
+      const ended = await paidFor
+        .hold(signal, () => followJob(paidFor, signal))
         .catch((cause: unknown) => {
           if (signal.aborted) return null;
           throw cause;
         });
       if (ended === null) continue;
+      const { id } = ended;
       isWarm = false;
       await readNew(null, 'done');
       if (ended.status === 'QUIET' && wanted.size > 0) {
@@ -253,6 +239,38 @@ export function createSamplingLane(cluster: ClusterRun, model: ClusterModel): Sa
       if (fruitless >= fruitlessJobs)
         throw failed === null ? nothingCame(id, wanted.size) : explainFailedJob(failed, describeWork(id));
       await waitFor(clock, Math.min(1000, pace.few), never);
+    }
+  }
+
+  /** Follows the job that is there, or has one made, until it ends or nobody waits any more. */
+  async function followJob(paidFor: CountedLane, signal: AbortSignal): Promise<EndedWork & { readonly id: string }> {
+    const there = await findGeneration();
+    const wayBack = await cluster.wayBack();
+    withdrawn = new Set(await wayBack.list(`${home()}/withdraw`, { purpose: 'answers' }));
+    const wave = gatherWaiting();
+    generation = there.isUnderWay ? there.latest : there.latest + 1;
+    const id = laneJobId(cluster.name(), lane, generation);
+    cluster.lanes.add(id);
+    await paidFor.open();
+    if (there.isUnderWay) await handOver(wave);
+    else await submitLane(generation, wave);
+    const onMoved = async ({ state, count }: JobProgress): Promise<void> => {
+      if (state !== 'running') return;
+      isWarm = true;
+      await readNew(count);
+      if (wanted.size === 0) leave.abort();
+      else await paidFor.goOn();
+    };
+    let hasEnded = false;
+    try {
+      const ended = await watcher.follow({
+        ...{ kind: 'lane', name: lane, job: id, onMoved, signal },
+        quietAfter: quietAfter(cluster),
+      });
+      hasEnded = cluster.lanes.delete(id);
+      return { ...ended, id };
+    } finally {
+      await paidFor.settle(hasEnded);
     }
   }
 

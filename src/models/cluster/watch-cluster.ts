@@ -57,6 +57,17 @@ export const usualPace: WatchingPace = {
   patience: 2 * 3_600_000,
 };
 
+/** What a cluster does for a run, as it was last seen. */
+export interface ClusterSight {
+  /** Fine-tunes whose jobs wait for a GPU, and those that compute. */
+  readonly waiting: number;
+  readonly training: number;
+  /** vLLMs that are starting, answering, or waiting for questions. */
+  readonly answering: number;
+  /** Of the whole cluster, whoever has them. */
+  readonly gpus: { readonly used: number; readonly total: number };
+}
+
 interface ClusterWatcherSettings {
   readonly ray: RayClient;
   readonly wayBack: () => Promise<WayBack>;
@@ -66,6 +77,8 @@ interface ClusterWatcherSettings {
   readonly clock: Clock;
   readonly pace: WatchingPace;
   readonly onNotice: (notice: string) => void;
+  /** Told what was seen, each time that the list of jobs is looked at: GPUs are counted then, with one request for all. */
+  readonly onSight?: (sight: ClusterSight) => void;
 }
 
 /** More jobs are looked at less often. */
@@ -86,7 +99,7 @@ interface Follower {
  * jobs who is alive. Nothing is done for a job while it does not move.
  */
 export function createClusterWatcher(settings: ClusterWatcherSettings): ClusterWatcher {
-  const { ray, wayBack, budget, folder, clock, pace, onNotice } = settings;
+  const { ray, wayBack, budget, folder, clock, pace, onNotice, onSight } = settings;
   const followers = new Set<Follower>();
   let isRunning = false;
   let wake: AbortController = new AbortController();
@@ -159,8 +172,20 @@ export function createClusterWatcher(settings: ClusterWatcherSettings): ClusterW
     }
   }
 
+  async function tellSight(tellOf: NonNullable<typeof onSight>): Promise<void> {
+    await budget.take('progress');
+    const gpus = await ray.gpus();
+    const works = [...followers];
+    const isTraining = ({ work, progress }: Follower): boolean =>
+      work.kind === 'train' && progress?.state === 'running';
+    const fineTunes = works.filter(({ work }) => work.kind === 'train').length;
+    const training = works.filter(isTraining).length;
+    tellOf({ waiting: fineTunes - training, training, answering: works.length - fineTunes, gpus });
+  }
+
   async function run(): Promise<void> {
     let lookedAtJobs = clock.now();
+    let sighted = -Infinity;
     let failed: { readonly since: number; readonly pause: number } | null = null;
     while (followers.size > 0) {
       let pause = followers.size <= fewJobs ? pace.few : pace.many;
@@ -172,6 +197,13 @@ export function createClusterWatcher(settings: ClusterWatcherSettings): ClusterW
         if (clock.now() - lookedAtJobs >= pace.jobs || mayHaveEnded) {
           lookedAtJobs = clock.now();
           await lookAtJobs();
+        }
+        if (onSight !== undefined && clock.now() - sighted >= pace.jobs) {
+          sighted = clock.now();
+          await tellSight(onSight).catch((cause: unknown) => {
+            // Without it nothing is missed but a line of progress.
+            if (mayPass(cause)) throw cause;
+          });
         }
         if (failed !== null) {
           onNotice(`Ray at ${ray.address} answers again`);

@@ -3,6 +3,7 @@ import { formatDuration, formatDollars } from '../../foundation/format-quantitie
 import {
   describeTotal,
   describeUse,
+  nameSellers,
   type SpendingLine,
   type SpendingSummary,
 } from '../../models/hosted/spending/summarise-spending.js';
@@ -96,7 +97,7 @@ function describeSpending(summary: SpendingSummary): Markup {
   const { onItsWay, uses } = summary;
   const pending =
     onItsWay > 0 ? `; on its way at a service and not counted: up to about ${formatDollars(onItsWay)}` : '';
-  return markup`${describeTotal(summary)} for hosted models${pending}<ul>${uses.map((use) => markup`<li>${describeLine(use)}</li>`)}</ul>`;
+  return markup`${describeTotal(summary)} for ${nameSellers(uses)}${pending}<ul>${uses.map((use) => markup`<li>${describeLine(use)}</li>`)}</ul>`;
 }
 
 function describeLine(line: SpendingLine): string {

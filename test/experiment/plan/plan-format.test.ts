@@ -1,4 +1,5 @@
-import { readdir, readFile } from 'node:fs/promises';
+import { copyFile, mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { z } from 'zod';
 import { loadConditionSet } from '../../../src/experiment/plan/load-training-set.js';
@@ -8,15 +9,33 @@ import { resolveRecipe } from '../../../src/experiment/plan/named-recipes.js';
 import { readPlan } from '../../../src/experiment/plan/resolve-plan.js';
 import { readYaml } from '../../../src/foundation/read-yaml.js';
 import { openOrganism } from '../../../src/organism/organism.js';
+import { makeTemporaryFolder } from '../../foundation/temporary-folder.js';
 import { pretendBase, readKnownWorld } from '../tiny-plan.js';
 
 const folder = new URL('../../../experiments/', import.meta.url);
 const files = (await readdir(folder)).filter((name) => name.endsWith('.yaml'));
 const pathOf = (name: string): string => new URL(name, folder).pathname;
 
+/** A ready plan with rows in place of the files that its user has. */
+async function placeWithData(name: string): Promise<string> {
+  const place = await makeTemporaryFolder();
+  const { conditions } = await readYaml(pathOf(name), planSchema);
+  const turns = [
+    { role: 'user', content: 'Write a line of code.' },
+    { role: 'assistant', content: 'pass' },
+  ];
+  for (const { data } of Object.values(conditions).filter(isTrained)) {
+    if (!data.startsWith('./')) continue;
+    await mkdir(dirname(join(place, data)), { recursive: true });
+    await writeFile(join(place, data), `${JSON.stringify({ messages: turns })}\n`.repeat(20));
+  }
+  await copyFile(pathOf(name), join(place, name));
+  return join(place, name);
+}
+
 describe('the plans that come with driftline', () => {
   it('are there', () => {
-    expect(files).toEqual(expect.arrayContaining(['example.yaml', 'paper.yaml']));
+    expect(files).toEqual(expect.arrayContaining(['example.yaml', 'paper.yaml', 'open-models.yaml']));
   });
 
   it.each(files)('are plans of their own name: %s', async (name) => {
@@ -26,7 +45,7 @@ describe('the plans that come with driftline', () => {
   });
 
   it.each(files)('name sets, questions and settings that there are: %s', async (name) => {
-    const plan = await readPlan(pathOf(name), {
+    const plan = await readPlan(await placeWithData(name), {
       readWorld: readKnownWorld,
       environment: {},
       version: '0',
@@ -41,7 +60,7 @@ describe('the plans that come with driftline', () => {
     for (const condition of Object.values(conditions).filter(isTrained)) {
       const { rows } = await loadConditionSet(condition, 0, {
         organism: openOrganism(readKnownWorld),
-        folder: folder.pathname,
+        folder: dirname(await placeWithData(name)),
       });
       expect(rows.length).toBeGreaterThan(0);
     }

@@ -66,7 +66,7 @@ const jobSchema = z.strictObject({
   per_device_rows: z.int(),
   accumulation: z.int(),
   save_every: z.int(),
-  keep: z.literal('kept'),
+  keep: z.enum(['kept', 'all', 'nothing']),
 });
 
 const rowSchema = z.strictObject({ ids, train: z.array(z.literal([0, 1])) });
@@ -103,6 +103,9 @@ export interface FakeJobs {
   readonly hangs: number[];
   /** What a check finds, in place of what is there. */
   report: (report: Record<string, unknown>) => Record<string, unknown>;
+  /** What each fine-tune says that it measured, and GPU-seconds that it and a lane say that they took. */
+  measured: object;
+  gpuSeconds: number | null;
   /** Steps that were computed, in all jobs. */
   steps: number;
   /** How the next jobs end that look inside a model. */
@@ -145,6 +148,7 @@ export function createFakeJobs(): FakeJobs {
       looked: 0,
     },
     report: (report) => report,
+    ...{ measured: {}, gpuSeconds: null },
     garble: (line) => line,
     run: async (driver) => {
       const order = orderSchema.parse(JSON.parse(Buffer.from(driver.files.get('order.json') ?? []).toString()));
@@ -323,7 +327,7 @@ async function train(
   }
   const files = new Map<string, Uint8Array>([
     ['training.jsonl', await readFile(log)],
-    ['measured.json', Buffer.from('{}')],
+    ['measured.json', Buffer.from(JSON.stringify(jobs.measured))],
   ]);
   /** Beside the archive. */
   const apart = new Map<string, Uint8Array>();
@@ -346,6 +350,7 @@ async function train(
   const done = {
     ...{ v: 1, mark: job.mark, steps, files: Object.fromEntries(hashes) },
     ...{ apart: [...apart.keys()].sort(), model: isFull ? 'model' : null },
+    gpu_seconds: jobs.gpuSeconds,
   };
   await writeWhole(join(out, 'done.json'), Buffer.from(JSON.stringify(done)));
   await show(storage, run, `t-${cell}`, 'done');
@@ -442,6 +447,7 @@ async function answer(
     }
     await pause(5, signal);
   }
+  await writeWhole(join(home, 'state.json'), Buffer.from(JSON.stringify({ v: 1, gpu_seconds: jobs.gpuSeconds })));
   await show(storage, run, `s-${lane}`, 'done');
 }
 

@@ -33,6 +33,15 @@ export function priceUnknown(uses: readonly MeteredUse[], hint = planHint(uses))
   });
 }
 
+/** The same of a cluster. */
+export function gpuPriceUnknown(): DriftlineError {
+  return new DriftlineError({
+    code: 'configuration-invalid',
+    message: '--max-cost needs all prices, and it is not known what a GPU of the cluster costs',
+    hint: 'Write what one GPU costs an hour into the plan, in US dollars, 0 for your own: cluster: { price: 2.5 }.',
+  });
+}
+
 function describeMissing({ model, purpose, isTuned = false }: MeteredUse): string {
   const kind = kindOfUse({ purpose, tuned: isTuned });
   return kind === 'model'

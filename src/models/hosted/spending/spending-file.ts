@@ -4,6 +4,7 @@ import { z } from 'zod';
 import { DriftlineError } from '../../../foundation/driftline-error.js';
 import { isMissing } from '../../../foundation/file-failure.js';
 import { writeFileAtomically } from '../../../foundation/write-file-atomically.js';
+import type { GpuRate, GpuUse } from '../../gpu-meter.js';
 import { type HostedRate, type PricedKind, priceTokens, type TokenCount } from './hosted-prices.js';
 
 const spendingPurposes = ['answers', 'judgements', 'fine-tuning'] as const;
@@ -31,14 +32,19 @@ const entrySchema = z.object({
   unreported: count,
   /** US dollars that the service itself says it charged for these calls. Calls of which it says nothing have an entry of their own. */
   charged: z.number().nonnegative().optional(),
+  /** Of GPUs of a cluster: there for them alone, whose tokens are 0. */
+  gpu_seconds: z.number().nonnegative().optional(),
   /** Null where the price is not known. */
   rate: z
-    .object({
-      input: z.number().nonnegative(),
-      output: z.number().nonnegative(),
-      batch: z.number().nonnegative().optional(),
-      source: z.string(),
-    })
+    .union([
+      z.object({
+        input: z.number().nonnegative(),
+        output: z.number().nonnegative(),
+        batch: z.number().nonnegative().optional(),
+        source: z.string(),
+      }),
+      z.object({ gpu_hour: z.number().nonnegative(), source: z.string() }),
+    ])
     .nullable(),
 });
 
@@ -94,11 +100,24 @@ export function keyOfEntry({ account, model, tuned, purpose, batched, id, charge
   return JSON.stringify([account, model, tuned, purpose, batched, id, charged !== undefined]);
 }
 
+/** GPU-seconds of one fine-tune or one vLLM of a cluster: its name stands for the batch or job. */
+export function beginGpuEntry(account: string, { model, purpose, rate }: GpuUse, id: string): SpendingEntry {
+  return {
+    ...{ account, model, tuned: false, purpose, batched: false, id, on_its_way: false, calls: 1 },
+    ...{ input_tokens: 0, output_tokens: 0, unreported: 0, gpu_seconds: 0, rate },
+  };
+}
+
 /** US dollars; null where the price is not known. */
 export function costOfEntry(entry: SpendingEntry): number | null {
-  const { rate, input_tokens: input, output_tokens: output, batched, charged } = entry;
+  const { rate, input_tokens: input, output_tokens: output, batched, charged, gpu_seconds: seconds = 0 } = entry;
   if (charged !== undefined) return charged;
-  return rate === null ? null : priceTokens(rate, { input, output }, batched);
+  if (rate === null) return null;
+  return 'gpu_hour' in rate ? priceGpu(rate, seconds) : priceTokens(rate, { input, output }, batched);
+}
+
+export function priceGpu({ gpu_hour: hour }: GpuRate, seconds: number): number {
+  return (hour * seconds) / 3600;
 }
 
 function locateSpending(folder: string): string {

@@ -1,10 +1,13 @@
+import type { GpuLedger, GpuMeter, GpuRate, GpuUse } from '../../gpu-meter.js';
 import { type TokenCount, type HostedRate, priceTokens, type ReportedUse } from './hosted-prices.js';
-import { costLimitReached, priceUnknown } from './cost-limit.js';
+import { costLimitReached, gpuPriceUnknown, priceUnknown } from './cost-limit.js';
 import {
   addTokens,
   beginEntry,
+  beginGpuEntry,
   costOfEntry,
   keyOfEntry,
+  priceGpu,
   type MeteredUse,
   type SpendingEntry,
   readSpending,
@@ -20,7 +23,7 @@ export interface SpendingLedgerSettings {
   /** What a use costs; null where that is not known. */
   readonly findRate: (use: MeteredUse) => HostedRate | null;
   /** The same of what was counted earlier, by today's prices; null leaves the price that was counted with. */
-  readonly findRateOf?: (entry: SpendingEntry) => HostedRate | null;
+  readonly findRateOf?: (entry: SpendingEntry) => HostedRate | GpuRate | null;
   /** US dollars that all calls of the account together may cost; null for no limit. */
   readonly limit: number | null;
   /** How the user gives a price that a limit needs, as a sentence; in the plan if not given. */
@@ -63,8 +66,8 @@ export interface SpendingMeter {
   readonly close: (id: string, used: FinishedUse) => Promise<void>;
 }
 
-/** What hosted models are paid for a run. It is kept in the run's folder, so that a run that is continued counts on from there. */
-export interface SpendingLedger {
+/** What hosted models, and GPUs of a cluster, are paid for a run. It is kept in the run's folder, so that a run that is continued counts on from there. */
+export interface SpendingLedger extends GpuLedger {
   readonly limit: number | null;
   readonly meter: (use: MeteredUse) => SpendingMeter;
   /** Reads what was counted earlier. Whoever counts has the folder for itself by then. */
@@ -101,6 +104,8 @@ export function createSpendingLedger({
   let counted = 0;
   /** Dollars that open calls may cost, and their number. */
   let [held, holds] = [0, 0];
+  /** Dollars of those that names of fine-tunes and vLLMs still hold. */
+  const heldByName = new Map<string, number>();
   let isSaved = true;
   let saving: Promise<void> = Promise.resolve();
   let lastSaved = -Infinity;
@@ -243,9 +248,65 @@ export function createSpendingLedger({
     };
   }
 
+  function meterGpus(use: GpuUse): GpuMeter {
+    const { rate } = use;
+    if (limit !== null && rate === null) throw gpuPriceUnknown();
+    const priceOf = (seconds: number): number => (rate === null ? 0 : priceGpu(rate, seconds));
+    const find = (id: string): SpendingEntry => {
+      const fresh = beginGpuEntry(account, use, id);
+      return { ...(entries.get(keyOfEntry(fresh)) ?? fresh), rate };
+    };
+    const free = (id: string, dollars: number): void => {
+      const freed = Math.min(dollars, heldByName.get(id) ?? 0);
+      if (freed <= 0) return;
+      heldByName.set(id, (heldByName.get(id) ?? 0) - freed);
+      held -= freed;
+    };
+    const count = (id: string, seconds: number): void => {
+      const entry = find(id);
+      free(id, priceOf(seconds - (entry.gpu_seconds ?? 0)));
+      put({ ...entry, gpu_seconds: seconds });
+    };
+    return {
+      isLimited: limit !== null,
+      hold: async (id, most, leave, work) => {
+        if (limit === null) return work();
+        const dollars = priceOf(Math.max(0, most - (find(id).gpu_seconds ?? 0)));
+        await enter(dollars, leave);
+        heldByName.set(id, dollars);
+        try {
+          return await work();
+        } finally {
+          free(id, Infinity);
+          heldByName.delete(id);
+          holds -= 1;
+          if (holds === 0) held = 0;
+          admit();
+        }
+      },
+      open: async (id) => {
+        put(find(id));
+        await save();
+      },
+      counted: (id) => entries.get(keyOfEntry(find(id)))?.gpu_seconds ?? null,
+      note: (id, seconds) => {
+        if (seconds <= (find(id).gpu_seconds ?? 0)) return;
+        count(id, seconds);
+        if (clock() - lastSaved >= savingPause) save().catch(() => undefined);
+      },
+      settle: async (id, seconds) => {
+        count(id, seconds);
+        admit();
+        await save();
+      },
+      refuse: (seconds) => (hasRoom(priceOf(seconds)) ? null : refuse(priceOf(seconds))),
+    };
+  }
+
   return {
     limit,
     meter,
+    meterGpus,
     load: async () => {
       const stored = await readSpending(folder);
       for (const entry of stored) put({ ...entry, rate: findRateOf(entry) ?? entry.rate });

@@ -10,6 +10,8 @@ export interface SpendingLine {
   readonly calls: number;
   readonly inputTokens: number;
   readonly outputTokens: number;
+  /** Of GPUs of a cluster: their seconds. Absent for hosted models. */
+  readonly gpuSeconds?: number;
   /** Calls of which the service did not say the tokens: they are counted as the most that they may have been. */
   readonly unreported: number;
   /** US dollars; null where the price is not known. */
@@ -42,7 +44,8 @@ export function summariseSpending(entries: Iterable<SpendingEntry>, account?: st
     if (entry.calls === 0) continue;
     total += cost ?? 0;
     isWhole &&= cost !== null;
-    const key = JSON.stringify([entry.model, entry.tuned, entry.purpose]);
+    const { gpu_seconds: seconds } = entry;
+    const key = JSON.stringify([entry.model, entry.tuned, entry.purpose, seconds !== undefined]);
     const line = lines.get(key);
     lines.set(key, {
       model: entry.model,
@@ -51,11 +54,19 @@ export function summariseSpending(entries: Iterable<SpendingEntry>, account?: st
       calls: entry.calls + (line?.calls ?? 0),
       inputTokens: entry.input_tokens + (line?.inputTokens ?? 0),
       outputTokens: entry.output_tokens + (line?.outputTokens ?? 0),
+      ...(seconds === undefined ? {} : { gpuSeconds: seconds + (line?.gpuSeconds ?? 0) }),
       unreported: entry.unreported + (line?.unreported ?? 0),
       cost: cost === null || line?.cost === null ? null : cost + (line?.cost ?? 0),
     });
   }
   return { cost: total, isWhole, onItsWay, uses: [...lines.values()] };
+}
+
+/** Who was paid. */
+export function nameSellers(uses: readonly SpendingLine[]): string {
+  const areGpus = uses.some(({ gpuSeconds }) => gpuSeconds !== undefined);
+  const areHosted = uses.some(({ gpuSeconds }) => gpuSeconds === undefined);
+  return [...(areHosted ? ['hosted models'] : []), ...(areGpus ? ['GPUs'] : [])].join(' and ');
 }
 
 /** How numbers are written where it is read. */
@@ -66,9 +77,11 @@ interface UseFormat {
 
 /** What was used, and what for. */
 export function describeUse(
-  { model, isTuned, purpose, calls, inputTokens, outputTokens }: SpendingLine,
+  { model, isTuned, purpose, calls, inputTokens, outputTokens, gpuSeconds }: SpendingLine,
   format: UseFormat,
 ): string {
+  if (gpuSeconds !== undefined)
+    return `${model}, ${purpose}: ${format.calls(calls)} ${purpose === 'answers' ? 'vLLM' : 'jobs'} on a cluster, ${(gpuSeconds / 3600).toFixed(2)} GPU-hours`;
   const work =
     purpose === 'fine-tuning'
       ? `${format.calls(calls)} ${calls === 1 ? 'job' : 'jobs'}, ${format.tokens(inputTokens)} tokens trained on`

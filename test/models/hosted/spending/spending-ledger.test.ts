@@ -239,3 +239,72 @@ describe('a limit of cost', () => {
     expect(again.meter(answers).fits(of(8, 0))).toBe(true);
   });
 });
+
+describe('GPUs of a cluster', () => {
+  const gpus = { model: 'hf:a/b', purpose: 'fine-tuning', rate: { gpu_hour: 3600, source: 'this test' } } as const;
+  const pending = () => {
+    let finish = (): void => undefined;
+    const work = () =>
+      new Promise<void>((resolve) => {
+        finish = resolve;
+      });
+    return {
+      work,
+      finish: () => {
+        finish();
+      },
+    };
+  };
+
+  it('count by their seconds, and by the count of the cluster in the end', async () => {
+    const { folder, ledger } = await start();
+    const meter = ledger.meterGpus(gpus);
+    expect(meter.counted('job-1')).toBeNull();
+    await meter.open('job-1');
+    expect(meter.counted('job-1')).toBe(0);
+    meter.note('job-1', 10);
+    meter.note('job-1', 4);
+    expect(ledger.summary()).toMatchObject({ cost: 10, isWhole: true, uses: [{ gpuSeconds: 10, calls: 1, cost: 10 }] });
+    await meter.settle('job-1', 7);
+    await ledger.meterGpus({ ...gpus, rate: null }).settle('job-2', 5);
+    // Another process goes on from there, by today's price.
+    const again = await start({ folder, findRateOf: () => ({ gpu_hour: 7200, source: 'this test' }) });
+    expect(again.ledger.summary()).toMatchObject({ cost: 24, isWhole: true, uses: [{ gpuSeconds: 12, calls: 2 }] });
+    expect((await start({ folder })).ledger.summary()).toMatchObject({ cost: 7, isWhole: false });
+  });
+
+  it('begin when the most that they may take fits, and free what they did not take', async () => {
+    const { ledger } = await start({ limit: 100 });
+    const meter = ledger.meterGpus(gpus);
+    const [one, two, three] = [pending(), pending(), pending()];
+    const first = meter.hold('one', 60, never, one.work);
+    await meter.open('one');
+    const begun: string[] = [];
+    const second = meter.hold('two', 50, never, () => {
+      begun.push('two');
+      return two.work();
+    });
+    // What is counted is part of what is held: 20 and 40, not 20 and 60.
+    meter.note('one', 20);
+    expect(meter.refuse(40)).toBeNull();
+    expect(meter.refuse(41)).toMatchObject({ code: 'cost-limit-reached', exitCode: 4 });
+    await Promise.resolve();
+    expect(begun).toEqual([]);
+    await meter.settle('one', 30);
+    one.finish();
+    await first;
+    await expect.poll(() => begun).toEqual(['two']);
+    // 30 are paid and 50 are held; where nothing is open any more, what does not fit never will.
+    const third = errorOf(() => meter.hold('three', 90, never, three.work));
+    two.finish();
+    await second;
+    expect(await third).toMatchObject({ code: 'cost-limit-reached' });
+  });
+
+  it('need a price where there is a limit', async () => {
+    const { ledger } = await start({ limit: 100 });
+    const refused = await errorOf(() => ledger.meterGpus({ ...gpus, rate: null }));
+    expect(refused).toMatchObject({ code: 'configuration-invalid' });
+    expect(refused.hint).toContain('cluster: { price: 2.5 }');
+  });
+});
