@@ -15,6 +15,7 @@ import {
   describeRemarks,
   describeSamePlans,
   describeVerdict,
+  listComparedTables,
   renderComparison,
   sameAnswers,
 } from '../../report/page/render-comparison.js';
@@ -27,7 +28,7 @@ import type { CommandAction } from '../command.js';
 import type { CommandContext } from '../command-context.js';
 import { concludeGate, decideGate, readGateOptions, requireGate, type LookedAt } from '../decide-gate.js';
 import type { compareDefinition } from '../definitions/reports.js';
-import { formatTable, printTable } from '../format-table.js';
+import { formatTable, printTable, printTextTables } from '../format-table.js';
 import { withJunit, type WriteJunit } from '../junit.js';
 
 export const compare: CommandAction<typeof compareDefinition> = {
@@ -117,6 +118,7 @@ function printComparison(
     describeRows(comparison),
   );
   for (const line of describeRemarks(comparison)) context.print(line);
+  printTextTables(context, listComparedTables(comparison));
   for (const [index, differences] of comparison.planDifferences.entries()) {
     if (index === 0) continue;
     context.print('');

@@ -9,6 +9,8 @@ import type { RunEvent } from '../../experiment/run/run-progress.js';
 import { DriftlineError } from '../../foundation/driftline-error.js';
 import { createProgressDisplay, type ProgressDisplay } from '../../foundation/progress-display.js';
 import { makeReport, type Report, type ReportData } from '../../report/report-data.js';
+import { listFirstTokenTables } from '../../report/first-token-tables.js';
+import { listGroupTables } from '../../report/group-tables.js';
 import { writeCount, writeVerdict } from '../../report/write-verdict.js';
 import type { Run } from '../../runs/read-run.js';
 import { writeReport } from '../../report/write-report.js';
@@ -19,7 +21,7 @@ import { describeCellsAtOnce } from '../describe-forecast.js';
 import { describePaid, describeSpending } from '../describe-money.js';
 import { describeRunTables } from '../describe-run-tables.js';
 import { concludeGate, decideGate, gatedOf, readGateOptions, requireGate, tellOverrides } from '../decide-gate.js';
-import { printTable } from '../format-table.js';
+import { printTable, printTextTables } from '../format-table.js';
 import { requireOutside } from '../junit-file.js';
 import { withJunit, type WriteJunit } from '../junit.js';
 import { createBatchDisplay } from '../batch-display.js';
@@ -65,7 +67,7 @@ async function runGated(
       throw cause;
     });
   const report = makeReport(run);
-  const { tables, rows: measures, verdicts, mainEvaluation } = report.data;
+  const { tables, rows: measures, groups, firstTokens, verdicts, mainEvaluation } = report.data;
   const page = await writeReportIfPossible(context, report);
   const looked = { run, judge: report.data.judge, rule: report.data.rule, model: null };
   const { gate, failure } = await decideGate(context, options.ledger, [looked], () =>
@@ -74,9 +76,10 @@ async function runGated(
   if (context.json) {
     const { remarks, rule } = plan;
     const told = { ...summary, remarks, rule, judge: run.judge, spending, ...tables, populations: tablePopulations };
-    context.printJson({ ...told, report: page, mainEvaluation, measures, verdicts, gate, overrides });
+    context.printJson({ ...told, report: page, mainEvaluation, measures, groups, firstTokens, verdicts, gate, overrides });
   } else {
     for (const [title, lines] of describeRunTables(plan, tables)) printTable(context, title, lines);
+    printTextTables(context, [...listGroupTables(groups), ...listFirstTokenTables(firstTokens)]);
     printTable(context, 'verdict', describeVerdicts(report.data));
     context.notify(describeWork(summary, countExisting(plan)));
     for (const line of describeSpending(spending)) context.notify(line);
