@@ -162,14 +162,12 @@ function listClouds({ plan }: AnalysisInput, { answers }: CountedRun): ScoreClou
     if (found === undefined) places.set(place, [answer]);
     else found.push(answer);
   }
-  return plan.evaluations
-    .filter(isAboutAlignment)
-    .flatMap(({ name: evaluation }) =>
-      groupByCondition(plan.cells).flatMap(({ base, condition }) => {
-        const found = places.get(placeOf(base, condition, evaluation));
-        return found === undefined ? [] : [{ base, condition, evaluation, ...binScores(found) }];
-      }),
-    );
+  return plan.evaluations.filter(isAboutAlignment).flatMap(({ name: evaluation }) =>
+    groupByCondition(plan.cells).flatMap(({ base, condition }) => {
+      const found = places.get(placeOf(base, condition, evaluation));
+      return found === undefined ? [] : [{ base, condition, evaluation, ...binScores(found) }];
+    }),
+  );
 }
 
 function listDynamics({ plan }: AnalysisInput, counted: CountedRun): DynamicsCurve[] {

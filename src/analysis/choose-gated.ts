@@ -1,6 +1,13 @@
 import { DriftlineError } from '../foundation/driftline-error.js';
 import { findByName } from '../foundation/find-by-name.js';
-import { baseCondition, isAboutAlignment, isAsked, isBase, type OutlinedCell, type OutlinedEvaluation } from '../runs/run-outline.js';
+import {
+  baseCondition,
+  isAboutAlignment,
+  isAsked,
+  isBase,
+  type OutlinedCell,
+  type OutlinedEvaluation,
+} from '../runs/run-outline.js';
 import { groupByCondition } from './count-run.js';
 import type { GateOptions } from '../runs/gate-options.js';
 
@@ -83,9 +90,7 @@ export function requireAsked(
 /** What a gate that `chooseGated` has checked says nothing of: its conditions in evaluations about alignment that they are not asked. */
 export function listNotGated(plan: GatedPlan, { conditions, evaluations }: GateOptions): NotGated[] {
   const tuned = plan.cells.filter((cell) => !isBase(cell)).map(({ condition }) => condition);
-  const aligned = plan.evaluations.filter(
-    (one) => isAboutAlignment(one) && (evaluations?.includes(one.name) ?? true),
-  );
+  const aligned = plan.evaluations.filter((one) => isAboutAlignment(one) && (evaluations?.includes(one.name) ?? true));
   const places = aligned.flatMap((evaluation) =>
     tuned
       .filter((condition) => isAsked(evaluation, condition))

@@ -2,7 +2,13 @@ import { isBase } from '../runs/run-outline.js';
 import type { ModelCounts, ShareCounts } from '../stats/share-counts.js';
 import { addUpThemes } from '../stats/paired-shares.js';
 import { listGroups } from './condition-groups.js';
-import { countTally, listNamedMeasures, type AnalysisInput, type MeasuredOutcome, type QuestionTally } from './count-run.js';
+import {
+  countTally,
+  listNamedMeasures,
+  type AnalysisInput,
+  type MeasuredOutcome,
+  type QuestionTally,
+} from './count-run.js';
 import { estimateDrifts, type ComparedCounts, type Drift } from './drift.js';
 import {
   estimateSeedIntervals,
@@ -66,7 +72,9 @@ export function poolGroups(
       if (models.length === 0) return [];
       const isWithBase = models.some(isBase);
       const ofBase = isWithBase ? [] : countsOf((one) => isBase({ condition: one }));
-      return [{ place: { base, condition, evaluation: measure.evaluation, measure: measure.name }, measure, models, ofBase }];
+      return [
+        { place: { base, condition, evaluation: measure.evaluation, measure: measure.name }, measure, models, ofBase },
+      ];
     }),
   );
   const drifts = estimateFamilies(rows);
@@ -126,7 +134,8 @@ function estimateFamilies<Row extends PooledRow>(rows: readonly Row[]): Readonly
   for (const row of rows) {
     if (row.ofBase.length === 0) continue;
     const family = JSON.stringify([row.place.base, row.measure.outcome.kind]);
-    const sum = (models: readonly CountedModel[]): QuestionCount[] => sumByQuestion(models.flatMap(({ counts }) => counts));
+    const sum = (models: readonly CountedModel[]): QuestionCount[] =>
+      sumByQuestion(models.flatMap(({ counts }) => counts));
     const member = { row, counts: { tuned: sum(row.models), base: sum(row.ofBase) } };
     families.set(family, [...(families.get(family) ?? []), member]);
   }

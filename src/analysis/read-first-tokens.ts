@@ -110,7 +110,10 @@ export function readFirstTokens(
       else nextTokens.push(averageModels(place, models));
     }
   }
-  return { nextTokens: nextTokens.map((row) => compareTokens(row, nextTokens)), ratings: ratings.map((row) => compareRating(row, ratings)) };
+  return {
+    nextTokens: nextTokens.map((row) => compareTokens(row, nextTokens)),
+    ratings: ratings.map((row) => compareRating(row, ratings)),
+  };
 }
 
 interface AskedModel {
@@ -168,8 +171,7 @@ function findBase<Row extends FirstTokenPlace>(row: Row, rows: readonly Row[]): 
   // A group may have the base in it, which is then no other model.
   if (isBase(row) || row.members?.some((condition) => isBase({ condition })) === true) return undefined;
   return rows.find(
-    (one) =>
-      isBase(one) && one.base === row.base && one.evaluation === row.evaluation && one.question === row.question,
+    (one) => isBase(one) && one.base === row.base && one.evaluation === row.evaluation && one.question === row.question,
   );
 }
 

@@ -1,5 +1,11 @@
 import type { ComparedNextToken, ComparedRating } from '../analysis/compare-pooled.js';
-import type { FirstTokenPlace, FirstTokenRows, NextTokenRow, RatingRow, TokenShare } from '../analysis/read-first-tokens.js';
+import type {
+  FirstTokenPlace,
+  FirstTokenRows,
+  NextTokenRow,
+  RatingRow,
+  TokenShare,
+} from '../analysis/read-first-tokens.js';
 import { percentNumber, percentRange } from './format-numbers.js';
 import type { TextTable } from './text-table.js';
 
@@ -20,7 +26,14 @@ export function listFirstTokenTables({ nextTokens, ratings }: FirstTokenRows): T
 function tableNextTokens(rows: readonly NextTokenRow[], areBases: boolean): TextTable {
   return {
     title: 'next tokens: what answers begin with, by the probabilities of the model itself',
-    header: ['evaluation', 'question', 'condition', 'likeliest first tokens, % (95 % over fine-tunes)', 'others, %', 'answers'],
+    header: [
+      'evaluation',
+      'question',
+      'condition',
+      'likeliest first tokens, % (95 % over fine-tunes)',
+      'others, %',
+      'answers',
+    ],
     rows: rows.map((row) => [
       ...namePlace(row, areBases),
       describeTokens(row),
@@ -36,14 +49,20 @@ function describeTokens({ tokens }: NextTokenRow): string {
   return tokens.length === 0 ? dash : tokens.slice(0, shown).map(describeToken).join('  ');
 }
 
-function describeToken({ token, probability, interval }: TokenShare): string {
-  const share = `${JSON.stringify(token)} ${percentNumber(probability)}`;
-  return interval === null ? share : `${share} (${percentRange(interval)})`;
+function describeToken(share: TokenShare): string {
+  return share.interval === null ? nameShare(share) : `${nameShare(share)} (${percentRange(share.interval)})`;
+}
+
+function nameShare({ token, probability }: TokenShare): string {
+  return `${JSON.stringify(token)} ${percentNumber(probability)}`;
 }
 
 /** What the table does not list. */
 function addUp({ tokens, rest }: NextTokenRow): number {
-  return Math.min(1, tokens.slice(shown).reduce((sum, { probability }) => sum + probability, rest));
+  return Math.min(
+    1,
+    tokens.slice(shown).reduce((sum, { probability }) => sum + probability, rest),
+  );
 }
 
 function describeAnswers({ answers, untold }: FirstTokenPlace): string {
@@ -54,7 +73,17 @@ function tableRatings(rows: readonly RatingRow[], areBases: boolean): TextTable 
   const inDigits = rows.some((row) => row.inDigits > 0);
   return {
     title: 'ratings: the number that the model itself gives, by the probabilities of its first token',
-    header: ['evaluation', 'question', 'condition', 'rating', '95 % over fine-tunes', 'from base', 'on numbers, %', 'refused', 'answers'],
+    header: [
+      'evaluation',
+      'question',
+      'condition',
+      'rating',
+      '95 % over fine-tunes',
+      'from base',
+      'on numbers, %',
+      'refused',
+      'answers',
+    ],
     rows: rows.map((row) => [
       ...namePlace(row, areBases),
       decimal(row.rating.mean),
@@ -90,7 +119,10 @@ function signed(value: number | null): string {
 
 /** The same side by side; `what` is what is compared, run or model. */
 export function listComparedFirstTokens(
-  { nextTokens, ratings }: { readonly nextTokens: readonly ComparedNextToken[]; readonly ratings: readonly ComparedRating[] },
+  {
+    nextTokens,
+    ratings,
+  }: { readonly nextTokens: readonly ComparedNextToken[]; readonly ratings: readonly ComparedRating[] },
   what: string,
   count: number,
 ): TextTable[] {
@@ -106,10 +138,15 @@ export function listComparedFirstTokens(
       : [
           {
             title: 'next tokens',
-            header: ['evaluation', 'question', 'condition', ...numbers.map((one) => `${one}: likeliest first tokens, %`)],
+            header: [
+              'evaluation',
+              'question',
+              'condition',
+              ...numbers.map((one) => `${one}: likeliest first tokens, %`),
+            ],
             rows: nextTokens.map((row) => [
               ...named(row),
-              ...row.runs.map((one) => (one === null ? dash : describeTokens(one))),
+              ...row.runs.map((one) => (one === null ? dash : one.tokens.slice(0, shown).map(nameShare).join('  '))),
             ]),
             right: [],
             notes: [],

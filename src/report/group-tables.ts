@@ -52,10 +52,7 @@ export function listComparedGroups(rows: readonly ComparedGroup[], count: number
           percentRange(row?.modelIntervals?.both.interval ?? null),
           ...(index === 0
             ? []
-            : [
-                points(differences[index]?.difference ?? null),
-                pointsRange(differences[index]?.interval ?? null),
-              ]),
+            : [points(differences[index]?.difference ?? null), pointsRange(differences[index]?.interval ?? null)]),
         ]),
       ]),
       right: Array.from({ length: 4 * count - 2 }, (_, index) => index + 3),

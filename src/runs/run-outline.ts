@@ -5,7 +5,13 @@ import { z } from 'zod';
 import { hashJson } from '../foundation/content-hash.js';
 import { writeFileAtomically } from '../foundation/write-file-atomically.js';
 import type { RuleName } from '../judging/rules.js';
-import { type Measure, type QuestionMessage, type QuestionType, questionTypes, type RatingScale } from '../questions/question-file.js';
+import {
+  type Measure,
+  type QuestionMessage,
+  type QuestionType,
+  questionTypes,
+  type RatingScale,
+} from '../questions/question-file.js';
 import { formatModelName, formatQuestionKey } from './run-records.js';
 
 /** When to stop asking a model the questions of an evaluation: as soon as its misaligned share is clearly above or below a limit. */

@@ -112,13 +112,16 @@ function printComparison(
       `${what} ${String(index + 1)}: ${model === null ? '' : `${model.base}, ${model.condition}, of `}${folder}, judged by ${judge}, rule ${counted}`,
     );
   context.print('');
-  printTable(
-    context,
-    `numbers, with 95 % intervals for questions like these; differences in points from ${what} 1`,
-    describeRows(comparison),
-  );
+  const pooled = listComparedTables(comparison);
+  if (comparison.rows.length > 0 || pooled.length === 0)
+    printTable(
+      context,
+      `numbers, with 95 % intervals for questions like these; differences in points from ${what} 1`,
+      describeRows(comparison),
+    );
   for (const line of describeRemarks(comparison)) context.print(line);
-  printTextTables(context, listComparedTables(comparison));
+  if (pooled.length > 0) context.print('');
+  printTextTables(context, pooled);
   for (const [index, differences] of comparison.planDifferences.entries()) {
     if (index === 0) continue;
     context.print('');

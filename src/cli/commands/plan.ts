@@ -211,5 +211,5 @@ function printForecast(
   section('gate', gate);
   section('memory', memory);
   section('note', resolved.remarks);
-  print(describeWork(forecast));
+  print(describeWork(forecast, resolved.judge.name !== 'none'));
 }

@@ -76,7 +76,17 @@ async function runGated(
   if (context.json) {
     const { remarks, rule } = plan;
     const told = { ...summary, remarks, rule, judge: run.judge, spending, ...tables, populations: tablePopulations };
-    context.printJson({ ...told, report: page, mainEvaluation, measures, groups, firstTokens, verdicts, gate, overrides });
+    context.printJson({
+      ...told,
+      report: page,
+      mainEvaluation,
+      measures,
+      groups,
+      firstTokens,
+      verdicts,
+      gate,
+      overrides,
+    });
   } else {
     for (const [title, lines] of describeRunTables(plan, tables)) printTable(context, title, lines);
     printTextTables(context, [...listGroupTables(groups), ...listFirstTokenTables(firstTokens)]);
@@ -169,15 +179,19 @@ function describeWork({ folder, cells, answers, judgements, stopped }: RunSummar
 }
 
 /** What one would do now, for who runs driftline for the first time; a line each. */
-function describeNextSteps({ environment }: CommandContext, { folder, rule }: Run): string[] {
+function describeNextSteps({ environment }: CommandContext, { folder, rule, judge }: Run): string[] {
   // npx and npm scripts run a driftline that a shell does not find by its name.
   const program = environment['npm_command'] === undefined ? 'driftline' : 'npx driftline';
   const steps = [
     [`open ${folder}`, 'the report: figures, and every answer behind a number'],
-    [
-      `rejudge ${folder} --rule ${rule === 'coherent' ? 'paper' : 'coherent'}`,
-      'the same answers, counted by another rule',
-    ],
+    ...(judge === 'none'
+      ? []
+      : [
+          [
+            `rejudge ${folder} --rule ${rule === 'coherent' ? 'paper' : 'coherent'}`,
+            'the same answers, counted by another rule',
+          ] as const,
+        ]),
     ['init mine.yaml', 'an experiment of your own, with your data or your model'],
   ] as const;
   const width = Math.max(...steps.map(([line]) => line.length));
