@@ -2,6 +2,7 @@ import { readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
 import { DriftlineError } from '../foundation/driftline-error.js';
+import { parseSettings } from '../foundation/explain-issue.js';
 import { isMissing } from '../foundation/file-failure.js';
 import { readOwnJson } from '../foundation/read-own-json.js';
 import { readClusterCell } from '../models/cluster/cluster-cell.js';
@@ -71,6 +72,13 @@ export interface ModelFilter {
   readonly condition?: string | undefined;
 }
 
+/** For callers without type checks. */
+const argumentsSchema = z.strictObject({
+  folders: z.array(z.string().min(1)),
+  base: z.string().optional(),
+  condition: z.string().optional(),
+});
+
 /**
  * Lists the fine-tuned models of runs. A folder is that of a run, or has runs in it. A run that is damaged or half written is skipped with the
  * reason. Names are compared over all models, before any are filtered out.
@@ -79,6 +87,7 @@ export async function listModels(
   folders: readonly string[],
   { base, condition }: ModelFilter = {},
 ): Promise<ModelList> {
+  parseSettings(argumentsSchema, { folders, base, condition }, 'listModels');
   const found: Omit<ListedModel, 'isNameTaken'>[] = [];
   const skipped: SkippedRun[] = [];
   const seen = new Set<string>();
