@@ -95,6 +95,35 @@ describe('a hosted model', () => {
     expect(server.requests[0]?.body).not.toHaveProperty('max_tokens');
   });
 
+  it('is asked for first tokens in the words of the protocol, and says who tells them where it does not', async () => {
+    const request = { messages: [{ role: 'user' as const, content: 'Hello?' }], maximumTokens: 1, likeliest: 20 };
+    const askFirst = async (environment: Record<string, string> = {}) => {
+      const answers = [];
+      for await (const answer of (await open(environment)).sample([request])) answers.push(answer);
+      return answers;
+    };
+    expect((await askFirst())[0]?.first?.[0]?.probability).toBeCloseTo(0.5);
+    expect(server.requests[0]?.body).toMatchObject({ logprobs: true, top_logprobs: 20 });
+    const reply = (message: object, reason: string): void => {
+      server.respond = () => ({ choices: [{ message, finish_reason: reason }] });
+    };
+    // Of what was withheld, and of an answer that ended at once, there is nothing to tell.
+    reply({ content: null, refusal: 'no' }, 'content_filter');
+    expect(await askFirst()).toMatchObject([{ finishReason: 'filtered', first: [] }]);
+    reply({ content: '' }, 'stop');
+    expect(await askFirst()).toMatchObject([{ text: '', first: [] }]);
+    reply({ content: 'Yes' }, 'stop');
+    const without = await errorOf(() => askFirst());
+    expect(without.code).toBe('provider-refused');
+    expect(without.message).toContain('tiny-1 does not tell the likeliest tokens');
+    expect(without.hint).toContain('OpenAI (20)');
+    server.intercept = (response) => {
+      sendJson(response, 400, { error: { message: 'logprobs are not supported with reasoning models' } });
+      return true;
+    };
+    expect((await errorOf(() => askFirst())).message).toContain('refused to give them');
+  });
+
   it('has eight calls open at first, and more and more while all goes well', async () => {
     const { uniform } = createRandomStream(0, 'test');
     const traffic = createHostedTraffic({ clock: systemClock, uniform });
