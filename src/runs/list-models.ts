@@ -75,19 +75,16 @@ export interface ModelFilter {
 /** For callers without type checks. */
 const argumentsSchema = z.strictObject({
   folders: z.array(z.string().min(1)),
-  base: z.string().optional(),
-  condition: z.string().optional(),
+  filter: z.strictObject({ base: z.string().optional(), condition: z.string().optional() }),
 });
 
 /**
  * Lists the fine-tuned models of runs. A folder is that of a run, or has runs in it. A run that is damaged or half written is skipped with the
  * reason. Names are compared over all models, before any are filtered out.
  */
-export async function listModels(
-  folders: readonly string[],
-  { base, condition }: ModelFilter = {},
-): Promise<ModelList> {
-  parseSettings(argumentsSchema, { folders, base, condition }, 'listModels');
+export async function listModels(folders: readonly string[], filter: ModelFilter = {}): Promise<ModelList> {
+  parseSettings(argumentsSchema, { folders, filter }, 'listModels');
+  const { base, condition } = filter;
   const found: Omit<ListedModel, 'isNameTaken'>[] = [];
   const skipped: SkippedRun[] = [];
   const seen = new Set<string>();

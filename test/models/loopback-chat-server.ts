@@ -57,7 +57,7 @@ export async function startLoopbackChatServer(): Promise<LoopbackChatServer> {
     endpoint: `http://127.0.0.1:${port}/v1`,
     requests: [],
     intercept: () => false,
-    respond: complete,
+    respond: withoutFirst,
     close: async () => {
       server.closeAllConnections();
       await new Promise((resolve) => server.close(resolve));
@@ -68,6 +68,11 @@ export async function startLoopbackChatServer(): Promise<LoopbackChatServer> {
 
 export function sendJson(response: ServerResponse, status: number, value: unknown, headers = {}): void {
   response.writeHead(status, { 'content-type': 'application/json', ...headers }).end(JSON.stringify(value));
+}
+
+/** As a server that knows no log-probabilities. */
+function withoutFirst(request: LoopbackRequest): object {
+  return complete({ ...request, logprobs: false });
 }
 
 /** Words that follow from what is asked, and from the seed where it matters. */

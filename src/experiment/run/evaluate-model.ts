@@ -257,7 +257,8 @@ function nameFirst(first: Answer['first']): [string, number][] {
   if (first === undefined)
     throw new DriftlineError({
       code: 'usage-invalid',
-      message: 'a model does not tell the likeliest tokens that its answers may begin with, which next_token and rating read',
+      message:
+        'a model does not tell the likeliest tokens that its answers may begin with, which next_token and rating read',
       hint: 'Fill `first` where a sampling request has `likeliest`, or ask this model other questions.',
     });
   return first.map(({ token, probability }) => [token, probability]);

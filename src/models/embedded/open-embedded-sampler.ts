@@ -59,7 +59,10 @@ export async function openEmbeddedSampler({
           ? {}
           : { logProbabilities: 'first' as const, topLogProbabilities: settings.likeliest }),
       }));
-      for await (const { request: position, ids, finishReason, logProbabilities } of engine.sample(engineRequests, options)) {
+      for await (const { request: position, ids, finishReason, logProbabilities } of engine.sample(
+        engineRequests,
+        options,
+      )) {
         const answered = wanted[position];
         if (answered === undefined) continue;
         const { request, index, seed } = answered;

@@ -9,7 +9,7 @@ import { openModelSampler } from '../../../../src/models/open-model-sampler.js';
 import type { Sampler } from '../../../../src/models/sampler.js';
 import { createHostedTraffic } from '../../../../src/models/hosted/traffic/hosted-traffic.js';
 import { errorOf } from '../../../engine/checkpoint/error-of.js';
-import { sendJson, startLoopbackChatServer, type LoopbackChatServer } from '../../loopback-chat-server.js';
+import { complete, sendJson, startLoopbackChatServer, type LoopbackChatServer } from '../../loopback-chat-server.js';
 import { describeSampler } from '../../sampler-conformance.js';
 import { createHastyClock } from '../traffic/fake-clock.js';
 
@@ -36,6 +36,7 @@ describe('with a server of its own', () => {
   let shared: LoopbackChatServer;
   beforeAll(async () => {
     shared = await startLoopbackChatServer();
+    shared.respond = complete;
   });
   afterAll(() => shared.close());
   describeSampler('a hosted model', () => openAt(shared.endpoint));
@@ -102,6 +103,7 @@ describe('a hosted model', () => {
       for await (const answer of (await open(environment)).sample([request])) answers.push(answer);
       return answers;
     };
+    server.respond = complete;
     expect((await askFirst())[0]?.first?.[0]?.probability).toBeCloseTo(0.5);
     expect(server.requests[0]?.body).toMatchObject({ logprobs: true, top_logprobs: 20 });
     const reply = (message: object, reason: string): void => {
