@@ -25,7 +25,11 @@ const judged = [
   ...asked('m.other.0/main', 1),
   ...asked('m.other.1/main', 1),
 ];
-const analyse = (groups: AnalysisInput['groups'] = {}) => analyseRun(inputOf(judged, { plan, groups }));
+/** Each condition has the seeds 0 and 1. */
+const seeds = new Map(
+  plan.cells.filter(({ training }) => training !== null).map(({ name }) => [name, Number(name.at(-1))]),
+);
+const analyse = (groups: AnalysisInput['groups'] = {}) => analyseRun(inputOf(judged, { plan, groups, seeds }));
 const poolOf = (groups: AnalysisInput['groups'], name = Object.keys(groups ?? {})[0] ?? '') => {
   const row = analyse(groups).groups.find((one) => one.condition === name && one.outcome.kind === 'misaligned');
   if (row === undefined) throw new Error(`no row of ${name}`);
