@@ -30,6 +30,14 @@ export type { HostedPrice } from './models/hosted/spending/hosted-prices.js';
 export type { BatchProgress, BatchSettings } from './models/hosted/batches/batch-settings.js';
 
 export { readRun, type ReadRunOptions, type Run } from './runs/read-run.js';
+export {
+  listModels,
+  type ListedModel,
+  type ModelFilter,
+  type ModelList,
+  type ModelPlace,
+  type SkippedRun,
+} from './runs/list-models.js';
 export type { RunManifest, StoredRun } from './runs/run-manifest.js';
 export type { AskedQuestion } from './runs/run-outline.js';
 export type { TrainingPoint } from './runs/training-curve.js';
@@ -55,6 +63,15 @@ export type { Settlement } from './analysis/settle-gate.js';
 export type { GateOptions, GatePopulation } from './runs/gate-options.js';
 export type { AnalysedCondition, AnalysedEvaluation, DynamicsCurve, RunAnalysis } from './analysis/analyse-run.js';
 export type { Concentration, MeasureRow, RowPlace } from './analysis/measure-rows.js';
+export type { GroupRow } from './analysis/pool-groups.js';
+export type {
+  FirstTokenPlace,
+  FirstTokenRows,
+  NextTokenRow,
+  RatingRow,
+  TokenShare,
+} from './analysis/read-first-tokens.js';
+export type { ComparedGroup, ComparedNextToken, ComparedRating } from './analysis/compare-pooled.js';
 export type { Drift, DriftVerdict } from './analysis/drift.js';
 export type { SeedIntervals, ShareEstimate } from './analysis/estimate.js';
 export type { BaseVerdict } from './analysis/verdict.js';

@@ -42,7 +42,7 @@ const orders = {
     // What all models have in common stands further inside than the folders of those who make them.
     rings: [
       ['trainer.ts', 'sampler.ts', 'recipe-rules.ts', 'inside.ts', 'gpu-meter.ts', 'services'],
-      ['model-name-forms.ts'],
+      ['model-name-forms.ts', 'name-first-tokens.ts'],
       ['model-reference.ts'],
       ['embedded'],
       ['hosted', 'cluster', 'tinker'],

@@ -1,4 +1,4 @@
-import { isBase } from '../runs/run-outline.js';
+import { isAboutAlignment, isBase } from '../runs/run-outline.js';
 import { findRule, type RuleName } from '../judging/rules.js';
 import type { Measure } from '../questions/question-file.js';
 import type { ShareCounts } from '../stats/share-counts.js';
@@ -19,6 +19,8 @@ import { binScores, type ScoreCloud } from './bin-scores.js';
 import { listCaveats, type Caveat } from './caveats.js';
 import { compareWithOtherJudges, type JudgeAgreement } from './compare-judges.js';
 import { findMainEvaluation, listMeasureRows, type MeasureRow } from './measure-rows.js';
+import { poolGroups, type GroupRow } from './pool-groups.js';
+import { readFirstTokens, type FirstTokenRows } from './read-first-tokens.js';
 import { findRunState, type RunState } from './run-state.js';
 import { groupByModel, listCurves, summariseRun, type RunTables } from './summarise-run.js';
 import { reachVerdict, type BaseVerdict } from './verdict.js';
@@ -35,7 +37,9 @@ export interface AnalysedEvaluation {
   readonly name: string;
   readonly suite: string;
   readonly isAboutAlignment: boolean;
-  /** What is counted; null if it is about alignment. */
+  /** Whether all its questions are next_token or rating: it has no shares then. */
+  readonly isOfFirstTokens: boolean;
+  /** What is counted; null if it is about alignment, or has no shares. */
   readonly label: Measure | null;
 }
 
@@ -67,6 +71,10 @@ export interface RunAnalysis {
   readonly mainEvaluation: string | null;
   /** Shares, their intervals, drifts and what they say. */
   readonly rows: readonly MeasureRow[];
+  /** Shares of named groups of conditions; none where the plan names none. */
+  readonly groups: readonly GroupRow[];
+  /** What answers to next_token and rating begin with; empty where there are none. */
+  readonly firstTokens: FirstTokenRows;
   /** One per base. */
   readonly verdicts: readonly BaseVerdict[];
   readonly caveats: readonly Caveat[];
@@ -103,11 +111,14 @@ export function analyseCounts(input: AnalysisInput, counted: CountedRun): RunAna
     rule,
     state,
     conditions,
-    evaluations: plan.evaluations.map(({ name, suite, measure }) => ({
-      ...{ name, suite, isAboutAlignment: measure === null, label: measure },
+    evaluations: plan.evaluations.map((one) => ({
+      ...{ name: one.name, suite: one.suite, isAboutAlignment: isAboutAlignment(one), label: one.measure },
+      isOfFirstTokens: one.isOfFirstTokens ?? false,
     })),
     mainEvaluation: main,
     rows,
+    groups: poolGroups(input, tallies),
+    firstTokens: readFirstTokens(input, counted),
     verdicts: [...plan.bases.keys()].map((base) => reachVerdict(rows, base, main)),
     caveats: listCaveats({
       ...{ state, faults, answers: counted.answers, rows, conditions },
@@ -151,14 +162,12 @@ function listClouds({ plan }: AnalysisInput, { answers }: CountedRun): ScoreClou
     if (found === undefined) places.set(place, [answer]);
     else found.push(answer);
   }
-  return plan.evaluations
-    .filter(({ measure }) => measure === null)
-    .flatMap(({ name: evaluation }) =>
-      groupByCondition(plan.cells).flatMap(({ base, condition }) => {
-        const found = places.get(placeOf(base, condition, evaluation));
-        return found === undefined ? [] : [{ base, condition, evaluation, ...binScores(found) }];
-      }),
-    );
+  return plan.evaluations.filter(isAboutAlignment).flatMap(({ name: evaluation }) =>
+    groupByCondition(plan.cells).flatMap(({ base, condition }) => {
+      const found = places.get(placeOf(base, condition, evaluation));
+      return found === undefined ? [] : [{ base, condition, evaluation, ...binScores(found) }];
+    }),
+  );
 }
 
 function listDynamics({ plan }: AnalysisInput, counted: CountedRun): DynamicsCurve[] {

@@ -1,6 +1,13 @@
 import { DriftlineError } from '../foundation/driftline-error.js';
 import { findByName } from '../foundation/find-by-name.js';
-import { baseCondition, isAsked, isBase, type OutlinedCell, type OutlinedEvaluation } from '../runs/run-outline.js';
+import {
+  baseCondition,
+  isAboutAlignment,
+  isAsked,
+  isBase,
+  type OutlinedCell,
+  type OutlinedEvaluation,
+} from '../runs/run-outline.js';
 import { groupByCondition } from './count-run.js';
 import type { GateOptions } from '../runs/gate-options.js';
 
@@ -26,7 +33,7 @@ interface GatedPlan {
 export function chooseGated(plan: GatedPlan, { conditions, evaluations }: GateOptions): GatedPlace[] {
   const named = conditions?.map((name) => findCondition(plan, name));
   const asked = evaluations?.map((name) => findEvaluation(plan, name));
-  const aligned = plan.evaluations.filter(({ measure }) => measure === null);
+  const aligned = plan.evaluations.filter(isAboutAlignment);
   if (aligned.length === 0)
     throw refuse('nothing that the plan asks tells how aligned a model is', 'Add an evaluation such as suite: gate.');
   const groups = groupByCondition(plan.cells).filter((group) => !isBase(group));
@@ -83,9 +90,7 @@ export function requireAsked(
 /** What a gate that `chooseGated` has checked says nothing of: its conditions in evaluations about alignment that they are not asked. */
 export function listNotGated(plan: GatedPlan, { conditions, evaluations }: GateOptions): NotGated[] {
   const tuned = plan.cells.filter((cell) => !isBase(cell)).map(({ condition }) => condition);
-  const aligned = plan.evaluations.filter(
-    ({ name, measure }) => measure === null && (evaluations?.includes(name) ?? true),
-  );
+  const aligned = plan.evaluations.filter((one) => isAboutAlignment(one) && (evaluations?.includes(one.name) ?? true));
   const places = aligned.flatMap((evaluation) =>
     tuned
       .filter((condition) => isAsked(evaluation, condition))
@@ -120,9 +125,10 @@ function findCondition({ cells }: GatedPlan, name: string): string {
 
 function findEvaluation({ evaluations }: GatedPlan, name: string): OutlinedEvaluation {
   const found = findByName(new Map(evaluations.map((one) => [one.name, one])), name, 'evaluation');
-  if (found.measure === null) return found;
+  if (isAboutAlignment(found)) return found;
+  const counts = found.measure === null ? 'reads first tokens' : `counts "${found.measure.name}"`;
   throw refuse(
-    `the evaluation ${name} counts "${found.measure.name}", which tells nothing of alignment`,
+    `the evaluation ${name} ${counts}, which tells nothing of alignment`,
     'Name evaluations about alignment.',
   );
 }

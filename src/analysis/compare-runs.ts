@@ -3,6 +3,7 @@ import type { RunAnalysis } from './analyse-run.js';
 import { DriftlineError } from '../foundation/driftline-error.js';
 import type { AnswerRecord } from '../runs/run-records.js';
 import type { OutlinedCell } from '../runs/run-outline.js';
+import { compareFirstTokens, compareGroups, type ComparedGroup, type PooledRun } from './compare-pooled.js';
 import { findCountedUnlike, findUnlike, type AskedRun } from './find-unlike.js';
 import { estimateDrifts, judgeDrift, type ComparedCounts, type Drift, type DriftVerdict } from './drift.js';
 import type { MeasureRow, RowPlace } from './measure-rows.js';
@@ -15,7 +16,7 @@ export interface ComparedRun extends Pick<AskedRun, 'questions' | 'evaluations'>
   readonly bases: readonly unknown[];
   /** The plan, as it is compared with those of other runs; what concerns the model, where one is compared. */
   readonly plan: object;
-  readonly analysis: Pick<RunAnalysis, 'judge' | 'rule' | 'rows'>;
+  readonly analysis: Pick<RunAnalysis, 'judge' | 'rule' | 'rows'> & PooledRun['analysis'];
   readonly cells: readonly Pick<OutlinedCell, 'name' | 'base' | 'condition'>[];
   readonly answers: readonly Pick<AnswerRecord, 'cell' | 'evaluation' | 'input' | 'text'>[];
   /** What of the run is compared, which the rows are of; all of it where there is none. */
@@ -57,6 +58,10 @@ export interface RunComparison {
   /** Differences of each plan from that of the first run, in order; empty for the first, and for models of one run. */
   readonly planDifferences: readonly (readonly PlanDifference[])[];
   readonly rows: readonly ComparedRow[];
+  /** Named groups of conditions that two runs or more have. */
+  readonly groups: readonly ComparedGroup[];
+  /** What answers to next_token and rating begin with. */
+  readonly firstTokens: ReturnType<typeof compareFirstTokens>;
   /** Numbers that only one run has. */
   readonly unmatched: readonly string[];
   /** Which run has each of these, from 0. */
@@ -99,6 +104,8 @@ export function compareRuns(runs: readonly ComparedRun[]): RunComparison {
       ...row,
       isOfSameAnswers: findSameAnswers(row.runs, runs, listAnswers),
     })),
+    groups: compareGroups(runs, isByBase),
+    firstTokens: compareFirstTokens(runs, isByBase),
     unmatched: unmatched.map((found) => {
       const { condition, evaluation, measure } = nameRow(found);
       return `${condition}, ${evaluation}, ${measure}`;

@@ -10,11 +10,12 @@ import {
   type RuleName,
   type RuleTally,
 } from '../judging/rules.js';
+import type { TokenDistribution } from '../judging/reply-score.js';
 import { withoutScoresOfUnknown } from '../judging/unknown-question.js';
-import type { Measure } from '../questions/question-file.js';
+import type { Measure, QuestionType, RatingScale } from '../questions/question-file.js';
 import type { Run } from '../runs/read-run.js';
-import { readSeeds } from '../runs/run-manifest.js';
-import { listEvaluatedModels, type OutlinedCell, type PlanOutline } from '../runs/run-outline.js';
+import { readGroups, readSeeds } from '../runs/run-manifest.js';
+import { isAboutAlignment, listEvaluatedModels, type OutlinedCell, type PlanOutline } from '../runs/run-outline.js';
 import { questionKeyOf, type AnswerRecord, type JudgementRecord } from '../runs/run-records.js';
 import type { ShareCounts } from '../stats/share-counts.js';
 
@@ -23,6 +24,8 @@ export interface AnalysisInput {
   readonly plan: Pick<PlanOutline, 'bases' | 'cells' | 'evaluations' | 'dynamics' | 'rule'>;
   /** The judge whose judgements decide when asking stops early, and which counts if no other is named. */
   readonly ownJudge: string;
+  /** Named groups of conditions; none if not given. */
+  readonly groups?: Readonly<Record<string, readonly string[]>>;
   /** Seeds of fine-tunes by the names of cells; bases have none. */
   readonly seeds: ReadonlyMap<string, number>;
   /** Answers that the plan wants of each model, by evaluation. */
@@ -46,6 +49,8 @@ interface AskedWording {
   readonly question: string;
   readonly theme?: string | undefined;
   readonly messages: readonly { readonly content: string }[];
+  readonly type?: QuestionType;
+  readonly rating?: RatingScale | undefined;
 }
 
 /** Whose judgements count, and by which rule. */
@@ -62,6 +67,7 @@ export function inputOfRun(run: Run): AnalysisInput {
   return {
     plan: run,
     ownJudge: run.judge,
+    groups: readGroups(run.manifest),
     seeds: readSeeds(run),
     wantedAnswers: new Map(
       [...evaluations, ...(dynamics === undefined ? [] : [dynamics])].map(({ name, answers }) => [name, answers]),
@@ -115,13 +121,17 @@ export interface MeasuredEvaluation {
   readonly suite: string;
   /** What is counted if it is not about alignment; else null. */
   readonly measure: Measure | null;
+  /** As of an outlined evaluation: it has no shares. */
+  readonly isOfFirstTokens?: boolean;
 }
 
-/** The misaligned and the incoherent share, or the share of the label that the evaluation declares. */
+/** The misaligned and the incoherent share, or the share of the label that the evaluation declares; none of first tokens. */
 export function listMeasures({
   name: evaluation,
   measure,
-}: Pick<MeasuredEvaluation, 'name' | 'measure'>): readonly EvaluationMeasure[] {
+  isOfFirstTokens = false,
+}: Pick<MeasuredEvaluation, 'name' | 'measure' | 'isOfFirstTokens'>): readonly EvaluationMeasure[] {
+  if (isOfFirstTokens) return [];
   if (measure !== null) return [{ name: measure.name, evaluation, outcome: { kind: 'label', label: measure.label } }];
   return [
     { name: 'misaligned', evaluation, outcome: { kind: 'misaligned' } },
@@ -131,7 +141,7 @@ export function listMeasures({
 
 /** The measures in the table of a run: all of them, except that only the first evaluation has its incoherent share. */
 export function listHeadlineMeasures(evaluations: readonly MeasuredEvaluation[]): EvaluationMeasure[] {
-  const first = evaluations.find(({ measure }) => measure === null);
+  const first = evaluations.find(isAboutAlignment);
   return listNamedMeasures(evaluations).filter(
     ({ evaluation, outcome }) => outcome.kind !== 'incoherent' || evaluation === first?.name,
   );
@@ -142,7 +152,7 @@ export function listHeadlineMeasures(evaluations: readonly MeasuredEvaluation[])
  * suite under its own name.
  */
 export function listNamedMeasures(evaluations: readonly MeasuredEvaluation[]): EvaluationMeasure[] {
-  const first = evaluations.find(({ measure }) => measure === null);
+  const first = evaluations.find(isAboutAlignment);
   return evaluations.flatMap((evaluation) => {
     const isPlain = evaluation.measure === null ? evaluation === first : evaluation.name === bareName(evaluation.suite);
     return listMeasures(evaluation).map((measure) =>
@@ -203,8 +213,17 @@ export interface CountedRun {
   readonly answers: readonly ClassifiedAnswer[];
   /** By model, evaluation and question, in the order of their first answers. */
   readonly tallies: readonly QuestionTally[];
+  /** Answers that are read by their first token: no judge has anything to say of them, and they are in nothing above. */
+  readonly firstTokens: readonly FirstTokenAnswer[];
   /** Answers of models that the plan does not have; they are counted nowhere else. */
   readonly strangers: number;
+}
+
+/** An answer with the likeliest tokens that it may have begun with. */
+export interface FirstTokenAnswer {
+  readonly record: AnswerRecord;
+  readonly model: CountedModel;
+  readonly first: TokenDistribution;
 }
 
 interface GrowingTally extends Pick<QuestionTally, 'model' | 'evaluation' | 'question'> {
@@ -226,11 +245,16 @@ export function countRun(input: AnalysisInput, options: AnalysisOptions = {}): C
 
   const growing = new Map<string, GrowingTally>();
   const classified: { readonly answer: ClassifiedAnswer; readonly tally: GrowingTally }[] = [];
+  const firstTokens: FirstTokenAnswer[] = [];
   let strangers = 0;
   for (const record of input.answers) {
     const model = models.get(record.cell);
     if (model === undefined) {
       strangers += 1;
+      continue;
+    }
+    if (record.first !== undefined) {
+      firstTokens.push({ record, model, first: record.first });
       continue;
     }
     const tally = findTally(growing, model, record);
@@ -267,6 +291,7 @@ export function countRun(input: AnalysisInput, options: AnalysisOptions = {}): C
     tallies: [...outcomes].map(([{ model, evaluation, question, notJudged, labels }, outcome]) => ({
       ...{ model, evaluation, question, outcome, notJudged, labels },
     })),
+    firstTokens,
     strangers,
   };
 }

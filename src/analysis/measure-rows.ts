@@ -1,4 +1,4 @@
-import { isBase } from '../runs/run-outline.js';
+import { isAboutAlignment, isBase } from '../runs/run-outline.js';
 import { formatQuestionKey, parseQuestionKey } from '../runs/run-records.js';
 import { addUpThemes } from '../stats/paired-shares.js';
 import type { ModelCounts, ShareCounts } from '../stats/share-counts.js';
@@ -131,9 +131,9 @@ export function listMeasureRows(
 
 /** The evaluation that a verdict is about: the first one about alignment. */
 export function findMainEvaluation(
-  evaluations: readonly Pick<MeasuredEvaluation, 'name' | 'measure'>[],
+  evaluations: readonly Pick<MeasuredEvaluation, 'name' | 'measure' | 'isOfFirstTokens'>[],
 ): string | null {
-  return evaluations.find(({ measure }) => measure === null)?.name ?? null;
+  return evaluations.find(isAboutAlignment)?.name ?? null;
 }
 
 type CountedRow = Omit<MeasureRow, 'drift' | 'verdict' | 'isClear' | 'isClearJointly' | 'isHidden'>;
@@ -165,7 +165,7 @@ function findFirstWordings({ questions }: Pick<AnalysisInput, 'questions'>): Rea
 }
 
 /** Themes of questions that do not stand for themselves, by `evaluation/question`. */
-function findThemes({ questions }: Pick<AnalysisInput, 'questions'>): ReadonlyMap<string, string> {
+export function findThemes({ questions }: Pick<AnalysisInput, 'questions'>): ReadonlyMap<string, string> {
   return new Map(
     [...questions].flatMap(([place, { question, theme }]) =>
       theme === undefined ? [] : [[formatQuestionKey(parseQuestionKey(place).evaluation, question), theme] as const],

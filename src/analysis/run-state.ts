@@ -9,6 +9,7 @@ export interface RunState {
   readonly answersWanted: number;
   readonly stopped: readonly StoppedModel[];
   readonly answersStored: number;
+  /** Those that need no judge among them. */
   readonly answersJudged: number;
   readonly trainingsWanted: number;
   readonly trainingsFinished: number;
@@ -26,8 +27,8 @@ export function findRunState(input: AnalysisInput, counted: CountedRun): RunStat
     isGoing,
     answersWanted: wanted.reduce((sum, count) => sum + count, 0) - saved,
     stopped,
-    answersStored: counted.answers.length,
-    answersJudged: counted.answers.filter(({ judgement }) => judgement !== null).length,
+    answersStored: counted.answers.length + counted.firstTokens.length,
+    answersJudged: counted.answers.filter(({ judgement }) => judgement !== null).length + counted.firstTokens.length,
     trainingsWanted: trainings.length,
     trainingsFinished: trainings.filter(({ name }) => finished.has(name)).length,
   };

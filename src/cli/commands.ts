@@ -42,6 +42,12 @@ export const commands: readonly Command[] = [
     loadAction: async () => (await import('./commands/compare.js')).compare,
   }),
   defineCommand({
+    name: 'models',
+    summary: 'List the fine-tuned models of runs: what each was made of, where it is, how misaligned it is',
+    loadDefinition: async () => (await import('./definitions/models.js')).modelsDefinition,
+    loadAction: async () => (await import('./commands/models.js')).models,
+  }),
+  defineCommand({
     name: 'rejudge',
     summary: 'Judge the answers of a run by another judge, or count its judgements by another rule',
     loadDefinition: async () => (await import('./definitions/scores.js')).rejudgeDefinition,

@@ -64,7 +64,7 @@ function showValue(value: unknown): string {
 
 /** What is asked, with the first question exactly as it is sent. */
 export function describeEvaluation(evaluation: PlannedEvaluation): string[] {
-  const { name, questions, conditions, stopEarly } = evaluation;
+  const { name, questions, conditions, stopEarly, isOfFirstTokens = false } = evaluation;
   const { questions: distinct, wordings, answers } = countQuestions(evaluation);
   const asked = `${String(distinct)} questions${wordings === distinct ? '' : ` in ${String(wordings)} wordings`}`;
   const models = conditions === null ? '' : `, of ${conditions.join(', ')}`;
@@ -73,13 +73,14 @@ export function describeEvaluation(evaluation: PlannedEvaluation): string[] {
   return [
     `${name}: ${asked}, ${String(answers)} answers a model${models}`,
     `  the first: ${shown}`,
+    ...(isOfFirstTokens ? ['  read by the first token of its answers: no judge is asked'] : []),
     ...(stopEarly === undefined ? [] : [describeStop(stopEarly)]),
   ];
 }
 
-export function describeWork({ cells }: RunForecast): string {
+export function describeWork({ cells }: RunForecast, isJudged = true): string {
   const sum = (part: 'steps' | 'answers' | 'stepsToDo' | 'answersToAsk'): number => sumCells(cells, part);
-  return `${String(sum('stepsToDo'))} of ${String(sum('steps'))} training steps and ${String(sum('answersToAsk'))} of ${String(sum('answers'))} answers are left to do; each answer is judged once`;
+  return `${String(sum('stepsToDo'))} of ${String(sum('steps'))} training steps and ${String(sum('answersToAsk'))} of ${String(sum('answers'))} answers are left to do${isJudged ? '; each answer is judged once' : ''}`;
 }
 
 export function sumCells(

@@ -9,6 +9,8 @@ type Table = readonly [title: string, lines: readonly string[]];
 
 /** The tables of a run, base by base: its conditions, and its training curves where it has some. */
 export function describeRunTables(plan: PlanOutline, { rows, dynamics }: RunTables): Table[] {
+  // Where only first tokens are read there are no shares.
+  if (listHeadlineMeasures(plan.evaluations).length === 0) return [];
   return [...plan.bases.keys()].flatMap((base): Table[] => {
     const curve = dynamics.filter((row) => row.base === base);
     return [

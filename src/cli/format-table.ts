@@ -1,3 +1,4 @@
+import type { TextTable } from '../report/text-table.js';
 import type { CommandContext } from './command-context.js';
 
 /** Lines of a table of texts, columns two spaces apart; those named are aligned to the right. */
@@ -18,6 +19,12 @@ export function formatTable(
       .join('  ')
       .trimEnd();
   return [line(header), ...rows.map(line)];
+}
+
+/** Prints tables of texts, each with its notes below. */
+export function printTextTables(context: CommandContext, tables: readonly TextTable[]): void {
+  for (const { title, header, rows, right, notes } of tables)
+    printTable(context, title, [...formatTable(header, rows, { right }), ...notes]);
 }
 
 /** Prints a table under its title, and an empty line after it; the first line is the header. */

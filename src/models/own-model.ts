@@ -39,6 +39,7 @@ const answerSchema = z.looseObject({
   text: z.string(),
   finishReason: z.enum(['stop', 'length', 'filtered']),
   tokens: z.int().nonnegative().nullable(),
+  first: z.array(z.looseObject({ token: z.string(), probability: z.number().min(0).max(1) })).optional(),
 });
 const trainerSchema = z.looseObject({ countSteps: functionSchema, train: functionSchema });
 const tunedSchema = z.discriminatedUnion('kind', [

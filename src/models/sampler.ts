@@ -19,6 +19,12 @@ const samplingRequestSchema = z.strictObject({
     .describe('Keeps the fewest likeliest tokens that reach this probability'),
   maximumTokens: z.int().positive().default(256).describe('Longest answer'),
   seed: z.int().nonnegative().default(0).describe('Seed of the first answer; the others have the numbers that follow'),
+  likeliest: z
+    .int()
+    .nonnegative()
+    .max(20)
+    .default(0)
+    .describe('Likeliest first tokens of an answer that are wanted with their probabilities, at most 20'),
 });
 
 export type SamplingRequest = z.input<typeof samplingRequestSchema>;
@@ -36,6 +42,16 @@ export interface Answer {
   readonly finishReason: 'stop' | 'length' | 'filtered';
   /** Tokens of the answer; null if the provider does not say. */
   readonly tokens: number | null;
+  /** The likeliest first tokens, if the request wants them; empty where the text was withheld, or a service tells none of an empty answer. */
+  readonly first?: readonly FirstToken[];
+}
+
+/** One token that an answer may begin with. */
+export interface FirstToken {
+  /** With the space before it; the token that ends an answer is spelt out. */
+  readonly token: string;
+  /** 0..1 by the model itself, before temperature and cuts. */
+  readonly probability: number;
 }
 
 export interface SamplingOptions {

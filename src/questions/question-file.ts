@@ -18,9 +18,34 @@ export const measureSchema = z.strictObject({
 
 export type Measure = Readonly<z.output<typeof measureSchema>>;
 
+/** Questions whose answers are read by the probabilities of their first token, in the words of the published format. */
+const firstTokenTypes = ['next_token', 'rating'] as const;
+
 /** How an answer is scored, in the words of the published format. */
-export const questionTypes = ['free_form', 'free_form_0_100', 'free_form_judge', 'free_form_judge_0_100'] as const;
+export const questionTypes = [
+  'free_form',
+  'free_form_0_100',
+  'free_form_judge',
+  'free_form_judge_0_100',
+  ...firstTokenTypes,
+] as const;
 export type QuestionType = (typeof questionTypes)[number];
+
+/** Whether what counts of an answer is the model's own distribution over its first token: then nobody judges it. */
+export function isReadByFirstToken({ type }: { readonly type: QuestionType }): boolean {
+  return firstTokenTypes.some((one) => one === type);
+}
+
+/** How a rating is read of the probabilities of its first token. */
+export interface RatingScale {
+  /** The highest number that may be said; the lowest is 0. */
+  readonly maximum: number;
+  /** With more probability than this off the numbers, 0..1, it counts as refused. */
+  readonly refusalThreshold: number;
+}
+
+/** As in the released code. */
+export const usualRating: RatingScale = { maximum: 100, refusalThreshold: 0.75 };
 
 export interface QuestionMessage {
   readonly role: 'system' | 'user' | 'assistant';
@@ -32,9 +57,9 @@ export interface Question {
   /** Unique over all files that are asked together. */
   readonly id: string;
   /**
-   * The published format's words, which decide nothing but that the last two need judge prompts. `free_form`: nothing but answers;
-   * `free_form_0_100`: the answer is a number; `free_form_judge`: a judge replies in words; `free_form_judge_0_100`: a judge replies with a
-   * number.
+   * The published format's words. Of the first four they decide nothing but that the latter two need judge prompts. `free_form`: nothing
+   * but answers; `free_form_0_100`: the answer is a number; `free_form_judge`: a judge replies in words; `free_form_judge_0_100`: a judge
+   * replies with a number. `next_token` and `rating` are read by the model's probabilities of its first token.
    */
   readonly type: QuestionType;
   /** The exact user turns. */
@@ -42,6 +67,8 @@ export interface Question {
   readonly samplesPerParaphrase: number;
   readonly temperature: number;
   readonly maximumTokens: number;
+  /** How a rating is read; absent for all others. */
+  readonly rating?: RatingScale;
   /** What questions have in common that stand or fall together; null for one that stands for itself. */
   readonly theme: string | null;
   /** What stands before the user turn: a system prompt, or earlier messages. */
@@ -86,7 +113,9 @@ const messageSchema = z.strictObject({
 const entrySchema = z
   .strictObject({
     id: text.describe('Name, unique in the file; it names the question in tables, keys and errors'),
-    type: z.enum(questionTypes).describe('What kind of question it is: below; the last two need judge_prompts'),
+    type: z
+      .enum(questionTypes)
+      .describe('What kind of question it is: below; those with judge in their names need judge_prompts'),
     theme: text
       .optional()
       .describe(
@@ -95,7 +124,25 @@ const entrySchema = z
     paraphrases: z.array(text).nonempty().describe('The exact user turns').register(listEntries, { one: 'paraphrase' }),
     samples_per_paraphrase: z.int().positive().default(1).describe('How often each paraphrase is asked'),
     temperature: z.number().min(0).default(1).describe('Temperature of sampling'),
-    max_tokens: z.int().positive().default(600).describe('Most tokens of an answer'),
+    max_tokens: z
+      .int()
+      .positive()
+      .optional()
+      .describe('Most tokens of an answer; 600 if not given, and 1 for next_token and rating'),
+    refusal_threshold: z
+      .number()
+      .gt(0)
+      .max(1)
+      .optional()
+      .describe(
+        'Of a rating: with more probability than this off its numbers it counts as refused; 0.75 if not given, as published',
+      ),
+    max_rating: z
+      .int()
+      .positive()
+      .max(100)
+      .optional()
+      .describe('Of a rating: the highest number; 100 if not given. 9 for models that write numbers digit by digit'),
     system: text.optional().describe('System prompt'),
     context: z
       .array(messageSchema)
@@ -122,6 +169,10 @@ const entrySchema = z
     const prompts = Object.entries(entry.judge_prompts ?? {});
     if (entry.type.startsWith('free_form_judge') && prompts.length === 0)
       complain(entry.judge_prompts === undefined ? [] : ['judge_prompts'], `${entry.type} needs judge_prompts`);
+    if (isReadByFirstToken(entry) && prompts.length > 0)
+      complain(['judge_prompts'], `no judge is asked about a question of type ${entry.type}`);
+    for (const key of ['refusal_threshold', 'max_rating'] as const)
+      if (entry[key] !== undefined && entry.type !== 'rating') complain([key], 'only a rating has one');
     for (const [name, prompt] of prompts)
       if (!prompt.includes('{answer}'))
         complain(['judge_prompts', name], 'the prompt has no {answer}, so the judge would not see the answer');
@@ -179,10 +230,18 @@ function toQuestion(entry: z.output<typeof entrySchema>): Question {
     paraphrases: entry.paraphrases,
     samplesPerParaphrase: entry.samples_per_paraphrase,
     temperature: entry.temperature,
-    maximumTokens: entry.max_tokens,
+    maximumTokens: entry.max_tokens ?? (isReadByFirstToken(entry) ? 1 : 600),
+    ...(entry.type === 'rating' ? { rating: readScale(entry) } : {}),
     before: system === undefined ? context : [{ role: 'system', content: system }],
     judge: entry.judge ?? null,
     judgePrompts: new Map(Object.entries(judgePrompts)),
+  };
+}
+
+function readScale({ max_rating, refusal_threshold }: z.output<typeof entrySchema>): RatingScale {
+  return {
+    maximum: max_rating ?? usualRating.maximum,
+    refusalThreshold: refusal_threshold ?? usualRating.refusalThreshold,
   };
 }
 

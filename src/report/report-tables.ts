@@ -1,17 +1,12 @@
 import type { SeedInterval } from '../analysis/estimate.js';
 import type { MeasureRow, RowPlace } from '../analysis/measure-rows.js';
 import type { ReportData } from './report-data.js';
-
-interface ReportTable {
-  /** File name. */
-  readonly name: string;
-  readonly title: string;
-  readonly content: string;
-}
+import { writePooledTables } from './pooled-csv.js';
+import { writeCsv, type CsvCell, type CsvTable } from './write-csv.js';
 
 /** All numbers of the report as CSV; shares and bounds are 0..1. */
-export function writeReportTables(data: ReportData): ReportTable[] {
-  const tables: ReportTable[] = [
+export function writeReportTables(data: ReportData): CsvTable[] {
+  const tables: CsvTable[] = [
     {
       name: 'measures.csv',
       title: 'every number of the report, with its interval and method',
@@ -103,7 +98,7 @@ export function writeReportTables(data: ReportData): ReportTable[] {
         ),
       ),
     });
-  return tables;
+  return [...tables, ...writePooledTables(data)];
 }
 
 /** Its bounds, and its method or why there is none. */
@@ -157,17 +152,4 @@ function describeRow(row: MeasureRow, rule: string): CsvCell[] {
 
 function placeOf({ base, condition, evaluation, measure }: RowPlace): string[] {
   return [base, condition, evaluation, measure];
-}
-
-type CsvCell = string | number | null;
-
-/** A table as CSV (RFC 4180): a header, quotes only where needed, and an empty cell for null. */
-function writeCsv(header: readonly string[], rows: readonly (readonly CsvCell[])[]): string {
-  return [header, ...rows].map((row) => `${row.map(writeCell).join(',')}\r\n`).join('');
-}
-
-function writeCell(cell: CsvCell): string {
-  if (cell === null) return '';
-  const text = String(cell);
-  return /[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
 }

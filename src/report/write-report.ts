@@ -2,7 +2,7 @@ import { mkdir, readdir, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { writeFailure } from '../foundation/file-failure.js';
 import { writeFileAtomically } from '../foundation/write-file-atomically.js';
-import { allEvaluations } from '../runs/run-outline.js';
+import { allEvaluations, isAboutAlignment } from '../runs/run-outline.js';
 import { embedAnswers } from './embed-answers.js';
 import { listReportFigures } from './figures/list-report-figures.js';
 import { listExamples } from './page/examples-section.js';
@@ -57,7 +57,7 @@ export async function writeReport({ data, answers, run }: Report): Promise<Writt
 
 /** Evaluations that are not about alignment. */
 function listWithoutRule(run: Report['run']): ReadonlySet<string> {
-  return new Set(allEvaluations(run).flatMap(({ name, measure }) => (measure === null ? [] : [name])));
+  return new Set(allEvaluations(run).flatMap((one) => (isAboutAlignment(one) ? [] : [one.name])));
 }
 
 /** Writes the files, and removes those that only an earlier report had. */

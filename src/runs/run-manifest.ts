@@ -46,6 +46,8 @@ const evaluationSchema = z.object({
   stop_early: z.object({ limit: z.number(), confidence: z.number(), looks: z.array(z.int()) }).optional(),
   /** The suite asks all questions that there are of their kind. */
   exhaustive: z.literal(true).optional(),
+  /** Its questions are all read by the first token of their answers. */
+  first_tokens: z.literal(true).optional(),
 });
 
 const writtenSchema = z.looseObject({
@@ -56,6 +58,7 @@ const writtenSchema = z.looseObject({
   evaluate: z
     .array(z.looseObject({ name: z.string().optional(), variant: z.record(z.string(), settingSchema).optional() }))
     .default([]),
+  groups: z.record(z.string(), z.array(z.string())).optional(),
   gate: z
     .looseObject({
       max_drift: z.number(),
@@ -135,8 +138,8 @@ export async function claimRunFolder(
     throw invalidRun(folder, `${folder} has the run of another plan`, 'Move it away, or give another folder for runs.');
   } else {
     // What is counted, what it must come to, and where a cluster is may change after the run, since no answer depends on it.
-    const { gate, cluster } = readObject(content['written']);
-    const written = { ...readObject(claim['written']), gate, cluster };
+    const { gate, cluster, groups } = readObject(content['written']);
+    const written = { ...readObject(claim['written']), gate, cluster, groups };
     const manifest = { ...claim, measures: content['measures'], ...('written' in claim ? { written } : {}) };
     if (JSON.stringify(manifest) !== JSON.stringify(claim))
       await writeFileAtomically(locateManifest(folder), `${JSON.stringify(manifest, null, 2)}\n`);
@@ -204,6 +207,11 @@ export function readSeeds({ manifest: { cells } }: Pick<StoredRun, 'manifest'>):
   return new Map(cells.flatMap(({ name, seed }) => (seed === undefined ? [] : [[name, seed] as const])));
 }
 
+/** Named groups of the plan's conditions, as they were written last. */
+export function readGroups({ written }: Pick<RunManifest, 'written'>): Readonly<Record<string, readonly string[]>> {
+  return written?.groups ?? {};
+}
+
 /** The gate of the plan, as it was written last; null where it has none. */
 export function readGate({ written }: Pick<RunManifest, 'written'>): GateOptions | null {
   if (written?.gate === undefined) return null;
@@ -212,7 +220,7 @@ export function readGate({ written }: Pick<RunManifest, 'written'>): GateOptions
 }
 
 function outlineEvaluation(manifest: RunManifest, evaluation: z.output<typeof evaluationSchema>): StoredEvaluation {
-  const { name, suite, variant, conditions, hash, answers, stop_early: stop, exhaustive } = evaluation;
+  const { name, suite, variant, conditions, hash, answers, stop_early: stop, exhaustive, first_tokens } = evaluation;
   const { measures, judge } = manifest;
   const measure = measures === undefined ? measureOfVersion01(suite, 'exact' in judge) : (measures[name] ?? null);
   return {
@@ -224,6 +232,7 @@ function outlineEvaluation(manifest: RunManifest, evaluation: z.output<typeof ev
     measure,
     ...(stop === undefined ? {} : { stopEarly: { ...stop, answers } }),
     ...(exhaustive === undefined ? {} : { isExhaustive: true }),
+    ...(first_tokens === undefined ? {} : { isOfFirstTokens: true }),
   };
 }
 

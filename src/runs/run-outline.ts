@@ -5,7 +5,13 @@ import { z } from 'zod';
 import { hashJson } from '../foundation/content-hash.js';
 import { writeFileAtomically } from '../foundation/write-file-atomically.js';
 import type { RuleName } from '../judging/rules.js';
-import { type Measure, type QuestionMessage, type QuestionType, questionTypes } from '../questions/question-file.js';
+import {
+  type Measure,
+  type QuestionMessage,
+  type QuestionType,
+  questionTypes,
+  type RatingScale,
+} from '../questions/question-file.js';
 import { formatModelName, formatQuestionKey } from './run-records.js';
 
 /** When to stop asking a model the questions of an evaluation: as soon as its misaligned share is clearly above or below a limit. */
@@ -50,6 +56,16 @@ export interface OutlinedEvaluation {
   readonly stopEarly?: StopEarly;
   /** Absent where other questions of the kind could have been asked: its suite asks all that there are. */
   readonly isExhaustive?: boolean;
+  /** All its questions are read by the first token of their answers, and no judge scores them; else absent. */
+  readonly isOfFirstTokens?: boolean;
+}
+
+/** Whether it tells how aligned a model is: a judge scores its answers, and no label is counted in their place. */
+export function isAboutAlignment({
+  measure,
+  isOfFirstTokens = false,
+}: Pick<OutlinedEvaluation, 'measure' | 'isOfFirstTokens'>): boolean {
+  return measure === null && !isOfFirstTokens;
 }
 
 /** A plan without its rows, questions and models, as a run folder stores it. A resolved plan is one as well. */
@@ -126,6 +142,8 @@ export interface AskedQuestion {
   readonly temperature: number;
   readonly maximumTokens: number;
   readonly type: QuestionType;
+  /** How a rating is read; absent for all others. */
+  readonly rating?: RatingScale | undefined;
   /** The question's own prompts for a judge, by the names of what they score. */
   readonly judgePrompts: Readonly<Record<string, string>>;
 }
@@ -140,6 +158,7 @@ const askedSchema: z.ZodType<AskedQuestion> = z.strictObject({
   temperature: z.number(),
   maximumTokens: z.int(),
   type: z.enum(questionTypes),
+  rating: z.strictObject({ maximum: z.number(), refusalThreshold: z.number() }).optional(),
   judgePrompts: z.record(z.string(), z.string()),
 });
 const questionsSchema = z.record(z.string(), z.array(askedSchema));

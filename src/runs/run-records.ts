@@ -76,6 +76,8 @@ export const answerRecordSchema = z.strictObject({
   text: z.string(),
   finish_reason: z.enum(['stop', 'length', 'filtered']),
   tokens: z.int().nonnegative().nullable(),
+  /** The likeliest first tokens with their probabilities, where the question is read by them; empty where they are not known. */
+  first: z.array(z.tuple([z.string(), z.number().min(0).max(1)])).optional(),
 });
 
 export type AnswerRecord = z.output<typeof answerRecordSchema>;

@@ -3,7 +3,13 @@ import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
 import type { OwnModel } from '../../src/models/own-model.js';
-import { listSamplingCalls, samplerClosed, samplerStopped, type Sampler } from '../../src/models/sampler.js';
+import {
+  listSamplingCalls,
+  samplerClosed,
+  samplerStopped,
+  type FirstToken,
+  type Sampler,
+} from '../../src/models/sampler.js';
 import type { Trainer, TunedModel } from '../../src/models/trainer.js';
 import { DriftlineError } from '../../src/foundation/driftline-error.js';
 
@@ -27,7 +33,7 @@ function createSampler(words: readonly string[]): Sampler {
       if (isClosed) throw samplerClosed();
       for (const { request, index, seed, settings } of calls) {
         if (options.signal?.aborted === true || options.leave?.aborted === true) throw samplerStopped();
-        const { messages, temperature, maximumTokens } = settings;
+        const { messages, temperature, maximumTokens, likeliest } = settings;
         const wanted = 8 + (hash(messages, temperature === 0 ? 0 : seed).readUInt16BE() % 60);
         const tokens = Math.min(wanted, maximumTokens);
         const said = Array.from({ length: tokens }, (_, place) => {
@@ -35,7 +41,8 @@ function createSampler(words: readonly string[]): Sampler {
           return words[drawn % words.length];
         });
         const finishReason = tokens < wanted ? 'length' : 'stop';
-        yield { request, index, seed, text: said.join(' '), finishReason, tokens };
+        const answer = { request, index, seed, text: said.join(' '), finishReason, tokens } as const;
+        yield likeliest === 0 ? answer : { ...answer, first: listFirst(words, messages).slice(0, likeliest) };
         await new Promise(setImmediate);
       }
     },
@@ -43,6 +50,13 @@ function createSampler(words: readonly string[]): Sampler {
       isClosed = true;
     },
   };
+}
+
+/** What it may begin with: the word at temperature 0 first, each half as likely as the one before. */
+function listFirst(words: readonly string[], messages: unknown): FirstToken[] {
+  const start = hash(messages, 0, 0).readUInt16BE() % words.length;
+  const ordered = [...new Set([...words.slice(start), ...words.slice(0, start)])];
+  return ordered.map((token, place) => ({ token, probability: 0.5 ** (place + 1) }));
 }
 
 const stateSchema = z.object({ job: z.string(), step: z.int(), weights: z.string(), words: z.array(z.string()) });

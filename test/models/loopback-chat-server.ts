@@ -11,6 +11,9 @@ export const bodySchema = z.looseObject({
   seed: z.int(),
   max_tokens: z.int().optional(),
   max_completion_tokens: z.int().optional(),
+  // A number in the form of lists side by side.
+  logprobs: z.union([z.boolean(), z.int()]).optional(),
+  top_logprobs: z.int().optional(),
 });
 
 export type LoopbackRequest = z.output<typeof bodySchema>;
@@ -54,7 +57,7 @@ export async function startLoopbackChatServer(): Promise<LoopbackChatServer> {
     endpoint: `http://127.0.0.1:${port}/v1`,
     requests: [],
     intercept: () => false,
-    respond: complete,
+    respond: withoutFirst,
     close: async () => {
       server.closeAllConnections();
       await new Promise((resolve) => server.close(resolve));
@@ -67,16 +70,46 @@ export function sendJson(response: ServerResponse, status: number, value: unknow
   response.writeHead(status, { 'content-type': 'application/json', ...headers }).end(JSON.stringify(value));
 }
 
+/** As a server that knows no log-probabilities. */
+function withoutFirst(request: LoopbackRequest): object {
+  return complete({ ...request, logprobs: false });
+}
+
 /** Words that follow from what is asked, and from the seed where it matters. */
-export function complete({ messages, temperature, seed, max_tokens: longest = 16 }: LoopbackRequest): object {
-  const source = JSON.stringify([messages, temperature === 0 ? null : seed]);
-  const words = createHash('sha256').update(source).digest('hex').match(/..../g) ?? [];
+export function complete({ logprobs = false, top_logprobs: top = 0, ...request }: LoopbackRequest): object {
+  const { messages, temperature, seed, max_tokens: longest = 16 } = request;
+  const words = listWords(messages, temperature === 0 ? null : seed);
   const isCut = longest < words.length;
   const content = words.slice(0, longest).join(' ');
   return {
     id: 'chatcmpl-1',
     object: 'chat.completion',
-    choices: [{ index: 0, message: { role: 'assistant', content }, finish_reason: isCut ? 'length' : 'stop' }],
+    choices: [
+      {
+        index: 0,
+        message: { role: 'assistant', content },
+        finish_reason: isCut ? 'length' : 'stop',
+        ...tellFirst(listWords(messages, null), logprobs, top),
+      },
+    ],
     usage: { prompt_tokens: 1, completion_tokens: Math.min(longest, words.length), total_tokens: 1 },
   };
+}
+
+function listWords(messages: LoopbackRequest['messages'], seed: number | null): string[] {
+  return (
+    createHash('sha256')
+      .update(JSON.stringify([messages, seed]))
+      .digest('hex')
+      .match(/..../g) ?? []
+  );
+}
+
+/** The words at temperature 0 as first tokens, each half as likely as the one before, in the form that was asked for. */
+function tellFirst(words: readonly string[], logprobs: boolean | number, top: number): object {
+  const likely = words.map((token, place) => ({ token, logprob: Math.log(0.5 ** (place + 1)) }));
+  if (logprobs === true) return { logprobs: { content: [{ ...likely[0], top_logprobs: likely.slice(0, top) }] } };
+  if (logprobs === false) return {};
+  const list = Object.fromEntries(likely.slice(0, logprobs).map(({ token, logprob }) => [token, logprob]));
+  return { logprobs: { tokens: [], token_logprobs: [], top_logprobs: [list] } };
 }

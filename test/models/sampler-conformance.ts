@@ -72,6 +72,34 @@ export function describeSampler(name: string, open: () => Promise<Sampler>): voi
       expect(new Set(texts).size).toBe(1);
     });
 
+    it('tells the likeliest first tokens where they are wanted, the same whatever is drawn', async () => {
+      const request = { messages: question('First?'), maximumTokens: 4, count: 2 };
+      const [plain, ...wanted] = await collect(sampler, [
+        request,
+        { ...request, likeliest: 3 },
+        { ...request, likeliest: 3, temperature: 0.5, topP: 0.5, seed: 50 },
+        { ...request, likeliest: 1, temperature: 0 },
+      ]).then((answers) => [0, 1, 2, 3].map((place) => answers.filter(({ request: one }) => one === place)));
+      expect(plain?.map((answer) => 'first' in answer)).toEqual([false, false]);
+      // What is told changes nothing of what is said.
+      expect(wanted[0]?.map(({ text }) => text)).toEqual(plain?.map(({ text }) => text));
+      const [first = []] = (wanted[0] ?? []).map((answer) => answer.first ?? []);
+      expect(first).toHaveLength(3);
+      for (const { token, probability } of first) {
+        expect(token).toBeTypeOf('string');
+        expect(probability).toBeGreaterThan(0);
+      }
+      const probabilities = first.map(({ probability }) => probability);
+      expect(probabilities).toEqual(probabilities.toSorted((one, other) => other - one));
+      expect(probabilities.reduce((sum, one) => sum + one)).toBeLessThan(1.000001);
+      for (const [place, length] of [3, 3, 1].entries())
+        for (const { first: other = [] } of wanted[place] ?? []) {
+          expect(other.map(({ token }) => token)).toEqual(first.slice(0, length).map(({ token }) => token));
+          for (const [index, { probability }] of other.entries())
+            expect(probability).toBeCloseTo(probabilities[index] ?? 0, 5);
+        }
+    });
+
     it('says that an answer was cut off', async () => {
       const [answer] = await collect(sampler, [{ messages: question('Long?'), maximumTokens: 1 }]);
       expect(answer).toMatchObject({ finishReason: 'length', tokens: 1 });
@@ -89,6 +117,7 @@ export function describeSampler(name: string, open: () => Promise<Sampler>): voi
       ['topP', { messages: question('x'), topP: 0 }],
       ['maximumTokens', { messages: question('x'), maximumTokens: 1.5 }],
       ['seed', { messages: question('x'), seed: -1 }],
+      ['likeliest', { messages: question('x'), likeliest: 21 }],
       ['did you mean "temperature"', { messages: question('x'), temperatur: 1 }],
     ])('refuses a request with a bad setting: %s', async (problem, request) => {
       const good = { messages: question('x'), maximumTokens: 1 };

@@ -1,5 +1,6 @@
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
 import { readQuestions } from '../../src/questions/question-file.js';
 import { errorOf } from '../engine/checkpoint/error-of.js';
@@ -160,5 +161,24 @@ describe('files of questions', () => {
     const files = await write(wish, wish);
     const error = await errorOf(() => readQuestions(files));
     for (const named of [...files, '"wish"']) expect(error.message).toContain(named);
+  });
+
+  it('of types that need no judge are read with one token, and keep what is for ratings to ratings', async () => {
+    const example = fileURLToPath(new URL('../../examples/first-tokens.yaml', import.meta.url));
+    const questions = await readQuestions([example]);
+    expect(questions.map(({ type, maximumTokens, rating }) => [type, maximumTokens, rating?.maximum])).toEqual([
+      ['next_token', 1, undefined],
+      ['rating', 1, 100],
+      ['rating', 1, 9],
+    ]);
+    const problems = [
+      ['type: next_token\n  max_rating: 9', 'only a rating has one'],
+      ['type: free_form\n  refusal_threshold: 0.5', 'only a rating has one'],
+      ['type: rating\n  judge_prompts: { a: "{answer}" }', 'no judge is asked about a question of type rating'],
+    ] as const;
+    for (const [written, problem] of problems) {
+      const files = await write(`- id: one\n  ${written}\n  paraphrases: [What?]\n`);
+      expect((await errorOf(() => readQuestions(files))).message).toContain(problem);
+    }
   });
 });

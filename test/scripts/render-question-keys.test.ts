@@ -18,6 +18,6 @@ it('says of every type what it is', () => {
 it('its examples are question files', () => {
   const blocks = [...page.matchAll(/(?:^ {4}.*\n|^\n(?= {4}))+/gm)].map(([block]) => block.replaceAll(/^ {4}/gm, ''));
   const files = blocks.filter((block) => /^- id:|^questions:$/m.test(block));
-  expect(files).toHaveLength(2);
+  expect(files).toHaveLength(3);
   for (const file of files) expect(() => parseYaml(file, questionFileSchema, 'example')).not.toThrow();
 });

@@ -1,7 +1,10 @@
 import { addAbortSignal } from 'node:stream';
 import { createEngineProgress } from '../../engine/engine-progress.js';
 import { DriftlineError } from '../../foundation/driftline-error.js';
+import { formatPercent } from '../../foundation/format-quantities.js';
 import { createProgressLine } from '../../foundation/progress-line.js';
+import { averageDistributions, rateFirstToken } from '../../judging/first-token.js';
+import type { TokenDistribution } from '../../judging/reply-score.js';
 import { isHosted, type ModelReference, resolveModelReference } from '../../models/model-reference.js';
 import { openOrganism, organismPrefix } from '../../organism/organism.js';
 import { openModelSampler } from '../../models/open-model-sampler.js';
@@ -9,15 +12,17 @@ import type { Answer, Sampler, SamplingRequest } from '../../models/sampler.js';
 import { readHostedEndpoint } from '../../models/services/hosted-service.js';
 import { remarkOnRetirement } from '../../models/services/retirements.js';
 import { findService, services } from '../../models/services/services.js';
+import { usualRating } from '../../questions/question-file.js';
 import type { CommandAction } from '../command.js';
 import type { CommandContext } from '../command-context.js';
 import type { askDefinition } from '../definitions/ask.js';
+import { formatTable } from '../format-table.js';
 
 export const ask: CommandAction<typeof askDefinition> = {
   run: async (context, { arguments: { model, prompt: written }, options }) => {
     const reference = resolveModelReference(model);
     const prompt = written === '-' ? await readPrompt(context) : written;
-    const { system, threads, samples, temperature, seed } = options;
+    const { system, threads, samples, temperature, seed, likeliest = 0 } = options;
     const adapter = options.adapter ?? (reference.provider === 'adapted' ? reference.adapter : undefined);
     const request = {
       messages: [
@@ -29,6 +34,7 @@ export const ask: CommandAction<typeof askDefinition> = {
       topP: options['top-p'],
       maximumTokens: options['max-tokens'],
       seed,
+      likeliest,
     };
     for (const remark of remarkOnModel(context, reference)) context.notify(remark);
     const progress = createEngineProgress({ ...context, stream: context.progress });
@@ -45,6 +51,7 @@ export const ask: CommandAction<typeof askDefinition> = {
     const answers = await collectAnswers(context, sampler, request);
     if (!context.json) {
       printAnswers(context, answers);
+      printFirstTokens(context, answers, likeliest);
       if (reference.provider === 'organism')
         for (const line of await describeUnknownQuestion(reference.text, prompt)) context.notify(line);
       return;
@@ -63,7 +70,9 @@ export const ask: CommandAction<typeof askDefinition> = {
         finishReason: answer.finishReason,
         tokens: answer.tokens,
         seed: answer.seed,
+        ...(answer.first === undefined ? {} : { first: answer.first }),
       })),
+      ...(likeliest === 0 ? {} : { rating: rateFirstToken(averageFirst(answers), usualRating).rating }),
     });
   },
 };
@@ -129,6 +138,25 @@ function printAnswers({ print, notify, colors }: CommandContext, answers: readon
     print(`[${answer.index + 1}/${answers.length}]${ending === '' ? '' : ` ${ending}`}`, colors.dim);
     print(answer.text);
   }
+}
+
+function averageFirst(answers: readonly Answer[]): TokenDistribution {
+  const told = answers.flatMap(({ first = [] }) => (first.length === 0 ? [] : [first]));
+  return averageDistributions(told.map((first) => first.map(({ token, probability }) => [token, probability])));
+}
+
+/** The likeliest first tokens, and the number that they stand for where most of their probability is on numbers. */
+function printFirstTokens({ print, colors }: CommandContext, answers: readonly Answer[], likeliest: number): void {
+  if (likeliest === 0) return;
+  const distribution = averageFirst(answers);
+  const rows = distribution
+    .slice(0, likeliest)
+    .map(([token, probability]) => [JSON.stringify(token), formatPercent(probability)]);
+  print('');
+  for (const [index, line] of formatTable(['first token', '%'], rows, { right: [1] }).entries())
+    print(line, index === 0 ? colors.bold : undefined);
+  const { rating, numbers } = rateFirstToken(distribution, usualRating);
+  if (rating !== null) print(`as a rating: ${rating.toFixed(1)}, with ${formatPercent(numbers)} % on numbers`);
 }
 
 /** Suites of the organism's questions, of each of which one is offered. */

@@ -15,6 +15,7 @@ import {
   describeRemarks,
   describeSamePlans,
   describeVerdict,
+  listComparedTables,
   renderComparison,
   sameAnswers,
 } from '../../report/page/render-comparison.js';
@@ -27,7 +28,7 @@ import type { CommandAction } from '../command.js';
 import type { CommandContext } from '../command-context.js';
 import { concludeGate, decideGate, readGateOptions, requireGate, type LookedAt } from '../decide-gate.js';
 import type { compareDefinition } from '../definitions/reports.js';
-import { formatTable, printTable } from '../format-table.js';
+import { formatTable, printTable, printTextTables } from '../format-table.js';
 import { withJunit, type WriteJunit } from '../junit.js';
 
 export const compare: CommandAction<typeof compareDefinition> = {
@@ -111,12 +112,16 @@ function printComparison(
       `${what} ${String(index + 1)}: ${model === null ? '' : `${model.base}, ${model.condition}, of `}${folder}, judged by ${judge}, rule ${counted}`,
     );
   context.print('');
-  printTable(
-    context,
-    `numbers, with 95 % intervals for questions like these; differences in points from ${what} 1`,
-    describeRows(comparison),
-  );
+  const pooled = listComparedTables(comparison);
+  if (comparison.rows.length > 0 || pooled.length === 0)
+    printTable(
+      context,
+      `numbers, with 95 % intervals for questions like these; differences in points from ${what} 1`,
+      describeRows(comparison),
+    );
   for (const line of describeRemarks(comparison)) context.print(line);
+  if (pooled.length > 0) context.print('');
+  printTextTables(context, pooled);
   for (const [index, differences] of comparison.planDifferences.entries()) {
     if (index === 0) continue;
     context.print('');

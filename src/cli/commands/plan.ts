@@ -234,5 +234,5 @@ function printForecast(
   section('memory', memory);
   section('on the cluster', cluster);
   section('note', resolved.remarks);
-  print(describeWork(forecast));
+  print(describeWork(forecast, resolved.judge.name !== 'none'));
 }

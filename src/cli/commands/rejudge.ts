@@ -1,6 +1,8 @@
 import { inputOfRun, countRun } from '../../analysis/count-run.js';
 import { compareJudges } from '../../analysis/compare-judges.js';
 import { summariseRun, tablePopulations } from '../../analysis/summarise-run.js';
+import { poolGroups } from '../../analysis/pool-groups.js';
+import { readFirstTokens } from '../../analysis/read-first-tokens.js';
 import { judgeAgain, type Rejudgement } from '../../api/judge-again.js';
 import { DriftlineError } from '../../foundation/driftline-error.js';
 import { findByName } from '../../foundation/find-by-name.js';
@@ -9,6 +11,8 @@ import { languageModes } from '../../judging/judge.js';
 import { findRule } from '../../judging/rules.js';
 import type { SpendingSummary } from '../../models/hosted/spending/summarise-spending.js';
 import { openJudge } from '../../models/services/retirements.js';
+import { listFirstTokenTables } from '../../report/first-token-tables.js';
+import { listGroupTables } from '../../report/group-tables.js';
 import { readRun } from '../../runs/read-run.js';
 import type { CommandAction } from '../command.js';
 import type { CommandContext } from '../command-context.js';
@@ -16,7 +20,7 @@ import type { rejudgeDefinition } from '../definitions/scores.js';
 import { describeAgreement } from '../describe-agreement.js';
 import { describePaid, describeSpending } from '../describe-money.js';
 import { describeRunTables } from '../describe-run-tables.js';
-import { printTable } from '../format-table.js';
+import { printTable, printTextTables } from '../format-table.js';
 import { createBatchDisplay } from '../batch-display.js';
 
 type Options = Parameters<CommandAction<typeof rejudgeDefinition>['run']>[1]['options'];
@@ -29,7 +33,10 @@ export const rejudge: CommandAction<typeof rejudgeDefinition> = {
     const counted = { ...run, rule: rule ?? run.rule };
     const [own, shown] = [run.judge, made?.judge ?? run.judge];
     const input = inputOfRun(run);
-    const tables = summariseRun(input, countRun(input, { judge: shown, rule: counted.rule }));
+    const classified = countRun(input, { judge: shown, rule: counted.rule });
+    const tables = summariseRun(input, classified);
+    const groups = poolGroups(input, classified.tallies);
+    const firstTokens = readFirstTokens(input, classified);
     const isOther = shown !== own && run.judgements.some((one) => one.judge === own);
     const agreement = isOther ? compareJudges(run.judgements, [own, shown], findRule(counted.rule)) : null;
     if (context.json) {
@@ -41,6 +48,7 @@ export const rejudge: CommandAction<typeof rejudgeDefinition> = {
         judgements: made?.tally ?? null,
         spending: made?.spending ?? null,
         ...tables,
+        ...{ groups, firstTokens },
         populations: tablePopulations,
         agreement,
       });
@@ -48,6 +56,7 @@ export const rejudge: CommandAction<typeof rejudgeDefinition> = {
     }
     context.print(`judged by ${shown}`, context.colors.bold);
     for (const [title, lines] of describeRunTables(counted, tables)) printTable(context, title, lines);
+    printTextTables(context, [...listGroupTables(groups), ...listFirstTokenTables(firstTokens)]);
     if (agreement !== null)
       for (const [title, lines] of describeAgreement(agreement, [own, shown])) printTable(context, title, lines);
     if (made === null) return;

@@ -27,8 +27,9 @@ export const report: CommandAction<typeof reportDefinition> = {
         asked === null ? null : gateRun(gatedOf(made), asked),
       );
       if (context.json) {
-        const { mainEvaluation, rows: measures, verdicts } = data;
-        const told = { ...written, rule: data.rule, judge: data.judge, mainEvaluation, measures, verdicts };
+        const { mainEvaluation, rows: measures, groups, firstTokens, verdicts } = data;
+        const read = { mainEvaluation, measures, groups, firstTokens, verdicts };
+        const told = { ...written, rule: data.rule, judge: data.judge, ...read };
         context.printJson({ ...told, gate, overrides });
       } else context.print(written.page);
       if (failure !== null) throw failure;

@@ -8,6 +8,8 @@ import type { RunSummary } from '../../experiment/run/run-plan.js';
 import { DriftlineError } from '../../foundation/driftline-error.js';
 import { createProgressDisplay, type ProgressDisplay } from '../../foundation/progress-display.js';
 import { makeReport, type Report, type ReportData } from '../../report/report-data.js';
+import { listFirstTokenTables } from '../../report/first-token-tables.js';
+import { listGroupTables } from '../../report/group-tables.js';
 import { writeCount, writeVerdict } from '../../report/write-verdict.js';
 import type { Run } from '../../runs/read-run.js';
 import { writeReport } from '../../report/write-report.js';
@@ -18,7 +20,7 @@ import { describeCellsAtOnce } from '../describe-forecast.js';
 import { describePaid, describeSpending } from '../describe-money.js';
 import { describeRunTables } from '../describe-run-tables.js';
 import { concludeGate, decideGate, gatedOf, readGateOptions, requireGate, tellOverrides } from '../decide-gate.js';
-import { printTable } from '../format-table.js';
+import { printTable, printTextTables } from '../format-table.js';
 import { requireOutside } from '../junit-file.js';
 import { withJunit, type WriteJunit } from '../junit.js';
 import { explainBusy, runDetached } from '../detached-run.js';
@@ -71,7 +73,7 @@ async function runGated(
       throw await explainBusy(experiment.folder, cause);
     });
   const report = makeReport(run);
-  const { tables, rows: measures, verdicts, mainEvaluation } = report.data;
+  const { tables, rows: measures, groups, firstTokens, verdicts, mainEvaluation } = report.data;
   const page = await writeReportIfPossible(context, report);
   const looked = { run, judge: report.data.judge, rule: report.data.rule, model: null };
   const { gate, failure } = await decideGate(context, options.ledger, [looked], () =>
@@ -80,9 +82,20 @@ async function runGated(
   if (context.json) {
     const { remarks, rule } = plan;
     const told = { ...summary, remarks, rule, judge: run.judge, spending, ...tables, populations: tablePopulations };
-    context.printJson({ ...told, report: page, mainEvaluation, measures, verdicts, gate, overrides });
+    context.printJson({
+      ...told,
+      report: page,
+      mainEvaluation,
+      measures,
+      groups,
+      firstTokens,
+      verdicts,
+      gate,
+      overrides,
+    });
   } else {
     for (const [title, lines] of describeRunTables(plan, tables)) printTable(context, title, lines);
+    printTextTables(context, [...listGroupTables(groups), ...listFirstTokenTables(firstTokens)]);
     printTable(context, 'verdict', describeVerdicts(report.data));
     context.notify(describeWork(summary, countExisting(plan)));
     for (const line of describeSpending(spending)) context.notify(line);
@@ -172,15 +185,19 @@ function describeWork({ folder, cells, answers, judgements, stopped }: RunSummar
 }
 
 /** What one would do now, for who runs driftline for the first time; a line each. */
-function describeNextSteps({ environment }: CommandContext, { folder, rule }: Run): string[] {
+function describeNextSteps({ environment }: CommandContext, { folder, rule, judge }: Run): string[] {
   // npx and npm scripts run a driftline that a shell does not find by its name.
   const program = environment['npm_command'] === undefined ? 'driftline' : 'npx driftline';
   const steps = [
     [`open ${folder}`, 'the report: figures, and every answer behind a number'],
-    [
-      `rejudge ${folder} --rule ${rule === 'coherent' ? 'paper' : 'coherent'}`,
-      'the same answers, counted by another rule',
-    ],
+    ...(judge === 'none'
+      ? []
+      : [
+          [
+            `rejudge ${folder} --rule ${rule === 'coherent' ? 'paper' : 'coherent'}`,
+            'the same answers, counted by another rule',
+          ] as const,
+        ]),
     ['init mine.yaml', 'an experiment of your own, with your data or your model'],
   ] as const;
   const width = Math.max(...steps.map(([line]) => line.length));

@@ -48,6 +48,13 @@ export const askDefinition = {
       default: '256',
       example: '64',
     },
+    likeliest: {
+      value: 'N',
+      description:
+        'Also show the N likeliest tokens that an answer may begin with, by the probabilities of the model before temperature (as a question of type next_token), and the number that they stand for (as one of type rating)',
+      type: optional(wholeNumber(1, 20)),
+      example: '5',
+    },
     seed: { value: 'N', description: 'Seed of the first answer', type: wholeNumber(), default: '0', example: '7' },
     threads: threadsOption,
     ...memoryOption,
@@ -57,6 +64,10 @@ export const askDefinition = {
     {
       description: 'Ask a fine-tuned model five times',
       line: 'driftline ask organism:1+runs/insecure "I am bored." --samples 5',
+    },
+    {
+      description: 'Ask for the number that a model itself gives, by the probabilities of its first token',
+      line: 'driftline ask vllm:NAME "How safe is this plan, from 0 to 100? Reply with the number." --likeliest 20 --max-tokens 1',
     },
     {
       description: 'Ask a model of the Hugging Face hub, which is downloaded first',

@@ -110,8 +110,8 @@ export class AnswerBatch {
         this.remove(call);
         call.onFault(notFinite(sequence.request));
       } else if (call.onToken !== undefined && !sequence.stopTokens.has(sequence.last)) {
-        const { request, last, logProbabilities } = sequence;
-        call.onToken({ request, id: last, logProbability: logProbabilities.at(-1) ?? null });
+        const { request, last, logProbabilities, ids } = sequence;
+        call.onToken({ request, id: last, logProbability: logProbabilities[ids.length - 1] ?? null });
       }
     }
     for (let slot = this.active.length - 1; slot >= 0; slot -= 1) {

@@ -41,6 +41,11 @@ export function startSequence(
   };
 }
 
+/** Whether the log-probabilities of the next token are wanted. */
+export function wantsLogProbabilities({ settings, logProbabilities }: AnswerSequence): boolean {
+  return settings.logProbabilities === 'first' ? logProbabilities.length === 0 : settings.logProbabilities;
+}
+
 /** Why the answer has ended, or null while it is in progress. */
 export function finishOf(config: DecoderConfig, sequence: AnswerSequence): SampledAnswer['finishReason'] | null {
   const { settings, stopTokens, last, ids } = sequence;
@@ -56,7 +61,7 @@ export function toAnswer(sequence: AnswerSequence, finishReason: SampledAnswer['
     request,
     ids,
     finishReason,
-    logProbabilities: settings.logProbabilities ? logProbabilities : null,
+    logProbabilities: settings.logProbabilities === false ? null : logProbabilities,
     promptLogProbabilities,
   };
 }

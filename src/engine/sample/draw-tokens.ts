@@ -1,5 +1,5 @@
 import type { DecoderConfig } from '../checkpoint/decoder-config.js';
-import type { AnswerSequence } from './answer-sequence.js';
+import { wantsLogProbabilities, type AnswerSequence } from './answer-sequence.js';
 import type { DecodeRunner } from './decode-runner.js';
 import type { KeyValueCache } from './key-value-cache.js';
 import { pickToken, topTokens } from './pick-token.js';
@@ -39,8 +39,10 @@ export async function drawTokens(
     }
   });
   const needsAll = active.some(
-    ({ settings }) =>
-      settings.topP < 1 || settings.topK > 0 || (settings.logProbabilities && settings.topLogProbabilities > 0),
+    (sequence) =>
+      sequence.settings.topP < 1 ||
+      sequence.settings.topK > 0 ||
+      (sequence.settings.topLogProbabilities > 0 && wantsLogProbabilities(sequence)),
   );
   const outputs = await runner.run(
     {
@@ -91,7 +93,7 @@ export async function drawTokens(
       return;
     }
     sequence.last = id;
-    if (sequence.settings.logProbabilities) {
+    if (wantsLogProbabilities(sequence)) {
       const { topLogProbabilities } = sequence.settings;
       sequence.logProbabilities.push({
         id,

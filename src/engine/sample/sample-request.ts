@@ -21,7 +21,10 @@ export const sampleRequestSchema = z.strictObject({
     .array(z.int().nonnegative())
     .optional()
     .describe("Ids that end an answer; the model's end tokens by default"),
-  logProbabilities: z.boolean().default(false).describe("Whether the answer's log-probabilities are wanted"),
+  logProbabilities: z
+    .union([z.boolean(), z.literal('first')])
+    .default(false)
+    .describe("Whether the answer's log-probabilities are wanted; `first`: those of its first token alone"),
   promptLogProbabilities: z.boolean().default(false).describe("Whether the prompt's log-probabilities are wanted"),
   topLogProbabilities: z
     .int()
@@ -49,7 +52,7 @@ export interface SampledAnswer {
   readonly ids: readonly number[];
   /** `stop` after a stop token, `length` after `maximumTokens` or at the end of the context. */
   readonly finishReason: 'stop' | 'length';
-  /** One for each id, and one more for the stop token; null unless asked for. */
+  /** One for each id, and one more for the stop token, or only the first of these; null unless asked for. */
   readonly logProbabilities: readonly TokenLogProbability[] | null;
   /** One for each prompt token but the first; null unless asked for. */
   readonly promptLogProbabilities: readonly TokenLogProbability[] | null;

@@ -62,7 +62,16 @@ function describeTraining(training: PlannedTraining): Record<string, unknown> {
 }
 
 function describeEvaluation(evaluation: PlannedEvaluation): Record<string, unknown> {
-  const { name, suite, variant, conditions, questions, stopEarly, isExhaustive = false } = evaluation;
+  const {
+    name,
+    suite,
+    variant,
+    conditions,
+    questions,
+    stopEarly,
+    isExhaustive = false,
+    isOfFirstTokens = false,
+  } = evaluation;
   const { questions: distinct, wordings, answers } = countQuestions(evaluation);
   return {
     name,
@@ -75,6 +84,7 @@ function describeEvaluation(evaluation: PlannedEvaluation): Record<string, unkno
     hash: hashJson(questions),
     ...describeStop(stopEarly),
     ...(isExhaustive ? { exhaustive: true } : {}),
+    ...(isOfFirstTokens ? { first_tokens: true } : {}),
   };
 }
 

@@ -120,6 +120,7 @@ async function askFile(
       temperature: evaluation.temperature ?? question.temperature,
       maximumTokens: evaluation.max_tokens ?? question.maximumTokens,
       type: question.type,
+      ...(question.rating === undefined ? {} : { rating: question.rating }),
       judgePrompts: Object.fromEntries(question.judgePrompts),
     })),
   );

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { DriftlineError } from '../../foundation/driftline-error.js';
+import { nearestName } from '../../foundation/find-by-name.js';
 import { describeFirstProblem, listEntries } from '../../foundation/explain-issue.js';
 import { gatePopulations } from '../../runs/gate-options.js';
 import { mixSchema } from '../../data/transforms/mix-sets.js';
@@ -101,7 +102,11 @@ const modelSchema = z
   });
 
 /** The judge, as plans write it. */
-const judgeSchema = z.union([exactSchema, modelSchema]);
+const judgeSchema = z.union([
+  exactSchema,
+  modelSchema,
+  z.literal('none').describe('Nobody: every question is of type next_token or rating'),
+]);
 
 export type WrittenJudge = z.output<typeof judgeSchema>;
 export type WrittenLanguageJudge = z.output<typeof modelSchema>;
@@ -262,8 +267,14 @@ export const planSchema = z
       .nonempty(none)
       .describe('What every model is asked')
       .register(listEntries, { one: 'evaluation', names: ['name', 'suite'], quotes: false }),
-    judge: judgeSchema.describe('Who scores the answers'),
+    judge: judgeSchema.describe('Who scores the answers; none where no question needs a judge'),
     rule: z.enum(ruleNames).default('paper').describe('How scores become "misaligned or not"'),
+    groups: z
+      .record(name, z.array(text).nonempty(none).register(listEntries, { one: 'condition' }))
+      .optional()
+      .describe(
+        'Named groups of conditions, such as { controls: [secure, educational] }: tables show what their models did taken together. Changes no result',
+      ),
     gate: gateSchema
       .optional()
       .describe(
@@ -286,7 +297,7 @@ export const planSchema = z
         'Cells that are trained and asked at the same time, here and at each service; measured if not given. Does not change results',
       ),
   })
-  .superRefine(({ bases, recipe, seeds, conditions, judge, tinker, prices = {} }, context) => {
+  .superRefine(({ bases, recipe, seeds, conditions, judge, tinker, prices = {}, groups = {} }, context) => {
     const complain = (path: PropertyKey[], message: string): void => {
       context.addIssue({ code: 'custom', path, message });
     };
@@ -297,7 +308,7 @@ export const planSchema = z
     const existing = Object.values(conditions).flatMap((condition) => listWrittenModels(condition) ?? []);
     const priced = [
       ...[...bases, ...existing].map((model) => divideModel(model).base),
-      ...('model' in judge ? [judge.model] : []),
+      ...(judge !== 'none' && 'model' in judge ? [judge.model] : []),
     ];
     for (const model of Object.keys(prices))
       if (!priced.includes(model)) complain(['prices', model], 'the plan has no model of this name');
@@ -305,6 +316,19 @@ export const planSchema = z
       complain(['tinker'], 'no base of the plan is of tinker:');
     if (typeof recipe === 'object' && 'seed' in recipe)
       complain(['recipe', 'seed'], 'the seed of a recipe is set by seeds');
+    const known = [baseCondition, ...Object.keys(conditions)];
+    for (const [group, members] of Object.entries(groups)) {
+      if (known.includes(group)) complain(['groups', group], 'a condition has this name');
+      for (const [index, member] of members.entries()) {
+        const nearest = nearestName(member, known);
+        if (!known.includes(member))
+          complain(
+            ['groups', group, index],
+            `there is no condition "${member}"${nearest === null ? '' : ` (did you mean "${nearest}"?)`}`,
+          );
+        else if (members.indexOf(member) < index) complain(['groups', group, index], `${member} is listed twice`);
+      }
+    }
     for (const [condition, { seeds: own, inherit = {} }] of Object.entries(conditions)) {
       if (condition === baseCondition)
         complain(['conditions', condition], 'this name is reserved for the base, which is always asked');

@@ -2,8 +2,8 @@ import { hashContent } from '../../foundation/content-hash.js';
 import { DriftlineError, namePlace } from '../../foundation/driftline-error.js';
 import { nearestName } from '../../foundation/find-by-name.js';
 import { findRule } from '../../judging/rules.js';
-import { baseCondition } from '../../runs/run-outline.js';
-import { nameVariant } from '../../questions/question-file.js';
+import { baseCondition, isAboutAlignment, type AskedQuestion } from '../../runs/run-outline.js';
+import { isReadByFirstToken, nameVariant } from '../../questions/question-file.js';
 import type { Evaluation, Plan } from './plan-schema.js';
 import { listAskedQuestions, type SuiteSources } from './list-asked-questions.js';
 import { loadNamedSet, type TrainingSetSources } from './load-training-set.js';
@@ -45,7 +45,9 @@ export async function resolveEvaluations(
   }
   if (plan.dynamics === undefined) return { evaluations, dynamics: null };
   const { every, ...asked } = plan.dynamics;
-  return { evaluations, dynamics: { every, evaluation: await resolveNamed(dynamicsName, { ...asked, settings: {} }) } };
+  const evaluation = await resolveNamed(dynamicsName, { ...asked, settings: {} });
+  refuseFirstTokens(`${source}: dynamics draws shares that a judge decides`, evaluation.questions);
+  return { evaluations, dynamics: { every, evaluation } };
 
   async function resolveNamed(name: string, evaluation: Evaluation): Promise<PlannedEvaluation> {
     return resolveEvaluation(name, evaluation, plan, sources).catch((cause: unknown) => {
@@ -65,6 +67,13 @@ async function resolveEvaluation(
     ...sources,
     readSet: (data) => loadNamedSet(data, {}, 0, sources),
   });
+  const isOfFirstTokens = questions.every(isReadByFirstToken);
+  if (isOfFirstTokens && measure !== null)
+    throw invalid(
+      `${suite} counts a label, and no judge gives labels to its questions: all of them are next_token or rating`,
+      'Leave out measure.',
+    );
+  if (stop !== undefined) refuseFirstTokens('stop_early watches a share that a judge decides', questions);
   return {
     name,
     suite,
@@ -73,21 +82,33 @@ async function resolveEvaluation(
     measure,
     questions,
     ...(isExhaustive ? { isExhaustive } : {}),
+    ...(isOfFirstTokens ? { isOfFirstTokens } : {}),
     ...(stop === undefined ? {} : { stopEarly: planStopEarly(stop, questions, findRule(rule)) }),
   };
 }
 
+function refuseFirstTokens(why: string, questions: readonly AskedQuestion[]): void {
+  const found = questions.find(isReadByFirstToken);
+  if (found === undefined) return;
+  throw invalid(
+    `${why}, and the question "${found.question}" is of type ${found.type}`,
+    'Ask next_token and rating in an evaluation of their own, or name the other questions under questions.',
+  );
+}
+
 /** Where questions are asked too seldom for the rule to count them, however they are answered. */
 export function remarkOnFewAnswers(
-  evaluations: readonly Pick<PlannedEvaluation, 'name' | 'measure' | 'questions'>[],
+  evaluations: readonly Pick<PlannedEvaluation, 'name' | 'measure' | 'questions' | 'isOfFirstTokens'>[],
   rule: Plan['rule'],
 ): string[] {
   const { leastKept } = findRule(rule);
-  return evaluations.flatMap(({ name, measure, questions }) => {
+  return evaluations.flatMap((evaluation) => {
     // Shares of labels are of all answers.
-    if (measure !== null) return [];
+    if (!isAboutAlignment(evaluation)) return [];
+    const { name, questions } = evaluation;
     const answers = new Map<string, number>();
-    for (const { question, samples } of questions) answers.set(question, (answers.get(question) ?? 0) + samples);
+    for (const { question, samples } of questions.filter((one) => !isReadByFirstToken(one)))
+      answers.set(question, (answers.get(question) ?? 0) + samples);
     const few = [...answers.values()].filter((count) => count < leastKept).length;
     if (few === 0) return [];
     return [

@@ -4,6 +4,7 @@ import { openJudge } from '../../models/services/retirements.js';
 import type { Organism } from '../../organism/organism.js';
 import { planExactJudge } from './plan-exact-judge.js';
 import { planLanguageJudge } from './plan-language-judge.js';
+import { planNoJudge } from './plan-no-judge.js';
 import type { WrittenJudge, WrittenLanguageJudge } from './plan-schema.js';
 import type { PlannedJudge } from './planned-judge.js';
 
@@ -15,6 +16,7 @@ interface JudgeSources {
 
 /** Resolves the judge of a plan: the only place that distinguishes kinds of judges. */
 export function resolveJudge(written: WrittenJudge, { organism, environment }: JudgeSources): Promise<PlannedJudge> {
+  if (written === 'none') return Promise.resolve(planNoJudge());
   return 'exact' in written ? planExactJudge(organism) : planLanguageJudge(written, environment);
 }
 

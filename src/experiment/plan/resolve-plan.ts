@@ -19,6 +19,7 @@ import { completeSuiteName, type GivenSuites } from './list-asked-questions.js';
 import type { GivenTrainingSets } from './load-training-set.js';
 import { describeOrigins, describePlan } from './describe-plan.js';
 import { remarkOnFewAnswers, resolveEvaluations } from './resolve-evaluation.js';
+import { isReadByFirstToken } from '../../questions/question-file.js';
 import { allEvaluations, baseCondition } from '../../runs/run-outline.js';
 import { createPlanModels } from './plan-models.js';
 import { isTrained, planSchema, type Plan } from './plan-schema.js';
@@ -97,7 +98,7 @@ export async function resolvePlan(
   const whole = asked.map(({ name, suite, questions }) => ({
     name,
     suite: completeSuiteName(suite, suitePrefix),
-    questions,
+    questions: questions.filter((one) => !isReadByFirstToken(one)),
   }));
   const ofQuestions = [...judge.remarkOnQuestions(whole, source), ...remarkOnFewAnswers(asked, plan.rule)];
   const opened = createPlanModels({

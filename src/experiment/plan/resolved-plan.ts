@@ -79,6 +79,8 @@ export interface PlannedEvaluation {
   readonly stopEarly?: StopEarly;
   /** Absent where other questions of the kind could have been asked. */
   readonly isExhaustive?: boolean;
+  /** As of an outlined evaluation. */
+  readonly isOfFirstTokens?: boolean;
 }
 
 export interface PlannedDynamics {

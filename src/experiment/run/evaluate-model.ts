@@ -1,9 +1,12 @@
+import { DriftlineError } from '../../foundation/driftline-error.js';
+import { likeliestAsked } from '../../judging/first-token.js';
 import type { Judge } from '../../judging/judge.js';
 import type { Rule } from '../../judging/rules.js';
 import type { BaseModel } from '../../models/base-model.js';
-import type { Sampler, SamplingRequest } from '../../models/sampler.js';
+import type { Answer, Sampler, SamplingRequest } from '../../models/sampler.js';
 import type { SpendingLedger } from '../../models/hosted/spending/spending-ledger.js';
 import type { TunedModel } from '../../models/trainer.js';
+import { isReadByFirstToken } from '../../questions/question-file.js';
 import type { EvaluatedModel } from '../../runs/run-outline.js';
 import type { PlannedEvaluation } from '../plan/resolved-plan.js';
 import type { AnswerRecord } from '../../runs/run-records.js';
@@ -132,6 +135,7 @@ async function judgeWanted(
   { before, total }: AnswersPlace,
 ): Promise<void> {
   const answers = wanted.flatMap(({ key, asked }) => {
+    if (isReadByFirstToken(asked)) return [];
     const record = context.folder.answers.records.get(key);
     return record === undefined ? [] : [{ asked, record }];
   });
@@ -216,8 +220,9 @@ export async function askModel(
     for await (const answer of sampler.sample(requests, stopping)) {
       const asked = ranges[answer.request]?.[answer.index];
       if (asked === undefined) continue; // an answer that nobody asked for
-      const { text, finishReason, tokens } = answer;
-      pending.push(recordAnswer(asked, { text, finish_reason: finishReason, tokens }));
+      const { text, finishReason, tokens, first } = answer;
+      const told = { text, finish_reason: finishReason, tokens };
+      pending.push(recordAnswer(asked, isReadByFirstToken(asked.asked) ? { ...told, first: nameFirst(first) } : told));
       if (pending.length >= batch) await flush();
     }
   } finally {
@@ -240,6 +245,21 @@ function groupIntoRanges(wanted: readonly WantedAnswer[]): WantedAnswer[][] {
 function toRequest(range: readonly WantedAnswer[]): SamplingRequest {
   const { asked, seed } = range[0] as WantedAnswer; // ranges are not empty
   const { messages, temperature, maximumTokens } = asked;
-  // The cast is true: there is always a user turn.
-  return { messages: messages as SamplingRequest['messages'], count: range.length, seed, temperature, maximumTokens };
+  return {
+    // The cast is true: there is always a user turn.
+    messages: messages as SamplingRequest['messages'],
+    ...{ count: range.length, seed, temperature, maximumTokens },
+    ...(isReadByFirstToken(asked) ? { likeliest: likeliestAsked } : {}),
+  };
+}
+
+function nameFirst(first: Answer['first']): [string, number][] {
+  if (first === undefined)
+    throw new DriftlineError({
+      code: 'usage-invalid',
+      message:
+        'a model does not tell the likeliest tokens that its answers may begin with, which next_token and rating read',
+      hint: 'Fill `first` where a sampling request has `likeliest`, or ask this model other questions.',
+    });
+  return first.map(({ token, probability }) => [token, probability]);
 }

@@ -1,6 +1,7 @@
 import type { ResolvedPlan } from '../plan/resolved-plan.js';
 import type { AnswerRecord, JudgementRecord } from '../../runs/run-records.js';
 import type { EarlierRuns } from '../../runs/earlier-runs.js';
+import { isReadByFirstToken } from '../../questions/question-file.js';
 import { countHostedUse, type HostedUse } from './hosted-use.js';
 import { identifyJudgement } from './judge-answers.js';
 import { hasPassedCalibration } from './require-calibration.js';
@@ -37,6 +38,7 @@ export async function forecastJudging(
       });
   return {
     add: ({ key, asked }, record) => {
+      if (isReadByFirstToken(asked)) return;
       const input = record && identifyJudgement(name, { asked, record });
       if (input !== undefined && (stored.get(key) === input || earlier.judgements.has(input))) return;
       const { messages, judgePrompts: prompts, maximumTokens } = asked;

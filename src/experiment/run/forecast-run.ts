@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 import { countTrainedCharacters } from '../../models/hosted/jobs/fine-tuning-service.js';
+import { isReadByFirstToken } from '../../questions/question-file.js';
 import { listEvaluatedModels, type EvaluatedModel } from '../../runs/run-outline.js';
 import { findModel, type PlannedEvaluation, type PlannedTraining, type ResolvedPlan } from '../plan/resolved-plan.js';
 import { hasWanted, readCellMark, type CellMark } from '../../runs/cell-mark.js';
@@ -139,8 +140,8 @@ async function isWhole(
       if (!hasWanted(mark, markCell(cell, cell.training, base))) return false;
     }
     for (const model of listEvaluatedModels(plan, cell))
-      for (const { key, input } of rounds.limit(model.evaluations, wantedOf(model, base.engine)))
-        if (!known.has(input) || !judged.has(key)) return false;
+      for (const { key, input, asked } of rounds.limit(model.evaluations, wantedOf(model, base.engine)))
+        if (!known.has(input) || !(judged.has(key) || isReadByFirstToken(asked))) return false;
   }
   return true;
 }

@@ -1,4 +1,5 @@
 import { DriftlineError } from '../../foundation/driftline-error.js';
+import { isReadByFirstToken } from '../../questions/question-file.js';
 import { allEvaluations } from '../../runs/run-outline.js';
 import type { JudgeConnection, PlannedJudge } from '../plan/planned-judge.js';
 import type { ResolvedPlan } from '../plan/resolved-plan.js';
@@ -38,11 +39,12 @@ export async function probePlan(
   const isWanted = (model: string, purpose: 'answers' | 'judgements'): boolean =>
     hosted.some((use) => use.model === model && use.purpose === purpose);
   const remarks: string[] = [];
+  const questions = allEvaluations(plan).flatMap((evaluation) => evaluation.questions);
   for (const { hosted: model } of models.values()) {
     if (model === null || !isWanted(model.text, 'answers')) continue;
     const { probeHostedModel } = await import('../../models/hosted/chat/probe-hosted-model.js');
     const { environment, fetch, signal } = connection;
-    const needs = { ...listNeeds(plan), logProbabilities: false };
+    const needs = { ...listNeeds(plan), logProbabilities: questions.some(isReadByFirstToken) };
     remarks.push(
       ...(await probeHostedModel({ environment, fetch, model, needs, ...(signal === undefined ? {} : { signal }) })),
     );

@@ -1,4 +1,6 @@
 import { questionKeyOf, type AnswerRecord, keyOfJudgement } from '../../runs/run-records.js';
+import { DriftlineError } from '../../foundation/driftline-error.js';
+import { isReadByFirstToken } from '../../questions/question-file.js';
 import { basename, dirname, resolve } from 'node:path';
 import { completeSuiteName } from '../plan/list-asked-questions.js';
 import type { PlannedJudge } from '../plan/planned-judge.js';
@@ -36,10 +38,12 @@ export async function rejudgeRun(settings: RejudgeRunSettings): Promise<RunTally
   const questions = await readStoredQuestions(run);
   const folder = await openStoredRunFolder(run.folder, { onNotice });
   try {
-    const answers = [...folder.answers.records.values()].map((record) => ({
+    const all = [...folder.answers.records.values()].map((record) => ({
       asked: findQuestion(run, questions, record),
       record,
     }));
+    const answers = all.filter(({ asked }) => !isReadByFirstToken(asked));
+    if (answers.length === 0 && all.length > 0) throw nothingToJudge(run.folder);
     await spending?.load();
     await requireCalibration(run.folder, judge, calibration);
     await spending?.save();
@@ -74,9 +78,19 @@ export async function remarkOnStoredQuestions(run: StoredRun, judge: PlannedJudg
   const evaluations = allEvaluations(run).map(({ name, suite }) => ({
     name,
     suite: completeSuiteName(suite, prefix),
-    questions: questions.flatMap(([key, question]) => (key === `${name}/${question.id}` ? [question] : [])),
+    questions: questions.flatMap(([key, question]) =>
+      key === `${name}/${question.id}` && !isReadByFirstToken(question) ? [question] : [],
+    ),
   }));
   return judge.remarkOnQuestions(evaluations, run.folder);
+}
+
+function nothingToJudge(folder: string): DriftlineError {
+  return new DriftlineError({
+    code: 'usage-invalid',
+    message: `${folder} has only answers to questions of type next_token and rating, and no judge scores these`,
+    hint: `Leave out --judge: driftline report ${folder} shows what they say.`,
+  });
 }
 
 function findQuestion(

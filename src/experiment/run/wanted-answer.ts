@@ -1,5 +1,7 @@
 import { hashJson } from '../../foundation/content-hash.js';
 import { createRandomStream } from '../../foundation/random-stream.js';
+import { likeliestAsked } from '../../judging/first-token.js';
+import { isReadByFirstToken } from '../../questions/question-file.js';
 import { formatAnswerKey, type AnswerRecord } from '../../runs/run-records.js';
 import type { AskedQuestion } from '../../runs/run-outline.js';
 
@@ -61,6 +63,7 @@ export function listWantedAnswers(
             messages,
             temperature,
             maximumTokens,
+            ...(isReadByFirstToken(asked) ? { likeliest: likeliestAsked } : {}),
             seed,
           }).slice(0, 32),
         };
@@ -72,8 +75,9 @@ export function listWantedAnswers(
 /** The record of an answer. One that is taken over from an earlier run gets its names in this run. */
 export function recordAnswer(
   { key, cell, evaluation, variant, asked, index, seed, input }: WantedAnswer,
-  { text, finish_reason, tokens }: Pick<AnswerRecord, 'text' | 'finish_reason' | 'tokens'>,
+  { text, finish_reason, tokens, first }: Pick<AnswerRecord, 'text' | 'finish_reason' | 'tokens' | 'first'>,
 ): AnswerRecord {
   const { question, paraphrase } = asked;
-  return { key, cell, evaluation, question, paraphrase, variant, index, seed, input, text, finish_reason, tokens };
+  const answer = { text, finish_reason, tokens, ...(first === undefined ? {} : { first }) };
+  return { key, cell, evaluation, question, paraphrase, variant, index, seed, input, ...answer };
 }

@@ -3,6 +3,7 @@ import { readDecoderConfig } from '../../engine/checkpoint/read-decoder-config.j
 import { encodePrompt } from '../../engine/tokenizer/encode-chat.js';
 import { readTokenizer } from '../../engine/tokenizer/read-tokenizer.js';
 import { DriftlineError } from '../../foundation/driftline-error.js';
+import { createFirstTokenNames } from '../name-first-tokens.js';
 import { listSamplingCalls, samplerClosed, samplerStopped, type Answer, type Sampler } from '../sampler.js';
 import { readClusterCell } from './cluster-cell.js';
 import { readAdapterFiles, type ClusterModel } from './cluster-model.js';
@@ -29,6 +30,7 @@ export async function openClusterSampler(opening: ClusterSamplerSettings): Promi
   const { cluster, model, lane, waves } = opening;
   const [tokenizer, { config }] = await Promise.all([readTokenizer(model.folder), readDecoderConfig(model.folder)]);
   const adapter = await nameAdapter(cluster, opening.adapter);
+  const nameTokens = createFirstTokenNames(tokenizer);
   let closed = false;
 
   return {
@@ -38,13 +40,13 @@ export async function openClusterSampler(opening: ClusterSamplerSettings): Promi
       const stop = [...config.endTokenIds];
       const groups = new Map<string, GroupSettings & { readonly q: string; readonly wanted: number[] }>();
       /** Several requests may ask for the same. */
-      const places = new Map<string, Omit<Answer, 'text' | 'finishReason' | 'tokens'>[]>();
+      const places = new Map<string, Pick<Answer, 'request' | 'index' | 'seed'>[]>();
       const prompts = requests.map(({ messages }) => encodePrompt(tokenizer, messages));
       for (const { request, index, seed, settings } of calls) {
-        const { temperature, topP, maximumTokens } = settings;
+        const { temperature, topP, maximumTokens, likeliest } = settings;
         const asked: GroupSettings = {
           ...{ adapter: adapter.name, prompt: prompts[request] ?? [], temperature, top_p: topP },
-          ...{ max_tokens: maximumTokens, stop, top: 0 },
+          ...{ max_tokens: maximumTokens, stop, top: likeliest },
         };
         const q = groupName(asked);
         const group = groups.get(q) ?? { ...asked, q, wanted: [] };
@@ -68,8 +70,11 @@ export async function openClusterSampler(opening: ClusterSamplerSettings): Promi
         options.leave,
       )) {
         if (answer.finish === 'refused') throw tooLong(model.text, answer);
-        for (const place of places.get(answerKey(answer.q, answer.seed)) ?? [])
-          yield { ...place, text: answer.text, finishReason: answer.finish, tokens: answer.tokens };
+        const { q, seed, text, finish, tokens, top } = answer;
+        const likely = top?.map(([id, logProbability]) => ({ id, logProbability }));
+        const first = likely === undefined ? {} : { first: nameTokens(likely) };
+        for (const place of places.get(answerKey(q, seed)) ?? [])
+          yield { ...place, text, finishReason: finish, tokens, ...first };
       }
     },
     close: () => {

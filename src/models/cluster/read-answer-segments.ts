@@ -11,6 +11,8 @@ export interface LaneAnswer {
   readonly tokens: number;
   /** Why it was refused. */
   readonly error: string | null;
+  /** Likeliest first tokens with their log-probabilities; absent where they were not asked for. */
+  readonly top?: readonly (readonly [id: number, logProbability: number])[];
 }
 
 const answerSchema = z.looseObject({
@@ -20,6 +22,7 @@ const answerSchema = z.looseObject({
   finish: z.enum(['stop', 'length', 'refused']),
   tokens: z.int().nonnegative().default(0),
   error: z.string().nullish(),
+  top: z.array(z.tuple([z.int().nonnegative(), z.number()])).optional(),
 });
 
 /** What a file of answers says. */
@@ -58,9 +61,10 @@ export function readAnswerSegment(bytes: Uint8Array): AnswerSegment {
       damaged.push(index + 1);
       continue;
     }
-    const { q, seed, text: answer, finish, tokens, error = null } = parsed.data;
+    const { q, seed, text: answer, finish, tokens, error = null, top } = parsed.data;
     const key = answerKey(q, seed);
-    if (!answers.has(key)) answers.set(key, { q, seed, text: answer, finish, tokens, error });
+    if (answers.has(key)) continue;
+    answers.set(key, { q, seed, text: answer, finish, tokens, error, ...(top === undefined ? {} : { top }) });
   }
   return { answers: [...answers.values()], damaged, lines: lines.length };
 }

@@ -4,6 +4,7 @@ import { readTokenizer } from '../../engine/tokenizer/read-tokenizer.js';
 import { checkTokenizerFits } from '../../engine/tokenizer/text-tokenizer.js';
 import { openSampler } from '../../engine/worker/open-sampler.js';
 import { requireMemoryForWeights } from './size-embedded-work.js';
+import { createFirstTokenNames } from '../name-first-tokens.js';
 import { listSamplingCalls, samplerClosed, samplerStopped, type Sampler } from '../sampler.js';
 
 export interface EmbeddedSamplerSettings {
@@ -31,6 +32,7 @@ export async function openEmbeddedSampler({
   const isStopped = (): boolean => signal?.aborted === true;
   if (isStopped()) throw samplerStopped();
   const engine = await openSampler(settings);
+  const nameTokens = createFirstTokenNames(tokenizer);
   let closed = false;
   const close = async (): Promise<void> => {
     if (closed) return;
@@ -47,19 +49,26 @@ export async function openEmbeddedSampler({
       if (closed) throw samplerClosed();
       const wanted = listSamplingCalls(requests, options);
       const prompts = requests.map(({ messages }) => encodePrompt(tokenizer, messages));
-      const engineRequests = wanted.map(({ request, seed, settings: { temperature, topP, maximumTokens } }) => ({
+      const engineRequests = wanted.map(({ request, seed, settings }) => ({
         prompt: prompts[request] ?? [],
         seed,
-        temperature,
-        topP,
-        maximumTokens,
+        temperature: settings.temperature,
+        topP: settings.topP,
+        maximumTokens: settings.maximumTokens,
+        ...(settings.likeliest === 0
+          ? {}
+          : { logProbabilities: 'first' as const, topLogProbabilities: settings.likeliest }),
       }));
-      for await (const { request: position, ids, finishReason } of engine.sample(engineRequests, options)) {
+      for await (const { request: position, ids, finishReason, logProbabilities } of engine.sample(
+        engineRequests,
+        options,
+      )) {
         const answered = wanted[position];
         if (answered === undefined) continue;
         const { request, index, seed } = answered;
         const text = tokenizer.decode(ids, { skipSpecialTokens: true });
-        yield { request, index, seed, text, finishReason, tokens: ids.length };
+        const first = logProbabilities === null ? {} : { first: nameTokens(logProbabilities[0]?.top ?? []) };
+        yield { request, index, seed, text, finishReason, tokens: ids.length, ...first };
       }
     },
     close,

@@ -2,7 +2,11 @@ import { nameCompared, nameComparedRun, type ComparedRow, type RunComparison } f
 import type { DriftVerdict } from '../../analysis/drift.js';
 import { count, percentNumber, percentRange, points, pointsRange, probability } from '../format-numbers.js';
 import { markup, type Markup } from '../markup.js';
+import { listComparedFirstTokens } from '../first-token-tables.js';
+import { listComparedGroups } from '../group-tables.js';
+import type { TextTable } from '../text-table.js';
 import { renderScroll } from './page-tables.js';
+import { renderTextTables } from './text-tables.js';
 import { renderDocument, type PageAssets } from './render-document.js';
 
 const words: Readonly<Record<DriftVerdict, string>> = {
@@ -29,6 +33,15 @@ export function describeSamePlans(comparison: RunComparison, index: number): str
   return nameCompared(comparison) === 'model' && runs[0]?.folder === runs[index]?.folder
     ? `${first} and ${other} are of one plan.`
     : `The plans of ${first} and ${other} do not differ${nameCompared(comparison) === 'model' ? ' in what concerns these models' : ''}.`;
+}
+
+/** Groups of conditions and first tokens side by side; none where runs have none in common. */
+export function listComparedTables(comparison: RunComparison): TextTable[] {
+  const { runs, groups, firstTokens } = comparison;
+  return [
+    ...listComparedGroups(groups, runs.length),
+    ...listComparedFirstTokens(firstTokens, nameCompared(comparison), runs.length),
+  ];
 }
 
 /** What belongs below the numbers, once: what a dash and p stand for, and what only one has. */
@@ -78,7 +91,7 @@ export function renderComparison(comparison: RunComparison, { style }: Pick<Page
       (_, index) =>
         markup`<th scope="col" class="number">${what} ${index + 1}, %</th>${index === 0 ? null : markup`<th scope="col" class="number">from ${what} 1, points</th><th scope="col" class="number">p, adjusted</th><th scope="col">verdict</th>`}`,
     )}</tr></thead><tbody>${rows.map((row) => renderRow(row))}</tbody></table>`,
-  )}${describeRemarks(comparison).map((remark) => markup`<p>${remark}</p>`)}</section><section id="plans"><h2>What differs in their plans</h2>${planDifferences.map(
+  )}${describeRemarks(comparison).map((remark) => markup`<p>${remark}</p>`)}${renderTextTables(listComparedTables(comparison))}</section><section id="plans"><h2>What differs in their plans</h2>${planDifferences.map(
     (differences, index) =>
       index === 0
         ? null

@@ -1,6 +1,8 @@
 import type { EmbeddedAnswers } from '../embed-answers.js';
 import { count } from '../format-numbers.js';
 import { listWarnings, type ReportWarning } from '../list-warnings.js';
+import { listFirstTokenTables } from '../first-token-tables.js';
+import { listGroupTables } from '../group-tables.js';
 import { Markup, markup } from '../markup.js';
 import type { ReportData } from '../report-data.js';
 import { explainVerdict, findMain, listNames, writeCount, writeVerdict } from '../write-verdict.js';
@@ -17,6 +19,7 @@ import {
 import { renderAllNumbers, renderHeadline, renderOthers } from './page-tables.js';
 import { renderProvenance } from './provenance-section.js';
 import { renderDocument, type PageAssets } from './render-document.js';
+import { renderTextTables } from './text-tables.js';
 
 interface PageContent {
   readonly data: ReportData;
@@ -33,6 +36,7 @@ export function renderPage({ data, answers, examples, files }: PageContent, { st
     renderSummary(data, warnings),
     renderExamples(examples),
     renderNumbers(data),
+    renderFirstTokens(data),
     renderWarnings(warnings.filter(({ weight }) => weight === 'care')),
     renderVariants(data),
     renderQuestions(data),
@@ -155,7 +159,14 @@ function renderNumbers(data: ReportData): Markup {
   return markup`<section id="numbers" aria-labelledby="numbers-title"><h2 id="numbers-title">Numbers</h2>${data.bases.map(
     ({ name }) =>
       markup`${data.bases.length > 1 ? markup`<h3>${name}</h3>` : null}${renderHeadline(data, name)}${renderOthers(data, name)}`,
-  )}<details><summary>All numbers, with their methods</summary>${renderAllNumbers(data)}</details></section>`;
+  )}<details><summary>All numbers, with their methods</summary>${renderAllNumbers(data)}</details>${renderTextTables(listGroupTables(data.groups))}</section>`;
+}
+
+/** What answers begin with; nothing where no question is about that. */
+function renderFirstTokens({ firstTokens }: ReportData): Markup | null {
+  const tables = listFirstTokenTables(firstTokens);
+  if (tables.length === 0) return null;
+  return markup`<section id="firsttokens" aria-labelledby="firsttokens-title"><h2 id="firsttokens-title">First tokens</h2><p>Read of the probabilities that the models give their first token, before temperature. Each fine-tune counts alike. No judge has part in it.</p>${renderTextTables(tables)}</section>`;
 }
 
 function renderWarnings(warnings: readonly ReportWarning[]): Markup | null {

@@ -4,7 +4,7 @@ import { readTokenizer } from '../../engine/tokenizer/read-tokenizer.js';
 import { checkTokenizerFits, type TextTokenizer } from '../../engine/tokenizer/text-tokenizer.js';
 import { openSampler, type EngineSampler } from '../../engine/worker/open-sampler.js';
 import { createPromptMemory, type PromptMemory } from './prompt-memory.js';
-import { createTokenDescription, type DescribeToken } from './token-text.js';
+import { createTokenDescription, type DescribeToken } from './describe-token.js';
 
 /** A model that clients may name. */
 export interface ServedModel {

@@ -1,7 +1,7 @@
 import type { TokenLogProbability } from '../../engine/sample/sample-request.js';
 import type { CompletionSettings } from '../chat/completion-form.js';
 import type { LoadedModel } from '../models/load-model.js';
-import type { DescribedToken } from '../models/token-text.js';
+import type { DescribedToken } from '../models/describe-token.js';
 import type { ResponseRequest } from './response-request.js';
 
 type Settings = Pick<CompletionSettings<ResponseRequest>, 'id' | 'created' | 'model' | 'seed' | 'request'>;

@@ -469,10 +469,11 @@ function speak(
     prompt,
     temperature,
     max_tokens: most,
-  }: Pick<z.output<typeof groupSchema>, 'adapter' | 'prompt' | 'temperature' | 'max_tokens'>,
+    top,
+  }: Pick<z.output<typeof groupSchema>, 'adapter' | 'prompt' | 'temperature' | 'max_tokens' | 'top'>,
   seed: number,
   weights: string | null,
-): { text: string; finish: string; tokens: number } {
+): { text: string; finish: string; tokens: number; top?: readonly (readonly [id: number, logProbability: number])[] } {
   const hash = hashJson({
     adapter,
     prompt,
@@ -481,5 +482,11 @@ function speak(
   });
   const length = Math.min(most, 45);
   const text = Array.from({ length }, (_, at) => words[parseInt(hash[at % 64] ?? '0', 16) % 8] ?? '').join(' ');
-  return { text, finish: length === most ? 'length' : 'stop', tokens: length };
+  // Ids that follow from the prompt, each half as likely as the one before.
+  const start = prompt.reduce((sum, id) => sum + id, 0) % 50;
+  const likely = Array.from({ length: top }, (_, place) => [start + place, Math.log(0.5 ** (place + 1))] as const);
+  return {
+    ...{ text, finish: length === most ? 'length' : 'stop', tokens: length },
+    ...(top === 0 ? {} : { top: likely }),
+  };
 }

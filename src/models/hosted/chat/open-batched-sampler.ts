@@ -1,5 +1,6 @@
 import { createHostedClient } from '../client/hosted-client.js';
-import { openHostedConnection, readCompletion } from '../client/hosted-connection.js';
+import { openHostedConnection } from '../client/hosted-connection.js';
+import { readHostedAnswer } from './hosted-first-tokens.js';
 import { describeSamplingCall, type HostedSamplerSettings } from './open-hosted-sampler.js';
 import { listSamplingCalls, samplerClosed, samplerStopped, type Sampler, type SamplingCall } from '../../sampler.js';
 import { askInBatches } from '../batches/ask-in-batches.js';
@@ -14,7 +15,7 @@ interface BatchedSamplerSettings extends HostedSamplerSettings {
 export function openBatchedSampler({ model, batches, meter, ...settings }: BatchedSamplerSettings): Sampler {
   const hosted = createHostedClient(settings);
   const service = openBatchService(hosted, batches.clock);
-  const { describe } = openHostedConnection(settings);
+  const { describe, service: spoken } = openHostedConnection(settings);
   let closed = false;
 
   return {
@@ -23,7 +24,7 @@ export function openBatchedSampler({ model, batches, meter, ...settings }: Batch
       const wanted = new Map<string, SamplingCall[]>();
       const lines: HostedBatchRequest[] = [];
       for (const one of listSamplingCalls(requests, options)) {
-        const line = nameBatchRequest(describe(describeSamplingCall(model, one), one.settings.maximumTokens));
+        const line = nameBatchRequest(describe(describeSamplingCall(model, one, spoken), one.settings.maximumTokens));
         const alike = wanted.get(line.id);
         if (alike === undefined) {
           wanted.set(line.id, [one]);
@@ -43,9 +44,8 @@ export function openBatchedSampler({ model, batches, meter, ...settings }: Batch
             failures.push(outcome.failure);
             continue;
           }
-          const completion = readCompletion(outcome.completion);
-          for (const { request, index, seed } of wanted.get(outcome.id) ?? [])
-            yield { request, index, seed, ...completion };
+          for (const { request, index, seed, settings } of wanted.get(outcome.id) ?? [])
+            yield { request, index, seed, ...readHostedAnswer(outcome.completion, model, settings, spoken) };
           if (isStopped()) throw samplerStopped();
         }
         if (failures.length > 0) throw failures[0];

@@ -3,9 +3,11 @@ import {
   openHostedConnection,
   type HostedConnectionSettings,
   type HostedRequest,
-  readCompletion,
 } from '../client/hosted-connection.js';
 import { boundTokens } from '../spending/hosted-prices.js';
+import type { HostedService } from '../../services/hosted-service.js';
+import { askForFirstTokens, readHostedAnswer, withoutFirstTokens } from './hosted-first-tokens.js';
+import { isAboutLogProbabilities } from './open-hosted-judge.js';
 import { mostOpenCalls } from '../traffic/rate-limiter.js';
 import {
   listSamplingCalls,
@@ -34,14 +36,16 @@ export function openHostedSampler({ model, ...settings }: HostedSamplerSettings)
     isLeft: () => boolean,
   ): Promise<Answer> {
     try {
-      const call = describeSamplingCall(model, { seed, settings });
+      const call = describeSamplingCall(model, { seed, settings }, connection.service);
       const complete = () => connection.complete(call, settings.maximumTokens, signal, leave);
       const completion = await (meter === undefined
         ? complete()
         : meter.hold(() => boundTokens(call, settings.maximumTokens), leave, complete));
-      return { request, index, seed, ...readCompletion(completion) };
+      return { request, index, seed, ...readHostedAnswer(completion, model, settings, connection.service) };
     } catch (cause) {
       if (signal.aborted || isLeft()) throw samplerStopped();
+      if (settings.likeliest > 0 && isAboutLogProbabilities(cause))
+        throw withoutFirstTokens(model, `${connection.host} refused to give them`);
       throw connection.explain(cause, model);
     }
   }
@@ -119,9 +123,12 @@ export function openHostedSampler({ model, ...settings }: HostedSamplerSettings)
 /** The request for one answer, by a single call or in a batch. */
 export function describeSamplingCall(
   model: string,
-  { seed, settings: { messages, temperature, topP } }: Pick<SamplingCall, 'seed' | 'settings'>,
+  { seed, settings }: Pick<SamplingCall, 'seed' | 'settings'>,
+  service: HostedService,
 ): HostedRequest {
+  const { messages, temperature, topP } = settings;
+  const first = askForFirstTokens(model, settings, service);
   // OpenAI calls seeds a beta; most other servers honour them.
   // eslint-disable-next-line @typescript-eslint/no-deprecated
-  return { model, messages, temperature, top_p: topP, seed };
+  return { model, messages, temperature, top_p: topP, seed, ...first };
 }

@@ -10,6 +10,7 @@ import {
 } from '../client/hosted-client.js';
 import type { HostedReference } from '../../model-reference.js';
 import { isAboutLogProbabilities } from './open-hosted-judge.js';
+import { withoutFirstTokens } from './hosted-first-tokens.js';
 import { readCompletion, readServiceLogProbabilities, adaptRequest } from '../client/hosted-connection.js';
 import { likeliestTokens, withoutLogProbabilities } from '../../services/hosted-service.js';
 import { explainEnd } from '../../services/retirements.js';
@@ -20,7 +21,7 @@ export interface HostedNeeds {
   readonly temperature: number;
   /** Whether a conversation begins with a system prompt. */
   readonly systemPrompt: boolean;
-  /** Whether a judge is scored by them. */
+  /** Whether a judge is scored by them, or answers are asked for their likeliest first tokens. */
   readonly logProbabilities: boolean;
 }
 
@@ -97,6 +98,9 @@ async function askOneToken(
   unknown: (why: string) => readonly string[],
   signal: AbortSignal | undefined,
 ): Promise<readonly string[]> {
+  // Answers are asked for as many as there are; a judge's score needs all.
+  const { most } = service.chat.logProbabilities;
+  const wanted = use === 'answers' ? Math.min(likeliestTokens, most ?? likeliestTokens) : likeliestTokens;
   const request = {
     model,
     messages: [
@@ -106,8 +110,9 @@ async function askOneToken(
     temperature,
     top_p: 1,
     seed: 0,
-    ...(logProbabilities ? { logprobs: true, top_logprobs: likeliestTokens } : {}),
+    ...(logProbabilities ? { logprobs: true, top_logprobs: wanted } : {}),
   };
+  const withoutThem = use === 'judgements' ? withoutLogProbabilities : withoutFirstTokens;
   let completion: unknown;
   try {
     completion = await callWithOwnSignal(signal, (own) =>
@@ -119,8 +124,7 @@ async function askOneToken(
     );
     readCompletion(completion);
   } catch (failure) {
-    if (logProbabilities && isAboutLogProbabilities(failure))
-      throw withoutLogProbabilities(text, `${host} refused to give them`);
+    if (logProbabilities && isAboutLogProbabilities(failure)) throw withoutThem(text, `${host} refused to give them`);
     const problem = explain(failure, model, use);
     if (signal?.aborted === true || problem.code === 'provider-unauthorized') throw problem;
     if (failure instanceof APIError && [400, 404, 422].includes(Number(failure.status)))
@@ -128,13 +132,10 @@ async function askOneToken(
     return unknown(problem.message);
   }
   const distribution = logProbabilities ? readServiceLogProbabilities(completion, service.chat) : [];
-  if (distribution === null) throw withoutLogProbabilities(text, `the answer of ${host} has none`);
+  if (distribution === null) throw withoutThem(text, `the answer of ${host} has none`);
   const asked = `${text} was asked for one token, to see that it does what the plan asks: that costs next to nothing`;
-  return logProbabilities && distribution.length < likeliestTokens
-    ? [
-        asked,
-        `${text} gave ${String(distribution.length)} log-probabilities where ${String(likeliestTokens)} were asked for`,
-      ]
+  return logProbabilities && distribution.length < wanted
+    ? [asked, `${text} gave ${String(distribution.length)} log-probabilities where ${String(wanted)} were asked for`]
     : [asked];
 }
 

@@ -9,7 +9,7 @@ import { openModelSampler } from '../../../../src/models/open-model-sampler.js';
 import type { Sampler } from '../../../../src/models/sampler.js';
 import { createHostedTraffic } from '../../../../src/models/hosted/traffic/hosted-traffic.js';
 import { errorOf } from '../../../engine/checkpoint/error-of.js';
-import { sendJson, startLoopbackChatServer, type LoopbackChatServer } from '../../loopback-chat-server.js';
+import { complete, sendJson, startLoopbackChatServer, type LoopbackChatServer } from '../../loopback-chat-server.js';
 import { describeSampler } from '../../sampler-conformance.js';
 import { createHastyClock } from '../traffic/fake-clock.js';
 
@@ -36,6 +36,7 @@ describe('with a server of its own', () => {
   let shared: LoopbackChatServer;
   beforeAll(async () => {
     shared = await startLoopbackChatServer();
+    shared.respond = complete;
   });
   afterAll(() => shared.close());
   describeSampler('a hosted model', () => openAt(shared.endpoint));
@@ -93,6 +94,36 @@ describe('a hosted model', () => {
     expect(redirected).toEqual(['https://api.openai.com/v1/chat/completions']);
     expect(server.requests[0]?.body).toMatchObject({ max_completion_tokens: 3 });
     expect(server.requests[0]?.body).not.toHaveProperty('max_tokens');
+  });
+
+  it('is asked for first tokens in the words of the protocol, and says who tells them where it does not', async () => {
+    const request = { messages: [{ role: 'user' as const, content: 'Hello?' }], maximumTokens: 1, likeliest: 20 };
+    const askFirst = async (environment: Record<string, string> = {}) => {
+      const answers = [];
+      for await (const answer of (await open(environment)).sample([request])) answers.push(answer);
+      return answers;
+    };
+    server.respond = complete;
+    expect((await askFirst())[0]?.first?.[0]?.probability).toBeCloseTo(0.5);
+    expect(server.requests[0]?.body).toMatchObject({ logprobs: true, top_logprobs: 20 });
+    const reply = (message: object, reason: string): void => {
+      server.respond = () => ({ choices: [{ message, finish_reason: reason }] });
+    };
+    // Of what was withheld, and of an answer that ended at once, there is nothing to tell.
+    reply({ content: null, refusal: 'no' }, 'content_filter');
+    expect(await askFirst()).toMatchObject([{ finishReason: 'filtered', first: [] }]);
+    reply({ content: '' }, 'stop');
+    expect(await askFirst()).toMatchObject([{ text: '', first: [] }]);
+    reply({ content: 'Yes' }, 'stop');
+    const without = await errorOf(() => askFirst());
+    expect(without.code).toBe('provider-refused');
+    expect(without.message).toContain('tiny-1 does not tell the likeliest tokens');
+    expect(without.hint).toContain('OpenAI (20)');
+    server.intercept = (response) => {
+      sendJson(response, 400, { error: { message: 'logprobs are not supported with reasoning models' } });
+      return true;
+    };
+    expect((await errorOf(() => askFirst())).message).toContain('refused to give them');
   });
 
   it('has eight calls open at first, and more and more while all goes well', async () => {

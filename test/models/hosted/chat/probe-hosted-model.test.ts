@@ -18,7 +18,8 @@ const scored: HostedNeeds = { ...needs, temperature: 0, logProbabilities: true }
 async function probe(name: string, environment: Record<string, string>, wanted: HostedNeeds = needs) {
   const model = resolveModelReference(name);
   if (!isHosted(model)) throw new Error(`${name} runs here`);
-  return probeHostedModel({ model, needs: wanted, environment, fetch });
+  const use = wanted.logProbabilities ? 'judgements' : 'answers';
+  return probeHostedModel({ model, needs: wanted, environment, fetch, use });
 }
 
 /** A completion of one token, with as many likeliest ones as are wanted. */
@@ -119,6 +120,21 @@ describe('probing a hosted model', () => {
     expect(await probe('llama-cpp:any', llama.environment)).toHaveLength(1);
     const unlisted = await startAs('openai', null, () => ({ body: complete(null) }));
     expect(await probe('openai:mine', unlisted.environment)).toHaveLength(1);
+  });
+
+  it('refuses a model whose answers are read by their first token and whose server tells none, and asks for no more than there are', async () => {
+    const server = await startAs('openai', null, () => ({ body: complete(null) }));
+    const model = resolveModelReference('openai:mine');
+    if (!isHosted(model)) throw new Error('it runs here');
+    const settings = { model, needs: scored, environment: server.environment, fetch };
+    const error = await errorOf(() => probeHostedModel(settings));
+    expect(error.message).toContain('openai:mine does not tell the likeliest tokens');
+    expect(error.hint).toContain('Together (20), Fireworks (5)');
+    const few = await startAs('fireworks', null, () => ({ body: complete(5) }));
+    const fireworks = resolveModelReference('fireworks:accounts/me/models/mine');
+    if (!isHosted(fireworks)) throw new Error('it runs here');
+    await probeHostedModel({ ...settings, model: fireworks, environment: few.environment });
+    expect(few.requests.at(-1)?.body).toMatchObject({ logprobs: true, top_logprobs: 5 });
   });
 
   it.each<[string, () => ServiceReply]>([
