@@ -131,11 +131,13 @@ export const answerRecords: RecordKind<AnswerRecord> = {
   name: 'answers.jsonl',
   schema: answerRecordSchema,
   keyOf: ({ key }) => key,
+  inputOf: ({ input }) => input,
 };
 export const judgementRecords: RecordKind<JudgementRecord> = {
   name: 'judgements.jsonl',
   schema: judgementRecordSchema,
   keyOf: keyOfJudgement,
+  inputOf: ({ input }) => input,
 };
 
 /** The records of a run by their keys, in the order of the files. */

@@ -15,7 +15,7 @@ import { requireCalibration } from './require-calibration.js';
 import { nameRun, openRunFolder, type RunFolder } from '../../runs/run-folder.js';
 import { startTally, type RunEvent, type RunTally } from './run-progress.js';
 import { markCell, trainCell } from './train-cell.js';
-import type { WantedAnswer } from './wanted-answer.js';
+import { countWantedAnswers, type WantedAnswer } from './wanted-answer.js';
 import { createWorkGroup } from './work-group.js';
 import type { StoppedModel } from '../../analysis/watch-share.js';
 
@@ -161,7 +161,7 @@ async function workOnPiece(
     const failed = fault === null ? null : { cell: cell.name, ...fault };
     same = folder.cellFolder(cell.name);
     const evaluated: EvaluatedAnswers[] = [];
-    for (const model of made.models) evaluated.push(await evaluateModel(context, base, bench, model));
+    for (const model of made.models) evaluated.push(await takeTurn(bench, context, base, model));
     const finish = async (): Promise<void> => {
       await Promise.all(evaluated.map(({ judging }) => judging));
       if (signal.aborted) throw interrupted(folder.folder);
@@ -175,6 +175,12 @@ async function workOnPiece(
     const finished = work.start(finish);
     if (bench.isBlocking) await finished;
   }
+}
+
+/** Asks a model, when it is its turn. */
+function takeTurn(bench: Bench, context: EvaluationContext, base: BaseModel, model: MadeModel) {
+  const ask = () => evaluateModel(context, base, bench, model);
+  return bench.takeTurn === undefined ? ask() : bench.takeTurn(countWantedAnswers(model.evaluations), ask);
 }
 
 interface MadeModels {

@@ -7,6 +7,7 @@ import { DriftlineError } from '../../foundation/driftline-error.js';
 import { readPackageVersion } from '../../foundation/package-version.js';
 import { readRayToken, refuseSecrets, requireSafeAddress } from './cluster-security.js';
 import type { ClusterSettings } from './cluster-settings.js';
+import { parseProgress } from './job-ids.js';
 import { createRayClient, type RayClient } from './ray-client.js';
 import { createRequestBudget, type RequestBudget } from './request-budget.js';
 import { submitOnce, type SubmittedJob, type WantedJob } from './submit-job.js';
@@ -60,6 +61,8 @@ export interface ClusterRun {
   readonly name: () => string;
   readonly wayBack: (signal?: AbortSignal) => Promise<WayBack>;
   readonly submit: (order: JobOrder, signal?: AbortSignal) => Promise<SubmittedJob>;
+  /** Whether a cell of this run says that it is done. One listing tells of all. */
+  readonly isCellDone: (cell: string) => Promise<boolean>;
   /** Does what may be done again until it comes through: a head that is away may come back. */
   readonly patiently: <Result>(task: () => Promise<Result>, signal?: AbortSignal) => Promise<Result>;
 }
@@ -87,17 +90,23 @@ export async function openClusterRun(given: ClusterRunSettings): Promise<Cluster
   // Short enough for ids of jobs, and without what no folder may be called.
   const name = (): string => hashContent(run()).slice(0, 8);
   let opened: WayBack | null = null;
-  const wayBack = async (signal?: AbortSignal): Promise<WayBack> => {
-    if (opened?.kind === 'folder') return opened;
+  let opening: Promise<WayBack> | null = null;
+  const openWay = async (): Promise<WayBack> => {
     const { storage, storage_here: here } = settings;
     // The dashboard until the folder turns out to be the same one, which the first job shows.
-    return (opened = await openWayBack(
-      {
-        ...{ ray, budget, storage, dashboard: opened },
-        ...(here === undefined ? {} : { storageHere: here === 'none' ? null : here }),
-      },
-      signal,
-    ));
+    return (opened = await openWayBack({
+      ...{ ray, budget, storage, dashboard: opened },
+      ...(here === undefined ? {} : { storageHere: here === 'none' ? null : here }),
+    }));
+  };
+  const wayBack = async (signal?: AbortSignal): Promise<WayBack> => {
+    if (opened?.kind === 'folder') return opened;
+    // A thousand cells that begin together find it out once.
+    const way = await (opening ??= openWay().finally(() => {
+      opening = null;
+    }));
+    signal?.throwIfAborted();
+    return way;
   };
   const watcher = createClusterWatcher({
     ...{ ray, wayBack: () => wayBack(), budget, clock, pace, onNotice },
@@ -110,6 +119,17 @@ export async function openClusterRun(given: ClusterRunSettings): Promise<Cluster
       checked = null;
       throw cause;
     }));
+
+  let listed: { readonly at: number; readonly done: Promise<ReadonlySet<string>> } | null = null;
+  async function listDone(): Promise<ReadonlySet<string>> {
+    const names = await (await wayBack()).list(`runs/${name()}/progress`, { purpose: 'done' });
+    return new Set(
+      names.flatMap((file) => {
+        const progress = parseProgress(file);
+        return progress?.kind === 'train' && progress.state === 'done' ? [progress.name] : [];
+      }),
+    );
+  }
 
   async function patiently<Result>(task: () => Promise<Result>, signal?: AbortSignal): Promise<Result> {
     const until = clock.now() + pace.patience;
@@ -125,6 +145,10 @@ export async function openClusterRun(given: ClusterRunSettings): Promise<Cluster
 
   return {
     patiently,
+    isCellDone: async (cell) => {
+      if (listed === null || clock.now() - listed.at > pace.jobs) listed = { at: clock.now(), done: listDone() };
+      return (await listed.done.catch((): ReadonlySet<string> => new Set())).has(cell);
+    },
     ...{ settings, ray, budget, watcher, clock, pace, waves, onNotice, name, wayBack },
     submit: async ({ kind, id, mark, keys, deliver, metadata, onEnded }, signal) => {
       await requireRay();

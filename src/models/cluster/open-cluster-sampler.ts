@@ -140,7 +140,8 @@ async function nameAdapter(
   const record = await readClusterCell(step === undefined ? tuned.folder : dirname(dirname(tuned.folder)));
   if (record?.state === 'finished' && record.storage === cluster.settings.storage) {
     const cell = cellHash(record.mark);
-    const isThere = (await readDone(await cluster.wayBack(), cell, record.mark)) !== null;
+    const isThere =
+      (await cluster.isCellDone(cell)) || (await readDone(await cluster.wayBack(), cell, record.mark)) !== null;
     if (isThere) return { name: step === undefined ? cell : `${cell}@${step}`, files: new Map() };
   }
   const { name, files } = await readAdapterFiles(tuned.folder);

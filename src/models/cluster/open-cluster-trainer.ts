@@ -14,6 +14,7 @@ import type { ClusterRun } from './cluster-run.js';
 import { collectResult, readDone, type DoneCell } from './collect-result.js';
 import { explainFailedJob, explainJobFault, parseFault, type FaultyWork } from './explain-fault.js';
 import { cellHash, trainJobId, type JobProgress } from './job-ids.js';
+import type { SubmittedJob } from './submit-job.js';
 import { markTraining, prepareCell, type PreparedCell } from './prepare-cell.js';
 
 export interface ClusterTrainerSettings {
@@ -31,6 +32,8 @@ const logSchema = z.looseObject({ step: z.int().positive(), loss: z.number() });
 const fruitlessJobs = 3;
 /** With which a driver ends that has written a fault down. */
 const faultCode = 3;
+/** Cells that are packed and handed over, or collected, at the same time: each may hold an adapter of a large model in memory. */
+const handedAtOnce = 4;
 
 /**
  * Fine-tunes on a cluster: a job for each cell, whose name is the hash of all that decides what comes out of it. Whoever was killed or stopped in
@@ -39,6 +42,7 @@ const faultCode = 3;
 export function openClusterTrainer({ cluster, model, onUnderWay = () => undefined }: ClusterTrainerSettings): Trainer {
   const { settings, ray, watcher, onNotice } = cluster;
   let limit: Promise<ReturnType<typeof limitConcurrency>> | null = null;
+  const handOver = limitConcurrency(handedAtOnce);
   const enter = async <Result>(task: () => Promise<Result>): Promise<Result> =>
     (
       await (limit ??= chooseJobsAtOnce(cluster).catch((cause: unknown) => {
@@ -61,26 +65,35 @@ export function openClusterTrainer({ cluster, model, onUnderWay = () => undefine
     const id = trainJobId(cell);
     const isStopped = (): boolean => signal?.aborted === true;
     if (isStopped()) throw stopped(null);
-    const prepared = await prepareCell(model, job, settings);
-    await mkdir(folder, { recursive: true }).catch((cause: unknown) => {
-      throw writeFailure(folder, cause);
-    });
-    const record: ClusterCellRecord = {
-      ...{ v: 1, mark, job: id, address: ray.address, storage: settings.storage, state: 'begun' },
-      ...{ steps: prepared.steps, kept: [...keepSteps] },
-    };
-    // Steps of another fine-tune are not those of this one.
-    if (before?.mark !== mark) await rm(join(folder, logFile), { force: true });
-    await writeClusterCell(folder, record);
-    const log = await openStepLog(join(folder, logFile), prepared.steps, { onStep, signal });
+    let log: StepLog | null = null;
     try {
-      const done = await followCell({ id, mark, cell, prepared, log, job, signal });
+      const { record, made } = await handOver(async () => {
+        signal?.throwIfAborted();
+        // One that was begun is there, and its files need not be made to find it.
+        const prepared = before === null || before.mark !== mark ? await prepareCell(model, job, settings) : null;
+        await mkdir(folder, { recursive: true }).catch((cause: unknown) => {
+          throw writeFailure(folder, cause);
+        });
+        const begun: ClusterCellRecord = {
+          ...{ v: 1, mark, job: id, address: ray.address, storage: settings.storage, state: 'begun' },
+          ...{ steps: prepared?.steps ?? before?.steps ?? 0, kept: [...keepSteps] },
+        };
+        // Steps of another fine-tune are not those of this one.
+        if (before?.mark !== mark) await rm(join(folder, logFile), { force: true });
+        await writeClusterCell(folder, begun);
+        const submitted = await submit({ id, mark, cell, job, signal, renews: false }, prepared);
+        return { record: begun, made: submitted };
+      });
+      const opened = (log = await openStepLog(join(folder, logFile), record.steps, { onStep, signal }));
+      const done = await followCell({ id, mark, cell, made, log: opened, job, signal });
       const stopping = signal === undefined ? {} : { signal };
-      await cluster.patiently(async () => {
-        const wayBack = await cluster.wayBack(signal);
-        await log.tell(await wayBack.read(`cells/${cell}/out/${logFile}`, { purpose: 'done', signal }));
-        await collectResult(wayBack, cell, done, { folder, keepSteps, ...stopping }, () => log.close());
-      }, signal);
+      await handOver(() =>
+        cluster.patiently(async () => {
+          const wayBack = await cluster.wayBack(signal);
+          await opened.tell(await wayBack.read(`cells/${cell}/out/${logFile}`, { purpose: 'done', signal }));
+          await collectResult(wayBack, cell, done, { folder, keepSteps, ...stopping }, () => opened.close());
+        }, signal),
+      );
       const finished: ClusterCellRecord = { ...record, state: 'finished', steps: done.steps };
       await writeClusterCell(folder, finished);
       return describeResult(folder, finished);
@@ -91,7 +104,7 @@ export function openClusterTrainer({ cluster, model, onUnderWay = () => undefine
       }
       throw cause;
     } finally {
-      await log.close();
+      await log?.close();
     }
   }
 
@@ -99,27 +112,28 @@ export function openClusterTrainer({ cluster, model, onUnderWay = () => undefine
     readonly id: string;
     readonly mark: string;
     readonly cell: string;
-    readonly prepared: PreparedCell;
+    readonly made: SubmittedJob;
     readonly log: StepLog;
     readonly job: TrainingJob;
     readonly signal: AbortSignal | undefined;
   }
 
   /** Has the job made, and made again where it ends without a word, until the cell is done or says why it will never be. */
-  async function followCell({ id, mark, cell, prepared, log, job, signal }: CellUnderWay): Promise<DoneCell> {
+  async function followCell({ id, mark, cell, made, log, job, signal }: CellUnderWay): Promise<DoneCell> {
     const work: FaultyWork = {
       ...{ job: id, address: ray.address, recipe: job.recipe, model: model.text },
       ...{ storage: settings.storage, python: settings.python },
     };
     const stopping = signal === undefined ? {} : { signal };
+    if (made.how === 'found') onNotice(`the cluster has ${id} already, and it is not made again`);
     let isFirst = true;
     // Ends without a word, and words of an end without a result.
     const ends = { fruitless: 0, empty: 0 };
     for (;;) {
-      const ask = () => submit({ id, mark, cell, prepared, signal, renews: !isFirst });
-      // Whoever never had an answer need not be waited for.
-      const made = isFirst ? await ask() : await cluster.patiently(ask, signal);
-      if (isFirst && made.how === 'found') onNotice(`the cluster has ${id} already, and it is not made again`);
+      if (!isFirst) {
+        const again = () => submit({ id, mark, cell, job, signal, renews: true }, null);
+        await handOver(() => cluster.patiently(again, signal));
+      }
       isFirst = false;
       const moved = { steps: -1, has: false };
       const onMoved = async ({ count, state }: JobProgress): Promise<void> => {
@@ -130,7 +144,7 @@ export function openClusterTrainer({ cluster, model, onUnderWay = () => undefine
         if (lines <= 0) return;
         const wayBack = await cluster.wayBack(signal);
         // Some more than are new: the cell goes on while its log is read.
-        const options = { purpose: 'progress', signal, lines: lines + 10 } as const;
+        const options = { purpose: 'logs', signal, lines: lines + 10 } as const;
         await log.tell(await wayBack.read(`cells/${cell}/out/${logFile}`, options));
       };
       const { status } = await watcher.follow({ kind: 'train', name: cell, job: id, onMoved, ...stopping });
@@ -169,20 +183,27 @@ export function openClusterTrainer({ cluster, model, onUnderWay = () => undefine
     return { done, failed, fault };
   }
 
-  function submit({
-    id,
-    mark,
-    cell,
-    prepared,
-    signal,
-    renews,
-  }: Pick<CellUnderWay, 'id' | 'mark' | 'cell' | 'prepared' | 'signal'> & { readonly renews: boolean }) {
+  function submit(
+    {
+      id,
+      mark,
+      cell,
+      job,
+      signal,
+      renews,
+    }: Pick<CellUnderWay, 'id' | 'mark' | 'cell' | 'job' | 'signal'> & { readonly renews: boolean },
+    /** Made when they are needed, and held no longer: a thousand cells have a thousand initial adapters. */
+    prepared: PreparedCell | null,
+  ) {
     const { gpus_per_cell: gpus, stalled_after: minutes, resources } = settings;
     return cluster.submit(
       {
         ...{ kind: 'train', id, mark, metadata: { cell } },
         keys: { cell, gpus, resources, stalled_after: Math.round(minutes * 60) },
-        deliver: async () => new Map([...(await model.readFiles()), ...prepared.files]),
+        deliver: async () => {
+          const { files } = prepared ?? (await prepareCell(model, job, settings));
+          return new Map([...(await model.readFiles()), ...files]);
+        },
         // What one that succeeded left is looked for first.
         onEnded: renews ? 'renew' : 'keep',
       },

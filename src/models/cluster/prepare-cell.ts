@@ -21,8 +21,13 @@ import type { ArchiveFiles } from './zip-archive.js';
 /** The mark of a cell: SHA-256 of all that decides what comes out of it. */
 export function markTraining({ identity }: Pick<ClusterModel, 'identity'>, job: TrainingJob): string {
   const { rows, recipe, keepSteps = [] } = job;
-  return hashJson({ v: 1, base: identity, rows: hashJson(rows), recipe, keepSteps: [...keepSteps] });
+  const hash = rowHashes.get(rows) ?? hashJson(rows);
+  rowHashes.set(rows, hash);
+  return hashJson({ v: 1, base: identity, rows: hash, recipe, keepSteps: [...keepSteps] });
 }
+
+/** Hundreds of cells share their rows, which nobody changes. */
+const rowHashes = new WeakMap<TrainingJob['rows'], string>();
 
 export interface PreparedCell {
   readonly steps: number;

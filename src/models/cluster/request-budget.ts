@@ -1,7 +1,7 @@
 import { type Clock } from '../../foundation/clock.js';
 
 /** What a request is for, the most urgent first. */
-const purposes = ['done', 'answers', 'progress'] as const;
+const purposes = ['done', 'answers', 'progress', 'logs'] as const;
 export type RequestPurpose = (typeof purposes)[number];
 
 export interface RequestBudget {
@@ -22,7 +22,9 @@ const burst = 20;
 
 /** A bucket of requests that fills steadily: so many jobs are followed, and the head of the cluster has other things to do. */
 export function createRequestBudget({ clock, jobs, leastRate = 1 }: RequestBudgetSettings): RequestBudget {
-  const waiting: Record<RequestPurpose, Set<() => void>> = { done: new Set(), answers: new Set(), progress: new Set() };
+  const waiting: Record<RequestPurpose, Set<() => void>> = {
+    ...{ done: new Set(), answers: new Set(), progress: new Set(), logs: new Set() },
+  };
   let left = burst;
   let filled = clock.now();
   let isTimed = false;
