@@ -37,7 +37,7 @@ import type { GateOptions } from '../runs/gate-options.js';
 import { readRun, type Run } from '../runs/read-run.js';
 import { nameRun, openRunFolder, type RunFolder } from '../runs/run-folder.js';
 import { locateManifest } from '../runs/run-manifest.js';
-import type { RunRecords } from '../runs/run-records.js';
+import type { StoredRecords } from '../runs/run-records.js';
 import { gateShape, mergeGates, remarkOnChange } from './gate.js';
 import { givenPartsShape, type GivenParts } from './given-parts.js';
 
@@ -239,7 +239,7 @@ export async function openExperiment(plan: string | PlanInput, options: Experime
   const spending = openSpending(resolved, place, maxCost, clock);
 
   /** What can be known before anything is asked or paid. */
-  async function check(records?: RunRecords): Promise<ExperimentForecast> {
+  async function check(records?: StoredRecords): Promise<ExperimentForecast> {
     if (gate !== null) {
       requireCounted(gated, findRule(resolved.rule), gate);
       requirePassable(
@@ -266,7 +266,7 @@ export async function openExperiment(plan: string | PlanInput, options: Experime
     const open = (): Promise<RunFolder> => openRunFolder(runs, resolved, { onNotice });
     // What is there is read once, under the lock; a run that is refused leaves no folder.
     let opened = (await isThere(locateManifest(place))) ? await open() : null;
-    const recordsOf = (one: RunFolder | null): RunRecords | undefined =>
+    const recordsOf = (one: RunFolder | null): StoredRecords | undefined =>
       one === null ? undefined : { answers: one.answers.records, judgements: one.judgements.records };
     try {
       const forecast = await check(recordsOf(opened));

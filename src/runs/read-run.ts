@@ -55,8 +55,9 @@ export interface ReadRunOptions {
 
 /** For callers without type checks. */
 const folderSchema = z.strictObject({ folder: z.string().min(1) });
+const mapSchema = z.custom((value) => value instanceof Map || isTable(value), 'no map of records');
 const optionsSchema = z.strictObject({
-  records: z.object({ answers: z.instanceof(Map), judgements: z.instanceof(Map) }).optional(),
+  records: z.object({ answers: mapSchema, judgements: mapSchema }).optional(),
 });
 
 /** Reads a run folder without a lock, so that a run in progress can be read, too. Throws `run-invalid` if it is not a run folder. */
@@ -112,6 +113,10 @@ export async function readRun(folder: string, options: ReadRunOptions = {}): Pro
     if (lines.spoilt.length > 0) faults.push(describeSpoilt(kind.name, lines.spoilt));
     return [...lines.records.values()];
   }
+}
+
+function isTable(value: unknown): boolean {
+  return typeof value === 'object' && value !== null && 'findByInput' in value && 'values' in value;
 }
 
 /**

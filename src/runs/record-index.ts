@@ -87,7 +87,8 @@ export async function readRecordIndex(file: string): Promise<RecordIndex | null>
     return null;
   const closed = { size: bytes.readDoubleLE(8), mtimeMs: bytes.readDoubleLE(16) };
   if (closed.mtimeMs !== 0 && (closed.size !== now.size || closed.mtimeMs !== now.mtimeMs)) return null;
-  const startOf = (number: number): number => bytes.readDoubleLE(headBytes + number * entryBytes);
+  const entries = bytes;
+  const startOf = (number: number): number => entries.readDoubleLE(headBytes + number * entryBytes);
   let whole = Math.floor((bytes.length - headBytes) / entryBytes);
   while (whole > 0 && startOf(whole - 1) >= now.size) whole -= 1;
   const count = Math.max(0, whole - 1);
@@ -96,7 +97,7 @@ export async function readRecordIndex(file: string): Promise<RecordIndex | null>
       const at = headBytes + number * entryBytes;
       yield {
         ...{ start: startOf(number), bytes: startOf(number + 1) - startOf(number) },
-        ...{ tag: bytes.readUInt32LE(at + 8), inputTag: bytes.readUInt32LE(at + 12) },
+        ...{ tag: entries.readUInt32LE(at + 8), inputTag: entries.readUInt32LE(at + 12) },
       };
     }
   }

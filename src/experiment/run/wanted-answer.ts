@@ -78,6 +78,18 @@ function prepareInputHash(constant: Readonly<Record<string, unknown>>): (seed: n
   return (seed) => begun.copy().update(`${String(seed)}${tail}`).digest('hex').slice(0, 32);
 }
 
+/** Their keys alone, one after the other. `endOf` says before which sample an evaluation ended. */
+export function* listWantedKeys(
+  model: string,
+  evaluations: readonly Pick<WantedEvaluation, 'name' | 'questions'>[],
+  endOf: (evaluation: string) => number = () => Infinity,
+): Generator<string, void, undefined> {
+  for (const { name: evaluation, questions } of evaluations)
+    for (const { id: question, samples } of questions)
+      for (let index = 0; index < Math.min(samples, endOf(evaluation)); index += 1)
+        yield formatAnswerKey({ model, evaluation, question, index });
+}
+
 /** How many answers are wanted of a model. */
 export function countWantedAnswers(evaluations: readonly Pick<WantedEvaluation, 'questions'>[]): number {
   return evaluations.reduce(
