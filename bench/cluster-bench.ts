@@ -89,7 +89,7 @@ async function openCluster(settings: { readonly storageHere?: string; readonly s
   return {
     tell,
     run: () =>
-      startWatched(process.execPath, [program, 'run', file, '--runs', runs], {
+      startWatched(process.execPath, [...(process.env['G_ARGS'] ?? '').split(' ').filter((a) => a !== ''), program, 'run', file, '--runs', runs], {
         ...process.env,
         RAY_AUTH_TOKEN: started.token,
         NO_COLOR: '1',

@@ -15,8 +15,8 @@ import { createRecordTable, type GrowingTable, type RecordTable } from './record
 export interface RecordFile<Stored extends object> {
   /** By key, in the order of the file. Grows with every append. */
   readonly records: RecordTable<Stored>;
-  /** Whether the file is large and was found as it was left, so that it was not read again. */
-  readonly isKnown: boolean;
+  /** Of a large file: another one whenever records were lost or changed, so that what was once known of all of them must be found out again. */
+  readonly generation: () => string | null;
   /** Resolves when they have reached the disk. A key that is already there is an internal error. */
   append(records: readonly Stored[]): Promise<void>;
   /** Removes the records of these keys, so that others may take their place. */
@@ -63,17 +63,15 @@ export async function openRecordFile<Stored extends object>(
   let writer = await openJsonLinesWriter(file);
   let index: RecordIndexWriter | null = null;
   const table = createTable(file, kind, mostInMemory);
-  let isKnown: boolean;
   /** Bytes of the file. */
   let length: number;
   try {
     const found = await fillTable(file, kind, table);
-    isKnown = found.known > 0 && found.spoilt.length === 0;
     length = (await stat(file)).size;
     if (found.spoilt.length > 0) {
       onSpoilt?.(found.spoilt);
       await rewrite(Uint32Array.from({ length: table.size }, (_, number) => number));
-    } else await openIndex(found.known);
+    } else await openIndex(found);
   } catch (cause) {
     await writer.close();
     throw cause;
@@ -89,49 +87,83 @@ export async function openRecordFile<Stored extends object>(
   }
 
   /** Has the lines from `known` on written into the index, once the table is large. */
-  async function openIndex(known: number): Promise<void> {
+  async function openIndex({
+    known = 0,
+    generation = null,
+  }: { readonly known?: number; readonly generation?: string | null } = {}): Promise<void> {
     if (!table.isLarge()) {
       await rm(locateIndex(file), { force: true });
       return;
     }
-    index = await openRecordIndexWriter(file, known);
+    index = await openRecordIndexWriter(file, { count: known, generation });
     for (let number = known; number < table.size; number += 1) await index.add(table.lineAt(number));
   }
 
-  async function rewrite(numbers: Uint32Array): Promise<void> {
+  async function rewrite(numbers: Uint32Array, generation: string | null = null): Promise<void> {
     await index?.close();
     index = null;
+    // Killed in between, the new file must not meet the old index.
+    await rm(locateIndex(file), { force: true });
     await writer.close();
     await writeFileAtomically(file, table.readLines(numbers));
     table.reorder(numbers);
     length = table.end();
     writer = await openJsonLinesWriter(file);
-    await openIndex(0);
+    await openIndex({ generation });
+  }
+
+  interface Appended {
+    readonly added: readonly Stored[];
+    readonly resolve: () => void;
+    readonly reject: (cause: unknown) => void;
+  }
+  const waiting: Appended[] = [];
+
+  async function appendTogether(appended: readonly Appended[]): Promise<void> {
+    const keys = new Set<string>();
+    const taken: Appended[] = [];
+    for (const one of appended) {
+      const own = new Set<string>();
+      const twice = one.added.map(keyOf).find((key) => own.size === own.add(key).size || keys.has(key) || table.has(key));
+      if (twice !== undefined) {
+        one.reject(writtenTwice(file, twice));
+        continue;
+      }
+      for (const key of own) keys.add(key);
+      taken.push(one);
+    }
+    try {
+      await write(taken.flatMap(({ added }) => added));
+      for (const { resolve } of taken) resolve();
+    } catch (cause) {
+      for (const { reject } of taken) reject(cause);
+    }
+  }
+
+  async function write(added: readonly Stored[]): Promise<void> {
+    for (let start = 0; start < added.length; start += linesOfWrite) {
+      const next = added.slice(start, start + linesOfWrite);
+      const lines = next.map((record) => Buffer.from(`${JSON.stringify(withCheck(record))}\n`));
+      await writer.appendLines(Buffer.concat(lines));
+      // A record counts only when it has reached the disk.
+      for (const [place, record] of next.entries()) {
+        const bytes = lines[place]?.length ?? 0;
+        table.add(record, length, bytes);
+        length += bytes;
+        await index?.add(table.lineAt(table.size - 1));
+      }
+      if (index === null && table.isLarge()) await openIndex();
+    }
   }
 
   return {
     records: table,
-    isKnown,
+    generation: () => index?.generation ?? null,
     append: (added) =>
-      inTurn(async () => {
-        const keys = new Set<string>();
-        for (const key of added.map(keyOf)) {
-          if (keys.has(key) || table.has(key)) throw writtenTwice(file, key);
-          keys.add(key);
-        }
-        for (let start = 0; start < added.length; start += linesOfWrite) {
-          const next = added.slice(start, start + linesOfWrite);
-          const lines = next.map((record) => Buffer.from(`${JSON.stringify(withCheck(record))}\n`));
-          await writer.appendLines(Buffer.concat(lines));
-          // A record counts only when it has reached the disk.
-          for (const [place, record] of next.entries()) {
-            const bytes = lines[place]?.length ?? 0;
-            table.add(record, length, bytes);
-            length += bytes;
-            await index?.add(table.lineAt(table.size - 1));
-          }
-          if (index === null && table.isLarge()) await openIndex(0);
-        }
+      new Promise((resolve, reject) => {
+        waiting.push({ added, resolve, reject });
+        // What others append meanwhile goes with it: each write waits for the disk.
+        inTurn(() => appendTogether(waiting.splice(0))).catch(() => undefined);
       }),
     drop: (keys) =>
       inTurn(async () => {
@@ -147,7 +179,8 @@ export async function openRecordFile<Stored extends object>(
     arrange: (keys) =>
       inTurn(async () => {
         const order = await arrangeNumbers(table, keys);
-        if (order.some((number, place) => number !== place)) await rewrite(order);
+        // Nothing is lost by it.
+        if (order.some((number, place) => number !== place)) await rewrite(order, index?.generation ?? null);
       }),
     close: () =>
       inTurn(async () => {
@@ -181,7 +214,7 @@ async function fillTable<Stored extends object>(
   file: string,
   { schema, keyOf }: Omit<RecordKind<Stored>, 'name'>,
   table: GrowingTable<Stored>,
-): Promise<{ readonly known: number; readonly spoilt: readonly number[] }> {
+): Promise<{ readonly known: number; readonly generation: string | null; readonly spoilt: readonly number[] }> {
   const index = await readRecordIndex(file);
   for (const line of index?.lines ?? []) table.addTags(line);
   if (!isOfTable(table)) table.clear();
@@ -201,7 +234,7 @@ async function fillTable<Stored extends object>(
   } catch (cause) {
     if (!isMissing(cause)) throw cause;
   }
-  return { known, spoilt };
+  return { known, generation: known === 0 ? null : (index?.generation ?? null), spoilt };
 }
 
 /** Whether the first and the last line and some between stand where an index says: a file that was edited has them elsewhere. */

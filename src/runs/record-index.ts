@@ -1,9 +1,12 @@
 import { open, readFile, stat, type FileHandle } from 'node:fs/promises';
+import { hashJson } from '../foundation/content-hash.js';
 import { writeFailure } from '../foundation/file-failure.js';
 import type { TaggedLine } from './record-table.js';
 
 /** Where the lines of a large file of records stand, in a file beside it, so that whoever opens it next need not read it all. */
 export interface RecordIndexWriter {
+  /** Names what the file held when the index was begun: another one where something was lost or changed since. */
+  readonly generation: string;
   readonly add: (line: TaggedLine) => Promise<void>;
   /** Says that it is about the file as that is now. */
   readonly seal: () => Promise<void>;
@@ -15,12 +18,14 @@ export interface RecordIndex {
   /** As many of them as are to be trusted; those that follow in the file must be read. */
   readonly lines: Iterable<TaggedLine>;
   readonly count: number;
+  readonly generation: string;
 }
 
 /** Begins the file; the number is raised when anything in it changes. */
 const magic = Buffer.from('dl-idx1\n');
-/** The magic, and size and date of the file of records when it was closed; zeros while it is open. */
-const headBytes = 24;
+/** The magic, size and date of the file of records when it was closed (zeros while it is open), and the generation. */
+const headBytes = 40;
+const generationPlace = 24;
 /** Start (8 bytes), tag of the key (4), tag of the input (4). */
 const entryBytes = 16;
 const entriesOfWrite = 4096;
@@ -29,9 +34,13 @@ export function locateIndex(file: string): string {
   return file.replace(/(\.jsonl)?$/, '.index');
 }
 
-/** Goes on with an index that has `count` lines, or begins one. */
-export async function openRecordIndexWriter(file: string, count: number): Promise<RecordIndexWriter> {
+/** Goes on with an index that has `count` lines, or begins one: of the same generation where nothing but the order of lines is another. */
+export async function openRecordIndexWriter(
+  file: string,
+  { count, generation: given }: { readonly count: number; readonly generation: string | null },
+): Promise<RecordIndexWriter> {
   const path = locateIndex(file);
+  const generation = given ?? (await nameGeneration(file));
   let handle: FileHandle;
   const failed = (cause: unknown): never => {
     throw writeFailure(path, cause);
@@ -40,6 +49,7 @@ export async function openRecordIndexWriter(file: string, count: number): Promis
     handle = await open(path, count === 0 ? 'w' : 'r+');
     const head = Buffer.alloc(headBytes);
     magic.copy(head);
+    head.write(generation, generationPlace, 'latin1');
     await handle.write(head, 0, headBytes, 0);
     await handle.truncate(headBytes + count * entryBytes);
   } catch (cause) {
@@ -57,6 +67,7 @@ export async function openRecordIndexWriter(file: string, count: number): Promis
     await handle.write(bytes, 0, bytes.length, at).catch(failed);
   };
   return {
+    generation,
     add: async ({ start, tag, inputTag }) => {
       waiting.writeDoubleLE(start, filled);
       waiting.writeUInt32LE(tag, filled + 8);
@@ -74,6 +85,12 @@ export async function openRecordIndexWriter(file: string, count: number): Promis
     },
     close: () => handle.close(),
   };
+}
+
+/** A file that was written anew has another inode, and one that was edited another date. */
+async function nameGeneration(file: string): Promise<string> {
+  const { ino, size, mtimeMs } = await stat(file);
+  return hashJson({ file, ino, size, mtimeMs }).slice(0, headBytes - generationPlace);
 }
 
 /**
@@ -101,5 +118,5 @@ export async function readRecordIndex(file: string): Promise<RecordIndex | null>
       };
     }
   }
-  return { lines: lines(), count };
+  return { lines: lines(), count, generation: bytes.toString('latin1', generationPlace, headBytes) };
 }

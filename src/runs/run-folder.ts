@@ -15,8 +15,8 @@ export interface RunFolder {
   readonly answers: RecordFile<AnswerRecord>;
   /** By `keyOfJudgement`. */
   readonly judgements: RecordFile<JudgementRecord>;
-  /** Whether both files are large and as they were left: what cells say of their answers then holds. */
-  readonly isKnown: boolean;
+  /** Of a large run: another one whenever answers or judgements were lost or changed. */
+  readonly generation: () => string | null;
   readonly cellFolder: (cell: string) => string;
   close(): Promise<void>;
 }
@@ -102,7 +102,10 @@ async function openLocked(
         folder,
         answers,
         judgements,
-        isKnown: answers.isKnown && judgements.isKnown,
+        generation: () => {
+          const [ofAnswers, ofJudgements] = [answers.generation(), judgements.generation()];
+          return ofAnswers === null || ofJudgements === null ? null : `${ofAnswers}/${ofJudgements}`;
+        },
         cellFolder: (cell) => join(folder, 'cells', cell),
         close: async () => {
           await answers.close();
