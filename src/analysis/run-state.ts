@@ -27,7 +27,7 @@ export function findRunState(input: AnalysisInput, counted: CountedRun): RunStat
     answersWanted: wanted.reduce((sum, count) => sum + count, 0) - saved,
     stopped,
     answersStored: counted.answers.length,
-    answersJudged: counted.answers.filter(({ judgement }) => judgement !== null).length,
+    answersJudged: counted.judged,
     trainingsWanted: trainings.length,
     trainingsFinished: trainings.filter(({ name }) => finished.has(name)).length,
   };

@@ -172,7 +172,7 @@ const runSchema = z.looseObject({
   }),
   dynamics: z.looseObject({ evaluation: objectSchema }).nullable(),
   ...{ cells: z.array(z.unknown()), evaluations: z.array(z.unknown()), faults: z.array(z.unknown()) },
-  ...{ answers: z.array(z.unknown()), judgements: z.array(z.unknown()) },
+  records: z.looseObject({ answers: objectSchema, judgements: objectSchema }),
   ...{ bases: z.instanceof(Map), questions: z.instanceof(Map), curves: z.instanceof(Map), finished: z.instanceof(Set) },
 });
 
@@ -186,7 +186,8 @@ export function requireRun(run: Run, caller: string, options: CountOptions): voi
   parseSettings(countSchema, options, caller);
   const { judge } = options;
   if (judge === undefined) return;
-  const judges = new Set([run.judge, ...run.judgements.map((one) => one.judge)]);
+  const judges = new Set([run.judge]);
+  for (const one of run.records.judgements.values()) judges.add(one.judge);
   if (!judges.has(judge))
     throw new DriftlineError({
       code: 'usage-invalid',

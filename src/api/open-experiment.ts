@@ -10,6 +10,7 @@ import { openingSchema } from '../models/open-model-sampler.js';
 import { readPlan, resolvePlan, type ReadPlanOptions } from '../experiment/plan/resolve-plan.js';
 import { parsePlan, type PlanInput } from '../experiment/plan/plan-schema.js';
 import type { ResolvedPlan } from '../experiment/plan/resolved-plan.js';
+import { openAnsweredCells } from '../experiment/run/answered-cells.js';
 import { chooseCellsAtOnce, type ChosenCellsAtOnce } from '../experiment/run/choose-cells-at-once.js';
 import { forecastMemory, requireMemory, type MemoryForecast } from '../experiment/run/forecast-memory.js';
 import { forecastRun, type RunForecast } from '../experiment/run/forecast-run.js';
@@ -239,7 +240,7 @@ export async function openExperiment(plan: string | PlanInput, options: Experime
   const spending = openSpending(resolved, place, maxCost, clock);
 
   /** What can be known before anything is asked or paid. */
-  async function check(records?: StoredRecords): Promise<ExperimentForecast> {
+  async function check(folder: RunFolder | null = null): Promise<ExperimentForecast> {
     if (gate !== null) {
       requireCounted(gated, findRule(resolved.rule), gate);
       requirePassable(
@@ -249,7 +250,8 @@ export async function openExperiment(plan: string | PlanInput, options: Experime
     }
     if (maxCost !== undefined) requirePlanRates(resolved);
     await requireBatchedModels(resolved, batched, connection);
-    const forecast = await forecastRun(runs, resolved, { batched, ...(records === undefined ? {} : { records }) });
+    const there = folder === null ? {} : { records: recordsOf(folder), answered: openAnsweredCells(folder, resolved) };
+    const forecast = await forecastRun(runs, resolved, { batched, ...there });
     const needs = await forecastMemory(resolved, forecast, threads);
     if (!ignoreMemory) requireMemory(needs, { memory, threads });
     return { ...forecast, memory: needs };
@@ -266,10 +268,8 @@ export async function openExperiment(plan: string | PlanInput, options: Experime
     const open = (): Promise<RunFolder> => openRunFolder(runs, resolved, { onNotice });
     // What is there is read once, under the lock; a run that is refused leaves no folder.
     let opened = (await isThere(locateManifest(place))) ? await open() : null;
-    const recordsOf = (one: RunFolder | null): StoredRecords | undefined =>
-      one === null ? undefined : { answers: one.answers.records, judgements: one.judgements.records };
     try {
-      const forecast = await check(recordsOf(opened));
+      const forecast = await check(opened);
       const chosen = await choose(forecast, signal);
       const batches: BatchSettings = {
         folder: join(place, 'batches'),
@@ -295,9 +295,8 @@ export async function openExperiment(plan: string | PlanInput, options: Experime
         ...(batched.answers ? { batches } : {}),
         ...stopping,
       });
-      const records = recordsOf(folder);
       return {
-        run: await readRun(folder.folder, records === undefined ? {} : { records }),
+        run: await readRun(folder.folder, { records: recordsOf(folder) }),
         summary,
         spending: spending.summary(),
       };
@@ -330,6 +329,10 @@ export async function openExperiment(plan: string | PlanInput, options: Experime
     },
     paidSoFar: () => spending.summary(),
   };
+}
+
+function recordsOf({ answers, judgements }: RunFolder): StoredRecords {
+  return { answers: answers.records, judgements: judgements.records };
 }
 
 /** What a gate is about, with how much the plan asks of it, and how much of that can count. */

@@ -9,6 +9,8 @@ import { readRunRecords, type AnswerRecord, type JudgementRecord } from './run-r
 export interface EarlierRuns {
   readonly answers: RecordsByInput<AnswerRecord>;
   readonly judgements: RecordsByInput<JudgementRecord>;
+  /** Whether there is none. */
+  readonly isNone: boolean;
   /** Finished cells by the identity of their model. */
   readonly cells: ReadonlyMap<string, readonly FinishedCell[]>;
 }
@@ -21,7 +23,9 @@ export interface FinishedCell {
   readonly mark: CellMark;
 }
 
-export const noEarlierRuns: EarlierRuns = { answers: new Map(), judgements: new Map(), cells: new Map() };
+export const noEarlierRuns: EarlierRuns = {
+  ...{ answers: new Map(), judgements: new Map(), isNone: true, cells: new Map() },
+};
 
 /**
  * Reads what runs of an earlier form of a plan have, so that it can be reused. It does not lock them: what is still being written is read
@@ -48,7 +52,7 @@ export async function findEarlierRuns(runs: string, name: string, except: string
       if (mark !== null) cells.set(mark.identity, [...(cells.get(mark.identity) ?? []), { folder: place, mark }]);
     }
   }
-  return { answers: lookUp(answers), judgements: lookUp(judgements), cells };
+  return { answers: lookUp(answers), judgements: lookUp(judgements), isNone: names.length === 0, cells };
 }
 
 function lookUp<Stored>(tables: readonly RecordTable<Stored>[]): RecordsByInput<Stored> {

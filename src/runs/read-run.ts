@@ -27,10 +27,12 @@ export interface Run extends StoredRun {
   readonly judge: string;
   /** By `evaluation/id`; empty if they cannot be read. */
   readonly questions: ReadonlyMap<string, AskedQuestion>;
-  /** In the order of the file. */
+  /** In the order of the file. Of a very large run, all of them are brought into memory when they are first looked at; `records` has them one by one. */
   readonly answers: readonly AnswerRecord[];
   /** From all judges. */
   readonly judgements: readonly JudgementRecord[];
+  /** The same by their keys. */
+  readonly records: RunRecords;
   /** By the names of cells; empty for a training that has not begun. */
   readonly curves: ReadonlyMap<string, readonly TrainingPoint[]>;
   /** Cells whose training is finished. */
@@ -79,8 +81,9 @@ export async function readRun(folder: string, options: ReadRunOptions = {}): Pro
     'The questions cannot be shown',
   );
   const spending = await orFault(readSpending(folder), [], 'The cost is not known');
-  const answers = records === undefined ? await read(answerRecords) : [...records.answers.values()];
-  const judgements = records === undefined ? await read(judgementRecords) : [...records.judgements.values()];
+  const answers = records === undefined ? await read(answerRecords) : records.answers;
+  const judgements = records === undefined ? await read(judgementRecords) : records.judgements;
+  const listed: { answers?: readonly AnswerRecord[]; judgements?: readonly JudgementRecord[] } = {};
   const curves = new Map<string, readonly TrainingPoint[]>();
   const finished = new Set<string>();
   for (const { name, training } of stored.cells) {
@@ -92,10 +95,15 @@ export async function readRun(folder: string, options: ReadRunOptions = {}): Pro
   const times = await readRunTimes(folder);
   return {
     ...stored,
-    judge: nameOwnJudge(stored, judgements),
+    judge: nameOwnJudge(stored, { [Symbol.iterator]: () => judgements.values() }),
     questions,
-    answers,
-    judgements,
+    get answers() {
+      return (listed.answers ??= [...answers.values()]);
+    },
+    get judgements() {
+      return (listed.judgements ??= [...judgements.values()]);
+    },
+    records: { answers, judgements },
     curves,
     finished,
     owner: findLockOwner(await readdir(folder)),
@@ -108,10 +116,10 @@ export async function readRun(folder: string, options: ReadRunOptions = {}): Pro
     areDatesOfFiles: times === null,
   };
 
-  async function read<Stored extends object>(kind: RecordKind<Stored>): Promise<readonly Stored[]> {
+  async function read<Stored extends object>(kind: RecordKind<Stored>): Promise<ReadonlyMap<string, Stored>> {
     const lines = await readRecordLines(join(folder, kind.name), kind);
     if (lines.spoilt.length > 0) faults.push(describeSpoilt(kind.name, lines.spoilt));
-    return [...lines.records.values()];
+    return lines.records;
   }
 }
 

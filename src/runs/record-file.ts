@@ -124,7 +124,9 @@ export async function openRecordFile<Stored extends object>(
     const taken: Appended[] = [];
     for (const one of appended) {
       const own = new Set<string>();
-      const twice = one.added.map(keyOf).find((key) => own.size === own.add(key).size || keys.has(key) || table.has(key));
+      const twice = one.added
+        .map(keyOf)
+        .find((key) => own.size === own.add(key).size || keys.has(key) || table.has(key));
       if (twice !== undefined) {
         one.reject(writtenTwice(file, twice));
         continue;
@@ -200,10 +202,11 @@ function createTable<Stored extends object>(
 ): GrowingTable<Stored> {
   return createRecordTable<Stored>({
     ...{ file, keyOf, inputOf: inputOf ?? null },
-    parse: (bytes) => {
-      // Byte order marks are allowed on the first line alone, which has been read.
+    parse: (bytes, isChecked) => {
+      // Byte order marks are allowed on the first line, and nobody asks here which that is.
       const parsed = parseLine(bytes, 1);
-      return parsed.kind === 'value' ? readRecord(parsed.value, schema) : null;
+      if (parsed.kind !== 'value') return null;
+      return isChecked ? withoutCheck<Stored>(parsed.value) : readRecord(parsed.value, schema);
     },
     ...(mostInMemory === undefined ? {} : { mostInMemory }),
   });
@@ -266,6 +269,13 @@ async function arrangeNumbers<Stored>(table: GrowingTable<Stored>, keys: Iterabl
 
 function withCheck<Stored extends object>(record: Stored): Stored & { check: string } {
   return { ...record, check: hashJson(record).slice(0, checkLength) };
+}
+
+/** Of a line that was read or written before, and so is what it was then. */
+function withoutCheck<Stored extends object>(value: unknown): Stored {
+  const { check: _, ...record } = value as Stored & { readonly check: string };
+  // The cast is true: it passed its schema when it was looked at first.
+  return record as unknown as Stored;
 }
 
 /** Made once: zod compiles a schema when it first parses. */

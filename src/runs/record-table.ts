@@ -6,6 +6,8 @@ import { createKeyIndex, tagOf, type KeyIndex } from './key-index.js';
 export interface RecordTable<Stored> extends ReadonlyMap<string, Stored> {
   /** The first record with the input; undefined where inputs are not kept. */
   readonly findByInput: (input: string) => Stored | undefined;
+  /** Whether there is a record of the key, told without a look at the disk: hardly ever wrong. */
+  readonly mayHave: (key: string) => boolean;
   /** Whether texts are on disk alone. */
   readonly isLarge: () => boolean;
 }
@@ -45,8 +47,8 @@ export interface RecordTableSettings<Stored> {
   readonly keyOf: (record: Stored) => string;
   /** Keeps what records are equal by; null for nothing. */
   readonly inputOf: ((record: Stored) => string) | null;
-  /** The record of a line; null for one that was changed. */
-  readonly parse: (line: Uint8Array) => Stored | null;
+  /** The record of a line; null for one that was changed. One that was looked at before is not checked again. */
+  readonly parse: (line: Uint8Array, isChecked: boolean) => Stored | null;
   /** Records up to which all are held in memory. */
   readonly mostInMemory?: number;
 }
@@ -68,6 +70,8 @@ export function createRecordTable<Stored>(settings: RecordTableSettings<Stored>)
   /** Bytes of lines that something else follows than the next record. */
   const gaps = new Map<number, number>();
   let starts = new Float64Array(1024);
+  /** Whether a line was checked: since it was opened, or because it was written since. */
+  let checked = new Uint8Array(1024);
   let size = 0;
   let end = 0;
   /** Null once there are too many. */
@@ -97,7 +101,9 @@ export function createRecordTable<Stored>(settings: RecordTableSettings<Stored>)
   function recordAt(number: number): Stored | null {
     const inMemory = held?.[number];
     if (inMemory !== undefined) return inMemory;
-    return parse(readAt(starts[number] ?? 0, lengthOf(number) - 1));
+    const record = parse(readAt(starts[number] ?? 0, lengthOf(number) - 1), checked[number] === 1);
+    if (record !== null) checked[number] = 1;
+    return record;
   }
   function findBy(among: KeyIndex, value: string, valueOf: (record: Stored) => string): Stored | undefined {
     let found: Stored | undefined;
@@ -115,6 +121,9 @@ export function createRecordTable<Stored>(settings: RecordTableSettings<Stored>)
       const more = new Float64Array(Math.ceil(starts.length * 1.5));
       more.set(starts);
       starts = more;
+      const flags = new Uint8Array(starts.length);
+      flags.set(checked);
+      checked = flags;
     }
     if (size > 0 && start !== end) gaps.set(size - 1, end - (starts[size - 1] ?? 0));
     starts[size] = start;
@@ -129,6 +138,7 @@ export function createRecordTable<Stored>(settings: RecordTableSettings<Stored>)
   }
   function add(record: Stored, start: number, bytes: number): void {
     place(start, bytes);
+    checked[size - 1] = 1;
     index.add(tagOf(keyOf(record)));
     if (inputs !== null && inputOf !== null) inputs.add(tagOf(inputOf(record)));
     if (held === null) return;
@@ -150,7 +160,7 @@ export function createRecordTable<Stored>(settings: RecordTableSettings<Stored>)
     release();
     gaps.clear();
     [index, inputs] = [createKeyIndex(), inputOf === null ? null : createKeyIndex()];
-    [starts, size, end, held] = [new Float64Array(1024), 0, 0, []];
+    [starts, checked, size, end, held] = [new Float64Array(1024), new Uint8Array(1024), 0, 0, []];
   }
   function* values(): Generator<Stored, undefined, undefined> {
     for (let number = 0; number < size; number += 1) {
@@ -182,6 +192,7 @@ export function createRecordTable<Stored>(settings: RecordTableSettings<Stored>)
       for (const [key, record] of entries()) tell(record, key, new Map<string, Stored>());
     },
     findByInput: (input) => (inputs === null || inputOf === null ? undefined : findBy(inputs, input, inputOf)),
+    mayHave: (key) => index.find(key, () => true) !== -1,
     isLarge: () => held === null,
     ...{ add, addTags, lineAt, recordAt, clear, release },
     findNumber: (key) =>
@@ -190,7 +201,7 @@ export function createRecordTable<Stored>(settings: RecordTableSettings<Stored>)
         return record !== null && keyOf(record) === key;
       }),
     reorder: (numbers) => {
-      const [records, old] = [held, { index, inputs }];
+      const [records, old, wereChecked] = [held, { index, inputs }, checked];
       const lengths = Uint32Array.from(numbers, lengthOf);
       clear();
       let start = 0;
@@ -198,8 +209,10 @@ export function createRecordTable<Stored>(settings: RecordTableSettings<Stored>)
         const record = records?.[number];
         const bytes = lengths[place] ?? 0;
         if (record !== undefined) add(record, start, bytes);
-        else
+        else {
           addTags({ start, bytes, tag: old.index.tagAt(number), inputTag: old.inputs?.tagAt(number) ?? 0 });
+          checked[place] = wereChecked[number] ?? 0;
+        }
         start += bytes;
       }
     },

@@ -1,16 +1,23 @@
 import { join } from 'node:path';
 import { countTrainedCharacters } from '../../models/hosted/jobs/fine-tuning-service.js';
-import { listEvaluatedModels } from '../../runs/run-outline.js';
-import { findModel, type PlannedCell, type PlannedTraining, type ResolvedPlan } from '../plan/resolved-plan.js';
+import { listEvaluatedModels, type EvaluatedModel } from '../../runs/run-outline.js';
+import {
+  findModel,
+  type PlannedCell,
+  type PlannedEvaluation,
+  type PlannedTraining,
+  type ResolvedPlan,
+} from '../plan/resolved-plan.js';
 import { hasWanted, readCellMark, type CellMark } from '../../runs/cell-mark.js';
 import { findEarlierRuns, findFinishedCell, noEarlierRuns, type EarlierRuns } from '../../runs/earlier-runs.js';
 import { findJudgement, readRunRecords, type AnswerRecord, type StoredRecords } from '../../runs/run-records.js';
+import { noAnsweredCells, type AnsweredCells } from './answered-cells.js';
 import { forecastJudging } from './forecast-judging.js';
 import { foreseeRounds } from './foresee-rounds.js';
 import { countHostedUse, type BatchedParts, type HostedUse, type HostedUseCounter } from './hosted-use.js';
 import { nameRun } from '../../runs/run-folder.js';
 import { markCell } from './train-cell.js';
-import { listWantedAnswers, type WantedAnswer } from './wanted-answer.js';
+import { countWantedAnswers, listWantedAnswers, listWantedKeys, type WantedAnswer } from './wanted-answer.js';
 
 /** The work of one cell, and how much of it is left. */
 export interface CellForecast {
@@ -54,17 +61,19 @@ export interface ForecastRunOptions {
   readonly batched?: BatchedParts;
   /** The records of the run's folder, if they are in memory already: they are not read again. */
   readonly records?: StoredRecords;
+  /** Cells that are known to be answered and judged: they are not looked through. */
+  readonly answered?: AnsweredCells;
 }
 
 /** Counts what a plan asks for, and how much of it neither its run folder nor a run of an earlier form of the plan has. Writes nothing. */
 export async function forecastRun(
   runs: string,
   plan: ResolvedPlan,
-  { batched = { answers: false, judgements: false }, records }: ForecastRunOptions = {},
+  { batched = { answers: false, judgements: false }, records, answered = noAnsweredCells }: ForecastRunOptions = {},
 ): Promise<RunForecast> {
   const folder = join(runs, nameRun(plan));
   const stored = records ?? (await readRunRecords(folder));
-  const earlier = (await isWhole(folder, plan, stored))
+  const earlier = (await isWhole(folder, plan, stored, answered))
     ? noEarlierRuns
     : await findEarlierRuns(runs, plan.name, nameRun(plan));
   const findKnown = (input: string): AnswerRecord | undefined =>
@@ -78,14 +87,27 @@ export async function forecastRun(
     const { name, condition, model, training, existing } = cell;
     const base = findModel(plan, cell);
     const isTuned = training !== null || (existing !== null && existing.tuned !== null);
-    const wanted = listEvaluatedModels(plan, cell).flatMap((model) =>
-      rounds.limit(model.evaluations, listWantedAnswers({ ...model, engine: base.engine }, model.evaluations)),
-    );
+    const models = listEvaluatedModels(plan, cell);
+    const listWanted = () =>
+      models.flatMap((model) =>
+        rounds.limit(model.evaluations, listWantedAnswers({ ...model, engine: base.engine }, model.evaluations)),
+      );
     // What several evaluations ask in the same way is asked once.
     const isNew = asked(cell);
-    const missing = wanted.filter(({ input }) => findKnown(input) === undefined && isNew(input));
-    for (const one of missing) uses.get(model)?.[isTuned ? 'tunedAnswers' : 'answers'].add(measureRequest(one));
-    if (plan.judge.hosted !== null) for (const one of wanted) judging.add(one, findKnown(one.input));
+    const countListed = () => {
+      const wanted = listWanted();
+      const missing = wanted.filter(({ input }) => findKnown(input) === undefined && isNew(input));
+      for (const one of missing) uses.get(model)?.[isTuned ? 'tunedAnswers' : 'answers'].add(measureRequest(one));
+      if (plan.judge.hosted !== null) for (const one of wanted) judging.add(one, findKnown(one.input));
+      return { answers: wanted.length, missing: missing.length };
+    };
+    // In a large run of which nothing is paid, keys tell enough: inputs take hashes, and records a look at the disk.
+    const isCounted = stored.answers.isLarge() && earlier.isNone && plan.judge.hosted === null && !uses.has(model);
+    const counts = (await answered.has(cell))
+      ? { answers: sumWanted(models), missing: 0 }
+      : isCounted && models.every(asksAll)
+        ? { answers: sumWanted(models), missing: countMissing(models, stored.answers) }
+        : countListed();
     const steps = training?.steps ?? 0;
     const isTrained =
       training === null || (await hasModel(markCell(cell, training, base), join(folder, 'cells', name), earlier));
@@ -105,9 +127,9 @@ export async function forecastRun(
         dropped: training.fit.dropped,
       },
       steps,
-      answers: wanted.length,
+      answers: counts.answers,
       stepsToDo: isTrained ? 0 : steps,
-      answersToAsk: missing.length,
+      answersToAsk: counts.missing,
     });
   }
   const counters = [...uses.values()].flatMap(({ answers, training, tunedAnswers }) => [
@@ -124,9 +146,11 @@ async function isWhole(
   folder: string,
   plan: ResolvedPlan,
   { answers, judgements }: StoredRecords,
+  answered: AnsweredCells,
 ): Promise<boolean> {
   const rounds = foreseeRounds(judgements, plan, { get: answers.findByInput }, noEarlierRuns);
   for (const cell of plan.cells) {
+    if (await answered.has(cell)) continue;
     const base = findModel(plan, cell);
     if (cell.training !== null) {
       const mark = await readCellMark(join(folder, 'cells', cell.name));
@@ -141,6 +165,23 @@ async function isWhole(
           return false;
   }
   return true;
+}
+
+type ForecastModel = EvaluatedModel<PlannedEvaluation>;
+
+function asksAll({ evaluations }: ForecastModel): boolean {
+  return evaluations.every(({ stopEarly }) => stopEarly === undefined);
+}
+
+function sumWanted(models: readonly ForecastModel[]): number {
+  return models.reduce((sum, { evaluations }) => sum + countWantedAnswers(evaluations), 0);
+}
+
+function countMissing(models: readonly ForecastModel[], stored: StoredRecords['answers']): number {
+  let missing = 0;
+  for (const { name, evaluations } of models)
+    for (const key of listWantedKeys(name, evaluations)) if (!stored.mayHave(key)) missing += 1;
+  return missing;
 }
 
 /** Tells which inputs are met for the first time. Only cells of the same model have some in common, so no others are remembered. */

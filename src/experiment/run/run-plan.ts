@@ -1,6 +1,5 @@
 import { DriftlineError } from '../../foundation/driftline-error.js';
 import type { CalibrationItem } from '../../judging/calibration.js';
-import { hashJson } from '../../foundation/content-hash.js';
 import { limitConcurrency } from '../../foundation/limit-concurrency.js';
 import { judgeModes, type Judge } from '../../judging/judge.js';
 import { findRule } from '../../judging/rules.js';
@@ -9,8 +8,8 @@ import type { BaseModel } from '../../models/base-model.js';
 import type { SpendingLedger } from '../../models/hosted/spending/spending-ledger.js';
 import { listEvaluatedModels, type EvaluatedModel } from '../../runs/run-outline.js';
 import { findModel, type PlannedCell, type PlannedEvaluation, type ResolvedPlan } from '../plan/resolved-plan.js';
-import { isAnswered, writeAnsweredMark } from '../../runs/answered-mark.js';
 import { findEarlierRuns, type EarlierRuns } from '../../runs/earlier-runs.js';
+import { openAnsweredCells, type AnsweredCells } from './answered-cells.js';
 import { createCellPlaces, type Bench, type CellsAtOnce } from './cell-places.js';
 import { evaluateModel, type EvaluatedAnswers, type EvaluationContext, type MadeModel } from './evaluate-model.js';
 import { keyOfJudgement } from '../../runs/run-records.js';
@@ -92,9 +91,12 @@ export async function runPlan(settings: RunPlanSettings): Promise<RunSummary> {
       onEvent,
     };
     const outcomes = new Map<string, CellOutcome>();
+    const answered = openAnsweredCells(folder, plan);
     await Promise.all(
       listPieces(plan).map((piece) =>
-        work.start(() => places.use(piece.base, (bench) => workOnPiece(context, plan, piece, bench, outcomes))),
+        work.start(() =>
+          places.use(piece.base, (bench) => workOnPiece(context, { plan, answered }, piece, bench, outcomes)),
+        ),
       ),
     );
     await work.finish();
@@ -153,7 +155,7 @@ interface CellOutcome extends Pick<EvaluatedAnswers, 'stopped'> {
 /** Trains and asks cells one after the other. They are finished when they are judged, which may be later. */
 async function workOnPiece(
   context: EvaluationContext,
-  plan: ResolvedPlan,
+  { plan, answered }: { readonly plan: ResolvedPlan; readonly answered: AnsweredCells },
   { base, cells }: Piece,
   bench: Bench,
   outcomes: Map<string, CellOutcome>,
@@ -163,14 +165,13 @@ async function workOnPiece(
   let fault: TrainingFault | null = null;
   for (const cell of cells) {
     if (signal.aborted) throw interrupted(folder.folder);
-    const evaluatedModels = listEvaluatedModels(plan, cell);
-    const place = folder.cellFolder(cell.name);
-    const asked = describeAsked(evaluatedModels, base, context.judge);
     const tellFinished = (outcome: CellOutcome): void => {
       outcomes.set(cell.name, outcome);
       onEvent({ kind: 'cell-finished', cell: cell.name, done: outcomes.size, total: plan.cells.length });
     };
-    if (await isWhole(folder, place, asked)) {
+    const place = folder.cellFolder(cell.name);
+    if (await answered.has(cell)) {
+      const evaluatedModels = listEvaluatedModels(plan, cell);
       const answers = evaluatedModels.reduce((sum, { evaluations }) => sum + countWantedAnswers(evaluations), 0);
       if (cell.training !== null) tally.cells.there += 1;
       tally.answers.there += answers;
@@ -193,42 +194,13 @@ async function workOnPiece(
     const finish = async (): Promise<void> => {
       await Promise.all(evaluated.map(({ judging }) => judging));
       if (signal.aborted) throw interrupted(folder.folder);
-      const generation = folder.generation();
-      if (failed === null && asked !== null && generation !== null)
-        await writeAnsweredMark(place, { asked, generation });
+      if (failed === null) await answered.add(cell);
       tellFinished({ models: evaluated, stopped: evaluated.flatMap(({ stopped }) => stopped), failed });
     };
     const finished = work.start(finish);
     if (bench.isBlocking) await finished;
   }
 }
-
-/** Whether a cell of a large run says that all its answers are stored and judged, and nothing was lost since. */
-async function isWhole({ generation }: RunFolder, place: string, asked: string | null): Promise<boolean> {
-  const now = generation();
-  return asked !== null && now !== null && (await isAnswered(place, { asked, generation: now }));
-}
-
-/** Hash of what a cell's models are asked, and who judges; null where asking may stop early, as only its judgements say when. */
-function describeAsked(
-  models: readonly EvaluatedModel<PlannedEvaluation>[],
-  { engine }: BaseModel,
-  { name: judge }: Judge,
-): string | null {
-  if (models.some(({ evaluations }) => evaluations.some(({ stopEarly }) => stopEarly !== undefined))) return null;
-  const asked = models.map(({ name, identity, evaluations }) => ({
-    ...{ name, identity },
-    evaluations: evaluations.map((evaluation) => {
-      const hash = questionHashes.get(evaluation) ?? hashJson(evaluation.questions);
-      questionHashes.set(evaluation, hash);
-      return { name: evaluation.name, variant: evaluation.variant, hash };
-    }),
-  }));
-  return hashJson({ asked, engine, judge });
-}
-
-/** A thousand cells are asked the same. */
-const questionHashes = new WeakMap<PlannedEvaluation, string>();
 
 /** Asks a model, when it is its turn. */
 function takeTurn(bench: Bench, context: EvaluationContext, base: BaseModel, model: MadeModel) {

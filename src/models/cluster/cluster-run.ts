@@ -175,7 +175,17 @@ export async function openClusterRun(given: ClusterRunSettings): Promise<Cluster
 
 const never = new AbortController().signal;
 
-async function readJobFiles(): Promise<ArchiveFiles> {
+let jobFiles: Promise<ArchiveFiles> | null = null;
+
+/** Read once: a thousand jobs run the same. */
+function readJobFiles(): Promise<ArchiveFiles> {
+  return (jobFiles ??= readFolder().catch((cause: unknown) => {
+    jobFiles = null;
+    throw cause;
+  }));
+}
+
+async function readFolder(): Promise<ArchiveFiles> {
   const names = (await readdir(jobFolder)).filter((name) => name.endsWith('.py')).sort();
   return new Map(
     await Promise.all(

@@ -1,7 +1,5 @@
 import { basename, dirname } from 'node:path';
-import { readDecoderConfig } from '../../engine/checkpoint/read-decoder-config.js';
 import { encodePrompt } from '../../engine/tokenizer/encode-chat.js';
-import { readTokenizer } from '../../engine/tokenizer/read-tokenizer.js';
 import { DriftlineError } from '../../foundation/driftline-error.js';
 import { listSamplingCalls, samplerClosed, samplerStopped, type Answer, type Sampler } from '../sampler.js';
 import type { TunedModel } from '../trainer.js';
@@ -28,7 +26,7 @@ export interface ClusterSamplerSettings {
 /** A base on a cluster, or a fine-tune of it: asked in waves with all others of the base. An answer depends on its request and seed alone. */
 export async function openClusterSampler(opening: ClusterSamplerSettings): Promise<Sampler> {
   const { cluster, model, lane, waves, tuned } = opening;
-  const [tokenizer, { config }] = await Promise.all([readTokenizer(model.folder), readDecoderConfig(model.folder)]);
+  const { tokenizer, config } = await model.readTexts();
   const adapter = await nameAdapter(cluster, tuned);
   let closed = false;
 

@@ -138,6 +138,7 @@ export function openClusterTrainer({ cluster, model, onUnderWay = () => undefine
       const moved = { steps: -1, has: false };
       const onMoved = async ({ count, state }: JobProgress): Promise<void> => {
         if (state !== 'running') return;
+        model.noteThere();
         moved.has ||= moved.steps !== -1 && count > moved.steps;
         moved.steps = count;
         const lines = count - log.told();
