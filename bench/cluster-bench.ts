@@ -89,11 +89,15 @@ async function openCluster(settings: { readonly storageHere?: string; readonly s
   return {
     tell,
     run: () =>
-      startWatched(process.execPath, [...(process.env['G_ARGS'] ?? '').split(' ').filter((a) => a !== ''), program, 'run', file, '--runs', runs], {
-        ...process.env,
-        RAY_AUTH_TOKEN: started.token,
-        NO_COLOR: '1',
-      }),
+      startWatched(
+        process.execPath,
+        [...(process.env['G_ARGS'] ?? '').split(' ').filter((a) => a !== ''), program, 'run', file, '--runs', runs],
+        {
+          ...process.env,
+          RAY_AUTH_TOKEN: started.token,
+          NO_COLOR: '1',
+        },
+      ),
     size: async (name) => {
       const [run = ''] = await readdir(runs).catch((): string[] => []);
       return stat(join(runs, run, name)).then(
@@ -116,7 +120,12 @@ async function until(run: WatchedProcess, isSo: () => boolean | Promise<boolean>
 }
 
 /** Seconds until a run that was started again has found all jobs. */
-async function timeTakeUp(run: WatchedProcess, { tell }: Cluster, jobs: number, before: ClusterCounts): Promise<number> {
+async function timeTakeUp(
+  run: WatchedProcess,
+  { tell }: Cluster,
+  jobs: number,
+  before: ClusterCounts,
+): Promise<number> {
   const looked = 'GET /api/v0/logs';
   await until(run, async () => {
     const { requests } = await tell({ task: 'count' });

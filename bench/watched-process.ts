@@ -34,7 +34,10 @@ export function startWatched(
   environment: Readonly<Record<string, string | undefined>>,
 ): WatchedProcess {
   const begun = performance.now();
-  const child: ChildProcess = spawn(command, parameters, { env: { ...environment }, stdio: ['ignore', 'ignore', 'pipe'] });
+  const child: ChildProcess = spawn(command, parameters, {
+    env: { ...environment },
+    stdio: ['ignore', 'ignore', 'pipe'],
+  });
   let told = '';
   child.stderr?.setEncoding('utf8').on('data', (text: string) => {
     told += text;
@@ -46,7 +49,10 @@ export function startWatched(
       try {
         const folder = `/proc/${String(child.pid)}`;
         // Behind the name, which may have anything in it.
-        const fields = readFileSync(`${folder}/stat`, 'utf8').replace(/^.*\) /s, '').split(' ').map(Number);
+        const fields = readFileSync(`${folder}/stat`, 'utf8')
+          .replace(/^.*\) /s, '')
+          .split(' ')
+          .map(Number);
         const [, pages = 0] = readFileSync(`${folder}/statm`, 'utf8').split(' ').map(Number);
         const ticks = (fields[11] ?? 0) + (fields[12] ?? 0);
         return pages === 0 ? null : { cpu: ticks / ticksASecond, resident: pages * pageBytes };

@@ -50,7 +50,7 @@ export function makeReport(run: Run, options: AnalysisOptions = {}): Report {
 }
 
 /** More answers than a page can list. */
-const mostListed = 250_000;
+const mostListed = 100_000;
 /** As many as it lists then. */
 const sampled = 50_000;
 

@@ -2,16 +2,16 @@ import { ByteWriter, ParquetWriter, schemaFromColumnData, type ColumnSource } fr
 import type { ClassifiedAnswer } from '../analysis/count-run.js';
 
 /** Rows of the first group and of those that follow: readers can begin early, and no more than a group is in memory. */
-const [firstRows, groupRows] = [1000, 100_000];
+const [firstRows, groupRows] = [1000, 25_000];
 
 /**
  * A Parquet file for pandas, DuckDB and similar tools, piece by piece, with one row per answer: the answer, its judgement and its outcome by the
  * rule. Evaluations in `withoutRule` count labels, so their answers have no outcome by the rule.
  */
-export function* writeAnswersParquet(
+export async function* writeAnswersParquet(
   answers: Iterable<ClassifiedAnswer>,
   withoutRule: ReadonlySet<string> = new Set(),
-): Generator<Uint8Array, void, undefined> {
+): AsyncGenerator<Uint8Array, void, undefined> {
   const bytes = new ByteWriter();
   const schema = schemaFromColumnData({ columnData: listColumns([], withoutRule) });
   const writer = new ParquetWriter({ writer: bytes, schema });
@@ -22,17 +22,17 @@ export function* writeAnswersParquet(
   };
   let group: ClassifiedAnswer[] = [];
   let most = firstRows;
-  const writeGroup = (): Uint8Array => {
-    writer.write({ columnData: listColumns(group, withoutRule), rowGroupSize: most });
+  const writeGroup = async (): Promise<Uint8Array> => {
+    await writer.write({ columnData: listColumns(group, withoutRule), rowGroupSize: most });
     [group, most] = [[], groupRows];
     return take();
   };
   for (const answer of answers) {
     group.push(answer);
-    if (group.length === most) yield writeGroup();
+    if (group.length === most) yield await writeGroup();
   }
-  if (group.length > 0) yield writeGroup();
-  writer.finish();
+  if (group.length > 0) yield await writeGroup();
+  await writer.finish();
   yield take();
 }
 

@@ -206,7 +206,8 @@ function createTable<Stored extends object>(
       // Byte order marks are allowed on the first line, and nobody asks here which that is.
       const parsed = parseLine(bytes, 1);
       if (parsed.kind !== 'value') return null;
-      return isChecked ? withoutCheck<Stored>(parsed.value) : readRecord(parsed.value, schema);
+      // The cast is true: it passed its schema when it was looked at first.
+      return isChecked ? (withoutCheck(parsed.value) as Stored) : readRecord(parsed.value, schema);
     },
     ...(mostInMemory === undefined ? {} : { mostInMemory }),
   });
@@ -271,11 +272,10 @@ function withCheck<Stored extends object>(record: Stored): Stored & { check: str
   return { ...record, check: hashJson(record).slice(0, checkLength) };
 }
 
-/** Of a line that was read or written before, and so is what it was then. */
-function withoutCheck<Stored extends object>(value: unknown): Stored {
-  const { check: _, ...record } = value as Stored & { readonly check: string };
-  // The cast is true: it passed its schema when it was looked at first.
-  return record as unknown as Stored;
+/** Of a line that was read or written before, and so is an object still. */
+function withoutCheck(value: unknown): object {
+  const { check: _, ...record } = value as { readonly check: string };
+  return record;
 }
 
 /** Made once: zod compiles a schema when it first parses. */

@@ -53,8 +53,8 @@ export interface RecordTableSettings<Stored> {
   readonly mostInMemory?: number;
 }
 
-/** Of a hundred thousand answers: about 100 MB. */
-const usualMostInMemory = 100_000;
+/** Of as many answers: about 50 MB. */
+const usualMostInMemory = 50_000;
 /** Bytes that are read at once: neighbours are often wanted next. */
 const blockBytes = 2 ** 16;
 

@@ -167,10 +167,7 @@ function answerIn(records: RecordTable<AnswerRecord>, key: string, asked: AskedQ
   };
 }
 
-async function storeAnswers(
-  { folder, spending }: EvaluationContext,
-  records: readonly AnswerRecord[],
-): Promise<void> {
+async function storeAnswers({ folder, spending }: EvaluationContext, records: readonly AnswerRecord[]): Promise<void> {
   // At the same time, so that answers do not wait for the count of what they cost.
   await Promise.all([folder.answers.append(records), spending?.save()]);
 }

@@ -36,7 +36,11 @@ export async function forecastJudging(
   return {
     add: ({ key, asked }, record) => {
       const input = record && identifyJudgement(name, { asked, record });
-      if (input !== undefined && (findJudgement(judgements, key, name)?.input === input || earlier.judgements.has(input))) return;
+      if (
+        input !== undefined &&
+        (findJudgement(judgements, key, name)?.input === input || earlier.judgements.has(input))
+      )
+        return;
       const { messages, judgePrompts: prompts, maximumTokens } = asked;
       const length = record?.text.length;
       use.add(

@@ -75,7 +75,12 @@ function prepareInputHash(constant: Readonly<Record<string, unknown>>): (seed: n
   const place = text.lastIndexOf('"seed":0') + '"seed":'.length;
   const [head, tail] = [text.slice(0, place), text.slice(place + 1)];
   const begun = createHash('sha256').update(head);
-  return (seed) => begun.copy().update(`${String(seed)}${tail}`).digest('hex').slice(0, 32);
+  return (seed) =>
+    begun
+      .copy()
+      .update(`${String(seed)}${tail}`)
+      .digest('hex')
+      .slice(0, 32);
 }
 
 /** Their keys alone, one after the other. `endOf` says before which sample an evaluation ended. */
@@ -92,10 +97,7 @@ export function* listWantedKeys(
 
 /** How many answers are wanted of a model. */
 export function countWantedAnswers(evaluations: readonly Pick<WantedEvaluation, 'questions'>[]): number {
-  return evaluations.reduce(
-    (sum, { questions }) => sum + questions.reduce((of, { samples }) => of + samples, 0),
-    0,
-  );
+  return evaluations.reduce((sum, { questions }) => sum + questions.reduce((of, { samples }) => of + samples, 0), 0);
 }
 
 /** The record of an answer. One that is taken over from an earlier run gets its names in this run. */
