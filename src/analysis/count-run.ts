@@ -12,11 +12,16 @@ import {
 } from '../judging/rules.js';
 import { withoutScoresOfUnknown } from '../judging/unknown-question.js';
 import type { Measure } from '../questions/question-file.js';
-import type { Run } from '../runs/read-run.js';
+import { findLargeRecords, type Run } from '../runs/read-run.js';
 import { readSeeds } from '../runs/run-manifest.js';
 import { listEvaluatedModels, type OutlinedCell, type PlanOutline } from '../runs/run-outline.js';
-import type { RecordTable } from '../runs/record-table.js';
-import { findJudgement, questionKeyOf, type AnswerRecord, type JudgementRecord } from '../runs/run-records.js';
+import {
+  findJudgement,
+  questionKeyOf,
+  type AnswerRecord,
+  type JudgementRecord,
+  type RunRecords,
+} from '../runs/run-records.js';
 import type { ShareCounts } from '../stats/share-counts.js';
 
 /** The input of an analysis, which reads no file itself; answers and judgements of a large run are read as they are gone through. */
@@ -62,11 +67,7 @@ export interface AnalysisOptions {
 /** A stored run as an analysis takes it. */
 export function inputOfRun(run: Run): AnalysisInput {
   const { evaluations, dynamics } = run.manifest;
-  const { answers, judgements } = run.records;
-  const isLarge = [answers, judgements].some(isLargeTable);
-  function* listJudgements(): Generator<JudgementRecord, void, undefined> {
-    for (const record of judgements.values()) yield withoutScoresOfUnknown(record);
-  }
+  const large = findLargeRecords(run);
   return {
     plan: run,
     ownJudge: run.judge,
@@ -75,16 +76,9 @@ export function inputOfRun(run: Run): AnalysisInput {
       [...evaluations, ...(dynamics === undefined ? [] : [dynamics])].map(({ name, answers }) => [name, answers]),
     ),
     questions: run.questions,
-    answers: isLarge ? { [Symbol.iterator]: () => answers.values() } : run.answers,
-    ...(isLarge
-      ? {
-          judgements: { [Symbol.iterator]: listJudgements },
-          findJudgement: (answer, judge) => {
-            const found = findJudgement(judgements, answer, judge);
-            return found === null ? null : withoutScoresOfUnknown(found);
-          },
-        }
-      : { judgements: [...listJudgements()] }),
+    ...(large === null
+      ? { answers: run.answers, judgements: run.judgements.map(withoutScoresOfUnknown) }
+      : goThrough(large)),
     losses: new Map([...run.curves].map(([name, points]) => [name, points.map(({ loss }) => loss)])),
     finished: run.finished,
     isGoing: run.owner !== null,
@@ -92,8 +86,22 @@ export function inputOfRun(run: Run): AnalysisInput {
   };
 }
 
-function isLargeTable(records: ReadonlyMap<string, unknown>): boolean {
-  return 'isLarge' in records && (records as RecordTable<unknown>).isLarge();
+/** Reads records whenever they are gone through. */
+function goThrough({
+  answers,
+  judgements,
+}: RunRecords): Pick<AnalysisInput, 'answers' | 'judgements' | 'findJudgement'> {
+  function* listJudgements(): Generator<JudgementRecord, void, undefined> {
+    for (const record of judgements.values()) yield withoutScoresOfUnknown(record);
+  }
+  return {
+    answers: { [Symbol.iterator]: () => answers.values() },
+    judgements: { [Symbol.iterator]: listJudgements },
+    findJudgement: (answer, judge) => {
+      const found = findJudgement(judgements, answer, judge);
+      return found === null ? null : withoutScoresOfUnknown(found);
+    },
+  };
 }
 
 interface ConditionCells {

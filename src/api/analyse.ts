@@ -13,7 +13,7 @@ import { writeReport, type WrittenReport } from '../report/write-report.js';
 import { countResultFile } from '../results/count-result-file.js';
 import { summariseFiles, type ResultSummary } from '../results/summarise-files.js';
 import { summariseFile, type ResultGroup, type ResultGrouping } from '../results/summarise-results.js';
-import type { Run } from '../runs/read-run.js';
+import { findLargeRecords, type Run } from '../runs/read-run.js';
 
 export interface CountOptions {
   /** Whose judgements count. Default the run's own judge. */
@@ -172,12 +172,14 @@ const runSchema = z.looseObject({
   }),
   dynamics: z.looseObject({ evaluation: objectSchema }).nullable(),
   ...{ cells: z.array(z.unknown()), evaluations: z.array(z.unknown()), faults: z.array(z.unknown()) },
-  records: z.looseObject({ answers: objectSchema, judgements: objectSchema }),
+  ...{ answers: z.array(z.unknown()), judgements: z.array(z.unknown()) },
   ...{ bases: z.instanceof(Map), questions: z.instanceof(Map), curves: z.instanceof(Map), finished: z.instanceof(Set) },
 });
 
 export function requireRun(run: Run, caller: string, options: CountOptions): void {
-  if (!runSchema.safeParse(run).success)
+  // A large run is one that readRun made, and a look at its lists would bring all of it into memory.
+  const isRun = (typeof run === 'object' && findLargeRecords(run) !== null) || runSchema.safeParse(run).success;
+  if (!isRun)
     throw new DriftlineError({
       code: 'usage-invalid',
       message: `${caller}: that is no run`,
@@ -187,7 +189,7 @@ export function requireRun(run: Run, caller: string, options: CountOptions): voi
   const { judge } = options;
   if (judge === undefined) return;
   const judges = new Set([run.judge]);
-  for (const one of run.records.judgements.values()) judges.add(one.judge);
+  for (const one of findLargeRecords(run)?.judgements.values() ?? run.judgements) judges.add(one.judge);
   if (!judges.has(judge))
     throw new DriftlineError({
       code: 'usage-invalid',

@@ -16,7 +16,7 @@ import { DriftlineError } from '../foundation/driftline-error.js';
 import { nearestName } from '../foundation/find-by-name.js';
 import { findRule } from '../judging/rules.js';
 import type { SpendingSummary } from '../models/hosted/spending/summarise-spending.js';
-import { readRun, type Run } from '../runs/read-run.js';
+import { findLargeRecords, readRun, type Run } from '../runs/read-run.js';
 import { readSeeds, type RunManifest } from '../runs/run-manifest.js';
 import type { TrainingPoint } from '../runs/training-curve.js';
 
@@ -226,12 +226,13 @@ function listTraining(run: Run): TrainingCurve[] {
 }
 
 /** Where the numbers of a run come from, and what they took. */
-function describeProvenance({ manifest, records, curves, spending, begun, written, areDatesOfFiles }: Run): Provenance {
+function describeProvenance(run: Run): Provenance {
+  const { manifest, curves, spending, begun, written, areDatesOfFiles } = run;
   const { hash, driftline, world, cells, evaluations, models } = manifest;
   let trainedTokens = 0;
   for (const curve of curves.values()) for (const { tokens } of curve) trainedTokens += tokens ?? 0;
   let answerTokens: number | null = 0;
-  for (const { tokens } of records.answers.values())
+  for (const { tokens } of findLargeRecords(run)?.answers.values() ?? run.answers)
     answerTokens = tokens === null || answerTokens === null ? null : answerTokens + tokens;
   return {
     planHash: hash,

@@ -27,12 +27,10 @@ export interface Run extends StoredRun {
   readonly judge: string;
   /** By `evaluation/id`; empty if they cannot be read. */
   readonly questions: ReadonlyMap<string, AskedQuestion>;
-  /** In the order of the file. Of a very large run, all of them are brought into memory when they are first looked at; `records` has them one by one. */
+  /** In the order of the file. Of a very large run, they are brought into memory when somebody looks at them here; an analysis does not. */
   readonly answers: readonly AnswerRecord[];
   /** From all judges. */
   readonly judgements: readonly JudgementRecord[];
-  /** The same by their keys. */
-  readonly records: RunRecords;
   /** By the names of cells; empty for a training that has not begun. */
   readonly curves: ReadonlyMap<string, readonly TrainingPoint[]>;
   /** Cells whose training is finished. */
@@ -93,7 +91,7 @@ export async function readRun(folder: string, options: ReadRunOptions = {}): Pro
     if (await isCellFinished(place)) finished.add(name);
   }
   const times = await readRunTimes(folder);
-  return {
+  const run: Run = {
     ...stored,
     judge: nameOwnJudge(stored, { [Symbol.iterator]: () => judgements.values() }),
     questions,
@@ -103,7 +101,6 @@ export async function readRun(folder: string, options: ReadRunOptions = {}): Pro
     get judgements() {
       return (listed.judgements ??= [...judgements.values()]);
     },
-    records: { answers, judgements },
     curves,
     finished,
     owner: findLockOwner(await readdir(folder)),
@@ -115,12 +112,26 @@ export async function readRun(folder: string, options: ReadRunOptions = {}): Pro
       latest(await dateOf(join(folder, answerRecords.name)), await dateOf(join(folder, judgementRecords.name))),
     areDatesOfFiles: times === null,
   };
+  if (isLarge(answers) || isLarge(judgements)) largeRuns.set(run, { answers, judgements });
+  return run;
 
   async function read<Stored extends object>(kind: RecordKind<Stored>): Promise<ReadonlyMap<string, Stored>> {
     const lines = await readRecordLines(join(folder, kind.name), kind);
     if (lines.spoilt.length > 0) faults.push(describeSpoilt(kind.name, lines.spoilt));
     return lines.records;
   }
+}
+
+/** What has too many records to hold. Who changes a run, as by leaving answers out, has another object. */
+const largeRuns = new WeakMap<Run, RunRecords>();
+
+/** Records of a very large run as it was read, to be gone through one by one; null of all others, whose lists are in memory. */
+export function findLargeRecords(run: Run): RunRecords | null {
+  return largeRuns.get(run) ?? null;
+}
+
+function isLarge(records: ReadonlyMap<string, unknown>): boolean {
+  return 'isLarge' in records && typeof records.isLarge === 'function' && records.isLarge() === true;
 }
 
 function isTable(value: unknown): boolean {

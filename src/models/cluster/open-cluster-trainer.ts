@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { z } from 'zod';
 import { countSteps } from '../../engine/train/plan-training.js';
 import { waitFor } from '../../foundation/clock.js';
+import { canonicalJson } from '../../foundation/content-hash.js';
 import { openJsonLinesWriter } from '../../foundation/append-json-lines.js';
 import { DriftlineError } from '../../foundation/driftline-error.js';
 import { writeFailure } from '../../foundation/file-failure.js';
@@ -80,7 +81,8 @@ export function openClusterTrainer({ cluster, model, onUnderWay = () => undefine
         };
         // Steps of another fine-tune are not those of this one.
         if (before?.mark !== mark) await rm(join(folder, logFile), { force: true });
-        await writeClusterCell(folder, begun);
+        // A thousand cells that are found again are not written again: each time waits for the disk.
+        if (canonicalJson(before) !== canonicalJson(begun)) await writeClusterCell(folder, begun);
         const submitted = await submit({ id, mark, cell, job, signal, renews: false }, prepared);
         return { record: begun, made: submitted };
       });

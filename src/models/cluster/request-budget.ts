@@ -17,6 +17,8 @@ interface RequestBudgetSettings {
   readonly leastRate?: number;
 }
 
+/** Logs that may be read in a second, for each request that is always allowed: however many jobs there are, nobody reads more. */
+const logsRate = 2;
 /** Requests that may be sent at once after a rest. */
 const burst = 20;
 
@@ -28,6 +30,7 @@ export function createRequestBudget({ clock, jobs, leastRate = 1 }: RequestBudge
   let left = burst;
   let filled = clock.now();
   let isTimed = false;
+  let loggedAt = -Infinity;
 
   const fill = (): number => {
     const rate = Math.max(leastRate, jobs() / 100);
@@ -37,23 +40,28 @@ export function createRequestBudget({ clock, jobs, leastRate = 1 }: RequestBudge
     return rate;
   };
   const serve = (): void => {
-    isTimed = false;
     const rate = fill();
     for (const purpose of purposes)
       for (const go of waiting[purpose]) {
-        if (left < 1) {
-          wake(rate);
+        const early = purpose === 'logs' ? loggedAt + 1000 / (logsRate * leastRate) - filled : 0;
+        if (left < 1 || early > 0) {
+          wake(Math.max(early, ((1 - left) / rate) * 1000));
           return;
         }
+        if (purpose === 'logs') loggedAt = filled;
         left -= 1;
         waiting[purpose].delete(go);
         go();
       }
   };
-  const wake = (rate: number): void => {
+  const wake = (milliseconds: number): void => {
+    // One timer, however many wait.
     if (isTimed) return;
     isTimed = true;
-    clock.after(((1 - left) / rate) * 1000 + 1, serve);
+    clock.after(milliseconds + 1, () => {
+      isTimed = false;
+      serve();
+    });
   };
 
   return {
