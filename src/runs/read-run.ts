@@ -9,6 +9,7 @@ import { summariseSpending, type SpendingSummary } from '../models/hosted/spendi
 import { nameExactJudge } from '../organism/judge/exact-judge.js';
 import { isCellFinished } from './cell-mark.js';
 import { readRecordLines, type RecordKind } from './record-file.js';
+import type { RecordTable } from './record-table.js';
 import { readStoredRun, type StoredRun } from './run-manifest.js';
 import {
   answerRecords,
@@ -131,7 +132,8 @@ export function findLargeRecords(run: Run): RunRecords | null {
 }
 
 function isLarge(records: ReadonlyMap<string, unknown>): boolean {
-  return 'isLarge' in records && typeof records.isLarge === 'function' && records.isLarge() === true;
+  // A map of the caller's has no such function.
+  return (records as Partial<RecordTable<unknown>>).isLarge?.() === true;
 }
 
 function isTable(value: unknown): boolean {
