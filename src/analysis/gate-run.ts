@@ -47,7 +47,11 @@ export function requireWhole(
   }
   const state = findRunState(
     { ...input, plan: { ...plan, cells, evaluations: asked, dynamics: null } },
-    { ...counted, answers: { length: about.length, [Symbol.iterator]: () => counted.answers[Symbol.iterator]() }, judged: about.judged },
+    {
+      ...counted,
+      answers: { length: about.length, [Symbol.iterator]: () => counted.answers[Symbol.iterator]() },
+      judged: about.judged,
+    },
   );
   const { isGoing, answersWanted, answersStored, answersJudged, trainingsWanted, trainingsFinished } = state;
   const known = new Set([...input.questions.keys()].map((key) => parseQuestionKey(key).evaluation));
