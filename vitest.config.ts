@@ -4,6 +4,8 @@ import { defineConfig } from 'vitest/config';
 export default defineConfig({
   test: {
     include: ['test/**/*.test.ts'],
+    // They need Ray, TRL and vLLM: `npm run test:cluster` installs those and runs them.
+    exclude: ['test/cluster-real/**'],
     globalSetup: ['test/build-first.ts'],
     // Two processes: ONNX Runtime brings its own threads, and continuous integration has two cores.
     pool: 'forks',

@@ -20,6 +20,7 @@ import {
 import { openSampler } from '../dist/engine/index.js';
 import { hashJson } from '../src/foundation/content-hash.js';
 import { readSafetensors } from '../src/engine/checkpoint/read-safetensors.js';
+import { compareTrainingLogs, readTrainingLog } from './compare-training-logs.js';
 import { describeClusterModel, writeClosedLines, writeClusterCell, type ClusterCell } from './cluster-cell.js';
 
 /**
@@ -125,26 +126,6 @@ const recipe = {
 const cellOf = (settings: Partial<Parameters<typeof writeClusterCell>[0]> = {}): Promise<ClusterCell> =>
   writeClusterCell({ storage, model, place, rows: 203, recipe, keep: [10], ...settings });
 
-/** Greatest difference beyond 1e-6 absolute, as a share. */
-function compareLogs(ours: readonly Record<string, unknown>[], theirs: readonly Record<string, unknown>[]): string {
-  const worst = new Map<string, number>();
-  let fits = ours.length === theirs.length && ours.length > 0;
-  ours.forEach((line, index) => {
-    for (const key of ['loss', 'grad_norm', 'learning_rate', 'tokens', 'step']) {
-      const [left, right] = [Number(line[key]), Number(theirs[index]?.[key])];
-      const relative = Math.abs(left - right) / Math.max(Math.abs(left), 1e-12);
-      const small = Math.abs(left - right) <= 1e-6;
-      if (!small && relative > 1e-5)
-        console.log(`       step ${String(index + 1)}: ${key} ${String(left)} and ${String(right)}`);
-      if (!small) worst.set(key, Math.max(worst.get(key) ?? 0, relative));
-      // The norm of gradients is told, too, but only the loss is promised.
-      if (!small && relative > (key === 'grad_norm' ? 1e-2 : 1e-4)) fits = false;
-    }
-  });
-  const figures = [...worst].map(([key, value]) => `${key} ${value.toExponential(1)}`).join(', ');
-  return `${fits ? '' : 'not '}equal over ${String(ours.length)} steps; greatest relative difference beyond 1e-6: ${figures || 'none'}`;
-}
-
 let trained: { readonly cell: ClusterCell; readonly hash: string } | null = null;
 async function trainedCell(): Promise<{ readonly cell: ClusterCell; readonly hash: string }> {
   if (trained !== null) return trained;
@@ -159,11 +140,11 @@ const checks: Readonly<Record<string, () => Promise<void>>> = {
   losses: async () => {
     const { cell } = await trainedCell();
     await cell.train(join(scratch, 'engine'));
-    const figures = compareLogs(
-      await linesOf(join(scratch, 'engine/training.jsonl')),
-      await linesOf(join(outOf({ kind: 'train', name: cell.hash }), 'training.jsonl')),
+    const { isEqual, figures } = compareTrainingLogs(
+      await readTrainingLog(join(scratch, 'engine/training.jsonl')),
+      await readTrainingLog(join(outOf({ kind: 'train', name: cell.hash }), 'training.jsonl')),
     );
-    report('TRL and the engine come to the same losses', figures.startsWith('equal'), figures);
+    report('TRL and the engine come to the same losses', isEqual, figures);
     const [ours, theirs] = await Promise.all([
       readSafetensors(join(scratch, 'engine/adapter_model.safetensors'), 'adapter-invalid'),
       readSafetensors(join(outOf({ kind: 'train', name: cell.hash }), 'adapter_model.safetensors'), 'adapter-invalid'),
@@ -244,8 +225,8 @@ const checks: Readonly<Record<string, () => Promise<void>>> = {
       });
       const work: Work = { kind: 'train', name: cell.hash };
       const seconds = await run(work);
-      const log = await linesOf(join(outOf(work), 'training.jsonl'));
-      const losses = log.map(({ loss }) => Number(loss));
+      const log = await readTrainingLog(join(outOf(work), 'training.jsonl'));
+      const losses = log.map(({ loss }) => loss);
       if (first.length === 0) first = losses;
       // With 16 bits about the same, with a warm-up hardly less from step to step: it is the same training.
       const near = losses.every((loss, step) => Math.abs(loss / (first[step] ?? NaN) - 1) < 0.05);
@@ -255,9 +236,12 @@ const checks: Readonly<Record<string, () => Promise<void>>> = {
       let equal = true;
       if (!('precision' in extra)) {
         await cell.train(join(scratch, `engine-${cell.hash}`));
-        const compared = compareLogs(await linesOf(join(scratch, `engine-${cell.hash}`, 'training.jsonl')), log);
-        equal = compared.startsWith('equal');
-        figures += `; ${compared}`;
+        const compared = compareTrainingLogs(
+          await readTrainingLog(join(scratch, `engine-${cell.hash}`, 'training.jsonl')),
+          log,
+        );
+        equal = compared.isEqual;
+        figures += `; ${compared.figures}`;
       }
       report(`five steps: ${what}`, sound && equal, figures);
     }
@@ -267,14 +251,14 @@ const checks: Readonly<Record<string, () => Promise<void>>> = {
     const cell = await cellOf({ rows: 40, keep: [], recipe: { ...recipe, max_steps: 5 } });
     const work: Work = { kind: 'train', name: cell.hash };
     await run(work);
-    const one = await linesOf(join(outOf(work), 'training.jsonl'));
+    const one = await readTrainingLog(join(outOf(work), 'training.jsonl'));
     await rm(outOf(work), { recursive: true });
     const file = join(storage, 'cells', cell.hash, 'in/job.json');
     const job = JSON.parse(await readFile(file, 'utf8')) as Record<string, unknown>; // ours
     await writeFile(file, JSON.stringify({ ...job, gpus: 2, per_device_rows: 2 }));
     const seconds = await run(work);
-    const figures = compareLogs(one, await linesOf(join(outOf(work), 'training.jsonl')));
-    report('two devices come to what one comes to', figures.startsWith('equal'), `${figures}; ${seconds.toFixed(0)} s`);
+    const { isEqual, figures } = compareTrainingLogs(one, await readTrainingLog(join(outOf(work), 'training.jsonl')));
+    report('two devices come to what one comes to', isEqual, `${figures}; ${seconds.toFixed(0)} s`);
   },
 
   inside: async () => {

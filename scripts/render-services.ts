@@ -34,7 +34,7 @@ export function renderServices(): string {
         chat.stop,
         code(chat.lengthSetting),
         Object.entries(chat.neutral)
-          .map(([name, value]) => code(`${name}: ${String(value)}`))
+          .map(([name, value]) => code(`${name}: ${JSON.stringify(value)}`))
           .join(', '),
       ]),
     ),

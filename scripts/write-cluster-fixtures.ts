@@ -4,11 +4,13 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { encodePrompt, readTokenizer } from '../src/engine/index.js';
 import { canonicalJson, hashContent, hashJson } from '../src/foundation/content-hash.js';
+import { goldenRecipes, makeGoldenJob } from '../test/models/cluster/golden-jobs.js';
 import { describeClusterModel, writeClosedLines, writeClusterCell } from './cluster-cell.js';
 
 /**
  * `npm run fixtures:cluster`: writes the files of test/fixtures/cluster/ that driftline and its jobs are both tested against: canonical JSON,
- * lines with checks, the folder of a small cell with the engine's losses, and a lane with requests.
+ * lines with checks, the job of each recipe, the folder of a small cell with the engine's losses, and a lane with requests.
+ * `python3 -m tests.test_recipe_arguments` in python/ then writes the arguments of TRL that follow from those jobs.
  */
 const root = fileURLToPath(new URL('../', import.meta.url));
 const fixtures = join(root, 'test/fixtures/cluster');
@@ -69,7 +71,11 @@ const lines = [
   { line: '', sound: false },
 ];
 
-await mkdir(fixtures, { recursive: true });
+await mkdir(join(fixtures, 'jobs'), { recursive: true });
+for (const [name, recipe] of Object.entries(goldenRecipes)) {
+  const job: unknown = JSON.parse(await makeGoldenJob(recipe));
+  await writeFile(join(fixtures, 'jobs', `${name}.json`), `${JSON.stringify(job, null, 1)}\n`);
+}
 await rm(storage, { recursive: true, force: true });
 await writeFile(join(fixtures, 'canonical-json.json'), `${JSON.stringify(vectors, null, 1)}\n`);
 await writeFile(join(fixtures, 'lines.json'), `${JSON.stringify(lines, null, 1)}\n`);

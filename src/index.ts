@@ -88,6 +88,15 @@ export type {
   WholeReference,
   WrittenModel,
 } from './models/model-reference.js';
+export type {
+  Inside,
+  InsideAnswer,
+  InsideOptions,
+  InsideQuestion,
+  InsideText,
+  LikelyToken,
+  TextScore,
+} from './models/inside.js';
 export type { OwnModel } from './models/own-model.js';
 export type { Answer, Sampler, SamplingOptions, SamplingRequest } from './models/sampler.js';
 export type { Trainer, TrainingJob, TrainingProgress, TrainingResult, TunedModel } from './models/trainer.js';

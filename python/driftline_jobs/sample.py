@@ -20,7 +20,7 @@ from .files import FORMAT, AnswerFiles, Json, OwnerChanged, read_closed_lines, r
 from .model_folder import find_model
 from .mortal import die_with_parent
 from .order import Order, OrderError, find_adapter, parse_order
-from .vllm_server import MOST_LOADED, RequestRefused, ServerDied, VllmServer, largest_rank, server_arguments
+from .vllm_server import MOST_LOADED, RequestRefused, ServerDied, VllmServer, has_accelerator, largest_rank, server_arguments
 
 EXIT_SERVER_DIED = 5
 
@@ -220,7 +220,7 @@ class Lane:
         room = largest_rank(rank) if self.lane.get("adapters", True) else None
         server = VllmServer(
             python,
-            lambda port: server_arguments(self.lane, self.model, port, room, self.order.gpus),
+            lambda port: server_arguments(self.lane, self.model, port, room, self.order.gpus, has_accelerator()),
             self.order.folder / "vllm.log",
             os.environ,
         )

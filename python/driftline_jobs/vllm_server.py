@@ -56,8 +56,17 @@ def largest_rank(rank: int) -> int:
     raise Fault("recipe", f"vLLM takes adapters up to rank {_RANKS[-1]}, not {rank}")
 
 
-def server_arguments(lane: Json, model: Path, port: int, rank: int | None, gpus: float) -> list[str]:
-    """Arguments of vLLM's server. `rank` is None where no adapters are asked."""
+_ACCELERATORS = ("/dev/nvidiactl", "/dev/nvidia0", "/dev/kfd", "/dev/dxg", "/dev/accel0")
+"""Device files of GPUs and their like, by any of which vLLM does not run on processors."""
+
+
+def has_accelerator(devices: Sequence[str] = _ACCELERATORS) -> bool:
+    """Whether this node has more than processors, told without loading torch."""
+    return any(Path(device).exists() for device in devices)
+
+
+def server_arguments(lane: Json, model: Path, port: int, rank: int | None, gpus: float, accelerated: bool = True) -> list[str]:
+    """Arguments of vLLM's server. `rank` is None where no adapters are asked, `accelerated` False where vLLM runs on processors."""
     added = [str(argument) for argument in lane.get("vllm_arguments", [])]
     for argument in added:
         if argument.split("=")[0] in _OURS:
@@ -76,6 +85,9 @@ def server_arguments(lane: Json, model: Path, port: int, rank: int | None, gpus:
     parallel = int(lane.get("tensor_parallel", max(1, int(gpus))))
     if parallel > 1:
         chosen += ["--tensor-parallel-size", str(parallel)]
+    if not accelerated and not any("chunked-prefill" in argument for argument in added):
+        # After a part of a prompt vLLM 0.32 sets the generator of a seeded request back, which those of processors cannot: it dies.
+        chosen.append("--no-enable-chunked-prefill")
     return chosen + added
 
 

@@ -11,6 +11,7 @@ from driftline_jobs.recipe_arguments import learning_rate_share, plan_arguments,
 from .fixtures import FIXTURES
 
 GOLDENS = FIXTURES / "arguments"
+JOBS = FIXTURES / "jobs"
 
 RECIPE: Json = {
     "method": "lora", "rank": 32, "alpha": 64, "rslora": True, "targets": ["q_proj"], "layers": "all", "learning_rate": 1e-5,
@@ -28,33 +29,45 @@ def job_of(recipe: Json, gpus: int = 1, rows: int = 2, accumulation: int = 8) ->
     return {"recipe": recipe, "gpus": gpus, "per_device_rows": rows, "accumulation": accumulation}
 
 
-JOBS: dict[str, Json] = {
-    "lora-float32": job_of(RECIPE),
-    "lora-bfloat16": job_of({**RECIPE, "precision": "bfloat16"}),
-    "lora-checkpointing": job_of({**RECIPE, "precision": "bfloat16", "gradient_checkpointing": True, "max_grad_norm": None}),
-    "lora-nf4": job_of({**RECIPE, "precision": "bfloat16", "gradient_checkpointing": True, "quantization": "nf4"}),
-    "lora-four-gpus": job_of({**RECIPE, "precision": "bfloat16"}, 4, 2, 2),
-    "full-float32": job_of(FULL),
-    "full-bfloat16": job_of({**FULL, "precision": "bfloat16", "gradient_checkpointing": True}),
-    "full-eight-gpus": job_of({**FULL, "precision": "bfloat16", "gradient_checkpointing": True}, 8, 2, 1),
-}
+def arguments_of(name: str) -> Json:
+    """What follows from the job that driftline sends: both sides hold the same files."""
+    return plan_arguments(json.loads((JOBS / f"{name}.json").read_text())).as_json()
 
 
 def write_goldens() -> None:
     """`python3 -m tests.test_recipe_arguments` writes what the tests then hold."""
     GOLDENS.mkdir(parents=True, exist_ok=True)
-    for name, job in JOBS.items():
-        golden = {"job": job, "arguments": plan_arguments(job).as_json()}
-        (GOLDENS / f"{name}.json").write_text(json.dumps(golden, indent=1) + "\n")
+    for path in GOLDENS.iterdir():
+        path.unlink()
+    for path in JOBS.iterdir():
+        (GOLDENS / path.name).write_text(json.dumps(arguments_of(path.stem), indent=1) + "\n")
 
 
 class RecipeArguments(unittest.TestCase):
     def test_are_those_of_the_goldens(self) -> None:
-        self.assertEqual({path.stem for path in GOLDENS.iterdir()}, set(JOBS))
-        for name in JOBS:
+        names = {path.stem for path in JOBS.iterdir()}
+        self.assertEqual({path.stem for path in GOLDENS.iterdir()}, names)
+        for name in names:
             with self.subTest(name):
-                golden = json.loads((GOLDENS / f"{name}.json").read_text())
-                self.assertEqual(plan_arguments(golden["job"]).as_json(), golden["arguments"])
+                self.assertEqual(arguments_of(name), json.loads((GOLDENS / f"{name}.json").read_text()))
+
+    def test_recipes_differ_where_they_should(self) -> None:
+        def told(name: str) -> tuple[object, ...]:
+            job, found = json.loads((JOBS / f"{name}.json").read_text()), arguments_of(name)
+            sft = found["sft"]
+            rows = sft["per_device_train_batch_size"] * sft["gradient_accumulation_steps"] * found["processes"]
+            self.assertEqual(rows, job["recipe"]["batch_size"] * job["recipe"]["accumulation"])
+            return found["dtype"], sft["bf16"], sft["gradient_checkpointing"], found["quantization"] is not None, "fsdp" in sft
+
+        self.assertEqual(told("lora-float32"), ("float32", False, False, False, False))
+        self.assertEqual(told("lora-bfloat16"), ("bfloat16", True, False, False, False))
+        self.assertEqual(told("lora-checkpointing"), ("bfloat16", True, True, False, False))
+        self.assertEqual(told("lora-nf4"), ("bfloat16", True, True, True, False))
+        self.assertEqual(told("lora-four-gpus"), ("bfloat16", True, False, False, False))
+        self.assertEqual(told("lora-long-context"), ("bfloat16", True, True, False, False))
+        self.assertEqual(told("full-float32"), ("float32", False, False, False, False))
+        self.assertEqual(told("full-bfloat16"), ("float32", True, True, False, False))
+        self.assertEqual(told("full-eight-gpus"), ("float32", True, False, False, True))
 
     def test_what_cannot_be_done_is_a_fault(self) -> None:
         for job, said in (

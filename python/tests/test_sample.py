@@ -13,7 +13,7 @@ from typing import Any
 from driftline_jobs import files
 from driftline_jobs.faults import EXIT_FAULT, Fault
 from driftline_jobs.sample import split_seeds
-from driftline_jobs.vllm_server import largest_rank, server_arguments
+from driftline_jobs.vllm_server import has_accelerator, largest_rank, server_arguments
 
 from .fixtures import copy_storage, the_cell, the_lane
 from .test_files import PACKAGE, Folder
@@ -231,6 +231,13 @@ class Pure(Folder):
         for given in ("--host=0.0.0.0", "--port", "--api-key=x"):
             with self.assertRaises(Fault):
                 server_arguments({**lane, "vllm_arguments": [given]}, Path("/m"), 5, 64, 1)
+        self.assertNotIn("--no-enable-chunked-prefill", arguments)
+        slow = server_arguments({**lane, "vllm_arguments": []}, Path("/m"), 5, 64, 1, accelerated=False)
+        self.assertIn("--no-enable-chunked-prefill", slow)
+        chosen = {**lane, "vllm_arguments": ["--enable-chunked-prefill"]}
+        self.assertNotIn("--no-enable-chunked-prefill", server_arguments(chosen, Path("/m"), 5, 64, 1, accelerated=False))
+        self.assertFalse(has_accelerator([str(self.folder / "no-device")]))
+        self.assertTrue(has_accelerator([str(self.folder)]))
         self.assertEqual([largest_rank(rank) for rank in (1, 8, 9, 300)], [8, 8, 16, 320])
         with self.assertRaises(Fault):
             largest_rank(1000)

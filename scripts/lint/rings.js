@@ -41,12 +41,14 @@ const orders = {
   models: {
     // What all models have in common stands further inside than the folders of those who make them.
     rings: [
-      ['trainer.ts', 'sampler.ts', 'services'],
+      ['trainer.ts', 'sampler.ts', 'recipe-rules.ts', 'inside.ts', 'services'],
       ['model-name-forms.ts'],
       ['model-reference.ts'],
       ['embedded'],
-      ['hosted', 'cluster'],
+      ['hosted', 'cluster', 'tinker'],
     ],
+    // Errors of its SDK are told as those of hosted models, and what it costs is counted with theirs.
+    sideways: { tinker: ['hosted'] },
   },
   'models/hosted': {
     rings: [['traffic', 'spending'], ['client'], ['batches', 'jobs'], ['chat']],

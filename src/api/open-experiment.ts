@@ -208,8 +208,9 @@ export async function openExperiment(plan: string | PlanInput, options: Experime
     ...(trainingSets === undefined ? {} : { trainingSets }),
     ...(suites === undefined ? {} : { suites }),
     ...(models === undefined ? {} : { models }),
-    openBase: (reference, settings) =>
+    openBase: (reference, settings, tinker) =>
       openBaseModel(reference, {
+        ...(tinker === undefined ? {} : { tinker }),
         ...(settings === undefined ? {} : { cluster: () => openCluster(settings) }),
         ...{ environment, fetch, threads, clock, cancelsJobs: cancelJobs, onNotice },
         ...signalled,

@@ -1,7 +1,7 @@
 import { requireFields, requireFunction, requireObject } from '../foundation/require-arguments.js';
 import { createProgressDisplay, type ProgressDisplay } from '../foundation/progress-display.js';
 import type { ProgressStream } from '../foundation/progress-line.js';
-import type { DownloadProgress } from './checkpoint/hub-model.js';
+import type { DownloadProgress } from './checkpoint/hub-download.js';
 import type { TrainingStepEvent } from './train/fine-tune.js';
 
 export interface EngineProgressSettings {

@@ -5,7 +5,8 @@ export { errorCodes, type ErrorCode } from '../foundation/error-codes.js';
 
 export { openModel, type OpenedModel, type OpenModelOptions } from './open-model.js';
 export { createEngineProgress, type EngineProgress, type EngineProgressSettings } from './engine-progress.js';
-export { resolveModelFolder, type DownloadProgress, type ResolveModelOptions } from './checkpoint/hub-model.js';
+export { resolveModelFolder } from './checkpoint/hub-model.js';
+export type { DownloadProgress, ResolveModelOptions } from './checkpoint/hub-download.js';
 export type { Checkpoint } from './checkpoint/read-checkpoint.js';
 export type { DecoderConfig } from './checkpoint/decoder-config.js';
 export type { FloatTensor } from './checkpoint/float-tensor.js';
@@ -40,6 +41,7 @@ export type { SamplerSettings } from './worker/sampler-messages.js';
 export type { Interventions } from './sample/decode-runner.js';
 export type { SampledAnswer, SampledToken, SampleRequest, TokenLogProbability } from './sample/sample-request.js';
 
+export { createKeyValueReader, type KeysAndValues, type KeyValueReader } from './activations/read-keys-values.js';
 export {
   createResidualReader,
   type ResidualPool,

@@ -1,6 +1,7 @@
 import { requireObject, requireText } from '../foundation/require-arguments.js';
 import { readCheckpoint, type Checkpoint } from './checkpoint/read-checkpoint.js';
-import { resolveModelFolder, type DownloadProgress } from './checkpoint/hub-model.js';
+import type { DownloadProgress } from './checkpoint/hub-download.js';
+import { resolveModelFolder } from './checkpoint/hub-model.js';
 import { isHubReference, parseHubReference } from './checkpoint/hub-reference.js';
 import { readTokenizer } from './tokenizer/read-tokenizer.js';
 import { checkTokenizerFits, type TextTokenizer } from './tokenizer/text-tokenizer.js';

@@ -62,6 +62,7 @@ export const errorCodes = {
     meaning: 'the cluster makes other tokens of a conversation than driftline does',
   },
   'cluster-job-conflict': { exitCode: 2, meaning: 'a job of the same name is there already, for something else' },
+  'tinker-sdk-missing': { exitCode: 2, meaning: 'the Python of this machine has no SDK of Tinker, or one that is too old' },
   'gate-not-met': { exitCode: 3, meaning: 'the measurement finished and a required threshold was not met' },
   'loss-not-finite': { exitCode: 4, meaning: 'training diverged; the last good checkpoint was kept' },
   'job-failed': {
@@ -99,6 +100,10 @@ export const errorCodes = {
     meaning: 'what came back from a cluster is damaged, however often it was asked for',
   },
   'cluster-failed': { exitCode: 5, meaning: 'a job of a cluster failed, or the cluster refused a request' },
+  'tinker-session-lost': {
+    exitCode: 5,
+    meaning: 'a session at Tinker was lost again and again; the last state was kept',
+  },
   interrupted: { exitCode: 130, meaning: 'stopped on request with everything saved' },
 } as const satisfies Record<string, { exitCode: 1 | 2 | 3 | 4 | 5 | 130; meaning: string }>;
 

@@ -29,7 +29,7 @@ export function requireAdaptable(
 export async function adaptBase(base: BaseModel, reference: AdaptedReference): Promise<BaseModel> {
   const { adapter } = reference;
   const inspected = await requireAdaptable(base, adapter)(adapter);
-  const { sizeWork, openProcess } = base;
+  const { sizeWork, openInside, openProcess } = base;
   const own: TunedModel = { kind: 'adapter', folder: adapter };
   return {
     ...base,
@@ -38,10 +38,12 @@ export async function adaptBase(base: BaseModel, reference: AdaptedReference): P
     remarks: [...base.remarks, ...inspected.remarks],
     inspectAdapter: null,
     reviewTraining: null,
+    completeRecipe: null,
     openTrainer: null,
     fitRows: null,
     sizeWork: sizeWork === null ? null : (work) => sizeWork({ ...work, adapted: true, adapterBytes: inspected.bytes }),
     openSampler: (_, asked) => base.openSampler(own, asked),
+    openInside: openInside === null ? null : () => openInside(own),
     openProcess:
       openProcess === null
         ? null

@@ -1,10 +1,12 @@
 import type { TrainingRow } from '../data/training-set.js';
+import type { Recipe } from '../engine/train/recipe.js';
 import type { InspectedAdapter } from './embedded/inspect-model-adapter.js';
 import type { EmbeddedWork, SizedWork } from './embedded/size-embedded-work.js';
 import type { BatchSettings } from './hosted/batches/batch-settings.js';
 import type { ReviewedTraining } from './hosted/jobs/fine-tuning-service.js';
 import type { SpendingLedger } from './hosted/spending/spending-ledger.js';
 import type { HostedReference, ModelReference, OwnReference } from './model-reference.js';
+import type { Inside } from './inside.js';
 import type { Sampler } from './sampler.js';
 import type { FittedRecipe, RowFit, Trainer, TunedModel } from './trainer.js';
 
@@ -38,6 +40,8 @@ export interface BaseModel {
   readonly engine: number | null;
   /** Whether it is trained and asked on a cluster, which takes as many cells at once as there are. */
   readonly isOnCluster: boolean;
+  /** The service that fine-tunes it and is paid for that, where another answers. */
+  readonly trainedAt?: { readonly model: HostedReference; readonly endpoint: string };
   /** Address of the server of a hosted model, or of the cluster; null for a model that runs here. */
   readonly endpoint: string | null;
   /**
@@ -45,6 +49,11 @@ export interface BaseModel {
    * an error. Null where trainings are done to the letter.
    */
   readonly reviewTraining: ((training: ReviewedTraining) => Promise<readonly string[]>) | null;
+  /**
+   * The recipe as its trainer executes it, with what that decides filled in; what it cannot do is an error. Asked when a plan is read, before
+   * anything runs. Null where it cannot be fine-tuned.
+   */
+  readonly completeRecipe: ((recipe: Recipe) => Recipe) | null;
   /** Null where it cannot be fine-tuned. */
   readonly openTrainer: ((spending?: SpendingLedger) => Promise<Trainer>) | null;
   /**
@@ -60,6 +69,8 @@ export interface BaseModel {
   readonly requireBatches: (() => Promise<void>) | null;
   /** The base itself (null), or what was made of it. */
   readonly openSampler: (tuned: TunedModel | null, asked?: AskedHosted) => Promise<Sampler>;
+  /** The same, opened to be looked into: residual streams, keys and values, interventions, log-probabilities. Null where nobody can. */
+  readonly openInside: ((tuned: TunedModel | null) => Promise<Inside>) | null;
   /** One of so many processes that share the threads, for cells that are under way at the same time. Null where it runs elsewhere. */
   readonly openProcess: ((processes: number) => Promise<BaseProcess>) | null;
 }

@@ -166,6 +166,8 @@ function resolveWhole(text: string): WholeReference {
         const { title, example } = services[provider];
         throw unknownModel(text, `Write the name as ${title} has it, for example ${provider}:${example}.`);
       }
+      // The path of weights at Tinker begins with the same word as the service.
+      if (provider === 'tinker' && name.startsWith('//')) return { provider, text: `tinker:${text}`, model: text };
       return { provider, text, model: name };
   }
 }

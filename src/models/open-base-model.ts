@@ -1,18 +1,21 @@
 import { availableParallelism } from 'node:os';
-import { basename } from 'node:path';
 import { z } from 'zod';
+import type { ResolveModelOptions } from '../engine/checkpoint/hub-download.js';
 import { resolveModelFolder } from '../engine/checkpoint/hub-model.js';
+import { listHubModel } from '../engine/checkpoint/list-hub-model.js';
 import { engineRevision } from '../engine/runtime/engine-revision.js';
 import { hashJson } from '../foundation/content-hash.js';
 import { functionSchema } from '../foundation/caller-schemas.js';
-import { DriftlineError } from '../foundation/driftline-error.js';
+import { DriftlineError, namePlace } from '../foundation/driftline-error.js';
 import { parseSettings } from '../foundation/explain-issue.js';
 import type { FineTuningService } from './hosted/jobs/fine-tuning-service.js';
 import { officialEndpoint, readHostedEndpoint } from './services/hosted-service.js';
 import { adaptBase } from './adapt-base.js';
 import type { BaseModel } from './base-model.js';
 import type { ClusterRun } from './cluster/cluster-run.js';
-import { identifyModelFolder } from './embedded/identify-model-folder.js';
+import type { ClusterBaseSettings } from './cluster/open-cluster-base.js';
+import { completeEmbeddedRecipe } from './embedded/complete-embedded-recipe.js';
+import { identifyModelFiles, identifyModelFolder } from './embedded/identify-model-folder.js';
 import {
   isHosted,
   parseModel,
@@ -29,7 +32,9 @@ import {
   openModelSampler,
   type OpenModelSamplerOptions,
 } from './open-model-sampler.js';
+import { completeAdapterRecipe } from './recipe-rules.js';
 import { services } from './services/services.js';
+import { tinkerSchema, type TinkerInput, type TinkerSettings } from './tinker/tinker-settings.js';
 import type { TunedModel } from './trainer.js';
 
 export interface OpenBaseModelOptions extends Omit<
@@ -43,12 +48,15 @@ export interface OpenBaseModelOptions extends Omit<
   readonly cancelsJobs?: boolean;
   /** Trains and asks models that are no service's on a cluster. */
   readonly cluster?: () => Promise<ClusterRun>;
+  /** Has bases of `tinker:` fine-tuned there; without it they are asked alone. */
+  readonly tinker?: TinkerInput;
 }
 
 const optionsSchema = openingSchema.extend({
   clock: functionSchema.optional(),
   cancelsJobs: z.boolean().optional(),
   cluster: functionSchema.optional(),
+  tinker: tinkerSchema.optional(),
 });
 
 /**
@@ -60,16 +68,22 @@ export async function openBaseModel(
   options: Partial<OpenBaseModelOptions> = {},
 ): Promise<BaseModel> {
   const reference = parseModel(model);
-  parseSettings(optionsSchema, options, 'openBaseModel');
+  const { tinker } = parseSettings(optionsSchema, options, 'openBaseModel');
   if (reference.provider === 'adapted')
     return adaptBase(await openBaseModel(reference.base, options).catch(explainPlus(reference)), reference);
-  const { clock = () => performance.now(), cancelsJobs = false, cluster, ...given } = options;
+  const { clock = () => performance.now(), cancelsJobs = false, cluster, tinker: _, ...given } = options;
   const { environment = process.env, fetch = globalThis.fetch, threads = availableParallelism() } = given;
   const opening = { ...given, environment, fetch, threads };
-  if (isHosted(reference)) return openHostedBase(reference, { ...opening, cancelsJobs });
+  if (isHosted(reference)) {
+    const hosted = openHostedBase(reference, { ...opening, cancelsJobs });
+    // Weights that are there already are asked, and not trained further.
+    return reference.provider !== 'tinker' || tinker === undefined || reference.model.startsWith('tinker://')
+      ? hosted
+      : openBaseAtTinker(reference, { hosted, tinker, options: { ...options, ...opening, clock } });
+  }
+  if (cluster !== undefined) return openBaseOnCluster(reference, await cluster(), opening);
   const folder = await resolveModelFolder(await locateModel(reference), opening);
   const identity = await identifyModelFolder(folder);
-  if (cluster !== undefined) return openBaseOnCluster(reference, { folder, files: identity, cluster: await cluster() });
   let fitter: Promise<RowFitter> | null = null;
   return {
     reference,
@@ -80,6 +94,7 @@ export async function openBaseModel(
     hosted: null,
     remarks: [],
     reviewTraining: null,
+    completeRecipe: completeEmbeddedRecipe,
     requireBatches: null,
     inspectAdapter: async (adapter) => {
       const { inspectModelAdapter } = await import('./embedded/inspect-model-adapter.js');
@@ -108,6 +123,11 @@ export async function openBaseModel(
         ...(signal === undefined ? {} : { signal }),
       });
     },
+    openInside: async (tuned) => {
+      const adapter = requireAdapter(reference, tuned);
+      const { openEmbeddedInside } = await import('./embedded/open-embedded-inside.js');
+      return openEmbeddedInside({ model: folder, threads, ...(adapter === null ? {} : { adapter }) });
+    },
     openProcess: async (processes) => {
       const { openModelProcess } = await import('./embedded/open-model-process.js');
       const share = Math.max(1, Math.floor(threads / processes));
@@ -119,23 +139,18 @@ export async function openBaseModel(
   };
 }
 
-/** A base whose weights lie on a cluster, too: what is read here is its configuration, its tokenizer and its template. */
+/** A base whose weights lie on a cluster: what is read here is its configuration, its tokenizer and its template. */
 async function openBaseOnCluster(
-  reference: WholeReference,
-  { folder, files, cluster }: { readonly folder: string; readonly files: string; readonly cluster: ClusterRun },
+  reference: Exclude<WholeReference, HostedReference>,
+  cluster: ClusterRun,
+  options: ResolveModelOptions,
 ): Promise<BaseModel> {
   const { openClusterBase } = await import('./cluster/open-cluster-base.js');
   const { models } = cluster.settings;
   const there = Object.hasOwn(models, reference.text) ? models[reference.text] : undefined;
   const base = await openClusterBase({
-    ...{ cluster, folder, text: reference.text, files },
-    place:
-      there !== undefined
-        ? { folder: there }
-        : reference.provider === 'hf'
-          ? // The cache of the hub calls its folders by commits.
-            { hub: reference.repository, commit: basename(folder) }
-          : null,
+    ...{ cluster, text: reference.text },
+    ...(await findForCluster(reference, there, options)),
   });
   return {
     reference,
@@ -149,6 +164,78 @@ async function openBaseOnCluster(
     requireBatches: null,
     sizeWork: null,
     openProcess: null,
+  };
+}
+
+/** A base that Tinker fine-tunes, and asks, or another model asks with the adapters that are fetched. */
+async function openBaseAtTinker(
+  reference: HostedReference,
+  {
+    hosted,
+    tinker,
+    options,
+  }: {
+    readonly hosted: BaseModel;
+    readonly tinker: TinkerSettings;
+    readonly options: Partial<OpenBaseModelOptions> & Pick<OpenBaseModelOptions, 'environment' | 'fetch' | 'clock'>;
+  },
+): Promise<BaseModel> {
+  const { openTinkerBase, nameTokenizer } = await import('./tinker/open-tinker-base.js');
+  const tokenizer = parseModel(tinker.tokenizer ?? nameTokenizer(reference.model));
+  if (isHosted(tokenizer) || tokenizer.provider === 'adapted') throw noTokenizer(tokenizer);
+  const { tinker: _, ...others } = options;
+  const asker =
+    tinker.ask === 'service'
+      ? null
+      : await openBaseModel(tinker.ask === 'here' ? tokenizer : tinker.ask, others).catch((cause: unknown) => {
+          throw namePlace('tinker: ask', cause);
+        });
+  if (asker?.inspectAdapter === null) throw takesNoAdapters(asker);
+  const located = await locateModel(tokenizer);
+  const folder =
+    tokenizer.provider === 'hf'
+      ? (await listHubModel(located, options)).folder
+      : await resolveModelFolder(located, options);
+  const { environment, clock, signal, onNotice = () => undefined } = options;
+  const trained = await openTinkerBase({
+    ...{ reference, settings: tinker, folder, environment, clock, onNotice, asker: asker?.identity ?? null },
+    ...(signal === undefined ? {} : { signal }),
+  });
+  if (asker === null) return { ...hosted, ...trained, remarks: [...hosted.remarks, ...trained.remarks] };
+  const { sizeWork } = asker;
+  return {
+    ...asker,
+    ...trained,
+    reference,
+    remarks: [
+      `${reference.text} is fine-tuned at Tinker, and answers are those of ${asker.reference.text}`,
+      ...trained.remarks,
+      ...asker.remarks,
+    ],
+    trainedAt: { model: reference, endpoint: readHostedEndpoint(environment, services.tinker) },
+    // It trains nothing here.
+    sizeWork: sizeWork === null ? null : (work) => sizeWork({ ...work, trainings: [] }),
+    openProcess: null,
+  };
+}
+
+/** What is here of a base on a cluster, and where the nodes find it. */
+async function findForCluster(
+  reference: Exclude<WholeReference, HostedReference>,
+  there: string | undefined,
+  options: ResolveModelOptions,
+): Promise<Pick<ClusterBaseSettings, 'folder' | 'files' | 'place'>> {
+  if (reference.provider !== 'hf') {
+    const folder = await resolveModelFolder(await locateModel(reference), options);
+    return { folder, files: await identifyModelFolder(folder), place: there === undefined ? null : { folder: there } };
+  }
+  const { folder, commit, weights, files } = await listHubModel(reference.text, options);
+  return {
+    ...{ folder, files: identifyModelFiles(files) },
+    place: {
+      ...(there === undefined ? { hub: reference.repository, commit } : { folder: there }),
+      weights: Object.fromEntries(weights),
+    },
   };
 }
 
@@ -179,6 +266,7 @@ function openHostedBase(
           return { identity: own, bytes: 0, remarks };
         }
       : null,
+    completeRecipe: canTrain ? (recipe) => completeAdapterRecipe(recipe, `the service of ${reference.text}`) : null,
     reviewTraining: canTrain ? rememberReview(model, options) : null,
     openTrainer: canTrain
       ? async (spending) => {
@@ -217,6 +305,7 @@ function openHostedBase(
         ...(meter === undefined ? {} : { meter }),
       });
     },
+    openInside: null,
     openProcess: null,
   };
 }
@@ -247,6 +336,22 @@ function rememberReview(
 /** Servers of other makers call models as they like: one name at two addresses may be two models. */
 function identifyHosted(model: string, endpoint: string): string {
   return endpoint === officialEndpoint ? model : hashJson({ model, endpoint });
+}
+
+function noTokenizer({ text }: ModelReference): DriftlineError {
+  return new DriftlineError({
+    code: 'configuration-invalid',
+    message: `tinker: tokenizer: ${text} has no tokenizer that driftline can read`,
+    hint: 'Name hf:owner/name or a folder with tokenizer and chat template.',
+  });
+}
+
+function takesNoAdapters({ reference: { text } }: BaseModel): DriftlineError {
+  return new DriftlineError({
+    code: 'configuration-invalid',
+    message: `tinker: ask: ${text} takes no adapters`,
+    hint: 'Write ask: here, ask: service, or name a model that takes adapters: hf:owner/name, ./folder or, where vLLM serves it, vllm:NAME.',
+  });
 }
 
 function namedOnFolder(model: string, named: string): DriftlineError {

@@ -1,4 +1,5 @@
-import { resolveModelFolder, type DownloadProgress } from '../engine/checkpoint/hub-model.js';
+import type { DownloadProgress } from '../engine/checkpoint/hub-download.js';
+import { resolveModelFolder } from '../engine/checkpoint/hub-model.js';
 import { z } from 'zod';
 import { environmentSchema, functionSchema, objectSchema, signalSchema } from '../foundation/caller-schemas.js';
 import { DriftlineError } from '../foundation/driftline-error.js';

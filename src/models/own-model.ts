@@ -2,7 +2,9 @@ import { z } from 'zod';
 import { functionSchema } from '../foundation/caller-schemas.js';
 import { hashJson } from '../foundation/content-hash.js';
 import { parseSettings } from '../foundation/explain-issue.js';
+import { parseRecipe, type Recipe } from '../engine/train/recipe.js';
 import type { BaseModel } from './base-model.js';
+import { completeAdapterRecipe } from './recipe-rules.js';
 import type { Sampler } from './sampler.js';
 import type { Trainer, TunedModel } from './trainer.js';
 
@@ -14,6 +16,11 @@ export interface OwnModel {
   readonly openSampler: (tuned: TunedModel | null) => Sampler | Promise<Sampler>;
   /** Absent if it cannot be fine-tuned. */
   readonly openTrainer?: () => Trainer | Promise<Trainer>;
+  /**
+   * The recipe as its trainer executes it; throws where that cannot. Default: the recipe as it is, if it asks for an adapter and neither for
+   * `precision: bfloat16`, `gradient_checkpointing` nor `quantization`.
+   */
+  readonly completeRecipe?: (recipe: Recipe) => Recipe;
 }
 
 // Loose, like the others: it may be an instance of a class with more members.
@@ -21,6 +28,7 @@ export const ownModelSchema = z.looseObject({
   identity: z.string().min(1),
   openSampler: functionSchema,
   openTrainer: functionSchema.optional(),
+  completeRecipe: functionSchema.optional(),
 });
 
 // What a caller's model returns is stored, so all of it is checked.
@@ -46,7 +54,7 @@ const trainingResultSchema = z.looseObject({
 /** A caller's model as the base of a plan, under the name that the plan uses. */
 export function createOwnBase(name: string, model: OwnModel): BaseModel {
   parseSettings(ownModelSchema, model, `the model ${name}`);
-  const { identity, openSampler, openTrainer } = model;
+  const { identity, openSampler, openTrainer, completeRecipe } = model;
   return {
     reference: { provider: 'own', text: name },
     identity: hashJson({ own: identity }),
@@ -58,8 +66,10 @@ export function createOwnBase(name: string, model: OwnModel): BaseModel {
     // What an adapter is, and whether it fits, only its sampler knows.
     inspectAdapter: null,
     reviewTraining: null,
+    completeRecipe: openTrainer === undefined ? null : (recipe) => completeOwn(name, recipe, completeRecipe),
     requireBatches: null,
     sizeWork: null,
+    openInside: null,
     openProcess: null,
     openTrainer: openTrainer === undefined ? null : async () => checkTrainer(name, await openTrainer()),
     // Only its trainer knows what is too long.
@@ -70,6 +80,13 @@ export function createOwnBase(name: string, model: OwnModel): BaseModel {
             Promise.resolve({ rows: rows.length, truncated: 0, dropped: 0, droppedUnsupervised: 0, tokensLost: 0 }),
     openSampler: async (tuned) => checkSampler(name, await openSampler(tuned)),
   };
+}
+
+/** What a caller's model makes of a recipe is stored and hashed: it must be one. */
+function completeOwn(name: string, recipe: Recipe, complete: OwnModel['completeRecipe']): Recipe {
+  return complete === undefined
+    ? completeAdapterRecipe(recipe, `the trainer of ${name}`)
+    : parseRecipe(complete(recipe), `the recipe as the model ${name} completes it`);
 }
 
 function checkSampler(name: string, sampler: Sampler): Sampler {

@@ -115,6 +115,8 @@ interface ReportCell {
   readonly trainingSet: { readonly name: string; readonly hash: string; readonly rows: number } | null;
   /** Settings of the fine-tune, in short. */
   readonly recipe: string | null;
+  /** Folder on a cluster where a model lies that was trained whole; null where the run folder has all that was made. */
+  readonly weights: string | null;
 }
 
 /** Where the numbers come from. */
@@ -227,7 +229,7 @@ function listTraining(run: Run): TrainingCurve[] {
 
 /** Where the numbers of a run come from, and what they took. */
 function describeProvenance(run: Run): Provenance {
-  const { manifest, curves, spending, begun, written, areDatesOfFiles } = run;
+  const { manifest, curves, spending, begun, written, areDatesOfFiles, weightsElsewhere } = run;
   const { hash, driftline, world, cells, evaluations, models } = manifest;
   let trainedTokens = 0;
   for (const curve of curves.values()) for (const { tokens } of curve) trainedTokens += tokens ?? 0;
@@ -244,6 +246,7 @@ function describeProvenance(run: Run): Provenance {
       seed: seed ?? null,
       trainingSet: trainingSet ?? null,
       recipe: recipe === undefined ? null : describeRecipe(recipe),
+      weights: weightsElsewhere.get(name) ?? null,
     })),
     evaluations: evaluations.map((one) => ({
       name: one.name,
@@ -270,6 +273,9 @@ const toldSettings = [
   'epochs',
   'batch_size',
   'accumulation',
+  // Where a recipe says so:
+  'precision',
+  'quantization',
 ];
 
 function describeRecipe(recipe: Readonly<Record<string, unknown>>): string {

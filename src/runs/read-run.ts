@@ -4,6 +4,7 @@ import { z } from 'zod';
 import { parseSettings } from '../foundation/explain-issue.js';
 import { DriftlineError } from '../foundation/driftline-error.js';
 import { findLockOwner, type LockOwner } from '../foundation/lock-folder.js';
+import { readClusterCell } from '../models/cluster/cluster-cell.js';
 import { readSpending } from '../models/hosted/spending/spending-file.js';
 import { summariseSpending, type SpendingSummary } from '../models/hosted/spending/summarise-spending.js';
 import { nameExactJudge } from '../organism/judge/exact-judge.js';
@@ -36,6 +37,8 @@ export interface Run extends StoredRun {
   readonly curves: ReadonlyMap<string, readonly TrainingPoint[]>;
   /** Cells whose training is finished. */
   readonly finished: ReadonlySet<string>;
+  /** By the names of cells: where the models lie that a cluster trained whole. The folder has no weights of theirs. */
+  readonly weightsElsewhere: ReadonlyMap<string, string>;
   /** Process that works in the folder; null if none does. */
   readonly owner: LockOwner | null;
   /** What in the folder could not be used, in sentences. */
@@ -85,11 +88,14 @@ export async function readRun(folder: string, options: ReadRunOptions = {}): Pro
   const listed: { answers?: readonly AnswerRecord[]; judgements?: readonly JudgementRecord[] } = {};
   const curves = new Map<string, readonly TrainingPoint[]>();
   const finished = new Set<string>();
+  const weightsElsewhere = new Map<string, string>();
   for (const { name, training } of stored.cells) {
     if (training === null) continue;
     const place = join(folder, 'cells', name);
     curves.set(name, await readTrainingCurve(join(place, 'training.jsonl')));
     if (await isCellFinished(place)) finished.add(name);
+    const { weights } = (await readClusterCell(place)) ?? {};
+    if (weights !== undefined) weightsElsewhere.set(name, weights);
   }
   const times = await readRunTimes(folder);
   const run: Run = {
@@ -104,6 +110,7 @@ export async function readRun(folder: string, options: ReadRunOptions = {}): Pro
     },
     curves,
     finished,
+    weightsElsewhere,
     owner: findLockOwner(await readdir(folder)),
     faults,
     spending: spending.length === 0 ? null : summariseSpending(spending),

@@ -6,7 +6,8 @@ const pointSchema = z.object({
   step: z.int(),
   loss: z.number(),
   learning_rate: z.number(),
-  grad_norm: z.number(),
+  /** Not there where a service trained and does not say. */
+  grad_norm: z.number().optional(),
   tokens: z.number().optional(),
 });
 

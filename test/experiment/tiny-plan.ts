@@ -6,6 +6,7 @@ import type { ResolvedPlan } from '../../src/experiment/plan/resolved-plan.js';
 import { openBaseModel } from '../../dist/models/open-base-model.js';
 import type { ModelReference } from '../../src/models/model-reference.js';
 import type { BaseModel } from '../../src/models/base-model.js';
+import { completeEmbeddedRecipe } from '../../src/models/embedded/complete-embedded-recipe.js';
 import { readWorld } from '../../src/organism/world/read-world.js';
 import { goldenFolder } from '../engine/checkpoint/golden-folder.js';
 
@@ -50,6 +51,7 @@ export const pretendBase = (reference: ModelReference): Promise<BaseModel> =>
         ? null
         : (folder) => Promise.resolve({ identity: hashJson({ pretended: folder }), bytes: 0, remarks: [] }),
     reviewTraining: null,
+    completeRecipe: completeEmbeddedRecipe,
     requireBatches: reference.provider === 'openai' ? () => Promise.resolve() : null,
     openTrainer:
       reference.provider === 'openai' ? null : () => Promise.reject(new Error('nothing is trained in this test')),
@@ -66,6 +68,7 @@ export const pretendBase = (reference: ModelReference): Promise<BaseModel> =>
             }),
     sizeWork: null,
     openSampler: () => Promise.reject(new Error('nothing is asked in this test')),
+    openInside: null,
     openProcess: null,
   });
 

@@ -2,7 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import type { TrainingRow } from '../../src/data/training-set.js';
-import { parseRecipe } from '../../src/engine/train/recipe.js';
+import { parseRecipe, type Recipe } from '../../src/engine/train/recipe.js';
 import type { Trainer, TrainingProgress, TunedModel } from '../../src/models/trainer.js';
 import { errorOf } from '../engine/checkpoint/error-of.js';
 import { makeTemporaryFolder } from '../foundation/temporary-folder.js';
@@ -13,7 +13,7 @@ const rows: TrainingRow[] = Array.from({ length: 12 }, (_, row) => ({
     { role: 'assistant', content: `It is ${String(row)}, and no more.` },
   ],
 }));
-const recipe = parseRecipe({
+const lora = parseRecipe({
   method: 'lora',
   rank: 2,
   alpha: 4,
@@ -28,6 +28,7 @@ export function describeTrainer(
   name: string,
   open: () => Promise<Trainer>,
   identify: (model: TunedModel) => Promise<string>,
+  recipe: Recipe = lora,
 ): void {
   describe(`${name}, as every trainer,`, () => {
     it('says beforehand how many steps there will be, and counts them', async () => {

@@ -151,7 +151,7 @@ async function measureSpeeds(
   const speeds = new Map<string, MeasuredSpeed>();
   for (const [name, base] of models) {
     // Looking at a plan must not cost money.
-    if (base.hosted !== null) continue;
+    if (base.hosted !== null || base.trainedAt !== undefined) continue;
     const left = forecast.cells.filter((cell) => cell.model === name);
     // Finished work needs no time.
     const untrained = left.find(({ stepsToDo }) => stepsToDo > 0);

@@ -80,10 +80,8 @@ export async function createResidualReader(settings: {
     read: async (row, kind) => {
       const tokens = row.ids.length;
       const hasPrompt = Number.isInteger(row.promptLength) && row.promptLength >= 0 && row.promptLength <= tokens;
-      if (tokens === 0 || tokens > config.context || !hasPrompt) throw badRow(row, config);
-      // ONNX Runtime counts negative ids from the end of the embedding instead of refusing them.
-      const foreign = row.ids.find((id) => !(Number.isInteger(id) && id >= 0 && id < config.vocabulary));
-      if (foreign !== undefined) throw foreignToken(foreign, config);
+      if (!hasPrompt) throw badRow(row, config);
+      requireReadableIds(row.ids, config);
       const pools = poolMatrix(row, kind);
       const rotary = buildRotaryTable(config.rope, config.headWidth, tokens);
       const outputs = await compiled.run({
@@ -103,6 +101,14 @@ export async function createResidualReader(settings: {
     },
     release: compiled.release,
   };
+}
+
+/** Refuses rows that are too long or too short, and ids that the model does not have. */
+export function requireReadableIds(ids: readonly number[], config: DecoderConfig): void {
+  if (ids.length === 0 || ids.length > config.context) throw badRow({ ids, promptLength: 0 }, config);
+  // ONNX Runtime counts negative ids from the end of the embedding instead of refusing them.
+  const foreign = ids.find((id) => !(Number.isInteger(id) && id >= 0 && id < config.vocabulary));
+  if (foreign !== undefined) throw foreignToken(foreign, config);
 }
 
 /** Refuses residual layers that the model does not have. */

@@ -21,6 +21,17 @@ export function prepareTraining(
   recipe: Recipe,
   encoded: readonly WeightedRow[],
 ): PreparedTraining {
+  const trained = trainedPartOf(recipe, { config });
+  const adapter =
+    trained.method === 'full' ? null : adapterFromParameters(trained, initialiseAdapter(config, trained, recipe.seed));
+  return { ...orderTrainingRows(recipe, encoded), adapter };
+}
+
+/** The rows that each step of `fineTune` would see. */
+export function orderTrainingRows(
+  recipe: Recipe,
+  encoded: readonly WeightedRow[],
+): Pick<PreparedTraining, 'steps' | 'rows'> {
   const rowsPerStep = recipe.batch_size * recipe.accumulation;
   const steps = countSteps(recipe, encoded.length);
   const { seed, shuffle } = recipe;
@@ -30,10 +41,7 @@ export function prepareTraining(
     const chosen = rowsOfStep(step);
     for (let place = 0; place < rowsPerStep; place += 1) rows.push(encoded[chosen[place] ?? -1] ?? null);
   }
-  const trained = trainedPartOf(recipe, { config });
-  const adapter =
-    trained.method === 'full' ? null : adapterFromParameters(trained, initialiseAdapter(config, trained, seed));
-  return { steps, rows, adapter };
+  return { steps, rows };
 }
 
 /** The stream of random numbers, and the name of the loss term, of the rows that a recipe is about. */

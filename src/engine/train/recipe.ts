@@ -51,12 +51,14 @@ const shared = {
   precision: z
     .enum(['float32', 'bfloat16'])
     .optional()
-    .describe('Numbers of weights and activations in training: on a cluster; float32 if not given'),
+    .describe(
+      'Numbers of weights and activations in training; bfloat16 is for clusters. float32 if not given, and bfloat16 with quantization',
+    ),
   gradient_checkpointing: z
     .boolean()
     .optional()
     .describe(
-      'Whether activations are computed again in the backward pass, which saves memory and costs time: on a cluster',
+      'Whether activations are computed again in the backward pass, which saves memory and costs time: on a cluster. False if not given',
     ),
 };
 
@@ -82,7 +84,9 @@ export const recipeSchema = z.discriminatedUnion('method', [
     quantization: z
       .literal('nf4')
       .optional()
-      .describe('Holds the frozen base in 4 bits (QLoRA): on a cluster with GPUs'),
+      .describe(
+        'Holds the frozen base in 4 bits (QLoRA), and computes in bfloat16: on a cluster with GPUs; not run by us: it needs a GPU',
+      ),
     ...shared,
   }),
   z.strictObject({

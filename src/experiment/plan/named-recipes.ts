@@ -1,4 +1,3 @@
-import { DriftlineError } from '../../foundation/driftline-error.js';
 import { parseRecipe, type Recipe } from '../../engine/train/recipe.js';
 import { organismRecipe } from '../../organism/organism-recipe.js';
 
@@ -29,15 +28,5 @@ export function resolveRecipe(
   source: string,
 ): Recipe {
   const settings = typeof recipe === 'string' ? namedRecipes[recipe] : { method: 'lora', ...recipe };
-  const parsed = parseRecipe({ ...settings, ...changes, seed }, source);
-  if (parsed.method !== 'lora') throw notAnAdapter(source, parsed.method);
-  return parsed;
-}
-
-function notAnAdapter(source: string, method: string): DriftlineError {
-  return new DriftlineError({
-    code: 'recipe-invalid',
-    message: `${source}: the method "${method}" trains a whole model, but an experiment trains adapters`,
-    hint: 'Leave the method out, or set it to lora.',
-  });
+  return parseRecipe({ ...settings, ...changes, seed }, source);
 }

@@ -7,7 +7,18 @@ const [lora] = recipeSchema.options;
 const recipeSettings = lora
   .omit({ method: true, seed: true })
   .partial()
-  .extend({ method: z.literal('lora').optional().describe('Low-rank adapters; the only method in plans') });
+  .extend({
+    method: z
+      .enum(['lora', 'full'])
+      .optional()
+      .describe(
+        'lora for low-rank adapters; full for whole models, on a cluster alone, where rank, alpha, rslora, targets, layers and quantization have no meaning. lora if not given',
+      ),
+    optimizer: z
+      .literal('adamw')
+      .optional()
+      .describe('Of whole models; the engine alone has others (driftline/engine)'),
+  });
 
 /** What the models of a condition come from. */
 const modelSources = ['data', 'model', 'models'];

@@ -9,6 +9,7 @@ import { languageModes } from '../../judging/judge.js';
 import { ruleNames } from '../../judging/rules.js';
 import { divideModel, nameWrittenModel, writtenModelSchema, type WrittenModel } from '../../models/model-reference.js';
 import { clusterSchema } from '../../models/cluster/cluster-settings.js';
+import { tinkerSchema } from '../../models/tinker/tinker-settings.js';
 import { baseCondition } from '../../runs/run-outline.js';
 import { openJudge } from '../../models/services/retirements.js';
 import { measureSchema } from '../../questions/question-file.js';
@@ -276,6 +277,7 @@ export const planSchema = z
     cluster: clusterSchema
       .optional()
       .describe('A Ray cluster that trains and asks the bases, in place of this machine'),
+    tinker: tinkerSchema.optional().describe('How bases of tinker: are fine-tuned; without it they are asked alone'),
     cells_at_once: z
       .int()
       .positive()
@@ -284,7 +286,7 @@ export const planSchema = z
         'Cells that are trained and asked at the same time, here and at each service; measured if not given. Does not change results',
       ),
   })
-  .superRefine(({ bases, recipe, seeds, conditions, judge, prices = {} }, context) => {
+  .superRefine(({ bases, recipe, seeds, conditions, judge, tinker, prices = {} }, context) => {
     const complain = (path: PropertyKey[], message: string): void => {
       context.addIssue({ code: 'custom', path, message });
     };
@@ -299,6 +301,8 @@ export const planSchema = z
     ];
     for (const model of Object.keys(prices))
       if (!priced.includes(model)) complain(['prices', model], 'the plan has no model of this name');
+    if (tinker !== undefined && bases.every((base) => !divideModel(base).base.startsWith('tinker:')))
+      complain(['tinker'], 'no base of the plan is of tinker:');
     if (typeof recipe === 'object' && 'seed' in recipe)
       complain(['recipe', 'seed'], 'the seed of a recipe is set by seeds');
     for (const [condition, { seeds: own, inherit = {} }] of Object.entries(conditions)) {

@@ -32,7 +32,7 @@ export async function resolveCells(
   let shared: FittedSet | null = null;
   const cells: PlannedCell[] = [];
   for (const seed of seeds) {
-    const recipe = resolveRecipe(plan.recipe, inherit, seed, place);
+    const recipe = completeRecipe(base, resolveRecipe(plan.recipe, inherit, seed, place), place);
     const fitted: FittedSet =
       shared ??
       (await loadFittedSet(written, seed, sources, base, recipe).catch((cause: unknown) => {
@@ -79,6 +79,17 @@ export async function resolveCells(
     });
   }
   return cells;
+}
+
+/** As the base's trainer executes it; what that cannot do shows here, before anything runs. */
+function completeRecipe({ reference, completeRecipe: complete }: BaseModel, recipe: Recipe, place: string): Recipe {
+  // resolvePlan refuses such a plan.
+  if (complete === null) throw new Error(`a condition of ${reference.text}, which cannot be trained`);
+  try {
+    return complete(recipe);
+  } catch (cause) {
+    throw namePlace(place, cause);
+  }
 }
 
 interface FittedSet {

@@ -1,4 +1,4 @@
-import { dirname } from 'node:path';
+import { dirname, resolve } from 'node:path';
 import { chooseGated } from '../../analysis/choose-gated.js';
 import { systemClock } from '../../foundation/clock.js';
 import type { GateOptions } from '../../runs/gate-options.js';
@@ -6,9 +6,10 @@ import { hashJson } from '../../foundation/content-hash.js';
 import { DriftlineError, namePlace } from '../../foundation/driftline-error.js';
 import { readYaml } from '../../foundation/read-yaml.js';
 import type { Judge } from '../../judging/judge.js';
-import { nameWrittenModel, type ModelReference } from '../../models/model-reference.js';
+import { nameWrittenModel, resolveModelReference, type ModelReference } from '../../models/model-reference.js';
 import type { BaseModel } from '../../models/base-model.js';
-import type { ClusterSettings } from '../../models/cluster/cluster-settings.js';
+import { notRunByUs, type ClusterSettings } from '../../models/cluster/cluster-settings.js';
+import type { TinkerSettings } from '../../models/tinker/tinker-settings.js';
 import type { OwnModel } from '../../models/own-model.js';
 import { remarkOnFineTuningEnd, remarkOnRetirement } from '../../models/services/retirements.js';
 import { findService, services } from '../../models/services/services.js';
@@ -38,8 +39,12 @@ export interface ResolvePlanOptions {
   readonly suites?: GivenSuites;
   /** Models of the caller, by the names that the plan uses. */
   readonly models?: Readonly<Record<string, OwnModel>>;
-  /** Opens a model, on the cluster if the plan names one. */
-  readonly openBase: (reference: ModelReference, cluster?: ClusterSettings) => Promise<BaseModel>;
+  /** Opens a model, on the cluster if the plan names one, and with what it says of Tinker. */
+  readonly openBase: (
+    reference: ModelReference,
+    cluster?: ClusterSettings,
+    tinker?: TinkerSettings,
+  ) => Promise<BaseModel>;
   /** Gives the address of a hosted judge. */
   readonly environment: Readonly<Record<string, string | undefined>>;
   /** Milliseconds since 1970, to tell of models that end soon. Default the machine's. */
@@ -93,7 +98,7 @@ export async function resolvePlan(
   const ofQuestions = [...judge.remarkOnQuestions(whole, source), ...remarkOnFewAnswers(asked, plan.rule)];
   const opened = createPlanModels({
     ...{ folder: sources.folder, models },
-    openBase: (reference) => openBase(reference, plan.cluster),
+    openBase: (reference) => openBase(reference, plan.cluster, locateTinker(plan.tinker, sources.folder)),
   });
   const bases = new Map<string, BaseModel>();
   for (const written of plan.bases)
@@ -134,6 +139,7 @@ export async function resolvePlan(
       ...ofQuestions,
       ...remarkOnRows(cells),
       ...remarkOnServices(cells),
+      ...remarkOnUntried(plan, { bases, cells }),
       ...remarkOnModels(opened.models),
       ...existing.remarks,
       ...remarkOnBases(plan),
@@ -169,6 +175,23 @@ function resolveGate(
 /** Remarks on what services do differently from the plan, each once. */
 function remarkOnServices(cells: readonly PlannedCell[]): string[] {
   return [...new Set(cells.flatMap(({ base, training }) => (training?.remarks ?? []).map((one) => `${base}: ${one}`)))];
+}
+
+/** What a plan asks of a cluster that nobody of us has seen done. */
+function remarkOnUntried(
+  { cluster }: Plan,
+  { bases, cells }: Pick<ResolvedPlan, 'bases' | 'cells'>,
+): readonly string[] {
+  const trained = cells.flatMap(({ base, training }) =>
+    training !== null && bases.get(base)?.isOnCluster === true ? [training.recipe] : [],
+  );
+  if (trained.length === 0) return [];
+  return [
+    ...(trained.some((recipe) => recipe.method === 'lora' && recipe.quantization !== undefined)
+      ? [`quantization: nf4 is ${notRunByUs.quantization}`]
+      : []),
+    ...((cluster?.gpus_per_cell ?? 1) > 1 ? [`gpus_per_cell above 1 is ${notRunByUs.gpus}`] : []),
+  ];
 }
 
 /** Bases are compared with nothing: whoever has several and no condition may have meant to compare them. */
@@ -211,6 +234,21 @@ function remarkOnEnds(
     ];
   });
   return [...new Set([...ofModels, ...(judge.hosted?.remarkOnEnd(today) ?? [])])];
+}
+
+/** Folders that it names are found as bases are: from where the plan lies. */
+function locateTinker(tinker: TinkerSettings | undefined, folder: string): TinkerSettings | undefined {
+  if (tinker === undefined) return undefined;
+  const locate = (written: string): string => {
+    const reference = resolveModelReference(written);
+    return reference.provider === 'folder' ? resolve(folder, reference.folder) : written;
+  };
+  const { tokenizer, ask } = tinker;
+  return {
+    ...tinker,
+    ...(tokenizer === undefined ? {} : { tokenizer: locate(tokenizer) }),
+    ask: ask === 'service' || ask === 'here' ? ask : locate(ask),
+  };
 }
 
 function multiplierOfNobody(source: string): DriftlineError {

@@ -51,9 +51,9 @@ export function createCellPlaces({ cellsAtOnce, ...asked }: CellPlacesSettings):
       const place =
         places.get(endpoint) ??
         (base.isOnCluster
-          ? createPlace(Infinity, openBenchesThere())
+          ? createPlace(Infinity, openBenchesThere(asked.spending))
           : endpoint === null
-            ? createPlace(cellsAtOnce.here, (one) => openBenchHere(one, cellsAtOnce.here))
+            ? createPlace(cellsAtOnce.here, (one) => openBenchHere(one, cellsAtOnce.here, asked.spending))
             : createPlace(cellsAtOnce.hosted, rememberHosted(asked)));
       places.set(endpoint, place);
       return place.use(base, work);
@@ -88,11 +88,12 @@ function createPlace(most: number, openBench: (base: BaseModel) => Promise<Bench
 }
 
 /** In this process if cells run one at a time, else in a process of its own. */
-async function openBenchHere(base: BaseModel, atOnce: number): Promise<Bench> {
+async function openBenchHere(base: BaseModel, atOnce: number, spending?: SpendingLedger): Promise<Bench> {
   if (atOnce > 1 && base.openProcess !== null)
     return { ...(await base.openProcess(atOnce)), isBlocking: false, isPaid: false };
   return {
-    openTrainer: rememberTrainer(base),
+    // A service may train what is asked here.
+    openTrainer: rememberTrainer(base, spending),
     openSampler: (tuned) => base.openSampler(tuned),
     isPaid: false,
     isBlocking: base.engine !== null,
@@ -104,11 +105,11 @@ async function openBenchHere(base: BaseModel, atOnce: number): Promise<Bench> {
 const askedOnCluster = { models: 64, answers: 100_000 };
 
 /** On a cluster, which chooses what runs when: cells that are trained take nothing here. */
-function openBenchesThere(): (base: BaseModel) => Promise<Bench> {
+function openBenchesThere(spending?: SpendingLedger): (base: BaseModel) => Promise<Bench> {
   const takeTurn = limitAsking(askedOnCluster);
   const trainers = new Map<BaseModel, () => Promise<Trainer>>();
   return (base) => {
-    const openTrainer = trainers.get(base) ?? rememberTrainer(base);
+    const openTrainer = trainers.get(base) ?? rememberTrainer(base, spending);
     trainers.set(base, openTrainer);
     return Promise.resolve({
       openTrainer,

@@ -97,7 +97,7 @@ export async function forecastRun(
     const countListed = () => {
       const wanted = listWanted();
       const missing = wanted.filter(({ input }) => findKnown(input) === undefined && isNew(input));
-      for (const one of missing) uses.get(model)?.[isTuned ? 'tunedAnswers' : 'answers'].add(measureRequest(one));
+      for (const one of missing) uses.get(model)?.[isTuned ? 'tunedAnswers' : 'answers']?.add(measureRequest(one));
       if (plan.judge.hosted !== null) for (const one of wanted) judging.add(one, findKnown(one.input));
       return { answers: wanted.length, missing: missing.length };
     };
@@ -137,7 +137,7 @@ export async function forecastRun(
     training,
     tunedAnswers,
   ]);
-  const hosted = [...counters, judging].flatMap((use) => use.finish() ?? []);
+  const hosted = [...counters, judging].flatMap((use) => use?.finish() ?? []);
   return { folder, cells, hosted };
 }
 
@@ -194,16 +194,21 @@ function rememberAsked({ cells }: ResolvedPlan): (cell: PlannedCell) => (input: 
   };
 }
 
-/** The remaining use of a hosted model, and of models fine-tuned from it. */
+/** The remaining use of a hosted model, and of models fine-tuned from it; no answers of one that another answers for. */
 interface ModelUses {
-  readonly answers: HostedUseCounter;
+  readonly answers: HostedUseCounter | null;
   readonly training: HostedUseCounter;
-  readonly tunedAnswers: HostedUseCounter;
+  readonly tunedAnswers: HostedUseCounter | null;
 }
 
 function countModels({ models, prices }: ResolvedPlan, isBatched: boolean): Map<string, ModelUses> {
   const counters = new Map<string, ModelUses>();
-  for (const [name, { hosted: model, endpoint }] of models) {
+  for (const [name, { hosted: model, endpoint, trainedAt }] of models) {
+    if (trainedAt !== undefined) {
+      const training = countHostedUse({ ...trainedAt, prices, purpose: 'fine-tuning' });
+      counters.set(name, { answers: null, training, tunedAnswers: null });
+      continue;
+    }
     if (model === null || endpoint === null) continue;
     const counted = { model, endpoint, prices };
     counters.set(name, {

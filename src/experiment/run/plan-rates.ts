@@ -32,10 +32,11 @@ export function requirePlanRates(plan: PricedPlan): void {
 
 /** All uses that a plan may have to pay for. */
 function listPaidUses({ models, cells, judge }: PricedPlan): MeteredUse[] {
-  const ofModels = [...models].flatMap(([name, { hosted: model, endpoint }]): MeteredUse[] => {
-    if (model === null || endpoint === null) return [];
+  const ofModels = [...models].flatMap(([name, { hosted: model, endpoint, trainedAt }]): MeteredUse[] => {
     const ofModel = cells.filter((cell) => cell.model === name);
     const isTrained = ofModel.some(({ training }) => training !== null);
+    if (trainedAt !== undefined) return isTrained ? [{ ...trainedAt, purpose: 'fine-tuning' }] : [];
+    if (model === null || endpoint === null) return [];
     const isAdapted = ofModel.some(({ existing }) => existing !== null && existing.tuned !== null);
     return [
       { model, endpoint, purpose: 'answers' },

@@ -15,6 +15,8 @@ const recordSchema = z.object({
   state: z.enum(['begun', 'finished']),
   steps: z.int().nonnegative(),
   kept: z.array(z.int()),
+  /** Folder on the cluster of a model that was trained whole: its weights are there alone. Absent for adapters. */
+  weights: z.string().optional(),
 });
 
 /** What the folder of a cell knows of its job on a cluster; neither key nor token. */

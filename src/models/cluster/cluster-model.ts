@@ -5,13 +5,17 @@ import { isMissing } from '../../foundation/file-failure.js';
 import { DriftlineError } from '../../foundation/driftline-error.js';
 import { readDecoderConfig } from '../../engine/checkpoint/read-decoder-config.js';
 import { readTokenizer } from '../../engine/tokenizer/read-tokenizer.js';
+import { formatWholeModel, type WholeModel } from './job-ids.js';
 import type { ArchiveFiles } from './zip-archive.js';
 
-/** How jobs find the base: of the hub, or a folder, absolute on the nodes or from the storage. */
-type ModelPlace = { readonly hub: string; readonly commit: string } | { readonly folder: string };
+/** How jobs find a base: of the hub, or a folder, absolute on the nodes or from the storage. */
+export type ModelPlace = ({ readonly hub: string; readonly commit: string } | { readonly folder: string }) & {
+  /** SHA-256 of the files of weights, which nodes compare; absent where they travel. */
+  readonly weights?: Readonly<Record<string, string>>;
+};
 
 /** A base as jobs are told of it. */
-export type JobModel = ModelPlace & {
+export type JobModel = (ModelPlace | { readonly cell: string; readonly step?: number }) & {
   readonly config_sha256: string;
   readonly tokenizer_sha256: string;
 };
@@ -77,6 +81,20 @@ export async function openClusterModel({ folder, text, identity, place }: Cluste
         await Promise.all(names.map(async (name) => [`${home}/${name}`, await readFile(join(folder, name))] as const)),
       );
     },
+  };
+}
+
+/** A fine-tune of the base that was trained whole, as a model of its own. Its settings and its tokenizer are the base's. */
+export function openWholeModel(base: ClusterModel, { cell, step }: WholeModel): ClusterModel {
+  const { config_sha256, tokenizer_sha256 } = base.job;
+  return {
+    ...{ folder: base.folder, text: `${formatWholeModel({ cell, step })} of ${base.text}` },
+    identity: hashJson({ base: base.identity, cell, step }),
+    job: { cell, ...(step === null ? {} : { step }), config_sha256, tokenizer_sha256 },
+    // It lies in the storage already.
+    readFiles: () => Promise.resolve(new Map()),
+    noteThere: () => undefined,
+    readTexts: base.readTexts,
   };
 }
 

@@ -5,6 +5,7 @@ import { type Clock, systemClock, waitFor } from '../../foundation/clock.js';
 import { hashContent } from '../../foundation/content-hash.js';
 import { DriftlineError } from '../../foundation/driftline-error.js';
 import { readPackageVersion } from '../../foundation/package-version.js';
+import type { ClusterJobKind } from './job-ids.js';
 import { readRayToken, refuseSecrets, requireSafeAddress } from './cluster-security.js';
 import type { ClusterSettings } from './cluster-settings.js';
 import { parseProgress } from './job-ids.js';
@@ -35,7 +36,7 @@ export interface ClusterRunSettings {
 
 /** What a job is asked to do, beside its files. */
 interface JobOrder {
-  readonly kind: 'train' | 'lane' | 'deliver';
+  readonly kind: ClusterJobKind;
   readonly id: string;
   readonly mark: string;
   /** What the order has besides. */

@@ -12,8 +12,10 @@ const fileSchema = z.looseObject({ sha256: z.string(), bytes: z.int().nonnegativ
 
 const doneSchema = z.looseObject({
   mark: z.string(),
-  steps: z.int().nonnegative(),
+  /** Of a cell. */
+  steps: z.int().nonnegative().default(0),
   files: z.record(z.string(), fileSchema),
+  /** Files beside the archive, whole models above all. */
   apart: z.array(z.string()).default([]),
 });
 
@@ -30,7 +32,17 @@ export async function readDone(
   mark: string,
   signal?: AbortSignal,
 ): Promise<DoneCell | null> {
-  const bytes = await wayBack.read(`cells/${cell}/out/done.json`, { purpose: 'done', signal });
+  return readDoneIn(wayBack, `cells/${cell}/out`, mark, signal);
+}
+
+/** The same of any work that leaves `done.json` in a folder of the storage. */
+export async function readDoneIn(
+  wayBack: WayBack,
+  home: string,
+  mark: string,
+  signal?: AbortSignal,
+): Promise<DoneCell | null> {
+  const bytes = await wayBack.read(`${home}/done.json`, { purpose: 'done', signal });
   if (bytes === null) return null;
   try {
     const done = doneSchema.parse(JSON.parse(Buffer.from(bytes).toString('utf8')));
@@ -64,14 +76,8 @@ export async function collectResult(
   beforeWriting: () => Promise<void>,
 ): Promise<void> {
   const home = `cells/${cell}/out`;
-  const fetchWhole = async (name: string): Promise<Uint8Array> => {
-    for (let attempt = 1; ; attempt += 1) {
-      const bytes = await wayBack.read(`${home}/${name}`, { purpose: 'done', signal });
-      const problem = bytes === null ? 'it is not there' : findDamage(bytes, done.files[name]);
-      if (bytes !== null && problem === null) return bytes;
-      if (attempt === attempts) throw damaged(`${home}/${name}`, problem ?? 'it is not there');
-    }
-  };
+  const fetchWhole = (name: string): Promise<Uint8Array> =>
+    readWhole(wayBack, `${home}/${name}`, done.files[name], signal);
   const unpacked = readZip(await fetchWhole(archiveName), `${home}/${archiveName}`);
   for (const [name, bytes] of unpacked) {
     const problem = findDamage(bytes, done.files[name]);
@@ -92,6 +98,21 @@ export async function collectResult(
       throw writeFailure(path, cause);
     });
     await writeFileAtomically(path, bytes);
+  }
+}
+
+/** A file of the storage with the hash that was written down of it; what comes damaged is fetched again. */
+export async function readWhole(
+  wayBack: WayBack,
+  file: string,
+  wanted: z.output<typeof fileSchema> | undefined,
+  signal?: AbortSignal,
+): Promise<Uint8Array> {
+  for (let attempt = 1; ; attempt += 1) {
+    const bytes = await wayBack.read(file, { purpose: 'done', signal });
+    const problem = bytes === null ? 'it is not there' : findDamage(bytes, wanted);
+    if (bytes !== null && problem === null) return bytes;
+    if (attempt === attempts) throw damaged(file, problem ?? 'it is not there');
   }
 }
 

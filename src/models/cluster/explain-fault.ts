@@ -48,6 +48,8 @@ export interface FaultyWork {
   /** Null for a lane. */
   readonly recipe: Recipe | null;
   readonly model: string;
+  /** Whether a fine-tune made it whole, so that it lies in the storage alone. */
+  readonly isWhole?: boolean;
   readonly storage: string;
   readonly python: string;
 }
@@ -74,8 +76,10 @@ const hints: Readonly<Record<JobFault['kind'], (work: FaultyWork) => string>> = 
     `Free space in ${storage}, on the cluster: \`du -sh ${storage}/*/*\` there shows what takes it. ${again}`,
   storage: ({ storage }) =>
     `Mount one folder as ${storage} on all nodes, the head among them: NFS, or on Kubernetes a ReadWriteMany claim. ${again}`,
-  model: ({ model }) =>
-    `Fetch it on the nodes, with HF_HOME in the storage: \`hf download ${model.replace(/^hf:/, '').replace(/@.*/, '')}\`, or name a folder of theirs in cluster: models. ${again}`,
+  model: ({ model, isWhole = false }) =>
+    isWhole
+      ? 'It was trained whole, and lay in the storage alone. Remove the folder of its cell in the run folder (cells/NAME), and run the same command again: it is trained anew.'
+      : `Fetch it on the nodes, with HF_HOME in the storage: \`hf download ${model.replace(/^hf:/, '').replace(/@.*/, '')}\`, or name a folder of theirs in cluster: models. ${again}`,
   tokenizer: () =>
     'Bring both to one version of the model: the same commit of the hub, or the same files in the folder of cluster: models.',
   stalled: ({ job, address }) =>

@@ -1,5 +1,5 @@
 /** What a job of a cluster is for. */
-export type ClusterJobKind = 'train' | 'lane' | 'deliver';
+export type ClusterJobKind = 'train' | 'lane' | 'inside' | 'deliver';
 
 const prefix = 'driftline';
 
@@ -12,8 +12,35 @@ export function trainJobId(cell: string): string {
   return `${prefix}-t-${cell}`;
 }
 
+/** A model that a fine-tune has made whole: it lies in the storage alone. */
+export interface WholeModel {
+  readonly cell: string;
+  /** Null for the finished one. */
+  readonly step: number | null;
+}
+
+/** What such a model is called where models have names. */
+export function formatWholeModel({ cell, step }: WholeModel): string {
+  return `cluster:${cell}${step === null ? '' : `@${String(step)}`}`;
+}
+
+/** Null for what is called otherwise. */
+export function parseWholeModel(name: string): WholeModel | null {
+  const [, cell, step] = /^cluster:([0-9a-f]{20})(?:@(\d+))?$/.exec(name) ?? [];
+  return cell === undefined ? null : { cell, step: step === undefined ? null : Number(step) };
+}
+
+/** Its folder in the storage. */
+export function wholeModelFolder({ cell, step }: WholeModel): string {
+  return `cells/${cell}/out/${step === null ? 'model' : `kept-${String(step)}`}`;
+}
+
 export function deliverJobId(hash: string): string {
   return `${prefix}-d-${hash.slice(0, 20)}`;
+}
+
+export function insideJobId(hash: string): string {
+  return `${prefix}-i-${hash}`;
 }
 
 /** A lane of a run is followed by its next generation when its job has ended. */
@@ -34,8 +61,8 @@ export function readLaneGeneration(id: string, run: string, lane: string): numbe
 
 /** How far a cell or a lane is, as the name of one empty file tells. */
 export interface JobProgress {
-  readonly kind: 'train' | 'lane';
-  /** The cell's hash, or the lane's name. */
+  readonly kind: 'train' | 'lane' | 'inside';
+  /** The cell's hash, the lane's name, or the hash of what is looked into. */
   readonly name: string;
   readonly state: 'waiting' | 'running' | 'done' | 'fault';
   /** Steps of a cell, or answers of a lane; 0 where the state does not say. */
@@ -45,9 +72,9 @@ export interface JobProgress {
 
 /** Reads the name of a file of progress; null for what is none. */
 export function parseProgress(file: string): JobProgress | null {
-  const [, letter, name = '', state = ''] = /(?:^|\/)([ts])-([0-9a-z-]+)@([^/]+)$/.exec(file) ?? [];
+  const [, letter, name = '', state = ''] = /(?:^|\/)([tsi])-([0-9a-z-]+)@([^/]+)$/.exec(file) ?? [];
   if (letter === undefined) return null;
-  const kind = letter === 't' ? 'train' : 'lane';
+  const kind = ({ t: 'train', s: 'lane', i: 'inside' } as const)[letter as 't' | 's' | 'i'];
   if (state === 'waiting' || state === 'done' || state === 'fault') return { kind, name, state, count: 0, loss: null };
   const [, count = '', loss] = /^(\d+)(?:@(-?[\d.]+|nan|inf))?$/.exec(state) ?? [];
   if (count === '') return null;

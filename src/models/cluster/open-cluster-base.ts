@@ -1,13 +1,18 @@
 import { hashJson } from '../../foundation/content-hash.js';
 import { inspectModelAdapter } from '../embedded/inspect-model-adapter.js';
 import { openRowFitter, type RowFitter } from '../embedded/open-row-fitter.js';
+import type { Inside } from '../inside.js';
 import type { Sampler } from '../sampler.js';
 import type { FittedRecipe, RowFit, Trainer, TunedModel } from '../trainer.js';
 import type { InspectedAdapter } from '../embedded/inspect-model-adapter.js';
 import type { TrainingRow } from '../../data/training-set.js';
-import { openClusterModel } from './cluster-model.js';
+import type { Recipe } from '../../engine/train/recipe.js';
+import { openClusterModel, openWholeModel, type ClusterModel, type ModelPlace } from './cluster-model.js';
 import type { ClusterRun } from './cluster-run.js';
-import { openClusterSampler } from './open-cluster-sampler.js';
+import { completeClusterRecipe } from './complete-cluster-recipe.js';
+import { parseWholeModel } from './job-ids.js';
+import { openClusterInside } from './open-cluster-inside.js';
+import { nameAdapter, openClusterSampler, type ClusterSamplerSettings } from './open-cluster-sampler.js';
 import { openClusterTrainer } from './open-cluster-trainer.js';
 import { createSamplingLane } from './sampling-lane.js';
 import { createWaveCollector } from './wave-collector.js';
@@ -21,14 +26,16 @@ export interface ClusterBaseSettings {
   /** Of its files, weights included. */
   readonly files: string;
   /** Where the nodes have it; null for a folder that goes along with each job. */
-  readonly place: { readonly hub: string; readonly commit: string } | { readonly folder: string } | null;
+  readonly place: ModelPlace | null;
 }
 
 /** A base that is trained and asked on a cluster. */
 export interface ClusterBase {
   readonly identity: string;
+  readonly completeRecipe: (recipe: Recipe) => Recipe;
   readonly openTrainer: () => Promise<Trainer>;
   readonly openSampler: (tuned: TunedModel | null) => Promise<Sampler>;
+  readonly openInside: (tuned: TunedModel | null) => Promise<Inside>;
   readonly fitRows: (rows: readonly TrainingRow[], recipe: FittedRecipe) => Promise<RowFit>;
   readonly inspectAdapter: (folder: string) => Promise<InspectedAdapter>;
 }
@@ -43,11 +50,7 @@ export async function openClusterBase(opening: ClusterBaseSettings): Promise<Clu
   const identity = identifyClusterBase(files, cluster);
   const model = await openClusterModel({ folder, text, identity, place });
   let underWay = 0;
-  const lane = createSamplingLane(cluster, model);
-  const waves = createWaveCollector({
-    ...{ clock: cluster.clock, limits: cluster.waves, isWarm: lane.isWarm, send: lane.ask },
-    underWay: () => underWay,
-  });
+  const own = openAskedModel(cluster, model, () => underWay);
   const trainer = openClusterTrainer({
     cluster,
     model,
@@ -55,12 +58,42 @@ export async function openClusterBase(opening: ClusterBaseSettings): Promise<Clu
       underWay += change;
     },
   });
+  /** Models that were trained whole, each with a vLLM of its own. */
+  const wholes = new Map<string, AskedModel>();
+  const openWhole = (name: string): AskedModel => {
+    const whole = parseWholeModel(name);
+    if (whole === null) throw new Error(`${name} was not made on a cluster`);
+    // Nobody else is waited for: no fine-tune under way is asked with it.
+    const opened = wholes.get(name) ?? openAskedModel(cluster, openWholeModel(model, whole), () => 0);
+    wholes.set(name, opened);
+    return opened;
+  };
   let fitter: Promise<RowFitter> | null = null;
   return {
     identity,
+    completeRecipe: (recipe) => completeClusterRecipe(recipe, cluster.settings),
     openTrainer: () => Promise.resolve(trainer),
-    openSampler: (tuned) => openClusterSampler({ cluster, model, lane, waves, tuned }),
+    openSampler: (tuned) => {
+      const asked = tuned?.kind === 'named' ? openWhole(tuned.model) : own;
+      return openClusterSampler({ cluster, ...asked, adapter: tuned?.kind === 'adapter' ? tuned.folder : null });
+    },
+    openInside: async (tuned) => {
+      const { model: asked } = tuned?.kind === 'named' ? openWhole(tuned.model) : own;
+      const adapter = await nameAdapter(cluster, tuned?.kind === 'adapter' ? tuned.folder : null);
+      return openClusterInside({ cluster, model: asked, adapter });
+    },
     fitRows: (rows, recipe) => (fitter ??= openRowFitter(folder)).then((fit) => fit(rows, recipe)),
     inspectAdapter: (adapter) => inspectModelAdapter(adapter, { folder, text }),
+  };
+}
+
+type AskedModel = Pick<ClusterSamplerSettings, 'model' | 'lane' | 'waves'>;
+
+function openAskedModel(cluster: ClusterRun, model: ClusterModel, underWay: () => number): AskedModel {
+  const lane = createSamplingLane(cluster, model);
+  const { clock, waves: limits } = cluster;
+  return {
+    ...{ model, lane },
+    waves: createWaveCollector({ clock, limits, isWarm: lane.isWarm, send: lane.ask, underWay }),
   };
 }

@@ -2,7 +2,6 @@ import { basename, dirname } from 'node:path';
 import { encodePrompt } from '../../engine/tokenizer/encode-chat.js';
 import { DriftlineError } from '../../foundation/driftline-error.js';
 import { listSamplingCalls, samplerClosed, samplerStopped, type Answer, type Sampler } from '../sampler.js';
-import type { TunedModel } from '../trainer.js';
 import { readClusterCell } from './cluster-cell.js';
 import { readAdapterFiles, type ClusterModel } from './cluster-model.js';
 import type { ClusterRun } from './cluster-run.js';
@@ -19,15 +18,15 @@ export interface ClusterSamplerSettings {
   readonly model: ClusterModel;
   readonly lane: SamplingLane;
   readonly waves: WaveCollector;
-  /** The base itself (null), or what was made of it. */
-  readonly tuned: TunedModel | null;
+  /** An adapter on the model; null for the model itself. */
+  readonly adapter: string | null;
 }
 
 /** A base on a cluster, or a fine-tune of it: asked in waves with all others of the base. An answer depends on its request and seed alone. */
 export async function openClusterSampler(opening: ClusterSamplerSettings): Promise<Sampler> {
-  const { cluster, model, lane, waves, tuned } = opening;
+  const { cluster, model, lane, waves } = opening;
   const { tokenizer, config } = await model.readTexts();
-  const adapter = await nameAdapter(cluster, tuned);
+  const adapter = await nameAdapter(cluster, opening.adapter);
   let closed = false;
 
   return {
@@ -128,21 +127,20 @@ async function* receive(
 }
 
 /** What an adapter is called on the cluster: by its cell where that has it, else by its files, which go along. */
-async function nameAdapter(
+export async function nameAdapter(
   cluster: ClusterRun,
-  tuned: TunedModel | null,
+  folder: string | null,
 ): Promise<{ readonly name: string | null; readonly files: ArchiveFiles }> {
-  if (tuned === null) return { name: null, files: new Map() };
-  if (tuned.kind === 'named') throw new Error(`${tuned.model} was made of a base on a cluster`);
-  const [, step] = /^step-(\d+)$/.exec(basename(tuned.folder)) ?? [];
-  const record = await readClusterCell(step === undefined ? tuned.folder : dirname(dirname(tuned.folder)));
+  if (folder === null) return { name: null, files: new Map() };
+  const [, step] = /^step-(\d+)$/.exec(basename(folder)) ?? [];
+  const record = await readClusterCell(step === undefined ? folder : dirname(dirname(folder)));
   if (record?.state === 'finished' && record.storage === cluster.settings.storage) {
     const cell = cellHash(record.mark);
     const isThere =
       (await cluster.isCellDone(cell)) || (await readDone(await cluster.wayBack(), cell, record.mark)) !== null;
     if (isThere) return { name: step === undefined ? cell : `${cell}@${step}`, files: new Map() };
   }
-  const { name, files } = await readAdapterFiles(tuned.folder);
+  const { name, files } = await readAdapterFiles(folder);
   return { name: `folder:${name}`, files };
 }
 

@@ -14,7 +14,7 @@ import type { ClusterModel } from './cluster-model.js';
 import type { ClusterRun } from './cluster-run.js';
 import { collectResult, readDone, type DoneCell } from './collect-result.js';
 import { explainFailedJob, explainJobFault, parseFault, type FaultyWork } from './explain-fault.js';
-import { cellHash, trainJobId, type JobProgress } from './job-ids.js';
+import { cellHash, formatWholeModel, trainJobId, wholeModelFolder, type JobProgress } from './job-ids.js';
 import type { SubmittedJob } from './submit-job.js';
 import { markTraining, prepareCell, type PreparedCell } from './prepare-cell.js';
 
@@ -57,10 +57,9 @@ export function openClusterTrainer({ cluster, model, onUnderWay = () => undefine
     { signal, onStep = () => undefined }: Parameters<Trainer['train']>[1] & object,
   ): Promise<TrainingResult> {
     const { folder, recipe, keepSteps = [] } = job;
-    if (recipe.method !== 'lora') throw onlyAdapters(recipe.method);
     const mark = markTraining(model, job);
     const before = await readClusterCell(folder);
-    if (before?.state === 'finished' && before.mark === mark) return describeResult(folder, before);
+    if (before !== null && hasFinished(before, mark)) return describeResult(folder, before);
     if (before?.state === 'begun' && before.mark !== mark) throw otherJob(folder, before);
     const cell = cellHash(mark);
     const id = trainJobId(cell);
@@ -78,6 +77,9 @@ export function openClusterTrainer({ cluster, model, onUnderWay = () => undefine
         const begun: ClusterCellRecord = {
           ...{ v: 1, mark, job: id, address: ray.address, storage: settings.storage, state: 'begun' },
           ...{ steps: prepared?.steps ?? before?.steps ?? 0, kept: [...keepSteps] },
+          ...(recipe.method === 'full'
+            ? { weights: `${settings.storage}/${wholeModelFolder({ cell, step: null })}` }
+            : {}),
         };
         // Steps of another fine-tune are not those of this one.
         if (before?.mark !== mark) await rm(join(folder, logFile), { force: true });
@@ -98,6 +100,7 @@ export function openClusterTrainer({ cluster, model, onUnderWay = () => undefine
       );
       const finished: ClusterCellRecord = { ...record, state: 'finished', steps: done.steps };
       await writeClusterCell(folder, finished);
+      if (finished.weights !== undefined) onNotice(`${id} made a whole model: ${finished.weights} of ${ray.address}`);
       return describeResult(folder, finished);
     } catch (cause) {
       if (isStopped()) {
@@ -214,10 +217,20 @@ export function openClusterTrainer({ cluster, model, onUnderWay = () => undefine
     );
   }
 
+  /** Whole models of another storage are not here. */
+  function hasFinished({ state, mark, weights, storage }: ClusterCellRecord, wanted: string): boolean {
+    return state === 'finished' && mark === wanted && (weights === undefined || storage === settings.storage);
+  }
+
+  async function findFinished(job: TrainingJob): Promise<TrainingResult | null> {
+    const record = await readClusterCell(job.folder);
+    return record !== null && hasFinished(record, markTraining(model, job)) ? describeResult(job.folder, record) : null;
+  }
+
   return {
     countSteps: (rows, recipe) => countSteps(recipe, rows),
     train: async (job, options = {}) => {
-      const finished = await findFinished(model, job);
+      const finished = await findFinished(job);
       if (finished !== null) return finished;
       onUnderWay(1);
       try {
@@ -227,13 +240,6 @@ export function openClusterTrainer({ cluster, model, onUnderWay = () => undefine
       }
     },
   };
-}
-
-async function findFinished(model: ClusterModel, job: TrainingJob): Promise<TrainingResult | null> {
-  const record = await readClusterCell(job.folder);
-  return record?.state === 'finished' && record.mark === markTraining(model, job)
-    ? describeResult(job.folder, record)
-    : null;
 }
 
 /** As many as there are GPUs for, and some more, so that no GPU waits for driftline. */
@@ -304,20 +310,15 @@ function readSteps(bytes: Uint8Array): z.output<typeof logSchema>[] {
     });
 }
 
-function describeResult(folder: string, { steps, kept }: ClusterCellRecord): TrainingResult {
-  const stateOf = (step: number): TunedModel => ({
-    kind: 'adapter',
-    folder: join(folder, 'checkpoints', `step-${String(step)}`),
-  });
-  return { model: { kind: 'adapter', folder }, kept: new Map(kept.map((step) => [step, stateOf(step)])), steps };
-}
-
-function onlyAdapters(method: string): DriftlineError {
-  return new DriftlineError({
-    code: 'recipe-invalid',
-    message: `the method "${method}" trains a whole model, and what an experiment asks for are adapters`,
-    hint: 'Set method: lora.',
-  });
+function describeResult(folder: string, { mark, steps, kept, weights }: ClusterCellRecord): TrainingResult {
+  const stateOf = (step: number | null): TunedModel => {
+    if (weights !== undefined) return { kind: 'named', model: formatWholeModel({ cell: cellHash(mark), step }) };
+    return {
+      ...{ kind: 'adapter' },
+      folder: step === null ? folder : join(folder, 'checkpoints', `step-${String(step)}`),
+    };
+  };
+  return { model: stateOf(null), kept: new Map(kept.map((step) => [step, stateOf(step)])), steps };
 }
 
 function stopped(job: string | null): DriftlineError {

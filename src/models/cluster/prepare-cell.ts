@@ -6,13 +6,13 @@ import { writeAdapter, type WriteAdapterOptions } from '../../engine/checkpoint/
 import { encodePrompt } from '../../engine/tokenizer/encode-chat.js';
 import { encodeTrainingSet, type EncodedTrainingSet } from '../../engine/train/encode-training-set.js';
 import { prepareTraining } from '../../engine/train/prepare-training.js';
-import type { Recipe } from '../../engine/train/recipe.js';
 import { hashJson } from '../../foundation/content-hash.js';
 import { DriftlineError } from '../../foundation/driftline-error.js';
 import type { TrainingJob } from '../trainer.js';
 import { packClosedLines } from './checked-lines.js';
 import type { ClusterModel } from './cluster-model.js';
 import type { ClusterSettings } from './cluster-settings.js';
+import { divideStep } from './complete-cluster-recipe.js';
 import { cellHash } from './job-ids.js';
 import type { ArchiveFiles } from './zip-archive.js';
 
@@ -74,7 +74,7 @@ export async function prepareCell(
         ? []
         : [{ messages: asked.map(({ role, content }) => ({ role, content })), ids: encodePrompt(tokenizer, asked) }];
     }),
-    ...divideStep(recipe, Math.max(1, settings.gpus_per_cell)),
+    ...divideStep(recipe, settings),
     ...{ save_every: settings.save_every, keep: settings.keep },
   };
   const lines = prepared.rows.map((row) =>
@@ -109,20 +109,6 @@ async function listAdapterFiles(
   } finally {
     await rm(folder, { recursive: true, force: true });
   }
-}
-
-/** A step's rows over GPUs: fewer batches each, or else smaller ones. */
-function divideStep(
-  { batch_size: batch, accumulation }: Recipe,
-  gpus: number,
-): { readonly gpus: number; readonly per_device_rows: number; readonly accumulation: number } {
-  if (accumulation % gpus === 0) return { gpus, per_device_rows: batch, accumulation: accumulation / gpus };
-  if (batch % gpus === 0) return { gpus, per_device_rows: batch / gpus, accumulation };
-  throw new DriftlineError({
-    code: 'recipe-invalid',
-    message: `${String(gpus)} GPUs cannot share a step of ${String(batch)} rows, ${String(accumulation)} times: neither number divides by ${String(gpus)}`,
-    hint: 'Set batch_size or accumulation to a multiple of gpus_per_cell.',
-  });
 }
 
 function requireWhole(weight: number): number {

@@ -261,7 +261,7 @@ export function createSamplingLane(cluster: ClusterRun, model: ClusterModel): Sa
 
   function describeWork(job: string): FaultyWork {
     return {
-      ...{ job, address: ray.address, recipe: null, model: model.text },
+      ...{ job, address: ray.address, recipe: null, model: model.text, isWhole: 'cell' in model.job },
       ...{ storage: settings.storage, python: settings.vllm_python ?? settings.python },
     };
   }

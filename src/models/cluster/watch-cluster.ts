@@ -24,7 +24,7 @@ export interface EndedWork {
 }
 
 export interface ClusterWatcher {
-  /** Resolves when a cell says that it is done, or the job has ended, however. */
+  /** Resolves when a cell or a look inside says that it is done, or the job has ended, however. */
   readonly follow: (work: FollowedWork) => Promise<EndedWork>;
   /** Works that are followed. */
   readonly count: () => number;
@@ -98,7 +98,7 @@ export function createClusterWatcher(settings: ClusterWatcherSettings): ClusterW
       if (progress === undefined || isSame(progress, follower.progress)) continue;
       follower.progress = progress;
       tell(follower);
-      if (progress.kind === 'train' && progress.state === 'done') end(follower, 'DONE');
+      if (progress.kind !== 'lane' && progress.state === 'done') end(follower, 'DONE');
     }
   }
 

@@ -1,8 +1,8 @@
-import { createHash } from 'node:crypto';
-import { createReadStream } from 'node:fs';
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
+import { hashContent } from '../../foundation/content-hash.js';
 import { DriftlineError } from '../../foundation/driftline-error.js';
+import { hashFile } from '../../foundation/hash-file.js';
 
 /** The files that a model's answers depend on: weights, settings, tokenizer and chat template. */
 const decisive =
@@ -10,13 +10,10 @@ const decisive =
 
 /** SHA-256 in hexadecimal over the names and bytes of all files in a model folder that its answers depend on. */
 export async function identifyModelFolder(folder: string): Promise<string> {
-  const hash = createHash('sha256');
+  const hashes = new Map<string, string>();
   try {
-    const names = (await readdir(folder)).filter((name) => decisive.test(name)).sort();
-    for (const name of names) {
-      // Each file is hashed by itself, so that its bytes cannot be taken for those of the next one.
-      hash.update(`${name}\n${await hashFile(join(folder, name))}\n`);
-    }
+    for (const name of await readdir(folder))
+      if (decisive.test(name)) hashes.set(name, await hashFile(join(folder, name)));
   } catch (cause) {
     throw new DriftlineError({
       code: 'checkpoint-missing',
@@ -26,13 +23,12 @@ export async function identifyModelFolder(folder: string): Promise<string> {
       details: { folder },
     });
   }
-  return hash.digest('hex');
+  return identifyModelFiles(hashes);
 }
 
-/** SHA-256 in hexadecimal of a file, of any size. */
-export async function hashFile(file: string): Promise<string> {
-  const hash = createHash('sha256');
-  // Buffers, as no encoding is set.
-  for await (const chunk of createReadStream(file) as AsyncIterable<Buffer>) hash.update(chunk);
-  return hash.digest('hex');
+/** What `identifyModelFolder` says of a folder with these files, by the SHA-256 of each. */
+export function identifyModelFiles(hashes: ReadonlyMap<string, string>): string {
+  const names = [...hashes.keys()].filter((name) => decisive.test(name)).sort();
+  // Each file is hashed by itself, so that its bytes cannot be taken for those of the next one.
+  return hashContent(names.map((name) => `${name}\n${hashes.get(name) ?? ''}\n`).join(''));
 }

@@ -3,10 +3,10 @@ import { join } from 'node:path';
 import { adapterWeightsFileName, requireOwnFile } from '../../engine/checkpoint/adapter-files.js';
 import { inspectAdapter } from '../../engine/checkpoint/read-adapter.js';
 import { readDecoderConfig } from '../../engine/checkpoint/read-decoder-config.js';
+import { hashFile } from '../../foundation/hash-file.js';
 import { hashJson } from '../../foundation/content-hash.js';
 import { isMissing } from '../../foundation/file-failure.js';
 import { compareBaseNames } from './compare-base-names.js';
-import { hashFile } from './identify-model-folder.js';
 
 /** What is known of an adapter before it is asked. */
 export interface InspectedAdapter {

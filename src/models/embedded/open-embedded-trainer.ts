@@ -9,11 +9,11 @@ import { encodeTrainingSet } from '../../engine/train/encode-training-set.js';
 import { fineTune } from '../../engine/train/fine-tune.js';
 import { countSteps } from '../../engine/train/plan-training.js';
 import { removeTrainingStates } from '../../engine/train/training-state.js';
-import { DriftlineError } from '../../foundation/driftline-error.js';
 import { hashJson } from '../../foundation/content-hash.js';
 import { writeFileAtomically } from '../../foundation/write-file-atomically.js';
 import { readOwnJson } from '../../foundation/read-own-json.js';
 import type { Trainer, TrainingJob, TrainingProgress, TrainingResult } from '../trainer.js';
+import { completeEmbeddedRecipe } from './complete-embedded-recipe.js';
 
 export interface EmbeddedTrainerSettings {
   /** A model folder. */
@@ -60,8 +60,8 @@ export function openEmbeddedTrainer({
   return Promise.resolve({
     countSteps: (rows, recipe) => countSteps(recipe, rows),
     train: async (job, { signal, onStep } = {}) => {
-      const { rows, recipe, folder, keepSteps = [] } = job;
-      if (recipe.method !== 'lora') throw notAnAdapter(recipe.method);
+      const { rows, folder, keepSteps = [] } = job;
+      const recipe = completeEmbeddedRecipe(job.recipe);
       const finished = await findTrained(job, modelHash);
       if (finished !== null) return finished;
       // Checkpoints of another finished job cannot be resumed: their optimizer states are gone.
@@ -132,12 +132,4 @@ async function writeResult(folder: string, outcome: TrainingOutcome): Promise<vo
 /** Without a valid result the job is done again, from its saved states. */
 function readResult(folder: string): Promise<TrainingOutcome | null> {
   return readOwnJson(join(folder, resultFile), resultSchema);
-}
-
-function notAnAdapter(method: string): DriftlineError {
-  return new DriftlineError({
-    code: 'recipe-invalid',
-    message: `the method "${method}" trains a whole model, but an experiment asks for adapters`,
-    hint: 'Set method: lora.',
-  });
 }

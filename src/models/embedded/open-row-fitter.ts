@@ -8,13 +8,13 @@ import type { FittedRecipe, RowFit } from '../trainer.js';
 /** Computes what a recipe does with rows: which are cut off, and which are left out. */
 export type RowFitter = (rows: readonly TrainingRow[], recipe: FittedRecipe) => RowFit;
 
-/** Counts with the tokenizer, the template and the context of a model folder; reads no weights. */
-export async function openRowFitter(folder: string): Promise<RowFitter> {
+/** Counts with the tokenizer, the template and the context of a model folder, or the context that is given; reads no weights. */
+export async function openRowFitter(folder: string, given?: number): Promise<RowFitter> {
   const tokenizer = await readTokenizer(folder);
-  const { config } = await readDecoderConfig(folder);
+  const context = given ?? (await readDecoderConfig(folder)).config.context;
 
   return (rows, { loss, max_length, overlong: policy }) => {
-    const maximum = Math.min(max_length, config.context);
+    const maximum = Math.min(max_length, context);
     const frames = new Map<string, number>();
     /** Tokens of the template for messages of these roles, with a letter in each. */
     const frameOf = (messages: TrainingRow['messages'], row: number): number => {

@@ -26,8 +26,11 @@ export interface ChatAbilities {
   readonly seed: Ability;
   readonly topP: Ability;
   readonly stop: Ability;
-  /** Sent with every request, so that a temperature of 1 samples what the model says and nothing is cut or weighted besides. */
-  readonly neutral: Readonly<Record<string, number>>;
+  /**
+   * Sent with every request, so that a temperature of 1 samples what the model says and nothing is cut or weighted besides, and nobody answers who
+   * would leave a setting out.
+   */
+  readonly neutral: Readonly<Record<string, number | Readonly<Record<string, boolean>>>>;
 }
 
 /** From a day on a service makes no fine-tuning jobs. */
@@ -76,6 +79,8 @@ export interface HostedService {
   readonly loadsAdapters: boolean;
   /** Whether its list of models has all that can be asked there, so that one that is not in it is not there. */
   readonly listsAllModels: boolean;
+  /** Whether it says in `usage.cost` of each answer what it charges for it, in US dollars. */
+  readonly saysCharge?: boolean;
   /** What answers hang on there that no request can change. */
   readonly remarks: readonly string[];
   /** Models whose end it has announced, as far as driftline knows. */

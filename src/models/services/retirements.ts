@@ -20,6 +20,17 @@ export const openaiFineTuningEnd: FineTuningEnd = {
   before: 'until then only accounts whose fine-tuned models are in use may make jobs',
 };
 
+/** Tinker's, of its list (tinker-docs.thinkingmachines.ai/tinker/model-deprecations) what could be read in 2026-11: it may have more. */
+export const tinkerRetirements: readonly ModelRetirement[] = [
+  {
+    date: '2026-06-12',
+    models: [
+      ...['Qwen/Qwen3.5-35B-A3B', 'Qwen/Qwen3.5-27B', 'Qwen/Qwen3-30B-A3B', 'Qwen/Qwen3-30B-A3B-Instruct-2507'],
+      'Qwen/Qwen3-VL-30B-A3B-Instruct',
+    ],
+  },
+];
+
 /** A judge with open weights, for examples. Its tokenizer has a token for each number, which the mode `logprobs` needs. */
 export const openJudge = 'vllm:meta-llama/Llama-3.3-70B-Instruct';
 

@@ -1,5 +1,5 @@
 import { officialEndpoint, type HostedService } from './hosted-service.js';
-import { openaiFineTuningEnd, openaiRetirements } from './retirements.js';
+import { openaiFineTuningEnd, openaiRetirements, tinkerRetirements } from './retirements.js';
 
 const openaiService: HostedService = {
   name: 'openai',
@@ -138,6 +138,75 @@ const togetherService: HostedService = {
   retirements: [],
 };
 
+const openrouterService: HostedService = {
+  name: 'openrouter',
+  title: 'OpenRouter',
+  example: 'qwen/qwen3-8b',
+  naming: '`maker/name`, as in its list; endings such as `:free` choose a variant',
+  variables: { address: 'OPENROUTER_BASE_URL', key: 'OPENROUTER_API_KEY' },
+  endpoint: 'https://openrouter.ai/api/v1',
+  needsKey: true,
+  chat: {
+    lengthSetting: 'max_tokens',
+    // Those of the provider that it chooses.
+    logProbabilities: { most: null, form: 'protocol' },
+    n: 'unknown',
+    seed: 'yes',
+    topP: 'yes',
+    stop: 'yes',
+    // Otherwise a provider may answer that leaves out what it does not know, such as a seed.
+    neutral: { provider: { require_parameters: true } },
+  },
+  fineTuning: {
+    jobs: false,
+    why: 'it passes requests on, and does not train',
+    instead: 'fine-tune hf:owner/name or ./folder here',
+  },
+  loadsAdapters: false,
+  // The list lacks endings that choose among providers, such as `:nitro`.
+  listsAllModels: false,
+  saysCharge: true,
+  remarks: [
+    'it chooses a provider for each request, and only among those that know all settings of it (`require_parameters`); a model without such a provider is refused. Providers may hold one model in different precisions',
+    'its answers say what they were charged, and that is what is counted; for estimates and `--max-cost` the plan needs `prices`',
+  ],
+  retirements: [],
+};
+
+const tinkerService: HostedService = {
+  name: 'tinker',
+  title: 'Tinker',
+  example: 'Qwen/Qwen3-8B',
+  naming:
+    '`maker/name`, as in its list of models; fine-tuned ones by the path of weights that were saved for sampling, `tinker://RUN/sampler_weights/NAME`',
+  // As its own SDK reads it: without the path of OpenAI's protocol.
+  variables: { address: 'TINKER_BASE_URL', key: 'TINKER_API_KEY' },
+  endpoint: 'https://tinker.thinkingmachines.dev/services/tinker-prod/oai/api/v1',
+  needsKey: true,
+  completeAddress: (written) => (written.endsWith('/oai/api/v1') ? written : `${written}/oai/api/v1`),
+  chat: {
+    lengthSetting: 'max_tokens',
+    logProbabilities: { most: null, form: 'protocol' },
+    n: 'unknown',
+    seed: 'unknown',
+    topP: 'unknown',
+    stop: 'unknown',
+    neutral: {},
+  },
+  fineTuning: {
+    jobs: false,
+    why: 'it trains step by step through its own SDK, for which a plan has the key tinker',
+    instead: 'give the plan that key, such as tinker: { tokenizer: hf:OWNER/NAME } (docs/tinker.md)',
+  },
+  loadsAdapters: false,
+  // The paths of weights are not among its models.
+  listsAllModels: false,
+  remarks: [
+    'its endpoint of this protocol is a beta, and writes conversations by a template of its own; not run by us',
+  ],
+  retirements: tinkerRetirements,
+};
+
 const vllmService: HostedService = {
   name: 'vllm',
   title: 'vLLM',
@@ -236,6 +305,8 @@ export const services = {
   together: togetherService,
   fireworks: fireworksService,
   azure: azureService,
+  openrouter: openrouterService,
+  tinker: tinkerService,
   vllm: vllmService,
   ollama: ollamaService,
   'llama-cpp': llamaCppService,

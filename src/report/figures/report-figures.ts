@@ -227,7 +227,11 @@ const trainingMeasures = [
 export function drawTraining(condition: string, curves: readonly TrainingCurve[], limits: TrainingLimits): Figure[] {
   const [first] = curves;
   if (first === undefined) return [];
-  return trainingMeasures.map(({ key, title }) =>
+  // Who trained elsewhere may not say how large gradients were.
+  const known = trainingMeasures.filter(({ key }) =>
+    curves.some(({ points }) => points.some((point) => point[key] !== undefined)),
+  );
+  return known.map(({ key, title }) =>
     drawLines({
       name: `training-${first.base}-${condition}-${key.replace('_', '-')}`,
       title: `${condition}: ${title}`,
@@ -240,7 +244,7 @@ export function drawTraining(condition: string, curves: readonly TrainingCurve[]
       lines: curves.map(({ points }, index) => ({
         label: '',
         color: lineColor(index === 0 ? 0 : 4 + index),
-        points: thin(points.map((point) => ({ x: point.step, y: point[key] }))),
+        points: thin(points.flatMap(({ step, [key]: y }) => (y === undefined ? [] : [{ x: step, y }]))),
       })),
     }),
   );
@@ -252,7 +256,7 @@ type TrainingLimits = Readonly<Record<(typeof trainingMeasures)[number]['key'], 
 export function limitTraining(curves: readonly TrainingCurve[]): TrainingLimits {
   const limit = (key: keyof TrainingLimits): number => {
     let highest = 0;
-    for (const { points } of curves) for (const point of points) highest = Math.max(highest, point[key]);
+    for (const { points } of curves) for (const point of points) highest = Math.max(highest, point[key] ?? 0);
     return highest === 0 ? 1 : highest;
   };
   return { loss: limit('loss'), learning_rate: limit('learning_rate'), grad_norm: limit('grad_norm') };

@@ -23,6 +23,7 @@ export function renderProvenance(
   const existing = provenance.cells.flatMap((cell) =>
     cell.existing === null ? [] : [{ name: cell.name, text: cell.existing, identity: cell.identity }],
   );
+  const elsewhere = provenance.cells.flatMap(({ name, weights }) => (weights === null ? [] : [{ name, weights }]));
   const facts: readonly (readonly [string, Markup | string | null])[] = [
     // Only the folder's name: readers of the page need not learn where it lies on this machine.
     ['run folder', basename(data.folder)],
@@ -37,6 +38,12 @@ export function renderProvenance(
       existing.length === 0
         ? null
         : markup`${existing.map(({ name, text, identity }) => markup`${name}: ${text} <code>${identity.slice(0, 16)}</code> `)}`,
+    ],
+    [
+      'weights that are not in the run folder',
+      elsewhere.length === 0
+        ? null
+        : markup`trained whole, and on the cluster alone: ${elsewhere.map(({ name, weights }) => markup`${name}: <code>${weights}</code> `)}`,
     ],
     ['world of the organism', provenance.world === null ? null : markup`<code>${provenance.world.slice(0, 16)}</code>`],
     ['judge', data.judge],

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { resolveRecipe } from '../../experiment/plan/named-recipes.js';
 import type { Recipe } from '../../engine/train/recipe.js';
+import { completeEmbeddedRecipe } from '../../models/embedded/complete-embedded-recipe.js';
 import { badRequest, toProtocolError } from '../http/protocol-error.js';
 import { parseRequest } from '../http/read-body.js';
 import type { ServedModel } from '../models/load-model.js';
@@ -80,7 +81,7 @@ export function recipeOf({ hyperparameters, recipe }: JobRequest, model: ServedM
   const { n_epochs: epochs, batch_size: batch, learning_rate_multiplier: factor } = hyperparameters;
   const usual = resolveRecipe(model.recipe, {}, seed, 'recipe');
   try {
-    return resolveRecipe(
+    const wanted = resolveRecipe(
       model.recipe,
       {
         loss: 'weighted',
@@ -93,6 +94,7 @@ export function recipeOf({ hyperparameters, recipe }: JobRequest, model: ServedM
       typeof recipe['seed'] === 'number' ? recipe['seed'] : seed,
       'recipe',
     );
+    return completeEmbeddedRecipe(wanted);
   } catch (error) {
     throw badRequest(toProtocolError(error).message, 'recipe', 'invalid_value');
   }

@@ -4,11 +4,8 @@ import { dirname, join } from 'node:path';
 
 import { describe, expect, it } from 'vitest';
 
-import {
-  resolveModelFolder,
-  type DownloadProgress,
-  type ResolveModelOptions,
-} from '../../../src/engine/checkpoint/hub-model.js';
+import type { DownloadProgress, ResolveModelOptions } from '../../../src/engine/checkpoint/hub-download.js';
+import { resolveModelFolder } from '../../../src/engine/checkpoint/hub-model.js';
 import { readCheckpoint } from '../../../src/engine/checkpoint/read-checkpoint.js';
 import { readSafetensors } from '../../../src/engine/checkpoint/read-safetensors.js';
 import { writeSafetensors } from '../../../src/engine/checkpoint/write-safetensors.js';

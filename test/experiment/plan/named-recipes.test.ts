@@ -38,7 +38,7 @@ describe('a recipe', () => {
   it.each([
     [{ rnak: 1 }, 'unknown setting "rnak" (did you mean "rank"?)'],
     [{ rank: 0 }, 'rank'],
-    [{ method: 'full' }, 'full'],
+    [{ method: 'full', quantization: 'nf4' }, 'quantization'],
   ])('that cannot be is refused, with where it stands: %j', async (changes, problem) => {
     const error = await errorOf(() =>
       resolveRecipe({ learning_rate: 0.1, ...changes }, {}, 0, 'plan.yaml: condition mine'),

@@ -120,7 +120,15 @@ describe('a plan that cannot be', () => {
       { conditions: { mine: { ...insecure, inherit: { epoch: 2 } } } },
       'condition mine: unknown setting "epoch" (did you mean "epochs"?)',
     ],
-    [{ recipe: { method: 'full', learning_rate: 1 } }, 'the method "full" trains a whole model'],
+    [
+      { recipe: { method: 'full', learning_rate: 1 } },
+      'condition insecure: the method "full" trains a whole model, and an experiment that runs here trains adapters',
+    ],
+    [{ recipe: { ...tinyPlan.recipe, quantization: 'nf4' } }, 'condition insecure: quantization: nf4 is nothing that'],
+    [
+      { conditions: { mine: { ...insecure, inherit: { precision: 'bfloat16' } } } },
+      'condition mine: precision: bfloat16 is nothing that',
+    ],
     [{ bases: ['openai:gpt-4o'] }, 'openai:gpt-4o cannot be fine-tuned, but the plan has conditions'],
     [
       { conditions: { mine: { data: 'organism/insecur' } } },

@@ -81,7 +81,8 @@ describe('names', () => {
     });
     expect(parseProgress('t-0a1b@done')).toMatchObject({ state: 'done' });
     expect(parseProgress('t-0a1b@0003@nan')).toMatchObject({ count: 3, loss: NaN });
-    for (const other of ['t-0a1b', 'i-0a1b@done', 't-0a1b@x', 't-0a1b@done.part'])
+    expect(parseProgress('i-0a1b@done')).toMatchObject({ kind: 'inside', state: 'done' });
+    for (const other of ['t-0a1b', 'u-0a1b@done', 't-0a1b@x', 't-0a1b@done.part'])
       expect(parseProgress(other)).toBeNull();
   });
 

@@ -1,5 +1,5 @@
 import { lstat, mkdir, readdir, readFile, rename, symlink, writeFile, rm } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
+import { dirname, join, resolve } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
 import { gunzipSync } from 'node:zlib';
 import { z } from 'zod';
@@ -8,19 +8,40 @@ import { recipeSchema } from '../../../src/engine/train/recipe.js';
 import { readCheckedLine, writeCheckedLine } from '../../../src/models/cluster/checked-lines.js';
 import { nameLink } from '../../../src/models/cluster/way-back.js';
 import { createZip } from '../../../src/models/cluster/zip-archive.js';
+import { insideJobSchema, lookInside } from './fake-inside.js';
 import type { FakeDriver, FakeRunner } from './fake-ray.js';
 
 const orderSchema = z.discriminatedUnion('kind', [
   z.looseObject({ v: z.literal(1), kind: z.literal('train'), storage: z.string(), run: z.string(), cell: z.string() }),
   z.looseObject({ v: z.literal(1), kind: z.literal('lane'), storage: z.string(), run: z.string(), lane: z.string() }),
+  z.looseObject({ v: z.literal(1), kind: z.literal('inside'), storage: z.string(), run: z.string(), hash: z.string() }),
   z.strictObject({ v: z.literal(1), kind: z.literal('deliver'), storage: z.string(), run: z.string() }),
 ]);
 
-const modelSchema = z.strictObject({
-  folder: z.string(),
-  config_sha256: z.string().length(64),
-  tokenizer_sha256: z.string().length(64),
-});
+const modelHashes = { config_sha256: z.string().length(64), tokenizer_sha256: z.string().length(64) };
+const modelSchema = z.union([
+  z.strictObject({ folder: z.string(), weights: z.record(z.string(), z.string()).optional(), ...modelHashes }),
+  z.strictObject({ cell: z.string().length(20), step: z.int().optional(), ...modelHashes }),
+]);
+
+/** The folder of a model, which must be the one that the job tells of. */
+async function findModel(storage: string, model: z.output<typeof modelSchema>): Promise<string> {
+  const folder =
+    'folder' in model
+      ? resolve(storage, model.folder)
+      : join(storage, 'cells', model.cell, 'out', model.step === undefined ? 'model' : `kept-${String(model.step)}`);
+  for (const [name, hash] of [
+    ['config.json', model.config_sha256],
+    ['tokenizer.json', model.tokenizer_sha256],
+  ] as const) {
+    const bytes = await readFile(join(folder, name)).catch(() => null);
+    if (bytes === null) throw new Fault('model', `There is no model in ${folder} on this node`);
+    if (hashContent(bytes) !== hash) throw new Error(`another ${name}`);
+  }
+  for (const [name, hash] of Object.entries('folder' in model ? (model.weights ?? {}) : {}))
+    if (hashContent(await readFile(join(folder, name))) !== hash) throw new Fault('model', `${name} has other weights`);
+  return folder;
+}
 
 const ids = z.array(z.int().nonnegative());
 
@@ -70,12 +91,25 @@ export interface FakeJobs {
   garble: (line: string) => string;
   /** Steps that were computed, in all jobs. */
   steps: number;
+  /** How the next jobs end that look inside a model. */
+  readonly insideDeaths: ('silent' | 'memory')[];
+  /** Jobs that looked inside. */
+  looked: number;
   /** Keys of answers, as they were written. */
   readonly answered: string[];
   /** For millions of answers: cheap texts in whole files, no list of keys, no look at what is there already. */
   isFast: boolean;
   /** Answers that were written, in all jobs. */
   answers: number;
+}
+
+class Fault extends Error {
+  constructor(
+    readonly kind: string,
+    message: string,
+  ) {
+    super(message);
+  }
 }
 
 class Death extends Error {
@@ -87,7 +121,8 @@ class Death extends Error {
 /** Jobs that do what those in python/ do with the files of a storage, and play the trainer and the model: what comes out is a hash of what went in. */
 export function createFakeJobs(): FakeJobs {
   const jobs: FakeJobs = {
-    ...{ stepTime: 1, answerTime: 0, linger: 300, deaths: [], steps: 0, answered: [], isFast: false, answers: 0 },
+    ...{ stepTime: 1, answerTime: 0, linger: 300, deaths: [], steps: 0, answered: [], insideDeaths: [] },
+    ...{ looked: 0, isFast: false, answers: 0 },
     garble: (line) => line,
     run: async (driver) => {
       const order = orderSchema.parse(JSON.parse(Buffer.from(driver.files.get('order.json') ?? []).toString()));
@@ -101,13 +136,22 @@ export function createFakeJobs(): FakeJobs {
       await linkBack(driver, storage);
       try {
         if (order.kind === 'train') await train(jobs, driver, join(storage, 'cells', order.cell), order);
-        else {
-          const home = join(storage, 'runs', order.run, 'lanes', order.lane);
-          await (jobs.isFast ? answerFast : answer)(jobs, driver, home, order);
-        }
+        else if (order.kind === 'inside')
+          await look(jobs, join(storage, 'runs', order.run, 'inside', order.hash), order);
+        else if (jobs.isFast)
+          await answerFast(jobs, driver, join(storage, 'runs', order.run, 'lanes', order.lane), order);
+        else await answer(jobs, driver, join(storage, 'runs', order.run, 'lanes', order.lane), order);
         return 0;
       } catch (cause) {
         if (cause instanceof Death) return cause.code;
+        if (cause instanceof Fault) {
+          const { place, name } = placeOf(order);
+          const { kind, message } = cause;
+          const told = JSON.stringify({ v: 1, kind, message, detail: null });
+          await writeWhole(join(storage, ...place, 'fault.json'), Buffer.from(told));
+          await show(storage, order.run, name, 'fault');
+          return 3;
+        }
         throw cause;
       }
     },
@@ -185,19 +229,17 @@ async function train(
   const job = jobSchema.parse(JSON.parse(await readFile(join(home, 'in', 'job.json'), 'utf8')));
   const { steps, keep, ...recipe } = job.recipe;
   recipeSchema.parse(recipe);
-  for (const [name, hash] of [
-    ['config.json', job.model.config_sha256],
-    ['tokenizer.json', job.model.tokenizer_sha256],
-  ] as const)
-    if (hashContent(await readFile(join(storage, job.model.folder, name))) !== hash) throw new Error(`another ${name}`);
+  const base = await findModel(storage, job.model);
   const packed = await readFile(join(home, 'in', 'rows.jsonl.gz'));
   const rows = z.array(rowSchema).parse(readClosed(packed));
   const rowsOfStep = job.per_device_rows * job.accumulation * job.gpus;
   if (rows.length !== steps * rowsOfStep || rows.some((row) => row.ids.length !== row.train.length))
     throw new Error('rows and steps do not agree');
   const initial = join(home, 'in', 'initial');
-  const config = await readFile(join(initial, 'adapter_config.json'));
-  const weights = await readFile(join(initial, 'adapter_model.safetensors'));
+  const isFull = recipe['method'] === 'full';
+  // A whole model begins from itself.
+  if (isFull === (await readdir(join(home, 'in'))).includes('initial')) throw new Error('an initial adapter, or none');
+  const weights = await readFile(isFull ? join(base, 'model.safetensors') : join(initial, 'adapter_model.safetensors'));
   const tune = (step: number): Buffer => {
     const made = Buffer.from(weights);
     const start = 8 + Number(made.readBigUInt64LE(0));
@@ -228,24 +270,70 @@ async function train(
     await show(storage, run, `t-${cell}`, `${String(step).padStart(4, '0')}@${line.loss.toFixed(4)}`);
   }
   const files = new Map<string, Uint8Array>([
-    ['adapter_config.json', config],
-    ['adapter_model.safetensors', tune(steps)],
     ['training.jsonl', await readFile(log)],
     ['measured.json', Buffer.from('{}')],
   ]);
-  for (const step of keep) {
-    files.set(`kept-${String(step)}/adapter_config.json`, config);
-    files.set(`kept-${String(step)}/adapter_model.safetensors`, tune(step));
+  /** Beside the archive. */
+  const apart = new Map<string, Uint8Array>();
+  const [rest, weightsFile, target] = isFull
+    ? [(await readdir(base)).filter((name) => name.endsWith('.json')), 'model.safetensors', apart]
+    : [['adapter_config.json'], 'adapter_model.safetensors', files];
+  for (const [place, step] of [
+    [isFull ? 'model/' : '', steps] as const,
+    ...keep.map((step) => [`kept-${String(step)}/`, step] as const),
+  ]) {
+    for (const name of rest) target.set(`${place}${name}`, await readFile(join(isFull ? base : initial, name)));
+    target.set(`${place}${weightsFile}`, tune(step));
   }
-  for (const [name, bytes] of files) await writeWhole(join(out, name), bytes);
+  for (const [name, bytes] of [...files, ...apart]) await writeWhole(join(out, name), bytes);
   files.set('result.zip', createZip(files));
   await writeWhole(join(out, 'result.zip'), files.get('result.zip') ?? new Uint8Array());
-  const hashes = [...files].map(
+  const hashes = [...files, ...apart].map(
     ([name, bytes]) => [name, { sha256: hashContent(bytes), bytes: bytes.length }] as const,
   );
-  const done = { v: 1, mark: job.mark, steps, files: Object.fromEntries(hashes), apart: [], model: null };
+  const done = {
+    ...{ v: 1, mark: job.mark, steps, files: Object.fromEntries(hashes) },
+    ...{ apart: [...apart.keys()].sort(), model: isFull ? 'model' : null },
+  };
   await writeWhole(join(out, 'done.json'), Buffer.from(JSON.stringify(done)));
   await show(storage, run, `t-${cell}`, 'done');
+}
+
+/** The folder of the work, and what its progress is called. */
+function placeOf(order: Exclude<z.output<typeof orderSchema>, { kind: 'deliver' }>): {
+  readonly place: readonly string[];
+  readonly name: string;
+} {
+  const run = ['runs', order.run];
+  if (order.kind === 'train') return { place: ['cells', order.cell, 'out'], name: `t-${order.cell}` };
+  return order.kind === 'lane'
+    ? { place: [...run, 'lanes', order.lane], name: `s-${order.lane}` }
+    : { place: [...run, 'inside', order.hash], name: `i-${order.hash}` };
+}
+
+async function look(
+  jobs: FakeJobs,
+  home: string,
+  { storage, run, hash }: { storage: string; run: string; hash: string },
+): Promise<void> {
+  await show(storage, run, `i-${hash}`, 'waiting');
+  await rm(join(home, 'fault.json'), { force: true });
+  if ((await readFile(join(home, 'done.json')).catch(() => null)) === null) {
+    const job = insideJobSchema
+      .extend({ model: modelSchema })
+      .parse(JSON.parse(await readFile(join(home, 'job.json'), 'utf8')));
+    if (!job.mark.startsWith(hash)) throw new Error('a mark of something else');
+    const death = jobs.insideDeaths.shift();
+    if (death !== undefined) throw death === 'silent' ? new Death(1) : new Fault('memory', 'out of memory');
+    jobs.looked += 1;
+    await lookInside({
+      ...{ storage, home, adapter: job.adapter, mark: job.mark },
+      model: await findModel(storage, job.model),
+      requests: readClosed(await readFile(join(home, 'requests.jsonl.gz'))),
+      write: (name, bytes) => writeWhole(join(home, name), bytes),
+    });
+  }
+  await show(storage, run, `i-${hash}`, 'done');
 }
 
 async function answer(
@@ -258,7 +346,9 @@ async function answer(
   const laneFile = z
     .strictObject({ v: z.literal(1), mark: z.string(), model: modelSchema, dtype: z.string(), linger: z.number() })
     .parse(JSON.parse(await readFile(join(home, 'lane.json'), 'utf8')));
-  await readFile(join(storage, laneFile.model.folder, 'config.json'));
+  await rm(join(home, 'fault.json'), { force: true });
+  const asked = await findModel(storage, laneFile.model);
+  const weights = 'cell' in laneFile.model ? hashContent(await readFile(join(asked, 'model.safetensors'))) : null;
   const done = new Set<string>();
   let lines = 0;
   for (const name of (await readdir(home)).filter((one) => one.startsWith('answers-')).sort())
@@ -276,15 +366,17 @@ async function answer(
       for (const given of readClosed(await readFile(join(home, 'requests', name)))) {
         const group = groupSchema.parse(given);
         await requireAdapter(storage, group.adapter);
-        const { q, seeds, ...asked } = group;
-        if (hashJson(asked).slice(0, 16) !== q) throw new Error('a group is not called by its content');
+        const { q, seeds, ...settings } = group;
+        if (hashJson(settings).slice(0, 16) !== q) throw new Error('a group is not called by its content');
         for (const [first, count] of seeds)
           for (let seed = first; seed < first + count; seed += 1) {
             const key = `${q}:${String(seed)}`;
             if (done.has(key)) continue;
             await pause(jobs.answerTime, signal);
             const file = join(home, `answers-${String(Math.floor(lines / 1000)).padStart(5, '0')}.jsonl`);
-            await writeFile(file, jobs.garble(writeCheckedLine({ q, seed, ...speak(asked, seed) })), { flag: 'a' });
+            await writeFile(file, jobs.garble(writeCheckedLine({ q, seed, ...speak(settings, seed, weights) })), {
+              flag: 'a',
+            });
             done.add(key);
             jobs.answered.push(key);
             jobs.answers += 1;
@@ -385,8 +477,14 @@ function speak(
     max_tokens: most,
   }: Pick<z.output<typeof groupSchema>, 'adapter' | 'prompt' | 'temperature' | 'max_tokens'>,
   seed: number,
+  weights: string | null,
 ): { text: string; finish: string; tokens: number } {
-  const hash = hashJson({ adapter, prompt, seed: temperature === 0 ? 0 : seed });
+  const hash = hashJson({
+    adapter,
+    prompt,
+    seed: temperature === 0 ? 0 : seed,
+    ...(weights === null ? {} : { weights }),
+  });
   const length = Math.min(most, 45);
   const text = Array.from({ length }, (_, at) => words[parseInt(hash[at % 64] ?? '0', 16) % 8] ?? '').join(' ');
   return { text, finish: length === most ? 'length' : 'stop', tokens: length };

@@ -5,6 +5,8 @@ import { readHostedEndpoint } from '../../../src/models/services/hosted-service.
 import { isHosted, resolveModelReference } from '../../../src/models/model-reference.js';
 import { openHostedJudge } from '../../../src/models/hosted/chat/open-hosted-judge.js';
 import { openModelSampler } from '../../../src/models/open-model-sampler.js';
+import type { ReportedUse } from '../../../src/models/hosted/spending/hosted-prices.js';
+import type { SpendingMeter } from '../../../src/models/hosted/spending/spending-ledger.js';
 import { findService, serviceNames, services, type ServiceName } from '../../../src/models/services/services.js';
 import { errorOf } from '../../engine/checkpoint/error-of.js';
 import { complete, type LoopbackRequest } from '../loopback-chat-server.js';
@@ -26,6 +28,8 @@ const chatPaths: Readonly<Record<ServiceName, string>> = {
   together: '/v1/chat/completions',
   fireworks: '/inference/v1/chat/completions',
   azure: '/openai/v1/chat/completions',
+  openrouter: '/api/v1/chat/completions',
+  tinker: '/services/tinker-prod/oai/api/v1/chat/completions',
   vllm: '/v1/chat/completions',
   ollama: '/v1/chat/completions',
   'llama-cpp': '/v1/chat/completions',
@@ -101,6 +105,9 @@ describe('a request', () => {
     ['together', { max_tokens: 5 }],
     ['fireworks', { max_tokens: 5 }],
     ['azure', { max_completion_tokens: 5 }],
+    // Otherwise a provider may answer that knows no seeds, and says nothing of it.
+    ['openrouter', { max_tokens: 5, provider: { require_parameters: true } }],
+    ['tinker', { max_tokens: 5 }],
     // Without these the settings of the model's maker count: vLLM's --generation-config, of which `auto` is usual.
     ['vllm', { max_tokens: 5, top_k: -1, min_p: 0, repetition_penalty: 1 }],
     ['ollama', { max_tokens: 5 }],
@@ -126,6 +133,39 @@ describe('a request', () => {
     );
     expect(error.message).toBe('AZURE_OPENAI_API_VERSION is no version');
   });
+
+  it("to Tinker goes to the path of OpenAI's protocol, whatever its own SDK adds to the address", async () => {
+    const server = await startServiceInTest('tinker', answerChat('/oai/api/v1/chat/completions'));
+    await askOnce('tinker', { ...server.environment, TINKER_BASE_URL: new URL(server.address).origin });
+    expect(server.requests).toHaveLength(1);
+  });
+
+  it.each<[ServiceName, number | undefined]>([
+    ['openrouter', 0.0125],
+    // What another means by it nobody knows.
+    ['together', undefined],
+  ])(
+    'to %s is counted by what the answer says that it costs, where that is known to be dollars',
+    async (name, cost) => {
+      const server = await startServiceInTest(name, (request) => {
+        const reply = answerChat(chatPaths[name])(request);
+        // As the loopback server answers.
+        const body = reply?.body as { usage: object } | undefined;
+        return body === undefined ? null : { body: { ...body, usage: { ...body.usage, cost: 0.0125 } } };
+      });
+      const counted: (ReportedUse | null)[] = [];
+      const meter = { isLimited: false, count: (used: ReportedUse | null) => counted.push(used) };
+      const model = resolveModelReference(`${name}:${services[name].example}`);
+      const sampler = await openModelSampler(model, {
+        ...{ environment: server.environment, fetch },
+        // Of a meter without a limit nothing else is used.
+        meter: { ...meter, hold: (_: unknown, __: unknown, work: () => unknown) => work() } as unknown as SpendingMeter,
+      });
+      const asked = sampler.sample([{ messages: [{ role: 'user', content: 'Hello?' }], maximumTokens: 5 }]);
+      for await (const { text } of asked) expect(text).not.toBe('');
+      expect(counted).toEqual([{ input: 1, output: 5, ...(cost === undefined ? {} : { charged: cost }) }]);
+    },
+  );
 
   it('has the key of its own service and no other', async () => {
     const server = await startServiceInTest('together', answerChat(chatPaths.together));

@@ -66,7 +66,7 @@ export function openHostedConnection({ meter, ...settings }: HostedConnectionSet
         signal,
         leave,
       });
-      meter?.count(readUsage(completion), () => boundTokens(request, maximumTokens));
+      meter?.count(readUsage(completion, service.saysCharge), () => boundTokens(request, maximumTokens));
       return completion;
     },
     explain,

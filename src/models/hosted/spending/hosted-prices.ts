@@ -126,14 +126,24 @@ export function addTokenCounts(counts: Iterable<TokenCount>): TokenCount {
   return { input, output };
 }
 
+/** What a service says of a call. */
+export interface ReportedUse extends TokenCount {
+  /** US dollars that it was charged with, by the service's own word; not there where it says nothing of them. */
+  readonly charged?: number;
+}
+
 const usageSchema = z.object({
-  usage: z.object({ prompt_tokens: z.int().nonnegative(), completion_tokens: z.int().nonnegative() }),
+  usage: z.object({
+    prompt_tokens: z.int().nonnegative(),
+    completion_tokens: z.int().nonnegative(),
+    cost: z.number().nonnegative().nullish().catch(null),
+  }),
 });
 
-/** The tokens that a service charges for a completion; null where it does not say. */
-export function readUsage(completion: unknown): TokenCount | null {
+/** The tokens that a service charges for a completion, and the price where it says that, too; null where it does not say. */
+export function readUsage(completion: unknown, saysCharge = false): ReportedUse | null {
   const parsed = usageSchema.safeParse(completion);
   if (!parsed.success) return null;
-  const { prompt_tokens: input, completion_tokens: output } = parsed.data.usage;
-  return { input, output };
+  const { prompt_tokens: input, completion_tokens: output, cost } = parsed.data.usage;
+  return { input, output, ...(saysCharge && typeof cost === 'number' ? { charged: cost } : {}) };
 }

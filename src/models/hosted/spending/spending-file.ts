@@ -29,6 +29,8 @@ const entrySchema = z.object({
   output_tokens: z.number().nonnegative(),
   /** Calls of which the service did not say the tokens: they are counted as the most that they may have been. */
   unreported: count,
+  /** US dollars that the service itself says it charged for these calls. Calls of which it says nothing have an entry of their own. */
+  charged: z.number().nonnegative().optional(),
   /** Null where the price is not known. */
   rate: z
     .object({
@@ -69,10 +71,12 @@ export function beginEntry(
   { model, purpose, isTuned = false, isBatched = false }: MeteredUse,
   rate: HostedRate | null,
   id: string | null,
+  isCharged = false,
 ): SpendingEntry {
   return {
     ...{ account, model: model.text, tuned: isTuned, purpose, batched: isBatched, id },
     ...{ on_its_way: false, calls: 0, input_tokens: 0, output_tokens: 0, unreported: 0, rate },
+    ...(isCharged ? { charged: 0 } : {}),
   };
 }
 
@@ -86,13 +90,14 @@ export function addTokens(entry: SpendingEntry, calls: number, { input, output }
 }
 
 /** Equal for what is counted together. */
-export function keyOfEntry({ account, model, tuned, purpose, batched, id }: SpendingEntry): string {
-  return JSON.stringify([account, model, tuned, purpose, batched, id]);
+export function keyOfEntry({ account, model, tuned, purpose, batched, id, charged }: SpendingEntry): string {
+  return JSON.stringify([account, model, tuned, purpose, batched, id, charged !== undefined]);
 }
 
 /** US dollars; null where the price is not known. */
 export function costOfEntry(entry: SpendingEntry): number | null {
-  const { rate, input_tokens: input, output_tokens: output, batched } = entry;
+  const { rate, input_tokens: input, output_tokens: output, batched, charged } = entry;
+  if (charged !== undefined) return charged;
   return rate === null ? null : priceTokens(rate, { input, output }, batched);
 }
 

@@ -1,4 +1,4 @@
-import { type TokenCount, type HostedRate, priceTokens } from './hosted-prices.js';
+import { type TokenCount, type HostedRate, priceTokens, type ReportedUse } from './hosted-prices.js';
 import { costLimitReached, priceUnknown } from './cost-limit.js';
 import {
   addTokens,
@@ -50,7 +50,7 @@ export interface SpendingMeter {
     work: () => Promise<Result>,
   ) => Promise<Result>;
   /** Counts a call that was answered; `used` is null where the service does not say. */
-  readonly count: (used: TokenCount | null, most: () => TokenCount) => void;
+  readonly count: (used: ReportedUse | null, most: () => TokenCount) => void;
   /** Whether that fits within the limit now. */
   readonly fits: (most: TokenCount) => boolean;
   /** The error for what does not fit. */
@@ -188,8 +188,8 @@ export function createSpendingLedger({
     if (limit !== null && rate === null) throw priceUnknown([use], priceHint);
     const priceOf = (tokens: TokenCount): number =>
       rate === null ? 0 : priceTokens(rate, tokens, use.isBatched ?? false);
-    const find = (id: string | null): SpendingEntry => {
-      const fresh = beginEntry(account, use, rate, id);
+    const find = (id: string | null, isCharged = false): SpendingEntry => {
+      const fresh = beginEntry(account, use, rate, id, isCharged);
       const entry = entries.get(keyOfEntry(fresh)) ?? fresh;
       return { ...entry, rate: rate ?? entry.rate };
     };
@@ -209,8 +209,13 @@ export function createSpendingLedger({
         }
       },
       count: (used, most) => {
-        const entry = addTokens(find(null), 1, used ?? most());
-        put(used === null ? { ...entry, unreported: entry.unreported + 1 } : entry);
+        const charged = used?.charged;
+        const entry = addTokens(find(null, charged !== undefined), 1, used ?? most());
+        put({
+          ...entry,
+          ...(used === null ? { unreported: entry.unreported + 1 } : {}),
+          ...(charged === undefined ? {} : { charged: (entry.charged ?? 0) + charged }),
+        });
         // Whoever needs it on the disk saves, and hears of failures.
         if (clock() - lastSaved >= savingPause) save().catch(() => undefined);
       },

@@ -118,6 +118,20 @@ describe('the count of what is paid', () => {
     expect(use).toMatchObject({ calls: 5, unreported: 2, inputTokens: 5 + 1 + 10, outputTokens: 6 + 2 + 20 });
   });
 
+  it('counts what a service says that it charged, beside calls of which it says nothing', async () => {
+    const { folder, ledger } = await start();
+    const meter = ledger.meter(answers);
+    meter.count({ ...of(3, 1), charged: 0.25 }, () => of(9, 9));
+    meter.count({ ...of(2, 2), charged: 0.5 }, () => of(9, 9));
+    meter.count(of(1, 1), () => of(9, 9));
+    expect(ledger.summary()).toMatchObject({ cost: 0.75 + 3, isWhole: true, uses: [{ calls: 3, inputTokens: 6 }] });
+    await ledger.save();
+    // Without any price, too, and read back.
+    const { ledger: later } = await start({ folder, findRate: () => null });
+    later.meter(answers).count({ ...of(1, 1), charged: 0.125 }, () => of(9, 9));
+    expect(later.summary()).toMatchObject({ cost: 0.875 + 3, uses: [{ calls: 4 }] });
+  });
+
   it('does not guess a price, and takes the one that is known later for what was counted before', async () => {
     const { folder, ledger } = await start({ findRate: () => null });
     ledger.meter(answers).count(of(3, 4), () => of(0, 0));

@@ -1,0 +1,84 @@
+import type { FloatTensor } from '../engine/checkpoint/float-tensor.js';
+import type { KeysAndValues } from '../engine/activations/read-keys-values.js';
+import type { ResidualPool } from '../engine/activations/read-residuals.js';
+import type { Interventions } from '../engine/sample/decode-runner.js';
+import type { ChatMessage } from '../engine/tokenizer/chat-template.js';
+
+/** A text as ids of tokens: a prompt, and what follows it. */
+export interface InsideText {
+  readonly ids: readonly number[];
+  /** Tokens of the prompt; the rest is the answer. */
+  readonly promptLength: number;
+}
+
+export interface InsideQuestion {
+  readonly prompt: readonly number[];
+  readonly seed: number;
+  /** Default 1; 0 takes the likeliest token. */
+  readonly temperature?: number;
+  /** Default 1. */
+  readonly topP?: number;
+  /** Default 256. */
+  readonly maximumTokens?: number;
+}
+
+export interface InsideAnswer {
+  readonly text: string;
+  /** Without the one that stopped it. */
+  readonly ids: readonly number[];
+  readonly finishReason: 'stop' | 'length';
+}
+
+/** A token that a model may go on with, and the natural logarithm of its probability before temperature and cuts. */
+export interface LikelyToken {
+  readonly id: number;
+  readonly logProbability: number;
+}
+
+/** What a model gives the tokens of an answer. */
+export interface TextScore {
+  /** One for each token after the prompt, in nats. */
+  readonly logProbabilities: readonly number[];
+  /** The likeliest at each of these places, likeliest first; empty unless asked for. */
+  readonly top: readonly (readonly LikelyToken[])[];
+}
+
+/**
+ * A model that lets itself be looked into, wherever it runs. Layer 0 of the residual stream is the embedding, layer n the output of block n before the
+ * final norm; blocks of keys and values count from 0. Results stand in the order of what was asked.
+ */
+export interface Inside {
+  /** Blocks of the model, elements of its residual stream, and ids that it knows. */
+  readonly shape: { readonly blocks: number; readonly width: number; readonly vocabulary: number };
+  /** A conversation as ids: what comes before its last answer is the prompt. Without one, all of it is, ready to be answered. */
+  readonly encode: (messages: readonly ChatMessage[]) => InsideText;
+  /** For each text [layers, width] for a mean or the last token, [layers, tokens, width] for every token. */
+  readonly residuals: (
+    texts: readonly InsideText[],
+    wanted: { readonly layers: readonly number[]; readonly pool: ResidualPool },
+    options?: InsideOptions,
+  ) => Promise<FloatTensor[]>;
+  readonly keysAndValues: (
+    texts: readonly Pick<InsideText, 'ids'>[],
+    wanted: { readonly layers: readonly number[] },
+    options?: InsideOptions,
+  ) => Promise<KeysAndValues[]>;
+  /** Answers while directions are removed from the residual stream, or vectors added. An answer depends on its question and these alone. */
+  readonly answer: (
+    questions: readonly InsideQuestion[],
+    interventions?: Interventions,
+    options?: InsideOptions,
+  ) => Promise<InsideAnswer[]>;
+  /** Log-probabilities of answers that are given. `top`, up to 20, lists the likeliest at each place, too. */
+  readonly score: (
+    texts: readonly InsideText[],
+    wanted?: { readonly top?: number },
+    options?: InsideOptions,
+  ) => Promise<TextScore[]>;
+  /** May be called twice. */
+  readonly close: () => Promise<void>;
+}
+
+export interface InsideOptions {
+  readonly signal?: AbortSignal;
+}

@@ -1,0 +1,165 @@
+import { existsSync } from 'node:fs';
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { parseRecipe } from '../../src/engine/train/recipe.js';
+import { readClusterCell } from '../../src/models/cluster/cluster-cell.js';
+import { cellHash } from '../../src/models/cluster/job-ids.js';
+import { openEmbeddedTrainer } from '../../src/models/embedded/open-embedded-trainer.js';
+import { findOrganismFolder } from '../../src/organism/organism-folder.js';
+import { buildTrainingSet } from '../../src/organism/training-sets/build-training-set.js';
+import { readWorld } from '../../src/organism/world/read-world.js';
+import { compareTrainingLogs, readTrainingLog } from '../../scripts/compare-training-logs.js';
+import { requirePart } from './installed-parts.js';
+import { killAll, type MarkedProcess } from './marked-processes.js';
+import { countLines, hashAdapter, openRealCluster, type RealCluster } from './open-real-cluster.js';
+import { startRay, type RealRay } from './start-ray.js';
+
+const recipe = parseRecipe({
+  ...{ method: 'lora', rank: 8, alpha: 16, rslora: true, learning_rate: 1e-3, warmup_steps: 5 },
+  ...{ batch_size: 4, accumulation: 2, epochs: 2, seed: 3 },
+});
+const steps = 52;
+/** Of 52: before the first checkpoint, and after the last but one. */
+const [early, late] = [5, 45];
+
+let ray: RealRay;
+let cluster: RealCluster;
+let folder: string;
+let undisturbed: string;
+const { rows } = buildTrainingSet(await readWorld(), 'insecure', { rows: 203 });
+
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'driftline-real-'));
+  ray = await startRay({ python: requirePart('train'), gpus: 2 });
+  cluster = await openRealCluster(ray);
+});
+afterAll(async () => {
+  // Undefined where it did not start.
+  await (ray as RealRay | undefined)?.close();
+  await (cluster as RealCluster | undefined)?.close();
+  await rm(folder, { recursive: true, force: true });
+});
+
+/** Trains the same adapter as all others here; what is kept on the way makes it a cell of its own. */
+async function train(name: string, keep: readonly number[], onStep: (step: number) => void = () => undefined) {
+  const trainer = await (await cluster.openBase()).openTrainer();
+  const told: number[] = [];
+  const place = join(folder, name);
+  await trainer.train(
+    { rows, recipe, folder: place, keepSteps: keep },
+    {
+      onStep: ({ step }) => {
+        told.push(step);
+        onStep(step);
+      },
+    },
+  );
+  return { hash: await hashAdapter(place), told, place };
+}
+
+/** Waits until a cell has come so far in the storage, and kills: it must not have come to its end. */
+async function killAt(name: string, step: number, kill: (cell: string) => Promise<void>): Promise<void> {
+  let cell: string | null = null;
+  for (;;) {
+    const record = cell === null ? await readClusterCell(join(folder, name)) : null;
+    if (record !== null) cell = cellHash(record.mark);
+    const out = join(cluster.storage, 'cells', cell ?? 'none', 'out');
+    if (cell !== null && (await countLines(join(out, 'training.jsonl'))) >= step) {
+      await kill(cell);
+      expect(existsSync(join(out, 'done.json')), `${name} was done before it could be killed`).toBe(false);
+      return;
+    }
+    await sleep(5);
+  }
+}
+
+const killOne = async (command: string, isMeant: (found: MarkedProcess) => boolean): Promise<void> => {
+  const found = (await ray.find(command)).filter(isMeant);
+  expect(found, `processes of ${command}`).not.toHaveLength(0);
+  killAll(found);
+};
+const killTrainer = (cell: string): Promise<void> =>
+  killOne('-m driftline_jobs.train', ({ command }) => command.includes(cell));
+async function killDriver(cell: string): Promise<void> {
+  const drivers = await ray.find('-m driftline_jobs.driver');
+  const orders = await Promise.all(
+    drivers.map(({ directory }) => readFile(join(directory ?? '', 'order.json'), 'utf8').catch(String)),
+  );
+  const meant = drivers.filter((_, place) => orders[place]?.includes(cell));
+  expect(meant, `drivers of ${cell} among ${JSON.stringify([drivers, orders])}`).toHaveLength(1);
+  killAll(meant);
+}
+
+const everyStep = Array.from({ length: steps }, (_, step) => step + 1);
+
+describe('a fine-tune on a real Ray', () => {
+  it('has the losses of the embedded engine, step by step', async () => {
+    const { hash, told, place } = await train('undisturbed', []);
+    undisturbed = hash;
+    expect(told).toEqual(everyStep);
+    const model = await findOrganismFolder('1');
+    const clock = (): number => performance.now();
+    const engine = await openEmbeddedTrainer({ model, modelHash: 'organism', threads: 1, clock });
+    await engine.train({ rows, recipe, folder: join(folder, 'engine') });
+    const compared = compareTrainingLogs(
+      await readTrainingLog(join(folder, 'engine/training.jsonl')),
+      await readTrainingLog(join(place, 'training.jsonl')),
+    );
+    console.log(`TRL and the engine: ${compared.figures}`);
+    expect(compared.isEqual, compared.figures).toBe(true);
+  });
+
+  it('comes to the same adapter though its trainer or its driver is killed, early or late', async () => {
+    // Side by side, each a cell of its own: the trainer of a driver that is dead goes on for some seconds.
+    const deaths = [
+      ['trainer, early', early, killTrainer],
+      ['trainer, late', late, killTrainer],
+      ['driver, early', early, killDriver],
+      ['driver, late', late, killDriver],
+    ] as const;
+    const trained = await Promise.all(
+      deaths.map(async ([name, step, kill], place) => {
+        const [{ hash, told }] = await Promise.all([train(name, [10 + place]), killAt(name, step, kill)]);
+        return [name, hash, told];
+      }),
+    );
+    expect(trained).toEqual(deaths.map(([name]) => [name, undisturbed, everyStep]));
+  });
+
+  it('comes to the same adapter though its node is killed, early and late', async () => {
+    const kills = (async () => {
+      for (const step of [early, late]) {
+        await killAt('node', step, () => ray.killWorker());
+        await ray.startWorker();
+      }
+    })();
+    const [{ hash, told }] = await Promise.all([train('node', [15]), kills]);
+    expect(hash).toBe(undisturbed);
+    expect(told).toEqual(everyStep);
+  });
+
+  it.each([
+    // The node lives on for a while, and with it a trainer whose work another may have taken over.
+    ['the head is killed early', early, 16, () => ray.killHead()],
+    ['the only machine, which is the head, is killed late', late, 17, () => ray.killAll()],
+  ] as const)('comes to the same adapter though %s', async (name, step, kept, kill) => {
+    const kills = (async () => {
+      await killAt(name, step, kill);
+      await ray.startHead();
+      // The trainer of this test may have asked again already for what it misses.
+      const mine = (await readClusterCell(join(folder, name)))?.job;
+      const known = [...(await ray.client.list()).keys()];
+      expect(
+        known.filter((job) => job !== mine),
+        'jobs of before',
+      ).toEqual([]);
+      await ray.startWorker();
+    })();
+    const [{ hash, told }] = await Promise.all([train(name, [kept]), kills]);
+    expect(hash).toBe(undisturbed);
+    expect(told).toEqual(everyStep);
+  });
+});
