@@ -9,13 +9,12 @@ import {
   type AnalysisOptions,
   countRun,
   countTally,
-  type ClassifiedAnswer,
   type CountedRun,
   listMeasures,
   type MeasuredOutcome,
 } from './count-run.js';
 import { sumCounts } from './estimate.js';
-import { binScores, type ScoreCloud } from './bin-scores.js';
+import { createScoreBins, type ScoreBins, type ScoreCloud } from './bin-scores.js';
 import { listCaveats, type Caveat } from './caveats.js';
 import { compareWithOtherJudges, type JudgeAgreement } from './compare-judges.js';
 import { findMainEvaluation, listMeasureRows, type MeasureRow } from './measure-rows.js';
@@ -152,20 +151,20 @@ function listFirstLosses({ plan, losses }: AnalysisInput): { readonly condition:
 }
 
 function listClouds({ plan }: AnalysisInput, { answers }: CountedRun): ScoreCloud[] {
-  const places = new Map<string, ClassifiedAnswer[]>();
+  const places = new Map<string, ScoreBins>();
   const placeOf = (...names: readonly string[]): string => JSON.stringify(names);
   for (const answer of answers) {
     const { model, record } = answer;
     if (model.step !== null) continue;
     const place = placeOf(model.base, model.condition, record.evaluation);
-    const found = places.get(place);
-    if (found === undefined) places.set(place, [answer]);
-    else found.push(answer);
+    const found = places.get(place) ?? createScoreBins();
+    places.set(place, found);
+    found.add(answer);
   }
   return plan.evaluations.filter(isAboutAlignment).flatMap(({ name: evaluation }) =>
     groupByCondition(plan.cells).flatMap(({ base, condition }) => {
       const found = places.get(placeOf(base, condition, evaluation));
-      return found === undefined ? [] : [{ base, condition, evaluation, ...binScores(found) }];
+      return found === undefined ? [] : [{ base, condition, evaluation, ...found.read() }];
     }),
   );
 }

@@ -98,7 +98,7 @@ const few = { questions: 10, seeds: 3 };
 interface CaveatEvidence {
   readonly state: RunState;
   readonly faults: readonly string[];
-  readonly answers: readonly Pick<ClassifiedAnswer, 'record' | 'judgement'>[];
+  readonly answers: Iterable<Pick<ClassifiedAnswer, 'record' | 'judgement'>>;
   readonly rows: readonly MeasureRow[];
   readonly conditions: readonly {
     readonly name: string;

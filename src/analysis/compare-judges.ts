@@ -4,15 +4,17 @@ import { toJudgement, type JudgementRecord } from '../runs/run-records.js';
 
 /** How far two judges of a run agree about the answers that both have judged. */
 export function compareJudges(
-  judgements: readonly JudgementRecord[],
+  judgements: Iterable<JudgementRecord>,
   [first, second]: readonly [first: string, second: string],
   rule: Rule,
 ): Agreement {
-  const seconds = new Map(judgements.filter(({ judge }) => judge === second).map((one) => [one.answer, one]));
-  const pairs = judgements.flatMap((one): JudgementPair[] => {
+  const seconds = new Map<string, JudgementRecord>();
+  for (const one of judgements) if (one.judge === second) seconds.set(one.answer, one);
+  const pairs: JudgementPair[] = [];
+  for (const one of judgements) {
     const other = one.judge === first ? seconds.get(one.answer) : undefined;
-    return other === undefined ? [] : [[toJudgement(one), toJudgement(other)]];
-  });
+    if (other !== undefined) pairs.push([toJudgement(one), toJudgement(other)]);
+  }
   return measureAgreement(rule, pairs);
 }
 
@@ -30,11 +32,13 @@ export interface JudgeAgreement {
 
 /** Compares each other judge with the one that counts, in the order of names. */
 export function compareWithOtherJudges(
-  judgements: readonly JudgementRecord[],
+  judgements: Iterable<JudgementRecord>,
   judge: string,
   rule: Rule,
 ): JudgeAgreement[] {
-  const others = [...new Set(judgements.map((one) => one.judge))].filter((name) => name !== judge).sort();
+  const names = new Set<string>();
+  for (const one of judgements) names.add(one.judge);
+  const others = [...names].filter((name) => name !== judge).sort();
   return others.map((other) => {
     const { answers, alignment, outcome } = compareJudges(judgements, [judge, other], rule);
     const [row = []] = outcome.counts;

@@ -13,13 +13,19 @@ import {
 import type { TokenDistribution } from '../judging/reply-score.js';
 import { withoutScoresOfUnknown } from '../judging/unknown-question.js';
 import type { Measure, QuestionType, RatingScale } from '../questions/question-file.js';
-import type { Run } from '../runs/read-run.js';
+import { findLargeRecords, type Run } from '../runs/read-run.js';
 import { readGroups, readSeeds } from '../runs/run-manifest.js';
 import { isAboutAlignment, listEvaluatedModels, type OutlinedCell, type PlanOutline } from '../runs/run-outline.js';
-import { questionKeyOf, type AnswerRecord, type JudgementRecord } from '../runs/run-records.js';
+import {
+  findJudgement,
+  questionKeyOf,
+  type AnswerRecord,
+  type JudgementRecord,
+  type RunRecords,
+} from '../runs/run-records.js';
 import type { ShareCounts } from '../stats/share-counts.js';
 
-/** The input of an analysis. All of it is in memory: an analysis reads no file. */
+/** The input of an analysis, which reads no file itself; answers and judgements of a large run are read as they are gone through. */
 export interface AnalysisInput {
   readonly plan: Pick<PlanOutline, 'bases' | 'cells' | 'evaluations' | 'dynamics' | 'rule'>;
   /** The judge whose judgements decide when asking stops early, and which counts if no other is named. */
@@ -32,9 +38,11 @@ export interface AnalysisInput {
   readonly wantedAnswers: ReadonlyMap<string, number>;
   /** As they were asked, by `evaluation/id`; empty if unknown. */
   readonly questions: ReadonlyMap<string, AskedWording>;
-  readonly answers: readonly AnswerRecord[];
+  readonly answers: Iterable<AnswerRecord>;
   /** From all judges. */
-  readonly judgements: readonly JudgementRecord[];
+  readonly judgements: Iterable<JudgementRecord>;
+  /** Finds a judge's judgement of an answer where there are too many to hold. */
+  readonly findJudgement?: (answer: string, judge: string) => JudgementRecord | null;
   /** Losses of trainings, step by step, by the names of cells. */
   readonly losses: ReadonlyMap<string, readonly number[]>;
   /** Cells whose training is finished. */
@@ -64,6 +72,7 @@ export interface AnalysisOptions {
 /** A stored run as an analysis takes it. */
 export function inputOfRun(run: Run): AnalysisInput {
   const { evaluations, dynamics } = run.manifest;
+  const large = findLargeRecords(run);
   return {
     plan: run,
     ownJudge: run.judge,
@@ -73,12 +82,31 @@ export function inputOfRun(run: Run): AnalysisInput {
       [...evaluations, ...(dynamics === undefined ? [] : [dynamics])].map(({ name, answers }) => [name, answers]),
     ),
     questions: run.questions,
-    answers: run.answers,
-    judgements: run.judgements.map(withoutScoresOfUnknown),
+    ...(large === null
+      ? { answers: run.answers, judgements: run.judgements.map(withoutScoresOfUnknown) }
+      : goThrough(large)),
     losses: new Map([...run.curves].map(([name, points]) => [name, points.map(({ loss }) => loss)])),
     finished: run.finished,
     isGoing: run.owner !== null,
     faults: run.faults,
+  };
+}
+
+/** Reads records whenever they are gone through. */
+function goThrough({
+  answers,
+  judgements,
+}: RunRecords): Pick<AnalysisInput, 'answers' | 'judgements' | 'findJudgement'> {
+  function* listJudgements(): Generator<JudgementRecord, void, undefined> {
+    for (const record of judgements.values()) yield withoutScoresOfUnknown(record);
+  }
+  return {
+    answers: { [Symbol.iterator]: () => answers.values() },
+    judgements: { [Symbol.iterator]: listJudgements },
+    findJudgement: (answer, judge) => {
+      const found = findJudgement(judgements, answer, judge);
+      return found === null ? null : withoutScoresOfUnknown(found);
+    },
   };
 }
 
@@ -194,6 +222,11 @@ export interface ClassifiedAnswer {
   readonly isOfFew: boolean;
 }
 
+/** Of a large run they are classified anew whenever they are gone through. */
+export interface ClassifiedAnswers extends Iterable<ClassifiedAnswer> {
+  readonly length: number;
+}
+
 /** The outcomes of one model's answers to one question: all numbers of a run are sums of these. */
 export interface QuestionTally {
   readonly model: CountedModel;
@@ -210,7 +243,9 @@ export interface CountedRun {
   readonly judge: string;
   readonly rule: RuleName;
   /** In the order in which they are stored. */
-  readonly answers: readonly ClassifiedAnswer[];
+  readonly answers: ClassifiedAnswers;
+  /** How many of them are judged. */
+  readonly judged: number;
   /** By model, evaluation and question, in the order of their first answers. */
   readonly tallies: readonly QuestionTally[];
   /** Answers that are read by their first token: no judge has anything to say of them, and they are in nothing above. */
@@ -240,13 +275,12 @@ export function countRun(input: AnalysisInput, options: AnalysisOptions = {}): C
   const { judge = input.ownJudge, rule: ruleName = input.plan.rule } = options;
   const rule = findRule(ruleName);
   const models = listModels(input);
-  const judged = findJudgements(input, judge);
-  requireOneJudge(judged.values());
+  const { find } = findJudgementsOf(input, judge);
+  requireOneJudge(judgementsOf(input, judge));
 
   const growing = new Map<string, GrowingTally>();
-  const classified: { readonly answer: ClassifiedAnswer; readonly tally: GrowingTally }[] = [];
   const firstTokens: FirstTokenAnswer[] = [];
-  let strangers = 0;
+  let [strangers, length, judged] = [0, 0, 0];
   for (const record of input.answers) {
     const model = models.get(record.cell);
     if (model === undefined) {
@@ -257,37 +291,42 @@ export function countRun(input: AnalysisInput, options: AnalysisOptions = {}): C
       firstTokens.push({ record, model, first: record.first });
       continue;
     }
+    length += 1;
     const tally = findTally(growing, model, record);
-    const judgement = judged.get(record.key) ?? null;
+    const judgement = find(record.key);
     const classification = judgement === null ? null : classifyJudgement(rule, judgement);
-    if (judgement === null || classification === null) tally.notJudged += 1;
-    else {
-      addToTally(tally.counts, classification);
-      for (const label of judgement.labels) tally.labels.set(label, (tally.labels.get(label) ?? 0) + 1);
+    if (judgement === null || classification === null) {
+      tally.notJudged += 1;
+      continue;
     }
-    classified.push({
-      answer: {
-        record,
-        model,
-        asked: questionKeyOf(record.key),
-        judgement,
-        outcome: nameOutcome(classification),
-        flaw: classification?.flaw ?? null,
-        isOfFew: false,
-      },
-      tally,
-    });
+    judged += 1;
+    addToTally(tally.counts, classification);
+    for (const label of judgement.labels) tally.labels.set(label, (tally.labels.get(label) ?? 0) + 1);
   }
 
   const outcomes = new Map([...growing.values()].map((tally) => [tally, leaveOutFew(rule, tally.counts)]));
+  function* classify(): Generator<ClassifiedAnswer, void, undefined> {
+    for (const record of input.answers) {
+      const model = models.get(record.cell);
+      if (model === undefined || record.first !== undefined) continue;
+      const judgement = find(record.key);
+      const classification = judgement === null ? null : classifyJudgement(rule, judgement);
+      const outcome = nameOutcome(classification);
+      const isKept = outcome === 'misaligned' || outcome === 'not-misaligned';
+      const isOfFew = isKept && (outcomes.get(findTally(growing, model, record))?.leftOut ?? 0) > 0;
+      yield {
+        ...{ record, model, asked: questionKeyOf(record.key), judgement },
+        outcome: isOfFew ? 'left-out' : outcome,
+        flaw: classification?.flaw ?? null,
+        isOfFew,
+      };
+    }
+  }
   return {
     judge,
     rule: ruleName,
-    answers: classified.map(({ answer, tally }): ClassifiedAnswer => {
-      const isKept = answer.outcome === 'misaligned' || answer.outcome === 'not-misaligned';
-      const isOfFew = isKept && (outcomes.get(tally)?.leftOut ?? 0) > 0;
-      return isOfFew ? { ...answer, outcome: 'left-out', isOfFew } : answer;
-    }),
+    answers: input.findJudgement === undefined ? [...classify()] : { length, [Symbol.iterator]: classify },
+    judged,
     tallies: [...outcomes].map(([{ model, evaluation, question, notJudged, labels }, outcome]) => ({
       ...{ model, evaluation, question, outcome, notJudged, labels },
     })),
@@ -304,14 +343,23 @@ export function countTally(measured: MeasuredOutcome, { outcome, labels }: Quest
   return { successes: outcome.misaligned, trials: outcome.kept };
 }
 
-/** Judgements of one judge by the keys of their answers. */
-export function findJudgements(
+/** Finds what one judge said of answers, by their keys. */
+export function findJudgementsOf(
+  input: Pick<AnalysisInput, 'judgements' | 'findJudgement'>,
+  judge: string,
+): { readonly find: (answer: string) => JudgementRecord | null } {
+  const { findJudgement: look } = input;
+  if (look !== undefined) return { find: (answer) => look(answer, judge) };
+  const found = new Map<string, JudgementRecord>();
+  for (const record of judgementsOf(input, judge)) found.set(record.answer, record);
+  return { find: (answer) => found.get(answer) ?? null };
+}
+
+function* judgementsOf(
   { judgements }: Pick<AnalysisInput, 'judgements'>,
   judge: string,
-): ReadonlyMap<string, JudgementRecord> {
-  const found = new Map<string, JudgementRecord>();
-  for (const record of judgements) if (record.judge === judge) found.set(record.answer, record);
-  return found;
+): Generator<JudgementRecord, void, undefined> {
+  for (const record of judgements) if (record.judge === judge) yield record;
 }
 
 function listModels({ plan, seeds }: AnalysisInput): ReadonlyMap<string, CountedModel> {

@@ -1,7 +1,7 @@
 import { DriftlineError } from '../foundation/driftline-error.js';
 import type { RunAnalysis } from './analyse-run.js';
 import { chooseGated, listNotGated, type GatedPlace } from './choose-gated.js';
-import type { AnalysisInput, CountedRun } from './count-run.js';
+import type { AnalysisInput, ClassifiedAnswer, CountedRun } from './count-run.js';
 import { gatePairs, type GatedPair, type GateResult } from './gate.js';
 import type { GateOptions } from '../runs/gate-options.js';
 import { baseCondition } from '../runs/run-outline.js';
@@ -38,11 +38,20 @@ export function requireWhole(
   const { plan } = input;
   const cells = plan.cells.filter(({ condition }) => conditions.has(condition));
   const asked = plan.evaluations.filter(({ name }) => evaluations.has(name));
-  const isAbout = ({ model, record }: CountedRun['answers'][number]): boolean =>
-    model.step === null && conditions.has(model.condition) && evaluations.has(record.evaluation);
+  const about = { length: 0, judged: 0 };
+  for (const { model, record, judgement } of counted.answers) {
+    const isAbout = model.step === null && conditions.has(model.condition) && evaluations.has(record.evaluation);
+    if (!isAbout) continue;
+    about.length += 1;
+    if (judgement !== null) about.judged += 1;
+  }
   const state = findRunState(
     { ...input, plan: { ...plan, cells, evaluations: asked, dynamics: null } },
-    { ...counted, answers: counted.answers.filter(isAbout) },
+    {
+      ...counted,
+      answers: { length: about.length, [Symbol.iterator]: () => counted.answers[Symbol.iterator]() },
+      judged: about.judged,
+    },
   );
   const { isGoing, answersWanted, answersStored, answersJudged, trainingsWanted, trainingsFinished } = state;
   const known = new Set([...input.questions.keys()].map((key) => parseQuestionKey(key).evaluation));
@@ -112,16 +121,19 @@ export function listMisaligned(
   { base, condition, evaluation }: Pick<MeasureRow, 'base' | 'condition' | 'evaluation'>,
   question: string,
 ): string[] {
-  const found = answers.filter(
-    ({ outcome, model, record }) =>
+  const found: ClassifiedAnswer[] = [];
+  for (const answer of answers) {
+    const { outcome, model, record } = answer;
+    const isOfRow =
       outcome === 'misaligned' &&
       model.step === null &&
       model.base === base &&
       model.condition === condition &&
       record.evaluation === evaluation &&
-      record.question === question,
-  );
-  const alignmentOf = (answer: CountedRun['answers'][number]): number => answer.judgement?.alignment ?? 0;
-  const sorted = [...found].sort((one, other) => alignmentOf(one) - alignmentOf(other));
+      record.question === question;
+    if (isOfRow) found.push(answer);
+  }
+  const alignmentOf = (answer: ClassifiedAnswer): number => answer.judgement?.alignment ?? 0;
+  const sorted = found.sort((one, other) => alignmentOf(one) - alignmentOf(other));
   return [...new Set(sorted.map(({ record }) => record.text))];
 }

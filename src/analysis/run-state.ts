@@ -28,7 +28,7 @@ export function findRunState(input: AnalysisInput, counted: CountedRun): RunStat
     answersWanted: wanted.reduce((sum, count) => sum + count, 0) - saved,
     stopped,
     answersStored: counted.answers.length + counted.firstTokens.length,
-    answersJudged: counted.answers.filter(({ judgement }) => judgement !== null).length + counted.firstTokens.length,
+    answersJudged: counted.judged + counted.firstTokens.length,
     trainingsWanted: trainings.length,
     trainingsFinished: trainings.filter(({ name }) => finished.has(name)).length,
   };

@@ -2,7 +2,7 @@ import { classifyJudgement, findRule, type Rule } from '../judging/rules.js';
 import type { Judgement } from '../judging/judge.js';
 import { shareSequence } from '../stats/share-sequence.js';
 import type { StopEarly } from '../runs/run-outline.js';
-import { type AnalysisInput, findJudgements, type CountedRun } from './count-run.js';
+import { type AnalysisInput, type ClassifiedAnswer, findJudgementsOf, type CountedRun } from './count-run.js';
 
 /** What a confidence sequence says of a model's misaligned share after whole rounds of questions. */
 interface WatchedShare {
@@ -43,21 +43,21 @@ export interface StoppedModel extends WatchedShare {
  * count, which may leave the side open.
  */
 export function listStoppedModels(
-  input: Pick<AnalysisInput, 'plan' | 'ownJudge' | 'judgements'>,
+  input: Pick<AnalysisInput, 'plan' | 'ownJudge' | 'judgements' | 'findJudgement'>,
   { judge, rule, answers }: Pick<CountedRun, 'judge' | 'rule' | 'answers'>,
 ): StoppedModel[] {
   const { evaluations, cells, rule: ownRule } = input.plan;
   if (evaluations.every(({ stopEarly }) => stopEarly === undefined)) return [];
-  const ownJudgements = findJudgements(input, input.ownJudge);
+  const { find } = findJudgementsOf(input, input.ownJudge);
   return evaluations.flatMap(({ name: evaluation, stopEarly }) => {
     if (stopEarly === undefined) return [];
     const { limit, confidence, answers: planned } = stopEarly;
-    const byModel = new Map(cells.map(({ name }) => [name, [] as CountedRun['answers'][number][]]));
+    const byModel = new Map(cells.map(({ name }) => [name, [] as ClassifiedAnswer[]]));
     for (const answer of answers)
       if (answer.record.evaluation === evaluation) byModel.get(answer.record.cell)?.push(answer);
     return [...byModel].flatMap(([model, own]): StoppedModel[] => {
       if (own.length >= planned) return [];
-      const decisive = own.flatMap(({ record }) => ownJudgements.get(record.key) ?? []);
+      const decisive = own.flatMap(({ record }) => find(record.key) ?? []);
       // A killed run has fewer answers, too, but nothing is clear yet.
       if (watchShare(decisive, findRule(ownRule), stopEarly).side === null) return [];
       const counted =

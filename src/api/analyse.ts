@@ -13,7 +13,7 @@ import { writeReport, type WrittenReport } from '../report/write-report.js';
 import { countResultFile } from '../results/count-result-file.js';
 import { summariseFiles, type ResultSummary } from '../results/summarise-files.js';
 import { summariseFile, type ResultGroup, type ResultGrouping } from '../results/summarise-results.js';
-import type { Run } from '../runs/read-run.js';
+import { findLargeRecords, type Run } from '../runs/read-run.js';
 
 export interface CountOptions {
   /** Whose judgements count. Default the run's own judge. */
@@ -177,7 +177,9 @@ const runSchema = z.looseObject({
 });
 
 export function requireRun(run: Run, caller: string, options: CountOptions): void {
-  if (!runSchema.safeParse(run).success)
+  // A large run is one that readRun made, and a look at its lists would bring all of it into memory.
+  const isRun = (typeof run === 'object' && findLargeRecords(run) !== null) || runSchema.safeParse(run).success;
+  if (!isRun)
     throw new DriftlineError({
       code: 'usage-invalid',
       message: `${caller}: that is no run`,
@@ -186,7 +188,8 @@ export function requireRun(run: Run, caller: string, options: CountOptions): voi
   parseSettings(countSchema, options, caller);
   const { judge } = options;
   if (judge === undefined) return;
-  const judges = new Set([run.judge, ...run.judgements.map((one) => one.judge)]);
+  const judges = new Set([run.judge]);
+  for (const one of findLargeRecords(run)?.judgements.values() ?? run.judgements) judges.add(one.judge);
   if (!judges.has(judge))
     throw new DriftlineError({
       code: 'usage-invalid',

@@ -10,6 +10,7 @@ import { openingSchema } from '../models/open-model-sampler.js';
 import { readPlan, resolvePlan, type ReadPlanOptions } from '../experiment/plan/resolve-plan.js';
 import { parsePlan, type PlanInput } from '../experiment/plan/plan-schema.js';
 import type { ResolvedPlan } from '../experiment/plan/resolved-plan.js';
+import { openAnsweredCells } from '../experiment/run/answered-cells.js';
 import { chooseCellsAtOnce, type ChosenCellsAtOnce } from '../experiment/run/choose-cells-at-once.js';
 import { followForecast } from '../experiment/run/follow-cluster.js';
 import { forecastCluster, type ClusterForecast } from '../experiment/run/forecast-cluster.js';
@@ -44,7 +45,7 @@ import type { GateOptions } from '../runs/gate-options.js';
 import { readRun, type Run } from '../runs/read-run.js';
 import { nameRun, openRunFolder, type RunFolder } from '../runs/run-folder.js';
 import { locateManifest } from '../runs/run-manifest.js';
-import type { RunRecords } from '../runs/run-records.js';
+import type { StoredRecords } from '../runs/run-records.js';
 import { gateShape, mergeGates, remarkOnChange } from './gate.js';
 import { givenPartsShape, type GivenParts } from './given-parts.js';
 
@@ -274,7 +275,7 @@ export async function openExperiment(plan: string | PlanInput, options: Experime
   shared.spending = spending;
 
   /** What can be known before anything is asked or paid. */
-  async function check(records?: RunRecords): Promise<ExperimentForecast> {
+  async function check(folder: RunFolder | null = null): Promise<ExperimentForecast> {
     if (gate !== null) {
       requireCounted(gated, findRule(resolved.rule), gate);
       requirePassable(
@@ -284,12 +285,13 @@ export async function openExperiment(plan: string | PlanInput, options: Experime
     }
     if (maxCost !== undefined) requirePlanRates(resolved);
     await requireBatchedModels(resolved, batched, connection);
-    const forecast = await forecastRun(runs, resolved, { batched, ...(records === undefined ? {} : { records }) });
+    const there = folder === null ? {} : { records: recordsOf(folder), answered: openAnsweredCells(folder, resolved) };
+    const forecast = await forecastRun(runs, resolved, { batched, ...there });
     const needs = await forecastMemory(resolved, forecast, threads);
     if (!ignoreMemory) requireMemory(needs, { memory, threads });
-    const there = await forecastCluster(resolved, forecast);
-    const remarks = there && requireClusterMemory(there, { ignoresMemory: ignoreMemory });
-    return { ...forecast, memory: needs, cluster: there && { ...there, remarks: remarks ?? [] } };
+    const onCluster = await forecastCluster(resolved, forecast);
+    const remarks = onCluster && requireClusterMemory(onCluster, { ignoresMemory: ignoreMemory });
+    return { ...forecast, memory: needs, cluster: onCluster && { ...onCluster, remarks: remarks ?? [] } };
   }
 
   const choose = (forecast: ExperimentForecast, signal?: AbortSignal): Promise<ChosenCellsAtOnce> =>
@@ -303,10 +305,8 @@ export async function openExperiment(plan: string | PlanInput, options: Experime
     const open = (): Promise<RunFolder> => openRunFolder(runs, resolved, { onNotice });
     // What is there is read once, under the lock; a run that is refused leaves no folder.
     let opened = (await isThere(locateManifest(place))) ? await open() : null;
-    const recordsOf = (one: RunFolder | null): RunRecords | undefined =>
-      one === null ? undefined : { answers: one.answers.records, judgements: one.judgements.records };
     try {
-      const forecast = await check(recordsOf(opened));
+      const forecast = await check(opened);
       const chosen = await choose(forecast, signal);
       const batches: BatchSettings = {
         folder: join(place, 'batches'),
@@ -346,9 +346,8 @@ export async function openExperiment(plan: string | PlanInput, options: Experime
           await (await cluster)?.stopLanes().catch(() => undefined);
         throw cause;
       });
-      const records = recordsOf(folder);
       return {
-        run: await readRun(folder.folder, records === undefined ? {} : { records }),
+        run: await readRun(folder.folder, { records: recordsOf(folder) }),
         summary,
         spending: spending.summary(),
       };
@@ -392,6 +391,10 @@ export async function openExperiment(plan: string | PlanInput, options: Experime
 async function cancelClusterJobs(cluster: ClusterRun): Promise<void> {
   const { stopped } = await stopRun(cluster, { ids: cluster.asked });
   if (stopped.length > 0) cluster.onNotice(`stopped at ${cluster.ray.address}: ${stopped.join(', ')}`);
+}
+
+function recordsOf({ answers, judgements }: RunFolder): StoredRecords {
+  return { answers: answers.records, judgements: judgements.records };
 }
 
 /** What a gate is about, with how much the plan asks of it, and how much of that can count. */

@@ -9,6 +9,8 @@ const tailBlock = 65536;
 export interface JsonLinesWriter {
   /** Appends one line a value and returns when they have reached the disk. Calls may overlap; lines never do. */
   append(...values: readonly object[]): Promise<void>;
+  /** The same for lines that are written already, each with its line feed. */
+  appendLines(lines: Uint8Array): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -28,8 +30,7 @@ export async function openJsonLinesWriter(path: string): Promise<JsonLinesWriter
     throw writeFailure(path, cause);
   }
 
-  async function appendNow(values: readonly object[]): Promise<void> {
-    const bytes = Buffer.from(values.map((value) => `${JSON.stringify(value)}\n`).join(''));
+  async function appendNow(bytes: Uint8Array): Promise<void> {
     try {
       await handle.appendFile(bytes);
       await handle.datasync();
@@ -42,13 +43,15 @@ export async function openJsonLinesWriter(path: string): Promise<JsonLinesWriter
   }
 
   let lastAppend: Promise<void> = Promise.resolve();
+  function appendLines(bytes: Uint8Array): Promise<void> {
+    const appended = lastAppend.then(() => appendNow(bytes));
+    // A failure reaches whoever awaits `appended`; the next append is tried all the same.
+    lastAppend = appended.catch(() => undefined);
+    return appended;
+  }
   return {
-    append(...values) {
-      const appended = lastAppend.then(() => appendNow(values));
-      // A failure reaches whoever awaits `appended`; the next append is tried all the same.
-      lastAppend = appended.catch(() => undefined);
-      return appended;
-    },
+    append: (...values) => appendLines(Buffer.from(values.map((value) => `${JSON.stringify(value)}\n`).join(''))),
+    appendLines,
     async close() {
       await lastAppend;
       await handle.close();

@@ -12,23 +12,23 @@ interface ByteLine {
   readonly isEnded: boolean;
 }
 
-/** The lines of a file as they stand, a block of the file at a time; what follows the last line feed is a line, too. */
-export async function* readByteLines(path: string): AsyncGenerator<ByteLine, void, undefined> {
+/** The lines of a file as they stand, from a byte at which one begins, a block of the file at a time; what follows the last line feed is a line, too. */
+export async function* readByteLines(path: string, start = 0): AsyncGenerator<ByteLine, void, undefined> {
   let line = 0;
   let pieces: Buffer[] = [];
   // createReadStream yields buffers as long as no encoding is set; its type does not say so.
-  const chunks = createReadStream(path) as AsyncIterable<Buffer>;
+  const chunks = createReadStream(path, { start }) as AsyncIterable<Buffer>;
   try {
     for await (const chunk of chunks) {
-      let start = 0;
-      for (let end = chunk.indexOf(newline); end !== -1; end = chunk.indexOf(newline, start)) {
+      let begun = 0;
+      for (let end = chunk.indexOf(newline); end !== -1; end = chunk.indexOf(newline, begun)) {
         line += 1;
-        const bytes = Buffer.concat([...pieces, chunk.subarray(start, end)]);
+        const bytes = Buffer.concat([...pieces, chunk.subarray(begun, end)]);
         pieces = [];
-        start = end + 1;
+        begun = end + 1;
         yield { line, bytes, isEnded: true };
       }
-      if (start < chunk.length) pieces.push(chunk.subarray(start));
+      if (begun < chunk.length) pieces.push(chunk.subarray(begun));
     }
   } catch (cause) {
     throw readFailure(path, cause);

@@ -7,6 +7,8 @@ import type { ReportEvaluation } from './report-data.js';
 
 /** Answers packed for the page, as gzip in base64; the page's script unpacks them. */
 export interface EmbeddedAnswers {
+  /** How many they are. */
+  readonly count: number;
   readonly columns: string;
   /** JSON lists of texts, in the order of the columns; their `textParts` say where each list begins. */
   readonly texts: readonly string[];
@@ -22,7 +24,7 @@ export function embedAnswers(
 ): EmbeddedAnswers {
   const parts = partTexts(answers);
   const columns = { ...toColumns(answers, questions, evaluations), textParts: parts.map(({ first }) => first) };
-  return { columns: pack(columns), texts: parts.map(({ texts }) => pack(texts)) };
+  return { count: answers.length, columns: pack(columns), texts: parts.map(({ texts }) => pack(texts)) };
 }
 
 function toColumns(

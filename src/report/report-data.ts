@@ -7,6 +7,7 @@ import {
 import {
   type AnalysisOptions,
   type ClassifiedAnswer,
+  type ClassifiedAnswers,
   type CountedRun,
   countRun,
   inputOfRun,
@@ -15,13 +16,14 @@ import { DriftlineError } from '../foundation/driftline-error.js';
 import { nearestName } from '../foundation/find-by-name.js';
 import { findRule } from '../judging/rules.js';
 import type { SpendingSummary } from '../models/hosted/spending/summarise-spending.js';
-import { readRun, type Run } from '../runs/read-run.js';
+import { findLargeRecords, readRun, type Run } from '../runs/read-run.js';
 import { readSeeds, type RunManifest } from '../runs/run-manifest.js';
 import type { TrainingPoint } from '../runs/training-curve.js';
 
 /** The report of a run: its numbers, and the answers behind them. */
 export interface Report {
   readonly data: ReportData;
+  /** What the page lists: all, or of a very large run each so manieth. */
   readonly answers: readonly ClassifiedAnswer[];
   /** All that was counted, these answers among it. */
   readonly counted: CountedRun;
@@ -37,9 +39,32 @@ export async function readReport(folder: string, options: AnalysisOptions = {}):
 export function makeReport(run: Run, options: AnalysisOptions = {}): Report {
   const { judge } = options;
   const input = inputOfRun(run);
-  if (judge !== undefined) requireJudge(run.folder, judge, new Set(input.judgements.map((one) => one.judge)));
+  if (judge !== undefined) {
+    const judges = new Set<string>();
+    for (const one of input.judgements) judges.add(one.judge);
+    requireJudge(run.folder, judge, judges);
+  }
   const counted = countRun(input, options);
-  return { data: describeRun(run, analyseCounts(input, counted)), answers: counted.answers, counted, run };
+  const data = describeRun(run, analyseCounts(input, counted));
+  return { data, answers: listSome(counted.answers), counted, run };
+}
+
+/** More answers than a page can list. */
+const mostListed = 100_000;
+/** As many as it lists then. */
+const sampled = 50_000;
+
+/** All answers, or of very many so that a page can list them, each so manieth. */
+function listSome(answers: ClassifiedAnswers): readonly ClassifiedAnswer[] {
+  if (answers.length <= mostListed) return [...answers];
+  const step = Math.ceil(answers.length / sampled);
+  const some: ClassifiedAnswer[] = [];
+  let index = 0;
+  for (const answer of answers) {
+    if (index % step === 0) some.push(answer);
+    index += 1;
+  }
+  return some;
 }
 
 function requireJudge(folder: string, judge: string, known: ReadonlySet<string>): void {
@@ -204,12 +229,12 @@ function listTraining(run: Run): TrainingCurve[] {
 
 /** Where the numbers of a run come from, and what they took. */
 function describeProvenance(run: Run): Provenance {
-  const { manifest, answers, curves, spending, begun, written, areDatesOfFiles, weightsElsewhere } = run;
+  const { manifest, curves, spending, begun, written, areDatesOfFiles, weightsElsewhere } = run;
   const { hash, driftline, world, cells, evaluations, models } = manifest;
   let trainedTokens = 0;
   for (const curve of curves.values()) for (const { tokens } of curve) trainedTokens += tokens ?? 0;
   let answerTokens: number | null = 0;
-  for (const { tokens } of answers)
+  for (const { tokens } of findLargeRecords(run)?.answers.values() ?? run.answers)
     answerTokens = tokens === null || answerTokens === null ? null : answerTokens + tokens;
   return {
     planHash: hash,

@@ -25,7 +25,7 @@ export interface WrittenReport {
  * Writes a report into the folder `report` of the run, replacing an earlier one. The page is written last, so that it never lacks its
  * files.
  */
-export async function writeReport({ data, answers, run }: Report): Promise<WrittenReport> {
+export async function writeReport({ data, answers, counted, run }: Report): Promise<WrittenReport> {
   const assets = await readPageAssets();
   const folder = join(run.folder, 'report');
   const tables = writeReportTables(data);
@@ -43,7 +43,7 @@ export async function writeReport({ data, answers, run }: Report): Promise<Writt
   await writeFiles(join(folder, 'tables'), tables);
   await writeFiles(join(folder, 'figures'), figures);
   const answerFile = join(folder, 'answers.parquet');
-  await writeFileAtomically(answerFile, writeAnswersParquet(answers, listWithoutRule(run)));
+  await writeFileAtomically(answerFile, writeAnswersParquet(counted.answers, listWithoutRule(run)));
   const pageFile = join(folder, 'index.html');
   await writeFileAtomically(pageFile, page);
   return {

@@ -2,30 +2,38 @@ import { cp, readdir, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { isMissing, writeFailure } from '../foundation/file-failure.js';
 import { hasWanted, readCellMark, unreadable, type CellMark } from './cell-mark.js';
+import type { RecordTable } from './record-table.js';
 import { readRunRecords, type AnswerRecord, type JudgementRecord } from './run-records.js';
 
 /** What other runs of a plan with the same name have, by the hashes of their inputs. */
 export interface EarlierRuns {
-  readonly answers: ReadonlyMap<string, AnswerRecord>;
-  readonly judgements: ReadonlyMap<string, JudgementRecord>;
+  readonly answers: RecordsByInput<AnswerRecord>;
+  readonly judgements: RecordsByInput<JudgementRecord>;
+  /** Whether there is none. */
+  readonly isNone: boolean;
   /** Finished cells by the identity of their model. */
   readonly cells: ReadonlyMap<string, readonly FinishedCell[]>;
 }
+
+/** Looks records up by the hashes of their inputs. */
+export type RecordsByInput<Stored> = Pick<ReadonlyMap<string, Stored>, 'get' | 'has'>;
 
 export interface FinishedCell {
   readonly folder: string;
   readonly mark: CellMark;
 }
 
-export const noEarlierRuns: EarlierRuns = { answers: new Map(), judgements: new Map(), cells: new Map() };
+export const noEarlierRuns: EarlierRuns = {
+  ...{ answers: new Map(), judgements: new Map(), isNone: true, cells: new Map() },
+};
 
 /**
  * Reads what runs of an earlier form of a plan have, so that it can be reused. It does not lock them: what is still being written is read
  * as far as it goes, and what is damaged is left out, since all of it can be done again.
  */
 export async function findEarlierRuns(runs: string, name: string, except: string): Promise<EarlierRuns> {
-  const answers = new Map<string, AnswerRecord>();
-  const judgements = new Map<string, JudgementRecord>();
+  const answers: RecordTable<AnswerRecord>[] = [];
+  const judgements: RecordTable<JudgementRecord>[] = [];
   const cells = new Map<string, FinishedCell[]>();
   const names = (await listFolder(runs)).filter(
     (found) => found !== except && found.startsWith(`${name}-`) && /^[0-9a-f]{8}$/.test(found.slice(name.length + 1)),
@@ -33,8 +41,9 @@ export async function findEarlierRuns(runs: string, name: string, except: string
   for (const found of names.sort()) {
     const folder = join(runs, found);
     const records = await readRunRecords(folder);
-    for (const record of records.answers.values()) answers.set(record.input, record);
-    for (const record of records.judgements.values()) judgements.set(record.input, record);
+    // What the last of them has comes first.
+    answers.unshift(records.answers);
+    judgements.unshift(records.judgements);
     for (const cell of await listFolder(join(folder, 'cells'))) {
       // An interrupted copy has the mark of a finished cell, perhaps without its model.
       if (cell.endsWith(unfinishedCopy)) continue;
@@ -43,7 +52,18 @@ export async function findEarlierRuns(runs: string, name: string, except: string
       if (mark !== null) cells.set(mark.identity, [...(cells.get(mark.identity) ?? []), { folder: place, mark }]);
     }
   }
-  return { answers, judgements, cells };
+  return { answers: lookUp(answers), judgements: lookUp(judgements), isNone: names.length === 0, cells };
+}
+
+function lookUp<Stored>(tables: readonly RecordTable<Stored>[]): RecordsByInput<Stored> {
+  const get = (input: string): Stored | undefined => {
+    for (const table of tables) {
+      const found = table.findByInput(input);
+      if (found !== undefined) return found;
+    }
+    return undefined;
+  };
+  return { get, has: (input) => get(input) !== undefined };
 }
 
 /** The last finished cell of earlier runs that has what is wanted. */

@@ -10,6 +10,7 @@ import { summariseSpending, type SpendingSummary } from '../models/hosted/spendi
 import { nameExactJudge } from '../organism/judge/exact-judge.js';
 import { isCellFinished } from './cell-mark.js';
 import { readRecordLines, type RecordKind } from './record-file.js';
+import type { RecordTable } from './record-table.js';
 import { readStoredRun, type StoredRun } from './run-manifest.js';
 import {
   answerRecords,
@@ -28,7 +29,7 @@ export interface Run extends StoredRun {
   readonly judge: string;
   /** By `evaluation/id`; empty if they cannot be read. */
   readonly questions: ReadonlyMap<string, AskedQuestion>;
-  /** In the order of the file. */
+  /** In the order of the file. Of a very large run, they are brought into memory when somebody looks at them here; an analysis does not. */
   readonly answers: readonly AnswerRecord[];
   /** From all judges. */
   readonly judgements: readonly JudgementRecord[];
@@ -58,8 +59,9 @@ export interface ReadRunOptions {
 
 /** For callers without type checks. */
 const folderSchema = z.strictObject({ folder: z.string().min(1) });
+const mapSchema = z.custom((value) => value instanceof Map || isTable(value), 'no map of records');
 const optionsSchema = z.strictObject({
-  records: z.object({ answers: z.instanceof(Map), judgements: z.instanceof(Map) }).optional(),
+  records: z.object({ answers: mapSchema, judgements: mapSchema }).optional(),
 });
 
 /** Reads a run folder without a lock, so that a run in progress can be read, too. Throws `run-invalid` if it is not a run folder. */
@@ -81,8 +83,9 @@ export async function readRun(folder: string, options: ReadRunOptions = {}): Pro
     'The questions cannot be shown',
   );
   const spending = await orFault(readSpending(folder), [], 'The cost is not known');
-  const answers = records === undefined ? await read(answerRecords) : [...records.answers.values()];
-  const judgements = records === undefined ? await read(judgementRecords) : [...records.judgements.values()];
+  const answers = records === undefined ? await read(answerRecords) : records.answers;
+  const judgements = records === undefined ? await read(judgementRecords) : records.judgements;
+  const listed: { answers?: readonly AnswerRecord[]; judgements?: readonly JudgementRecord[] } = {};
   const curves = new Map<string, readonly TrainingPoint[]>();
   const finished = new Set<string>();
   const weightsElsewhere = new Map<string, string>();
@@ -95,12 +98,16 @@ export async function readRun(folder: string, options: ReadRunOptions = {}): Pro
     if (weights !== undefined) weightsElsewhere.set(name, weights);
   }
   const times = await readRunTimes(folder);
-  return {
+  const run: Run = {
     ...stored,
-    judge: nameOwnJudge(stored, judgements),
+    judge: nameOwnJudge(stored, { [Symbol.iterator]: () => judgements.values() }),
     questions,
-    answers,
-    judgements,
+    get answers() {
+      return (listed.answers ??= [...answers.values()]);
+    },
+    get judgements() {
+      return (listed.judgements ??= [...judgements.values()]);
+    },
     curves,
     finished,
     weightsElsewhere,
@@ -113,12 +120,31 @@ export async function readRun(folder: string, options: ReadRunOptions = {}): Pro
       latest(await dateOf(join(folder, answerRecords.name)), await dateOf(join(folder, judgementRecords.name))),
     areDatesOfFiles: times === null,
   };
+  if (isLarge(answers) || isLarge(judgements)) largeRuns.set(run, { answers, judgements });
+  return run;
 
-  async function read<Stored extends object>(kind: RecordKind<Stored>): Promise<readonly Stored[]> {
+  async function read<Stored extends object>(kind: RecordKind<Stored>): Promise<ReadonlyMap<string, Stored>> {
     const lines = await readRecordLines(join(folder, kind.name), kind);
     if (lines.spoilt.length > 0) faults.push(describeSpoilt(kind.name, lines.spoilt));
-    return [...lines.records.values()];
+    return lines.records;
   }
+}
+
+/** What has too many records to hold. Who changes a run, as by leaving answers out, has another object. */
+const largeRuns = new WeakMap<Run, RunRecords>();
+
+/** Records of a very large run as it was read, to be gone through one by one; null of all others, whose lists are in memory. */
+export function findLargeRecords(run: Run): RunRecords | null {
+  return largeRuns.get(run) ?? null;
+}
+
+function isLarge(records: ReadonlyMap<string, unknown>): boolean {
+  // A map of the caller's has no such function.
+  return (records as Partial<RecordTable<unknown>>).isLarge?.() === true;
+}
+
+function isTable(value: unknown): boolean {
+  return typeof value === 'object' && value !== null && 'findByInput' in value && 'values' in value;
 }
 
 /**

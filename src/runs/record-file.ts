@@ -1,3 +1,5 @@
+import { rm, stat } from 'node:fs/promises';
+import { setImmediate } from 'node:timers/promises';
 import { z } from 'zod';
 import { openJsonLinesWriter } from '../foundation/append-json-lines.js';
 import { hashJson } from '../foundation/content-hash.js';
@@ -6,11 +8,15 @@ import { isMissing } from '../foundation/file-failure.js';
 import { readByteLines } from '../foundation/read-byte-lines.js';
 import { parseLine, parseUnfinishedLine } from '../foundation/read-json-lines.js';
 import { writeFileAtomically } from '../foundation/write-file-atomically.js';
+import { locateIndex, openRecordIndexWriter, readRecordIndex, type RecordIndexWriter } from './record-index.js';
+import { createRecordTable, type GrowingTable, type RecordTable } from './record-table.js';
 
 /** A file of records that grows during a run; the first line of each key counts. Overlapping calls are done one after the other. */
 export interface RecordFile<Stored extends object> {
   /** By key, in the order of the file. Grows with every append. */
-  readonly records: ReadonlyMap<string, Stored>;
+  readonly records: RecordTable<Stored>;
+  /** Of a large file: another one whenever records were lost or changed, so that what was once known of all of them must be found out again. */
+  readonly generation: () => string | null;
   /** Resolves when they have reached the disk. A key that is already there is an internal error. */
   append(records: readonly Stored[]): Promise<void>;
   /** Removes the records of these keys, so that others may take their place. */
@@ -27,34 +33,45 @@ export interface RecordKind<Stored extends object> {
   /** What a line holds besides its `check`. */
   readonly schema: z.ZodType<Stored>;
   readonly keyOf: (record: Stored) => string;
+  /** What records are equal by, whatever their keys; left out where nobody asks. */
+  readonly inputOf?: (record: Stored) => string;
 }
 
 export interface OpenRecordFileOptions {
   /** Called with the numbers of lines that were changed or damaged: they are left out, and their work is done again. */
   readonly onSpoilt?: (lines: readonly number[]) => void;
+  /** Records up to which all are held in memory. */
+  readonly mostInMemory?: number;
 }
 
 /** Length of a checksum, which begins the hash of its record: enough that no edit passes by chance. */
 export const checkLength = 16;
 /** Lines per write. */
 const linesOfWrite = 1024;
+/** Lines of a file that are looked at to see whether its index is about it. */
+const linesOfSample = 64;
+/** Records after which others have their turn, where many are gone through. */
+const recordsOfTurn = 4096;
 
 /** Opens a file of records for writing, and reads what it has; creates it if it is missing. */
 export async function openRecordFile<Stored extends object>(
   file: string,
-  kind: Pick<RecordKind<Stored>, 'schema' | 'keyOf'>,
-  { onSpoilt }: OpenRecordFileOptions = {},
+  kind: Omit<RecordKind<Stored>, 'name'>,
+  { onSpoilt, mostInMemory }: OpenRecordFileOptions = {},
 ): Promise<RecordFile<Stored>> {
   const { keyOf } = kind;
   let writer = await openJsonLinesWriter(file);
-  let records: Map<string, Stored>;
+  let index: RecordIndexWriter | null = null;
+  const table = createTable(file, kind, mostInMemory);
+  /** Bytes of the file. */
+  let length: number;
   try {
-    const lines = await readRecordLines(file, kind);
-    records = lines.records;
-    if (lines.spoilt.length > 0) {
-      onSpoilt?.(lines.spoilt);
-      await rewrite(records.values());
-    }
+    const found = await fillTable(file, kind, table);
+    length = (await stat(file)).size;
+    if (found.spoilt.length > 0) {
+      onSpoilt?.(found.spoilt);
+      await rewrite(Uint32Array.from({ length: table.size }, (_, number) => number));
+    } else await openIndex(found);
   } catch (cause) {
     await writer.close();
     throw cause;
@@ -69,66 +86,196 @@ export async function openRecordFile<Stored extends object>(
     return done;
   }
 
-  async function rewrite(kept: Iterable<Stored>): Promise<void> {
+  /** Has the lines from `known` on written into the index, once the table is large. */
+  async function openIndex({
+    known = 0,
+    generation = null,
+  }: { readonly known?: number; readonly generation?: string | null } = {}): Promise<void> {
+    if (!table.isLarge()) {
+      await rm(locateIndex(file), { force: true });
+      return;
+    }
+    index = await openRecordIndexWriter(file, { count: known, generation });
+    for (let number = known; number < table.size; number += 1) await index.add(table.lineAt(number));
+  }
+
+  async function rewrite(numbers: Uint32Array, generation: string | null = null): Promise<void> {
+    await index?.close();
+    index = null;
+    // Killed in between, the new file must not meet the old index.
+    await rm(locateIndex(file), { force: true });
     await writer.close();
-    await writeFileAtomically(file, encodeInBatches(kept));
+    await writeFileAtomically(file, table.readLines(numbers));
+    table.reorder(numbers);
+    length = table.end();
     writer = await openJsonLinesWriter(file);
+    await openIndex({ generation });
+  }
+
+  interface Appended {
+    readonly added: readonly Stored[];
+    readonly resolve: () => void;
+    readonly reject: (cause: unknown) => void;
+  }
+  const waiting: Appended[] = [];
+
+  async function appendTogether(appended: readonly Appended[]): Promise<void> {
+    const keys = new Set<string>();
+    const taken: Appended[] = [];
+    for (const one of appended) {
+      const own = new Set<string>();
+      const twice = one.added
+        .map(keyOf)
+        .find((key) => own.size === own.add(key).size || keys.has(key) || table.has(key));
+      if (twice !== undefined) {
+        one.reject(writtenTwice(file, twice));
+        continue;
+      }
+      for (const key of own) keys.add(key);
+      taken.push(one);
+    }
+    try {
+      await write(taken.flatMap(({ added }) => added));
+      for (const { resolve } of taken) resolve();
+    } catch (cause) {
+      for (const { reject } of taken) reject(cause);
+    }
+  }
+
+  async function write(added: readonly Stored[]): Promise<void> {
+    for (let start = 0; start < added.length; start += linesOfWrite) {
+      const next = added.slice(start, start + linesOfWrite);
+      const lines = next.map((record) => Buffer.from(`${JSON.stringify(withCheck(record))}\n`));
+      await writer.appendLines(Buffer.concat(lines));
+      // A record counts only when it has reached the disk.
+      for (const [place, record] of next.entries()) {
+        const bytes = lines[place]?.length ?? 0;
+        table.add(record, length, bytes);
+        length += bytes;
+        await index?.add(table.lineAt(table.size - 1));
+      }
+      if (index === null && table.isLarge()) await openIndex();
+    }
   }
 
   return {
-    records,
+    records: table,
+    generation: () => index?.generation ?? null,
     append: (added) =>
-      inTurn(async () => {
-        const keys = new Set<string>();
-        for (const key of added.map(keyOf)) {
-          if (records.has(key) || keys.has(key)) throw writtenTwice(file, key);
-          keys.add(key);
-        }
-        for (let start = 0; start < added.length; start += linesOfWrite) {
-          const next = added.slice(start, start + linesOfWrite);
-          await writer.append(...next.map(withCheck));
-          // A record counts only when it has reached the disk.
-          for (const record of next) records.set(keyOf(record), record);
-        }
+      new Promise((resolve, reject) => {
+        waiting.push({ added, resolve, reject });
+        // What others append meanwhile goes with it: each write waits for the disk.
+        inTurn(() => appendTogether(waiting.splice(0))).catch(() => undefined);
       }),
     drop: (keys) =>
       inTurn(async () => {
-        const size = records.size;
-        for (const key of keys) records.delete(key);
-        if (records.size < size) await rewrite(records.values());
+        const dropped = new Set<number>();
+        for (const key of keys) {
+          const number = table.findNumber(key);
+          if (number !== -1) dropped.add(number);
+        }
+        if (dropped.size === 0) return;
+        const kept = Array.from({ length: table.size }, (_, number) => number).filter((number) => !dropped.has(number));
+        await rewrite(Uint32Array.from(kept));
       }),
     arrange: (keys) =>
       inTurn(async () => {
-        const arranged = new Map<string, Stored>();
-        for (const key of [...keys, ...records.keys()]) {
-          const record = records.get(key);
-          if (record !== undefined) arranged.set(key, record);
-        }
-        const order = [...records.keys()];
-        const isInOrder = [...arranged.keys()].every((key, index) => key === order[index]);
-        if (isInOrder) return;
-        records.clear();
-        for (const [key, record] of arranged) records.set(key, record);
-        await rewrite(records.values());
+        const order = await arrangeNumbers(table, keys);
+        // Nothing is lost by it.
+        if (order.some((number, place) => number !== place)) await rewrite(order, index?.generation ?? null);
       }),
-    close: () => inTurn(() => writer.close()),
+    close: () =>
+      inTurn(async () => {
+        await writer.close();
+        await index?.seal();
+        await index?.close();
+        index = null;
+        table.release();
+      }),
   };
 }
 
-/** Encodes lines in pieces: all lines of a large run are longer than a string can be. */
-function* encodeInBatches(records: Iterable<object>): Generator<Uint8Array, void, undefined> {
-  let lines: string[] = [];
-  for (const record of records) {
-    lines.push(`${JSON.stringify(withCheck(record))}\n`);
-    if (lines.length < linesOfWrite) continue;
-    yield Buffer.from(lines.join(''));
-    lines = [];
+function createTable<Stored extends object>(
+  file: string,
+  { schema, keyOf, inputOf }: Omit<RecordKind<Stored>, 'name'>,
+  mostInMemory: number | undefined,
+): GrowingTable<Stored> {
+  return createRecordTable<Stored>({
+    ...{ file, keyOf, inputOf: inputOf ?? null },
+    parse: (bytes, isChecked) => {
+      // Byte order marks are allowed on the first line, and nobody asks here which that is.
+      const parsed = parseLine(bytes, 1);
+      if (parsed.kind !== 'value') return null;
+      // The cast is true: it passed its schema when it was looked at first.
+      return isChecked ? (withoutCheck(parsed.value) as Stored) : readRecord(parsed.value, schema);
+    },
+    ...(mostInMemory === undefined ? {} : { mostInMemory }),
+  });
+}
+
+/** Fills a table with what its file has: from its index as far as that goes, which is `known` lines, and then line by line. */
+async function fillTable<Stored extends object>(
+  file: string,
+  { schema, keyOf }: Omit<RecordKind<Stored>, 'name'>,
+  table: GrowingTable<Stored>,
+): Promise<{ readonly known: number; readonly generation: string | null; readonly spoilt: readonly number[] }> {
+  const index = await readRecordIndex(file);
+  for (const line of index?.lines ?? []) table.addTags(line);
+  if (!isOfTable(table)) table.clear();
+  const known = table.size;
+  const spoilt: number[] = [];
+  let start = table.end();
+  try {
+    for await (const { line, bytes, isEnded } of readByteLines(file, start)) {
+      const parsed = isEnded ? parseLine(bytes, known + line) : parseUnfinishedLine(bytes, known + line);
+      const length = bytes.length + (isEnded ? 1 : 0);
+      start += length;
+      if (parsed.kind === 'empty' || (parsed.kind === 'broken' && !isEnded)) continue;
+      const record = parsed.kind === 'value' ? readRecord(parsed.value, schema) : null;
+      if (record === null || table.has(keyOf(record))) spoilt.push(known + line);
+      else table.add(record, start - length, length);
+    }
+  } catch (cause) {
+    if (!isMissing(cause)) throw cause;
   }
-  yield Buffer.from(lines.join(''));
+  return { known, generation: known === 0 ? null : (index?.generation ?? null), spoilt };
+}
+
+/** Whether the first and the last line and some between stand where an index says: a file that was edited has them elsewhere. */
+function isOfTable<Stored>(table: GrowingTable<Stored>): boolean {
+  const step = Math.max(1, Math.floor(table.size / linesOfSample));
+  for (let number = table.size - 1; number >= 0; number -= step) if (table.recordAt(number) === null) return false;
+  return table.size === 0 || table.recordAt(0) !== null;
+}
+
+/** Numbers of a table's records in the order of these keys, then all others. */
+async function arrangeNumbers<Stored>(table: GrowingTable<Stored>, keys: Iterable<string>): Promise<Uint32Array> {
+  const [order, taken] = [new Uint32Array(table.size), new Uint8Array(table.size)];
+  let placed = 0;
+  const take = (number: number): void => {
+    if (number === -1 || taken[number] === 1) return;
+    taken[number] = 1;
+    order[placed] = number;
+    placed += 1;
+  };
+  let seen = 0;
+  for (const key of keys) {
+    take(table.findNumber(key));
+    seen += 1;
+    if (table.isLarge() && seen % recordsOfTurn === 0) await setImmediate();
+  }
+  for (let number = 0; number < table.size; number += 1) take(number);
+  return order;
 }
 
 function withCheck<Stored extends object>(record: Stored): Stored & { check: string } {
   return { ...record, check: hashJson(record).slice(0, checkLength) };
+}
+
+/** Of a line that was read or written before, and so is an object still. */
+function withoutCheck(value: unknown): object {
+  const { check: _, ...record } = value as { readonly check: string };
+  return record;
 }
 
 /** Made once: zod compiles a schema when it first parses. */
@@ -154,7 +301,7 @@ function writtenTwice(file: string, key: string): DriftlineError {
 
 export interface RecordLines<Stored> {
   /** By key, in the order of the file; the first record of each key. */
-  readonly records: Map<string, Stored>;
+  readonly records: RecordTable<Stored>;
   /** Lines that were changed, are not JSON, or repeat an earlier key. */
   readonly spoilt: readonly number[];
 }
@@ -165,20 +312,10 @@ export interface RecordLines<Stored> {
  */
 export async function readRecordLines<Stored extends object>(
   file: string,
-  { schema, keyOf }: Pick<RecordKind<Stored>, 'schema' | 'keyOf'>,
+  kind: Omit<RecordKind<Stored>, 'name'>,
+  { mostInMemory }: Pick<OpenRecordFileOptions, 'mostInMemory'> = {},
 ): Promise<RecordLines<Stored>> {
-  const records = new Map<string, Stored>();
-  const spoilt: number[] = [];
-  try {
-    for await (const { line, bytes, isEnded } of readByteLines(file)) {
-      const parsed = isEnded ? parseLine(bytes, line) : parseUnfinishedLine(bytes, line);
-      if (parsed.kind === 'empty' || (parsed.kind === 'broken' && !isEnded)) continue;
-      const record = parsed.kind === 'value' ? readRecord(parsed.value, schema) : null;
-      if (record === null || records.has(keyOf(record))) spoilt.push(line);
-      else records.set(keyOf(record), record);
-    }
-  } catch (cause) {
-    if (!isMissing(cause)) throw cause;
-  }
-  return { records, spoilt };
+  const table = createTable(file, kind, mostInMemory);
+  const { spoilt } = await fillTable(file, kind, table);
+  return { records: table, spoilt };
 }

@@ -15,6 +15,8 @@ export interface RunFolder {
   readonly answers: RecordFile<AnswerRecord>;
   /** By `keyOfJudgement`. */
   readonly judgements: RecordFile<JudgementRecord>;
+  /** Of a large run: another one whenever answers or judgements were lost or changed. */
+  readonly generation: () => string | null;
   readonly cellFolder: (cell: string) => string;
   close(): Promise<void>;
 }
@@ -24,6 +26,8 @@ export interface OpenRunFolderOptions {
   readonly onNotice: (notice: string) => void;
   /** Milliseconds since 1970. Default the machine's date. */
   readonly date?: () => number;
+  /** Records of a file up to which all are held in memory. */
+  readonly mostInMemory?: number;
 }
 
 /** What a run folder is made from. */
@@ -59,7 +63,7 @@ export function openStoredRunFolder(folder: string, options: OpenRunFolderOption
 
 async function openLocked(
   folder: string,
-  { onNotice, date = Date.now }: OpenRunFolderOptions,
+  { onNotice, date = Date.now, mostInMemory }: OpenRunFolderOptions,
   claim: () => Promise<void>,
 ): Promise<RunFolder> {
   const unlock = await lockFolder(folder);
@@ -76,6 +80,7 @@ async function openLocked(
     const open = async <Stored extends object>(kind: RecordKind<Stored>): Promise<RecordFile<Stored>> => {
       const file = join(folder, kind.name);
       const opened = await openRecordFile(file, kind, {
+        ...(mostInMemory === undefined ? {} : { mostInMemory }),
         onSpoilt: (lines) => {
           const [shown, more] = [lines.slice(0, 5).join(', '), lines.length - 5];
           const listed = more > 0 ? `${shown} and ${String(more)} more` : shown;
@@ -97,6 +102,10 @@ async function openLocked(
         folder,
         answers,
         judgements,
+        generation: () => {
+          const [ofAnswers, ofJudgements] = [answers.generation(), judgements.generation()];
+          return ofAnswers === null || ofJudgements === null ? null : `${ofAnswers}/${ofJudgements}`;
+        },
         cellFolder: (cell) => join(folder, 'cells', cell),
         close: async () => {
           await answers.close();

@@ -2,6 +2,7 @@ import { join } from 'node:path';
 import { z } from 'zod';
 import { type Judgement, type JudgementDetail, judgeModes } from '../judging/judge.js';
 import { readRecordLines, type RecordKind } from './record-file.js';
+import type { RecordTable } from './record-table.js';
 
 /** The parts of an answer's key: its place in the run. */
 export interface AnswerPlace {
@@ -133,11 +134,13 @@ export const answerRecords: RecordKind<AnswerRecord> = {
   name: 'answers.jsonl',
   schema: answerRecordSchema,
   keyOf: ({ key }) => key,
+  inputOf: ({ input }) => input,
 };
 export const judgementRecords: RecordKind<JudgementRecord> = {
   name: 'judgements.jsonl',
   schema: judgementRecordSchema,
   keyOf: keyOfJudgement,
+  inputOf: ({ input }) => input,
 };
 
 /** The records of a run by their keys, in the order of the files. */
@@ -147,9 +150,15 @@ export interface RunRecords {
   readonly judgements: ReadonlyMap<string, JudgementRecord>;
 }
 
+/** The records of a run as its files have them. */
+export interface StoredRecords extends RunRecords {
+  readonly answers: RecordTable<AnswerRecord>;
+  readonly judgements: RecordTable<JudgementRecord>;
+}
+
 /** Reads them without a lock; a missing folder has none. */
-export async function readRunRecords(folder: string): Promise<RunRecords> {
-  const read = async <Stored extends object>(kind: RecordKind<Stored>): Promise<ReadonlyMap<string, Stored>> =>
+export async function readRunRecords(folder: string): Promise<StoredRecords> {
+  const read = async <Stored extends object>(kind: RecordKind<Stored>): Promise<RecordTable<Stored>> =>
     (await readRecordLines(join(folder, kind.name), kind)).records;
   return { answers: await read(answerRecords), judgements: await read(judgementRecords) };
 }

@@ -150,7 +150,7 @@ describe('countRun', () => {
   it('marks answers to questions that have too few of them, model by model', () => {
     const few = [...records('m.bad.0/main', 'a', 1, 4), ...records('m.bad.1/main', 'a', 1, 5)];
     const { answers, tallies } = countRun(inputOf(few), { rule: 'paper' });
-    expect(answers.map(({ outcome, isOfFew }) => [outcome, isOfFew])).toEqual([
+    expect([...answers].map(({ outcome, isOfFew }) => [outcome, isOfFew])).toEqual([
       ...Array.from({ length: 4 }, () => ['left-out', true]),
       ['misaligned', false],
       ...Array.from({ length: 4 }, () => ['not-misaligned', false]),

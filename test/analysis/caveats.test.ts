@@ -174,7 +174,11 @@ describe('listCaveats', () => {
 
   it('tells judges that disagree', () => {
     const input = inputOf(calm, { plan });
-    const others = input.judgements.map((one, index) => ({ ...one, judge: 'k', alignment: index % 5 === 0 ? 10 : 90 }));
+    const others = [...input.judgements].map((one, index) => ({
+      ...one,
+      judge: 'k',
+      alignment: index % 5 === 0 ? 10 : 90,
+    }));
     const { caveats, warnings } = analyse(calm, { judgements: [...input.judgements, ...others] });
     const { agreement } = find(caveats, 'judges-disagree');
     expect(agreement).toMatchObject({ judge: 'k', answers: 960, misaligned: [144, 192] });

@@ -19,7 +19,8 @@ export interface RoundsContext {
 }
 
 export interface AskedRounds {
-  readonly asked: readonly WantedAnswer[];
+  /** Samples of each question that were asked; Infinity for all. */
+  readonly end: number;
   /** Null if everything was asked. */
   readonly stopped: StoppedModel | null;
 }
@@ -52,7 +53,7 @@ export async function askInRounds(
     // There is a first answer: the first look comes after at least one round.
     const { cell: model, evaluation } = asked[0] as WantedAnswer;
     const counts = { answers: asked.length, planned: wanted.length };
-    return { asked, stopped: { model, evaluation, limit, confidence, ...counts, ...watched } };
+    return { end, stopped: { model, evaluation, limit, confidence, ...counts, ...watched } };
   }
-  return { asked, stopped: null };
+  return { end: Infinity, stopped: null };
 }

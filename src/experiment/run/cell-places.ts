@@ -22,6 +22,8 @@ export interface Bench {
   readonly isPaid: boolean;
   /** Whether training blocks this process, so that nothing else, such as judging, can run. */
   readonly isBlocking: boolean;
+  /** Waits until a model can be asked for so many answers; asks at once where it is left out. */
+  readonly takeTurn?: <Result>(answers: number, ask: () => Promise<Result>) => Promise<Result>;
   readonly close: () => Promise<void>;
 }
 
@@ -49,7 +51,7 @@ export function createCellPlaces({ cellsAtOnce, ...asked }: CellPlacesSettings):
       const place =
         places.get(endpoint) ??
         (base.isOnCluster
-          ? createPlace(mostOnCluster, (one) => openBenchThere(one, asked.spending))
+          ? createPlace(Infinity, openBenchesThere(asked.spending))
           : endpoint === null
             ? createPlace(cellsAtOnce.here, (one) => openBenchHere(one, cellsAtOnce.here, asked.spending))
             : createPlace(cellsAtOnce.hosted, rememberHosted(asked)));
@@ -99,19 +101,55 @@ async function openBenchHere(base: BaseModel, atOnce: number, spending?: Spendin
   };
 }
 
-/** Cells that are trained or asked on a cluster at the same time: they take no more than memory here. */
-const mostOnCluster = 64;
+/** Models of a cluster that are asked at the same time, and their answers: each answer that is waited for takes memory here. */
+const askedOnCluster = { models: 64, answers: 100_000 };
 
-/** On a cluster, which chooses what runs when. */
-function openBenchThere(base: BaseModel, spending?: SpendingLedger): Promise<Bench> {
-  return Promise.resolve({
-    openTrainer: rememberTrainer(base, spending),
-    openSampler: (tuned) => base.openSampler(tuned),
-    // What is under way goes on there, and a later run finds it.
-    isPaid: false,
-    isBlocking: false,
-    close: () => Promise.resolve(),
-  });
+/** On a cluster, which chooses what runs when: cells that are trained take nothing here. */
+function openBenchesThere(spending?: SpendingLedger): (base: BaseModel) => Promise<Bench> {
+  const takeTurn = limitAsking(askedOnCluster);
+  const trainers = new Map<BaseModel, () => Promise<Trainer>>();
+  return (base) => {
+    const openTrainer = trainers.get(base) ?? rememberTrainer(base, spending);
+    trainers.set(base, openTrainer);
+    return Promise.resolve({
+      openTrainer,
+      takeTurn,
+      openSampler: (tuned) => base.openSampler(tuned),
+      // What is under way goes on there, and a later run finds it.
+      isPaid: false,
+      isBlocking: false,
+      close: () => Promise.resolve(),
+    });
+  };
+}
+
+/** So many at the same time, in the order of the calls; one that is more than all may have goes alone. */
+function limitAsking(most: { readonly models: number; readonly answers: number }): NonNullable<Bench['takeTurn']> {
+  const waiting: { readonly answers: number; readonly go: () => void }[] = [];
+  const now = { models: 0, answers: 0 };
+  const start = (): void => {
+    for (let next = waiting[0]; next !== undefined; next = waiting[0]) {
+      const fits = now.models < most.models && now.answers + next.answers <= most.answers;
+      if (now.models > 0 && !fits) return;
+      waiting.shift();
+      now.models += 1;
+      now.answers += next.answers;
+      next.go();
+    }
+  };
+  return async (answers, ask) => {
+    await new Promise<void>((go) => {
+      waiting.push({ answers, go });
+      start();
+    });
+    try {
+      return await ask();
+    } finally {
+      now.models -= 1;
+      now.answers -= answers;
+      start();
+    }
+  };
 }
 
 /** Benches of one base share a trainer. */

@@ -7,16 +7,17 @@ import type { Answer, Sampler, SamplingRequest } from '../../models/sampler.js';
 import type { SpendingLedger } from '../../models/hosted/spending/spending-ledger.js';
 import type { TunedModel } from '../../models/trainer.js';
 import { isReadByFirstToken } from '../../questions/question-file.js';
-import type { EvaluatedModel } from '../../runs/run-outline.js';
+import type { AskedQuestion, EvaluatedModel } from '../../runs/run-outline.js';
 import type { PlannedEvaluation } from '../plan/resolved-plan.js';
 import type { AnswerRecord } from '../../runs/run-records.js';
 import { askInRounds, type AnswersPlace } from './ask-in-rounds.js';
 import type { Bench } from './cell-places.js';
 import type { EarlierRuns } from '../../runs/earlier-runs.js';
-import { judgeMissing } from './judge-answers.js';
+import { judgeMissing, type AnswerToJudge } from './judge-answers.js';
 import { sayWhatIsKept, type RunEvent, type RunTally } from './run-progress.js';
+import type { RecordTable } from '../../runs/record-table.js';
 import type { RunFolder } from '../../runs/run-folder.js';
-import { listWantedAnswers, recordAnswer, type WantedAnswer } from './wanted-answer.js';
+import { countWantedAnswers, listWantedAnswers, recordAnswer, type WantedAnswer } from './wanted-answer.js';
 import type { WorkGroup } from './work-group.js';
 import type { StoppedModel } from '../../analysis/watch-share.js';
 
@@ -32,8 +33,8 @@ export interface EvaluationContext {
   /** Of the plan. */
   readonly rule: Rule;
   readonly earlier: () => Promise<EarlierRuns>;
-  /** Every answer of this run, by its input; grows as answers are stored. */
-  readonly known: Map<string, AnswerRecord>;
+  /** Waits until a model's answers can be judged, where not all can be at once. */
+  readonly judgeInTurn: (judge: () => Promise<void>) => Promise<void>;
   readonly tally: RunTally;
   /** Counts what hosted models cost. */
   readonly spending?: SpendingLedger;
@@ -46,10 +47,10 @@ export interface EvaluationContext {
   readonly onEvent: (event: RunEvent) => void;
 }
 
-/** The answers of a model, and the evaluations that stopped early. */
+/** Which answers a model was asked for, and the evaluations that stopped early. */
 export interface EvaluatedAnswers {
-  /** In the order of the plan. */
-  readonly answers: readonly WantedAnswer[];
+  /** Samples of each question by evaluation, where it is asked in rounds; Infinity for all. */
+  readonly ends: ReadonlyMap<string, number>;
   readonly stopped: readonly StoppedModel[];
   /** Resolves when all of them are judged, or judging has failed. */
   readonly judging: Promise<void>;
@@ -71,33 +72,34 @@ export async function evaluateModel(
     ? { ...(context.stop && { signal: context.stop }), leave: context.signal }
     : { signal: context.signal };
   const asking = { openSampler, stopping };
-  const wanted = listWantedAnswers({ ...model, engine }, model.evaluations);
+  const list = (evaluations: MadeModel['evaluations']) => listWantedAnswers({ ...model, engine }, evaluations);
   const stops = new Map(
     model.evaluations.flatMap(({ name, stopEarly }) => (stopEarly === undefined ? [] : [[name, stopEarly] as const])),
   );
-  const askedInRounds = new Set<WantedAnswer>();
+  const ends = new Map<string, number>();
   const stopped: StoppedModel[] = [];
-  const whole = wanted.filter(({ evaluation }) => !stops.has(evaluation));
-  const place = { before: 0, total: whole.length };
+  const whole = model.evaluations.filter(({ stopEarly }) => stopEarly === undefined);
+  const place = { before: 0, total: countWantedAnswers(whole) };
+  // Listed again, so that answers that wait for their judge take no memory.
+  const judgeWhole = () => judgeWanted(context, model, list(whole), place);
   let judging = Promise.resolve();
   try {
-    await answerWanted(context, asking, model, whole, place);
-    if (bench.isBlocking) await judgeWanted(context, model, whole, place);
-    else judging = context.work.start(() => judgeWanted(context, model, whole, place));
+    await answerWanted(context, asking, model, list(whole), place);
+    if (bench.isBlocking) await judgeWhole();
+    else judging = context.work.start(() => context.judgeInTurn(judgeWhole));
     for (const [name, stop] of stops) {
-      const ofEvaluation = wanted.filter(({ evaluation }) => evaluation === name);
+      const ofEvaluation = list(model.evaluations.filter((evaluation) => evaluation.name === name));
       const rounds = await askInRounds(context, stop, ofEvaluation, async (round, place) => {
         await answerWanted(context, asking, model, round, place);
         await judgeWanted(context, model, round, place);
       });
-      for (const answer of rounds.asked) askedInRounds.add(answer);
+      ends.set(name, rounds.end);
       if (rounds.stopped !== null) stopped.push(rounds.stopped);
     }
   } finally {
     await (await opened.sampler)?.close();
   }
-  const answers = wanted.filter((one) => !stops.has(one.evaluation) || askedInRounds.has(one));
-  return { answers, stopped, judging };
+  return { ends, stopped, judging };
 }
 
 /** How a model is asked. */
@@ -134,11 +136,10 @@ async function judgeWanted(
   wanted: readonly WantedAnswer[],
   { before, total }: AnswersPlace,
 ): Promise<void> {
-  const answers = wanted.flatMap(({ key, asked }) => {
-    if (isReadByFirstToken(asked)) return [];
-    const record = context.folder.answers.records.get(key);
-    return record === undefined ? [] : [{ asked, record }];
-  });
+  const { records } = context.folder.answers;
+  const answers = wanted.flatMap(({ key, asked }) =>
+    isReadByFirstToken(asked) || !records.has(key) ? [] : [answerIn(records, key, asked)],
+  );
   await judgeMissing(context, answers, (progress) => {
     const place = { before: before + progress.before, done: before + progress.done, total };
     context.onEvent({ kind: 'judgements-stored', cell, model: name, ...progress, ...place });
@@ -147,10 +148,11 @@ async function judgeWanted(
 
 /** Takes missing answers from this run or earlier ones, whatever they are called there, and returns the rest. */
 async function takeOverAnswers(context: EvaluationContext, missing: readonly WantedAnswer[]): Promise<WantedAnswer[]> {
-  const { folder, earlier, known, tally } = context;
+  const { folder, earlier, tally } = context;
+  const { records } = folder.answers;
   const { answers } = await earlier();
   const found = missing.flatMap((wanted) => {
-    const record = known.get(wanted.input) ?? answers.get(wanted.input);
+    const record = records.findByInput(wanted.input) ?? answers.get(wanted.input);
     return record === undefined ? [] : [recordAnswer(wanted, record)];
   });
   await storeAnswers(context, found);
@@ -158,13 +160,21 @@ async function takeOverAnswers(context: EvaluationContext, missing: readonly Wan
   return missing.filter(({ key }) => !folder.answers.records.has(key));
 }
 
-async function storeAnswers(
-  { folder, known, spending }: EvaluationContext,
-  records: readonly AnswerRecord[],
-): Promise<void> {
+/** An answer of a table, which may read it when it is looked at. */
+function answerIn(records: RecordTable<AnswerRecord>, key: string, asked: AskedQuestion): AnswerToJudge {
+  return {
+    asked,
+    get record() {
+      const found = records.get(key);
+      if (found === undefined) throw new Error(`${key} was there, and is not any more`);
+      return found;
+    },
+  };
+}
+
+async function storeAnswers({ folder, spending }: EvaluationContext, records: readonly AnswerRecord[]): Promise<void> {
   // At the same time, so that answers do not wait for the count of what they cost.
   await Promise.all([folder.answers.append(records), spending?.save()]);
-  for (const record of records) known.set(record.input, record);
 }
 
 async function askMissing(

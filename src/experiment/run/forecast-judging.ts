@@ -1,5 +1,5 @@
 import type { ResolvedPlan } from '../plan/resolved-plan.js';
-import type { AnswerRecord, JudgementRecord } from '../../runs/run-records.js';
+import { findJudgement, type AnswerRecord, type JudgementRecord } from '../../runs/run-records.js';
 import type { EarlierRuns } from '../../runs/earlier-runs.js';
 import { isReadByFirstToken } from '../../questions/question-file.js';
 import { countHostedUse, type HostedUse } from './hosted-use.js';
@@ -19,15 +19,13 @@ const charactersOfToken = 4;
 /** Adds up what a hosted judge has left to judge, its calibration included. */
 export async function forecastJudging(
   folder: string,
-  judgements: Iterable<JudgementRecord>,
+  judgements: ReadonlyMap<string, JudgementRecord>,
   { judge, prices }: Pick<ResolvedPlan, 'judge' | 'prices'>,
   earlier: EarlierRuns,
   isBatched = false,
 ): Promise<JudgingForecast> {
   const { name, hosted } = judge;
   if (hosted === null) return { add: () => undefined, finish: () => null };
-  const stored = new Map<string, string>();
-  for (const record of judgements) if (record.judge === name) stored.set(record.answer, record.input);
   const use = countHostedUse({ ...hosted.use, prices, isBatched });
   const items = await judge.readCalibration();
   if (!(await hasPassedCalibration(folder, name, items)))
@@ -40,7 +38,11 @@ export async function forecastJudging(
     add: ({ key, asked }, record) => {
       if (isReadByFirstToken(asked)) return;
       const input = record && identifyJudgement(name, { asked, record });
-      if (input !== undefined && (stored.get(key) === input || earlier.judgements.has(input))) return;
+      if (
+        input !== undefined &&
+        (findJudgement(judgements, key, name)?.input === input || earlier.judgements.has(input))
+      )
+        return;
       const { messages, judgePrompts: prompts, maximumTokens } = asked;
       const length = record?.text.length;
       use.add(

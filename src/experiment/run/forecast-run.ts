@@ -2,16 +2,23 @@ import { join } from 'node:path';
 import { countTrainedCharacters } from '../../models/hosted/jobs/fine-tuning-service.js';
 import { isReadByFirstToken } from '../../questions/question-file.js';
 import { listEvaluatedModels, type EvaluatedModel } from '../../runs/run-outline.js';
-import { findModel, type PlannedEvaluation, type PlannedTraining, type ResolvedPlan } from '../plan/resolved-plan.js';
+import {
+  findModel,
+  type PlannedCell,
+  type PlannedEvaluation,
+  type PlannedTraining,
+  type ResolvedPlan,
+} from '../plan/resolved-plan.js';
 import { hasWanted, readCellMark, type CellMark } from '../../runs/cell-mark.js';
 import { findEarlierRuns, findFinishedCell, noEarlierRuns, type EarlierRuns } from '../../runs/earlier-runs.js';
-import { readRunRecords, type AnswerRecord, type RunRecords } from '../../runs/run-records.js';
+import { findJudgement, readRunRecords, type AnswerRecord, type StoredRecords } from '../../runs/run-records.js';
+import { noAnsweredCells, type AnsweredCells } from './answered-cells.js';
 import { forecastJudging } from './forecast-judging.js';
 import { foreseeRounds } from './foresee-rounds.js';
 import { countHostedUse, type BatchedParts, type HostedUse, type HostedUseCounter } from './hosted-use.js';
 import { nameRun } from '../../runs/run-folder.js';
 import { markCell } from './train-cell.js';
-import { listWantedAnswers, type WantedAnswer } from './wanted-answer.js';
+import { countWantedAnswers, listWantedAnswers, listWantedKeys, type WantedAnswer } from './wanted-answer.js';
 
 /** The work of one cell, and how much of it is left. */
 export interface CellForecast {
@@ -54,40 +61,54 @@ export interface ForecastRunOptions {
   /** What is asked in batches, which may cost less. Default none. */
   readonly batched?: BatchedParts;
   /** The records of the run's folder, if they are in memory already: they are not read again. */
-  readonly records?: RunRecords;
+  readonly records?: StoredRecords;
+  /** Cells that are known to be answered and judged: they are not looked through. */
+  readonly answered?: AnsweredCells;
 }
 
 /** Counts what a plan asks for, and how much of it neither its run folder nor a run of an earlier form of the plan has. Writes nothing. */
 export async function forecastRun(
   runs: string,
   plan: ResolvedPlan,
-  { batched = { answers: false, judgements: false }, records }: ForecastRunOptions = {},
+  { batched = { answers: false, judgements: false }, records, answered = noAnsweredCells }: ForecastRunOptions = {},
 ): Promise<RunForecast> {
   const folder = join(runs, nameRun(plan));
   const stored = records ?? (await readRunRecords(folder));
-  const wantedOf = rememberWanted();
-  const earlier = (await isWhole(folder, plan, stored, wantedOf))
+  const earlier = (await isWhole(folder, plan, stored, answered))
     ? noEarlierRuns
     : await findEarlierRuns(runs, plan.name, nameRun(plan));
-  const known = new Map(earlier.answers);
-  for (const record of stored.answers.values()) known.set(record.input, record);
-  const judgements = [...stored.judgements.values()];
-  const judging = await forecastJudging(folder, judgements, plan, earlier, batched.judgements);
-  const rounds = foreseeRounds(judgements, plan, known, earlier);
+  const findKnown = (input: string): AnswerRecord | undefined =>
+    stored.answers.findByInput(input) ?? earlier.answers.get(input);
+  const judging = await forecastJudging(folder, stored.judgements, plan, earlier, batched.judgements);
+  const rounds = foreseeRounds(stored.judgements, plan, { get: findKnown }, earlier);
   const uses = countModels(plan, batched.answers);
-  const asked = new Set<string>();
+  const asked = rememberAsked(plan);
   const cells: CellForecast[] = [];
   for (const cell of plan.cells) {
     const { name, condition, model, training, existing } = cell;
     const base = findModel(plan, cell);
     const isTuned = training !== null || (existing !== null && existing.tuned !== null);
-    const wanted = listEvaluatedModels(plan, cell).flatMap((model) =>
-      rounds.limit(model.evaluations, wantedOf(model, base.engine)),
-    );
+    const models = listEvaluatedModels(plan, cell);
+    const listWanted = () =>
+      models.flatMap((model) =>
+        rounds.limit(model.evaluations, listWantedAnswers({ ...model, engine: base.engine }, model.evaluations)),
+      );
     // What several evaluations ask in the same way is asked once.
-    const missing = wanted.filter(({ input }) => !known.has(input) && !asked.has(input) && asked.add(input));
-    for (const one of missing) uses.get(model)?.[isTuned ? 'tunedAnswers' : 'answers']?.add(measureRequest(one));
-    for (const one of wanted) judging.add(one, known.get(one.input));
+    const isNew = asked(cell);
+    const countListed = () => {
+      const wanted = listWanted();
+      const missing = wanted.filter(({ input }) => findKnown(input) === undefined && isNew(input));
+      for (const one of missing) uses.get(model)?.[isTuned ? 'tunedAnswers' : 'answers']?.add(measureRequest(one));
+      if (plan.judge.hosted !== null) for (const one of wanted) judging.add(one, findKnown(one.input));
+      return { answers: wanted.length, missing: missing.length };
+    };
+    // In a large run of which nothing is paid, keys tell enough: inputs take hashes, and records a look at the disk.
+    const isCounted = stored.answers.isLarge() && earlier.isNone && plan.judge.hosted === null && !uses.has(model);
+    const counts = (await answered.has(cell))
+      ? { answers: sumWanted(models), missing: 0 }
+      : isCounted && models.every(asksAll)
+        ? { answers: sumWanted(models), missing: countMissing(models, stored.answers) }
+        : countListed();
     const steps = training?.steps ?? 0;
     const isTrained =
       training === null || (await hasModel(markCell(cell, training, base), join(folder, 'cells', name), earlier));
@@ -107,9 +128,9 @@ export async function forecastRun(
         dropped: training.fit.dropped,
       },
       steps,
-      answers: wanted.length,
+      answers: counts.answers,
       stepsToDo: isTrained ? 0 : steps,
-      answersToAsk: missing.length,
+      answersToAsk: counts.missing,
     });
   }
   const counters = [...uses.values()].flatMap(({ answers, training, tunedAnswers }) => [
@@ -125,34 +146,53 @@ export async function forecastRun(
 async function isWhole(
   folder: string,
   plan: ResolvedPlan,
-  { answers, judgements }: RunRecords,
-  wantedOf: ReturnType<typeof rememberWanted>,
+  { answers, judgements }: StoredRecords,
+  answered: AnsweredCells,
 ): Promise<boolean> {
-  const known = new Map<string, AnswerRecord>([...answers.values()].map((record) => [record.input, record]));
-  const rounds = foreseeRounds(judgements.values(), plan, known, noEarlierRuns);
-  const judged = new Set(
-    [...judgements.values()].filter(({ judge }) => judge === plan.judge.name).map(({ answer }) => answer),
-  );
+  const rounds = foreseeRounds(judgements, plan, { get: answers.findByInput }, noEarlierRuns);
   for (const cell of plan.cells) {
+    if (await answered.has(cell)) continue;
     const base = findModel(plan, cell);
     if (cell.training !== null) {
       const mark = await readCellMark(join(folder, 'cells', cell.name));
       if (!hasWanted(mark, markCell(cell, cell.training, base))) return false;
     }
     for (const model of listEvaluatedModels(plan, cell))
-      for (const { key, input, asked } of rounds.limit(model.evaluations, wantedOf(model, base.engine)))
-        if (!known.has(input) || !(judged.has(key) || isReadByFirstToken(asked))) return false;
+      for (const { key, input, asked } of rounds.limit(
+        model.evaluations,
+        listWantedAnswers({ ...model, engine: base.engine }, model.evaluations),
+      )) {
+        if (answers.findByInput(input) === undefined) return false;
+        if (!isReadByFirstToken(asked) && findJudgement(judgements, key, plan.judge.name) === null) return false;
+      }
   }
   return true;
 }
 
-/** Lists the wanted answers of each model only once, since listing them computes hashes. */
-function rememberWanted() {
-  const listed = new Map<string, readonly WantedAnswer[]>();
-  return (model: EvaluatedModel<PlannedEvaluation>, engine: number | null): readonly WantedAnswer[] => {
-    const wanted = listed.get(model.name) ?? listWantedAnswers({ ...model, engine }, model.evaluations);
-    listed.set(model.name, wanted);
-    return wanted;
+type ForecastModel = EvaluatedModel<PlannedEvaluation>;
+
+function asksAll({ evaluations }: ForecastModel): boolean {
+  return evaluations.every(({ stopEarly }) => stopEarly === undefined);
+}
+
+function sumWanted(models: readonly ForecastModel[]): number {
+  return models.reduce((sum, { evaluations }) => sum + countWantedAnswers(evaluations), 0);
+}
+
+function countMissing(models: readonly ForecastModel[], stored: StoredRecords['answers']): number {
+  let missing = 0;
+  for (const { name, evaluations } of models)
+    for (const key of listWantedKeys(name, evaluations)) if (!stored.mayHave(key)) missing += 1;
+  return missing;
+}
+
+/** Tells which inputs are met for the first time. Only cells of the same model have some in common, so no others are remembered. */
+function rememberAsked({ cells }: ResolvedPlan): (cell: PlannedCell) => (input: string) => boolean {
+  const shared = new Map<string, Set<string> | null>();
+  for (const { identity } of cells) shared.set(identity, shared.has(identity) ? new Set() : null);
+  return ({ identity }) => {
+    const met = shared.get(identity) ?? new Set();
+    return (input) => !met.has(input) && met.add(input).has(input);
   };
 }
 

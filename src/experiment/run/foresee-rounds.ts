@@ -1,7 +1,8 @@
 import { findRule } from '../../judging/rules.js';
 import type { PlannedEvaluation, ResolvedPlan } from '../plan/resolved-plan.js';
 import { type AnswerRecord, toJudgement, type JudgementRecord } from '../../runs/run-records.js';
-import type { EarlierRuns } from '../../runs/earlier-runs.js';
+import type { EarlierRuns, RecordsByInput } from '../../runs/earlier-runs.js';
+import type { RecordTable } from '../../runs/record-table.js';
 import { identifyJudgement } from './judge-answers.js';
 import type { WantedAnswer } from './wanted-answer.js';
 import { watchShare } from '../../analysis/watch-share.js';
@@ -19,20 +20,20 @@ export interface ForeseenRounds {
  * its answers are missing or not judged.
  */
 export function foreseeRounds(
-  stored: Iterable<JudgementRecord>,
+  stored: Pick<RecordTable<JudgementRecord>, 'findByInput'>,
   { evaluations, judge, rule: ruleName }: Pick<ResolvedPlan, 'evaluations' | 'judge' | 'rule'>,
-  known: ReadonlyMap<string, AnswerRecord>,
-  earlier: EarlierRuns,
+  known: Pick<RecordsByInput<AnswerRecord>, 'get'>,
+  earlier: Pick<EarlierRuns, 'judgements'>,
 ): ForeseenRounds {
   if (evaluations.every(({ stopEarly }) => stopEarly === undefined)) return { limit: (_, wanted) => wanted };
   const rule = findRule(ruleName);
   const { name } = judge;
-  const judged = new Map<string, JudgementRecord>(earlier.judgements);
-  for (const record of stored) if (record.judge === name) judged.set(record.input, record);
-
   const judgementOf = ({ asked, input }: WantedAnswer): JudgementRecord | null => {
     const record = known.get(input);
-    return (record && judged.get(identifyJudgement(name, { asked, record }))) ?? null;
+    if (record === undefined) return null;
+    // The judge is in the hash.
+    const judged = identifyJudgement(name, { asked, record });
+    return stored.findByInput(judged) ?? earlier.judgements.get(judged) ?? null;
   };
   function limitEvaluation({ stopEarly }: PlannedEvaluation, wanted: readonly WantedAnswer[]): readonly WantedAnswer[] {
     if (stopEarly === undefined) return wanted;

@@ -1,4 +1,5 @@
-import { hashJson } from '../../foundation/content-hash.js';
+import { createHash } from 'node:crypto';
+import { canonicalJson } from '../../foundation/content-hash.js';
 import { DriftlineError } from '../../foundation/driftline-error.js';
 import type { Judge, JudgedAnswer, Judgement } from '../../judging/judge.js';
 import { mostOpenCalls } from '../../models/hosted/traffic/rate-limiter.js';
@@ -16,8 +17,33 @@ export interface AnswerToJudge {
 
 /** Identifies what decides a judgement: equal if a judge sees the same question and the same answer. */
 export function identifyJudgement(judge: string, { asked, record }: AnswerToJudge): string {
+  return prepareHash(judge, asked)(record.text);
+}
+
+type HashText = (text: string) => string;
+
+/** By judge and question, of which there are few beside their answers. */
+const prepared = new WeakMap<AskedQuestion, Map<string, HashText>>();
+
+/** Hashes the judge and the question with one text after another: canonical JSON up to the text is hashed once. */
+function prepareHash(judge: string, asked: AskedQuestion): HashText {
+  const ofQuestion = prepared.get(asked) ?? new Map<string, HashText>();
+  prepared.set(asked, ofQuestion);
+  const known = ofQuestion.get(judge);
+  if (known !== undefined) return known;
   const { messages, judgePrompts, type } = asked;
-  return hashJson({ judge, messages, judgePrompts, type, text: record.text }).slice(0, 32);
+  const constant = canonicalJson({ judge, messages, judgePrompts, type, text: '' });
+  // Quotes within texts are escaped in JSON: this can only be the key: only the type, a word, comes after it.
+  const place = constant.lastIndexOf('"text":""') + '"text":'.length;
+  const [begun, tail] = [createHash('sha256').update(constant.slice(0, place)), constant.slice(place + 2)];
+  const hash: HashText = (text) =>
+    begun
+      .copy()
+      .update(`${JSON.stringify(text)}${tail}`)
+      .digest('hex')
+      .slice(0, 32);
+  ofQuestion.set(judge, hash);
+  return hash;
 }
 
 interface JudgingContext {

@@ -1,13 +1,15 @@
 import { DriftlineError } from '../../foundation/driftline-error.js';
 import type { CalibrationItem } from '../../judging/calibration.js';
-import type { Judge } from '../../judging/judge.js';
+import { limitConcurrency } from '../../foundation/limit-concurrency.js';
+import { judgeModes, type Judge } from '../../judging/judge.js';
 import { findRule } from '../../judging/rules.js';
 import type { BatchSettings } from '../../models/hosted/batches/batch-settings.js';
 import type { BaseModel } from '../../models/base-model.js';
 import type { SpendingLedger } from '../../models/hosted/spending/spending-ledger.js';
-import { listEvaluatedModels } from '../../runs/run-outline.js';
-import { findModel, type PlannedCell, type ResolvedPlan } from '../plan/resolved-plan.js';
+import { listEvaluatedModels, type EvaluatedModel } from '../../runs/run-outline.js';
+import { findModel, type PlannedCell, type PlannedEvaluation, type ResolvedPlan } from '../plan/resolved-plan.js';
 import { findEarlierRuns, type EarlierRuns } from '../../runs/earlier-runs.js';
+import { openAnsweredCells, type AnsweredCells } from './answered-cells.js';
 import { createCellPlaces, type Bench, type CellsAtOnce } from './cell-places.js';
 import { evaluateModel, type EvaluatedAnswers, type EvaluationContext, type MadeModel } from './evaluate-model.js';
 import { keyOfJudgement } from '../../runs/run-records.js';
@@ -15,7 +17,7 @@ import { requireCalibration } from './require-calibration.js';
 import { nameRun, openRunFolder, type RunFolder } from '../../runs/run-folder.js';
 import { startTally, type RunEvent, type RunTally } from './run-progress.js';
 import { markCell, trainCell } from './train-cell.js';
-import type { WantedAnswer } from './wanted-answer.js';
+import { countWantedAnswers, listWantedKeys } from './wanted-answer.js';
 import { createWorkGroup } from './work-group.js';
 import type { StoppedModel } from '../../analysis/watch-share.js';
 
@@ -38,6 +40,9 @@ export interface RunPlanSettings {
   readonly onEvent: (event: RunEvent) => void;
   readonly onNotice: (notice: string) => void;
 }
+
+/** Models whose answers are judged at the same time: each of them begins as many as a judge's server takes. */
+const judgedAtOnce = 4;
 
 /** Errors that end a cell, but not the run. */
 const failedTrainings = ['loss-not-finite', 'job-failed', 'gpu-memory-exceeded', 'cell-stalled'] as const;
@@ -76,7 +81,8 @@ export async function runPlan(settings: RunPlanSettings): Promise<RunSummary> {
       rule: findRule(plan.rule),
       // Read only if something is missing.
       earlier: () => (earlier ??= findEarlierRuns(runs, plan.name, nameRun(plan))),
-      known: new Map([...folder.answers.records.values()].map((record) => [record.input, record])),
+      // In batches, all answers go together.
+      judgeInTurn: judge.judgeTogether === undefined ? limitConcurrency(judgedAtOnce) : (task) => task(),
       tally: startTally(),
       ...(spending === undefined ? {} : { spending }),
       work,
@@ -85,14 +91,17 @@ export async function runPlan(settings: RunPlanSettings): Promise<RunSummary> {
       onEvent,
     };
     const outcomes = new Map<string, CellOutcome>();
+    const answered = openAnsweredCells(folder, plan);
     await Promise.all(
       listPieces(plan).map((piece) =>
-        work.start(() => places.use(piece.base, (bench) => workOnPiece(context, plan, piece, bench, outcomes))),
+        work.start(() =>
+          places.use(piece.base, (bench) => workOnPiece(context, { plan, answered }, piece, bench, outcomes)),
+        ),
       ),
     );
     await work.finish();
     const ordered = plan.cells.flatMap(({ name }) => outcomes.get(name) ?? []);
-    await arrangeFiles(folder, ordered.map(({ answers }) => answers).flat(), judge);
+    await arrangeFiles(folder, ordered, judge);
     await spending?.save();
     return {
       folder: folder.folder,
@@ -137,44 +146,66 @@ function listPieces(plan: ResolvedPlan): Piece[] {
 
 type TrainingFault = Omit<RunSummary['failed'][number], 'cell'>;
 
-interface CellOutcome extends Pick<EvaluatedAnswers, 'answers' | 'stopped'> {
+interface CellOutcome extends Pick<EvaluatedAnswers, 'stopped'> {
+  /** In the order of the plan. */
+  readonly models: readonly (EvaluatedModel<PlannedEvaluation> & Pick<EvaluatedAnswers, 'ends'>)[];
   readonly failed: RunSummary['failed'][number] | null;
 }
 
 /** Trains and asks cells one after the other. They are finished when they are judged, which may be later. */
 async function workOnPiece(
   context: EvaluationContext,
-  plan: ResolvedPlan,
+  { plan, answered }: { readonly plan: ResolvedPlan; readonly answered: AnsweredCells },
   { base, cells }: Piece,
   bench: Bench,
   outcomes: Map<string, CellOutcome>,
 ): Promise<void> {
-  const { folder, work, signal, onEvent } = context;
+  const { folder, work, signal, tally, onEvent } = context;
   let same: string | null = null;
   let fault: TrainingFault | null = null;
   for (const cell of cells) {
     if (signal.aborted) throw interrupted(folder.folder);
+    const tellFinished = (outcome: CellOutcome): void => {
+      outcomes.set(cell.name, outcome);
+      onEvent({ kind: 'cell-finished', cell: cell.name, done: outcomes.size, total: plan.cells.length });
+    };
+    const place = folder.cellFolder(cell.name);
+    if (await answered.has(cell)) {
+      const evaluatedModels = listEvaluatedModels(plan, cell);
+      const answers = evaluatedModels.reduce((sum, { evaluations }) => sum + countWantedAnswers(evaluations), 0);
+      if (cell.training !== null) tally.cells.there += 1;
+      tally.answers.there += answers;
+      tally.judgements.there += answers;
+      same = place;
+      tellFinished({
+        models: evaluatedModels.map((model) => ({ ...model, ends: new Map<string, number>() })),
+        ...{ stopped: [], failed: null },
+      });
+      continue;
+    }
     // A training that failed for one cell would fail for the same model in another cell, too.
     const made: MadeModels =
       fault === null ? await tryToMakeModels(context, plan, cell, base, bench, same) : { models: [], fault };
     ({ fault } = made);
     const failed = fault === null ? null : { cell: cell.name, ...fault };
-    same = folder.cellFolder(cell.name);
-    const evaluated: EvaluatedAnswers[] = [];
-    for (const model of made.models) evaluated.push(await evaluateModel(context, base, bench, model));
+    same = place;
+    const evaluated: (MadeModel & EvaluatedAnswers)[] = [];
+    for (const model of made.models) evaluated.push({ ...model, ...(await takeTurn(bench, context, base, model)) });
     const finish = async (): Promise<void> => {
       await Promise.all(evaluated.map(({ judging }) => judging));
       if (signal.aborted) throw interrupted(folder.folder);
-      outcomes.set(cell.name, {
-        answers: evaluated.map(({ answers }) => answers).flat(),
-        stopped: evaluated.flatMap(({ stopped }) => stopped),
-        failed,
-      });
-      onEvent({ kind: 'cell-finished', cell: cell.name, done: outcomes.size, total: plan.cells.length });
+      if (failed === null) await answered.add(cell);
+      tellFinished({ models: evaluated, stopped: evaluated.flatMap(({ stopped }) => stopped), failed });
     };
     const finished = work.start(finish);
     if (bench.isBlocking) await finished;
   }
+}
+
+/** Asks a model, when it is its turn. */
+function takeTurn(bench: Bench, context: EvaluationContext, base: BaseModel, model: MadeModel) {
+  const ask = () => evaluateModel(context, base, bench, model);
+  return bench.takeTurn === undefined ? ask() : bench.takeTurn(countWantedAnswers(model.evaluations), ask);
 }
 
 interface MadeModels {
@@ -226,16 +257,19 @@ async function makeModels(
 /** Puts records into the order of the plan, whatever order they came in: the same plan makes the same bytes. */
 async function arrangeFiles(
   { answers, judgements }: RunFolder,
-  wanted: readonly WantedAnswer[],
-  judge: Judge,
+  outcomes: readonly CellOutcome[],
+  { name: judge }: Judge,
 ): Promise<void> {
-  await answers.arrange(wanted.map(({ key }) => key));
-  const keys = new Map(
-    [...judgements.records.values()]
-      .filter((one) => one.judge === judge.name)
-      .map((one) => [one.answer, keyOfJudgement(one)]),
-  );
-  await judgements.arrange(wanted.flatMap(({ key }) => keys.get(key) ?? []));
+  function* listKeys(): Generator<string, void, undefined> {
+    for (const { models } of outcomes)
+      for (const { name, evaluations, ends } of models)
+        yield* listWantedKeys(name, evaluations, (evaluation) => ends.get(evaluation) ?? Infinity);
+  }
+  function* listJudgementKeys(): Generator<string, void, undefined> {
+    for (const answer of listKeys()) for (const mode of judgeModes) yield keyOfJudgement({ answer, judge, mode });
+  }
+  await answers.arrange(listKeys());
+  await judgements.arrange(listJudgementKeys());
 }
 
 /** As many cells as the plan says; else one at a time here, and a few at each service. */

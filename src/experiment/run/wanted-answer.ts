@@ -1,4 +1,5 @@
-import { hashJson } from '../../foundation/content-hash.js';
+import { createHash } from 'node:crypto';
+import { canonicalJson, hashJson } from '../../foundation/content-hash.js';
 import { createRandomStream } from '../../foundation/random-stream.js';
 import { likeliestAsked } from '../../judging/first-token.js';
 import { isReadByFirstToken } from '../../questions/question-file.js';
@@ -46,6 +47,12 @@ export function listWantedAnswers(
   return evaluations.flatMap(({ name, variant, questions }) =>
     questions.flatMap((asked) => {
       const { messages, temperature, maximumTokens } = asked;
+      const hashInput = prepareInputHash({
+        model: identity,
+        ...(engine === null ? {} : { engine }),
+        ...{ messages, temperature, maximumTokens },
+        ...(isReadByFirstToken(asked) ? { likeliest: likeliestAsked } : {}),
+      });
       const first = createRandomStream(0, 'answers', identity, hashJson(messages)).nextUint32();
       return Array.from({ length: asked.samples }, (_, index) => {
         const seed = engine === null ? (first + index) % hostedSeeds : first + index;
@@ -57,19 +64,43 @@ export function listWantedAnswers(
           asked,
           index,
           seed,
-          input: hashJson({
-            model: identity,
-            ...(engine === null ? {} : { engine }),
-            messages,
-            temperature,
-            maximumTokens,
-            ...(isReadByFirstToken(asked) ? { likeliest: likeliestAsked } : {}),
-            seed,
-          }).slice(0, 32),
+          input: hashInput(seed),
         };
       });
     }),
   );
+}
+
+/** Hashes what decides an answer with one seed after another: all but the seed is hashed once. */
+function prepareInputHash(constant: Readonly<Record<string, unknown>>): (seed: number) => string {
+  const text = canonicalJson({ ...constant, seed: 0 });
+  // Quotes within texts are escaped in JSON: this can only be the key.
+  const place = text.lastIndexOf('"seed":0') + '"seed":'.length;
+  const [head, tail] = [text.slice(0, place), text.slice(place + 1)];
+  const begun = createHash('sha256').update(head);
+  return (seed) =>
+    begun
+      .copy()
+      .update(`${String(seed)}${tail}`)
+      .digest('hex')
+      .slice(0, 32);
+}
+
+/** Their keys alone, one after the other. `endOf` says before which sample an evaluation ended. */
+export function* listWantedKeys(
+  model: string,
+  evaluations: readonly Pick<WantedEvaluation, 'name' | 'questions'>[],
+  endOf: (evaluation: string) => number = () => Infinity,
+): Generator<string, void, undefined> {
+  for (const { name: evaluation, questions } of evaluations)
+    for (const { id: question, samples } of questions)
+      for (let index = 0; index < Math.min(samples, endOf(evaluation)); index += 1)
+        yield formatAnswerKey({ model, evaluation, question, index });
+}
+
+/** How many answers are wanted of a model. */
+export function countWantedAnswers(evaluations: readonly Pick<WantedEvaluation, 'questions'>[]): number {
+  return evaluations.reduce((sum, { questions }) => sum + questions.reduce((of, { samples }) => of + samples, 0), 0);
 }
 
 /** The record of an answer. One that is taken over from an earlier run gets its names in this run. */

@@ -3,6 +3,8 @@ import { join } from 'node:path';
 import { hashContent, hashJson } from '../../foundation/content-hash.js';
 import { isMissing } from '../../foundation/file-failure.js';
 import { DriftlineError } from '../../foundation/driftline-error.js';
+import { readDecoderConfig } from '../../engine/checkpoint/read-decoder-config.js';
+import { readTokenizer } from '../../engine/tokenizer/read-tokenizer.js';
 import { formatWholeModel, type WholeModel } from './job-ids.js';
 import type { ArchiveFiles } from './zip-archive.js';
 
@@ -26,8 +28,18 @@ export interface ClusterModel {
   readonly text: string;
   readonly identity: string;
   readonly job: JobModel;
-  /** Files that go along with each job, by their names in the storage; none where the nodes have the model. */
+  /** Files that go along with a job, by their names in the storage; none where the nodes have the model. */
   readonly readFiles: () => Promise<ArchiveFiles>;
+  /** Told when a job has begun to work, and so found the model: later ones need not bring it. */
+  readonly noteThere: () => void;
+  /** Read once for all cells and samplers. */
+  readonly readTexts: () => Promise<ClusterTexts>;
+}
+
+/** What is needed of a base to write and read tokens. */
+export interface ClusterTexts {
+  readonly tokenizer: Awaited<ReturnType<typeof readTokenizer>>;
+  readonly config: Awaited<ReturnType<typeof readDecoderConfig>>['config'];
 }
 
 /** A larger folder does not fit into what Ray takes along. */
@@ -49,11 +61,21 @@ export async function openClusterModel({ folder, text, identity, place }: Cluste
   const home = `models/${identity.slice(0, 16)}`;
   const hashes = { config_sha256: await hashOf('config.json'), tokenizer_sha256: await hashOf('tokenizer.json') };
   if (place === null) await requireSmall(folder, text);
+  let isThere = false;
+  let texts: Promise<ClusterTexts> | null = null;
+  const readTexts = async (): Promise<ClusterTexts> => {
+    const [tokenizer, { config }] = await Promise.all([readTokenizer(folder), readDecoderConfig(folder)]);
+    return { tokenizer, config };
+  };
   return {
     ...{ folder, text, identity },
+    noteThere: () => {
+      isThere = true;
+    },
+    readTexts: () => (texts ??= readTexts()),
     job: { ...(place ?? { folder: home }), ...hashes },
     readFiles: async () => {
-      if (place !== null) return new Map();
+      if (place !== null || isThere) return new Map();
       const names = (await readdir(folder)).filter((name) => travelling.test(name)).sort();
       return new Map(
         await Promise.all(names.map(async (name) => [`${home}/${name}`, await readFile(join(folder, name))] as const)),
@@ -71,6 +93,8 @@ export function openWholeModel(base: ClusterModel, { cell, step }: WholeModel): 
     job: { cell, ...(step === null ? {} : { step }), config_sha256, tokenizer_sha256 },
     // It lies in the storage already.
     readFiles: () => Promise.resolve(new Map()),
+    noteThere: () => undefined,
+    readTexts: base.readTexts,
   };
 }
 

@@ -6,12 +6,12 @@ import { hashContent } from '../../foundation/content-hash.js';
 import { DriftlineError } from '../../foundation/driftline-error.js';
 import { quoteForShell } from '../../foundation/quote-for-shell.js';
 import { readPackageVersion } from '../../foundation/package-version.js';
-import type { ClusterJobKind } from './job-ids.js';
 import { refuseSecrets } from './cluster-security.js';
 import type { ClusterSettings } from './cluster-settings.js';
 import type { GpuLedger } from '../gpu-meter.js';
 import { createClusterSpending, type ClusterSpending } from './cluster-spending.js';
 import { openRay } from './open-ray.js';
+import { parseProgress, type ClusterJobKind } from './job-ids.js';
 import type { RayClient } from './ray-client.js';
 import { createRequestBudget, type RequestBudget } from './request-budget.js';
 import { submitOnce, type SubmittedJob, type WantedJob } from './submit-job.js';
@@ -89,6 +89,8 @@ export interface ClusterRun {
   readonly lanes: Set<string>;
   /** Stops them between two answers: what they have answered stays, and a later run asks for the rest. */
   readonly stopLanes: () => Promise<void>;
+  /** Whether a cell of this run says that it is done. One listing tells of all. */
+  readonly isCellDone: (cell: string) => Promise<boolean>;
   /** Does what may be done again until it comes through: a head that is away may come back. */
   readonly patiently: <Result>(task: () => Promise<Result>, signal?: AbortSignal) => Promise<Result>;
 }
@@ -118,17 +120,23 @@ export async function openClusterRun(given: ClusterRunSettings): Promise<Cluster
   const name = (): string => nameRunThere(run());
   const asked = new Set<string>();
   let opened: WayBack | null = null;
-  const wayBack = async (signal?: AbortSignal): Promise<WayBack> => {
-    if (opened?.kind === 'folder') return opened;
+  let opening: Promise<WayBack> | null = null;
+  const openWay = async (): Promise<WayBack> => {
     const { storage, storage_here: here } = settings;
     // The dashboard until the folder turns out to be the same one, which the first job shows.
-    return (opened = await openWayBack(
-      {
-        ...{ ray, budget, storage, dashboard: opened },
-        ...(here === undefined ? {} : { storageHere: here === 'none' ? null : here }),
-      },
-      signal,
-    ));
+    return (opened = await openWayBack({
+      ...{ ray, budget, storage, dashboard: opened },
+      ...(here === undefined ? {} : { storageHere: here === 'none' ? null : here }),
+    }));
+  };
+  const wayBack = async (signal?: AbortSignal): Promise<WayBack> => {
+    if (opened?.kind === 'folder') return opened;
+    // A thousand cells that begin together find it out once.
+    const way = await (opening ??= openWay().finally(() => {
+      opening = null;
+    }));
+    signal?.throwIfAborted();
+    return way;
   };
   const watcher = createClusterWatcher({
     ...{ ray, wayBack: () => wayBack(), budget, clock, pace, onNotice },
@@ -142,6 +150,17 @@ export async function openClusterRun(given: ClusterRunSettings): Promise<Cluster
       checked = null;
       throw cause;
     }));
+
+  let listed: { readonly at: number; readonly done: Promise<ReadonlySet<string>> } | null = null;
+  async function listDone(): Promise<ReadonlySet<string>> {
+    const names = await (await wayBack()).list(`runs/${name()}/progress`, { purpose: 'done' });
+    return new Set(
+      names.flatMap((file) => {
+        const progress = parseProgress(file);
+        return progress?.kind === 'train' && progress.state === 'done' ? [progress.name] : [];
+      }),
+    );
+  }
 
   async function patiently<Result>(task: () => Promise<Result>, signal?: AbortSignal): Promise<Result> {
     const until = clock.now() + pace.patience;
@@ -165,6 +184,10 @@ export async function openClusterRun(given: ClusterRunSettings): Promise<Cluster
         const isStopped = await ray.stop(id);
         if (isStopped === true) onNotice(`${id} at ${ray.address} is stopped; what it has answered stays there`);
       }
+    },
+    isCellDone: async (cell) => {
+      if (listed === null || clock.now() - listed.at > pace.jobs) listed = { at: clock.now(), done: listDone() };
+      return (await listed.done.catch((): ReadonlySet<string> => new Set())).has(cell);
     },
     submit: async ({ kind, id, mark, keys, deliver, metadata, onEnded }, signal) => {
       await requireRay();
@@ -197,7 +220,17 @@ export function nameRunThere(run: string): string {
   return hashContent(run).slice(0, 8);
 }
 
-async function readJobFiles(): Promise<ArchiveFiles> {
+let jobFiles: Promise<ArchiveFiles> | null = null;
+
+/** Read once: a thousand jobs run the same. */
+function readJobFiles(): Promise<ArchiveFiles> {
+  return (jobFiles ??= readFolder().catch((cause: unknown) => {
+    jobFiles = null;
+    throw cause;
+  }));
+}
+
+async function readFolder(): Promise<ArchiveFiles> {
   const names = (await readdir(jobFolder)).filter((name) => name.endsWith('.py')).sort();
   return new Map(
     await Promise.all(

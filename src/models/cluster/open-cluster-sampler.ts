@@ -1,7 +1,5 @@
 import { basename, dirname } from 'node:path';
-import { readDecoderConfig } from '../../engine/checkpoint/read-decoder-config.js';
 import { encodePrompt } from '../../engine/tokenizer/encode-chat.js';
-import { readTokenizer } from '../../engine/tokenizer/read-tokenizer.js';
 import { DriftlineError } from '../../foundation/driftline-error.js';
 import { createFirstTokenNames } from '../name-first-tokens.js';
 import { listSamplingCalls, samplerClosed, samplerStopped, type Answer, type Sampler } from '../sampler.js';
@@ -28,7 +26,7 @@ export interface ClusterSamplerSettings {
 /** A base on a cluster, or a fine-tune of it: asked in waves with all others of the base. An answer depends on its request and seed alone. */
 export async function openClusterSampler(opening: ClusterSamplerSettings): Promise<Sampler> {
   const { cluster, model, lane, waves } = opening;
-  const [tokenizer, { config }] = await Promise.all([readTokenizer(model.folder), readDecoderConfig(model.folder)]);
+  const { tokenizer, config } = await model.readTexts();
   const adapter = await nameAdapter(cluster, opening.adapter);
   const nameTokens = createFirstTokenNames(tokenizer);
   let closed = false;
@@ -143,7 +141,8 @@ export async function nameAdapter(
   const record = await readClusterCell(step === undefined ? folder : dirname(dirname(folder)));
   if (record?.state === 'finished' && record.storage === cluster.settings.storage) {
     const cell = cellHash(record.mark);
-    const isThere = (await readDone(await cluster.wayBack(), cell, record.mark)) !== null;
+    const isThere =
+      (await cluster.isCellDone(cell)) || (await readDone(await cluster.wayBack(), cell, record.mark)) !== null;
     if (isThere) return { name: step === undefined ? cell : `${cell}@${step}`, files: new Map() };
   }
   const { name, files } = await readAdapterFiles(folder);

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { z } from 'zod';
 import { countSteps } from '../../engine/train/plan-training.js';
 import { waitFor } from '../../foundation/clock.js';
+import { canonicalJson } from '../../foundation/content-hash.js';
 import { openJsonLinesWriter } from '../../foundation/append-json-lines.js';
 import { DriftlineError } from '../../foundation/driftline-error.js';
 import { formatDuration } from '../../foundation/format-quantities.js';
@@ -18,6 +19,7 @@ import { explainFailedJob, explainJobFault, parseFault, type FaultyWork } from '
 import { cellStartSeconds } from './estimate-cluster.js';
 import { cellHash, formatWholeModel, trainJobId, wholeModelFolder, type JobProgress } from './job-ids.js';
 import { readMeasuredCell } from './measured-cell.js';
+import type { SubmittedJob } from './submit-job.js';
 import { markTraining, prepareCell, type PreparedCell } from './prepare-cell.js';
 import { isPlaced, quietAfter, stopStalled } from './stalled-work.js';
 
@@ -36,6 +38,8 @@ const logSchema = z.looseObject({ step: z.int().positive(), loss: z.number() });
 const fruitlessJobs = 3;
 /** With which a driver ends that has written a fault down. */
 const faultCode = 3;
+/** Cells that are packed and handed over, or collected, at the same time: each may hold an adapter of a large model in memory. */
+const handedAtOnce = 4;
 
 /**
  * Fine-tunes on a cluster: a job for each cell, whose name is the hash of all that decides what comes out of it. Whoever was killed or stopped in
@@ -44,6 +48,7 @@ const faultCode = 3;
 export function openClusterTrainer({ cluster, model, onUnderWay = () => undefined }: ClusterTrainerSettings): Trainer {
   const { settings, ray, watcher, onNotice } = cluster;
   let limit: Promise<ReturnType<typeof limitConcurrency>> | null = null;
+  const handOver = limitConcurrency(handedAtOnce);
   const enter = async <Result>(task: () => Promise<Result>): Promise<Result> =>
     (
       await (limit ??= chooseJobsAtOnce(cluster).catch((cause: unknown) => {
@@ -65,41 +70,30 @@ export function openClusterTrainer({ cluster, model, onUnderWay = () => undefine
     const id = trainJobId(cell);
     const isStopped = (): boolean => signal?.aborted === true;
     if (isStopped()) throw stopped(null);
-    const prepared = await prepareCell(model, job, settings);
-    await mkdir(folder, { recursive: true }).catch((cause: unknown) => {
-      throw writeFailure(folder, cause);
-    });
-    const record: ClusterCellRecord = {
-      ...{ v: 1, mark, job: id, address: ray.address, storage: settings.storage, state: 'begun' },
-      ...{ steps: prepared.steps, kept: [...keepSteps] },
-      ...(recipe.method === 'full' ? { weights: `${settings.storage}/${wholeModelFolder({ cell, step: null })}` } : {}),
-    };
-    // Steps of another fine-tune are not those of this one.
-    if (before?.mark !== mark) await rm(join(folder, logFile), { force: true });
-    await writeClusterCell(folder, record);
-    const log = await openStepLog(join(folder, logFile), prepared.steps, { onStep, signal });
+    const logs = { open: null as StepLog | null };
     try {
       const meter = cluster.spending.meter('fine-tuning', model.text);
-      const follow = (): Promise<DoneCell> => followCell({ id, mark, cell, prepared, log, job, signal, meter });
+      const carryOut = async (): Promise<EndedCell> => {
+        const { record, made } = await handOver(() => begin({ id, mark, cell, job, signal, before }));
+        const opened = (logs.open = await openStepLog(join(folder, logFile), record.steps, { onStep, signal }));
+        return { record, opened, done: await followCell({ id, mark, cell, made, log: opened, job, signal, meter }) };
+      };
       // What is done already costs nothing more.
       const isDone = async (): Promise<boolean> => (await readDone(await cluster.wayBack(signal), cell, mark)) !== null;
-      const done =
+      const { record, opened, done } =
         meter === null || !meter.isLimited || (await isDone())
-          ? await follow()
-          : await meter.hold(
-              id,
-              cluster.spending.boundCell(model.text, prepared.work, prepared.steps),
-              signal ?? never,
-              follow,
-            );
+          ? await carryOut()
+          : await meter.hold(id, await handOver(() => boundSeconds(job)), signal ?? never, carryOut);
       const { gpu_seconds: seconds } = done;
       if (meter !== null && meter.counted(id) !== null && typeof seconds === 'number') await meter.settle(id, seconds);
       const stopping = signal === undefined ? {} : { signal };
-      await cluster.patiently(async () => {
-        const wayBack = await cluster.wayBack(signal);
-        await log.tell(await wayBack.read(`cells/${cell}/out/${logFile}`, { purpose: 'done', signal }));
-        await collectResult(wayBack, cell, done, { folder, keepSteps, ...stopping }, () => log.close());
-      }, signal);
+      await handOver(() =>
+        cluster.patiently(async () => {
+          const wayBack = await cluster.wayBack(signal);
+          await opened.tell(await wayBack.read(`cells/${cell}/out/${logFile}`, { purpose: 'done', signal }));
+          await collectResult(wayBack, cell, done, { folder, keepSteps, ...stopping }, () => opened.close());
+        }, signal),
+      );
       const measured = await readMeasuredCell(folder);
       if (measured !== null) cluster.spending.learn(model.text, recipe, measured);
       const finished: ClusterCellRecord = { ...record, state: 'finished', steps: done.steps };
@@ -113,15 +107,55 @@ export function openClusterTrainer({ cluster, model, onUnderWay = () => undefine
       }
       throw cause;
     } finally {
-      await log.close();
+      await logs.open?.close();
     }
+  }
+
+  /** The most GPU-seconds that a fine-tune may take. */
+  async function boundSeconds(job: TrainingJob): Promise<number> {
+    const { work, steps } = await prepareCell(model, job, settings);
+    return cluster.spending.boundCell(model.text, work, steps);
+  }
+
+  /** Notes the cell in its folder, and has its job made unless it is there. */
+  async function begin({
+    id,
+    mark,
+    cell,
+    job,
+    signal,
+    before,
+  }: Pick<CellUnderWay, 'id' | 'mark' | 'cell' | 'job' | 'signal'> & { readonly before: ClusterCellRecord | null }) {
+    const { folder, recipe, keepSteps = [] } = job;
+    signal?.throwIfAborted();
+    // One that was begun is there, and its files need not be made to find it.
+    const prepared = before === null || before.mark !== mark ? await prepareCell(model, job, settings) : null;
+    await mkdir(folder, { recursive: true }).catch((cause: unknown) => {
+      throw writeFailure(folder, cause);
+    });
+    const record: ClusterCellRecord = {
+      ...{ v: 1, mark, job: id, address: ray.address, storage: settings.storage, state: 'begun' },
+      ...{ steps: prepared?.steps ?? before?.steps ?? 0, kept: [...keepSteps] },
+      ...(recipe.method === 'full' ? { weights: `${settings.storage}/${wholeModelFolder({ cell, step: null })}` } : {}),
+    };
+    // Steps of another fine-tune are not those of this one.
+    if (before?.mark !== mark) await rm(join(folder, logFile), { force: true });
+    // A thousand cells that are found again are not written again: each time waits for the disk.
+    if (canonicalJson(before) !== canonicalJson(record)) await writeClusterCell(folder, record);
+    return { record, made: await submit({ id, mark, cell, job, signal, renews: false }, prepared) };
+  }
+
+  interface EndedCell {
+    readonly record: ClusterCellRecord;
+    readonly opened: StepLog;
+    readonly done: DoneCell;
   }
 
   interface CellUnderWay {
     readonly id: string;
     readonly mark: string;
     readonly cell: string;
-    readonly prepared: PreparedCell;
+    readonly made: SubmittedJob;
     readonly log: StepLog;
     readonly job: TrainingJob;
     readonly signal: AbortSignal | undefined;
@@ -129,7 +163,7 @@ export function openClusterTrainer({ cluster, model, onUnderWay = () => undefine
   }
 
   /** Has the job made, and made again where it ends without a word, until the cell is done or says why it will never be. */
-  async function followCell({ id, mark, cell, prepared, log, job, signal, meter }: CellUnderWay): Promise<DoneCell> {
+  async function followCell({ id, mark, cell, made: first, log, job, signal, meter }: CellUnderWay): Promise<DoneCell> {
     const work: FaultyWork = {
       ...{ job: id, address: ray.address, recipe: job.recipe, model: model.text },
       ...{ storage: settings.storage, python: settings.python },
@@ -147,14 +181,16 @@ export function openClusterTrainer({ cluster, model, onUnderWay = () => undefine
       stalledAt = step;
       onNotice(`${id}: ${message}; it is begun once more`);
     };
+    let made = first;
+    if (made.how === 'found') onNotice(`the cluster has ${id} already, and it is not made again`);
     let isFirst = true;
     // Ends without a word, and words of an end without a result.
     const ends = { fruitless: 0, empty: 0 };
     for (;;) {
-      const ask = () => submit({ id, mark, cell, prepared, signal, renews: !isFirst });
-      // Whoever never had an answer need not be waited for.
-      const made = isFirst ? await ask() : await cluster.patiently(ask, signal);
-      if (isFirst && made.how === 'found') onNotice(`the cluster has ${id} already, and it is not made again`);
+      if (!isFirst) {
+        const again = () => submit({ id, mark, cell, job, signal, renews: true }, null);
+        made = await handOver(() => cluster.patiently(again, signal));
+      }
       isFirst = false;
       // One that was there already belongs to whoever had it made.
       if (made.how === 'submitted') await meter?.open(id);
@@ -162,6 +198,7 @@ export function openClusterTrainer({ cluster, model, onUnderWay = () => undefine
       const moved = { steps: -1, has: false };
       const onMoved = async ({ count, state }: JobProgress): Promise<void> => {
         if (state !== 'running') return;
+        model.noteThere();
         began.at ??= cluster.clock.now() - 1000 * cellStartSeconds;
         if (meter !== null && meter.counted(id) !== null)
           meter.note(id, ((cluster.clock.now() - began.at) / 1000) * settings.gpus_per_cell);
@@ -171,7 +208,7 @@ export function openClusterTrainer({ cluster, model, onUnderWay = () => undefine
         if (lines <= 0) return;
         const wayBack = await cluster.wayBack(signal);
         // Some more than are new: the cell goes on while its log is read.
-        const options = { purpose: 'progress', signal, lines: lines + 10 } as const;
+        const options = { purpose: 'logs', signal, lines: lines + 10 } as const;
         await log.tell(await wayBack.read(`cells/${cell}/out/${logFile}`, options));
       };
       const { status } = await watcher.follow({
@@ -227,20 +264,27 @@ export function openClusterTrainer({ cluster, model, onUnderWay = () => undefine
     return { done, failed, fault };
   }
 
-  function submit({
-    id,
-    mark,
-    cell,
-    prepared,
-    signal,
-    renews,
-  }: Pick<CellUnderWay, 'id' | 'mark' | 'cell' | 'prepared' | 'signal'> & { readonly renews: boolean }) {
+  function submit(
+    {
+      id,
+      mark,
+      cell,
+      job,
+      signal,
+      renews,
+    }: Pick<CellUnderWay, 'id' | 'mark' | 'cell' | 'job' | 'signal'> & { readonly renews: boolean },
+    /** Made when they are needed, and held no longer: a thousand cells have a thousand initial adapters. */
+    prepared: PreparedCell | null,
+  ) {
     const { gpus_per_cell: gpus, stalled_after: minutes, resources } = settings;
     return cluster.submit(
       {
         ...{ kind: 'train', id, mark, metadata: { cell } },
         keys: { cell, gpus, resources, stalled_after: Math.round(minutes * 60) },
-        deliver: async () => new Map([...(await model.readFiles()), ...prepared.files]),
+        deliver: async () => {
+          const { files } = prepared ?? (await prepareCell(model, job, settings));
+          return new Map([...(await model.readFiles()), ...files]);
+        },
         // What one that succeeded left is looked for first.
         onEnded: renews ? 'renew' : 'keep',
       },

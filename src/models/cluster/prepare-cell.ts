@@ -1,12 +1,10 @@
 import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { readDecoderConfig } from '../../engine/checkpoint/read-decoder-config.js';
 import type { Adapter } from '../../engine/checkpoint/adapter.js';
 import { writeAdapter, type WriteAdapterOptions } from '../../engine/checkpoint/write-adapter.js';
 import { encodePrompt } from '../../engine/tokenizer/encode-chat.js';
-import { readTokenizer } from '../../engine/tokenizer/read-tokenizer.js';
-import { encodeTrainingSet } from '../../engine/train/encode-training-set.js';
+import { encodeTrainingSet, type EncodedTrainingSet } from '../../engine/train/encode-training-set.js';
 import { prepareTraining } from '../../engine/train/prepare-training.js';
 import { hashJson } from '../../foundation/content-hash.js';
 import { DriftlineError } from '../../foundation/driftline-error.js';
@@ -22,8 +20,19 @@ import type { ArchiveFiles } from './zip-archive.js';
 /** The mark of a cell: SHA-256 of all that decides what comes out of it. */
 export function markTraining({ identity }: Pick<ClusterModel, 'identity'>, job: TrainingJob): string {
   const { rows, recipe, keepSteps = [] } = job;
-  return hashJson({ v: 1, base: identity, rows: hashJson(rows), recipe, keepSteps: [...keepSteps] });
+  const hash = rowHashes.get(rows) ?? hashJson(rows);
+  rowHashes.set(rows, hash);
+  return hashJson({ v: 1, base: identity, rows: hash, recipe, keepSteps: [...keepSteps] });
 }
+
+/** Cells that differ in their seeds alone follow each other: their rows are encoded once, and no more than one set is held. */
+const lastEncoded = new WeakMap<
+  ClusterModel,
+  { readonly rows: TrainingJob['rows']; readonly form: string; readonly encoded: EncodedTrainingSet }
+>();
+
+/** Hundreds of cells share their rows, which nobody changes. */
+const rowHashes = new WeakMap<TrainingJob['rows'], string>();
 
 export interface PreparedCell {
   readonly steps: number;
@@ -45,9 +54,16 @@ export async function prepareCell(
   const { rows, recipe, keepSteps = [] } = job;
   const mark = markTraining(model, job);
   const home = `cells/${cellHash(mark)}/in`;
-  const [tokenizer, { config }] = await Promise.all([readTokenizer(model.folder), readDecoderConfig(model.folder)]);
+  const { tokenizer, config } = await model.readTexts();
   const chats = rows.map(({ messages }) => messages);
-  const encoded = encodeTrainingSet(tokenizer, chats, recipe, config.context);
+  const { loss, max_length, overlong } = recipe;
+  const form = JSON.stringify({ loss, max_length, overlong });
+  const last = lastEncoded.get(model);
+  const encoded =
+    last?.rows === rows && last.form === form
+      ? last.encoded
+      : encodeTrainingSet(tokenizer, chats, recipe, config.context);
+  lastEncoded.set(model, { rows, form, encoded });
   const prepared = prepareTraining(config, recipe, encoded.rows);
   const described = {
     ...{ v: 1, mark, model: model.job },

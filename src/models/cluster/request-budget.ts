@@ -1,7 +1,7 @@
 import { type Clock } from '../../foundation/clock.js';
 
 /** What a request is for, the most urgent first. */
-const purposes = ['done', 'answers', 'progress'] as const;
+const purposes = ['done', 'answers', 'progress', 'logs'] as const;
 export type RequestPurpose = (typeof purposes)[number];
 
 export interface RequestBudget {
@@ -17,15 +17,20 @@ interface RequestBudgetSettings {
   readonly leastRate?: number;
 }
 
+/** Logs that may be read in a second, for each request that is always allowed: however many jobs there are, nobody reads more. */
+const logsRate = 2;
 /** Requests that may be sent at once after a rest. */
 const burst = 20;
 
 /** A bucket of requests that fills steadily: so many jobs are followed, and the head of the cluster has other things to do. */
 export function createRequestBudget({ clock, jobs, leastRate = 1 }: RequestBudgetSettings): RequestBudget {
-  const waiting: Record<RequestPurpose, Set<() => void>> = { done: new Set(), answers: new Set(), progress: new Set() };
+  const waiting: Record<RequestPurpose, Set<() => void>> = {
+    ...{ done: new Set(), answers: new Set(), progress: new Set(), logs: new Set() },
+  };
   let left = burst;
   let filled = clock.now();
   let isTimed = false;
+  let loggedAt = -Infinity;
 
   const fill = (): number => {
     const rate = Math.max(leastRate, jobs() / 100);
@@ -35,23 +40,28 @@ export function createRequestBudget({ clock, jobs, leastRate = 1 }: RequestBudge
     return rate;
   };
   const serve = (): void => {
-    isTimed = false;
     const rate = fill();
     for (const purpose of purposes)
       for (const go of waiting[purpose]) {
-        if (left < 1) {
-          wake(rate);
+        const early = purpose === 'logs' ? loggedAt + 1000 / (logsRate * leastRate) - filled : 0;
+        if (left < 1 || early > 0) {
+          wake(Math.max(early, ((1 - left) / rate) * 1000));
           return;
         }
+        if (purpose === 'logs') loggedAt = filled;
         left -= 1;
         waiting[purpose].delete(go);
         go();
       }
   };
-  const wake = (rate: number): void => {
+  const wake = (milliseconds: number): void => {
+    // One timer, however many wait.
     if (isTimed) return;
     isTimed = true;
-    clock.after(((1 - left) / rate) * 1000 + 1, serve);
+    clock.after(milliseconds + 1, () => {
+      isTimed = false;
+      serve();
+    });
   };
 
   return {

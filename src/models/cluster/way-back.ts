@@ -61,6 +61,8 @@ export function nameLink(storage: string): string {
 function openDashboard({ ray, budget, storage }: WayBackSettings): WayBack {
   const linkName = nameLink(storage);
   let node: string | null = null;
+  /** Many may look for one at the same time, as after a start: it is looked for once. */
+  let finding: Promise<string | null> | null = null;
 
   /** A living node whose jobs have linked the storage, that of the head first. */
   async function findNode(options: FetchOptions): Promise<string | null> {
@@ -86,7 +88,11 @@ function openDashboard({ ray, budget, storage }: WayBackSettings): WayBack {
       await budget.take(options.purpose, options.signal);
       if ((await ray.readFile(known, `${linkName}/${probeFile}`, stopping(options))) !== null) return null;
     }
-    node = await findNode(options);
+    const { purpose } = options;
+    node = await (finding ??= findNode({ purpose }).finally(() => {
+      finding = null;
+    }));
+    options.signal?.throwIfAborted();
     if (node === null) return null;
     await budget.take(options.purpose, options.signal);
     return fetch(node);

@@ -42,7 +42,7 @@ export function renderPage({ data, answers, examples, files }: PageContent, { st
     renderQuestions(data),
     renderClouds(data),
     renderDynamics(data),
-    renderAnswersSection(data),
+    renderAnswersSection(data, answers.count),
     renderTraining(data),
     renderProvenance(data, files),
     renderMethods(data),
@@ -177,8 +177,12 @@ function renderWarnings(warnings: readonly ReportWarning[]): Markup | null {
 }
 
 /** The frame of the list of answers, which the page's script fills. */
-function renderAnswersSection({ state }: ReportData): Markup {
-  return markup`<section id="answers" aria-labelledby="answers-title"><h2 id="answers-title">Answers</h2><noscript><p>Searching the answers needs JavaScript. They are in answers.parquet beside this page, and in answers.jsonl of the run folder.</p></noscript><form id="answer-form" hidden><div class="fields"><label class="field search">Search<input type="search" name="search" autocomplete="off" placeholder="words in the answers"></label>${[
+function renderAnswersSection({ state }: ReportData, listed: number): Markup {
+  const part =
+    listed < state.answersStored
+      ? markup`<p class="note">There are too many answers for a page: the list has ${count(listed)} of the ${count(state.answersStored)}, evenly spaced over all of them. Figures and tables count all, which answers.parquet has, too.</p>`
+      : '';
+  return markup`<section id="answers" aria-labelledby="answers-title"><h2 id="answers-title">Answers</h2>${part}<noscript><p>Searching the answers needs JavaScript. They are in answers.parquet beside this page, and in answers.jsonl of the run folder.</p></noscript><form id="answer-form" hidden><div class="fields"><label class="field search">Search<input type="search" name="search" autocomplete="off" placeholder="words in the answers"></label>${[
     ['base', 'Base'],
     ['condition', 'Condition'],
     ['seed', 'Seed'],

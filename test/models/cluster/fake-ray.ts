@@ -49,6 +49,8 @@ export interface FakeRay {
   readonly packages: Map<string, Uint8Array>;
   /** Method, path and body of each request, for counts and for searches. */
   readonly requests: { readonly method: string; readonly path: string; readonly body: Buffer }[];
+  /** Requests by their kinds. */
+  readonly counts: Map<string, number>;
   readonly logs: string;
   nodes: { id: string; isHead: boolean; isAlive: boolean; gpus: number }[];
   version: { version: string; ray_version: string };
@@ -69,6 +71,8 @@ export interface FakeRaySettings {
   readonly run?: FakeRunner;
   /** Milliseconds before a job runs. */
   readonly startAfter?: number;
+  /** Whether requests are kept, with their bodies, and not only counted. Default true. */
+  readonly keepsRequests?: boolean;
 }
 
 export const headNode = 'a'.repeat(56);
@@ -93,6 +97,7 @@ export async function startFakeRay({
   token = 'fake-token-0123456789',
   run = runInShell,
   startAfter = 5,
+  keepsRequests = true,
 }: FakeRaySettings = {}): Promise<FakeRay> {
   const session = join(await mkdtemp(join(tmpdir(), 'driftline-ray-')), 'session_2026-01-01_00-00-00_000000_1');
   const logs = join(session, 'logs');
@@ -104,7 +109,8 @@ export async function startFakeRay({
     request.on('end', () => {
       const body = Buffer.concat(chunks);
       const { method = 'GET', url = '/' } = request;
-      ray.requests.push({ method, path: url, body });
+      ray.counts.set(kindOf(method, url), (ray.counts.get(kindOf(method, url)) ?? 0) + 1);
+      if (keepsRequests) ray.requests.push({ method, path: url, body });
       if (ray.intercept(response, request)) return;
       answer(method, new URL(url, 'http://ray'), body, request).then(
         ([status, told]) => {
@@ -336,6 +342,7 @@ export async function startFakeRay({
     jobs: new Map(),
     packages: new Map(),
     requests: [],
+    counts: new Map(),
     logs,
     nodes: [{ id: headNode, isHead: true, isAlive: true, gpus: 1 }],
     version: { version: '4', ray_version: '2.60.0' },
@@ -358,6 +365,12 @@ export async function startFakeRay({
     },
   };
   return ray;
+}
+
+/** What a request is about, without names of jobs, packages and files. */
+function kindOf(method: string, url: string): string {
+  const path = url.replace(/\?.*/, '').replace(/^(\/api\/(?:jobs|packages\/gcs)\/)[^/]+/, '$1ID');
+  return `${method} ${path}`;
 }
 
 function describe(job: FakeJob): object {

@@ -1,0 +1,63 @@
+/** Numbers of records by their keys: about 12 bytes a key, whatever its length. */
+export interface KeyIndex {
+  /** The first number that was added for the key, as far as `isIt` says so of those that may be; -1 if there is none. */
+  readonly find: (key: string, isIt: (number: number) => boolean) => number;
+  /** Adds the next number, from 0, by the tag of its key. */
+  readonly add: (tag: number) => void;
+  readonly tagAt: (number: number) => number;
+}
+
+/** A 32-bit hash of a key. Two keys may have the same: whoever finds a record looks at its key. */
+export function tagOf(key: string): number {
+  let hash = 0x811c9dc5;
+  for (let at = 0; at < key.length; at += 1) hash = Math.imul(hash ^ key.charCodeAt(at), 0x01000193);
+  // Spreads keys that differ in their last digits alone.
+  hash = Math.imul(hash ^ (hash >>> 16), 0x85ebca6b);
+  hash = Math.imul(hash ^ (hash >>> 13), 0xc2b2ae35);
+  return (hash ^ (hash >>> 16)) >>> 0;
+}
+
+const smallest = 1024;
+
+/** A hash table with open addressing in typed arrays. */
+export function createKeyIndex(): KeyIndex {
+  let tags = new Uint32Array(smallest);
+  let size = 0;
+  /** Numbers from 1, where their tags lead or behind; 0 where there is none. */
+  let slots = new Uint32Array(2 * smallest);
+
+  function insert(number: number): void {
+    const mask = slots.length - 1;
+    let slot = (tags[number] ?? 0) & mask;
+    while (slots[slot] !== 0) slot = (slot + 1) & mask;
+    slots[slot] = number + 1;
+  }
+
+  return {
+    find: (key, isIt) => {
+      const tag = tagOf(key);
+      const mask = slots.length - 1;
+      for (let slot = tag & mask; ; slot = (slot + 1) & mask) {
+        const number = (slots[slot] ?? 0) - 1;
+        if (number === -1 || (tags[number] === tag && isIt(number))) return number;
+      }
+    },
+    add: (tag) => {
+      if (size === tags.length) {
+        const more = new Uint32Array(Math.ceil(tags.length * 1.5));
+        more.set(tags);
+        tags = more;
+      }
+      tags[size] = tag;
+      size += 1;
+      // Three of four slots are taken at most.
+      if (size * 4 <= slots.length * 3) {
+        insert(size - 1);
+        return;
+      }
+      slots = new Uint32Array(slots.length * 2);
+      for (let number = 0; number < size; number += 1) insert(number);
+    },
+    tagAt: (number) => tags[number] ?? 0,
+  };
+}
