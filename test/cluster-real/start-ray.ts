@@ -13,10 +13,9 @@ export interface RealRay {
   readonly address: string;
   readonly token: string;
   readonly client: RayClient;
-  /** Kills a node as if its machine had lost its power. */
-  readonly killHead: () => Promise<void>;
-  readonly killWorker: () => Promise<void>;
-  readonly killAll: () => Promise<void>;
+  /** All living processes of a node: whoever kills them has taken the power from its machine. */
+  readonly head: () => Promise<MarkedProcess[]>;
+  readonly worker: () => Promise<MarkedProcess[]>;
   /** Start again what was killed; the head under the same address and with the same token, and no memory of jobs. */
   readonly startHead: () => Promise<void>;
   readonly startWorker: () => Promise<void>;
@@ -105,9 +104,8 @@ export async function startRay({ python, gpus }: RealRaySettings): Promise<RealR
         (await client.nodes()).some(({ id, isHead, isAlive }) => !isHead && isAlive && isNew(id)),
       );
     },
-    killHead: async () => killAll(await listMarked(headMark)),
-    killWorker: async () => killAll(await listMarked(workerMark)),
-    killAll: async () => killAll((await Promise.all([headMark, workerMark].map((mark) => listMarked(mark)))).flat()),
+    head: () => listMarked(headMark),
+    worker: () => listMarked(workerMark),
     find: async (command) =>
       (await Promise.all([...marks].map((mark) => listMarked(mark))))
         .flat()
