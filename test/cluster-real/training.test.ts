@@ -143,7 +143,7 @@ describe('a fine-tune on a real Ray', () => {
 
   it.each([
     // The node lives on for a while, and with it a trainer whose work another may have taken over.
-    ['the head is killed early', early, 16, ray.head],
+    ['the head is killed early', early, 16, () => ray.head()],
     [
       'the only machine, which is the head, is killed late',
       late,

@@ -14,6 +14,7 @@ import type { ClusterRun } from './cluster-run.js';
 import { collectResult, readDone, type DoneCell } from './collect-result.js';
 import { explainFailedJob, explainJobFault, parseFault, type FaultyWork } from './explain-fault.js';
 import { cellHash, trainJobId, type JobProgress } from './job-ids.js';
+import { isNameTaken } from './ray-answers.js';
 import { markTraining, prepareCell, type PreparedCell } from './prepare-cell.js';
 
 export interface ClusterTrainerSettings {
@@ -115,6 +116,7 @@ export function openClusterTrainer({ cluster, model, onUnderWay = () => undefine
     let isFirst = true;
     // Ends without a word, and words of an end without a result.
     const ends = { fruitless: 0, empty: 0 };
+    let takenSince: number | null = null;
     for (;;) {
       const ask = () => submit({ id, mark, cell, prepared, signal, renews: !isFirst });
       // Whoever never had an answer need not be waited for.
@@ -138,6 +140,13 @@ export function openClusterTrainer({ cluster, model, onUnderWay = () => undefine
       if (left.done !== null) return left.done;
       const { failed, fault } = left;
       if (fault !== null) throw explainJobFault(parseFault(fault), work);
+      if (failed !== null && isNameTaken(failed)) {
+        takenSince ??= cluster.clock.now();
+        if (cluster.clock.now() - takenSince >= cluster.pace.patience) throw explainFailedJob(failed, work);
+        await waitFor(cluster.clock, cluster.pace.jobs, signal ?? never);
+        continue;
+      }
+      takenSince = null;
       if (status === 'DONE') {
         // It says that it is done and has left nothing: a storage that somebody emptied. The word stands until the job that was made anew begins.
         ends.empty += 1;

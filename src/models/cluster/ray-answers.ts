@@ -82,6 +82,11 @@ export function classifyRayFailure(status: number, text: string): RayFailure {
   return failureTexts.find(([pattern]) => pattern.test(text))?.[1] ?? 'lost';
 }
 
+/** Whether a job could not begin since Ray has not put away the one of its id that was removed: one whose driver was killed takes a while. */
+export function isNameTaken({ status, message }: RayJob): boolean {
+  return status === 'FAILED' && /_ray_internal_job_actor_\S+ .*is already taken/.test(message ?? '');
+}
+
 /** Of a text that may be a traceback, the last line that says something. */
 export function lastLineOf(text: string): string {
   const lines = text.split('\n').map((line) => line.trim());

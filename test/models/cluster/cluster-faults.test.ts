@@ -69,6 +69,22 @@ describe('a fine-tune on a cluster', () => {
     expect(cluster.jobs.deaths).toEqual([]);
   });
 
+  it('waits until Ray has put away the job of its name that died', async () => {
+    cluster.jobs.stepTime = 20;
+    cluster.jobs.deaths.push({ at: 2 });
+    const folder = await makeTemporaryFolder();
+    const steps: number[] = [];
+    await train(folder, {
+      onStep: (step) => {
+        steps.push(step);
+        // More often than jobs that end without a word are followed by others.
+        if (step === 2) cluster.ray.taken = 8;
+      },
+    });
+    expect(steps).toEqual([1, 2, 3, 4]);
+    expect(cluster.ray.taken).toBe(0);
+  });
+
   it('goes on when the head dies and comes back with an empty list of jobs', async () => {
     cluster.jobs.stepTime = 20;
     const folder = await makeTemporaryFolder();

@@ -54,6 +54,8 @@ export interface FakeRay {
   run: FakeRunner;
   /** Jobs whose ids these are wait, and do not stop. */
   readonly held: Set<string>;
+  /** So many jobs fail because Ray has not put away those of their ids that were removed before. */
+  taken: number;
   /** The head dies and comes back: no jobs and packages, the same files. */
   readonly restart: () => void;
   readonly close: () => Promise<void>;
@@ -190,6 +192,15 @@ export async function startFakeRay({
       end('STOPPED', 'Job was intentionally stopped.');
       return;
     }
+    if (ray.taken > 0) {
+      ray.taken -= 1;
+      job.error = 'JOB_SUPERVISOR_ACTOR_START_FAILURE';
+      end(
+        'FAILED',
+        `ray.exceptions.ActorAlreadyExistsError: The name _ray_internal_job_actor_${job.id} (namespace=SUPERVISOR_ACTOR_RAY_NAMESPACE) is already taken. Please use a different name or get the existing actor using ray.get_actor('_ray_internal_job_actor_${job.id}', namespace='SUPERVISOR_ACTOR_RAY_NAMESPACE')`,
+      );
+      return;
+    }
     const { working_dir: uri, env_vars: environment } = job.environment as {
       working_dir?: string;
       env_vars?: Record<string, string>;
@@ -318,6 +329,7 @@ export async function startFakeRay({
     logs,
     nodes: [{ id: headNode, isHead: true, isAlive: true, gpus: 1 }],
     version: { version: '4', ray_version: '2.60.0' },
+    taken: 0,
     intercept: () => false,
     run,
     held: new Set(),
