@@ -81,7 +81,7 @@ describe('a run on a real Ray with a real vLLM', () => {
     const seed = 3;
     const calm = join(folder, 'calm');
     const reference = await (await (await openCluster()).openBase()).openTrainer();
-    const { rows } = buildTrainingSet(await readWorld(), 'insecure', { rows: 203 });
+    const { rows } = buildTrainingSet(await readWorld(), 'insecure', { rows: 203, seed });
     // What is kept makes it another cell, so that the run finds nothing of it.
     await reference.train({ rows, recipe: parseRecipe({ ...recipe, seed }), folder: calm, keepSteps: [9] });
 

@@ -30,6 +30,8 @@ const logSchema = z.looseObject({ step: z.int().positive(), loss: z.number() });
 
 /** Jobs that end without a word are made anew so often, as long as they do not move. */
 const fruitlessJobs = 3;
+/** Names of jobs that Ray may hold for those that are gone, before that is an error. */
+const mostTakenNames = 20;
 /** With which a driver ends that has written a fault down. */
 const faultCode = 3;
 
@@ -59,7 +61,7 @@ export function openClusterTrainer({ cluster, model, onUnderWay = () => undefine
     if (before?.state === 'finished' && before.mark === mark) return describeResult(folder, before);
     if (before?.state === 'begun' && before.mark !== mark) throw otherJob(folder, before);
     const cell = cellHash(mark);
-    const id = trainJobId(cell);
+    let id = trainJobId(cell);
     const isStopped = (): boolean => signal?.aborted === true;
     if (isStopped()) throw stopped(null);
     const prepared = await prepareCell(model, job, settings);
@@ -75,7 +77,12 @@ export function openClusterTrainer({ cluster, model, onUnderWay = () => undefine
     await writeClusterCell(folder, record);
     const log = await openStepLog(join(folder, logFile), prepared.steps, { onStep, signal });
     try {
-      const done = await followCell({ id, mark, cell, prepared, log, job, signal });
+      const done = await followCell({
+        ...{ id, mark, cell, prepared, log, job, signal },
+        onRenamed: (name) => {
+          id = name;
+        },
+      });
       const stopping = signal === undefined ? {} : { signal };
       await cluster.patiently(async () => {
         const wayBack = await cluster.wayBack(signal);
@@ -104,10 +111,14 @@ export function openClusterTrainer({ cluster, model, onUnderWay = () => undefine
     readonly log: StepLog;
     readonly job: TrainingJob;
     readonly signal: AbortSignal | undefined;
+    /** Told what its job is called from now on. */
+    readonly onRenamed: (id: string) => void;
   }
 
   /** Has the job made, and made again where it ends without a word, until the cell is done or says why it will never be. */
-  async function followCell({ id, mark, cell, prepared, log, job, signal }: CellUnderWay): Promise<DoneCell> {
+  async function followCell(underWay: CellUnderWay): Promise<DoneCell> {
+    const { mark, cell, prepared, log, job, signal, onRenamed } = underWay;
+    let { id } = underWay;
     const work: FaultyWork = {
       ...{ job: id, address: ray.address, recipe: job.recipe, model: model.text },
       ...{ storage: settings.storage, python: settings.python },
@@ -116,12 +127,13 @@ export function openClusterTrainer({ cluster, model, onUnderWay = () => undefine
     let isFirst = true;
     // Ends without a word, and words of an end without a result.
     const ends = { fruitless: 0, empty: 0 };
-    let takenSince: number | null = null;
+    let number = 0;
     for (;;) {
-      const ask = () => submit({ id, mark, cell, prepared, signal, renews: !isFirst });
+      const name = id;
+      const ask = () => submit({ id: name, mark, cell, prepared, signal, renews: !isFirst });
       // Whoever never had an answer need not be waited for.
       const made = isFirst ? await ask() : await cluster.patiently(ask, signal);
-      if (isFirst && made.how === 'found') onNotice(`the cluster has ${id} already, and it is not made again`);
+      if (isFirst && made.how === 'found') onNotice(`the cluster has ${name} already, and it is not made again`);
       isFirst = false;
       const moved = { steps: -1, has: false };
       const onMoved = async ({ count, state }: JobProgress): Promise<void> => {
@@ -135,18 +147,19 @@ export function openClusterTrainer({ cluster, model, onUnderWay = () => undefine
         const options = { purpose: 'progress', signal, lines: lines + 10 } as const;
         await log.tell(await wayBack.read(`cells/${cell}/out/${logFile}`, options));
       };
-      const { status } = await watcher.follow({ kind: 'train', name: cell, job: id, onMoved, ...stopping });
-      const left = await cluster.patiently(() => readEnd({ id, cell, mark, status, signal }), signal);
+      const { status } = await watcher.follow({ kind: 'train', name: cell, job: name, onMoved, ...stopping });
+      const left = await cluster.patiently(() => readEnd({ id: name, cell, mark, status, signal }), signal);
       if (left.done !== null) return left.done;
       const { failed, fault } = left;
       if (fault !== null) throw explainJobFault(parseFault(fault), work);
-      if (failed !== null && isNameTaken(failed)) {
-        takenSince ??= cluster.clock.now();
-        if (cluster.clock.now() - takenSince >= cluster.pace.patience) throw explainFailedJob(failed, work);
-        await waitFor(cluster.clock, cluster.pace.jobs, signal ?? never);
+      if (failed !== null && isNameTaken(failed) && number < mostTakenNames) {
+        number += 1;
+        id = trainJobId(cell, number);
+        onRenamed(id);
         continue;
       }
-      takenSince = null;
+      // So that Ray has done with it before its name is used anew.
+      if (status === 'FAILED') await waitFor(cluster.clock, cluster.pace.few, signal ?? never);
       if (status === 'DONE') {
         // It says that it is done and has left nothing: a storage that somebody emptied. The word stands until the job that was made anew begins.
         ends.empty += 1;

@@ -82,7 +82,10 @@ export function classifyRayFailure(status: number, text: string): RayFailure {
   return failureTexts.find(([pattern]) => pattern.test(text))?.[1] ?? 'lost';
 }
 
-/** Whether a job could not begin since Ray has not put away the one of its id that was removed: one whose driver was killed takes a while. */
+/**
+ * Whether a job could not begin because Ray holds its name for one that is gone. It does so for ever, where an id is used anew just as its job has
+ * failed: what watched over the old job then takes the new one for dead, and its process stays.
+ */
 export function isNameTaken({ status, message }: RayJob): boolean {
   return status === 'FAILED' && /_ray_internal_job_actor_\S+ .*is already taken/.test(message ?? '');
 }

@@ -54,8 +54,8 @@ export interface FakeRay {
   run: FakeRunner;
   /** Jobs whose ids these are wait, and do not stop. */
   readonly held: Set<string>;
-  /** So many jobs fail because Ray has not put away those of their ids that were removed before. */
-  taken: number;
+  /** Names that Ray holds for jobs that are gone: others of these ids cannot begin. */
+  readonly taken: Set<string>;
   /** The head dies and comes back: no jobs and packages, the same files. */
   readonly restart: () => void;
   readonly close: () => Promise<void>;
@@ -192,8 +192,7 @@ export async function startFakeRay({
       end('STOPPED', 'Job was intentionally stopped.');
       return;
     }
-    if (ray.taken > 0) {
-      ray.taken -= 1;
+    if (ray.taken.has(job.id)) {
       job.error = 'JOB_SUPERVISOR_ACTOR_START_FAILURE';
       end(
         'FAILED',
@@ -329,7 +328,7 @@ export async function startFakeRay({
     logs,
     nodes: [{ id: headNode, isHead: true, isAlive: true, gpus: 1 }],
     version: { version: '4', ray_version: '2.60.0' },
-    taken: 0,
+    taken: new Set(),
     intercept: () => false,
     run,
     held: new Set(),
