@@ -8,7 +8,7 @@ import { createRayClient, type RayClient } from '../../src/models/cluster/ray-cl
 import { findFreePorts } from './free-ports.js';
 import { killAll, listMarked, markVariable, type MarkedProcess } from './marked-processes.js';
 
-/** A real Ray of two nodes on this machine: the head, where drivers run, and a worker that has the (logical) GPUs. */
+/** A real Ray on this machine: of two nodes, the head, where drivers run, and a worker that has the (logical) GPUs; or of one that is both. */
 export interface RealRay {
   readonly address: string;
   readonly token: string;
@@ -29,12 +29,14 @@ export interface RealRaySettings {
   readonly python: string;
   /** Logical GPUs of the worker; nothing of Ray's looks whether they exist. */
   readonly gpus: number;
+  /** One node only, as on a box of one's own. */
+  readonly isOneBox?: boolean;
 }
 
 /** How long a node may take to start on a machine that has much else to do. */
 const patience = 180_000;
 
-export async function startRay({ python, gpus }: RealRaySettings): Promise<RealRay> {
+export async function startRay({ python, gpus, isOneBox = false }: RealRaySettings): Promise<RealRay> {
   // Paths of sockets are short.
   const folder = await mkdtemp('/tmp/dray-');
   const token = randomBytes(24).toString('hex');
@@ -85,7 +87,8 @@ export async function startRay({ python, gpus }: RealRaySettings): Promise<RealR
     ...{ address, token, client },
     startHead: async () => {
       headMark = await startNode('head', [
-        ...['--head', '--port', String(gcs), '--temp-dir', join(folder, 'head'), '--num-gpus', '0'],
+        ...['--head', '--port', String(gcs), '--num-gpus', isOneBox ? String(gpus) : '0'],
+        ...['--temp-dir', isOneBox ? folder : join(folder, 'head')],
         ...['--dashboard-host', '127.0.0.1', '--dashboard-port', String(dashboard)],
         ...['--dashboard-agent-listen-port', String(headAgent)],
       ]);
@@ -121,7 +124,7 @@ export async function startRay({ python, gpus }: RealRaySettings): Promise<RealR
   };
   try {
     await ray.startHead();
-    await ray.startWorker();
+    if (!isOneBox) await ray.startWorker();
   } catch (cause) {
     await ray.close();
     throw cause;
