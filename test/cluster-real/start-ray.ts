@@ -46,12 +46,12 @@ export async function startRay({ python, gpus, isOneBox = false }: RealRaySettin
   const client = createRayClient(address, { token, retries: 1 });
   const host = ownAddress();
   const marks = new Set<string>();
-  const log = join(folder, 'nodes.log');
-  let [headMark, workerMark, started] = ['', '', 0];
+  let [headMark, workerMark, log, started] = ['', '', '', 0];
 
   async function startNode(role: string, options: readonly string[]): Promise<string> {
     const mark = `${nonce}-${role}-${String((started += 1))}`;
     marks.add(mark);
+    log = join(folder, `${mark}.log`);
     const output = await open(log, 'a');
     const child = spawn(
       join(dirname(python), 'ray'),
