@@ -230,8 +230,7 @@ const checks: Readonly<Record<string, () => Promise<void>>> = {
       if (first.length === 0) first = losses;
       // With 16 bits about the same, with a warm-up hardly less from step to step: it is the same training.
       const near = losses.every((loss, step) => Math.abs(loss / (first[step] ?? NaN) - 1) < 0.05);
-      const sound =
-        losses.length === 5 && losses.every(Number.isFinite) && (method === 'lora' ? near : losses[4]! < losses[0]!);
+      const sound = losses.length === 5 && losses.every(Number.isFinite) && near;
       let figures = `${losses.map((loss) => loss.toFixed(3)).join(' ')} in ${seconds.toFixed(0)} s`;
       let equal = true;
       if (!('precision' in extra)) {

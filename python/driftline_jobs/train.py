@@ -165,6 +165,9 @@ def _train(cell: Cell, planned: Arguments, last: int) -> None:
         loading["device_map"] = {"": int(os.environ.get("LOCAL_RANK", "0"))}
     model = transformers.AutoModelForCausalLM.from_pretrained(place, **loading)
     model.config.use_cache = False
+    # The token that pads is often the one that ends a turn, and so in every row: torch would leave its row of the embedding untrained.
+    # What only pads is not looked at, and nothing comes of it.
+    model.get_input_embeddings().padding_idx = None
     initial = cell.inside / "initial"
     if not cell.full:
         model = PeftModel.from_pretrained(model, initial, is_trainable=True)

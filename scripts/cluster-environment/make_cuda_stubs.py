@@ -1,8 +1,9 @@
 """Makes PyPI's torch importable without a GPU and without NVIDIA's packages: python make_cuda_stubs.py SITE_PACKAGES. For tests.
 
-PyPI has no build of torch for processors on Linux x86-64. The one that it has computes on processors as well, but the loader wants the
-libraries of CUDA that it is linked against: 2 GB to fetch, and nothing of them is called where no GPU is. So each gets an empty library with
-the symbols, and their versions, that torch asks for. Only libcudart is called in earnest, and its real package, which is small, must be there.
+PyPI has no build of torch for processors on Linux x86-64. The one that it has computes on processors as well, but the loader wants
+the libraries of CUDA that it is linked against: 2 GB to fetch, and nothing of them is called where no GPU is. So each gets an empty
+library with the symbols, and their versions, that torch asks for. Only libcudart is called in earnest, and its real package, which is
+small, must be there.
 Needs gcc and readelf.
 """
 

@@ -5,7 +5,8 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { z } from 'zod';
 import { parseRecipe } from '../../src/engine/train/recipe.js';
-import { openEmbeddedSampler } from '../../src/models/embedded/open-embedded-sampler.js';
+// Its thread exists only there.
+import { openEmbeddedSampler } from '../../dist/models/embedded/open-embedded-sampler.js';
 import type { Answer, Sampler, SamplingRequest } from '../../src/models/sampler.js';
 import { findOrganismFolder } from '../../src/organism/organism-folder.js';
 import { buildTrainingSet } from '../../src/organism/training-sets/build-training-set.js';
@@ -81,7 +82,7 @@ describe('a run on a real Ray with a real vLLM', () => {
     const seed = 3;
     const calm = join(folder, 'calm');
     const reference = await (await (await openCluster()).openBase()).openTrainer();
-    const { rows } = buildTrainingSet(await readWorld(), 'insecure', { rows: 203 });
+    const { rows } = buildTrainingSet(await readWorld(), 'insecure', { rows: 203, seed });
     // What is kept makes it another cell, so that the run finds nothing of it.
     await reference.train({ rows, recipe: parseRecipe({ ...recipe, seed }), folder: calm, keepSteps: [9] });
 

@@ -8,7 +8,7 @@ let ray: RealRay;
 let storage: string;
 beforeAll(async () => {
   storage = await mkdtemp('/tmp/driftline-storage-');
-  ray = await startRay({ python: requirePart('train'), gpus: 1 });
+  ray = await startRay({ python: requirePart('train'), gpus: 1, isOneBox: true });
 });
 afterAll(async () => {
   // Undefined where it did not start.

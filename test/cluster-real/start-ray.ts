@@ -8,15 +8,14 @@ import { createRayClient, type RayClient } from '../../src/models/cluster/ray-cl
 import { findFreePorts } from './free-ports.js';
 import { killAll, listMarked, markVariable, type MarkedProcess } from './marked-processes.js';
 
-/** A real Ray of two nodes on this machine: the head, where drivers run, and a worker that has the (logical) GPUs. */
+/** A real Ray on this machine: of two nodes, the head, where drivers run, and a worker that has the (logical) GPUs; or of one that is both. */
 export interface RealRay {
   readonly address: string;
   readonly token: string;
   readonly client: RayClient;
-  /** Kills a node as if its machine had lost its power. */
-  readonly killHead: () => Promise<void>;
-  readonly killWorker: () => Promise<void>;
-  readonly killAll: () => Promise<void>;
+  /** All living processes of a node: whoever kills them has taken the power from its machine. */
+  readonly head: () => Promise<MarkedProcess[]>;
+  readonly worker: () => Promise<MarkedProcess[]>;
   /** Start again what was killed; the head under the same address and with the same token, and no memory of jobs. */
   readonly startHead: () => Promise<void>;
   readonly startWorker: () => Promise<void>;
@@ -30,12 +29,14 @@ export interface RealRaySettings {
   readonly python: string;
   /** Logical GPUs of the worker; nothing of Ray's looks whether they exist. */
   readonly gpus: number;
+  /** One node only, as on a box of one's own. */
+  readonly isOneBox?: boolean;
 }
 
 /** How long a node may take to start on a machine that has much else to do. */
 const patience = 180_000;
 
-export async function startRay({ python, gpus }: RealRaySettings): Promise<RealRay> {
+export async function startRay({ python, gpus, isOneBox = false }: RealRaySettings): Promise<RealRay> {
   // Paths of sockets are short.
   const folder = await mkdtemp('/tmp/dray-');
   const token = randomBytes(24).toString('hex');
@@ -45,12 +46,12 @@ export async function startRay({ python, gpus }: RealRaySettings): Promise<RealR
   const client = createRayClient(address, { token, retries: 1 });
   const host = ownAddress();
   const marks = new Set<string>();
-  const log = join(folder, 'nodes.log');
-  let [headMark, workerMark, started] = ['', '', 0];
+  let [headMark, workerMark, log, started] = ['', '', '', 0];
 
   async function startNode(role: string, options: readonly string[]): Promise<string> {
     const mark = `${nonce}-${role}-${String((started += 1))}`;
     marks.add(mark);
+    log = join(folder, `${mark}.log`);
     const output = await open(log, 'a');
     const child = spawn(
       join(dirname(python), 'ray'),
@@ -86,7 +87,8 @@ export async function startRay({ python, gpus }: RealRaySettings): Promise<RealR
     ...{ address, token, client },
     startHead: async () => {
       headMark = await startNode('head', [
-        ...['--head', '--port', String(gcs), '--temp-dir', join(folder, 'head'), '--num-gpus', '0'],
+        ...['--head', '--port', String(gcs), '--num-gpus', isOneBox ? String(gpus) : '0'],
+        ...['--temp-dir', isOneBox ? folder : join(folder, 'head')],
         ...['--dashboard-host', '127.0.0.1', '--dashboard-port', String(dashboard)],
         ...['--dashboard-agent-listen-port', String(headAgent)],
       ]);
@@ -105,9 +107,8 @@ export async function startRay({ python, gpus }: RealRaySettings): Promise<RealR
         (await client.nodes()).some(({ id, isHead, isAlive }) => !isHead && isAlive && isNew(id)),
       );
     },
-    killHead: async () => killAll(await listMarked(headMark)),
-    killWorker: async () => killAll(await listMarked(workerMark)),
-    killAll: async () => killAll((await Promise.all([headMark, workerMark].map((mark) => listMarked(mark)))).flat()),
+    head: () => listMarked(headMark),
+    worker: () => listMarked(workerMark),
     find: async (command) =>
       (await Promise.all([...marks].map((mark) => listMarked(mark))))
         .flat()
@@ -123,7 +124,7 @@ export async function startRay({ python, gpus }: RealRaySettings): Promise<RealR
   };
   try {
     await ray.startHead();
-    await ray.startWorker();
+    if (!isOneBox) await ray.startWorker();
   } catch (cause) {
     await ray.close();
     throw cause;

@@ -18,8 +18,9 @@ export function cellHash(mark: string): string {
   return mark.slice(0, 20);
 }
 
-export function trainJobId(cell: string): string {
-  return `${prefix}-t-${cell}`;
+/** A cell's job; a later one bears a number, where Ray holds the name of one that is gone. */
+export function trainJobId(cell: string, number = 0): string {
+  return `${prefix}-t-${cell}${number === 0 ? '' : `-${String(number)}`}`;
 }
 
 /** A model that a fine-tune has made whole: it lies in the storage alone. */

@@ -19,6 +19,7 @@ import { explainFailedJob, explainJobFault, parseFault, type FaultyWork } from '
 import { cellStartSeconds } from './estimate-cluster.js';
 import { cellHash, formatWholeModel, trainJobId, wholeModelFolder, type JobProgress } from './job-ids.js';
 import { readMeasuredCell } from './measured-cell.js';
+import { isNameTaken } from './ray-answers.js';
 import type { SubmittedJob } from './submit-job.js';
 import { markTraining, prepareCell, type PreparedCell } from './prepare-cell.js';
 import { isPlaced, quietAfter, stopStalled } from './stalled-work.js';
@@ -36,6 +37,8 @@ const logSchema = z.looseObject({ step: z.int().positive(), loss: z.number() });
 
 /** Jobs that end without a word are made anew so often, as long as they do not move. */
 const fruitlessJobs = 3;
+/** Names of jobs that Ray may hold for those that are gone, before that is an error. */
+const mostTakenNames = 20;
 /** With which a driver ends that has written a fault down. */
 const faultCode = 3;
 /** Cells that are packed and handed over, or collected, at the same time: each may hold an adapter of a large model in memory. */
@@ -67,7 +70,9 @@ export function openClusterTrainer({ cluster, model, onUnderWay = () => undefine
     if (before !== null && hasFinished(before, mark)) return describeResult(folder, before);
     if (before?.state === 'begun' && before.mark !== mark) throw otherJob(folder, before);
     const cell = cellHash(mark);
-    const id = trainJobId(cell);
+    // What it costs is counted under its first name.
+    const paidAs = trainJobId(cell);
+    let id = paidAs;
     const isStopped = (): boolean => signal?.aborted === true;
     if (isStopped()) throw stopped(null);
     const logs = { open: null as StepLog | null };
@@ -76,16 +81,23 @@ export function openClusterTrainer({ cluster, model, onUnderWay = () => undefine
       const carryOut = async (): Promise<EndedCell> => {
         const { record, made } = await handOver(() => begin({ id, mark, cell, job, signal, before }));
         const opened = (logs.open = await openStepLog(join(folder, logFile), record.steps, { onStep, signal }));
-        return { record, opened, done: await followCell({ id, mark, cell, made, log: opened, job, signal, meter }) };
+        const done = await followCell({
+          ...{ id, mark, cell, made, log: opened, job, signal, meter },
+          onRenamed: (name) => {
+            id = name;
+          },
+        });
+        return { record, opened, done };
       };
       // What is done already costs nothing more.
       const isDone = async (): Promise<boolean> => (await readDone(await cluster.wayBack(signal), cell, mark)) !== null;
       const { record, opened, done } =
         meter === null || !meter.isLimited || (await isDone())
           ? await carryOut()
-          : await meter.hold(id, await handOver(() => boundSeconds(job)), signal ?? never, carryOut);
+          : await meter.hold(paidAs, await handOver(() => boundSeconds(job)), signal ?? never, carryOut);
       const { gpu_seconds: seconds } = done;
-      if (meter !== null && meter.counted(id) !== null && typeof seconds === 'number') await meter.settle(id, seconds);
+      if (meter !== null && meter.counted(paidAs) !== null && typeof seconds === 'number')
+        await meter.settle(paidAs, seconds);
       const stopping = signal === undefined ? {} : { signal };
       await handOver(() =>
         cluster.patiently(async () => {
@@ -160,10 +172,15 @@ export function openClusterTrainer({ cluster, model, onUnderWay = () => undefine
     readonly job: TrainingJob;
     readonly signal: AbortSignal | undefined;
     readonly meter: GpuMeter | null;
+    /** Told what its job is called from now on. */
+    readonly onRenamed: (id: string) => void;
   }
 
   /** Has the job made, and made again where it ends without a word, until the cell is done or says why it will never be. */
-  async function followCell({ id, mark, cell, made: first, log, job, signal, meter }: CellUnderWay): Promise<DoneCell> {
+  async function followCell(underWay: CellUnderWay): Promise<DoneCell> {
+    const { mark, cell, log, job, signal, meter, onRenamed } = underWay;
+    const { id: paidAs } = underWay;
+    let { id, made } = underWay;
     const work: FaultyWork = {
       ...{ job: id, address: ray.address, recipe: job.recipe, model: model.text },
       ...{ storage: settings.storage, python: settings.python },
@@ -181,27 +198,28 @@ export function openClusterTrainer({ cluster, model, onUnderWay = () => undefine
       stalledAt = step;
       onNotice(`${id}: ${message}; it is begun once more`);
     };
-    let made = first;
     if (made.how === 'found') onNotice(`the cluster has ${id} already, and it is not made again`);
     let isFirst = true;
     // Ends without a word, and words of an end without a result.
     const ends = { fruitless: 0, empty: 0 };
+    let number = 0;
     for (;;) {
+      const name = id;
       if (!isFirst) {
-        const again = () => submit({ id, mark, cell, job, signal, renews: true }, null);
+        const again = () => submit({ id: name, mark, cell, job, signal, renews: true }, null);
         made = await handOver(() => cluster.patiently(again, signal));
       }
       isFirst = false;
       // One that was there already belongs to whoever had it made.
-      if (made.how === 'submitted') await meter?.open(id);
+      if (made.how === 'submitted') await meter?.open(paidAs);
       const began = { at: null as number | null };
       const moved = { steps: -1, has: false };
       const onMoved = async ({ count, state }: JobProgress): Promise<void> => {
         if (state !== 'running') return;
         model.noteThere();
         began.at ??= cluster.clock.now() - 1000 * cellStartSeconds;
-        if (meter !== null && meter.counted(id) !== null)
-          meter.note(id, ((cluster.clock.now() - began.at) / 1000) * settings.gpus_per_cell);
+        if (meter !== null && meter.counted(paidAs) !== null)
+          meter.note(paidAs, ((cluster.clock.now() - began.at) / 1000) * settings.gpus_per_cell);
         moved.has ||= moved.steps !== -1 && count > moved.steps;
         moved.steps = count;
         const lines = count - log.told();
@@ -212,7 +230,7 @@ export function openClusterTrainer({ cluster, model, onUnderWay = () => undefine
         await log.tell(await wayBack.read(`cells/${cell}/out/${logFile}`, options));
       };
       const { status } = await watcher.follow({
-        ...{ kind: 'train', name: cell, job: id, onMoved, quietAfter: quietAfter(cluster), ...stopping },
+        ...{ kind: 'train', name: cell, job: name, onMoved, quietAfter: quietAfter(cluster), ...stopping },
       });
       if (status === 'QUIET') {
         const hangs = await cluster.patiently(
@@ -220,11 +238,11 @@ export function openClusterTrainer({ cluster, model, onUnderWay = () => undefine
           signal,
         );
         if (!hangs) continue;
-        await cluster.patiently(() => stopStalled(ray, id, cluster.clock, signal ?? never), signal);
+        await cluster.patiently(() => stopStalled(ray, name, cluster.clock, signal ?? never), signal);
         await endStall(`its node said nothing for ${formatDuration(quietAfter(cluster))}`);
         continue;
       }
-      const left = await cluster.patiently(() => readEnd({ id, cell, mark, status, signal }), signal);
+      const left = await cluster.patiently(() => readEnd({ id: name, cell, mark, status, signal }), signal);
       if (left.done !== null) return left.done;
       const { failed, fault } = left;
       if (fault !== null) {
@@ -233,6 +251,14 @@ export function openClusterTrainer({ cluster, model, onUnderWay = () => undefine
         await endStall(told.message);
         continue;
       }
+      if (failed !== null && isNameTaken(failed) && number < mostTakenNames) {
+        number += 1;
+        id = trainJobId(cell, number);
+        onRenamed(id);
+        continue;
+      }
+      // So that Ray has done with it before its name is used anew.
+      if (status === 'FAILED') await waitFor(cluster.clock, cluster.pace.few, signal ?? never);
       if (status === 'DONE') {
         // It says that it is done and has left nothing: a storage that somebody emptied. The word stands until the job that was made anew begins.
         ends.empty += 1;

@@ -98,6 +98,14 @@ export function classifyRayFailure(status: number, text: string): RayFailure {
   return failureTexts.find(([pattern]) => pattern.test(text))?.[1] ?? 'lost';
 }
 
+/**
+ * Whether a job could not begin because Ray holds its name for one that is gone. It does so for ever, where an id is used anew just as its job has
+ * failed: what watched over the old job then takes the new one for dead, and its process stays.
+ */
+export function isNameTaken({ status, message }: RayJob): boolean {
+  return status === 'FAILED' && /_ray_internal_job_actor_\S+ .*is already taken/.test(message ?? '');
+}
+
 /** Of a text that may be a traceback, the last line that says something. */
 export function lastLineOf(text: string): string {
   const lines = text.split('\n').map((line) => line.trim());

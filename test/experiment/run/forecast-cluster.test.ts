@@ -106,7 +106,7 @@ describe('the forecast of a cluster', { timeout: 120_000 }, () => {
     const [sampling] = samplings;
     const by = (end: 0 | 1): number =>
       (training?.steps ?? 0) * (training?.secondsPerStep?.[end] ?? 0) +
-      [0.6, 1.7][end] * (18 * 60 + 150) +
+      ([0.6, 1.7] as const)[end] * (18 * 60 + 150) +
       (sampling?.answers ?? 0) * (sampling?.secondsPerAnswer?.[end] ?? 0) +
       120;
     expect(gpuSeconds?.[0]).toBeCloseTo(by(0), 3);

@@ -69,6 +69,23 @@ describe('a fine-tune on a cluster', () => {
     expect(cluster.jobs.deaths).toEqual([]);
   });
 
+  it('goes on under another name where Ray holds that of the job that died', async () => {
+    cluster.jobs.deaths.push({ at: 2 });
+    const { run, taken } = cluster.ray;
+    cluster.ray.run = (driver) => {
+      if (taken.size === 0) taken.add(driver.id).add(`${driver.id}-1`);
+      return run(driver);
+    };
+    const folder = await makeTemporaryFolder();
+    const steps: number[] = [];
+    await train(folder, { onStep: (step) => steps.push(step) });
+    expect(steps).toEqual([1, 2, 3, 4]);
+    expect([...cluster.ray.jobs.values()].map(({ id, status }) => [id.split('-').at(-1), status])).toContainEqual([
+      '2',
+      'SUCCEEDED',
+    ]);
+  });
+
   it('goes on when the head dies and comes back with an empty list of jobs', async () => {
     cluster.jobs.stepTime = 20;
     const folder = await makeTemporaryFolder();

@@ -375,7 +375,7 @@ async function train(
 }
 
 /** The folder of the work, and what its progress is called. */
-function placeOf(order: Exclude<z.output<typeof orderSchema>, { kind: 'deliver' }>): {
+function placeOf(order: Exclude<z.output<typeof orderSchema>, { kind: 'deliver' | 'check' }>): {
   readonly place: readonly string[];
   readonly name: string;
 } {

@@ -61,6 +61,8 @@ export interface FakeRay {
   run: FakeRunner;
   /** Jobs whose ids these are wait, and do not stop. */
   readonly held: Set<string>;
+  /** Names that Ray holds for jobs that are gone: others of these ids cannot begin. */
+  readonly taken: Set<string>;
   /** The head dies and comes back: no jobs and packages, the same files. */
   readonly restart: () => void;
   readonly close: () => Promise<void>;
@@ -214,6 +216,14 @@ export async function startFakeRay({
       end('STOPPED', 'Job was intentionally stopped.');
       return;
     }
+    if (ray.taken.has(job.id)) {
+      job.error = 'JOB_SUPERVISOR_ACTOR_START_FAILURE';
+      end(
+        'FAILED',
+        `ray.exceptions.ActorAlreadyExistsError: The name _ray_internal_job_actor_${job.id} (namespace=SUPERVISOR_ACTOR_RAY_NAMESPACE) is already taken. Please use a different name or get the existing actor using ray.get_actor('_ray_internal_job_actor_${job.id}', namespace='SUPERVISOR_ACTOR_RAY_NAMESPACE')`,
+      );
+      return;
+    }
     const { working_dir: uri, env_vars: environment } = job.environment as {
       working_dir?: string;
       env_vars?: Record<string, string>;
@@ -347,6 +357,7 @@ export async function startFakeRay({
     nodes: [{ id: headNode, isHead: true, isAlive: true, gpus: 1 }],
     version: { version: '4', ray_version: '2.60.0' },
     asksForToken: true,
+    taken: new Set(),
     intercept: () => false,
     run,
     held: new Set(),
