@@ -62,7 +62,10 @@ export const errorCodes = {
     meaning: 'the cluster makes other tokens of a conversation than driftline does',
   },
   'cluster-job-conflict': { exitCode: 2, meaning: 'a job of the same name is there already, for something else' },
-  'tinker-sdk-missing': { exitCode: 2, meaning: 'the Python of this machine has no SDK of Tinker, or one that is too old' },
+  'tinker-sdk-missing': {
+    exitCode: 2,
+    meaning: 'the Python of this machine has no SDK of Tinker, or one that is too old',
+  },
   'gate-not-met': { exitCode: 3, meaning: 'the measurement finished and a required threshold was not met' },
   'loss-not-finite': { exitCode: 4, meaning: 'training diverged; the last good checkpoint was kept' },
   'job-failed': {

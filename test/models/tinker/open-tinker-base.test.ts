@@ -191,7 +191,7 @@ describe('a base of tinker:', () => {
       openBase({ tokenizer: model, ask: 'here' }, {}, 'tinker:Qwen/Qwen3-4B'),
     ]);
     expect(new Set(identities.map(({ identity }) => identity)).size).toBe(4);
-    expect((await openBase({ tokenizer: model, save_every: 7 })).identity).toBe(identities[0]?.identity);
+    expect((await openBase({ tokenizer: model, save_every: 7 })).identity).toBe(identities[0].identity);
   });
 
   it.each<[TinkerInput, string]>([
