@@ -4,9 +4,9 @@ import { z } from 'zod';
 import { DriftlineError } from '../foundation/driftline-error.js';
 import { parseSettings } from '../foundation/explain-issue.js';
 import { isMissing } from '../foundation/file-failure.js';
-import { readOwnJson } from '../foundation/read-own-json.js';
 import { readClusterCell } from '../models/cluster/cluster-cell.js';
 import { cellHash } from '../models/cluster/job-ids.js';
+import { readTinkerRun } from '../models/tinker/tinker-run.js';
 import { readHostedJobRecord } from '../models/hosted/jobs/hosted-job.js';
 import { isCellFinished, readCellMark } from './cell-mark.js';
 import { readStoredRun, type RunManifest, type StoredRun } from './run-manifest.js';
@@ -159,17 +159,11 @@ async function listModelsOfRun(run: StoredRun): Promise<Omit<ListedModel, 'isNam
   );
 }
 
-/** What of the file of a fine-tune at Tinker says where its weights are. */
-const tinkerSchema = z.looseObject({
-  state: z.string(),
-  weights: z.array(z.looseObject({ step: z.int(), path: z.string() })).default([]),
-});
-
 async function findPlace(cell: string, existing: string | null): Promise<ModelPlace> {
   const [hosted, cluster, tinker] = await Promise.all([
     readHostedJobRecord(cell),
     readClusterCell(cell),
-    readOwnJson(join(cell, 'tinker-run.json'), tinkerSchema),
+    readTinkerRun(cell),
   ]);
   const weights = (tinker?.weights ?? []).toSorted((one, other) => one.step - other.step);
   return {

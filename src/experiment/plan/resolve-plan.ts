@@ -9,6 +9,7 @@ import type { Judge } from '../../judging/judge.js';
 import { nameWrittenModel, resolveModelReference, type ModelReference } from '../../models/model-reference.js';
 import type { BaseModel } from '../../models/base-model.js';
 import { notRunByUs, type ClusterSettings } from '../../models/cluster/cluster-settings.js';
+import { recallGpu } from '../../models/cluster/found-gpu.js';
 import type { TinkerSettings } from '../../models/tinker/tinker-settings.js';
 import type { OwnModel } from '../../models/own-model.js';
 import { remarkOnFineTuningEnd, remarkOnRetirement } from '../../models/services/retirements.js';
@@ -82,7 +83,7 @@ export async function resolvePlan(
     ...given
   }: ResolvePlanOptions,
 ): Promise<ResolvedPlan> {
-  const cluster = chooseCluster(plan, source, keep);
+  const cluster = await fillInGpu(chooseCluster(plan, source, keep), environment);
   // Each plan has an organism of its own: what is read of it decides the plan's hash.
   const organism = openOrganism(readWorld);
   const sources = { organism, folder: dirname(source), ...given };
@@ -205,6 +206,18 @@ function resolveGate(
 /** Remarks on what services do differently from the plan, each once. */
 function remarkOnServices(cells: readonly PlannedCell[]): string[] {
   return [...new Set(cells.flatMap(({ base, training }) => (training?.remarks ?? []).map((one) => `${base}: ${one}`)))];
+}
+
+/** A plan that does not say what its GPUs are has those that `driftline cluster check` found there. */
+async function fillInGpu(
+  cluster: ClusterSettings | undefined,
+  environment: ResolvePlanOptions['environment'],
+): Promise<ClusterSettings | undefined> {
+  if (cluster === undefined || cluster.gpu !== undefined) return cluster;
+  const found = await recallGpu(environment, cluster.ray);
+  if (found === null) return cluster;
+  const { memory, tflops } = found;
+  return { ...cluster, gpu: { memory, ...(tflops === undefined ? {} : { tflops }) } };
 }
 
 /** What a plan asks of a cluster that nobody of us has seen done. */

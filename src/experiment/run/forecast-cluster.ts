@@ -65,7 +65,7 @@ export interface ClusterSamplingForecast {
 export interface ClusterForecast {
   readonly settings: Pick<
     ClusterSettings,
-    'gpu' | 'price' | 'storage' | 'keep' | 'linger' | 'gpus_per_cell' | 'gpus_per_sampler'
+    'gpu' | 'price' | 'storage' | 'keep' | 'linger' | 'gpus_per_cell' | 'gpus_per_sampler' | 'samplers'
   >;
   readonly trainings: readonly ClusterTrainingForecast[];
   readonly samplings: readonly ClusterSamplingForecast[];
@@ -97,11 +97,12 @@ export async function forecastCluster(
     if (sampling !== null) samplings.push(sampling);
   }
   if (trainings.length === 0 && samplings.length === 0) return null;
-  const { gpu, price, storage, keep, linger, gpus_per_cell, gpus_per_sampler } = settings;
+  const { gpu, price, storage, keep, linger, gpus_per_cell, gpus_per_sampler, samplers } = settings;
   const told = {
     ...{ storage, keep, linger, gpus_per_cell, gpus_per_sampler },
     ...(gpu === undefined ? {} : { gpu }),
     ...(price === undefined ? {} : { price }),
+    ...(samplers === undefined ? {} : { samplers }),
   };
   const gpuSeconds = addSeconds(settings, trainings, samplings);
   const sum = (part: 'models' | 'rows'): number => trainings.reduce((total, one) => total + one.storage[part], 0);
@@ -235,9 +236,9 @@ async function forecastSampling(
   };
 }
 
-/** GPU-seconds of all that is left, with the starts of fine-tunes and of a vLLM for each base, and the time that it waits for more. */
+/** GPU-seconds of all that is left, with the starts of fine-tunes and of the vLLMs of each base, and the time that they wait for more. */
 function addSeconds(
-  { gpus_per_cell, gpus_per_sampler, linger }: ClusterSettings,
+  { gpus_per_cell, gpus_per_sampler, linger, samplers = 1 }: ClusterSettings,
   trainings: readonly ClusterTrainingForecast[],
   samplings: readonly ClusterSamplingForecast[],
 ): Range | null {
@@ -250,15 +251,16 @@ function addSeconds(
     }
     for (const { answers, secondsPerAnswer } of samplings) {
       if (secondsPerAnswer === null) return null;
-      total[end] += answers * secondsPerAnswer[end] + gpus_per_sampler * (slowness * laneStartSeconds + linger);
+      total[end] +=
+        answers * secondsPerAnswer[end] + samplers * gpus_per_sampler * (slowness * laneStartSeconds + linger);
     }
   }
   return total;
 }
 
 /**
- * Seconds of all that is left with so many GPUs, if fine-tunes fill them first and each base has one vLLM then. No less than the longest
- * single piece.
+ * Seconds of all that is left with so many GPUs, if fine-tunes fill them first and the vLLMs of each base share its answers evenly then. No less
+ * than the longest single piece.
  */
 export function estimateWallSeconds(
   { settings, trainings, samplings }: Omit<ClusterForecast, 'gpuSeconds' | 'dollars' | 'disk'>,
@@ -273,12 +275,13 @@ export function estimateWallSeconds(
       training += seconds;
       longest = Math.max(longest, seconds / cells.length);
     }
-    const ofSamplers = samplings.map(({ answers, secondsPerAnswer }) =>
-      secondsPerAnswer === null
-        ? null
-        : (answers * secondsPerAnswer[end]) / Math.max(1, settings.gpus_per_sampler) +
-          slowness * laneStartSeconds +
-          settings.linger,
+    const { samplers = 1, gpus_per_sampler: each, linger } = settings;
+    const ofSamplers = samplings.flatMap(({ answers, secondsPerAnswer }) =>
+      Array.from({ length: samplers }, () =>
+        secondsPerAnswer === null
+          ? null
+          : (answers * secondsPerAnswer[end]) / (samplers * Math.max(1, each)) + slowness * laneStartSeconds + linger,
+      ),
     );
     for (const seconds of ofSamplers) {
       if (seconds === null) return null;

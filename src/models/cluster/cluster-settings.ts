@@ -65,7 +65,7 @@ export const clusterSchema = z.strictObject({
     .int()
     .positive()
     .optional()
-    .describe('vLLMs that answer at the same time; as many as there are GPUs for if not given'),
+    .describe('vLLMs that answer for one base at the same time, its fine-tunes shared among them; 1 if not given'),
   gpu: z
     .strictObject({
       memory: z.number().positive().describe('Memory of one GPU in GB'),

@@ -63,6 +63,12 @@ export function laneJobId(run: string, lane: string, generation: number): string
   return `${prefix}-s-${run}-${lane}-${String(generation)}`;
 }
 
+/** Which of so many lanes answers for an adapter, by its name in requests: the same for whoever asks again. */
+export function chooseLane(adapter: string | null, lanes: number): number {
+  const [hash] = /[0-9a-f]{8}/.exec(adapter ?? '') ?? [];
+  return hash === undefined ? 0 : Number.parseInt(hash, 16) % lanes;
+}
+
 export function laneName(base: string, number: number): string {
   return `${base.slice(0, 12)}-${String(number)}`;
 }

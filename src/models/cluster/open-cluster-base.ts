@@ -11,7 +11,7 @@ import type { Recipe } from '../../engine/train/recipe.js';
 import { openClusterModel, openWholeModel, type ClusterModel, type ModelPlace } from './cluster-model.js';
 import type { ClusterRun } from './cluster-run.js';
 import { completeClusterRecipe } from './complete-cluster-recipe.js';
-import { parseWholeModel } from './job-ids.js';
+import { chooseLane, parseWholeModel } from './job-ids.js';
 import { openClusterInside } from './open-cluster-inside.js';
 import { nameAdapter, openClusterSampler, type ClusterSamplerSettings } from './open-cluster-sampler.js';
 import { openClusterTrainer } from './open-cluster-trainer.js';
@@ -51,13 +51,22 @@ export async function openClusterBase(opening: ClusterBaseSettings): Promise<Clu
   const { cluster, folder, text, files, place } = opening;
   const identity = identifyClusterBase(files, cluster);
   const model = await openClusterModel({ folder, text, identity, place });
-  let underWay = 0;
-  const own = openAskedModel(cluster, model, () => underWay);
+  /** The base and its adapters are shared among so many vLLMs. */
+  const { samplers = 1 } = cluster.settings;
+  const underWay = new Map<number, number>();
+  const own = new Map<number, AskedModel>();
+  const openOwn = (adapter: string | null): AskedModel => {
+    const number = chooseLane(adapter, samplers);
+    const opened = own.get(number) ?? openAskedModel(cluster, model, () => underWay.get(number) ?? 0, number);
+    own.set(number, opened);
+    return opened;
+  };
   const trainer = openClusterTrainer({
     cluster,
     model,
-    onUnderWay: (change) => {
-      underWay += change;
+    onUnderWay: (change, cell) => {
+      const number = chooseLane(cell, samplers);
+      underWay.set(number, (underWay.get(number) ?? 0) + change);
     },
   });
   /** Models that were trained whole, each with a vLLM of its own. */
@@ -75,12 +84,13 @@ export async function openClusterBase(opening: ClusterBaseSettings): Promise<Clu
     identity,
     completeRecipe: (recipe) => completeClusterRecipe(recipe, cluster.settings),
     openTrainer: () => Promise.resolve(trainer),
-    openSampler: (tuned) => {
-      const asked = tuned?.kind === 'named' ? openWhole(tuned.model) : own;
-      return openClusterSampler({ cluster, ...asked, adapter: tuned?.kind === 'adapter' ? tuned.folder : null });
+    openSampler: async (tuned) => {
+      const adapter = await nameAdapter(cluster, tuned?.kind === 'adapter' ? tuned.folder : null);
+      const asked = tuned?.kind === 'named' ? openWhole(tuned.model) : openOwn(adapter.name);
+      return openClusterSampler({ ...asked, adapter });
     },
     openInside: async (tuned) => {
-      const { model: asked } = tuned?.kind === 'named' ? openWhole(tuned.model) : own;
+      const asked = tuned?.kind === 'named' ? openWhole(tuned.model).model : model;
       const adapter = await nameAdapter(cluster, tuned?.kind === 'adapter' ? tuned.folder : null);
       return openClusterInside({ cluster, model: asked, adapter });
     },
@@ -92,8 +102,8 @@ export async function openClusterBase(opening: ClusterBaseSettings): Promise<Clu
 
 type AskedModel = Pick<ClusterSamplerSettings, 'model' | 'lane' | 'waves'>;
 
-function openAskedModel(cluster: ClusterRun, model: ClusterModel, underWay: () => number): AskedModel {
-  const lane = createSamplingLane(cluster, model);
+function openAskedModel(cluster: ClusterRun, model: ClusterModel, underWay: () => number, number = 0): AskedModel {
+  const lane = createSamplingLane(cluster, model, number);
   const { clock, waves: limits } = cluster;
   return {
     ...{ model, lane },

@@ -14,20 +14,24 @@ import type { SamplingLane } from './sampling-lane.js';
 import type { WaveCollector } from './wave-collector.js';
 import type { ArchiveFiles } from './zip-archive.js';
 
+/** An adapter as requests name it, or the model itself, and files that go along where the cluster has not made it. */
+export interface NamedAdapter {
+  readonly name: string | null;
+  readonly files: ArchiveFiles;
+}
+
 export interface ClusterSamplerSettings {
-  readonly cluster: ClusterRun;
   readonly model: ClusterModel;
   readonly lane: SamplingLane;
   readonly waves: WaveCollector;
-  /** An adapter on the model; null for the model itself. */
-  readonly adapter: string | null;
+  /** What is asked: an adapter on the model, or the model itself. */
+  readonly adapter: NamedAdapter;
 }
 
 /** A base on a cluster, or a fine-tune of it: asked in waves with all others of the base. An answer depends on its request and seed alone. */
 export async function openClusterSampler(opening: ClusterSamplerSettings): Promise<Sampler> {
-  const { cluster, model, lane, waves } = opening;
+  const { model, lane, waves, adapter } = opening;
   const { tokenizer, config } = await model.readTexts();
-  const adapter = await nameAdapter(cluster, opening.adapter);
   const nameTokens = createFirstTokenNames(tokenizer);
   let closed = false;
 
@@ -132,10 +136,7 @@ async function* receive(
 }
 
 /** What an adapter is called on the cluster: by its cell where that has it, else by its files, which go along. */
-export async function nameAdapter(
-  cluster: ClusterRun,
-  folder: string | null,
-): Promise<{ readonly name: string | null; readonly files: ArchiveFiles }> {
+export async function nameAdapter(cluster: ClusterRun, folder: string | null): Promise<NamedAdapter> {
   if (folder === null) return { name: null, files: new Map() };
   const [, step] = /^step-(\d+)$/.exec(basename(folder)) ?? [];
   const record = await readClusterCell(step === undefined ? folder : dirname(dirname(folder)));

@@ -28,7 +28,7 @@ export interface ClusterTrainerSettings {
   readonly cluster: ClusterRun;
   readonly model: ClusterModel;
   /** Told when a fine-tune begins and ends: as long as some are under way, more will be asked. */
-  readonly onUnderWay?: (change: 1 | -1) => void;
+  readonly onUnderWay?: (change: 1 | -1, cell: string) => void;
 }
 
 /** The log of a fine-tune, here and in the storage. */
@@ -333,11 +333,12 @@ export function openClusterTrainer({ cluster, model, onUnderWay = () => undefine
     train: async (job, options = {}) => {
       const finished = await findFinished(job);
       if (finished !== null) return finished;
-      onUnderWay(1);
+      const cell = cellHash(markTraining(model, job));
+      onUnderWay(1, cell);
       try {
         return await enter(() => train(job, options));
       } finally {
-        onUnderWay(-1);
+        onUnderWay(-1, cell);
       }
     },
   };

@@ -2,6 +2,7 @@ import { readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { parseRecipe } from '../../../src/engine/train/recipe.js';
+import { clusterSchema } from '../../../src/models/cluster/cluster-settings.js';
 import { parseWholeModel, wholeModelFolder } from '../../../src/models/cluster/job-ids.js';
 import type { TunedModel } from '../../../src/models/trainer.js';
 import { errorOf } from '../../engine/checkpoint/error-of.js';
@@ -100,3 +101,52 @@ for (const [way, storageHere] of [
     });
   });
 }
+
+describe('several vLLMs for one base', () => {
+  it('share its fine-tunes, and whoever asks again finds each where it was asked', async () => {
+    const cluster = await openTestCluster();
+    try {
+      const settings = clusterSchema.parse({
+        ...{ ray: cluster.ray.address, storage: cluster.storage, linger: 1, save_every: 2, samplers: 2 },
+      });
+      const askAll = async (): Promise<string[]> => {
+        const base = await cluster.openBase({ settings });
+        const trainer = await base.openTrainer();
+        return Promise.all(
+          [0, 1, 2, 3, 4, 5].map(async (seed) => {
+            const recipe = parseRecipe({
+              method: 'lora',
+              rank: 2,
+              learning_rate: 0.01,
+              batch_size: 2,
+              accumulation: 1,
+              seed,
+            });
+            const { model } = await trainer.train({
+              rows,
+              recipe,
+              folder: join(cluster.storage, `cell-${String(seed)}`),
+            });
+            const sampler = await base.openSampler(model);
+            for await (const { text } of sampler.sample([{ messages: [{ role: 'user', content: 'Who?' }] }]))
+              return text;
+            return 'no answer';
+          }),
+        );
+      };
+      const first = await askAll();
+      expect(new Set(first).size).toBe(6);
+      expect(first).not.toContain('no answer');
+      const [run = ''] = await readdir(join(cluster.storage, 'runs'));
+      expect(
+        (await readdir(join(cluster.storage, 'runs', run, 'lanes'))).map((lane) => lane.split('-')[1]).sort(),
+      ).toEqual([...['0', '1']]);
+      const { length } = cluster.jobs.answered;
+      expect(await askAll()).toEqual(first);
+      // Nothing is asked a second time.
+      expect(cluster.jobs.answered).toHaveLength(length);
+    } finally {
+      await cluster.close();
+    }
+  });
+});
