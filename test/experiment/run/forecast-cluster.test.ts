@@ -13,6 +13,7 @@ import { forecastRun } from '../../../src/experiment/run/forecast-run.js';
 import { requireClusterMemory } from '../../../src/experiment/run/require-cluster-memory.js';
 import { readYaml } from '../../../src/foundation/read-yaml.js';
 import type { BaseModel } from '../../../src/models/base-model.js';
+import { completeClusterRecipe } from '../../../src/models/cluster/complete-cluster-recipe.js';
 import type { ModelReference } from '../../../src/models/model-reference.js';
 import { errorOf } from '../../engine/checkpoint/error-of.js';
 import { makeTemporaryFolder } from '../../foundation/temporary-folder.js';
@@ -50,6 +51,7 @@ async function sizedBase(reference: ModelReference): Promise<BaseModel> {
     ...(await pretendBase(reference)),
     engine: null,
     isOnCluster: true,
+    completeRecipe: (recipe) => completeClusterRecipe(recipe, { gpus_per_cell: 1 }),
     sizeWork: ({ trainings, questions, adapted }) =>
       Promise.resolve({
         config,
