@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto';
 import { lstat, mkdir, readdir, readFile, rename, symlink, writeFile, rm } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
@@ -205,8 +206,10 @@ async function linkBack({ logs }: FakeDriver, storage: string): Promise<void> {
 
 async function writeWhole(path: string, bytes: Uint8Array): Promise<void> {
   await mkdir(dirname(path), { recursive: true });
-  await writeFile(`${path}.part`, bytes);
-  await rename(`${path}.part`, path);
+  // Two jobs may write the same file at a time.
+  const part = `${path}.${randomBytes(4).toString('hex')}.part`;
+  await writeFile(part, bytes);
+  await rename(part, path);
 }
 
 /** Files of progress by their folders and names: a thousand jobs need not list them for each step. */
