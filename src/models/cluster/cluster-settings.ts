@@ -12,7 +12,10 @@ export const notRunByUs = {
 /** How a plan names a cluster: where its bases are trained and asked. */
 export const clusterSchema = z.strictObject({
   ray: z
-    .url({ protocol: /^https?$/ })
+    .url({
+      protocol: /^https?$/,
+      error: 'is no address of a dashboard. Write it as http://127.0.0.1:8265, with http:// and the port of the dashboard',
+    })
     .default('http://127.0.0.1:8265')
     .describe("Address of Ray's dashboard"),
   storage: absolute.describe('Folder that all nodes of the cluster see, as an absolute path there'),

@@ -165,6 +165,18 @@ describe('the forecast of a cluster', { timeout: 120_000 }, () => {
     expect(describeClusterForecast(found, null).join('\n')).toContain('time and cost are not known');
   });
 
+  it('speaks of no GPU where there is none, and of one fine-tune as one', async () => {
+    const onProcessors = { storage: '/s', gpus_per_cell: 0, gpus_per_sampler: 0 };
+    const { forecast } = await planOpenModels({
+      ...{ ...oneBase, ...onlyMain, seeds: [0], cluster: onProcessors },
+      conditions: { insecure: { data: './data/insecure.jsonl' } },
+    });
+    const text = describeClusterForecast(await forecast(), null).join('\n');
+    expect(text).toContain('1 fine-tune with 375 steps');
+    expect(text).toContain('nothing was measured on processors yet');
+    expect(text).not.toContain('H100');
+  });
+
   it('keeps on disk what keep says', async () => {
     const modelsOf = async (keep: string, dynamics: object = {}): Promise<number> =>
       (
