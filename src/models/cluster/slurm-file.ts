@@ -97,7 +97,7 @@ function waitElsewhere(port: number): string[] {
   return [
     '# driftline runs elsewhere: this line brings the port there, and the token is what the second one prints.',
     `echo "Ray is up. Where driftline runs: ${forward}   (with -J LOGIN_NODE from outside)"`,
-    'echo "and: export RAY_AUTH_TOKEN=\\$(ssh $head $ray get-auth-token)"',
+    'echo "and: export RAY_AUTH_TOKEN=\\$(ssh $head $ray get-auth-token)   (the same; not needed where your home is that of the nodes)"',
     'wait "$head_process"',
   ];
 }
