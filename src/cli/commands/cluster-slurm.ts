@@ -19,7 +19,14 @@ export const clusterSlurm: CommandAction<typeof clusterSlurmDefinition> = {
       if (value !== undefined && !/^[\w.:,+-]+$/.test(value)) throw unusual(option, value);
     if (!timePattern.test(time)) throw noTime(time);
     const file = writeSlurmFile({
-      ...{ nodes, gpus, cpus: cpus ?? Math.max(1, gpus) * cpusPerGpu, time, partition: partition ?? null, account: account ?? null },
+      ...{
+        nodes,
+        gpus,
+        cpus: cpus ?? Math.max(1, gpus) * cpusPerGpu,
+        time,
+        partition: partition ?? null,
+        account: account ?? null,
+      },
       ...{ storage, python, port: Number(new URL(ray).port) || 8265 },
       plan: options['only-ray'] ? null : (plan ?? null),
     });
