@@ -9,6 +9,7 @@ import { resolveRecipe } from '../../../src/experiment/plan/named-recipes.js';
 import { readPlan } from '../../../src/experiment/plan/resolve-plan.js';
 import { readYaml } from '../../../src/foundation/read-yaml.js';
 import { openOrganism } from '../../../src/organism/organism.js';
+import { completeClusterRecipe } from '../../../src/models/cluster/complete-cluster-recipe.js';
 import { makeTemporaryFolder } from '../../foundation/temporary-folder.js';
 import { pretendBase, readKnownWorld } from '../tiny-plan.js';
 
@@ -49,7 +50,14 @@ describe('the plans that come with driftline', () => {
       readWorld: readKnownWorld,
       environment: {},
       version: '0',
-      openBase: pretendBase,
+      // Models of the hub are those of plans with a cluster, which can do more of a recipe.
+      openBase: async (reference) =>
+        reference.provider === 'hf'
+          ? {
+              ...(await pretendBase(reference)),
+              completeRecipe: (recipe) => completeClusterRecipe(recipe, { gpus_per_cell: 1 }),
+            }
+          : pretendBase(reference),
     });
     expect(plan.cells.length).toBeGreaterThan(0);
     for (const { questions } of plan.evaluations) expect(questions.length).toBeGreaterThan(0);
