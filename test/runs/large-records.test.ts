@@ -2,7 +2,7 @@ import { appendFile, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { z } from 'zod';
-import { openRunFolder } from '../../src/runs/run-folder.js';
+import { openStoredRunFolder } from '../../src/runs/run-folder.js';
 import type { AnswerRecord } from '../../src/runs/run-records.js';
 import { isAnswered, writeAnsweredMark } from '../../src/runs/answered-mark.js';
 import { openRecordFile } from '../../src/runs/record-file.js';
@@ -147,13 +147,12 @@ describe('a large file of records', () => {
 });
 
 it('a large run without judgements has a generation for what nobody judges', async () => {
-  const runs = await makeTemporaryFolder();
-  const plan = { name: 'p', hash: 'a'.repeat(64), evaluations: [], dynamics: null, record: {} };
-  const folder = await openRunFolder(runs, plan, { onNotice: () => undefined, mostInMemory: 2 });
+  const place = await makeTemporaryFolder();
+  const folder = await openStoredRunFolder(place, { onNotice: () => undefined, mostInMemory: 2 });
   const answers = Array.from({ length: 3 }, (_, index): AnswerRecord => {
-    const place = { cell: 'm.base', evaluation: 'e', question: 'q', paraphrase: 0, variant: 'plain', index };
+    const where = { cell: 'm.base', evaluation: 'e', question: 'q', paraphrase: 0, variant: 'plain', index };
     const text = { seed: index, input: String(index), text: '', finish_reason: 'stop', tokens: 1 } as const;
-    return { key: `m.base/e/q:0/${String(index)}`, ...place, ...text, first: [['Yes', 1]] };
+    return { key: `m.base/e/q:0/${String(index)}`, ...where, ...text, first: [['Yes', 1]] };
   });
   await folder.answers.append(answers);
   expect(folder.generation(true)).toBeNull();

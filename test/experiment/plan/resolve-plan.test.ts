@@ -160,7 +160,7 @@ describe('a plan that cannot be', () => {
       errorOf(() =>
         resolvePlan(planSchema.parse(tinyPlan), 'tiny.yaml', {
           ...{ readWorld: readKnownWorld, environment: {}, version: '0' },
-          openBase: () => Promise.reject(new DriftlineError({ code, message, hint: '' })),
+          openBase: () => Promise.reject(new DriftlineError({ code, message, hint: 'Mend it.' })),
         }),
       );
     const [base] = tinyPlan.bases;
