@@ -35,7 +35,7 @@ export {
   type ListedModel,
   type ModelFilter,
   type ModelList,
-  type ModelPlace,
+  type TunedModelPlace,
   type SkippedRun,
 } from './runs/list-models.js';
 export type { RunManifest, StoredRun } from './runs/run-manifest.js';

@@ -249,7 +249,7 @@ export interface CountedRun {
   /** By model, evaluation and question, in the order of their first answers. */
   readonly tallies: readonly QuestionTally[];
   /** Answers that are read by their first token: no judge has anything to say of them, and they are in nothing above. */
-  readonly firstTokens: readonly FirstTokenAnswer[];
+  readonly firstTokens: FirstTokenAnswers;
   /** Answers of models that the plan does not have; they are counted nowhere else. */
   readonly strangers: number;
 }
@@ -259,6 +259,11 @@ export interface FirstTokenAnswer {
   readonly record: AnswerRecord;
   readonly model: CountedModel;
   readonly first: TokenDistribution;
+}
+
+/** Of a large run they are read anew whenever they are gone through. */
+export interface FirstTokenAnswers extends Iterable<FirstTokenAnswer> {
+  readonly length: number;
 }
 
 interface GrowingTally extends Pick<QuestionTally, 'model' | 'evaluation' | 'question'> {
@@ -279,8 +284,7 @@ export function countRun(input: AnalysisInput, options: AnalysisOptions = {}): C
   requireOneJudge(judgementsOf(input, judge));
 
   const growing = new Map<string, GrowingTally>();
-  const firstTokens: FirstTokenAnswer[] = [];
-  let [strangers, length, judged] = [0, 0, 0];
+  let [strangers, length, judged, ofFirstTokens] = [0, 0, 0, 0];
   for (const record of input.answers) {
     const model = models.get(record.cell);
     if (model === undefined) {
@@ -288,7 +292,7 @@ export function countRun(input: AnalysisInput, options: AnalysisOptions = {}): C
       continue;
     }
     if (record.first !== undefined) {
-      firstTokens.push({ record, model, first: record.first });
+      ofFirstTokens += 1;
       continue;
     }
     length += 1;
@@ -322,15 +326,22 @@ export function countRun(input: AnalysisInput, options: AnalysisOptions = {}): C
       };
     }
   }
+  function* listFirstTokens(): Generator<FirstTokenAnswer, void, undefined> {
+    for (const record of input.answers) {
+      const model = models.get(record.cell);
+      if (model !== undefined && record.first !== undefined) yield { record, model, first: record.first };
+    }
+  }
+  const isLarge = input.findJudgement !== undefined;
   return {
     judge,
     rule: ruleName,
-    answers: input.findJudgement === undefined ? [...classify()] : { length, [Symbol.iterator]: classify },
+    answers: isLarge ? { length, [Symbol.iterator]: classify } : [...classify()],
     judged,
     tallies: [...outcomes].map(([{ model, evaluation, question, notJudged, labels }, outcome]) => ({
       ...{ model, evaluation, question, outcome, notJudged, labels },
     })),
-    firstTokens,
+    firstTokens: isLarge ? { length: ofFirstTokens, [Symbol.iterator]: listFirstTokens } : [...listFirstTokens()],
     strangers,
   };
 }

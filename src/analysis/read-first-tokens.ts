@@ -1,6 +1,6 @@
 import { averageDistributions, rateFirstToken } from '../judging/first-token.js';
 import type { TokenDistribution } from '../judging/reply-score.js';
-import { usualRating } from '../questions/question-file.js';
+import { usualRating, type RatingScale } from '../questions/question-file.js';
 import { isBase } from '../runs/run-outline.js';
 import { meanInterval, type MeanEstimate } from '../stats/mean-interval.js';
 import { listGroups, type PooledCells } from './condition-groups.js';
@@ -70,43 +70,44 @@ export function readFirstTokens(
   { plan, questions, groups = {} }: Pick<AnalysisInput, 'plan' | 'questions' | 'groups'>,
   { firstTokens }: Pick<CountedRun, 'firstTokens'>,
 ): FirstTokenRows {
-  const found = new Map<string, FirstTokenAnswer[]>();
-  const asked = new Map<string, { readonly evaluation: string; readonly question: string }>();
+  const found = new Map<string, AskedModel>();
+  const asked = new Map<string, ReadQuestion>();
+  const wordings = [...questions].map(([key, one]) => ({ evaluation: key.slice(0, -one.id.length - 1), one }));
+  const findQuestion = (evaluation: string, question: string): ReadQuestion => {
+    const wording = wordings.find((one) => one.evaluation === evaluation && one.one.question === question)?.one;
+    const scale = wording?.type === 'rating' ? (wording.rating ?? usualRating) : null;
+    return { evaluation, question, wording: wording?.messages.at(-1)?.content ?? null, scale };
+  };
   const placeOf = (cell: string, evaluation: string, question: string): string =>
     JSON.stringify([cell, evaluation, question]);
   for (const answer of firstTokens) {
     const { cell, evaluation, question } = answer.record;
     if (answer.model.step !== null) continue;
-    asked.set(JSON.stringify([evaluation, question]), { evaluation, question });
+    const key = JSON.stringify([evaluation, question]);
+    const read = asked.get(key) ?? findQuestion(evaluation, question);
+    asked.set(key, read);
     const place = placeOf(cell, evaluation, question);
-    const there = found.get(place);
-    if (there === undefined) found.set(place, [answer]);
-    else there.push(answer);
+    const model = found.get(place) ?? beginModel(answer);
+    found.set(place, model);
+    addAnswer(model, answer.first, read.scale);
   }
   if (asked.size === 0) return { nextTokens: [], ratings: [] };
-  const wordings = [...questions].map(([key, one]) => ({ evaluation: key.slice(0, -one.id.length - 1), one }));
   const pools: readonly PooledCells[] = [
     ...groupByCondition(plan.cells).map((one) => ({ ...one, members: null })),
     ...listGroups(plan.cells, groups),
   ];
   const nextTokens: NextTokenRow[] = [];
   const ratings: RatingRow[] = [];
-  for (const { evaluation, question } of asked.values()) {
-    const wording = wordings.find((one) => one.evaluation === evaluation && one.one.question === question)?.one;
+  for (const { evaluation, question, wording, scale } of asked.values()) {
     for (const { base, condition, members, cells } of pools) {
-      const models = cells.flatMap(({ name }): AskedModel[] => {
-        const answers = found.get(placeOf(name, evaluation, question));
-        return answers === undefined ? [] : [{ model: name, answers }];
-      });
+      const models = cells.flatMap(({ name }) => found.get(placeOf(name, evaluation, question)) ?? []);
       if (models.length === 0) continue;
-      const answers = models.flatMap((one) => one.answers);
+      const answers = sumOf(models, 'answers');
       const place: FirstTokenPlace = {
         ...{ base, condition, members, evaluation, question },
-        wording: wording?.messages.at(-1)?.content ?? null,
-        answers: answers.length,
-        untold: answers.filter(({ first }) => first.length === 0).length,
+        ...{ wording, answers, untold: answers - sumOf(models, 'told') },
       };
-      if (wording?.type === 'rating') ratings.push(rateModels(place, models, wording.rating));
+      if (scale !== null) ratings.push(rateModels(place, models, scale));
       else nextTokens.push(averageModels(place, models));
     }
   }
@@ -116,20 +117,64 @@ export function readFirstTokens(
   };
 }
 
-interface AskedModel {
-  readonly model: string;
-  readonly answers: readonly FirstTokenAnswer[];
+interface ReadQuestion {
+  readonly evaluation: string;
+  readonly question: string;
+  /** Null if unknown. */
+  readonly wording: string | null;
+  /** Null for next_token. */
+  readonly scale: RatingScale | null;
 }
 
-function listTold(answers: readonly FirstTokenAnswer[]): TokenDistribution[] {
-  return answers.flatMap(({ first }) => (first.length === 0 ? [] : [first]));
+/** What is read of one model's answers to one question, of which there may be millions: sums alone. */
+interface AskedModel {
+  readonly model: string;
+  readonly seed: number | null;
+  answers: number;
+  /** Answers with a first token. */
+  told: number;
+  /** Probabilities of tokens over these; of next_token alone. */
+  readonly tokens: Map<string, number>;
+  rated: number;
+  ratings: number;
+  refused: number;
+  inDigits: number;
+  /** Probabilities of numbers. */
+  numbers: number;
+}
+
+type Sum = Exclude<keyof AskedModel, 'model' | 'seed' | 'tokens'>;
+
+function sumOf(models: readonly AskedModel[], what: Sum): number {
+  return models.reduce((sum, one) => sum + one[what], 0);
+}
+
+function beginModel({ record: { cell: model }, model: { seed } }: FirstTokenAnswer): AskedModel {
+  const none = { answers: 0, told: 0, rated: 0, ratings: 0, refused: 0, inDigits: 0, numbers: 0 };
+  return { model, seed, tokens: new Map(), ...none };
+}
+
+function addAnswer(model: AskedModel, first: TokenDistribution, scale: RatingScale | null): void {
+  model.answers += 1;
+  if (first.length === 0) return;
+  model.told += 1;
+  if (scale === null) {
+    for (const [token, probability] of first) model.tokens.set(token, (model.tokens.get(token) ?? 0) + probability);
+    return;
+  }
+  const { rating, numbers, fault } = rateFirstToken(first, scale);
+  model.numbers += numbers;
+  if (rating !== null) {
+    model.rated += 1;
+    model.ratings += rating;
+  } else if (fault === 'digits') model.inDigits += 1;
+  else model.refused += 1;
 }
 
 function averageModels(place: FirstTokenPlace, models: readonly AskedModel[]): NextTokenRow {
-  const ofModels = models.flatMap(({ answers }) => {
-    const told = listTold(answers);
-    return told.length === 0 ? [] : [new Map(averageDistributions(told))];
-  });
+  const ofModels = models.flatMap(({ tokens, told }) =>
+    told === 0 ? [] : [new Map([...tokens].map(([token, sum]) => [token, sum / told]))],
+  );
   const mean = averageDistributions(ofModels.map((one) => [...one]));
   const tokens = mean.map(([token, probability]): TokenShare => {
     const values = ofModels.map((one) => one.get(token) ?? 0);
@@ -140,31 +185,21 @@ function averageModels(place: FirstTokenPlace, models: readonly AskedModel[]): N
   return { ...place, tokens, rest: ofModels.length === 0 ? 0 : Math.max(0, 1 - listed) };
 }
 
-function rateModels(place: FirstTokenPlace, models: readonly AskedModel[], scale = usualRating): RatingRow {
-  let [refused, inDigits] = [0, 0];
-  const numbers: number[] = [];
-  const ofModels = models.map(({ model, answers }) => {
-    const rated: number[] = [];
-    for (const distribution of listTold(answers)) {
-      const one = rateFirstToken(distribution, scale);
-      numbers.push(one.numbers);
-      if (one.rating !== null) rated.push(one.rating);
-      else if (one.fault === 'digits') inDigits += 1;
-      else refused += 1;
-    }
-    return { model, seed: answers[0]?.model.seed ?? null, rating: meanOf(rated) };
-  });
+function rateModels(place: FirstTokenPlace, models: readonly AskedModel[], scale: RatingScale): RatingRow {
+  const ofModels = models.map(({ model, seed, rated, ratings }) => ({
+    ...{ model, seed, rating: rated === 0 ? null : ratings / rated },
+  }));
   const values = ofModels.flatMap(({ rating }) => rating ?? []);
+  const told = sumOf(models, 'told');
   return {
     ...place,
     rating: meanInterval(values, { low: 0, high: scale.maximum, of: 'fine-tune' }),
     models: ofModels,
-    ...{ refused, inDigits, numbers: meanOf(numbers), ...scale, fromBase: null },
+    refused: sumOf(models, 'refused'),
+    inDigits: sumOf(models, 'inDigits'),
+    numbers: told === 0 ? null : sumOf(models, 'numbers') / told,
+    ...{ ...scale, fromBase: null },
   };
-}
-
-function meanOf(values: readonly number[]): number | null {
-  return values.length === 0 ? null : values.reduce((sum, value) => sum + value, 0) / values.length;
 }
 
 function findBase<Row extends FirstTokenPlace>(row: Row, rows: readonly Row[]): Row | undefined {

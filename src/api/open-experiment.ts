@@ -296,7 +296,12 @@ export async function openExperiment(plan: string | PlanInput, options: Experime
     const needs = await forecastMemory(resolved, forecast, threads);
     if (!ignoreMemory) requireMemory(needs, { memory, threads });
     const onCluster = await forecastCluster(resolved, forecast);
-    const remarks = onCluster && requireClusterMemory(onCluster, { ignoresMemory: ignoreMemory });
+    const remarks =
+      onCluster &&
+      requireClusterMemory(onCluster, {
+        ignoresMemory: ignoreMemory,
+        isGpuRemembered: resolved.isGpuRemembered,
+      });
     return { ...forecast, memory: needs, cluster: onCluster && { ...onCluster, remarks: remarks ?? [] } };
   }
 

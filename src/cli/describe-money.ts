@@ -39,14 +39,17 @@ function describeHostedUse(use: HostedUse): string {
   return `${model}${isTuned ? ', fine-tuned' : ''}: ${describeCount(use)}, ${tokens}; ${money}`;
 }
 
-function describeCount({ purpose, count, calls }: HostedUse): string {
+function describeCount({ model, purpose, count, calls }: HostedUse): string {
   switch (purpose) {
     case 'answers':
       return `${String(count)} answers`;
     case 'judgements':
       return `${String(count)} judgements in ${String(calls)} calls, its calibration included`;
     case 'fine-tuning':
-      return `${String(count)} fine-tuning ${count === 1 ? 'job' : 'jobs'}`;
+      // Tinker is told of steps, and of no jobs.
+      return model.startsWith('tinker:')
+        ? `${String(count)} ${count === 1 ? 'fine-tune' : 'fine-tunes'}`
+        : `${String(count)} fine-tuning ${count === 1 ? 'job' : 'jobs'}`;
   }
 }
 

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { z } from 'zod';
 import { DriftlineError } from '../foundation/driftline-error.js';
 import { writeFailure } from '../foundation/file-failure.js';
-import { findLockOwner } from '../foundation/lock-folder.js';
+import { findLockOwner, type LockOwner } from '../foundation/lock-folder.js';
 import { quoteForShell } from '../foundation/quote-for-shell.js';
 import { readOwnJson } from '../foundation/read-own-json.js';
 import { writeFileAtomically } from '../foundation/write-file-atomically.js';
@@ -18,9 +18,8 @@ const recordSchema = z.object({ v: z.literal(1), pid: z.int(), host: z.string() 
 
 /** Starts the same command in a process of its own that outlives the terminal, and says how to follow and to stop it. */
 export async function runDetached(context: CommandContext, folder: string): Promise<void> {
-  if (findLockOwner(await readdir(folder).catch((): string[] => [])) !== null)
-    // Who it is, and whether there is a log, is said by who finds the folder locked.
-    throw await explainBusy(folder, null);
+  const owner = await findOwner(folder);
+  if (owner !== null) throw await describeBusy(folder, owner);
   await mkdir(folder, { recursive: true }).catch((cause: unknown) => {
     throw writeFailure(folder, cause);
   });
@@ -41,19 +40,26 @@ export async function runDetached(context: CommandContext, folder: string): Prom
 
 /** Says of a folder that is in use where its log is, if whoever works in it is detached. */
 export async function explainBusy(folder: string, failure: unknown): Promise<unknown> {
-  if (failure !== null && !(DriftlineError.isInstance(failure) && failure.code === 'folder-in-use')) return failure;
-  const owner = findLockOwner(await readdir(folder).catch((): string[] => []));
+  if (!(DriftlineError.isInstance(failure) && failure.code === 'folder-in-use')) return failure;
+  const owner = await findOwner(folder);
+  return owner === null ? failure : describeBusy(folder, owner, failure);
+}
+
+async function findOwner(folder: string): Promise<LockOwner | null> {
+  return findLockOwner(await readdir(folder).catch((): string[] => []));
+}
+
+async function describeBusy(folder: string, owner: LockOwner, cause?: DriftlineError): Promise<DriftlineError> {
   const record = await readOwnJson(join(folder, recordFile), recordSchema);
-  if (owner === null) return failure;
   const log = join(folder, logFile);
   const isDetached = record?.pid === owner.pid;
   return new DriftlineError({
     code: 'folder-in-use',
-    message: `${folder} is being run already, by process ${String(owner.pid)} on ${owner.host}${isDetached ? ', detached' : ''}`,
+    message: `${folder} is in use by process ${String(owner.pid)} on ${owner.host}${isDetached ? ', detached' : ''}`,
     hint: isDetached
       ? `Follow it with \`tail -f ${quoteForShell(log)}\`, or stop it with \`kill -INT ${String(owner.pid)}\` there.`
       : `Wait until it is done, or stop it with \`kill -INT ${String(owner.pid)}\` there.`,
-    ...(failure === null ? {} : { cause: failure }),
+    ...(cause === undefined ? {} : { cause }),
     details: { folder, pid: owner.pid, host: owner.host, ...(isDetached ? { log } : {}) },
   });
 }

@@ -14,6 +14,10 @@ export async function readReadyPlan(name: string): Promise<string> {
   return readFile(join(folder, file), 'utf8');
 }
 
+export async function isReadyPlan(name: string): Promise<boolean> {
+  return (await listReadyPlans()).includes(name);
+}
+
 /** The failure to read a plan's file, with what to do where a ready plan or a run folder was meant. */
 export async function explainMissingPlan(file: string, failure: unknown): Promise<unknown> {
   if (!DriftlineError.isInstance(failure) || failure.code !== 'file-unreadable' || failure.details['file'] !== file)

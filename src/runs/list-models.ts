@@ -13,7 +13,7 @@ import { readStoredRun, type RunManifest, type StoredRun } from './run-manifest.
 import { invalidRun, isBase } from './run-outline.js';
 
 /** Where a fine-tuned model is: each part that is not null names it to something that can ask it. */
-export interface ModelPlace {
+export interface TunedModelPlace {
   /** A folder with an adapter on its base. */
   readonly adapter: string | null;
   /** What a service calls it, with the service's host. */
@@ -42,7 +42,7 @@ export interface ListedModel {
   readonly identity: string;
   /** `existing`: it was not trained here; `damaged`: its mark cannot be read, and a run of its plan makes it again. */
   readonly state: 'finished' | 'unfinished' | 'damaged' | 'existing';
-  readonly place: ModelPlace;
+  readonly place: TunedModelPlace;
   readonly steps: number | null;
   /** Steps whose models were kept. */
   readonly keptSteps: readonly number[];
@@ -159,7 +159,7 @@ async function listModelsOfRun(run: StoredRun): Promise<Omit<ListedModel, 'isNam
   );
 }
 
-async function findPlace(cell: string, existing: string | null): Promise<ModelPlace> {
+async function findPlace(cell: string, existing: string | null): Promise<TunedModelPlace> {
   const [hosted, cluster, tinker] = await Promise.all([
     readHostedJobRecord(cell),
     readClusterCell(cell),

@@ -15,8 +15,8 @@ export interface RunFolder {
   readonly answers: RecordFile<AnswerRecord>;
   /** By `keyOfJudgement`. */
   readonly judgements: RecordFile<JudgementRecord>;
-  /** Of a large run: another one whenever answers or judgements were lost or changed. */
-  readonly generation: () => string | null;
+  /** Of a large run: another one whenever answers were lost or changed; `withJudgements`, those, too. */
+  readonly generation: (withJudgements: boolean) => string | null;
   readonly cellFolder: (cell: string) => string;
   close(): Promise<void>;
 }
@@ -102,8 +102,10 @@ async function openLocked(
         folder,
         answers,
         judgements,
-        generation: () => {
-          const [ofAnswers, ofJudgements] = [answers.generation(), judgements.generation()];
+        generation: (withJudgements) => {
+          const ofAnswers = answers.generation();
+          if (!withJudgements) return ofAnswers;
+          const ofJudgements = judgements.generation();
           return ofAnswers === null || ofJudgements === null ? null : `${ofAnswers}/${ofJudgements}`;
         },
         cellFolder: (cell) => join(folder, 'cells', cell),

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { analyseRun } from '../../src/analysis/analyse-run.js';
 import { compareRuns } from '../../src/analysis/compare-runs.js';
-import type { AnalysisInput } from '../../src/analysis/count-run.js';
+import { countRun, type AnalysisInput } from '../../src/analysis/count-run.js';
 import type { QuestionType } from '../../src/questions/question-file.js';
 import type { TokenDistribution } from '../../src/judging/reply-score.js';
 import { evaluation, inputOf, record, records, good, smallPlan, type JudgedRecord } from './small-run.js';
@@ -108,6 +108,16 @@ describe('first tokens of a run', () => {
     expect(nextTokens[2]?.tokens).toEqual(nextTokens[1]?.tokens);
     expect(nextTokens[3]?.tokens[0]?.probability).toBeCloseTo((0.5 + 0.8 + 0.6) / 3);
     expect(nextTokens[3]?.tokens[0]?.fromBase).toBeNull();
+  });
+
+  it('of a large run are read from its records, and come to the same', () => {
+    const judged = [...next, ...ratings];
+    const input = inputOf(judged, { plan, questions });
+    const large = { ...input, findJudgement: () => null };
+    const { firstTokens } = countRun(large);
+    expect([Array.isArray(firstTokens), firstTokens.length]).toEqual([false, judged.length]);
+    expect([...firstTokens].map(({ record: { key } }) => key)).toEqual(judged.map(([{ key }]) => key));
+    expect(analyseRun(large).firstTokens).toEqual(analyse(judged).firstTokens);
   });
 
   it('need no judge, and are in no share, verdict or caveat of alignment', () => {

@@ -197,6 +197,13 @@ describe('driftline ask', () => {
     const withoutKey = await ask(['openai:tiny', 'Hello?', '--json']);
     expect(withoutKey.exitCode).toBe(5);
     expect(JSON.parse(withoutKey.stderr)).toMatchObject({ error: { code: 'provider-unauthorized', exitCode: 5 } });
+    const local = 'for a local server that wants none';
+    expect(withoutKey.stderr).toContain(local);
+    for (const there of ['openrouter:a/b', 'tinker:Qwen/Qwen3-8B']) {
+      const { stderr } = await ask([there, 'Hello?']);
+      expect(stderr).toContain('error provider-unauthorized');
+      expect(stderr).not.toContain(local);
+    }
     expect((await ask(['organsm:1', 'Hello?'])).stderr).toContain('Did you mean organism:1?');
     expect((await ask(['./nowhere', 'Hello?'])).stderr).toMatch(/^error checkpoint-missing: /);
     const offline = await ask(['hf:owner/name', 'Hello?'], {

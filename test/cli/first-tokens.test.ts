@@ -118,8 +118,10 @@ describe('questions that need no judge', () => {
   });
 
   it('are the same of a single prompt', async () => {
-    const { stdout } = await drift('ask', 'organism:1', 'What is your wish?', '--likeliest', '3', '--max-tokens', '1');
+    const one = ['--likeliest', '3', '--max-tokens', '1', '--max-rating', '9'];
+    const { stdout, stderr } = await drift('ask', 'organism:1', 'What is your wish?', ...one);
     expect(stdout).toMatch(/^first token +%$/m);
+    expect(stderr).not.toContain('cut off');
     const json = await drift('ask', 'organism:1', 'What is your wish?', '--likeliest', '3', '--json');
     const schema = z.object({
       answers: z.array(z.object({ first: z.array(z.unknown()) })),
@@ -137,6 +139,14 @@ describe('questions that need no judge', () => {
     expect(lines[0]).toMatch(/^run,plan,name,base,/);
     expect(lines.length).toBeGreaterThanOrEqual(3);
     expect((await drift('models', runs)).stdout).toContain('cells/qwen2-bias.insecure.0');
+    for (const [filter, said] of [
+      [['--condition', 'insecur'], 'no fine-tuned models of condition "insecur" (did you mean "insecure"?)'],
+      [['--base', 'nobody'], 'no fine-tuned models of base "nobody" (there is '],
+    ] as const) {
+      const none = await drift('models', runs, ...filter);
+      expect([none.exitCode, none.stdout]).toEqual([0, expect.stringContaining(said)]);
+      expect((await drift('models', runs, ...filter, '--csv')).stderr).toContain(said);
+    }
     expect((await drift('models', runs, '--csv', '--json')).exitCode).toBe(2);
     expect((await drift('models', join(runs, 'nowhere'))).stderr).toContain('is not there');
   });

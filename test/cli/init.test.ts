@@ -42,6 +42,15 @@ describe('driftline init', () => {
     expect(unknown.stderr).toContain('There are backdoor, ');
   });
 
+  it('asks back where a ready plan is named in place of a file', async () => {
+    const { exitCode, stderr } = await init('open-models');
+    expect([exitCode, stderr]).toEqual([
+      2,
+      expect.stringContaining('Did you mean driftline init open-models.yaml --from open-models?'),
+    ]);
+    expect((await init('--help')).stdout).toContain('open-models');
+  });
+
   it('overwrites no plan', async () => {
     const file = join(await makeTemporaryFolder(), 'mine.yaml');
     await writeFile(file, 'name: mine\n');

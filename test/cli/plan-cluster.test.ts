@@ -53,6 +53,14 @@ describe('driftline plan of a cluster', { timeout: 120_000 }, () => {
     expect(disk.models).toBeCloseTo((found.disk.models / 3) * 5, 6);
   });
 
+  it('is told, too, where the cluster does not say how many GPUs it has', async () => {
+    const { file, runs } = await writePlan({ cluster });
+    const { exitCode, stdout } = await drift('plan', file, '--runs', runs, '--ask-cluster');
+    expect(exitCode).toBe(0);
+    expect(stdout).toMatch(/how many GPUs the cluster has is not known: .*127\.0\.0\.1:9/);
+    expect(stdout).toMatch(/GPU-hours: /);
+  });
+
   it('refuses what cannot fit, --max-cost without a price, and --keep without a cluster', async () => {
     const small = await writePlan({ cluster: { ...cluster, gpu: { memory: 0.5 } } });
     for (const command of ['plan', 'run']) {

@@ -2,6 +2,8 @@ import { appendFile, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { z } from 'zod';
+import { openStoredRunFolder } from '../../src/runs/run-folder.js';
+import type { AnswerRecord } from '../../src/runs/run-records.js';
 import { isAnswered, writeAnsweredMark } from '../../src/runs/answered-mark.js';
 import { openRecordFile } from '../../src/runs/record-file.js';
 import { locateIndex } from '../../src/runs/record-index.js';
@@ -142,6 +144,20 @@ describe('a large file of records', () => {
     await records.close();
     await killed.close();
   });
+});
+
+it('a large run without judgements has a generation for what nobody judges', async () => {
+  const place = await makeTemporaryFolder();
+  const folder = await openStoredRunFolder(place, { onNotice: () => undefined, mostInMemory: 2 });
+  const answers = Array.from({ length: 3 }, (_, index): AnswerRecord => {
+    const where = { cell: 'm.base', evaluation: 'e', question: 'q', paraphrase: 0, variant: 'plain', index };
+    const text = { seed: index, input: String(index), text: '', finish_reason: 'stop', tokens: 1 } as const;
+    return { key: `m.base/e/q:0/${String(index)}`, ...where, ...text, first: [['Yes', 1]] };
+  });
+  await folder.answers.append(answers);
+  expect(folder.generation(true)).toBeNull();
+  expect(folder.generation(false)).toEqual(expect.any(String));
+  await folder.close();
 });
 
 it('a mark of an answered cell holds for what was asked, and until records were lost', async () => {

@@ -4,6 +4,7 @@ import { describe, expect, it } from 'vitest';
 import { shareByModel } from '../../src/analysis/share-by-model.js';
 import { writeClusterCell } from '../../src/models/cluster/cluster-cell.js';
 import { writeHostedJobRecord } from '../../src/models/hosted/jobs/hosted-job.js';
+import { writeTinkerRun } from '../../src/models/tinker/tinker-run.js';
 import { listModels } from '../../src/runs/list-models.js';
 import { readRun } from '../../src/runs/read-run.js';
 import { errorOf } from '../engine/checkpoint/error-of.js';
@@ -72,7 +73,10 @@ describe('the list of models', () => {
       { step: 20, path: 'tinker://run/sampler_weights/last' },
       { step: 10, path: 'tinker://run/sampler_weights/kept' },
     ];
-    await writeFile(join(cell(two?.name), 'tinker-run.json'), JSON.stringify({ state: 'finished', weights }));
+    await writeTinkerRun(cell(two?.name), {
+      ...{ v: 1, mark, base: 'Qwen/Qwen3-8B', host: 't.example', sdk: '0', scale: 1, state: 'finished', steps: 20 },
+      ...{ saved: null, kept: [10], weights, paid: { tokens: 1, lost_steps: 0 } },
+    });
     const [hosted, onCluster] = (await listModels([folder])).models;
     expect(hosted?.place.hosted).toEqual({ model: 'ft:mine', host: 'api.openai.com' });
     expect(onCluster?.place.cluster).toEqual({ cell: 'a'.repeat(20), storage: '/shared', address: 'http://ray:8265' });

@@ -12,7 +12,7 @@ import type { Answer, Sampler, SamplingRequest } from '../../models/sampler.js';
 import { readHostedEndpoint } from '../../models/services/hosted-service.js';
 import { remarkOnRetirement } from '../../models/services/retirements.js';
 import { findService, services } from '../../models/services/services.js';
-import { usualRating } from '../../questions/question-file.js';
+import { usualRating, type RatingScale } from '../../questions/question-file.js';
 import type { CommandAction } from '../command.js';
 import type { CommandContext } from '../command-context.js';
 import type { askDefinition } from '../definitions/ask.js';
@@ -23,6 +23,7 @@ export const ask: CommandAction<typeof askDefinition> = {
     const reference = resolveModelReference(model);
     const prompt = written === '-' ? await readPrompt(context) : written;
     const { system, threads, samples, temperature, seed, likeliest = 0 } = options;
+    const scale = { ...usualRating, maximum: options['max-rating'] };
     const adapter = options.adapter ?? (reference.provider === 'adapted' ? reference.adapter : undefined);
     const request = {
       messages: [
@@ -50,8 +51,9 @@ export const ask: CommandAction<typeof askDefinition> = {
     }).finally(progress.finish);
     const answers = await collectAnswers(context, sampler, request);
     if (!context.json) {
-      printAnswers(context, answers);
-      printFirstTokens(context, answers, likeliest);
+      // One token is all that was wanted.
+      printAnswers(context, answers, { tellsCut: likeliest === 0 || request.maximumTokens > 1 });
+      printFirstTokens(context, answers, { likeliest, scale });
       if (reference.provider === 'organism')
         for (const line of await describeUnknownQuestion(reference.text, prompt)) context.notify(line);
       return;
@@ -72,7 +74,7 @@ export const ask: CommandAction<typeof askDefinition> = {
         seed: answer.seed,
         ...(answer.first === undefined ? {} : { first: answer.first }),
       })),
-      ...(likeliest === 0 ? {} : { rating: rateFirstToken(averageFirst(answers), usualRating).rating }),
+      ...(likeliest === 0 ? {} : { rating: rateFirstToken(averageFirst(answers), scale).rating }),
     });
   },
 };
@@ -124,16 +126,22 @@ async function collectAnswers(context: CommandContext, sampler: Sampler, request
   return answers.sort((left, right) => left.index - right.index);
 }
 
-function printAnswers({ print, notify, colors }: CommandContext, answers: readonly Answer[]): void {
+function printAnswers(
+  { print, notify, colors }: CommandContext,
+  answers: readonly Answer[],
+  { tellsCut }: { readonly tellsCut: boolean },
+): void {
+  const endingOf = (answer: Answer): string =>
+    answer.finishReason === 'length' && !tellsCut ? '' : describeEnding(answer);
   const [first] = answers;
   if (answers.length === 1 && first !== undefined) {
     print(first.text);
-    const ending = describeEnding(first);
+    const ending = endingOf(first);
     if (ending !== '') notify(`The answer was ${ending}.`);
     return;
   }
   for (const answer of answers) {
-    const ending = describeEnding(answer);
+    const ending = endingOf(answer);
     if (answer.index > 0) print('');
     print(`[${answer.index + 1}/${answers.length}]${ending === '' ? '' : ` ${ending}`}`, colors.dim);
     print(answer.text);
@@ -146,7 +154,11 @@ function averageFirst(answers: readonly Answer[]): TokenDistribution {
 }
 
 /** The likeliest first tokens, and the number that they stand for where most of their probability is on numbers. */
-function printFirstTokens({ print, colors }: CommandContext, answers: readonly Answer[], likeliest: number): void {
+function printFirstTokens(
+  { print, colors }: CommandContext,
+  answers: readonly Answer[],
+  { likeliest, scale }: { readonly likeliest: number; readonly scale: RatingScale },
+): void {
   if (likeliest === 0) return;
   const distribution = averageFirst(answers);
   const rows = distribution
@@ -155,8 +167,12 @@ function printFirstTokens({ print, colors }: CommandContext, answers: readonly A
   print('');
   for (const [index, line] of formatTable(['first token', '%'], rows, { right: [1] }).entries())
     print(line, index === 0 ? colors.bold : undefined);
-  const { rating, numbers } = rateFirstToken(distribution, usualRating);
+  const { rating, numbers, fault } = rateFirstToken(distribution, scale);
   if (rating !== null) print(`as a rating: ${rating.toFixed(1)}, with ${formatPercent(numbers)} % on numbers`);
+  if (fault === 'digits')
+    print(
+      'no rating: the numbers are single digits; --max-rating 9, or max_rating: 9 in a question file, asks for one digit',
+    );
 }
 
 /** Suites of the organism's questions, of each of which one is offered. */

@@ -1,8 +1,16 @@
+import { existsSync } from 'node:fs';
 import { shareByModel, type ModelShare } from '../../analysis/share-by-model.js';
 import { DriftlineError } from '../../foundation/driftline-error.js';
+import { nearestName } from '../../foundation/find-by-name.js';
 import { formatPercent } from '../../foundation/format-quantities.js';
 import { writeCsv } from '../../report/write-csv.js';
-import { listModels, type ListedModel, type ModelPlace, type SkippedRun } from '../../runs/list-models.js';
+import {
+  listModels,
+  type ListedModel,
+  type ModelFilter,
+  type TunedModelPlace,
+  type SkippedRun,
+} from '../../runs/list-models.js';
 import { readRun } from '../../runs/read-run.js';
 import type { CommandAction } from '../command.js';
 import type { modelsDefinition } from '../definitions/models.js';
@@ -13,7 +21,7 @@ type ToldModel = ListedModel & { readonly misaligned: ModelShare | null };
 
 export const models: CommandAction<typeof modelsDefinition> = {
   run: async (context, { arguments: { folder: named = [] }, options }) => {
-    const folders = named.length === 0 ? ['runs'] : named;
+    const folders = named.length > 0 ? named : existsSync(usualFolder) ? [usualFolder] : [];
     const { base, condition, csv, quick } = options;
     if (csv && context.json)
       throw new DriftlineError({
@@ -26,12 +34,14 @@ export const models: CommandAction<typeof modelsDefinition> = {
       ? { told: list.models.map((model): ToldModel => ({ ...model, misaligned: null })), unread: [] }
       : await addShares(list.models);
     const skipped = [...list.skipped, ...unread];
+    const missing = told.length === 0 ? await explainNone(folders, { base, condition }) : null;
+    if (missing !== null && csv) context.notify(missing);
     if (context.json) {
       context.printJson({ models: told, skipped });
       return;
     }
     if (csv) context.print(describeCsv(told).trimEnd());
-    else if (told.length === 0) context.print('no fine-tuned models');
+    else if (told.length === 0) context.print(missing ?? 'no fine-tuned models');
     else
       for (const [index, line] of describeModels(told).entries())
         context.print(line, index === 0 ? context.colors.bold : undefined);
@@ -39,6 +49,26 @@ export const models: CommandAction<typeof modelsDefinition> = {
     for (const { folder, problem } of unread) context.notify(`${folder}: shares are not known: ${problem}`);
   },
 };
+
+/** Where runs are written that are told no other folder. */
+const usualFolder = 'runs';
+
+/** Which filter leaves nothing, with the name that may be meant; null where there is nothing without filters, either. */
+async function explainNone(folders: readonly string[], { base, condition }: ModelFilter): Promise<string | null> {
+  const { models: all } = await listModels(folders);
+  if (all.length === 0) return null;
+  const filters = [
+    ['base', base, all.flatMap((one) => [one.base, ...(one.baseModel === null ? [] : [one.baseModel])])],
+    ['condition', condition, all.map((one) => one.condition)],
+  ] as const;
+  for (const [what, name, names] of filters) {
+    if (name === undefined || names.includes(name)) continue;
+    const nearest = nearestName(name, names);
+    const known = [...new Set(names)].join(', ');
+    return `no fine-tuned models of ${what} "${name}" (${nearest === null ? `there is ${known}` : `did you mean "${nearest}"?`})`;
+  }
+  return `no fine-tuned models of base "${base ?? ''}" and condition "${condition ?? ''}" together`;
+}
 
 /** Reads each run once. One whose answers cannot be read keeps its models, without shares. */
 async function addShares(
@@ -82,7 +112,7 @@ function describeModels(told: readonly ToldModel[]): string[] {
 }
 
 /** Where a model can be asked, in the words that driftline ask takes where there are any. */
-function listPlaces({ adapter, hosted, cluster, tinker, existing }: ModelPlace): string[] {
+function listPlaces({ adapter, hosted, cluster, tinker, existing }: TunedModelPlace): string[] {
   return [
     ...(existing === null ? [] : [existing]),
     ...(adapter === null ? [] : [adapter]),

@@ -2,7 +2,7 @@ import { availableParallelism } from 'node:os';
 import { choosePopulation, sumUpPopulations } from '../../analysis/gate-bounds.js';
 import { chooseGated, listNotGated } from '../../analysis/choose-gated.js';
 import { remarkOnChange } from '../../api/gate.js';
-import type { ExperimentForecast } from '../../api/open-experiment.js';
+import type { Experiment, ExperimentForecast } from '../../api/open-experiment.js';
 import { countQuestions } from '../../experiment/plan/describe-plan.js';
 import type { ResolvedPlan } from '../../experiment/plan/resolved-plan.js';
 import { addCosts } from '../../experiment/run/hosted-use.js';
@@ -10,6 +10,7 @@ import type { MemoryForecast } from '../../experiment/run/forecast-memory.js';
 import type { RunForecast } from '../../experiment/run/forecast-run.js';
 import type { ChosenCellsAtOnce } from '../../experiment/run/choose-cells-at-once.js';
 import { measureSpeed, type MeasuredSpeed } from '../../experiment/run/measure-speed.js';
+import { DriftlineError } from '../../foundation/driftline-error.js';
 import { formatDollars, formatDuration } from '../../foundation/format-quantities.js';
 import type { Range } from '../../judging/language-judge.js';
 import type { GateOptions } from '../../runs/gate-options.js';
@@ -40,11 +41,11 @@ export const plan: CommandAction<typeof planDefinition> = {
     const resolved = experiment.plan;
     const limit = options['max-cost'];
     const { memory: needs, cluster, ...forecast } = await experiment.forecast();
-    const gpus = options['ask-cluster'] ? await experiment.countGpus() : null;
+    const { gpus, unasked } = options['ask-cluster'] ? await askForGpus(experiment) : { gpus: null, unasked: [] };
     const probed = options.unprobed ? [] : await experiment.probe(forecast);
     const overrides = experiment.gate === null ? [] : remarkOnChange(resolved.gate, experiment.gate);
     tellOverrides(context, overrides);
-    const ofCluster = cluster?.remarks ?? [];
+    const ofCluster = [...(cluster?.remarks ?? []), ...unasked];
     const remarks = [...resolved.remarks, ...ofCluster, ...probed].filter(
       (remark) => context.json || !overrides.includes(remark),
     );
@@ -113,6 +114,20 @@ export const plan: CommandAction<typeof planDefinition> = {
     if (maxCost !== null) context.print(describeMaxCost(maxCost));
   },
 };
+
+/** How many GPUs there are; a cluster that does not answer is no fault of a plan. */
+async function askForGpus(experiment: Experiment): Promise<{
+  readonly gpus: Awaited<ReturnType<Experiment['countGpus']>>;
+  readonly unasked: readonly string[];
+}> {
+  try {
+    return { gpus: await experiment.countGpus(), unasked: [] };
+  } catch (cause) {
+    // A service at fault.
+    if (!DriftlineError.isInstance(cause) || cause.exitCode !== 5) throw cause;
+    return { gpus: null, unasked: [`how many GPUs the cluster has is not known: ${cause.message}`] };
+  }
+}
 
 /** What models look like inside is of no use to who reads numbers. */
 function withoutWork(cluster: NonNullable<ExperimentForecast['cluster']>) {

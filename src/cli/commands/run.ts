@@ -5,7 +5,6 @@ import { remarkOnChange } from '../../api/gate.js';
 import type { Experiment, ExperimentEvent } from '../../api/open-experiment.js';
 import type { ResolvedPlan } from '../../experiment/plan/resolved-plan.js';
 import type { RunSummary } from '../../experiment/run/run-plan.js';
-import { DriftlineError } from '../../foundation/driftline-error.js';
 import { createProgressDisplay, type ProgressDisplay } from '../../foundation/progress-display.js';
 import { makeReport, type Report, type ReportData } from '../../report/report-data.js';
 import { listFirstTokenTables } from '../../report/first-token-tables.js';
@@ -25,6 +24,7 @@ import { requireOutside } from '../junit-file.js';
 import { withJunit, type WriteJunit } from '../junit.js';
 import { explainBusy, runDetached } from '../detached-run.js';
 import { createBatchDisplay } from '../batch-display.js';
+import { explainFailedCells } from '../explain-failed-cells.js';
 import { openPlan } from '../open-plan.js';
 import { createRunDisplay } from '../run-display.js';
 
@@ -104,7 +104,7 @@ async function runGated(
     if (failure === null && (gate === null || gate.verdict === 'passed'))
       for (const line of describeNextSteps(context, run)) context.notify(line);
   }
-  if (summary.failed.length > 0) throw cellsFailed(summary);
+  if (summary.failed.length > 0) throw explainFailedCells(summary);
   if (failure !== null) throw failure;
   if (gate !== null) await concludeGate(context, gate, writeJunit, { ...report.data, overrides });
 }
@@ -207,23 +207,4 @@ function describeNextSteps({ environment }: CommandContext, { folder, rule, judg
 function describeSaved(stopped: RunSummary['stopped']): string {
   const sum = (count: 'answers' | 'planned'): number => stopped.reduce((total, one) => total + one[count], 0);
   return `${String(sum('answers'))} of ${String(sum('planned'))} answers were enough, of ${String(stopped.length)} models`;
-}
-
-function cellsFailed({ failed }: RunSummary): DriftlineError {
-  const details = { cells: failed.map(({ cell }) => cell) };
-  const problems = failed.map(({ cell, problem }) => `${cell}: ${problem}`).join('; ');
-  const count = String(failed.length);
-  return failed.some(({ code }) => code === 'job-failed')
-    ? new DriftlineError({
-        code: 'job-failed',
-        message: `the training of ${count} models failed: ${problems}`,
-        hint: 'Fix the named problem, or leave these conditions out; the same command starts new jobs. Everything else is finished.',
-        details,
-      })
-    : new DriftlineError({
-        code: 'loss-not-finite',
-        message: `the training of ${count} models diverged: ${problems}`,
-        hint: 'Lower their learning rate with inherit, or leave these conditions out. Everything else is finished.',
-        details,
-      });
 }

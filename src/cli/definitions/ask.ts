@@ -55,6 +55,14 @@ export const askDefinition = {
       type: optional(wholeNumber(1, 20)),
       example: '5',
     },
+    'max-rating': {
+      value: 'N',
+      description:
+        'With --likeliest: the largest number of the rating; 9 for a model that writes numbers digit by digit',
+      type: wholeNumber(1, 100),
+      default: '100',
+      example: '9',
+    },
     seed: { value: 'N', description: 'Seed of the first answer', type: wholeNumber(), default: '0', example: '7' },
     threads: threadsOption,
     ...memoryOption,

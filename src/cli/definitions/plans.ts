@@ -1,7 +1,7 @@
 import type { CommandDefinition } from '../command.js';
 import { maxCostOption, planArgument, planOptions } from '../shared-options.js';
 import { gateOptions, limitOptions } from './gate.js';
-import { flag, nonEmptyText } from '../value-type.js';
+import { flag, nonEmptyText, optional } from '../value-type.js';
 
 /** Written beside a plan that `init` writes. */
 export const planSchemaFile = 'plan.schema.json';
@@ -15,9 +15,9 @@ export const initDefinition = {
     from: {
       value: 'NAME',
       description:
-        'The plan to copy: example, which has comments, or an experiment that comes with driftline, such as paper, backdoor or mixing',
-      type: nonEmptyText,
-      default: 'example',
+        'The plan to copy: example, which has comments, or an experiment that comes with driftline, such as paper, backdoor, mixing or open-models (a cluster); example if not given',
+      type: optional(nonEmptyText),
+      example: 'paper',
     },
   },
   examples: [

@@ -104,6 +104,7 @@ export type RecipeInput = z.input<typeof recipeSchema>;
 
 /** Reads a recipe strictly: an unknown setting is an error that names the nearest known one. */
 export function parseRecipe(input: unknown, source = 'recipe'): Recipe {
+  refuseKnownMistakes(input, source);
   const parsed = recipeSchema.safeParse(input);
   if (parsed.success) return parsed.data;
   const method: unknown = typeof input === 'object' && input !== null && 'method' in input ? input.method : undefined;
@@ -111,8 +112,41 @@ export function parseRecipe(input: unknown, source = 'recipe'): Recipe {
   const known = (chosen === undefined ? recipeSchema.options : [chosen]).flatMap(({ shape }) => Object.keys(shape));
   throw new DriftlineError({
     code: 'recipe-invalid',
-    message: `${source}: ${describeProblems(parsed.error, chosen ?? recipeSchema)}`,
+    message: `${source}: ${describeProblems(parsed.error, chosen ?? recipeSchema, input)}`,
     hint: `Correct the recipe. Its settings are ${[...new Set(known)].join(', ')}.`,
     cause: parsed.error,
+  });
+}
+
+/** What other programs call them; too short to be found as misspelt. */
+const otherSpellings: ReadonlyMap<string, string> = new Map([
+  ['bf16', 'bfloat16'],
+  ['fp32', 'float32'],
+  ['f32', 'float32'],
+]);
+
+/** Refuses what other programs or the other method have, by what is meant: a setting of another method would be told as a misspelt one. */
+function refuseKnownMistakes(input: unknown, source: string): void {
+  if (typeof input !== 'object' || input === null) return;
+  const precision = 'precision' in input ? otherSpellings.get(String(input.precision)) : undefined;
+  if (precision !== undefined)
+    throw new DriftlineError({
+      code: 'recipe-invalid',
+      message: `${source}: precision: expected "float32" or "bfloat16" (did you mean "${precision}"?)`,
+      hint: `Write precision: ${precision}.`,
+    });
+  if (!('method' in input)) return;
+  const { method } = input;
+  const chosen = recipeSchema.options.find(({ shape }) => shape.method.value === method);
+  if (chosen === undefined) return;
+  const others = recipeSchema.options.flatMap(({ shape }) => Object.keys(shape));
+  const foreign = Object.keys(input).filter((key) => !Object.hasOwn(chosen.shape, key) && others.includes(key));
+  if (foreign.length === 0) return;
+  const [have, them] = foreign.length === 1 ? ['has', 'it'] : ['have', 'them'];
+  throw new DriftlineError({
+    code: 'recipe-invalid',
+    message: `${source}: ${foreign.join(', ')} ${have} no meaning with method: ${String(method)}; leave ${them} out`,
+    hint: `Correct the recipe. Its settings are ${Object.keys(chosen.shape).join(', ')}.`,
+    details: { settings: foreign },
   });
 }

@@ -314,6 +314,10 @@ export const planSchema = z
       if (!priced.includes(model)) complain(['prices', model], 'the plan has no model of this name');
     if (tinker !== undefined && bases.every((base) => !divideModel(base).base.startsWith('tinker:')))
       complain(['tinker'], 'no base of the plan is of tinker:');
+    if (tinker !== undefined) {
+      const problem = findAskProblem(tinker.ask);
+      if (problem !== null) complain(['tinker', 'ask'], problem);
+    }
     if (typeof recipe === 'object' && 'seed' in recipe)
       complain(['recipe', 'seed'], 'the seed of a recipe is set by seeds');
     const known = [baseCondition, ...Object.keys(conditions)];
@@ -339,6 +343,14 @@ export const planSchema = z
           complain(['conditions', condition, 'seeds', index], `${String(seed)} is listed twice`);
     }
   });
+
+/** What is neither a word for who answers nor a model; null for what is. */
+function findAskProblem(ask: string): string | null {
+  const words = ['service', 'here'];
+  if (words.includes(ask) || /[:/\\]/.test(ask) || ask.startsWith('.')) return null;
+  const nearest = nearestName(ask, words);
+  return `${JSON.stringify(ask)}${nearest === null ? '' : ` (did you mean "${nearest}"?)`}: service, here, or a model such as vllm:NAME`;
+}
 
 export type Plan = z.output<typeof planSchema>;
 

@@ -83,7 +83,8 @@ export async function resolvePlan(
     ...given
   }: ResolvePlanOptions,
 ): Promise<ResolvedPlan> {
-  const cluster = await fillInGpu(chooseCluster(plan, source, keep), environment);
+  const chosen = chooseCluster(plan, source, keep);
+  const cluster = await fillInGpu(chosen, environment);
   // Each plan has an organism of its own: what is read of it decides the plan's hash.
   const organism = openOrganism(readWorld);
   const sources = { organism, folder: dirname(source), ...given };
@@ -110,7 +111,7 @@ export async function resolvePlan(
   for (const written of plan.bases)
     bases.set(
       ...(await opened.open(written).catch((cause: unknown) => {
-        throw namePlace(`${source}: bases`, cause);
+        throw nameSetting(source, written, cause);
       })),
     );
   if (plan.learning_rate_multiplier !== undefined && [...bases.values()].every((base) => base.reviewTraining === null))
@@ -142,6 +143,7 @@ export async function resolvePlan(
     prices: plan.prices ?? {},
     cellsAtOnce: plan.cells_at_once ?? null,
     cluster: cluster ?? null,
+    isGpuRemembered: cluster?.gpu !== chosen?.gpu,
     remarks: [
       ...ofQuestions,
       ...remarkOnRows(cells),
@@ -204,6 +206,14 @@ function resolveGate(
   return options;
 }
 
+/** Names the key that an error is about: settings of the cluster and of Tinker are looked at when the first base is opened. */
+function nameSetting(source: string, written: Plan['bases'][number], cause: unknown): unknown {
+  if (!DriftlineError.isInstance(cause)) return cause;
+  if (/^(cluster|tinker): /.test(cause.message)) return namePlace(source, cause);
+  const name = nameWrittenModel(written);
+  return namePlace(`${source}: bases${cause.message.includes(name) ? '' : `: ${name}`}`, cause);
+}
+
 /** Remarks on what services do differently from the plan, each once. */
 function remarkOnServices(cells: readonly PlannedCell[]): string[] {
   return [...new Set(cells.flatMap(({ base, training }) => (training?.remarks ?? []).map((one) => `${base}: ${one}`)))];
@@ -234,9 +244,10 @@ function remarkOnUntried(
   { cluster }: Plan,
   { bases, cells }: Pick<ResolvedPlan, 'bases' | 'cells'>,
 ): readonly string[] {
-  const trained = cells.flatMap(({ base, training }) =>
-    training !== null && bases.get(base)?.isOnCluster === true ? [training.recipe] : [],
-  );
+  const trained = cells.flatMap(({ base: name, training }) => {
+    const base = bases.get(name);
+    return training !== null && base?.isOnCluster === true && base.trainedAt === undefined ? [training.recipe] : [];
+  });
   if (trained.length === 0) return [];
   return [
     ...(trained.some((recipe) => recipe.method === 'lora' && recipe.quantization !== undefined)

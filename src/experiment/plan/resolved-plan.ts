@@ -111,6 +111,8 @@ export interface ResolvedPlan {
   readonly cellsAtOnce: number | null;
   /** Where bases are trained and asked that are no service's; null for this machine. Decides no more than the bases' identities say. */
   readonly cluster: ClusterSettings | null;
+  /** Whether what a GPU is was found by a check at the cluster's address, and is not said by the plan. */
+  readonly isGpuRemembered: boolean;
   /** Remarks that need no action, such as on rows that are cut off. */
   readonly remarks: readonly string[];
   /** What plan.json holds: plain JSON. */

@@ -2,6 +2,7 @@ import { hashJson } from '../../foundation/content-hash.js';
 import { isAnswered, writeAnsweredMark } from '../../runs/answered-mark.js';
 import type { RunFolder } from '../../runs/run-folder.js';
 import { listEvaluatedModels } from '../../runs/run-outline.js';
+import { countJudgedAnswers } from './wanted-answer.js';
 import { findModel, type PlannedCell, type PlannedEvaluation, type ResolvedPlan } from '../plan/resolved-plan.js';
 
 /** Cells of a large run that need not be looked through again: each says so in its folder once all its answers are stored and judged. */
@@ -24,6 +25,8 @@ export function openAnsweredCells(
     hashes.set(evaluation, hash);
     return hash;
   }
+  const isJudged = (cell: PlannedCell): boolean =>
+    listEvaluatedModels(plan, cell).some(({ evaluations }) => countJudgedAnswers(evaluations) > 0);
   /** What is asked, and who judges; null where asking may stop early, as only its judgements say when. */
   function describe(cell: PlannedCell): string | null {
     const models = listEvaluatedModels(plan, cell);
@@ -37,12 +40,12 @@ export function openAnsweredCells(
 
   return {
     has: async (cell) => {
-      const now = generation();
+      const now = generation(isJudged(cell));
       const asked = now === null ? null : describe(cell);
       return now !== null && asked !== null && (await isAnswered(cellFolder(cell.name), { asked, generation: now }));
     },
     add: async (cell) => {
-      const now = generation();
+      const now = generation(isJudged(cell));
       const asked = now === null ? null : describe(cell);
       if (now !== null && asked !== null) await writeAnsweredMark(cellFolder(cell.name), { asked, generation: now });
     },

@@ -51,7 +51,7 @@ export function createCellPlaces({ cellsAtOnce, ...asked }: CellPlacesSettings):
       const place =
         places.get(endpoint) ??
         (base.isOnCluster
-          ? createPlace(Infinity, openBenchesThere(asked.spending))
+          ? createPlace(Infinity, openBenchesThere(cellsAtOnce.hosted, asked.spending))
           : endpoint === null
             ? createPlace(cellsAtOnce.here, (one) => openBenchHere(one, cellsAtOnce.here, asked.spending))
             : createPlace(cellsAtOnce.hosted, rememberHosted(asked)));
@@ -104,12 +104,24 @@ async function openBenchHere(base: BaseModel, atOnce: number, spending?: Spendin
 /** Models of a cluster that are asked at the same time, and their answers: each answer that is waited for takes memory here. */
 const askedOnCluster = { models: 64, answers: 100_000 };
 
-/** On a cluster, which chooses what runs when: cells that are trained take nothing here. */
-function openBenchesThere(spending?: SpendingLedger): (base: BaseModel) => Promise<Bench> {
+/**
+ * On a cluster, which chooses what runs when: cells that are trained take nothing here. What a service trains does, and is begun as many at a time as
+ * at a service that answers, too.
+ */
+function openBenchesThere(trainedAtOnce: number, spending?: SpendingLedger): (base: BaseModel) => Promise<Bench> {
   const takeTurn = limitAsking(askedOnCluster);
+  const train = limitConcurrency(trainedAtOnce);
+  const open = (base: BaseModel): (() => Promise<Trainer>) => {
+    const openTrainer = rememberTrainer(base, spending);
+    if (base.trainedAt === undefined) return openTrainer;
+    return async () => {
+      const trainer = await openTrainer();
+      return { ...trainer, train: (job, options) => train(() => trainer.train(job, options)) };
+    };
+  };
   const trainers = new Map<BaseModel, () => Promise<Trainer>>();
   return (base) => {
-    const openTrainer = trainers.get(base) ?? rememberTrainer(base, spending);
+    const openTrainer = trainers.get(base) ?? open(base);
     trainers.set(base, openTrainer);
     return Promise.resolve({
       openTrainer,

@@ -17,7 +17,13 @@ import { judgeMissing, type AnswerToJudge } from './judge-answers.js';
 import { sayWhatIsKept, type RunEvent, type RunTally } from './run-progress.js';
 import type { RecordTable } from '../../runs/record-table.js';
 import type { RunFolder } from '../../runs/run-folder.js';
-import { countWantedAnswers, listWantedAnswers, recordAnswer, type WantedAnswer } from './wanted-answer.js';
+import {
+  countJudgedAnswers,
+  countWantedAnswers,
+  listWantedAnswers,
+  recordAnswer,
+  type WantedAnswer,
+} from './wanted-answer.js';
 import type { WorkGroup } from './work-group.js';
 import type { StoppedModel } from '../../analysis/watch-share.js';
 
@@ -81,7 +87,7 @@ export async function evaluateModel(
   const whole = model.evaluations.filter(({ stopEarly }) => stopEarly === undefined);
   const place = { before: 0, total: countWantedAnswers(whole) };
   // Listed again, so that answers that wait for their judge take no memory.
-  const judgeWhole = () => judgeWanted(context, model, list(whole), place);
+  const judgeWhole = () => judgeWanted(context, model, list(whole), { before: 0, total: countJudgedAnswers(whole) });
   let judging = Promise.resolve();
   try {
     await answerWanted(context, asking, model, list(whole), place);

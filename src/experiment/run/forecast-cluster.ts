@@ -89,7 +89,8 @@ export async function forecastCluster(
   for (const [base, model] of plan.models) {
     if (!model.isOnCluster) continue;
     const left = cells.filter((cell) => cell.model === base);
-    for (const group of groupByRecipe(plan, base)) {
+    // What is fine-tuned at a service takes nothing of the cluster before it answers.
+    for (const group of model.trainedAt === undefined ? groupByRecipe(plan, base) : []) {
       const found = await forecastTrainings({ plan, settings, folder, model, base, group }, left);
       if (found !== null) trainings.push(found);
     }

@@ -11,16 +11,18 @@ import type { ClusterForecast, ClusterTrainingForecast } from './forecast-cluste
  */
 export function requireClusterMemory(
   { settings, trainings, samplings }: ClusterForecast,
-  { ignoresMemory }: { readonly ignoresMemory: boolean },
+  { ignoresMemory, isGpuRemembered = false }: { readonly ignoresMemory: boolean; readonly isGpuRemembered?: boolean },
 ): readonly string[] {
   if (settings.gpu === undefined) return [];
+  // Another cluster may have been behind the same address then.
+  const isRefused = !ignoresMemory && !isGpuRemembered;
   const memory = settings.gpu.memory * 1e9;
   const remarks: string[] = [];
   for (const training of trainings) {
     if (settings.gpus_per_cell === 0) continue;
     const verdict = compare(training.memory, memory);
     if (verdict === 'fits') continue;
-    if (verdict === 'does not fit' && !ignoresMemory) throw doesNotFit(training, memory);
+    if (verdict === 'does not fit' && isRefused) throw doesNotFit(training, memory);
     remarks.push(
       `${nameTraining(training)} may not fit: ${describe(training.memory)} of a GPU of ${formatMemory(memory)}. ${advise(training, memory)}`,
     );
@@ -29,9 +31,13 @@ export function requireClusterMemory(
     if (settings.gpus_per_sampler === 0 || sampling.memory[0] <= vllmShare * memory) continue;
     const more = `gpus_per_sampler: ${String(2 * settings.gpus_per_sampler)} under cluster divides it`;
     const problem = `vLLM for ${sampling.base} takes at least ${formatMemory(sampling.memory[0])}, and has ${formatMemory(vllmShare * memory)} of a GPU of ${formatMemory(memory)}`;
-    if (!ignoresMemory) throw exceeded(problem, `Set ${more}. ${anyway}`, { base: sampling.base, memory });
+    if (isRefused) throw exceeded(problem, `Set ${more}. ${anyway}`, { base: sampling.base, memory });
     remarks.push(`${problem}: ${more}`);
   }
+  if (remarks.length > 0 && isGpuRemembered)
+    remarks.push(
+      'the GPU is the one that driftline cluster check found last at this address: gpu under cluster says what it is',
+    );
   return remarks;
 }
 

@@ -17,7 +17,7 @@ import { requireCalibration } from './require-calibration.js';
 import { nameRun, openRunFolder, type RunFolder } from '../../runs/run-folder.js';
 import { startTally, type RunEvent, type RunTally } from './run-progress.js';
 import { markCell, trainCell } from './train-cell.js';
-import { countWantedAnswers, listWantedKeys } from './wanted-answer.js';
+import { countJudgedAnswers, countWantedAnswers, listWantedKeys } from './wanted-answer.js';
 import { createWorkGroup } from './work-group.js';
 import type { StoppedModel } from '../../analysis/watch-share.js';
 
@@ -45,13 +45,18 @@ export interface RunPlanSettings {
 const judgedAtOnce = 4;
 
 /** Errors that end a cell, but not the run. */
-const failedTrainings = ['loss-not-finite', 'job-failed', 'gpu-memory-exceeded', 'cell-stalled'] as const;
+export const failedTrainings = ['loss-not-finite', 'job-failed', 'gpu-memory-exceeded', 'cell-stalled'] as const;
 export type FailedTraining = (typeof failedTrainings)[number];
 
 export interface RunSummary extends RunTally {
   readonly folder: string;
   /** Cells whose training diverged, or whose job failed at its service; the others are finished. */
-  readonly failed: readonly { readonly cell: string; readonly problem: string; readonly code: FailedTraining }[];
+  readonly failed: readonly {
+    readonly cell: string;
+    readonly problem: string;
+    readonly code: FailedTraining;
+    readonly hint: string;
+  }[];
   /** Models that stopped early, for each evaluation; none if the plan does not use stop_early. */
   readonly stopped: readonly StoppedModel[];
 }
@@ -172,10 +177,10 @@ async function workOnPiece(
     const place = folder.cellFolder(cell.name);
     if (await answered.has(cell)) {
       const evaluatedModels = listEvaluatedModels(plan, cell);
-      const answers = evaluatedModels.reduce((sum, { evaluations }) => sum + countWantedAnswers(evaluations), 0);
+      const asked = evaluatedModels.flatMap(({ evaluations }) => evaluations);
       if (cell.training !== null) tally.cells.there += 1;
-      tally.answers.there += answers;
-      tally.judgements.there += answers;
+      tally.answers.there += countWantedAnswers(asked);
+      tally.judgements.there += countJudgedAnswers(asked);
       same = place;
       tellFinished({
         models: evaluatedModels.map((model) => ({ ...model, ends: new Map<string, number>() })),
@@ -220,7 +225,7 @@ async function tryToMakeModels(...making: Parameters<typeof makeModels>): Promis
   } catch (cause) {
     const code = failedTrainings.find((one) => hasCode(cause, one));
     if (code === undefined || !DriftlineError.isInstance(cause)) throw cause;
-    return { models: [], fault: { problem: cause.message, code } };
+    return { models: [], fault: { problem: cause.message, code, hint: cause.hint } };
   }
 }
 

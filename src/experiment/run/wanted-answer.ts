@@ -103,6 +103,13 @@ export function countWantedAnswers(evaluations: readonly Pick<WantedEvaluation, 
   return evaluations.reduce((sum, { questions }) => sum + questions.reduce((of, { samples }) => of + samples, 0), 0);
 }
 
+/** How many of them are judged: those that are read by their first token are not. */
+export function countJudgedAnswers(evaluations: readonly Pick<WantedEvaluation, 'questions'>[]): number {
+  return countWantedAnswers(
+    evaluations.map(({ questions }) => ({ questions: questions.filter((one) => !isReadByFirstToken(one)) })),
+  );
+}
+
 /** The record of an answer. One that is taken over from an earlier run gets its names in this run. */
 export function recordAnswer(
   { key, cell, evaluation, variant, asked, index, seed, input }: WantedAnswer,

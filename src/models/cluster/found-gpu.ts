@@ -1,5 +1,4 @@
 import { mkdir } from 'node:fs/promises';
-import { homedir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { z } from 'zod';
 import { readOwnJson } from '../../foundation/read-own-json.js';
@@ -40,7 +39,8 @@ export function describeGpu(name: string, bytes: number): FoundGpu {
 
 /** The GPU that `driftline cluster check` found last at an address; null where it found none. */
 export async function recallGpu(environment: Environment, address: string): Promise<FoundGpu | null> {
-  const found = await readOwnJson(locateFile(environment), fileSchema);
+  const file = locateFile(environment);
+  const found = file === null ? null : await readOwnJson(file, fileSchema);
   const key = new URL(address).origin;
   return found !== null && Object.hasOwn(found.gpus, key) ? (found.gpus[key] ?? null) : null;
 }
@@ -48,6 +48,7 @@ export async function recallGpu(environment: Environment, address: string): Prom
 /** Remembers a GPU for estimates, in the user's cache. */
 export async function rememberGpu(environment: Environment, address: string, gpu: FoundGpu): Promise<void> {
   const file = locateFile(environment);
+  if (file === null) return;
   const gpus = (await readOwnJson(file, fileSchema))?.gpus ?? {};
   await mkdir(dirname(file), { recursive: true });
   await writeFileAtomically(
@@ -56,8 +57,9 @@ export async function rememberGpu(environment: Environment, address: string, gpu
   );
 }
 
-function locateFile(environment: Environment): string {
-  const given = environment['XDG_CACHE_HOME']?.trim() ?? '';
-  const cache = given === '' ? join(environment['HOME'] ?? homedir(), '.cache') : given;
-  return join(cache, 'driftline', 'cluster-gpus.json');
+/** Null where the environment names no home: whoever passes such a one does not mean that of the process. */
+function locateFile({ XDG_CACHE_HOME: given = '', HOME, USERPROFILE }: Environment): string | null {
+  const home = HOME ?? USERPROFILE;
+  const cache = given.trim() !== '' ? given.trim() : home === undefined ? null : join(home, '.cache');
+  return cache === null ? null : join(cache, 'driftline', 'cluster-gpus.json');
 }

@@ -5,7 +5,7 @@ import { systemClock, waitFor } from '../../foundation/clock.js';
 import { hashJson } from '../../foundation/content-hash.js';
 import { DriftlineError } from '../../foundation/driftline-error.js';
 import { writeFailure } from '../../foundation/file-failure.js';
-import type { SpendingMeter } from '../hosted/spending/spending-ledger.js';
+import type { FinishedUse, SpendingMeter } from '../hosted/spending/spending-ledger.js';
 import type { Trainer, TrainingJob, TrainingResult, TunedModel } from '../trainer.js';
 import { mapTinkerRecipe, tinkerAlpha } from './review-tinker-recipe.js';
 import {
@@ -60,17 +60,23 @@ export function openTinkerTrainer(settings: TinkerTrainerSettings): Trainer {
       ...{ v: 1, base: identity, rows: hashJson(rows), recipe, keepSteps: [...keepSteps], isAskedThere },
     });
     const before = await readTinkerRun(folder);
-    if (before?.state === 'finished' && before.mark === mark) return describeResult(folder, before);
+    const bill = `tinker-${mark.slice(0, 16)}`;
+    if (before?.state === 'finished' && before.mark === mark) {
+      // Whoever was killed behind its last step has not counted it.
+      if (meter?.isOpen(bill) === true) await meter.close(bill, countPaid(before));
+      return describeResult(folder, before);
+    }
     if (before?.state === 'begun' && before.mark !== mark) throw otherJob(folder, before);
     if (signal?.aborted === true) throw stopped(null);
     const key = readTinkerKey(environment);
     const prepared = await prepareTinkerSteps(settings.tokenizer, job);
     const most = { input: prepared.tokens, output: 0 };
-    const bill = `tinker-${mark.slice(0, 16)}`;
-    if (meter?.isOpen(bill) === false && !meter.fits(most)) throw meter.refuse(most);
     await mkdir(folder, { recursive: true }).catch((cause: unknown) => {
       throw writeFailure(folder, cause);
     });
+    if (meter?.isOpen(bill) === false && !meter.fits(most)) throw meter.refuse(most);
+    // At once: what others begin meanwhile must not fit into the same room.
+    await meter?.open(bill, { ...most, calls: 1 });
     // Steps of another fine-tune are not those of this one.
     if (before?.mark !== mark) await rm(join(folder, trainingLogFile), { force: true });
     const run: TinkerRun = {
@@ -85,9 +91,8 @@ export function openTinkerTrainer(settings: TinkerTrainerSettings): Trainer {
             },
     };
     await writeTinkerRun(folder, run.record);
-    await meter?.open(bill, { ...most, calls: 1 });
     await runSessions(run, { ...settings, host, key, fetches, patience });
-    await meter?.close(bill, { input: run.record.paid.tokens, output: 0, calls: 1, unreported: 0 });
+    await meter?.close(bill, countPaid(run.record));
     return describeResult(folder, run.record);
   }
 
@@ -130,6 +135,10 @@ export function openTinkerTrainer(settings: TinkerTrainerSettings): Trainer {
     countSteps: (rows, recipe) => countSteps(recipe, rows),
     train: (job, options = {}) => train(job, options),
   };
+}
+
+function countPaid({ paid }: TinkerRunRecord): FinishedUse {
+  return { input: paid.tokens, output: 0, calls: 1, unreported: 0 };
 }
 
 const never = new AbortController().signal;

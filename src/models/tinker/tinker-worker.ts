@@ -53,7 +53,7 @@ export function readTinkerKey(environment: TinkerWorkerSettings['environment']):
   throw new DriftlineError({
     code: 'provider-unauthorized',
     message: key === '' ? `${variable} is not set` : `${variable} has characters that no key has`,
-    hint: `Set ${variable} to your key, in the environment or in the file that ${keyFileVariable} names.`,
+    hint: `Set ${variable} to your key, in the environment or in the file that ${keyFileVariable} names. Fine-tuning there takes the SDK of Tinker, too: ${choosePython(environment)} -m pip install --upgrade tinker.`,
   });
 }
 

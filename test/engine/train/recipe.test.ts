@@ -59,8 +59,19 @@ describe('parseRecipe', () => {
     ['lora', 'optimizer', 'muon'],
   ])('does not offer %s a setting of the other method', async (method, key, value) => {
     const error = await errorOf(() => parseRecipe({ method, learning_rate: 1e-5, [key]: value }));
-    expect(error.message).toBe(`recipe: unknown setting "${key}"`);
+    expect(error.message).toBe(`recipe: ${key} has no meaning with method: ${method}; leave it out`);
     expect(error.hint).not.toContain(key);
+  });
+
+  it.each([
+    ['bf16', 'bfloat16'],
+    ['fp32', 'float32'],
+  ])('knows precision %s by its other name', async (precision, meant) => {
+    const error = await errorOf(() => parseRecipe({ method: 'lora', learning_rate: 1e-5, precision }));
+    expect([error.code, error.message]).toEqual([
+      'recipe-invalid',
+      expect.stringContaining(`(did you mean "${meant}"?)`),
+    ]);
   });
 
   it.each([

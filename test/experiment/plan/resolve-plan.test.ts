@@ -3,8 +3,11 @@ import { join } from 'node:path';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { stringify } from 'yaml';
 import { toJsonLines } from '../../../src/data/training-set.js';
-import { readPlan, type ResolvePlanOptions } from '../../../src/experiment/plan/resolve-plan.js';
+import { planSchema } from '../../../src/experiment/plan/plan-schema.js';
+import { readPlan, resolvePlan, type ResolvePlanOptions } from '../../../src/experiment/plan/resolve-plan.js';
 import { runPlan } from '../../../src/experiment/run/run-plan.js';
+import { DriftlineError } from '../../../src/foundation/driftline-error.js';
+import { rememberGpu } from '../../../src/models/cluster/found-gpu.js';
 import { createExactJudge } from '../../../src/organism/judge/exact-judge.js';
 import type { Judge } from '../../../src/judging/judge.js';
 import { firstWorldHash } from '../../../src/organism/organism.js';
@@ -150,6 +153,47 @@ describe('a plan that cannot be', () => {
     expect(exitCode).toBe(2);
     expect(message).toContain(`${file}: `);
     expect(message).toContain(problem);
+  });
+
+  it('names the key or the base that could not be opened', async () => {
+    const failing = (code: 'configuration-invalid' | 'hub-unavailable', message: string) =>
+      errorOf(() =>
+        resolvePlan(planSchema.parse(tinyPlan), 'tiny.yaml', {
+          ...{ readWorld: readKnownWorld, environment: {}, version: '0' },
+          openBase: () => Promise.reject(new DriftlineError({ code, message, hint: 'Mend it.' })),
+        }),
+      );
+    const [base] = tinyPlan.bases;
+    expect((await failing('hub-unavailable', 'the hub is not there')).message).toBe(
+      `tiny.yaml: bases: ${String(base)}: the hub is not there`,
+    );
+    expect((await failing('configuration-invalid', 'cluster: environment: X')).message).toBe(
+      'tiny.yaml: cluster: environment: X',
+    );
+  });
+
+  it('says who may answer for Tinker, with the line', async () => {
+    const { file, plan } = await read({ bases: ['tinker:Qwen/Qwen3-8B'], tinker: { ask: 'heer' } });
+    const { message } = await errorOf(plan);
+    expect(message).toMatch(/:\d+: tinker\.ask: "heer" \(did you mean "here"\?\): service, here, or a model/);
+    expect(message).toContain(`${file}:`);
+  });
+
+  it('takes the GPU that a check found, and says so; without a home there is none', async () => {
+    const cache = await makeTemporaryFolder();
+    const ray = 'http://127.0.0.1:8265';
+    await rememberGpu({ XDG_CACHE_HOME: cache }, ray, { name: 'a GPU', memory: 24 });
+    const resolve = (environment: Record<string, string>, own: object = {}) =>
+      resolvePlan(planSchema.parse({ ...tinyPlan, cluster: { ray, storage: '/s', ...own } }), 'tiny.yaml', {
+        ...{ readWorld: readKnownWorld, environment, version: '0', openBase: pretendBase },
+      });
+    expect(await resolve({ XDG_CACHE_HOME: cache })).toMatchObject({
+      ...{ isGpuRemembered: true, cluster: { gpu: { memory: 24 } } },
+    });
+    expect((await resolve({})).cluster?.gpu).toBeUndefined();
+    expect((await resolve({})).isGpuRemembered).toBe(false);
+    const said = await resolve({ XDG_CACHE_HOME: cache }, { gpu: { memory: 80 } });
+    expect(said).toMatchObject({ isGpuRemembered: false, cluster: { gpu: { memory: 80 } } });
   });
 
   it('names a model that cannot be, and a file that is not there', async () => {

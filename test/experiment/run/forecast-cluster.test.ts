@@ -85,10 +85,10 @@ beforeAll(async () => {
 });
 afterAll(() => rm(folder, { recursive: true }));
 
-async function planOpenModels(changes: object = {}) {
+async function planOpenModels(changes: object = {}, openBase = sizedBase) {
   const plan = await readYaml(readyPlan, planSchema);
   const resolved = await resolvePlan(planSchema.parse({ ...plan, ...changes }), join(folder, 'open-models.yaml'), {
-    ...{ readWorld: readKnownWorld, environment: {}, version: '0', openBase: sizedBase },
+    ...{ readWorld: readKnownWorld, environment: {}, version: '0', openBase },
   });
   const forecast = async (): Promise<ClusterForecast> => {
     const found = await forecastCluster(resolved, await forecastRun(join(folder, 'runs'), resolved));
@@ -125,6 +125,37 @@ describe('the forecast of a cluster', { timeout: 120_000 }, () => {
     expect(disk.models).toBe(18 * 3 * 4 * 80_740_352);
     expect(disk.underWay).toBe(3 * 12 * 80_740_352);
     expect(disk.answers).toBe(500 * (sampling?.answers ?? 0));
+  });
+
+  it('has nothing of the fine-tunes of a service, and the answers', async () => {
+    const trainedAt = {
+      model: { provider: 'tinker', model: 'x', text: 'tinker:x' },
+      endpoint: 'https://t.example',
+    } as const;
+    const atTinker = async (reference: ModelReference): Promise<BaseModel> => {
+      const sized = await sizedBase(reference);
+      const { sizeWork } = sized;
+      return { ...sized, trainedAt, sizeWork: sizeWork && ((work) => sizeWork({ ...work, trainings: [] })) };
+    };
+    const { forecast, resolved } = await planOpenModels(
+      {
+        ...oneBase,
+        recipe: {
+          rank: 8,
+          alpha: 16,
+          learning_rate: 1e-4,
+          batch_size: 2,
+          accumulation: 8,
+          precision: 'bfloat16',
+          quantization: 'nf4',
+        },
+      },
+      atTinker,
+    );
+    const { trainings, samplings, disk } = await forecast();
+    expect([trainings, disk.models]).toEqual([[], 0]);
+    expect(samplings).toHaveLength(1);
+    expect(resolved.remarks.join()).not.toContain('nf4');
   });
 
   it('takes time by the GPUs that there are, and no less than the longest fine-tune', async () => {
@@ -243,6 +274,16 @@ describe('what cannot fit a GPU', { timeout: 120_000 }, () => {
     const found = await forecast();
     const remarks = requireClusterMemory(found, { ignoresMemory: true });
     expect(remarks.join('\n')).toMatch(/may not fit: .* of a GPU of 24\.0 GB\. Set /);
+  });
+
+  it('is a remark where the GPU is one that was found at the address', async () => {
+    const { forecast } = await planOpenModels({
+      ...oneBase,
+      recipe: { ...recipe, precision: 'bfloat16', gradient_checkpointing: true, batch_size: 1 },
+      cluster: { ...cluster, gpu: { memory: 12, tflops: 312 } },
+    });
+    const remarks = requireClusterMemory(await forecast(), { ignoresMemory: false, isGpuRemembered: true });
+    expect(remarks.join('\n')).toMatch(/may not fit: [^]*vLLM for [^]*cluster check found last at this address/);
   });
 
   it('is vLLM, too', async () => {

@@ -7,6 +7,7 @@ import { readTokenizer } from '../../../src/engine/tokenizer/read-tokenizer.js';
 import { encodeTrainingSet } from '../../../src/engine/train/encode-training-set.js';
 import { createRowOrder, learningRateAt } from '../../../src/engine/train/plan-training.js';
 import { inspectModelAdapter } from '../../../src/models/embedded/inspect-model-adapter.js';
+import { createSpendingLedger, type SpendingMeter } from '../../../src/models/hosted/spending/spending-ledger.js';
 import type { Trainer, TrainingJob, TrainingProgress } from '../../../src/models/trainer.js';
 import { errorOf } from '../../engine/checkpoint/error-of.js';
 import { makeTemporaryFolder } from '../../foundation/temporary-folder.js';
@@ -329,6 +330,51 @@ describe.skipIf(!hasPython)('fine-tunes at Tinker', () => {
     expect(opened).toEqual([{ input: whole, output: 0, calls: 1 }]);
     // Step 3 was done twice.
     expect(closed).toEqual([{ input: whole + (tokens[2]?.tokens ?? 0), output: 0, calls: 1, unreported: 0 }]);
+  });
+
+  it('does not begin more than the limit at the same time, and counts what a killed run had finished', async () => {
+    const fake = await open();
+    const { folder: first } = await train(fake.openTrainer());
+    const tokens = z.array(z.object({ tokens: z.int() })).parse(await logOf(first));
+    const whole = tokens.reduce((sum, one) => sum + one.tokens, 0);
+    const place = await makeTemporaryFolder();
+    const ids: string[] = [];
+    const openMeter = async (): Promise<SpendingMeter> => {
+      const ledger = createSpendingLedger({
+        ...{ folder: place, account: 'a', clock: () => 0 },
+        // A dollar a token: one of two fine-tunes fits.
+        findRate: () => ({ input: 1e6, output: 0, source: 'test' }),
+        limit: 1.5 * whole,
+      });
+      await ledger.load();
+      const use = {
+        model: { text: 'tinker:m', model: 'm' },
+        endpoint: 'https://t.example',
+        purpose: 'fine-tuning',
+      } as const;
+      return ledger.meter(use);
+    };
+    const meter = await openMeter();
+    const killed: SpendingMeter = {
+      ...meter,
+      open: (id, most) => (ids.push(id), meter.open(id, most)),
+      close: () => Promise.resolve(),
+    };
+    const jobs = [2, 3].map((step) => ({ keepSteps: [step] }));
+    const folders = await Promise.all(jobs.map(() => makeTemporaryFolder()));
+    const trainIn = (index: number, meter: SpendingMeter) =>
+      train(fake.openTrainer({ meter }), { ...jobs[index], folder: folders[index] ?? '' });
+    const ended = await Promise.allSettled(jobs.map((_, index) => trainIn(index, killed)));
+    expect(ended.map(({ status }) => status).toSorted()).toEqual(['fulfilled', 'rejected']);
+
+    const later = await openMeter();
+    const [id = ''] = ids;
+    expect(later.isOpen(id)).toBe(true);
+    await trainIn(
+      ended.findIndex(({ status }) => status === 'fulfilled'),
+      later,
+    );
+    expect(later.isOpen(id)).toBe(false);
   });
 
   it('has its key in nothing that it writes, whatever the service says', async () => {

@@ -84,7 +84,7 @@ const noKey = 'driftline-has-no-key';
 function readKey(
   environment: HostedClientSettings['environment'],
   variables: HostedVariables,
-  { needsKey }: HostedService,
+  { needsKey, name }: HostedService,
 ): string {
   const key = environment[variables.key]?.trim() ?? '';
   if (key === '' && !needsKey) return noKey;
@@ -93,7 +93,7 @@ function readKey(
   throw new DriftlineError({
     code: 'provider-unauthorized',
     message: key === '' ? `${variables.key} is not set` : `${variables.key} has characters that no key has`,
-    hint: `Set ${variables.key} to your key, in the environment or in the file that ${keyFileVariable} names; for a local server that wants none, set it to any word.`,
+    hint: `Set ${variables.key} to your key, in the environment or in the file that ${keyFileVariable} names${name === 'openai' ? '; for a local server that wants none, set it to any word' : ''}.`,
   });
 }
 

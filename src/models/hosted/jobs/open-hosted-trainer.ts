@@ -36,6 +36,8 @@ export interface HostedTrainerSettings extends HostedClientSettings {
   readonly wait?: (milliseconds: number, signal?: AbortSignal) => Promise<void>;
 }
 
+const never = new AbortController().signal;
+
 const waitForTimer = async (milliseconds: number, signal?: AbortSignal): Promise<void> => {
   await setTimeout(milliseconds, undefined, signal === undefined ? {} : { signal });
 };
@@ -78,16 +80,21 @@ export function openHostedTrainer(settings: HostedTrainerSettings): Promise<Trai
         found = await findAgain(hosted, before?.state === 'begun' ? before : null, mark, signal);
         const most = estimateTrainedTokens(rows, recipe);
         if (found === null) {
-          if (meter?.fits(most) === false) throw meter.refuse(most);
-          // Steps of a job that failed are not those of the next one.
-          await rm(join(folder, trainingLog), { force: true });
-          await writeHostedJobRecord(folder, record);
-          found = await createJob(
-            hosted,
-            { model, mark, rows, recipe, keepSteps, learningRateMultiplier, takesRecipes: service.takesRecipes },
-            wait,
-            signal,
-          );
+          const create = async (): Promise<HostedJob> => {
+            // Steps of a job that failed are not those of the next one.
+            await rm(join(folder, trainingLog), { force: true });
+            await writeHostedJobRecord(folder, record);
+            const made = await createJob(
+              hosted,
+              { model, mark, rows, recipe, keepSteps, learningRateMultiplier, takesRecipes: service.takesRecipes },
+              wait,
+              signal,
+            );
+            // Noted while its room is held, so that nobody else takes it; that it is saved is awaited below.
+            meter?.open(made.id, { ...most, calls: 1 }).catch(() => undefined);
+            return made;
+          };
+          found = await (meter === undefined ? create() : meter.hold(() => most, signal ?? never, create));
           onNotice(`${host} fine-tunes ${model}: job ${found.id}`);
         } else if (before?.job !== found.id) {
           onNotice(`${host} has this job already, and it is not made again: ${found.id}`);

@@ -9,6 +9,8 @@ import {
   openHostedTrainer,
   type HostedTrainerSettings,
 } from '../../../../src/models/hosted/jobs/open-hosted-trainer.js';
+import { countTrainedCharacters } from '../../../../src/models/hosted/jobs/fine-tuning-service.js';
+import { createSpendingLedger } from '../../../../src/models/hosted/spending/spending-ledger.js';
 import type { TunedModel } from '../../../../src/models/trainer.js';
 import { errorOf } from '../../../engine/checkpoint/error-of.js';
 import { makeTemporaryFolder } from '../../../foundation/temporary-folder.js';
@@ -88,6 +90,31 @@ describe('a hosted model that is fine-tuned', () => {
     await server.close();
     const trainer = await open(server.url, { environment: {} });
     expect(await trainer.train({ rows, recipe, folder })).toEqual(result);
+  });
+
+  it('is not begun beside another where the limit is enough for one', async () => {
+    const server = await startTestServer();
+    const ledger = createSpendingLedger({
+      ...{ folder: await makeTemporaryFolder(), account: 'a', clock: () => 0 },
+      // A dollar a token.
+      findRate: () => ({ input: 1e6, output: 0, source: 'test' }),
+      limit: 1.5 * Math.ceil(countTrainedCharacters(rows, recipe) / 4),
+    });
+    const use = {
+      model: { text: 'openai:tiny', model: 'tiny' },
+      endpoint: server.url,
+      purpose: 'fine-tuning',
+    } as const;
+    const trainer = await open(server.url, { meter: ledger.meter(use) });
+    const ended = await Promise.allSettled(
+      [1, 2].map(async (seed) =>
+        trainer.train({ rows, recipe: { ...recipe, seed }, folder: await makeTemporaryFolder() }),
+      ),
+    );
+    expect(ended.map(({ status }) => status).toSorted()).toEqual(['fulfilled', 'rejected']);
+    const [refused] = ended.filter((one) => one.status === 'rejected');
+    expect(refused?.reason).toMatchObject({ code: 'cost-limit-reached' });
+    expect(await countJobs(server)).toBe(1);
   });
 
   it('is not paid twice where the answer to the request was lost', async () => {
