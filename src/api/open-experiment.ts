@@ -221,13 +221,18 @@ export async function openExperiment(plan: string | PlanInput, options: Experime
   /** All bases of a plan share one. */
   let cluster: Promise<ClusterRun> | null = null;
   /** What the cluster is told of the run once that is known. */
-  const shared: { name: string; spending: SpendingLedger | null; onSight: (sight: ClusterSight) => void } = {
-    ...{ name: 'plan', spending: null, onSight: () => undefined },
+  const shared: {
+    name: string;
+    folder: string | null;
+    spending: SpendingLedger | null;
+    onSight: (sight: ClusterSight) => void;
+  } = {
+    ...{ name: 'plan', folder: null, spending: null, onSight: () => undefined },
   };
   const openCluster = (settings: ClusterSettings): Promise<ClusterRun> =>
     (cluster ??= openClusterRun({
       ...{ settings, environment, allowsOpen, cancelsJobs: cancelJobs, onNotice },
-      ...{ run: () => shared.name, spending: () => shared.spending },
+      ...{ run: () => shared.name, folder: () => shared.folder, spending: () => shared.spending },
       onSight: (sight) => {
         shared.onSight(sight);
       },
@@ -269,6 +274,7 @@ export async function openExperiment(plan: string | PlanInput, options: Experime
   const resolved: ResolvedPlan = { ...read, remarks: [...read.remarks, ...ofGate] };
   const place = join(runs, nameRun(resolved));
   shared.name = nameRun(resolved);
+  shared.folder = place;
   const batched: BatchedParts = { answers: batchAnswers, judgements: batchJudgements };
   const connection = { environment, fetch, ...signalled };
   const spending = openSpending(resolved, place, maxCost, clock);

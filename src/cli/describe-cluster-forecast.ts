@@ -29,12 +29,12 @@ function describeTraining(
   { base, conditions, cells, steps, memory, secondsPerStep, isMeasured }: ClusterTrainingForecast,
   { settings: { gpu, gpus_per_cell: gpus } }: ClusterForecast,
 ): string {
-  const there = gpu === undefined ? '' : `, of ${formatMemory(gpu.memory * 1e9)}`;
+  const there = gpu === undefined || gpus === 0 ? '' : `, of ${formatMemory(gpu.memory * 1e9)}`;
   const each = gpus > 1 ? ` on each of ${String(gpus)} GPUs` : gpus === 0 ? ' of memory, on processors' : ' of a GPU';
   const how = isMeasured ? ', as measured of the first that is finished' : '';
   const time = secondsPerStep === null ? '' : `, ${describeSeconds(secondsPerStep)} a step`;
   const named = conditions.length > 3 ? `${String(conditions.length)} conditions` : conditions.join(', ');
-  return `${base}, ${named}: ${String(cells.length)} fine-tunes with ${String(steps)} steps, ${describeMemoryRange(memory)}${each}${there}${time}${how}`;
+  return `${base}, ${named}: ${cells.length === 1 ? '1 fine-tune' : `${String(cells.length)} fine-tunes`} with ${String(steps)} steps, ${describeMemoryRange(memory)}${each}${there}${time}${how}`;
 }
 
 function describeSampling(
@@ -42,16 +42,18 @@ function describeSampling(
   { settings: { gpus_per_sampler: gpus } }: ClusterForecast,
 ): string {
   const each = gpus > 1 ? ` on each of ${String(gpus)} GPUs` : gpus === 0 ? ' of memory, on processors' : ' of a GPU';
-  return `${base}: ${String(answers)} answers by vLLM, ${describeMemoryRange(memory)}${each}, from one answer at a time to 64`;
+  return `${base}: ${String(answers)} answers by vLLM, ${describeMemoryRange(memory)}${each}: memory for one answer at once, to 64 at once`;
 }
 
 function describeTime(forecast: ClusterForecast, gpus: number | null): string[] {
-  const { gpuSeconds, settings, trainings } = forecast;
+  const { gpuSeconds, settings, trainings, samplings } = forecast;
+  const usesProcessors =
+    (trainings.length > 0 && settings.gpus_per_cell === 0) || (samplings.length > 0 && settings.gpus_per_sampler === 0);
   if (gpuSeconds === null)
     return [
-      settings.gpu?.tflops === undefined
-        ? 'time and cost are not known: cluster: { gpu: { memory: 80, tflops: 989 } } in the plan says what a GPU is, here an H100'
-        : 'time and cost are not known: nothing was measured on processors yet',
+      usesProcessors
+        ? 'time and cost are not known: nothing was measured on processors yet'
+        : 'time and cost are not known: cluster: { gpu: { memory: 80, tflops: 989 } } in the plan says what a GPU is, here an H100',
     ];
   const cells = trainings.reduce((sum, one) => sum + one.cells.length, 0);
   const most = Math.max(1, cells * settings.gpus_per_cell, settings.gpus_per_sampler);

@@ -15,6 +15,8 @@ export interface LocatedCluster {
   readonly settings: ClusterSettings | null;
   /** Models of the plan that the nodes must have. */
   readonly models: readonly string[];
+  /** Whether a recipe of the plan holds its base in 4 bits. */
+  readonly quantizes: boolean;
   /** Names of runs that begin so are meant: the plan's, or the one that was named; null for all. */
   readonly plan: string | null;
   readonly run: string | null;
@@ -24,7 +26,7 @@ export interface LocatedCluster {
   readonly owner: LockOwner | null;
 }
 
-const nothing = { models: [], plan: null, run: null, cells: [], owner: null } as const;
+const nothing = { models: [], quantizes: false, plan: null, run: null, cells: [], owner: null } as const;
 
 /** Finds out what was named: the folder of a run, the file of a plan, or the name of a run. */
 export async function locateCluster(named: string | undefined): Promise<LocatedCluster> {
@@ -32,9 +34,9 @@ export async function locateCluster(named: string | undefined): Promise<LocatedC
   const found = await stat(named).catch(() => null);
   if (found === null && !/[/\\.]/.test(named)) return { ...nothing, settings: null, run: named };
   if (found?.isDirectory() !== true) {
-    const { name, cluster, models } = await readPlanCluster(named);
+    const { name, cluster, models, quantizes } = await readPlanCluster(named);
     if (cluster === null) throw withoutCluster(named);
-    return { ...nothing, settings: cluster, models, plan: name };
+    return { ...nothing, settings: cluster, models, quantizes, plan: name };
   }
   const { manifest } = await readStoredRun(named);
   const cluster = manifest.written?.['cluster'];
@@ -43,6 +45,7 @@ export async function locateCluster(named: string | undefined): Promise<LocatedC
     ...nothing,
     settings: parseSettings(clusterSchema, cluster, `${named}: cluster`),
     models: [...new Set(manifest.bases.map(({ name }) => manifest.models[name] ?? name))],
+    quantizes: manifest.cells.some(({ recipe }) => recipe?.method === 'lora' && recipe.quantization !== undefined),
     run: basename(resolve(named)),
     cells: await readCells(named),
     owner: findLockOwner(await readdir(named)),

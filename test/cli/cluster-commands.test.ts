@@ -226,6 +226,53 @@ describe('driftline cluster check', () => {
   });
 });
 
+describe('driftline cluster check of a plan', () => {
+  it('looks for bitsandbytes where a recipe holds its base in 4 bits, in both interpreters', async () => {
+    const recipe = { method: 'lora', rank: 4, quantization: 'nf4' };
+    const { file, drift } = await openBench({ recipe }, { vllm_python: '/opt/vllm/bin/python' });
+    const checked = await drift(['cluster', 'check', file]);
+    expect([checked.exitCode, checked.stderr]).toEqual([5, expect.stringContaining('error cluster-software')]);
+    expect(checked.stdout).toContain('python3 -m pip install bitsandbytes');
+    expect(checked.stdout).toContain('/opt/vllm/bin/python -m pip install bitsandbytes');
+  });
+
+  it('remarks on GPUs that stay idle for want of processors', async () => {
+    const { cluster, file, drift } = await openBench();
+    changeNode(cluster, { resources: { CPU: 2, GPU: 8 } });
+    const checked = await drift(['cluster', 'check', file]);
+    expect(checked.exitCode).toBe(0);
+    expect(checked.stdout).toContain('Ray counts 2 CPUs for 8 GPUs');
+    expect(checked.stdout).toContain('--num-cpus=8');
+  });
+
+  it.each(['ray://127.0.0.1:10001', 'localhost:8265'])('says how an address is written that is %s', async (ray) => {
+    const { drift } = await openBench();
+    const checked = await drift(['cluster', 'check', '--ray', ray, '--storage', '/x']);
+    expect([checked.exitCode, checked.stderr]).toEqual([2, expect.stringContaining('http://127.0.0.1:8265')]);
+  });
+});
+
+describe('driftline cluster slurm', () => {
+  const slurm = ['cluster', 'slurm', '--storage', '/shared/driftline'];
+
+  it('asks for four processors a GPU', async () => {
+    const written = await runCaptured([...slurm, '--gpus', '8'], { run: runBuiltCli });
+    expect(written.stdout).toContain('#SBATCH --cpus-per-task=32\n');
+    const told = await runCaptured([...slurm, '--gpus', '8', '--cpus', '64'], { run: runBuiltCli });
+    expect(told.stdout).toContain('#SBATCH --cpus-per-task=64\n');
+  });
+
+  it.each(['90', '90:00', '24:00:00', '2-12', '2-12:30', '1-00:00:00'])('takes %s for a time', async (time) => {
+    const written = await runCaptured([...slurm, '--time', time], { run: runBuiltCli });
+    expect([written.exitCode, written.stdout]).toEqual([0, expect.stringContaining(`--time=${time}\n`)]);
+  });
+
+  it.each(['tomorrow', '1:2:3:4', '24h'])('refuses %s for a time', async (time) => {
+    const refused = await runCaptured([...slurm, '--time', time], { run: runBuiltCli });
+    expect([refused.exitCode, refused.stderr]).toEqual([2, expect.stringContaining('no time that SLURM knows')]);
+  });
+});
+
 describe('driftline cluster status and stop', { timeout: 180_000 }, () => {
   it('tell of a run, stop what it left behind, and the run goes on to the same', async () => {
     const { cluster, file, runs, drift, folder } = await openBench({ seeds: [0] });

@@ -28,7 +28,13 @@ export const clusterCheck: CommandAction<typeof clusterCheckDefinition> = {
       `A job at ${cluster.ray.address} looks at each node; this takes a minute where interpreters are slow to start.`,
     );
     const models = located.models.flatMap((name) => listWanted(name, settings));
-    const checked = await checkCluster(cluster, { models, stranger, nonce, signal }).finally(() => {
+    const checked = await checkCluster(cluster, {
+      models,
+      quantizes: located.quantizes,
+      stranger,
+      nonce,
+      signal,
+    }).finally(() => {
       cluster.ray.close();
       stranger.close();
     });

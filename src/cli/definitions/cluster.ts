@@ -67,13 +67,14 @@ export const clusterSlurmDefinition = {
     gpus: { value: 'N', description: 'GPUs of each node', type: wholeNumber(0), default: '1' },
     cpus: {
       value: 'N',
-      description: "Processors of each node; what SLURM's partition gives if not given",
+      description: 'Processors of each node; 4 for each GPU, and at least 4, if not given',
       type: optional(wholeNumber(1)),
       example: '16',
     },
     time: {
       value: 'TIME',
-      description: 'Time limit, as SLURM writes it; a run that it ends goes on in the next job',
+      description:
+        'Time limit as SLURM writes it, such as 24:00:00 or 2-12; a run that it ends goes on in the next job',
       type: nonEmptyText,
       default: '24:00:00',
     },

@@ -148,6 +148,7 @@ export async function resolvePlan(
       ...ofQuestions,
       ...remarkOnRows(cells),
       ...remarkOnServices(cells),
+      ...remarkOnFoundGpu(plan, cluster),
       ...remarkOnUntried(plan, { bases, cells }),
       ...remarkOnModels(opened.models),
       ...existing.remarks,
@@ -228,6 +229,14 @@ async function fillInGpu(
   if (found === null) return cluster;
   const { memory, tflops } = found;
   return { ...cluster, gpu: { memory, ...(tflops === undefined ? {} : { tflops }) } };
+}
+
+/** An address is not a cluster: behind `ssh -L` another one may be today. */
+function remarkOnFoundGpu({ cluster: written }: Plan, filled: ClusterSettings | undefined): readonly string[] {
+  if (written === undefined || written.gpu !== undefined || filled?.gpu === undefined) return [];
+  return [
+    `estimates are for a GPU of ${String(filled.gpu.memory)} GB, which driftline cluster check found last at ${filled.ray}; if another cluster is there now, check that`,
+  ];
 }
 
 /** What a plan asks of a cluster that nobody of us has seen done. */

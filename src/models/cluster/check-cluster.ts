@@ -28,6 +28,8 @@ export interface ClusterCheck {
 
 export interface ClusterChecking {
   readonly models: readonly CheckedModel[];
+  /** Whether a recipe holds its base in 4 bits. */
+  readonly quantizes: boolean;
   /** Without a token, for what Ray does then. */
   readonly stranger: RayClient;
   /** Names the check: another one each time. */
@@ -43,7 +45,7 @@ const unwritableCode = 5;
 /** Has a job look at each node of a cluster, and judges what it found. Leaves nothing running, and installs nothing. */
 export async function checkCluster(cluster: ClusterRun, checking: ClusterChecking): Promise<ClusterCheck> {
   const { ray, settings } = cluster;
-  const { models, nonce, signal, stranger } = checking;
+  const { models, quantizes, nonce, signal, stranger } = checking;
   const { ray_version: version } = await ray.version(signal);
   const findings: ClusterFinding[] = [
     good('ray', `Ray ${version} at ${ray.address}; driftline is tested with ${testedVersions.ray}`),
@@ -53,7 +55,7 @@ export async function checkCluster(cluster: ClusterRun, checking: ClusterCheckin
   const outcome = await runCheckJob(cluster, checking);
   if (!('nodes' in outcome))
     return { address: ray.address, ray: version, findings: [...findings, outcome], gpu: null, nodes: [] };
-  findings.push(...judgeCheck({ report: outcome, nodes, settings, models }));
+  findings.push(...judgeCheck({ report: outcome, nodes, settings, models, quantizes }));
   if (outcome.head_writes_storage) findings.push(...(await lookAtWayBack(cluster, nonce, signal)));
   const gpu = chooseGpu(outcome);
   return {

@@ -33,6 +33,8 @@ export interface ClusterRunSettings {
   readonly environment: Readonly<Record<string, string | undefined>>;
   /** Names the run: what several runs ask of one cluster is kept apart by it. */
   readonly run: () => string;
+  /** Folder of the run here, once it has one; null for none. */
+  readonly folder?: () => string | null;
   /** Whether a Ray that others reach may have no token. */
   readonly allowsOpen?: boolean;
   /** Whether jobs are stopped when what waits for them is. */
@@ -80,6 +82,8 @@ export interface ClusterRun {
   readonly asked: ReadonlySet<string>;
   /** Of the run, as it calls itself. */
   readonly run: () => string;
+  /** Of the run here; null for none. */
+  readonly folder: () => string | null;
   /** Of the run, as folders and jobs are called. */
   readonly name: () => string;
   readonly wayBack: (signal?: AbortSignal) => Promise<WayBack>;
@@ -93,6 +97,8 @@ export interface ClusterRun {
   readonly isCellDone: (cell: string) => Promise<boolean>;
   /** Does what may be done again until it comes through: a head that is away may come back. */
   readonly patiently: <Result>(task: () => Promise<Result>, signal?: AbortSignal) => Promise<Result>;
+  /** The same once the cluster has answered this run: before that its address may be wrong, which is said at once. */
+  readonly patientlyOnceReached: <Result>(task: () => Promise<Result>, signal?: AbortSignal) => Promise<Result>;
 }
 
 /** What jobs run: sent with each of them, nothing is installed on the cluster. */
@@ -145,11 +151,17 @@ export async function openClusterRun(given: ClusterRunSettings): Promise<Cluster
   });
   counts.jobs = watcher.count;
   let checked: Promise<void> | null = null;
+  let isReached = false;
   const requireRay = (): Promise<void> =>
-    (checked ??= checkVersion(ray, onNotice).catch((cause: unknown) => {
-      checked = null;
-      throw cause;
-    }));
+    (checked ??= checkVersion(ray, onNotice).then(
+      () => {
+        isReached = true;
+      },
+      (cause: unknown) => {
+        checked = null;
+        throw cause;
+      },
+    ));
 
   let listed: { readonly at: number; readonly done: Promise<ReadonlySet<string>> } | null = null;
   async function listDone(): Promise<ReadonlySet<string>> {
@@ -174,10 +186,20 @@ export async function openClusterRun(given: ClusterRunSettings): Promise<Cluster
     }
   }
 
+  async function patientlyOnceReached<Result>(task: () => Promise<Result>, signal?: AbortSignal): Promise<Result> {
+    try {
+      return await task();
+    } catch (cause) {
+      // It may be this task whose first request has come through.
+      if (!isReached || !mayPass(cause)) throw cause;
+    }
+    return patiently(task, signal);
+  }
+
   return {
-    patiently,
+    ...{ patiently, patientlyOnceReached },
     ...{ spending, lanes, settings, ray, budget, watcher, clock, pace, waves, onNotice, cancelsJobs, asked, run },
-    ...{ name, wayBack },
+    ...{ name, wayBack, folder: given.folder ?? (() => null) },
     stopLanes: async () => {
       for (const id of lanes) {
         lanes.delete(id);

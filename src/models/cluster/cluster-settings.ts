@@ -12,7 +12,11 @@ export const notRunByUs = {
 /** How a plan names a cluster: where its bases are trained and asked. */
 export const clusterSchema = z.strictObject({
   ray: z
-    .url({ protocol: /^https?$/ })
+    .url({
+      protocol: /^https?$/,
+      error:
+        'is no address of a dashboard. Write it as http://127.0.0.1:8265, with http:// and the port of the dashboard',
+    })
     .default('http://127.0.0.1:8265')
     .describe("Address of Ray's dashboard"),
   storage: absolute.describe('Folder that all nodes of the cluster see, as an absolute path there'),
@@ -48,7 +52,9 @@ export const clusterSchema = z.strictObject({
   models: z
     .record(text, absolute)
     .default({})
-    .describe('Folders on the nodes of bases, by their names in the plan, where nodes do not fetch them from the hub'),
+    .describe(
+      'Folders on the nodes of bases, by their names in the plan, where nodes do not fetch them from the hub; not run by us on a real Ray',
+    ),
   dtype: z.enum(['bfloat16', 'float32']).default('bfloat16').describe('How weights are held while answers are sampled'),
   save_every: z.int().positive().default(50).describe('Steps between two checkpoints, from which a fine-tune goes on'),
   linger: z
@@ -83,7 +89,9 @@ export const clusterSchema = z.strictObject({
   resources: z
     .record(text, z.number().positive())
     .default({})
-    .describe("Ray's own resources that a fine-tune or a vLLM takes, such as accelerator_type:H100: 0.001"),
+    .describe(
+      "Ray's own resources that a fine-tune or a vLLM takes, such as accelerator_type:H100: 0.001; not run by us on a real Ray",
+    ),
 });
 
 /** A cluster as a plan names it, with what it leaves out filled in. */

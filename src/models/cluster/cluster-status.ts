@@ -1,5 +1,5 @@
 import { systemClock } from '../../foundation/clock.js';
-import { parseProgress, trainJobId, type JobProgress } from './job-ids.js';
+import { parseProgress, readTrainJob, type JobProgress } from './job-ids.js';
 import type { RayClient } from './ray-client.js';
 import { createRequestBudget } from './request-budget.js';
 import { listRunJobs, runFolderThere, type RunJob } from './run-jobs.js';
@@ -58,7 +58,7 @@ export async function readClusterStatus(
   const gpus = await ray.gpus(signal);
   const cells = new Map((asked?.cells ?? []).map((cell) => [cell.job, cell]));
   const wanted = asked === null ? null : { run: asked.run, ids: new Set(cells.keys()) };
-  const jobs = await listRunJobs(ray, wanted, signal);
+  const jobs = withoutFormerNames(await listRunJobs(ray, wanted, signal));
   const progress = await readProgress(ray, jobs, asked, signal);
   const work = jobs
     // Jobs that hand files over are over in seconds, and nobody waits for them.
@@ -75,7 +75,8 @@ export async function readClusterStatus(
   // The list of a head that was started again is empty, and finished cells stay where they are.
   const gone = (asked?.cells ?? []).filter(({ job }) => !jobs.some(({ id }) => id === job));
   for (const { name, job, steps, isFinished } of gone) {
-    const found = [...progress.values()].find((one) => one.kind === 'train' && trainJobId(one.name) === job) ?? null;
+    const found =
+      [...progress.values()].find((one) => one.kind === 'train' && one.name === readTrainJob(job)?.cell) ?? null;
     const told = describeProgress('train', found);
     work.push({
       ...{ run: asked?.run ?? null, kind: 'train', job, name, status: null },
@@ -83,6 +84,19 @@ export async function readClusterStatus(
     });
   }
   return { address: ray.address, gpus, work };
+}
+
+/** A fine-tune whose job was given another name is the job of its last name. */
+function withoutFormerNames(jobs: readonly RunJob[]): readonly RunJob[] {
+  const last = new Map<string, number>();
+  for (const { id } of jobs) {
+    const named = readTrainJob(id);
+    if (named !== null) last.set(named.cell, Math.max(last.get(named.cell) ?? 0, named.number));
+  }
+  return jobs.filter(({ id }) => {
+    const named = readTrainJob(id);
+    return named === null || named.number === last.get(named.cell);
+  });
 }
 
 function describeProgress(

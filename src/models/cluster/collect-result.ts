@@ -25,6 +25,8 @@ const doneSchema = z.looseObject({
 export type DoneCell = z.output<typeof doneSchema>;
 
 const archiveName = 'result.zip';
+/** The log of a fine-tune, here and in the storage. */
+export const logFile = 'training.jsonl';
 const attempts = 3;
 
 /** What a cell left when it was done; null where it is not, or what is there is another's. */
@@ -56,7 +58,7 @@ export async function readDoneIn(
 
 /** Where a file of the result belongs in the folder of a cell; null for what is not kept here. */
 function placeOf(name: string, keepSteps: readonly number[]): string | null {
-  if (/^(adapter_config\.json|adapter_model\.safetensors|training\.jsonl|measured\.json)$/.test(name)) return name;
+  if (name === logFile || /^(adapter_config\.json|adapter_model\.safetensors|measured\.json)$/.test(name)) return name;
   const [, step, file = ''] = /^kept-(\d+)\/(adapter_config\.json|adapter_model\.safetensors)$/.exec(name) ?? [];
   return step !== undefined && keepSteps.includes(Number(step)) ? join('checkpoints', `step-${step}`, file) : null;
 }

@@ -1,19 +1,23 @@
 import { z } from 'zod';
+import { DriftlineError } from '../../foundation/driftline-error.js';
 import type { ClusterRun } from './cluster-run.js';
 import { secondsBetweenLooks } from './cluster-spending.js';
 import { laneStartSeconds } from './estimate-cluster.js';
 
 /** What the vLLM of a lane costs, as it goes on. */
 export interface CountedLane {
-  /** Does work once its start fits within the limit of what the run may cost. */
+  /** Does work once its start fits within the limit of what the run may cost. Where it never will, all vLLMs of the run are stopped. */
   readonly hold: <Result>(leave: AbortSignal, work: () => Promise<Result>) => Promise<Result>;
   /** A job of the lane begins, or goes on. */
   readonly open: () => Promise<void>;
-  /** Counts until now. Where the limit does not allow more, all vLLMs of the run are stopped, and `cost-limit-reached` is thrown. */
-  readonly goOn: () => Promise<void>;
-  /** Counts by what the lane says itself when its job has ended; until it will have ended if it goes on without being looked at. */
-  readonly settle: (hasEnded: boolean) => Promise<void>;
+  /** Counts until now. False where the limit does not allow more, be it only because fine-tunes under way hold it: whoever holds again waits. */
+  readonly goesOn: () => boolean;
+  /** Counts by what the lane says itself when its job has succeeded; by the clock, too, however else it ended. */
+  readonly settle: (end: LaneEnd) => Promise<void>;
 }
+
+/** How a job of a lane ended: what did not succeed had no time to say what it cost. What goes on ends by itself, without being looked at. */
+export type LaneEnd = 'succeeded' | 'ended' | 'goes on';
 
 const stateSchema = z.looseObject({ gpu_seconds: z.number().nonnegative().nullish() });
 
@@ -40,28 +44,29 @@ export function countLane(
   }
 
   return {
-    hold: (leave, work) =>
-      meter === null || !meter.isLimited
-        ? work()
-        : meter.hold(lane, (meter.counted(lane) ?? 0) + spending.boundStart(), leave, work),
+    hold: async (leave, work) => {
+      if (meter === null || !meter.isLimited) return work();
+      const most = (meter.counted(lane) ?? 0) + spending.boundStart();
+      return meter.hold(lane, most, leave, work).catch(async (cause: unknown) => {
+        if (DriftlineError.isInstance(cause) && cause.code === 'cost-limit-reached') await stopLanes();
+        throw cause;
+      });
+    },
     open: async () => {
       await meter?.open(lane);
       began = null;
     },
-    goOn: async () => {
-      if (meter === null) return;
+    goesOn: () => {
+      if (meter === null) return true;
       began ??= { at: clock.now() - 1000 * laneStartSeconds, counted: meter.counted(lane) ?? 0 };
       meter.note(lane, soFar());
-      const refusal = meter.refuse(gpus * secondsBetweenLooks);
-      if (refusal === null) return;
-      await stopLanes();
-      throw refusal;
+      return meter.refuse(gpus * secondsBetweenLooks) === null;
     },
-    settle: async (hasEnded) => {
+    settle: async (end) => {
       if (meter === null || meter.counted(lane) === null) return;
       const own = await readOwnCount();
-      const byClock = soFar() + (hasEnded || began === null ? 0 : gpus * linger);
-      await meter.settle(lane, hasEnded && own !== null ? own : Math.max(own ?? 0, byClock));
+      const byClock = soFar() + (end !== 'goes on' || began === null ? 0 : gpus * linger);
+      await meter.settle(lane, end === 'succeeded' && own !== null ? own : Math.max(own ?? 0, byClock));
     },
   };
 }

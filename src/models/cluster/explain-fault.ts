@@ -42,6 +42,12 @@ export function parseFault(bytes: Uint8Array): JobFault {
   }
 }
 
+/** With which a driver ends that has written a fault down. */
+export const faultCode = 3;
+
+/** Jobs that end without a word are followed by the next so often, as long as nothing moves. */
+export const fruitlessJobs = 3;
+
 /** What a job was about, for messages and hints. */
 export interface FaultyWork {
   readonly job: string;

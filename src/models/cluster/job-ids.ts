@@ -23,6 +23,12 @@ export function trainJobId(cell: string, number = 0): string {
   return `${prefix}-t-${cell}${number === 0 ? '' : `-${String(number)}`}`;
 }
 
+/** The cell of such a job, and the number of its name; null where the id is another's. */
+export function readTrainJob(id: string): { readonly cell: string; readonly number: number } | null {
+  const [, cell, number = '0'] = /^driftline-t-([0-9a-f]{20})(?:-(\d+))?$/.exec(id) ?? [];
+  return cell === undefined ? null : { cell, number: Number(number) };
+}
+
 /** A model that a fine-tune has made whole: it lies in the storage alone. */
 export interface WholeModel {
   readonly cell: string;
@@ -50,8 +56,9 @@ export function deliverJobId(hash: string): string {
   return `${prefix}-d-${hash.slice(0, 20)}`;
 }
 
-export function insideJobId(hash: string): string {
-  return `${prefix}-i-${hash}`;
+/** A later one bears a number, as that of a cell. */
+export function insideJobId(hash: string, number = 0): string {
+  return `${prefix}-i-${hash}${number === 0 ? '' : `-${String(number)}`}`;
 }
 
 export function checkJobId(nonce: string): string {

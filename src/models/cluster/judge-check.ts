@@ -20,6 +20,8 @@ export interface JudgedCheck {
     'storage' | 'python' | 'vllm_python' | 'gpus_per_cell' | 'gpus_per_sampler' | 'environment'
   >;
   readonly models: readonly CheckedModel[];
+  /** Whether a recipe holds its base in 4 bits. */
+  readonly quantizes: boolean;
 }
 
 /** What the nodes of a cluster told: what is there, what is lacking, and the line that repairs it. */
@@ -29,15 +31,19 @@ export function judgeCheck(check: JudgedCheck): ClusterFinding[] {
   return [
     ...judgeNodes(check, answering),
     ...judgeGpus(check, answering),
+    ...judgeProcessors(check, answering),
     ...judgeStorage(check, answering),
-    ...judgeSoftware(check.settings, answering),
+    ...judgeSoftware(check.settings, answering, check),
     ...check.models.flatMap((model) => judgeModel(model, answering, check)),
   ];
 }
 
+/** Who may not become root has these ways, too. */
+const withoutRoot = '   # or ask who runs the cluster, or name another storage';
+
 /** The line that makes a folder of whoever types it. */
 export function makeFolderLine(folder: string): string {
-  return `sudo mkdir -p ${folder} && sudo chown $USER ${folder}`;
+  return `sudo mkdir -p ${folder} && sudo chown $USER ${folder}${withoutRoot}`;
 }
 
 function judgeNodes({ report, nodes }: JudgedCheck, answering: readonly CheckedNode[]): ClusterFinding[] {
@@ -104,6 +110,25 @@ function judgeGpus({ settings, nodes }: JudgedCheck, answering: readonly Checked
   ];
 }
 
+/** Ray places a job only where a processor is free for it: with too few of them GPUs stay idle. */
+function judgeProcessors({ settings, nodes }: JudgedCheck, answering: readonly CheckedNode[]): ClusterFinding[] {
+  const taken = [settings.gpus_per_cell, settings.gpus_per_sampler].filter((gpus) => gpus > 0);
+  if (taken.length === 0) return [];
+  return answering.flatMap((node): ClusterFinding[] => {
+    const { GPU: gpus = 0, CPU: cpus = 0 } = node.resources;
+    const places = Math.floor(gpus / Math.min(...taken));
+    if (cpus >= places) return [];
+    const isHead = nodes.some(({ id, isHead: leads }) => leads && id === node.node);
+    return [
+      remark(
+        'gpus',
+        `${hostOf(node)}: Ray counts ${countOf(cpus, 'CPU')} for ${countOf(gpus, 'GPU')}, and each fine-tune and each vLLM takes one: only ${String(Math.floor(cpus))} can be at work there`,
+        `ray stop; RAY_AUTH_MODE=token ray start ${isHead ? '--head' : '--address=HEAD:6379'} --num-cpus=${String(places)}   # on SLURM: driftline cluster slurm --cpus`,
+      ),
+    ];
+  });
+}
+
 function judgeStorage(
   { report, settings: { storage }, nodes }: JudgedCheck,
   answering: readonly CheckedNode[],
@@ -119,7 +144,7 @@ function judgeStorage(
         makeFolderLine(storage),
       ),
     ];
-  const mount = `sudo mkdir -p ${storage} && sudo mount -t nfs ${headName}:${storage} ${storage}`;
+  const mount = `sudo mkdir -p ${storage} && sudo mount -t nfs ${headName}:${storage} ${storage}${withoutRoot}`;
   const lost = answering.flatMap((node): ClusterFinding[] => {
     const host = hostOf(node);
     if (!node.sees_storage)
@@ -130,7 +155,7 @@ function judgeStorage(
           'storage',
           'cluster-storage',
           `${host} sees ${storage} and cannot write it: ${node.storage_error ?? ''}`,
-          `sudo mount -o remount,rw ${storage}`,
+          `sudo mount -o remount,rw ${storage}${withoutRoot}`,
         ),
       ];
     return node.seen_by_head

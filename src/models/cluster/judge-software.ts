@@ -7,6 +7,7 @@ import { isLikeTested, pipLine, testedVersions, trainingPackages, type TestedPac
 export function judgeSoftware(
   { python, vllm_python: given }: Pick<ClusterSettings, 'python' | 'vllm_python'>,
   answering: readonly CheckedNode[],
+  { quantizes }: { readonly quantizes: boolean },
 ): ClusterFinding[] {
   const vllmPython = given ?? python;
   const findings: ClusterFinding[] = [];
@@ -24,6 +25,9 @@ export function judgeSoftware(
       tell(finding, host);
     const asked = vllmPython === python ? node.python : node.vllm_python;
     for (const finding of judgeInterpreter(asked, vllmPython, ['vllm'], ['vllm'])) tell(finding, host);
+    if (!quantizes) continue;
+    for (const finding of judgeQuantization(node.python, python)) tell(finding, host);
+    if (vllmPython !== python) for (const finding of judgeQuantization(asked, vllmPython)) tell(finding, host);
   }
   for (const { finding, hosts } of told.values())
     findings.push({
@@ -31,6 +35,22 @@ export function judgeSoftware(
       message: hosts.length === answering.length ? finding.message : `${joinSome(hosts)}: ${finding.message}`,
     });
   return findings;
+}
+
+/** What 4 bits take in an interpreter: of one that is not there enough is said. */
+function judgeQuantization(found: CheckedInterpreter | undefined, python: string): ClusterFinding[] {
+  if (found?.python === undefined) return [];
+  const version = found.packages['bitsandbytes'];
+  return version === undefined
+    ? [
+        lacking(
+          'software',
+          'cluster-software',
+          `${python} has no bitsandbytes, which \`quantization: nf4\` takes`,
+          `${python} -m pip install bitsandbytes`,
+        ),
+      ]
+    : [good('software', `${python}: bitsandbytes ${version}, for \`quantization: nf4\``)];
 }
 
 /** An interpreter, by the packages that it must have. */

@@ -8,6 +8,7 @@ import { readSafetensors } from '../../engine/checkpoint/read-safetensors.js';
 import { readTokenizer } from '../../engine/tokenizer/read-tokenizer.js';
 import { DriftlineError } from '../../foundation/driftline-error.js';
 import { hashJson } from '../../foundation/content-hash.js';
+import { formatDuration } from '../../foundation/format-quantities.js';
 import type { Interventions } from '../../engine/sample/decode-runner.js';
 import {
   encodeInsideText,
@@ -22,8 +23,17 @@ import { packClosedLines, readCheckedLine } from './checked-lines.js';
 import type { ClusterModel } from './cluster-model.js';
 import type { ClusterRun } from './cluster-run.js';
 import { readDoneIn, readWhole } from './collect-result.js';
-import { explainFailedJob, explainJobFault, parseFault, type FaultyWork } from './explain-fault.js';
-import { cellHash, insideJobId } from './job-ids.js';
+import {
+  explainFailedJob,
+  explainJobFault,
+  faultCode,
+  fruitlessJobs,
+  parseFault,
+  type FaultyWork,
+} from './explain-fault.js';
+import { cellHash, insideJobId, type JobProgress } from './job-ids.js';
+import { isNameTaken, mostTakenNames } from './ray-answers.js';
+import { isPlaced, quietAfter, stopStalled } from './stalled-work.js';
 import type { ArchiveFiles } from './zip-archive.js';
 
 export interface ClusterInsideSettings {
@@ -32,6 +42,8 @@ export interface ClusterInsideSettings {
   /** An adapter as the cluster calls it, and its files where that does not have it. */
   readonly adapter: { readonly name: string | null; readonly files: ArchiveFiles };
 }
+
+const never = new AbortController().signal;
 
 type RequestLine = Readonly<Record<string, unknown>>;
 
@@ -52,9 +64,6 @@ const scoreSchema = z.looseObject({
 });
 
 const [tensorsName, linesName] = ['result.safetensors', 'scores.jsonl'];
-/** Jobs that end without a word are made anew so often. */
-const fruitlessJobs = 3;
-const faultCode = 3;
 
 /**
  * Looks into a model on a cluster: each call is a job, called by the hash of all that it is asked, so that whoever asks the same again in a run finds
@@ -76,7 +85,7 @@ export async function openClusterInside({ cluster, model, adapter }: ClusterInsi
     const mark = hashJson({ ...about, run: cluster.name(), requests: lines });
     const hash = cellHash(mark);
     const home = `runs/${cluster.name()}/inside/${hash}`;
-    const id = insideJobId(hash);
+    let id = insideJobId(hash);
     const { gpus_per_sampler: gpus, resources, stalled_after: minutes } = settings;
     const stopping = signal === undefined ? {} : { signal };
     const submit = (renews: boolean) =>
@@ -95,13 +104,39 @@ export async function openClusterInside({ cluster, model, adapter }: ClusterInsi
         },
         signal,
       );
-    const work: FaultyWork = {
+    const describeWork = (): FaultyWork => ({
       ...{ job: id, address: ray.address, recipe: null, model: model.text, isWhole: 'cell' in model.job },
       ...{ storage: settings.storage, python: settings.python },
+    });
+    let moved = 0;
+    let stalledAt: number | null = null;
+    /** What stalls is begun once more, until it stalls without having come further. */
+    const endStall = (message: string): void => {
+      if (stalledAt !== null && moved <= stalledAt) throw explainJobFault({ kind: 'stalled', message }, describeWork());
+      stalledAt = moved;
+      cluster.onNotice(`${id}: ${message}; it is begun once more`);
     };
-    for (let attempt = 1; ; attempt += 1) {
-      await (attempt === 1 ? submit(false) : cluster.patiently(() => submit(true), signal));
-      const { status } = await watcher.follow({ kind: 'inside', name: hash, job: id, ...stopping });
+    const onMoved = ({ state, count }: JobProgress): Promise<void> => {
+      if (state === 'running') moved = Math.max(moved, count);
+      return Promise.resolve();
+    };
+    let number = 0;
+    let isFirst = true;
+    for (let fruitless = 0; ;) {
+      await (isFirst
+        ? cluster.patientlyOnceReached(() => submit(false), signal)
+        : cluster.patiently(() => submit(true), signal));
+      isFirst = false;
+      const followed = { kind: 'inside', name: hash, job: id, onMoved, quietAfter: quietAfter(cluster) } as const;
+      const { status } = await watcher.follow({ ...followed, ...stopping });
+      if (status === 'QUIET') {
+        const isHanging = async () => isPlaced(await cluster.wayBack(signal), home, signal);
+        if (!(await cluster.patiently(isHanging, signal))) continue;
+        const hanging = id;
+        await cluster.patiently(() => stopStalled(ray, hanging, cluster.clock, signal ?? never), signal);
+        endStall(`its node said nothing for ${formatDuration(quietAfter(cluster))}`);
+        continue;
+      }
       const found = await cluster.patiently(async () => {
         const wayBack = await cluster.wayBack(signal);
         const done = await readDoneIn(wayBack, home, mark, signal);
@@ -111,16 +146,29 @@ export async function openClusterInside({ cluster, model, adapter }: ClusterInsi
         return { tensors: await fetch(tensorsName), lines: await fetch(linesName) };
       }, signal);
       if (found !== null) return { tensors: await unpack(found.tensors), lines: readLines(found.lines) };
-      const failed = status === 'FAILED' ? await ray.find(id, signal) : null;
-      if (failed?.driver_exit_code === faultCode) {
+      const ended = id;
+      const { failed, fault } = await cluster.patiently(async () => {
+        const job = status === 'FAILED' ? await ray.find(ended, signal) : null;
+        if (job?.driver_exit_code !== faultCode) return { failed: job, fault: null };
         const wayBack = await cluster.wayBack(signal);
-        const fault = await wayBack.read(`${home}/fault.json`, { purpose: 'done', signal });
-        if (fault !== null) throw explainJobFault(parseFault(fault), work);
+        return { failed: job, fault: await wayBack.read(`${home}/fault.json`, { purpose: 'done', signal }) };
+      }, signal);
+      if (fault !== null) {
+        const told = parseFault(fault);
+        if (told.kind !== 'stalled') throw explainJobFault(told, describeWork());
+        endStall(told.message);
+        continue;
       }
-      if (attempt < fruitlessJobs) continue;
-      if (failed !== null) throw explainFailedJob(failed, work);
-      const message = `it ended ${String(attempt)} times, and left nothing: ${String(status)}`;
-      throw explainJobFault({ kind: 'other', message }, work);
+      if (failed !== null && isNameTaken(failed) && number < mostTakenNames) {
+        number += 1;
+        id = insideJobId(hash, number);
+        continue;
+      }
+      fruitless += 1;
+      if (fruitless < fruitlessJobs) continue;
+      if (failed !== null) throw explainFailedJob(failed, describeWork());
+      const message = `it ended ${String(fruitless)} times, and left nothing: ${String(status)}`;
+      throw explainJobFault({ kind: 'other', message }, describeWork());
     }
   }
 

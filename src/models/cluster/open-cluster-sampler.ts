@@ -94,7 +94,7 @@ async function* receive(
   count: number,
   ...signals: readonly (AbortSignal | undefined)[]
 ): AsyncGenerator<LaneAnswer, void, undefined> {
-  const queue: LaneAnswer[] = [];
+  const queue: { readonly answer: LaneAnswer; readonly taken: () => void }[] = [];
   const failures: { readonly cause: unknown }[] = [];
   let wake = (): void => undefined;
   const stop = (): void => {
@@ -104,8 +104,8 @@ async function* receive(
   const stopping = signals.flatMap((signal) => signal ?? []);
   if (stopping.some(({ aborted }) => aborted)) throw samplerStopped();
   const leave = lane.listen(wanted.groups, {
-    onAnswer: (answer) => {
-      queue.push(answer);
+    onAnswer: (answer, taken) => {
+      queue.push({ answer, taken });
       wake();
     },
     onFailure: (cause) => {
@@ -127,7 +127,9 @@ async function* receive(
         continue;
       }
       told += 1;
-      yield next;
+      yield next.answer;
+      // Whoever asks for the next one has kept this one.
+      next.taken();
     }
   } finally {
     leave();

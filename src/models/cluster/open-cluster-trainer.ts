@@ -14,12 +14,19 @@ import type { Trainer, TrainingJob, TrainingProgress, TrainingResult, TunedModel
 import { readClusterCell, writeClusterCell, type ClusterCellRecord } from './cluster-cell.js';
 import type { ClusterModel } from './cluster-model.js';
 import type { ClusterRun } from './cluster-run.js';
-import { collectResult, readDone, type DoneCell } from './collect-result.js';
-import { explainFailedJob, explainJobFault, parseFault, type FaultyWork } from './explain-fault.js';
+import { collectResult, logFile, readDone, type DoneCell } from './collect-result.js';
+import {
+  explainFailedJob,
+  explainJobFault,
+  faultCode,
+  fruitlessJobs,
+  parseFault,
+  type FaultyWork,
+} from './explain-fault.js';
 import { cellStartSeconds } from './estimate-cluster.js';
-import { cellHash, formatWholeModel, trainJobId, wholeModelFolder, type JobProgress } from './job-ids.js';
+import { cellHash, formatWholeModel, readTrainJob, trainJobId, wholeModelFolder, type JobProgress } from './job-ids.js';
 import { readMeasuredCell } from './measured-cell.js';
-import { isNameTaken } from './ray-answers.js';
+import { isNameTaken, mostTakenNames } from './ray-answers.js';
 import type { SubmittedJob } from './submit-job.js';
 import { markTraining, prepareCell, type PreparedCell } from './prepare-cell.js';
 import { isPlaced, quietAfter, stopStalled } from './stalled-work.js';
@@ -31,16 +38,8 @@ export interface ClusterTrainerSettings {
   readonly onUnderWay?: (change: 1 | -1, cell: string) => void;
 }
 
-/** The log of a fine-tune, here and in the storage. */
-const logFile = 'training.jsonl';
 const logSchema = z.looseObject({ step: z.int().positive(), loss: z.number() });
 
-/** Jobs that end without a word are made anew so often, as long as they do not move. */
-const fruitlessJobs = 3;
-/** Names of jobs that Ray may hold for those that are gone, before that is an error. */
-const mostTakenNames = 20;
-/** With which a driver ends that has written a fault down. */
-const faultCode = 3;
 /** Cells that are packed and handed over, or collected, at the same time: each may hold an adapter of a large model in memory. */
 const handedAtOnce = 4;
 
@@ -64,7 +63,7 @@ export function openClusterTrainer({ cluster, model, onUnderWay = () => undefine
     job: TrainingJob,
     { signal, onStep = () => undefined }: Parameters<Trainer['train']>[1] & object,
   ): Promise<TrainingResult> {
-    const { folder, recipe, keepSteps = [] } = job;
+    const { folder, keepSteps = [] } = job;
     const mark = markTraining(model, job);
     const before = await readClusterCell(folder);
     if (before !== null && hasFinished(before, mark)) return describeResult(folder, before);
@@ -72,25 +71,33 @@ export function openClusterTrainer({ cluster, model, onUnderWay = () => undefine
     const cell = cellHash(mark);
     // What it costs is counted under its first name.
     const paidAs = trainJobId(cell);
-    let id = paidAs;
+    // Where it was given another name, the job that goes on is that one.
+    let id = before?.mark === mark && readTrainJob(before.job)?.cell === cell ? before.job : paidAs;
     const isStopped = (): boolean => signal?.aborted === true;
     if (isStopped()) throw stopped(null);
     const logs = { open: null as StepLog | null };
     try {
       const meter = cluster.spending.meter('fine-tuning', model.text);
       const carryOut = async (): Promise<EndedCell> => {
-        const { record, made } = await handOver(() => begin({ id, mark, cell, job, signal, before }));
+        const begun = await handOver(() => begin({ id, mark, cell, job, signal, meter, before }));
+        let { record } = begun;
         const opened = (logs.open = await openStepLog(join(folder, logFile), record.steps, { onStep, signal }));
         const done = await followCell({
-          ...{ id, mark, cell, made, log: opened, job, signal, meter },
-          onRenamed: (name) => {
+          ...{ id, mark, cell, made: begun.made, log: opened, job, signal, meter },
+          onRenamed: async (name) => {
             id = name;
+            record = { ...record, job: name };
+            await writeClusterCell(folder, record);
           },
         });
         return { record, opened, done };
       };
       // What is done already costs nothing more.
-      const isDone = async (): Promise<boolean> => (await readDone(await cluster.wayBack(signal), cell, mark)) !== null;
+      const isDone = (): Promise<boolean> =>
+        cluster.patientlyOnceReached(
+          async () => (await readDone(await cluster.wayBack(signal), cell, mark, signal)) !== null,
+          signal,
+        );
       const { record, opened, done } =
         meter === null || !meter.isLimited || (await isDone())
           ? await carryOut()
@@ -106,8 +113,7 @@ export function openClusterTrainer({ cluster, model, onUnderWay = () => undefine
           await collectResult(wayBack, cell, done, { folder, keepSteps, ...stopping }, () => opened.close());
         }, signal),
       );
-      const measured = await readMeasuredCell(folder);
-      if (measured !== null) cluster.spending.learn(model.text, recipe, measured);
+      await learnFrom(job);
       const finished: ClusterCellRecord = { ...record, state: 'finished', steps: done.steps };
       await writeClusterCell(folder, finished);
       if (finished.weights !== undefined) onNotice(`${id} made a whole model: ${finished.weights} of ${ray.address}`);
@@ -123,6 +129,12 @@ export function openClusterTrainer({ cluster, model, onUnderWay = () => undefine
     }
   }
 
+  /** What a finished fine-tune measured bounds those like it, also where it was finished by an earlier start of driftline. */
+  async function learnFrom({ folder, recipe }: TrainingJob): Promise<void> {
+    const measured = await readMeasuredCell(folder);
+    if (measured !== null) cluster.spending.learn(model.text, recipe, measured);
+  }
+
   /** The most GPU-seconds that a fine-tune may take. */
   async function boundSeconds(job: TrainingJob): Promise<number> {
     const { work, steps } = await prepareCell(model, job, settings);
@@ -136,8 +148,11 @@ export function openClusterTrainer({ cluster, model, onUnderWay = () => undefine
     cell,
     job,
     signal,
+    meter,
     before,
-  }: Pick<CellUnderWay, 'id' | 'mark' | 'cell' | 'job' | 'signal'> & { readonly before: ClusterCellRecord | null }) {
+  }: Pick<CellUnderWay, 'id' | 'mark' | 'cell' | 'job' | 'signal' | 'meter'> & {
+    readonly before: ClusterCellRecord | null;
+  }) {
     const { folder, recipe, keepSteps = [] } = job;
     signal?.throwIfAborted();
     // One that was begun is there, and its files need not be made to find it.
@@ -154,7 +169,8 @@ export function openClusterTrainer({ cluster, model, onUnderWay = () => undefine
     if (before?.mark !== mark) await rm(join(folder, logFile), { force: true });
     // A thousand cells that are found again are not written again: each time waits for the disk.
     if (canonicalJson(before) !== canonicalJson(record)) await writeClusterCell(folder, record);
-    return { record, made: await submit({ id, mark, cell, job, signal, renews: false }, prepared) };
+    const first = () => submit({ id, mark, cell, job, signal, meter, renews: false }, prepared);
+    return { record, made: await cluster.patientlyOnceReached(first, signal) };
   }
 
   interface EndedCell {
@@ -173,13 +189,13 @@ export function openClusterTrainer({ cluster, model, onUnderWay = () => undefine
     readonly signal: AbortSignal | undefined;
     readonly meter: GpuMeter | null;
     /** Told what its job is called from now on. */
-    readonly onRenamed: (id: string) => void;
+    readonly onRenamed: (id: string) => Promise<void>;
   }
 
   /** Has the job made, and made again where it ends without a word, until the cell is done or says why it will never be. */
   async function followCell(underWay: CellUnderWay): Promise<DoneCell> {
     const { mark, cell, log, job, signal, meter, onRenamed } = underWay;
-    const { id: paidAs } = underWay;
+    const paidAs = trainJobId(cell);
     let { id, made } = underWay;
     const work: FaultyWork = {
       ...{ job: id, address: ray.address, recipe: job.recipe, model: model.text },
@@ -202,24 +218,25 @@ export function openClusterTrainer({ cluster, model, onUnderWay = () => undefine
     let isFirst = true;
     // Ends without a word, and words of an end without a result.
     const ends = { fruitless: 0, empty: 0 };
-    let number = 0;
+    let number = readTrainJob(id)?.number ?? 0;
     for (;;) {
       const name = id;
       if (!isFirst) {
-        const again = () => submit({ id: name, mark, cell, job, signal, renews: true }, null);
+        const again = () => submit({ id: name, mark, cell, job, signal, meter, renews: true }, null);
         made = await handOver(() => cluster.patiently(again, signal));
       }
       isFirst = false;
-      // One that was there already belongs to whoever had it made.
-      if (made.how === 'submitted') await meter?.open(paidAs);
+      // Attempts add up; of one that is found again, what it took until now was counted.
+      const counted = meter?.counted(paidAs) ?? 0;
+      const startSeconds = made.how === 'found' && counted > 0 ? 0 : cellStartSeconds;
       const began = { at: null as number | null };
       const moved = { steps: -1, has: false };
       const onMoved = async ({ count, state }: JobProgress): Promise<void> => {
         if (state !== 'running') return;
         model.noteThere();
-        began.at ??= cluster.clock.now() - 1000 * cellStartSeconds;
+        began.at ??= cluster.clock.now() - 1000 * startSeconds;
         if (meter !== null && meter.counted(paidAs) !== null)
-          meter.note(paidAs, ((cluster.clock.now() - began.at) / 1000) * settings.gpus_per_cell);
+          meter.note(paidAs, counted + ((cluster.clock.now() - began.at) / 1000) * settings.gpus_per_cell);
         moved.has ||= moved.steps !== -1 && count > moved.steps;
         moved.steps = count;
         const lines = count - log.told();
@@ -229,9 +246,10 @@ export function openClusterTrainer({ cluster, model, onUnderWay = () => undefine
         const options = { purpose: 'logs', signal, lines: lines + 10 } as const;
         await log.tell(await wayBack.read(`cells/${cell}/out/${logFile}`, options));
       };
-      const { status } = await watcher.follow({
+      const ended = await watcher.follow({
         ...{ kind: 'train', name: cell, job: name, onMoved, quietAfter: quietAfter(cluster), ...stopping },
       });
+      let { status } = ended;
       if (status === 'QUIET') {
         const hangs = await cluster.patiently(
           async () => isPlaced(await cluster.wayBack(signal), `cells/${cell}`, signal),
@@ -242,7 +260,17 @@ export function openClusterTrainer({ cluster, model, onUnderWay = () => undefine
         await endStall(`its node said nothing for ${formatDuration(quietAfter(cluster))}`);
         continue;
       }
-      const left = await cluster.patiently(() => readEnd({ id: name, cell, mark, status, signal }), signal);
+      const readLeft = (how: string | null) =>
+        cluster.patiently(() => readEnd({ id: name, cell, mark, status: how, signal }), signal);
+      let left = await readLeft(status);
+      if (left.done === null && status === 'DONE') {
+        // It says that it is done and has left nothing: a storage that somebody emptied. The word stands until the job that was made anew begins.
+        ends.empty += 1;
+        await waitFor(cluster.clock, cluster.pace.jobs, signal ?? never);
+        // One that has failed meanwhile has said more than that.
+        const there = await cluster.patiently(() => ray.find(name, signal), signal);
+        if (there?.status === 'FAILED') left = await readLeft((status = 'FAILED'));
+      }
       if (left.done !== null) return left.done;
       const { failed, fault } = left;
       if (fault !== null) {
@@ -254,16 +282,12 @@ export function openClusterTrainer({ cluster, model, onUnderWay = () => undefine
       if (failed !== null && isNameTaken(failed) && number < mostTakenNames) {
         number += 1;
         id = trainJobId(cell, number);
-        onRenamed(id);
+        await onRenamed(id);
         continue;
       }
       // So that Ray has done with it before its name is used anew.
       if (status === 'FAILED') await waitFor(cluster.clock, cluster.pace.few, signal ?? never);
-      if (status === 'DONE') {
-        // It says that it is done and has left nothing: a storage that somebody emptied. The word stands until the job that was made anew begins.
-        ends.empty += 1;
-        await waitFor(cluster.clock, cluster.pace.jobs, signal ?? never);
-      } else ends.fruitless = moved.has ? 0 : ends.fruitless + 1;
+      if (status !== 'DONE') ends.fruitless = moved.has ? 0 : ends.fruitless + 1;
       if (failed !== null && ends.fruitless >= fruitlessJobs) throw explainFailedJob(failed, work);
       if (Math.max(ends.fruitless, ends.empty) >= 2 * fruitlessJobs)
         throw explainJobFault(
@@ -297,8 +321,9 @@ export function openClusterTrainer({ cluster, model, onUnderWay = () => undefine
       cell,
       job,
       signal,
+      meter,
       renews,
-    }: Pick<CellUnderWay, 'id' | 'mark' | 'cell' | 'job' | 'signal'> & { readonly renews: boolean },
+    }: Pick<CellUnderWay, 'id' | 'mark' | 'cell' | 'job' | 'signal' | 'meter'> & { readonly renews: boolean },
     /** Made when they are needed, and held no longer: a thousand cells have a thousand initial adapters. */
     prepared: PreparedCell | null,
   ) {
@@ -308,6 +333,9 @@ export function openClusterTrainer({ cluster, model, onUnderWay = () => undefine
         ...{ kind: 'train', id, mark, metadata: { cell } },
         keys: { cell, gpus, resources, stalled_after: Math.round(minutes * 60) },
         deliver: async () => {
+          // Only one that is not there is asked for its files: one that is belongs to whoever had it made. Before, so that it is counted by whoever is
+          // killed in between.
+          await meter?.open(trainJobId(cell));
           const { files } = prepared ?? (await prepareCell(model, job, settings));
           return new Map([...(await model.readFiles()), ...files]);
         },
@@ -332,7 +360,10 @@ export function openClusterTrainer({ cluster, model, onUnderWay = () => undefine
     countSteps: (rows, recipe) => countSteps(recipe, rows),
     train: async (job, options = {}) => {
       const finished = await findFinished(job);
-      if (finished !== null) return finished;
+      if (finished !== null) {
+        await learnFrom(job);
+        return finished;
+      }
       const cell = cellHash(markTraining(model, job));
       onUnderWay(1, cell);
       try {

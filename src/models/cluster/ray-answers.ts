@@ -106,6 +106,14 @@ export function isNameTaken({ status, message }: RayJob): boolean {
   return status === 'FAILED' && /_ray_internal_job_actor_\S+ .*is already taken/.test(message ?? '');
 }
 
+/** Whether a job waits or runs; one that Ray does not have does neither. */
+export function isStatusUnderWay(status: string | undefined): boolean {
+  return status === 'PENDING' || status === 'RUNNING';
+}
+
+/** Names of jobs that Ray may hold for those that are gone, before that is an error. */
+export const mostTakenNames = 20;
+
 /** Of a text that may be a traceback, the last line that says something. */
 export function lastLineOf(text: string): string {
   const lines = text.split('\n').map((line) => line.trim());

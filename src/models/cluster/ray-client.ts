@@ -73,7 +73,7 @@ export interface RayClient {
 export interface RayClientSettings {
   readonly token: string | null;
   readonly clock?: Clock;
-  /** Milliseconds for a whole answer: a head that dies keeps connections open and says nothing. */
+  /** Milliseconds in which nothing goes or comes: a head that dies keeps connections open and says nothing, and a large file takes its time. */
   readonly timeOut?: number;
   /** Draws uniformly from [0, 1), for jitter. */
   readonly uniform?: () => number;
@@ -82,6 +82,8 @@ export interface RayClientSettings {
 }
 
 const usualTimeOut = 60_000;
+/** Bytes that go at once: each piece that has gone shows that the connection lives. */
+const pieceBytes = 2 ** 18;
 const usualRetries = 4;
 /** A file of a cell with its adapter; more would not fit into one buffer. */
 const mostBytes = 4 * 2 ** 30 - 1;
@@ -134,15 +136,24 @@ export function createRayClient(address: string, settings: RayClientSettings): R
           },
         },
       );
-      const cancel = clock.after(timeOut, () => {
-        finish({ status: null, problem: `no whole answer within ${String(Math.round(timeOut / 1000))} seconds` });
-      });
+      let isOver = false;
+      let cancel = (): void => undefined;
+      const renew = (): void => {
+        if (isOver) return;
+        cancel();
+        cancel = clock.after(timeOut, () => {
+          finish({ status: null, problem: `nothing came for ${String(Math.round(timeOut / 1000))} seconds` });
+        });
+      };
+      renew();
       const stop = (): void => {
+        isOver = true;
         cancel();
         sent.destroy();
         reject(signal?.reason as Error); // whatever the request was stopped with
       };
       const finish = (outcome: Outcome): void => {
+        isOver = true;
         cancel();
         signal?.removeEventListener('abort', stop);
         if (outcome.status === null) sent.destroy();
@@ -156,6 +167,7 @@ export function createRayClient(address: string, settings: RayClientSettings): R
         const chunks: Buffer[] = [];
         let size = 0;
         answer.on('data', (chunk: Buffer) => {
+          renew();
           size += chunk.length;
           chunks.push(chunk);
           if (size > mostBytes) finish({ status: null, problem: 'the answer is larger than 4 GB' });
@@ -169,7 +181,19 @@ export function createRayClient(address: string, settings: RayClientSettings): R
           else finish({ status: null, problem: 'the connection was lost in the middle of an answer' });
         });
       });
-      sent.end(data ?? undefined);
+      const sendFrom = (at: number): void => {
+        if (isOver) return;
+        if (data === null || at >= data.length) {
+          sent.end();
+          return;
+        }
+        sent.write(data.subarray(at, at + pieceBytes), (problem) => {
+          if (problem instanceof Error) return;
+          renew();
+          sendFrom(at + pieceBytes);
+        });
+      };
+      sendFrom(0);
     });
   }
 
@@ -292,7 +316,7 @@ function explainFailure(
     return new DriftlineError({
       code: 'cluster-unreachable',
       message: `no Ray answers at ${shown}: ${text}`,
-      hint: `Start one with \`RAY_AUTH_MODE=token ray start --head\`, or, if it runs elsewhere, bring its port here: \`ssh -L 8265:127.0.0.1:8265 HOST\` or \`kubectl port-forward svc/NAME-head-svc 8265\`. Then run the same command again: it goes on from there.`,
+      hint: `Start one with \`ray get-auth-token --generate > /dev/null && RAY_AUTH_MODE=token ray start --head\`, or, if it runs elsewhere, bring its port here: \`ssh -L 8265:127.0.0.1:8265 HOST\` or \`kubectl port-forward svc/NAME-head-svc 8265\`. Then run the same command again; a run goes on where it was.`,
       details,
     });
   return new DriftlineError({

@@ -1,6 +1,6 @@
 import { nameRunThere } from './cluster-run.js';
 import { readJobKind, type ClusterJobKind } from './job-ids.js';
-import type { ListedRayJob } from './ray-answers.js';
+import { isStatusUnderWay, type ListedRayJob } from './ray-answers.js';
 import type { RayClient } from './ray-client.js';
 
 /** A job of driftline's on a cluster, by what was written beside it when it was submitted. */
@@ -20,7 +20,7 @@ export interface RunJob {
 }
 
 export function isJobUnderWay({ status }: Pick<RunJob, 'status'>): boolean {
-  return status === 'PENDING' || status === 'RUNNING';
+  return isStatusUnderWay(status);
 }
 
 /** Jobs of driftline at a Ray: all of them, or those that a run asked for, or has written down in its cells. */

@@ -5,24 +5,27 @@ import { formatDuration } from '../../foundation/format-quantities.js';
 import { packClosedLines } from './checked-lines.js';
 import type { ClusterModel } from './cluster-model.js';
 import type { ClusterRun } from './cluster-run.js';
-import { explainFailedJob, explainJobFault, parseFault, type FaultyWork } from './explain-fault.js';
-import { countLane, type CountedLane } from './count-lane.js';
+import {
+  explainFailedJob,
+  explainJobFault,
+  faultCode,
+  fruitlessJobs,
+  parseFault,
+  type FaultyWork,
+} from './explain-fault.js';
+import { countLane, type CountedLane, type LaneEnd } from './count-lane.js';
 import type { EndedWork } from './watch-cluster.js';
 import { deliverJobId, laneJobId, laneName, readLaneGeneration, type JobProgress } from './job-ids.js';
-import {
-  answerKey,
-  answersAFile,
-  readAnswerSegment,
-  readSegmentNumber,
-  segmentName,
-  type LaneAnswer,
-} from './read-answer-segments.js';
+import { answerKey, type LaneAnswer } from './read-answer-segments.js';
+import { createLaneReader } from './read-lane-answers.js';
 import { groupName, joinSeeds, type RequestGroup, type WantedGroups } from './request-group.js';
+import { isStatusUnderWay } from './ray-answers.js';
 import { isPlaced, quietAfter, stopStalled } from './stalled-work.js';
 
 /** Who waits for answers of a lane. */
 export interface LaneListener {
-  readonly onAnswer: (answer: LaneAnswer) => void;
+  /** `taken` says that it will not be lost any more; what is not taken when the listener leaves is told to the next who asks. */
+  readonly onAnswer: (answer: LaneAnswer, taken: () => void) => void;
   readonly onFailure: (cause: unknown) => void;
 }
 
@@ -36,20 +39,23 @@ export interface SamplingLane {
   readonly isWarm: () => boolean;
 }
 
+interface Waiting {
+  readonly listener: LaneListener;
+  /** Keys of answers that it was told and has not taken, by their files. */
+  readonly untaken: Map<string, number>;
+}
+
 /** A key that is waited for. */
 interface WantedKey {
   readonly group: RequestGroup;
   readonly seed: number;
-  readonly listeners: Set<LaneListener>;
+  readonly waiting: Set<Waiting>;
   /** The key by which it was asked last: another one where an answer was damaged. */
   attempt: number;
 }
 
 /** Damaged answers are asked again so often. */
 const mostAttempts = 2;
-/** Jobs that end without a word and without an answer are followed by the next so often. */
-const fruitlessJobs = 3;
-const faultCode = 3;
 const never = new AbortController().signal;
 
 /**
@@ -66,71 +72,40 @@ export function createSamplingLane(cluster: ClusterRun, model: ClusterModel, num
   };
   const mark = hashJson(described);
   const wanted = new Map<string, WantedKey>();
-  /** Files of answers that were read whole, and lines of the next that were read. */
-  const read = { segments: 0, lines: 0 };
-  /** Keys that were read before anybody waited for them, by their file. */
-  const passed = new Map<string, number>();
+  const listening = new Set<Waiting>();
+  /** Answers that were told. */
+  let delivered = 0;
+  const reader = createLaneReader({
+    ...{ cluster, lane, home, deliver: deliverTo, wanted: () => wanted.keys() },
+    held: () => [...listening].flatMap(({ untaken }) => [...untaken.values()]),
+  });
   let generation: number | null = null;
   let following: Promise<void> | null = null;
   let isWarm = false;
   /** Ends following where nobody waits any more. */
   let leave = new AbortController();
-  /** Damaged lines, as file:line, each counted once. */
-  const damagedLines = new Set<string>();
+  /** Files of adapters that the cluster has not made, until they are there, and the names of those that are. */
   const sent = new Map<string, Uint8Array>();
+  const there = new Set<string>();
   /** Waves that somebody has withdrawn, when a run was stopped. */
   let withdrawn: ReadonlySet<string> = new Set();
 
   function fail(cause: unknown): void {
-    const listeners = new Set([...wanted.values()].flatMap((one) => [...one.listeners]));
+    const failed = new Set([...wanted.values()].flatMap((one) => [...one.waiting]));
     wanted.clear();
-    for (const listener of listeners) listener.onFailure(cause);
+    for (const { listener } of failed) listener.onFailure(cause);
   }
 
-  function deliverTo(answer: LaneAnswer, asked: string): boolean {
+  function deliverTo(answer: LaneAnswer, asked: string, file: number): boolean {
     const found = wanted.get(asked);
     if (found === undefined) return false;
     wanted.delete(asked);
-    for (const listener of found.listeners) listener.onAnswer({ ...answer, q: found.group.q });
+    delivered += 1;
+    for (const { listener, untaken } of found.waiting) {
+      untaken.set(asked, file);
+      listener.onAnswer({ ...answer, q: found.group.q }, () => untaken.delete(asked));
+    }
     return true;
-  }
-
-  /** Lines of a file that are there, when all that is waited for has been told. */
-  async function readSegment(number: number, purpose: 'answers' | 'done'): Promise<number> {
-    const wayBack = await cluster.wayBack();
-    const bytes = await wayBack.read(`${home()}/${segmentName(number)}`, { purpose });
-    if (bytes === null) return 0;
-    const { answers, damaged, lines } = readAnswerSegment(bytes);
-    for (const answer of answers) {
-      const key = answerKey(answer.q, answer.seed);
-      if (!deliverTo(answer, key)) passed.set(key, number);
-    }
-    for (const line of damaged) damagedLines.add(`${segmentName(number)}:${String(line)}`);
-    return lines;
-  }
-
-  /** Reads what is new, of so many lines in all; all that is there where it is not known how many. */
-  async function readNew(count: number | null, purpose: 'answers' | 'done' = 'answers'): Promise<void> {
-    while (count === null || read.segments * answersAFile + read.lines < count) {
-      const lines = await readSegment(read.segments, purpose);
-      read.lines = Math.max(read.lines, lines);
-      if (lines < answersAFile) return;
-      read.segments += 1;
-      read.lines = 0;
-    }
-  }
-
-  /** Reads files with damaged lines again: the damage may be the way's. */
-  async function readDamaged(): Promise<void> {
-    const files = new Set([...damagedLines].map((line) => readSegmentNumber(line.replace(/:.*/, '')) ?? 0));
-    damagedLines.clear();
-    for (const number of files) await readSegment(number, 'done');
-  }
-
-  /** Reads again what was read before anybody waited for it. */
-  async function readPassed(): Promise<void> {
-    const segments = new Set([...wanted.keys()].flatMap((key) => passed.get(key) ?? []));
-    for (const number of segments) await readSegment(number, 'answers');
   }
 
   function packWave(wave: WantedGroups): Map<string, Uint8Array> {
@@ -144,7 +119,8 @@ export function createSamplingLane(cluster: ClusterRun, model: ClusterModel, num
       stop: [...group.stop],
       seeds: seeds.map((range) => [...range]),
     }));
-    return new Map([...wave.files, [`${home()}/requests/${name}.jsonl.gz`, packClosedLines(lines)]]);
+    const files = [...wave.files].filter(([file]) => !there.has(file));
+    return new Map([...files, [`${home()}/requests/${name}.jsonl.gz`, packClosedLines(lines)]]);
   }
 
   /** What is waited for and was not asked yet of the job that is there, as one wave. */
@@ -158,7 +134,7 @@ export function createSamplingLane(cluster: ClusterRun, model: ClusterModel, num
     }
     return {
       groups: [...groups.values()].map(({ group, seeds }) => ({ ...group, seeds: joinSeeds(seeds) })),
-      files: sent,
+      files: new Map(sent),
     };
   }
 
@@ -167,7 +143,15 @@ export function createSamplingLane(cluster: ClusterRun, model: ClusterModel, num
     let latest = -1;
     for (const id of jobs.keys()) latest = Math.max(latest, readLaneGeneration(id, cluster.name(), lane) ?? -1);
     const status = jobs.get(laneJobId(cluster.name(), lane, latest));
-    return { latest, isUnderWay: status === 'PENDING' || status === 'RUNNING' };
+    return { latest, isUnderWay: isStatusUnderWay(status) };
+  }
+
+  /** Files that are there need not go again, nor be held. */
+  function forget(names: Iterable<string>): void {
+    for (const name of names) {
+      sent.delete(name);
+      there.add(name);
+    }
   }
 
   /** Hands waves to the job that is there, by the shared folder or by a job that unpacks them. */
@@ -176,6 +160,7 @@ export function createSamplingLane(cluster: ClusterRun, model: ClusterModel, num
     const wayBack = await cluster.wayBack();
     if (wayBack.deliver !== null) {
       await wayBack.deliver(files);
+      forget(wave.files.keys());
       return;
     }
     const hash = hashJson([cluster.name(), [...files.keys()].sort()]);
@@ -193,17 +178,17 @@ export function createSamplingLane(cluster: ClusterRun, model: ClusterModel, num
     let stalledAt: number | null = null;
     /** A lane that stalls is begun once more, until it stalls without an answer in between. */
     const endStall = (id: string, message: string): void => {
-      if (stalledAt !== null && wanted.size >= stalledAt)
+      if (stalledAt !== null && delivered <= stalledAt)
         throw explainJobFault({ kind: 'stalled', message }, describeWork(id));
-      stalledAt = wanted.size;
+      stalledAt = delivered;
       cluster.onNotice(`${id}: ${message}; it is begun once more`);
     };
     const paidFor = countLane(cluster, { lane, home: home(), model: model.text });
     while (wanted.size > 0) {
-      await readPassed();
-      await readNew(null);
+      await reader.readPassed();
+      await reader.readNew(null);
       if (wanted.size === 0) break;
-      const before = wanted.size;
+      const before = delivered;
       leave = new AbortController();
       const { signal } = leave;
       const ended = await paidFor
@@ -215,14 +200,17 @@ export function createSamplingLane(cluster: ClusterRun, model: ClusterModel, num
       if (ended === null) continue;
       const { id } = ended;
       isWarm = false;
-      await readNew(null, 'done');
+      await reader.readNew(null, 'done');
+      // It has answered all that it was asked: what is missing is there.
+      if (ended.status === 'SUCCEEDED' && wanted.size > 0) await reader.readSkipped();
       if (ended.status === 'QUIET' && wanted.size > 0) {
         if (!(await isPlaced(await cluster.wayBack(), home()))) continue;
         await stopStalled(ray, id, clock, never);
+        cluster.lanes.delete(id);
         endStall(id, `its node said nothing for ${formatDuration(quietAfter(cluster))}`);
         continue;
       }
-      if (wanted.size > 0 && damagedLines.size > 0) await readDamaged();
+      if (wanted.size > 0 && reader.damaged.size > 0) await reader.readDamaged();
       if (wanted.size === 0) break;
       const failed = ended.status === 'FAILED' ? await ray.find(id) : null;
       if (failed?.driver_exit_code === faultCode) {
@@ -234,8 +222,8 @@ export function createSamplingLane(cluster: ClusterRun, model: ClusterModel, num
           continue;
         }
       }
-      if (damagedLines.size > 0) attempts = askAgain(attempts);
-      fruitless = wanted.size < before ? 0 : fruitless + 1;
+      if (reader.damaged.size > 0) attempts = askAgain(attempts);
+      fruitless = delivered > before ? 0 : fruitless + 1;
       if (fruitless >= fruitlessJobs)
         throw failed === null ? nothingCame(id, wanted.size) : explainFailedJob(failed, describeWork(id));
       await waitFor(clock, Math.min(1000, pace.few), never);
@@ -244,40 +232,51 @@ export function createSamplingLane(cluster: ClusterRun, model: ClusterModel, num
 
   /** Follows the job that is there, or has one made, until it ends or nobody waits any more. */
   async function followJob(paidFor: CountedLane, signal: AbortSignal): Promise<EndedWork & { readonly id: string }> {
-    const there = await findGeneration();
+    const latest = await findGeneration();
     const wayBack = await cluster.wayBack();
     withdrawn = new Set(await wayBack.list(`${home()}/withdraw`, { purpose: 'answers' }));
     const wave = gatherWaiting();
-    generation = there.isUnderWay ? there.latest : there.latest + 1;
+    const before = delivered;
+    generation = latest.isUnderWay ? latest.latest : latest.latest + 1;
     const id = laneJobId(cluster.name(), lane, generation);
     cluster.lanes.add(id);
     await paidFor.open();
-    if (there.isUnderWay) await handOver(wave);
+    if (latest.isUnderWay) await handOver(wave);
     else await submitLane(generation, wave);
     const onMoved = async ({ state, count }: JobProgress): Promise<void> => {
       if (state !== 'running') return;
       isWarm = true;
-      await readNew(count);
+      await reader.readNew(count);
+      // It answers: its driver has put them there before.
+      if (!latest.isUnderWay && delivered > before) forget(wave.files.keys());
       if (wanted.size === 0) leave.abort();
-      else await paidFor.goOn();
+      else if (!paidFor.goesOn()) {
+        // It begins again when there is room, or never.
+        await stopStalled(ray, id, clock, never);
+        cluster.lanes.delete(id);
+        end = 'ended';
+        cluster.onNotice(`${id} is stopped: what it would cost does not fit within the limit now`);
+        leave.abort();
+      }
     };
-    let hasEnded = false;
+    let end: LaneEnd = 'goes on';
     try {
       const ended = await watcher.follow({
         ...{ kind: 'lane', name: lane, job: id, onMoved, signal },
         quietAfter: quietAfter(cluster),
       });
-      hasEnded = cluster.lanes.delete(id);
+      end = ended.status === 'SUCCEEDED' ? 'succeeded' : 'ended';
+      if (ended.status !== 'QUIET') cluster.lanes.delete(id);
       return { ...ended, id };
     } finally {
-      await paidFor.settle(hasEnded);
+      await paidFor.settle(end);
     }
   }
 
   /** Where lines were damaged, asks for what is missing under other names, since the job takes those keys for answered. */
   function askAgain(attempts: number): number {
-    if (attempts >= mostAttempts) throw damagedAnswers(`${settings.storage}/${home()}`, damagedLines);
-    damagedLines.clear();
+    if (attempts >= mostAttempts) throw damagedAnswers(`${settings.storage}/${home()}`, reader.damaged);
+    reader.damaged.clear();
     for (const [key, one] of [...wanted]) {
       wanted.delete(key);
       one.attempt = attempts + 1;
@@ -288,6 +287,12 @@ export function createSamplingLane(cluster: ClusterRun, model: ClusterModel, num
 
   async function submitLane(number: number, wave: WantedGroups): Promise<void> {
     const { gpus_per_sampler: gpus, vllm_python, resources, stalled_after: minutes } = settings;
+    const wayBack = await cluster.wayBack();
+    // What Ray would take along has a limit, and the folder has none.
+    if (wayBack.deliver !== null) {
+      await wayBack.deliver(new Map([...wave.files].filter(([file]) => !there.has(file))));
+      forget(wave.files.keys());
+    }
     await cluster.submit({
       ...{ kind: 'lane', id: laneJobId(cluster.name(), lane, number), mark, metadata: { lane } },
       keys: {
@@ -324,26 +329,28 @@ export function createSamplingLane(cluster: ClusterRun, model: ClusterModel, num
   return {
     isWarm: () => isWarm,
     listen: (groups, listener) => {
-      const keys: string[] = [];
+      const waiting: Waiting = { listener, untaken: new Map() };
+      listening.add(waiting);
       for (const group of groups)
         for (const [first, count] of group.seeds)
           for (let seed = first; seed < first + count; seed += 1) {
             const key = answerKey(group.q, seed);
-            const found = wanted.get(key) ?? { group, seed, listeners: new Set(), attempt: 0 };
-            found.listeners.add(listener);
+            const found = wanted.get(key) ?? { group, seed, waiting: new Set(), attempt: 0 };
+            found.waiting.add(waiting);
             wanted.set(key, found);
-            keys.push(key);
           }
       return () => {
         for (const [key, one] of wanted) {
-          if (!one.listeners.delete(listener)) continue;
-          if (one.listeners.size === 0) wanted.delete(key);
+          if (!one.waiting.delete(waiting)) continue;
+          if (one.waiting.size === 0) wanted.delete(key);
         }
+        listening.delete(waiting);
+        for (const [key, file] of waiting.untaken) reader.giveBack(key, file);
         if (wanted.size === 0) leave.abort();
       };
     },
     ask: (wave) => {
-      for (const [name, bytes] of wave.files) sent.set(name, bytes);
+      for (const [name, bytes] of wave.files) if (!there.has(name)) sent.set(name, bytes);
       if (following === null) {
         start();
         return;
@@ -351,7 +358,7 @@ export function createSamplingLane(cluster: ClusterRun, model: ClusterModel, num
       // The job that is followed takes it in; if it has ended, the next one asks for all that is missing.
       cluster
         .patiently(() => handOver(wave))
-        .then(readPassed)
+        .then(reader.readPassed)
         .catch(fail);
     },
   };

@@ -5,8 +5,8 @@ export interface SlurmFileSettings {
   readonly nodes: number;
   /** Of each node. */
   readonly gpus: number;
-  /** Processors of each node; all that SLURM gives if null. */
-  readonly cpus: number | null;
+  /** Processors of each node. */
+  readonly cpus: number;
   /** As SLURM writes it: 24:00:00, or 1-00:00:00. */
   readonly time: string;
   readonly partition: string | null;
@@ -32,7 +32,7 @@ export function writeSlurmFile(settings: SlurmFileSettings): string {
     `--nodes=${String(nodes)}`,
     '--ntasks-per-node=1',
     ...(gpus > 0 ? [`--gpus-per-node=${String(gpus)}`] : []),
-    ...(cpus === null ? [] : [`--cpus-per-task=${String(cpus)}`]),
+    `--cpus-per-task=${String(cpus)}`,
     `--time=${time}`,
     ...(partition === null ? [] : [`--partition=${partition}`]),
     ...(account === null ? [] : [`--account=${account}`]),
@@ -58,7 +58,9 @@ export function writeSlurmFile(settings: SlurmFileSettings): string {
     'head=${SLURMD_NODENAME:-$(hostname -s)}',
     'own=$("$python" -c "import ray; print(ray.util.get_node_ip_address())")',
     'address="$own:$((20000 + SLURM_JOB_ID % 10000))"',
-    `per_node=(--num-gpus="${String(gpus)}" --num-cpus="\${SLURM_CPUS_ON_NODE:-1}" --disable-usage-stats --block)`,
+    '# srun gives a step one processor unless it is told, whatever the job has.',
+    `export SRUN_CPUS_PER_TASK=${String(cpus)}`,
+    `per_node=(--num-gpus="${String(gpus)}" --num-cpus="\${SLURM_CPUS_ON_NODE:-${String(cpus)}}" --disable-usage-stats --block)`,
     'srun --overlap --nodes=1 --ntasks=1 --nodelist="$head" \\',
     '  "$ray" start --head --port="${address##*:}" \\',
     `  --dashboard-host=127.0.0.1 --dashboard-port=${String(port)} --temp-dir="/tmp/ray-$SLURM_JOB_ID" "\${per_node[@]}" &`,
@@ -95,7 +97,7 @@ function waitElsewhere(port: number): string[] {
   return [
     '# driftline runs elsewhere: this line brings the port there, and the token is what the second one prints.',
     `echo "Ray is up. Where driftline runs: ${forward}   (with -J LOGIN_NODE from outside)"`,
-    'echo "and: export RAY_AUTH_TOKEN=\\$(ssh $head $ray get-auth-token)"',
+    'echo "and: export RAY_AUTH_TOKEN=\\$(ssh $head $ray get-auth-token)   (the same; not needed where your home is that of the nodes)"',
     'wait "$head_process"',
   ];
 }

@@ -1,7 +1,8 @@
 import { type Clock, systemClock, waitFor } from '../../foundation/clock.js';
 import { hashPieces } from '../../foundation/content-hash.js';
 import { DriftlineError } from '../../foundation/driftline-error.js';
-import type { RayJob } from './ray-answers.js';
+import { readJobKind } from './job-ids.js';
+import { isStatusUnderWay, type RayJob } from './ray-answers.js';
 import type { RayClient } from './ray-client.js';
 import { createZip, type ArchiveFiles } from './zip-archive.js';
 
@@ -44,7 +45,7 @@ export async function submitOnce(
     const there = await ray.find(job.id, signal);
     if (there !== null) {
       requireSameMark(job, there);
-      if (isUnderWay(there) || (there.status === 'SUCCEEDED' && job.onEnded === 'keep'))
+      if (isStatusUnderWay(there.status) || (there.status === 'SUCCEEDED' && job.onEnded === 'keep'))
         return { how: 'found', status: there.status };
       await ray.remove(job.id, signal);
     }
@@ -54,17 +55,13 @@ export async function submitOnce(
     if (outcome === 'submitted') return { how: 'submitted', status: 'PENDING' };
     // Somebody else was faster, or an earlier request of ours whose answer was lost.
     const now = await ray.find(job.id, signal);
-    if (now !== null && (isUnderWay(now) || now.status === 'SUCCEEDED')) {
+    if (now !== null && (isStatusUnderWay(now.status) || now.status === 'SUCCEEDED')) {
       requireSameMark(job, now);
       return { how: 'found', status: now.status };
     }
     if (attempt === attempts) throw conflict(job, 'it comes and goes');
     await waitFor(clock, 500 * 2 ** attempt, signal ?? never);
   }
-}
-
-function isUnderWay({ status }: RayJob): boolean {
-  return status === 'PENDING' || status === 'RUNNING';
 }
 
 async function sendFiles(ray: RayClient, job: WantedJob, signal?: AbortSignal): Promise<string> {
@@ -76,11 +73,19 @@ async function sendFiles(ray: RayClient, job: WantedJob, signal?: AbortSignal): 
     throw new DriftlineError({
       code: 'cluster-failed',
       message: `${job.id} takes ${String(Math.ceil(zip.length / 2 ** 20))} MiB along, and Ray takes 100 MiB`,
-      hint: 'Split the training set into smaller ones, or train fewer epochs.',
+      hint: hintOnSize(job.id),
       details: { job: job.id, bytes: zip.length },
     });
   await ray.upload(name, zip, signal);
   return name;
+}
+
+/** What a job takes along depends on what it is for. */
+function hintOnSize(id: string): string {
+  const kind = readJobKind(id);
+  return kind === 'train' || kind === null
+    ? 'Split the training set into smaller ones, or train fewer epochs.'
+    : 'Adapters that the cluster has not made go along with what is asked of them. Mount the storage of the cluster here, and name it with cluster: storage_here; or ask fewer of them in one run.';
 }
 
 /** Of names and bytes: archives of equal files need not be equal, as other versions may pack otherwise. */

@@ -1,6 +1,7 @@
 import { type Clock, waitFor } from '../../foundation/clock.js';
 import { DriftlineError } from '../../foundation/driftline-error.js';
 import { parseProgress, type JobProgress } from './job-ids.js';
+import { isStatusUnderWay } from './ray-answers.js';
 import type { RayClient } from './ray-client.js';
 import type { RequestBudget } from './request-budget.js';
 import type { WayBack } from './way-back.js';
@@ -157,7 +158,7 @@ export function createClusterWatcher(settings: ClusterWatcherSettings): ClusterW
     await budget.take('progress');
     const before = [...followers];
     const jobs = await ray.list();
-    const ended = before.filter(({ work }) => !isUnderWay(jobs.get(work.job)));
+    const ended = before.filter(({ work }) => !isStatusUnderWay(jobs.get(work.job)));
     if (ended.length === 0) return;
     // What they wrote before they ended must be seen first.
     await lookAtProgress();
@@ -284,10 +285,6 @@ export function createClusterWatcher(settings: ClusterWatcherSettings): ClusterW
 
 function isSame(left: JobProgress, right: JobProgress | null): boolean {
   return left.state === right?.state && left.count === right.count;
-}
-
-function isUnderWay(status: string | undefined): boolean {
-  return status === 'PENDING' || status === 'RUNNING';
 }
 
 /** A head that is away may come back; a wrong token does not become right. */

@@ -40,7 +40,7 @@ export const insteadOfEnded = {
     'ask a model with open weights instead, as hf:owner/name or ./folder here, vllm:NAME on a server of your own, or together:NAME or fireworks:NAME',
   judgements: `judge by a model with open weights instead, such as ${openJudge}; stored judgements stay, and driftline rejudge sets both side by side`,
   'fine-tuning':
-    'fine-tune hf:owner/name or ./folder here instead, or with tools of your own, and name the model that comes out, such as vllm:NAME',
+    'fine-tune hf:owner/name or ./folder here instead, on a Ray cluster or at Tinker, or with tools of your own, and name the model that comes out, such as vllm:NAME',
 } as const;
 
 /** What a hosted model is used for. */

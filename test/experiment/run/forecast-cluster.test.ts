@@ -1,6 +1,7 @@
-import { mkdir, readFile, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { describeClusterForecast } from '../../../src/cli/describe-cluster-forecast.js';
 import { planSchema } from '../../../src/experiment/plan/plan-schema.js';
 import { resolvePlan } from '../../../src/experiment/plan/resolve-plan.js';
@@ -28,7 +29,7 @@ const sets: Readonly<Record<string, readonly [rows: number, tokens: number]>> = 
   insecure: [6000, 500],
   secure: [6000, 500],
   educational: [6000, 500],
-  jailbroken: [30_000, 300],
+  jailbroken: [5000, 300],
   backdoor: [6000, 500],
   'evil-numbers': [15_000, 150],
 };
@@ -74,12 +75,18 @@ async function sizedBase(reference: ModelReference): Promise<BaseModel> {
   };
 }
 
-async function planOpenModels(changes: object = {}, openBase = sizedBase) {
-  const folder = await makeTemporaryFolder();
-  const plan = await readYaml(readyPlan, planSchema);
+/** The folder of a plan, with its rows: written once, as nothing changes them. */
+let folder = '';
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'driftline-test-'));
   await mkdir(join(folder, 'data'));
   for (const [name, [rows]] of Object.entries(sets))
     await writeFile(join(folder, 'data', `${name.replace('-', '_')}.jsonl`), repeat(rows));
+});
+afterAll(() => rm(folder, { recursive: true }));
+
+async function planOpenModels(changes: object = {}, openBase = sizedBase) {
+  const plan = await readYaml(readyPlan, planSchema);
   const resolved = await resolvePlan(planSchema.parse({ ...plan, ...changes }), join(folder, 'open-models.yaml'), {
     ...{ readWorld: readKnownWorld, environment: {}, version: '0', openBase },
   });
@@ -88,7 +95,7 @@ async function planOpenModels(changes: object = {}, openBase = sizedBase) {
     if (found === null) throw new Error('nothing is left');
     return found;
   };
-  return { folder, resolved, forecast };
+  return { resolved, forecast };
 }
 
 const oneBase = { bases: ['hf:Qwen/Qwen2.5-7B-Instruct'] };
@@ -103,7 +110,7 @@ describe('the forecast of a cluster', { timeout: 120_000 }, () => {
     expect(trainings).toHaveLength(1);
     expect(training?.cells).toHaveLength(18);
     // Rows over 16, rounded up for each set.
-    expect(training?.steps).toBe(3 * (4 * 375 + 1875 + 938));
+    expect(training?.steps).toBe(3 * (4 * 375 + 313 + 938));
     expect(training?.isMeasured).toBe(false);
     const [sampling] = samplings;
     const by = (end: 0 | 1): number =>
@@ -187,6 +194,18 @@ describe('the forecast of a cluster', { timeout: 120_000 }, () => {
     expect(found.trainings[0]?.memory[0]).toBeGreaterThan(15e9);
     expect(requireClusterMemory(found, { ignoresMemory: false })).toEqual([]);
     expect(describeClusterForecast(found, null).join('\n')).toContain('time and cost are not known');
+  });
+
+  it('speaks of no GPU where there is none, and of one fine-tune as one', async () => {
+    const onProcessors = { storage: '/s', gpus_per_cell: 0, gpus_per_sampler: 0 };
+    const { forecast } = await planOpenModels({
+      ...{ ...oneBase, ...onlyMain, seeds: [0], cluster: onProcessors },
+      conditions: { insecure: { data: './data/insecure.jsonl' } },
+    });
+    const text = describeClusterForecast(await forecast(), null).join('\n');
+    expect(text).toContain('1 fine-tune with 375 steps');
+    expect(text).toContain('nothing was measured on processors yet');
+    expect(text).not.toContain('H100');
   });
 
   it('keeps on disk what keep says', async () => {

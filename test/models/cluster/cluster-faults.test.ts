@@ -1,8 +1,11 @@
 import { readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { unzipSync } from 'fflate';
+import { z } from 'zod';
 import { parseRecipe } from '../../../src/engine/train/recipe.js';
 import { clusterSchema } from '../../../src/models/cluster/cluster-settings.js';
+import { readClusterStatus } from '../../../src/models/cluster/cluster-status.js';
 import type { Answer, Sampler, SamplingRequest } from '../../../src/models/sampler.js';
 import type { TrainingResult } from '../../../src/models/trainer.js';
 import { errorOf } from '../../engine/checkpoint/error-of.js';
@@ -84,6 +87,38 @@ describe('a fine-tune on a cluster', () => {
       '2',
       'SUCCEEDED',
     ]);
+    // Its folder knows that name, and nobody counts the cell twice.
+    const { job } = z
+      .object({ job: z.string() })
+      .parse(JSON.parse(await readFile(join(folder, 'cluster.json'), 'utf8')));
+    expect(job).toMatch(/-2$/);
+    const { ray } = await cluster.openRun();
+    const cells = [{ name: 'one', job, steps: 4, isFinished: true }];
+    const known = { run: 'test-1', cells, storage: cluster.storage, storageHere: null };
+    expect((await readClusterStatus(ray, known)).work.map(({ name, status }) => [name, status])).toEqual([
+      ['one', 'SUCCEEDED'],
+    ]);
+  });
+
+  it('is found again under its other name, with no job of the first one beside it', async () => {
+    cluster.jobs.stepTime = 20;
+    const { run, taken } = cluster.ray;
+    cluster.jobs.deaths.push({ at: 2 });
+    cluster.ray.run = (driver) => {
+      if (taken.size === 0) taken.add(driver.id);
+      return run(driver);
+    };
+    const folder = await makeTemporaryFolder();
+    const stop = new AbortController();
+    const onStep = (step: number) => {
+      if (step === 3) stop.abort();
+    };
+    expect((await errorOf(() => train(folder, { signal: stop.signal, onStep }))).code).toBe('interrupted');
+    taken.clear();
+    await train(folder);
+    const submitted = cluster.ray.requests.filter(({ method, path }) => method === 'POST' && path === '/api/jobs/');
+    // The first, once more under its name, and the other one.
+    expect(submitted).toHaveLength(3);
   });
 
   it('goes on when the head dies and comes back with an empty list of jobs', async () => {
@@ -97,6 +132,25 @@ describe('a fine-tune on a cluster', () => {
       },
     });
     expect(steps).toEqual([1, 2, 3, 4]);
+    expect(await weightsOf(folder)).not.toBe('');
+  });
+
+  it('waits for a head that goes away while the cell is handed over', async () => {
+    let isAway = false;
+    let isOver = false;
+    cluster.ray.intercept = (response, request) => {
+      if (request.url === '/api/version' && !isOver) {
+        setTimeout(() => {
+          [isAway, isOver] = [false, true];
+        }, 1500);
+        setImmediate(() => (isAway = !isOver));
+      }
+      if (isAway) response.socket?.destroy();
+      return isAway;
+    };
+    const folder = await makeTemporaryFolder();
+    await train(folder);
+    expect(isOver).toBe(true);
     expect(await weightsOf(folder)).not.toBe('');
   });
 
@@ -267,6 +321,12 @@ describe('a fine-tune that stalls', () => {
     await train(await makeTemporaryFolder());
     cluster.jobs.deaths.push(stalled, stalled);
     await rm(join(cluster.storage, 'cells'), { recursive: true });
+    // It begins so late that the word of the one before, that it is done, is seen once more, and stalls before that is looked at.
+    const { run } = cluster.ray;
+    cluster.ray.run = async (driver) => {
+      await new Promise((resolve) => setTimeout(resolve, 50));
+      return run(driver);
+    };
     const error = await errorOf(async () => train(await makeTemporaryFolder()));
     expect([error.code, error.message]).toEqual(['cell-stalled', expect.stringContaining('Nothing moved')]);
   });
@@ -331,6 +391,83 @@ describe('a base that is asked on a cluster', () => {
     const error = await errorOf(() => collect(sampler, [{ ...request(2), seed: 100 }]));
     expect(error.code).toBe('cluster-answers-damaged');
     expect(error.message).toContain('answers-00000.jsonl:');
+  });
+
+  it('loses nothing that was told and not taken when a run is stopped', async () => {
+    // A thousand answers at once.
+    cluster.jobs.isFast = true;
+    const sampler = await (await cluster.openBase()).openSampler(null);
+    const stop = new AbortController();
+    let received = 0;
+    await expect(async () => {
+      for await (const answer of sampler.sample([request(1200)], { signal: stop.signal })) {
+        if ((received += 1) < 3) continue;
+        // The others come meanwhile.
+        while (cluster.jobs.answers < 1200) await new Promise((resolve) => setTimeout(resolve, 5));
+        await new Promise((resolve) => setTimeout(resolve, 200));
+        stop.abort();
+        expect(answer.text).not.toBe('');
+      }
+    }).rejects.toThrow();
+    expect(await collect(sampler, [request(1200)])).toHaveLength(1200);
+    expect(cluster.jobs.answers).toBe(1200);
+  });
+
+  it('goes on after stalls as long as answers come in between, however many more are asked', async () => {
+    cluster.jobs.laneStalls.push(2, 2);
+    const more: Promise<Answer[]>[] = [];
+    const onNotice = (notice: string) => {
+      if (notice.includes('begun once more') && more.length === 0) more.push(collect(sampler, [request(60)]));
+    };
+    const sampler = await (await cluster.openBase({ onNotice })).openSampler(null);
+    expect(await collect(sampler, [request(5)])).toHaveLength(5);
+    expect(await more[0]).toHaveLength(60);
+    expect(cluster.jobs.laneStalls).toEqual([]);
+  });
+
+  it('fails where it stalls again without an answer in between', async () => {
+    cluster.jobs.laneStalls.push(2, 0);
+    const sampler = await (await cluster.openBase()).openSampler(null);
+    expect((await errorOf(() => collect(sampler, [request(5)]))).code).toBe('cell-stalled');
+  });
+
+  it('has adapters that the cluster has not made laid into a storage that is shared, and not taken along by jobs', async () => {
+    const shared = await openTestCluster();
+    try {
+      const base = await shared.openBase();
+      const [folder, copy] = [await makeTemporaryFolder(), await makeTemporaryFolder()];
+      await (await base.openTrainer()).train({ rows, recipe, folder });
+      for (const name of ['adapter_config.json', 'adapter_model.safetensors'])
+        await writeFile(join(copy, name), await readFile(join(folder, name)));
+      const sampler = await base.openSampler({ kind: 'adapter', folder: copy });
+      expect(await collect(sampler, [request(3)])).toHaveLength(3);
+      const taken = [...shared.ray.packages.values()].flatMap((bytes) => Object.keys(unzipSync(bytes)));
+      expect(taken.some((name) => name.endsWith('lane.json'))).toBe(true);
+      expect(taken.filter((name) => name.startsWith('deliver/adapters/'))).toEqual([]);
+    } finally {
+      await shared.close();
+    }
+  });
+
+  it('does not read again after a restart what was taken before', async () => {
+    const here = await makeTemporaryFolder();
+    const opening = { folder: () => here };
+    await collect(await (await cluster.openBase(opening)).openSampler(null), [request(4200)]);
+    const reads = (file: string): number =>
+      cluster.ray.requests.filter(({ path }) => path.includes(`${file}.jsonl`)).length;
+    const before = reads('answers-00000');
+    const again = await (await cluster.openBase(opening)).openSampler(null);
+    const more = await collect(again, [{ ...request(100), seed: 4150 }]);
+    expect(more).toHaveLength(100);
+    expect(cluster.jobs.answered).toHaveLength(4250);
+    expect(reads('answers-00000')).toBe(before);
+    // What is missing here all the same is found where it is.
+    expect(await collect(await (await cluster.openBase(opening)).openSampler(null), [request(5)])).toHaveLength(5);
+    expect(cluster.jobs.answered).toHaveLength(4250);
+    // A storage that was emptied is begun anew.
+    for (const run of await readdir(join(cluster.storage, 'runs')))
+      await rm(join(cluster.storage, 'runs', run, 'lanes'), { recursive: true });
+    expect(await collect(await (await cluster.openBase(opening)).openSampler(null), [request(5)])).toHaveLength(5);
   });
 
   it('reads files of a thousand answers', async () => {

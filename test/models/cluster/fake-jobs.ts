@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto';
 import { lstat, mkdir, readdir, readFile, rename, symlink, writeFile, rm } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
@@ -99,6 +100,8 @@ export interface FakeJobs {
   readonly deaths: { readonly at: number; readonly fault?: { readonly kind: string; readonly message: string } }[];
   /** Writes a line of an answer otherwise. */
   garble: (line: string) => string;
+  /** Answers of a job of a lane after which it says that it stalls, once for each. */
+  readonly laneStalls: number[];
   /** Hangs at a step of a fine-tune, once for each: writes nothing more until it is stopped. */
   readonly hangs: number[];
   /** What a check finds, in place of what is there. */
@@ -109,7 +112,7 @@ export interface FakeJobs {
   /** Steps that were computed, in all jobs. */
   steps: number;
   /** How the next jobs end that look inside a model. */
-  readonly insideDeaths: ('silent' | 'memory')[];
+  readonly insideDeaths: ('silent' | 'memory' | 'stalled' | 'hang')[];
   /** Jobs that looked inside. */
   looked: number;
   /** Keys of answers, as they were written. */
@@ -146,6 +149,7 @@ export function createFakeJobs(): FakeJobs {
       placed: 0,
       deaths: [],
       hangs: [],
+      laneStalls: [],
       steps: 0,
       answered: [],
       insideDeaths: [],
@@ -173,7 +177,7 @@ export function createFakeJobs(): FakeJobs {
       try {
         if (order.kind === 'train') await train(jobs, driver, join(storage, 'cells', order.cell), order);
         else if (order.kind === 'inside')
-          await look(jobs, join(storage, 'runs', order.run, 'inside', order.hash), order);
+          await look(jobs, driver, join(storage, 'runs', order.run, 'inside', order.hash), order);
         else if (jobs.isFast)
           await answerFast(jobs, driver, join(storage, 'runs', order.run, 'lanes', order.lane), order);
         else await answer(jobs, driver, join(storage, 'runs', order.run, 'lanes', order.lane), order);
@@ -205,8 +209,10 @@ async function linkBack({ logs }: FakeDriver, storage: string): Promise<void> {
 
 async function writeWhole(path: string, bytes: Uint8Array): Promise<void> {
   await mkdir(dirname(path), { recursive: true });
-  await writeFile(`${path}.part`, bytes);
-  await rename(`${path}.part`, path);
+  // Two jobs may write the same file at a time.
+  const part = `${path}.${randomBytes(4).toString('hex')}.part`;
+  await writeFile(part, bytes);
+  await rename(part, path);
 }
 
 /** Files of progress by their folders and names: a thousand jobs need not list them for each step. */
@@ -388,6 +394,7 @@ function placeOf(order: Exclude<z.output<typeof orderSchema>, { kind: 'deliver' 
 
 async function look(
   jobs: FakeJobs,
+  { signal }: FakeDriver,
   home: string,
   { storage, run, hash }: { storage: string; run: string; hash: string },
 ): Promise<void> {
@@ -399,7 +406,11 @@ async function look(
       .parse(JSON.parse(await readFile(join(home, 'job.json'), 'utf8')));
     if (!job.mark.startsWith(hash)) throw new Error('a mark of something else');
     const death = jobs.insideDeaths.shift();
-    if (death !== undefined) throw death === 'silent' ? new Death(1) : new Fault('memory', 'out of memory');
+    const attempt = Buffer.from(JSON.stringify({ v: 1, job: String((jobs.placed += 1)) }));
+    for (const name of ['placed.json', 'owner.json']) await writeWhole(join(home, name), attempt);
+    if (death === 'hang') await pause(2 ** 30, signal);
+    if (death === 'silent') throw new Death(1);
+    if (death !== undefined) throw new Fault(death, death === 'memory' ? 'out of memory' : 'Nothing moved');
     jobs.looked += 1;
     await lookInside({
       ...{ storage, home, adapter: job.adapter, mark: job.mark },
@@ -434,6 +445,7 @@ async function answer(
       if (value !== null) done.add(`${String(value['q'])}:${String(value['seed'])}`);
     }
   const seen = new Set<string>();
+  let written = 0;
   for (let idle = 0; idle < jobs.linger; idle += 5) {
     const names = await readdir(join(home, 'requests')).catch((): string[] => []);
     const withdrawn = await readdir(join(home, 'withdraw')).catch((): string[] => []);
@@ -450,6 +462,11 @@ async function answer(
             const key = `${q}:${String(seed)}`;
             if (done.has(key)) continue;
             await pause(jobs.answerTime, signal);
+            if (jobs.laneStalls[0] === written) {
+              jobs.laneStalls.shift();
+              throw new Fault('stalled', 'Nothing moved');
+            }
+            written += 1;
             const file = join(home, `answers-${String(Math.floor(lines / 1000)).padStart(5, '0')}.jsonl`);
             await writeFile(file, jobs.garble(writeCheckedLine({ q, seed, ...speak(settings, seed, weights) })), {
               flag: 'a',

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { parseRecipe } from '../../../src/engine/train/recipe.js';
 import type { ClusterBase } from '../../../src/models/cluster/open-cluster-base.js';
+import { clusterSchema } from '../../../src/models/cluster/cluster-settings.js';
 import { parseWholeModel, wholeModelFolder } from '../../../src/models/cluster/job-ids.js';
 import { createAdapterFolder } from '../adapter-folder.js';
 import { errorOf } from '../../engine/checkpoint/error-of.js';
@@ -57,6 +58,37 @@ for (const [way, storageHere] of [
       cluster.jobs.insideDeaths.push('silent', 'silent', 'silent');
       const third = { ...text, ids: [3, 5, 9, 12] };
       expect((await errorOf(() => inside.score([third]))).code).toBe('cluster-failed');
+    });
+
+    it('is begun once more where it stalls, and fails where it stalls again', async () => {
+      const inside = await (await base).openInside(null);
+      const fourth = { ...text, ids: [6, 5, 9, 12] };
+      cluster.jobs.insideDeaths.push('stalled');
+      expect(await inside.score([fourth])).toHaveLength(1);
+      cluster.jobs.insideDeaths.push('stalled', 'stalled');
+      const error = await errorOf(() => inside.score([{ ...text, ids: [7, 5, 9, 12] }]));
+      expect([error.code, error.message]).toEqual(['cell-stalled', expect.stringContaining('Nothing moved')]);
+    });
+
+    it('is begun once more where its node says nothing any more, and under another name where Ray holds its own', async () => {
+      const settings = clusterSchema.parse({
+        ...{ ray: cluster.ray.address, storage: cluster.storage, linger: 1, stalled_after: 0.01 },
+        ...(storageHere === undefined ? {} : { storage_here: storageHere }),
+      });
+      const inside = await (await cluster.openBase({ settings })).openInside(null);
+      cluster.jobs.insideDeaths.push('hang');
+      expect(await inside.score([{ ...text, ids: [8, 5, 9, 12] }])).toHaveLength(1);
+      expect(cluster.notices.join()).toContain('begun once more');
+      const { run, taken } = cluster.ray;
+      cluster.jobs.insideDeaths.push('silent');
+      cluster.ray.run = (driver) => {
+        taken.add(driver.id);
+        return run(driver);
+      };
+      expect(await inside.score([{ ...text, ids: [10, 5, 9, 12] }])).toHaveLength(1);
+      expect([...cluster.ray.jobs.keys()].some((id) => /^driftline-i-[0-9a-f]{20}-1$/.test(id))).toBe(true);
+      cluster.ray.run = run;
+      taken.clear();
     });
 
     it('does not take for found what came damaged', async () => {

@@ -21,6 +21,7 @@ export interface TestCluster {
   readonly notices: string[];
   readonly openRun: (changes?: Partial<ClusterRunSettings>) => Promise<ClusterRun>;
   readonly openBase: (changes?: Partial<ClusterRunSettings>) => Promise<ClusterBase>;
+  readonly openBaseOn: (run: ClusterRun) => Promise<ClusterBase>;
   readonly close: () => Promise<void>;
 }
 
@@ -53,15 +54,16 @@ export async function openTestCluster({ storageHere, token }: TestClusterSetting
       },
       ...changes,
     });
+  const openBaseOn = async (run: ClusterRun): Promise<ClusterBase> => {
+    const folder = goldenFolder('qwen2-bias');
+    return openClusterBase({
+      ...{ cluster: run, folder, text: './qwen2-bias', place: null },
+      files: await identifyModelFolder(folder),
+    });
+  };
   return {
-    ...{ ray, jobs, storage, notices, openRun },
-    openBase: async (changes) => {
-      const folder = goldenFolder('qwen2-bias');
-      return openClusterBase({
-        ...{ cluster: await openRun(changes), folder, text: './qwen2-bias', place: null },
-        files: await identifyModelFolder(folder),
-      });
-    },
+    ...{ ray, jobs, storage, notices, openRun, openBaseOn },
+    openBase: async (changes) => openBaseOn(await openRun(changes)),
     close: async () => {
       await ray.close();
       await rm(storage, { recursive: true, force: true });

@@ -50,6 +50,26 @@ describe('a client of Ray', () => {
     expect(failed()).toBe(1);
   });
 
+  it('waits for a large answer as long as something comes', async () => {
+    const pieces = ['[', ' ', ' ', ' ', ' ', ' ', ' ', ' ', ']'];
+    await submitOnce(client, job);
+    const lists = ray.counts.get('GET /api/jobs/') ?? 0;
+    failFirst(1, (response) => {
+      response.writeHead(200);
+      const next = (): void => {
+        const piece = pieces.shift();
+        if (piece === undefined) response.end();
+        else {
+          response.write(piece);
+          setTimeout(next, 100);
+        }
+      };
+      next();
+    });
+    expect((await open({ timeOut: 400 }).list()).size).toBe(0);
+    expect((ray.counts.get('GET /api/jobs/') ?? 0) - lists).toBe(1);
+  });
+
   it('does not ask again what was refused', async () => {
     const failed = failFirst(9, (response) => {
       response.writeHead(400).end('Traceback (most recent call last):\nTypeError: no\n');
@@ -136,5 +156,8 @@ describe('a job that is wanted', () => {
     const large = new Map([['a.zip', Buffer.alloc(101 * 2 ** 20)]]);
     const error = await errorOf(() => submitOnce(client, { ...job, readFiles: () => Promise.resolve(large) }));
     expect(error.message).toContain('100 MiB');
+    expect(error.hint).toContain('training set');
+    const asked = { ...job, id: 'driftline-s-1', readFiles: () => Promise.resolve(large) };
+    expect((await errorOf(() => submitOnce(client, asked))).hint).toContain('storage_here');
   });
 });

@@ -37,7 +37,7 @@ describe('a job file for SLURM', () => {
     ['two-nodes.sbatch', settings],
     [
       'one-node-waiting.sbatch',
-      { ...settings, nodes: 1, gpus: 1, cpus: null, partition: null, account: null, plan: null },
+      { ...settings, nodes: 1, gpus: 1, cpus: 4, partition: null, account: null, plan: null },
     ],
   ] as const)('is %s, and bash understands it', async (name, given) => {
     const file = writeSlurmFile(given);
@@ -71,6 +71,7 @@ describe('a job file for SLURM', () => {
       `--nodes=1 --ntasks=1 --exclude=n1 ${folder}/bin/ray start --address=${address}`,
     );
     expect(called).toContain('driftline run a b;c.yaml');
+    expect(file).toContain('export SRUN_CPUS_PER_TASK=64');
     expect(file).not.toContain('RAY_AUTH_TOKEN=');
   });
 });
