@@ -34,14 +34,6 @@ async function placeWithData(name: string): Promise<string> {
   return join(place, name);
 }
 
-/** A model that is never opened, here or on the plan's cluster, which has recipes of its own. */
-const pretendAnyBase: Parameters<typeof readPlan>[1]['openBase'] = async (reference, cluster) => ({
-  ...(await pretendBase(reference)),
-  ...(cluster === undefined
-    ? {}
-    : { isOnCluster: true, completeRecipe: (recipe) => completeClusterRecipe(recipe, cluster) }),
-});
-
 describe('the plans that come with driftline', () => {
   it('are there', () => {
     expect(files).toEqual(expect.arrayContaining(['example.yaml', 'paper.yaml', 'open-models.yaml']));
@@ -58,7 +50,14 @@ describe('the plans that come with driftline', () => {
       readWorld: readKnownWorld,
       environment: {},
       version: '0',
-      openBase: pretendAnyBase,
+      // Models of the hub are those of plans with a cluster, which can do more of a recipe.
+      openBase: async (reference) =>
+        reference.provider === 'hf'
+          ? {
+              ...(await pretendBase(reference)),
+              completeRecipe: (recipe) => completeClusterRecipe(recipe, { gpus_per_cell: 1 }),
+            }
+          : pretendBase(reference),
     });
     expect(plan.cells.length).toBeGreaterThan(0);
     for (const { questions } of plan.evaluations) expect(questions.length).toBeGreaterThan(0);
