@@ -257,7 +257,7 @@ describe.skipIf(!hasPython)('a run with a base of tinker:', () => {
     const runs = join(folder, 'runs');
     const looked = await (await start(own, ['plan', plan, '--untimed', '--runs', runs])).finish();
     expect(looked.said).toContain('the seed 0 goes along');
-    expect(looked.said).toMatch(/fine-tuning.*\$/);
+    expect(looked.said).toMatch(/fine-tune,.*\$/);
     expect(looked.code).toBe(0);
 
     await own.plan([{ op: 'step', nth: 5, kind: 'wait' }]);
