@@ -285,7 +285,10 @@ export function createSpendingLedger({
         }
       },
       open: async (id) => {
-        put(find(id));
+        const entry = find(id);
+        // A thousand fine-tunes that are found again are noted already.
+        if (entries.has(keyOfEntry(entry))) return;
+        put(entry);
         await save();
       },
       counted: (id) => entries.get(keyOfEntry(find(id)))?.gpu_seconds ?? null,
