@@ -197,7 +197,15 @@ async function findMeasured(
 
 function sizeOf({ sizeWork }: BaseModel, cells: readonly PlannedCell[]): Promise<SizedWork> {
   if (sizeWork === null) throw new Error('a base on a cluster that cannot be sized');
-  const trainings = distinctTrainings(cells).map(({ set: { rows }, recipe }) => ({ rows, recipe }));
+  const distinct = new Set(distinctTrainings(cells));
+  /** Seeds that draw rows of their own draw them alike: the rows of a condition are looked through as one set. */
+  const pooled = new Map<string, PlannedTraining[]>();
+  for (const { condition, training } of cells)
+    if (training !== null && distinct.has(training))
+      pooled.set(condition, [...(pooled.get(condition) ?? []), training]);
+  const trainings = [...pooled.values()].flatMap((alike) =>
+    alike.slice(0, 1).map(({ recipe }) => ({ rows: alike.flatMap(({ set }) => set.rows), recipe })),
+  );
   return sizeWork({ trainings, questions: [], adapted: false });
 }
 
