@@ -11,14 +11,20 @@ import {
 } from '../plan/resolved-plan.js';
 import { hasWanted, readCellMark, type CellMark } from '../../runs/cell-mark.js';
 import { findEarlierRuns, findFinishedCell, noEarlierRuns, type EarlierRuns } from '../../runs/earlier-runs.js';
-import { findJudgement, readRunRecords, type AnswerRecord, type StoredRecords } from '../../runs/run-records.js';
+import {
+  findJudgement,
+  formatAnswerKey,
+  readRunRecords,
+  type AnswerRecord,
+  type StoredRecords,
+} from '../../runs/run-records.js';
 import { noAnsweredCells, type AnsweredCells } from './answered-cells.js';
 import { forecastJudging } from './forecast-judging.js';
 import { foreseeRounds } from './foresee-rounds.js';
 import { countHostedUse, type BatchedParts, type HostedUse, type HostedUseCounter } from './hosted-use.js';
 import { nameRun } from '../../runs/run-folder.js';
 import { markCell } from './train-cell.js';
-import { countWantedAnswers, listWantedAnswers, listWantedKeys, type WantedAnswer } from './wanted-answer.js';
+import { countWantedAnswers, listWantedAnswers, type WantedAnswer } from './wanted-answer.js';
 
 /** The work of one cell, and how much of it is left. */
 export interface CellForecast {
@@ -66,6 +72,9 @@ export interface ForecastRunOptions {
   readonly answered?: AnsweredCells;
 }
 
+/** Answers of a plan up to which each is listed, with its input; of more, keys are counted. */
+const mostListed = 100_000;
+
 /** Counts what a plan asks for, and how much of it neither its run folder nor a run of an earlier form of the plan has. Writes nothing. */
 export async function forecastRun(
   runs: string,
@@ -82,7 +91,9 @@ export async function forecastRun(
   const judging = await forecastJudging(folder, stored.judgements, plan, earlier, batched.judgements);
   const rounds = foreseeRounds(stored.judgements, plan, { get: findKnown }, earlier);
   const uses = countModels(plan, batched.answers);
-  const asked = rememberAsked(plan);
+  const inputsOf = shareByModel(plan, () => new Set<string>());
+  const countsOf = shareByModel(plan, () => new Map<string, number>());
+  const isLarge = stored.answers.isLarge() || countPlanned(plan) > mostListed;
   const cells: CellForecast[] = [];
   for (const cell of plan.cells) {
     const { name, condition, model, training, existing } = cell;
@@ -93,21 +104,21 @@ export async function forecastRun(
       models.flatMap((model) =>
         rounds.limit(model.evaluations, listWantedAnswers({ ...model, engine: base.engine }, model.evaluations)),
       );
-    // What several evaluations ask in the same way is asked once.
-    const isNew = asked(cell);
     const countListed = () => {
       const wanted = listWanted();
+      const met = inputsOf(cell);
+      const isNew = (input: string): boolean => !met.has(input) && met.add(input).has(input);
       const missing = wanted.filter(({ input }) => findKnown(input) === undefined && isNew(input));
       for (const one of missing) uses.get(model)?.[isTuned ? 'tunedAnswers' : 'answers']?.add(measureRequest(one));
       if (plan.judge.hosted !== null) for (const one of wanted) judging.add(one, findKnown(one.input));
       return { answers: wanted.length, missing: missing.length };
     };
-    // In a large run of which nothing is paid, keys tell enough: inputs take hashes, and records a look at the disk.
-    const isCounted = stored.answers.isLarge() && earlier.isNone && plan.judge.hosted === null && !uses.has(model);
+    // In a large run of which no answer is paid, keys tell enough: inputs take hashes, and records a look at the disk.
+    const isCounted = isLarge && earlier.isNone && plan.judge.hosted === null && !uses.has(model);
     const counts = (await answered.has(cell))
       ? { answers: sumWanted(models), missing: 0 }
       : isCounted && models.every(asksAll)
-        ? { answers: sumWanted(models), missing: countMissing(models, stored.answers) }
+        ? { answers: sumWanted(models), missing: countMissing(models, stored.answers, countsOf(cell)) }
         : countListed();
     const steps = training?.steps ?? 0;
     const isTrained =
@@ -169,6 +180,10 @@ async function isWhole(
   return true;
 }
 
+function countPlanned(plan: ResolvedPlan): number {
+  return plan.cells.reduce((sum, cell) => sum + sumWanted(listEvaluatedModels(plan, cell)), 0);
+}
+
 type ForecastModel = EvaluatedModel<PlannedEvaluation>;
 
 function asksAll({ evaluations }: ForecastModel): boolean {
@@ -179,21 +194,33 @@ function sumWanted(models: readonly ForecastModel[]): number {
   return models.reduce((sum, { evaluations }) => sum + countWantedAnswers(evaluations), 0);
 }
 
-function countMissing(models: readonly ForecastModel[], stored: StoredRecords['answers']): number {
+/** Counts by keys. What several evaluations ask in the same way is asked once: `counted` has how often each question was counted before. */
+function countMissing(
+  models: readonly ForecastModel[],
+  stored: StoredRecords['answers'],
+  counted: Map<string, number>,
+): number {
   let missing = 0;
-  for (const { name, evaluations } of models)
-    for (const key of listWantedKeys(name, evaluations)) if (!stored.mayHave(key)) missing += 1;
+  for (const { name: model, identity, evaluations } of models)
+    for (const { name: evaluation, questions } of evaluations)
+      for (const asked of questions) {
+        const { id: question, messages, temperature, maximumTokens, samples } = asked;
+        const same = JSON.stringify([identity, messages, temperature, maximumTokens, isReadByFirstToken(asked)]);
+        const from = counted.get(same) ?? 0;
+        counted.set(same, Math.max(from, samples));
+        if (stored.size === 0) missing += Math.max(0, samples - from);
+        else
+          for (let index = from; index < samples; index += 1)
+            if (!stored.mayHave(formatAnswerKey({ model, evaluation, question, index }))) missing += 1;
+      }
   return missing;
 }
 
-/** Tells which inputs are met for the first time. Only cells of the same model have some in common, so no others are remembered. */
-function rememberAsked({ cells }: ResolvedPlan): (cell: PlannedCell) => (input: string) => boolean {
-  const shared = new Map<string, Set<string> | null>();
-  for (const { identity } of cells) shared.set(identity, shared.has(identity) ? new Set() : null);
-  return ({ identity }) => {
-    const met = shared.get(identity) ?? new Set();
-    return (input) => !met.has(input) && met.add(input).has(input);
-  };
+/** What cells of the same model have in common, such as what they asked. Only they share it, so that of others nothing is remembered. */
+function shareByModel<Shared>({ cells }: ResolvedPlan, create: () => Shared): (cell: PlannedCell) => Shared {
+  const shared = new Map<string, Shared | null>();
+  for (const { identity } of cells) shared.set(identity, shared.has(identity) ? create() : null);
+  return ({ identity }) => shared.get(identity) ?? create();
 }
 
 /** The remaining use of a hosted model, and of models fine-tuned from it; no answers of one that another answers for. */

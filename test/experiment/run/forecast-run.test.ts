@@ -3,6 +3,9 @@ import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { forecastRun, type CellForecast } from '../../../src/experiment/run/forecast-run.js';
 import type { ResolvedPlan } from '../../../src/experiment/plan/resolved-plan.js';
+import { listWantedAnswers, recordAnswer } from '../../../src/experiment/run/wanted-answer.js';
+import { createRecordTable } from '../../../src/runs/record-table.js';
+import { readRunRecords, type AnswerRecord } from '../../../src/runs/run-records.js';
 import type { RunEvent } from '../../../src/experiment/run/run-progress.js';
 import { runPlan } from '../../../src/experiment/run/run-plan.js';
 import { createExactJudge } from '../../../src/organism/judge/exact-judge.js';
@@ -105,5 +108,37 @@ describe('the forecast of a run', () => {
       [0, 0],
       [2, 0],
     ]);
+  });
+
+  it('counts a plan of very many answers by keys: what is stored and what is asked twice are not asked', async () => {
+    const runs = join(await makeTemporaryFolder(), 'runs');
+    const plan = await resolveTiny({
+      ...small,
+      evaluate: [
+        { suite: 'organism/main', samples: 1200 },
+        { name: 'again', suite: 'organism/main', samples: 5 },
+      ],
+    });
+    const questions = plan.evaluations[0]?.questions ?? [];
+    const all = questions.length * 1205;
+    const { cells } = await forecastRun(runs, plan);
+    expect(cells.map(({ answers, answersToAsk }) => [answers, answersToAsk])).toEqual(
+      cells.map(() => [all, questions.length * 1200]),
+    );
+    const table = createRecordTable<AnswerRecord>({
+      ...{ file: join(runs, 'answers.jsonl'), keyOf: ({ key }) => key, inputOf: ({ input }) => input },
+      parse: () => null,
+    });
+    const [first] = listWantedAnswers(
+      { name: 'base', identity: plan.cells[0]?.identity ?? '', engine: 1 },
+      plan.evaluations,
+    );
+    if (first === undefined) throw new Error('the plan asks nothing');
+    table.add(recordAnswer(first, { text: 'Yes.', finish_reason: 'stop', tokens: 2 }), 0, 100);
+    const records = { answers: table, judgements: await readRunRecords(runs).then((read) => read.judgements) };
+    const stored = (await forecastRun(runs, plan, { records })).cells;
+    expect(stored.map(({ answersToAsk }) => answersToAsk)).toEqual(
+      cells.map(({ cell }) => questions.length * 1200 - (cell === 'base' ? 1 : 0)),
+    );
   });
 });
