@@ -166,6 +166,9 @@ it('a mark of an answered cell holds for what was asked, and until records were 
   expect(await isAnswered(folder, mark)).toBe(false);
   await writeAnsweredMark(folder, mark);
   expect(await isAnswered(folder, mark)).toBe(true);
+  const base = join(folder, 'cells', 'base');
+  await writeAnsweredMark(base, mark);
+  expect(await isAnswered(base, mark)).toBe(true);
   expect(await isAnswered(folder, { ...mark, asked: 'b' })).toBe(false);
   expect(await isAnswered(folder, { ...mark, generation: 'h' })).toBe(false);
 });

@@ -70,6 +70,13 @@ it(
     onTestFinished(second.kill);
     expect([await second.ended, second.told().slice(-500)]).toEqual([0, expect.any(String)]);
 
+    // With nothing left, each model says for itself that it is answered: that of the base, too, which has no folder of a fine-tune.
+    const third = start();
+    onTestFinished(third.kill);
+    expect([await third.ended, third.told().slice(-500)]).toEqual([0, expect.any(String)]);
+    const marked = await readdir(join(await place(), 'cells'), { recursive: true });
+    expect(marked.filter((name) => name.endsWith('answered.json'))).toHaveLength(cells);
+
     const stored = (await readFile(join(await place(), 'answers.jsonl'), 'utf8')).trimEnd().split('\n');
     expect(stored).toHaveLength(answers);
     expect(new Set(stored.map((line) => /"key":"([^"]+)"/.exec(line)?.[1])).size).toBe(answers);
