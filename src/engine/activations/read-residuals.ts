@@ -1,13 +1,8 @@
-import { requireFields, requireList, requireNumber } from '../../foundation/require-arguments.js';
 import { DriftlineError } from '../../foundation/driftline-error.js';
-import { Tape } from '../autodiff/tape.js';
-import { requireDecoderConfig, type DecoderConfig } from '../checkpoint/decoder-config.js';
-import { requireWeights, type FloatTensor } from '../checkpoint/float-tensor.js';
-import { buildCausalMask, buildRotaryTable } from '../decoder/decoder-inputs.js';
-import { buildDecoder, causalAttention } from '../decoder/decoder-graph.js';
-import { Graph, type Value } from '../graph/graph.js';
+import type { DecoderConfig } from '../checkpoint/decoder-config.js';
+import type { FloatTensor } from '../checkpoint/float-tensor.js';
 import { matrixProduct } from '../graph/operations.js';
-import { compileGraph } from '../runtime/compiled-graph.js';
+import { compileRowGraph, requireRowReaderSettings } from './compile-row-graph.js';
 
 /**
  * How the tokens of a row are pooled: its last token alone, the mean over the prompt, the mean over the answer, or
@@ -42,39 +37,17 @@ export async function createResidualReader(settings: {
   readonly layers: readonly number[];
   readonly threads: number;
 }): Promise<ResidualReader> {
-  requireFields(settings, 'settings', {
-    config: requireDecoderConfig,
-    weights: requireWeights,
-    layers: (given, what) => {
-      requireList(given, what, requireNumber);
-    },
-    threads: requireNumber,
-  });
-  const { config, weights, layers } = settings;
+  requireRowReaderSettings(settings);
+  const { config, layers } = settings;
   checkResidualLayers(config, layers);
-  const graph = new Graph();
-  const inputs = new Map<string, Value>();
-  const weight = (name: string): Value => {
-    const value = inputs.get(name) ?? graph.input(name, 'float32', weights.get(name)?.shape ?? []);
-    inputs.set(name, value);
-    return value;
-  };
-  const attention = causalAttention({
-    positions: graph.input('first-position', 'int64', [1]),
-    cosines: graph.input('cosines', 'float32', ['context', config.headWidth / 2]),
-    sines: graph.input('sines', 'float32', ['context', config.headWidth / 2]),
-    mask: graph.input('mask', 'float32', ['length', 'length']),
+  const compiled = await compileRowGraph(settings, ({ graph, decode }) => {
+    const pool = graph.input('pool', 'float32', ['pools', 'tokens']);
+    const { residuals } = decode(Math.max(0, ...layers));
+    for (const layer of layers) {
+      const residual = residuals[layer];
+      if (residual !== undefined) graph.output(`residual:${String(layer)}`, matrixProduct(graph, pool, residual));
+    }
   });
-  const ids = graph.input('ids', 'int64', ['batch', 'length']);
-  const pool = graph.input('pool', 'float32', ['pools', 'tokens']);
-  const parameters = { weight, update: () => null };
-  const blocks = Math.max(0, ...layers);
-  const { residuals } = buildDecoder(new Tape(graph), config, parameters, ids, attention, undefined, blocks);
-  for (const layer of layers) {
-    const residual = residuals[layer];
-    if (residual !== undefined) graph.output(`residual:${String(layer)}`, matrixProduct(graph, pool, residual));
-  }
-  const compiled = await compileGraph(graph, { threads: settings.threads });
 
   return {
     read: async (row, kind) => {
@@ -83,14 +56,7 @@ export async function createResidualReader(settings: {
       if (!hasPrompt) throw badRow(row, config);
       requireReadableIds(row.ids, config);
       const pools = poolMatrix(row, kind);
-      const rotary = buildRotaryTable(config.rope, config.headWidth, tokens);
-      const outputs = await compiled.run({
-        ...Object.fromEntries([...inputs.keys()].map((name) => [name, weights.get(name)!])),
-        ids: { shape: [1, tokens], data: BigInt64Array.from(row.ids, BigInt) },
-        'first-position': { shape: [1], data: BigInt64Array.of(0n) },
-        cosines: rotary.cosines,
-        sines: rotary.sines,
-        mask: buildCausalMask(tokens),
+      const outputs = await compiled.run(row.ids, {
         pool: { shape: [pools.length / tokens, tokens], data: pools },
       });
       return layers.map((layer) => {

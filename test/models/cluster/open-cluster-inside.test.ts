@@ -1,4 +1,4 @@
-import { readdir, writeFile } from 'node:fs/promises';
+import { readdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { parseRecipe } from '../../../src/engine/train/recipe.js';
@@ -100,6 +100,25 @@ for (const [way, storageHere] of [
       for (const name of await readdir(join(runs, run, 'inside')))
         await writeFile(join(runs, run, 'inside', name, 'scores.jsonl'), '');
       expect((await errorOf(() => inside.score([given]))).code).toBe('cluster-answers-damaged');
+    });
+
+    it('is looked into anew where somebody removed what was found, however late that begins', async () => {
+      const inside = await (await base).openInside(null);
+      const given = { ...text, ids: [11, 5, 9, 12] };
+      const first = await inside.score([given]);
+      const before = cluster.jobs.looked;
+      const runs = join(cluster.storage, 'runs');
+      const [run = ''] = await readdir(runs);
+      await rm(join(runs, run, 'inside'), { recursive: true });
+      // Until its job begins, the word of the one before stands: that it is done.
+      const { run: start } = cluster.ray;
+      cluster.ray.run = async (driver) => {
+        await new Promise((resolve) => setTimeout(resolve, 250));
+        return start(driver);
+      };
+      expect(await inside.score([given])).toEqual(first);
+      expect(cluster.jobs.looked).toBe(before + 1);
+      cluster.ray.run = start;
     });
 
     it('is that of a whole model, too, where one was trained', async () => {
