@@ -72,7 +72,7 @@ for (const [way, storageHere] of [
 
     it('is begun once more where its node says nothing any more, and under another name where Ray holds its own', async () => {
       const settings = clusterSchema.parse({
-        ...{ ray: cluster.ray.address, storage: cluster.storage, linger: 1, stalled_after: 0.01 },
+        ...{ ray: cluster.ray.address, storage: cluster.storage, linger: 1, stalled_after: 0.04 },
         ...(storageHere === undefined ? {} : { storage_here: storageHere }),
       });
       const inside = await (await cluster.openBase({ settings })).openInside(null);
