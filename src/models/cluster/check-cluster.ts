@@ -74,7 +74,7 @@ async function lookAtToken(stranger: RayClient, signal: AbortSignal): Promise<Cl
   return remark(
     'token',
     'Ray asks for no token: whoever reaches its port, any user of that machine among them, runs code there',
-    'ray stop; ray get-auth-token --generate; RAY_AUTH_MODE=token ray start --head',
+    'ray stop; (umask 077; ray get-auth-token --generate); RAY_AUTH_MODE=token ray start --head',
   );
 }
 

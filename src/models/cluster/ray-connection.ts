@@ -225,7 +225,7 @@ function explainFailure(
     return new DriftlineError({
       code: 'cluster-unreachable',
       message: `no Ray answers at ${shown}: ${text}`,
-      hint: `Start one with \`ray get-auth-token --generate > /dev/null && RAY_AUTH_MODE=token ray start --head\`, or, if it runs elsewhere, bring its port here: \`ssh -L 8265:127.0.0.1:8265 HOST\` or \`kubectl port-forward svc/NAME-head-svc 8265\`. Then run the same command again; a run goes on where it was.`,
+      hint: `Start one with \`(umask 077; ray get-auth-token --generate) > /dev/null && RAY_AUTH_MODE=token ray start --head\`, or, if it runs elsewhere, bring its port here: \`ssh -L 8265:127.0.0.1:8265 HOST\` or \`kubectl port-forward svc/NAME-head-svc 8265\`. Then run the same command again; a run goes on where it was.`,
       details,
     });
   return new DriftlineError({
