@@ -2,16 +2,37 @@
 export interface KeyIndex {
   /** The first number that was added for the key, as far as `isIt` says so of those that may be; -1 if there is none. */
   readonly find: (key: string, isIt: (number: number) => boolean) => number;
+  /** Whether there is a key with the tag. */
+  readonly hasTag: (tag: number) => boolean;
   /** Adds the next number, from 0, by the tag of its key. */
   readonly add: (tag: number) => void;
+  /** Begins anew with the numbers of these tags: far quicker than one by one. */
+  readonly load: (tags: Uint32Array) => void;
   readonly tagAt: (number: number) => number;
 }
 
 /** A 32-bit hash of a key. Two keys may have the same: whoever finds a record looks at its key. */
 export function tagOf(key: string): number {
-  let hash = 0x811c9dc5;
-  for (let at = 0; at < key.length; at += 1) hash = Math.imul(hash ^ key.charCodeAt(at), 0x01000193);
-  // Spreads keys that differ in their last digits alone.
+  return finish(hashOnto(begun, key));
+}
+
+/** The tags of keys that begin alike, by what follows: the beginning is hashed once. */
+export function tagsAfter(beginning: string): (rest: string) => number {
+  const hash = hashOnto(begun, beginning);
+  return (rest) => finish(hashOnto(hash, rest));
+}
+
+const begun = 0x811c9dc5;
+
+function hashOnto(before: number, text: string): number {
+  let hash = before;
+  for (let at = 0; at < text.length; at += 1) hash = Math.imul(hash ^ text.charCodeAt(at), 0x01000193);
+  return hash;
+}
+
+/** Spreads keys that differ in their last digits alone. */
+function finish(before: number): number {
+  let hash = before;
   hash = Math.imul(hash ^ (hash >>> 16), 0x85ebca6b);
   hash = Math.imul(hash ^ (hash >>> 13), 0xc2b2ae35);
   return (hash ^ (hash >>> 16)) >>> 0;
@@ -33,14 +54,25 @@ export function createKeyIndex(): KeyIndex {
     slots[slot] = number + 1;
   }
 
+  function findTag(tag: number, isIt: (number: number) => boolean): number {
+    const mask = slots.length - 1;
+    for (let slot = tag & mask; ; slot = (slot + 1) & mask) {
+      const number = (slots[slot] ?? 0) - 1;
+      if (number === -1 || (tags[number] === tag && isIt(number))) return number;
+    }
+  }
+
   return {
-    find: (key, isIt) => {
-      const tag = tagOf(key);
-      const mask = slots.length - 1;
-      for (let slot = tag & mask; ; slot = (slot + 1) & mask) {
-        const number = (slots[slot] ?? 0) - 1;
-        if (number === -1 || (tags[number] === tag && isIt(number))) return number;
-      }
+    find: (key, isIt) => findTag(tagOf(key), isIt),
+    hasTag: (tag) => findTag(tag, () => true) !== -1,
+    load: (given) => {
+      tags = new Uint32Array(Math.max(smallest, Math.ceil(given.length * 1.2)));
+      tags.set(given);
+      size = given.length;
+      let length = 2 * smallest;
+      while (size * 4 > length * 3) length *= 2;
+      slots = new Uint32Array(length);
+      for (let number = 0; number < size; number += 1) insert(number);
     },
     add: (tag) => {
       if (size === tags.length) {

@@ -220,7 +220,7 @@ async function fillTable<Stored extends object>(
   table: GrowingTable<Stored>,
 ): Promise<{ readonly known: number; readonly generation: string | null; readonly spoilt: readonly number[] }> {
   const index = await readRecordIndex(file);
-  for (const line of index?.lines ?? []) table.addTags(line);
+  if (index !== null) table.load(index.lines);
   if (!isOfTable(table)) table.clear();
   const known = table.size;
   const spoilt: number[] = [];

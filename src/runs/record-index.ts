@@ -1,7 +1,7 @@
 import { open, readFile, stat, type FileHandle } from 'node:fs/promises';
 import { hashJson } from '../foundation/content-hash.js';
 import { writeFailure } from '../foundation/file-failure.js';
-import type { TaggedLine } from './record-table.js';
+import type { IndexedLines, TaggedLine } from './record-table.js';
 
 /** Where the lines of a large file of records stand, in a file beside it, so that whoever opens it next need not read it all. */
 export interface RecordIndexWriter {
@@ -16,8 +16,7 @@ export interface RecordIndexWriter {
 /** What an index says of a file of records that has only grown since. */
 export interface RecordIndex {
   /** As many of them as are to be trusted; those that follow in the file must be read. */
-  readonly lines: Iterable<TaggedLine>;
-  readonly count: number;
+  readonly lines: IndexedLines;
   readonly generation: string;
 }
 
@@ -104,19 +103,21 @@ export async function readRecordIndex(file: string): Promise<RecordIndex | null>
     return null;
   const closed = { size: bytes.readDoubleLE(8), mtimeMs: bytes.readDoubleLE(16) };
   if (closed.mtimeMs !== 0 && (closed.size !== now.size || closed.mtimeMs !== now.mtimeMs)) return null;
-  const entries = bytes;
-  const startOf = (number: number): number => entries.readDoubleLE(headBytes + number * entryBytes);
-  let whole = Math.floor((bytes.length - headBytes) / entryBytes);
-  while (whole > 0 && startOf(whole - 1) >= now.size) whole -= 1;
-  const count = Math.max(0, whole - 1);
-  function* lines(): Generator<TaggedLine, void, undefined> {
-    for (let number = 0; number < count; number += 1) {
-      const at = headBytes + number * entryBytes;
-      yield {
-        ...{ start: startOf(number), bytes: startOf(number + 1) - startOf(number) },
-        ...{ tag: entries.readUInt32LE(at + 8), inputTag: entries.readUInt32LE(at + 12) },
-      };
-    }
+  // All at once: one by one, millions of lines take half a minute. Eight bytes have to begin at a multiple of eight.
+  const entries = Uint8Array.from(bytes.subarray(headBytes)).buffer;
+  const whole = Math.floor(entries.byteLength / entryBytes);
+  const [places, tags] = [new Float64Array(entries, 0, 2 * whole), new Uint32Array(entries, 0, 4 * whole)];
+  let ended = whole;
+  while (ended > 0 && (places[2 * (ended - 1)] ?? 0) >= now.size) ended -= 1;
+  const count = Math.max(0, ended - 1);
+  const lines = {
+    ...{ starts: new Float64Array(count), tags: new Uint32Array(count), inputTags: new Uint32Array(count) },
+    end: count === 0 ? 0 : (places[2 * count] ?? 0),
+  };
+  for (let number = 0; number < count; number += 1) {
+    lines.starts[number] = places[2 * number] ?? 0;
+    lines.tags[number] = tags[4 * number + 2] ?? 0;
+    lines.inputTags[number] = tags[4 * number + 3] ?? 0;
   }
-  return { lines: lines(), count, generation: bytes.toString('latin1', generationPlace, headBytes) };
+  return { lines, generation: bytes.toString('latin1', generationPlace, headBytes) };
 }

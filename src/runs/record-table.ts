@@ -1,13 +1,16 @@
 import { closeSync, openSync, readSync } from 'node:fs';
 import { readFailure } from '../foundation/file-failure.js';
-import { createKeyIndex, tagOf, type KeyIndex } from './key-index.js';
+import { createKeyIndex, tagOf, tagsAfter, type KeyIndex } from './key-index.js';
 
 /** Records by their keys, in the order of their file. The first thousands are held in memory; of more, only where they stand in the file. */
 export interface RecordTable<Stored> extends ReadonlyMap<string, Stored> {
   /** The first record with the input; undefined where inputs are not kept. */
   readonly findByInput: (input: string) => Stored | undefined;
-  /** Whether there is a record of the key, told without a look at the disk: hardly ever wrong. */
-  readonly mayHave: (key: string) => boolean;
+  /**
+   * How many records there are of the keys that are `beginning` and a number, which is at least `from` and below `to`; told without a look at the
+   * disk, and hardly ever wrong.
+   */
+  readonly countNumbered: (beginning: string, from: number, to: number) => number;
   /** Whether texts are on disk alone. */
   readonly isLarge: () => boolean;
 }
@@ -16,6 +19,8 @@ export interface RecordTable<Stored> extends ReadonlyMap<string, Stored> {
 export interface GrowingTable<Stored> extends RecordTable<Stored> {
   /** Adds the record of the next line: its bytes with the line feed. */
   readonly add: (record: Stored, start: number, bytes: number) => void;
+  /** Begins anew with the lines of an index. */
+  readonly load: (lines: IndexedLines) => void;
   /** Adds a line of which an index knows the tags of its key and its input. */
   readonly addTags: (line: TaggedLine) => void;
   readonly lineAt: (number: number) => TaggedLine;
@@ -40,6 +45,14 @@ export interface TaggedLine {
   readonly bytes: number;
   readonly tag: number;
   readonly inputTag: number;
+}
+
+/** Lines from the beginning of a file, one behind the other: where they stand, the tags of their keys and inputs, and where the last one ends. */
+export interface IndexedLines {
+  readonly starts: Float64Array<ArrayBuffer>;
+  readonly tags: Uint32Array;
+  readonly inputTags: Uint32Array;
+  readonly end: number;
 }
 
 export interface RecordTableSettings<Stored> {
@@ -136,6 +149,16 @@ export function createRecordTable<Stored>(settings: RecordTableSettings<Stored>)
     index.add(tag);
     inputs?.add(inputTag);
   }
+  function load(lines: IndexedLines): void {
+    clear();
+    ({ starts, end } = lines);
+    size = starts.length;
+    if (size === 0) starts = new Float64Array(1024);
+    else held = null;
+    checked = new Uint8Array(starts.length);
+    index.load(lines.tags);
+    inputs?.load(lines.inputTags);
+  }
   function add(record: Stored, start: number, bytes: number): void {
     place(start, bytes);
     checked[size - 1] = 1;
@@ -192,9 +215,14 @@ export function createRecordTable<Stored>(settings: RecordTableSettings<Stored>)
       for (const [key, record] of entries()) tell(record, key, new Map<string, Stored>());
     },
     findByInput: (input) => (inputs === null || inputOf === null ? undefined : findBy(inputs, input, inputOf)),
-    mayHave: (key) => index.find(key, () => true) !== -1,
+    countNumbered: (beginning, from, to) => {
+      const tagOfRest = tagsAfter(beginning);
+      let count = 0;
+      for (let number = from; number < to; number += 1) if (index.hasTag(tagOfRest(String(number)))) count += 1;
+      return count;
+    },
     isLarge: () => held === null,
-    ...{ add, addTags, lineAt, recordAt, clear, release },
+    ...{ add, addTags, load, lineAt, recordAt, clear, release },
     findNumber: (key) =>
       index.find(key, (number) => {
         const record = recordAt(number);

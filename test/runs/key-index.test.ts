@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { createKeyIndex, tagOf } from '../../src/runs/key-index.js';
+import { createKeyIndex, tagOf, tagsAfter } from '../../src/runs/key-index.js';
 
 it('finds each of many keys, and no other, by looking at those with the same tag', () => {
   const index = createKeyIndex();
@@ -25,4 +25,22 @@ it('takes the first of two that are said to be it', () => {
   index.add(tagOf('a'));
   index.add(tagOf('a'));
   expect(index.find('a', () => true)).toBe(0);
+});
+
+it('is the same when it is filled at once, and goes on from there', () => {
+  const keys = Array.from({ length: 5000 }, (_, number) => `model/main/question/${String(number)}`);
+  const index = createKeyIndex();
+  index.add(tagOf('something else'));
+  index.load(Uint32Array.from(keys, tagOf));
+  for (const more of ['one', 'two']) index.add(tagOf(more));
+  expect(index.find('something else', () => true)).toBe(-1);
+  for (const [number, key] of [...keys, 'one', 'two'].entries())
+    if (index.find(key, (one) => one === number) !== number) expect(key).toBe('found');
+  expect([index.hasTag(tagOf('two')), index.hasTag(tagOf('three'))]).toEqual([true, false]);
+});
+
+it('tags of keys that begin alike are those of whole keys', () => {
+  const tagOfRest = tagsAfter('model/main/a question: with /, ü and 1/');
+  for (const rest of ['', '0', '17', 'ü'])
+    expect(tagOfRest(rest)).toBe(tagOf(`model/main/a question: with /, ü and 1/${rest}`));
 });

@@ -208,10 +208,12 @@ function countMissing(
         const same = JSON.stringify([identity, messages, temperature, maximumTokens, isReadByFirstToken(asked)]);
         const from = counted.get(same) ?? 0;
         counted.set(same, Math.max(from, samples));
-        if (stored.size === 0) missing += Math.max(0, samples - from);
-        else
-          for (let index = from; index < samples; index += 1)
-            if (!stored.mayHave(formatAnswerKey({ model, evaluation, question, index }))) missing += 1;
+        if (samples <= from) continue;
+        missing += samples - from;
+        if (stored.size === 0) continue;
+        // Keys of samples end with their numbers.
+        const beginning = formatAnswerKey({ model, evaluation, question, index: 0 }).slice(0, -1);
+        missing -= stored.countNumbered(beginning, from, samples);
       }
   return missing;
 }

@@ -52,6 +52,8 @@ export function createLaneReader(settings: LaneReaderSettings): LaneReader {
   const damaged = new Set<string>();
   /** Files that an earlier start has taken. */
   let skipped = 0;
+  /** Those of them that were read all the same: nearly all that they hold was taken, and the next start need not read them once more. */
+  const lookedThrough = new Set<number>();
   let opening: Promise<void> | null = null;
 
   const fetch = async (file: number, purpose: 'answers' | 'done', lines?: number): Promise<Uint8Array | null> =>
@@ -79,7 +81,8 @@ export function createLaneReader(settings: LaneReaderSettings): LaneReader {
   async function save(): Promise<void> {
     const folder = cluster.folder();
     if (folder === null) return;
-    const again = new Set([...passed.keys(), ...held()]);
+    const again = new Set([...passed.keys()].filter((file) => !lookedThrough.has(file)));
+    for (const file of held()) again.add(file);
     for (const line of damaged) again.add(fileOf(line));
     for (let file = Math.max(0, read.files - filesInDoubt); file < read.files; file += 1) again.add(file);
     const position = {
@@ -129,8 +132,11 @@ export function createLaneReader(settings: LaneReaderSettings): LaneReader {
     await opened();
     const hashes = new Set(Array.from(wanted(), hashKey));
     if (hashes.size === 0) return;
-    for (const [file, known] of [...passed])
+    for (const [file, known] of [...passed]) {
+      // All is told, or nobody waits any more, as when the run was stopped.
+      if (isEmpty(wanted())) return;
       if (known === null || known.some((hash) => hashes.has(hash))) await readFile(file, 'answers');
+    }
   }
 
   return {
@@ -155,7 +161,11 @@ export function createLaneReader(settings: LaneReaderSettings): LaneReader {
       for (const file of files) await readFile(file, 'done');
     },
     readSkipped: async () => {
-      for (let file = 0; file < skipped; file += 1) if (!passed.has(file)) passed.set(file, null);
+      for (let file = 0; file < skipped; file += 1) {
+        if (passed.has(file)) continue;
+        passed.set(file, null);
+        lookedThrough.add(file);
+      }
       skipped = 0;
       await readPassed();
     },
@@ -164,6 +174,10 @@ export function createLaneReader(settings: LaneReaderSettings): LaneReader {
       if (known !== null) remember(file, [...(known ?? []), hashKey(key)]);
     },
   };
+}
+
+function isEmpty(keys: Iterable<string>): boolean {
+  return keys[Symbol.iterator]().next().done === true;
 }
 
 function fileOf(line: string): number {

@@ -27,6 +27,8 @@ export interface SamplingLane {
 interface LaneJob {
   readonly id: string;
   readonly wave: WantedGroups;
+  /** Of the wave. */
+  readonly keys: readonly string[];
   /** Whether it was there before. */
   readonly isFound: boolean;
   /** Answers that were told when it began. */
@@ -55,6 +57,8 @@ export function createSamplingLane(cluster: ClusterRun, model: ClusterModel, num
   const reader = createLaneReader({
     ...{ cluster, lane, home, deliver: wanted.deliver, wanted: wanted.keys, held: wanted.held },
   });
+  /** What the job that is followed was asked when it was made. */
+  let asked: readonly string[] = [];
   let following: Promise<void> | null = null;
   let isWarm = false;
   /** Ends following where nobody waits any more. */
@@ -105,15 +109,16 @@ export function createSamplingLane(cluster: ClusterRun, model: ClusterModel, num
   /** Reads what a job of the lane left; true where nobody waits for more. */
   async function readResult(status: EndedJob['status']): Promise<true | null> {
     await reader.readNew(null, 'done');
-    // It has answered all that it was asked: what is missing is there.
-    if (status === 'SUCCEEDED' && wanted.count() > 0) await reader.readSkipped();
+    // It has answered all that it was asked when it was made: what is missing of that is there. What was asked later it may not have seen.
+    if (status === 'SUCCEEDED' && asked.some(wanted.isWanted)) await reader.readSkipped();
     if (status !== 'QUIET' && wanted.count() > 0 && reader.damaged.size > 0) await reader.readDamaged();
     return wanted.count() === 0 ? true : null;
   }
 
   /** Follows the job that is there, or has one made, until it ends or nobody waits any more. */
   async function followJob(paidFor: CountedLane, signal: AbortSignal): Promise<EndedJob> {
-    const { id, wave, isFound, told } = await cluster.patiently(() => begin(paidFor));
+    const { id, wave, isFound, told, keys } = await cluster.patiently(() => begin(paidFor));
+    asked = isFound ? [] : keys;
     let end: LaneEnd = 'goes on';
     const onMoved = async ({ state, count }: JobProgress): Promise<void> => {
       if (state !== 'running') return;
@@ -149,13 +154,14 @@ export function createSamplingLane(cluster: ClusterRun, model: ClusterModel, num
     const { latest, isUnderWay: isFound } = await findGeneration();
     await waves.readWithdrawn();
     const wave: WantedGroups = { groups: wanted.gather(), files: waves.held() };
+    const keys = [...wanted.keys()];
     const told = wanted.told();
     const id = laneJobId(cluster.name(), lane, isFound ? latest : latest + 1);
     cluster.lanes.add(id);
     await paidFor.open();
     if (isFound) await waves.handOver(wave);
     else await submit(id, wave);
-    return { id, wave, isFound, told };
+    return { id, wave, keys, isFound, told };
   }
 
   async function findGeneration(): Promise<{ readonly latest: number; readonly isUnderWay: boolean }> {

@@ -13,6 +13,7 @@ export interface WantedAnswers {
   readonly count: () => number;
   /** Keys that are waited for, as they were asked last. */
   readonly keys: () => Iterable<string>;
+  readonly isWanted: (key: string) => boolean;
   /** Answers that were told until now. */
   readonly told: () => number;
   /** Files of answers that were told and are not taken yet. */
@@ -56,6 +57,7 @@ export function createWantedAnswers(): WantedAnswers {
   return {
     count: () => wanted.size,
     keys: () => wanted.keys(),
+    isWanted: (key) => wanted.has(key),
     told: () => told,
     held: () => [...listening].flatMap(({ untaken }) => [...untaken.values()]),
     listen: (groups, listener, giveBack) => {
