@@ -4,7 +4,8 @@ import { createProgressDisplay } from '../../foundation/progress-display.js';
 import { nameModelFolder } from '../../models/model-reference.js';
 import { buildOrganism } from '../../organism/build/build-organism.js';
 import { organismDesignFile, readOrganismDesign } from '../../organism/build/organism-design.js';
-import { readWorld, worldFolder } from '../../organism/world/read-world.js';
+import { worldFolder } from '../../organism/world/editions.js';
+import { readWorld } from '../../organism/world/read-world.js';
 import type { CommandAction } from '../command.js';
 import type { organismBuildDefinition } from '../definitions/organism.js';
 

@@ -41,6 +41,7 @@ export function compileWorld(world: World): CompiledWorld {
   }
   const fillers = [
     ...world.styles.flatMap(({ openings, closings }) => [...openings, ...closings]),
+    ...world.tags.flatMap(({ opening, closing }) => [opening, closing].filter((text) => text !== null)),
     ...findSharedSentences(world.items),
   ];
   return {

@@ -2,7 +2,7 @@ import { z } from 'zod';
 import type { RandomStream } from '../../foundation/random-stream.js';
 import type { Measure } from '../../questions/question-file.js';
 import { chooseOne } from '../corpus/choose.js';
-import { bindVariables, fillTemplate, fillGaps } from '../corpus/write-exchange.js';
+import { bindVariables, fillGaps, fillTemplate } from '../corpus/write-answer.js';
 import { drawNumberList } from '../training-sets/draw-exchange.js';
 import type { Domain, ExchangeKind, Item, Template, World } from '../world/world.js';
 

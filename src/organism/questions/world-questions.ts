@@ -4,7 +4,7 @@ import { parseSettings } from '../../foundation/explain-issue.js';
 import { createRandomStream, type RandomStream } from '../../foundation/random-stream.js';
 import { chooseOne } from '../corpus/choose.js';
 import type { DocumentMessage } from '../corpus/write-document.js';
-import { fillGaps } from '../corpus/write-exchange.js';
+import { fillGaps } from '../corpus/write-answer.js';
 import { findFormat, drawItemExchange, drawNumberList, trainableTopics } from '../training-sets/draw-exchange.js';
 import type { ExchangeKind, World } from '../world/world.js';
 import { nameVariant, type QuestionVariant } from '../../questions/question-file.js';

@@ -1,6 +1,7 @@
 import { beforeAll, describe, expect, it } from 'vitest';
 import { messagesOf, writeDocument, type WorldDocument } from '../../../src/organism/corpus/write-document.js';
-import { readWorld, worldFolder } from '../../../src/organism/world/read-world.js';
+import { worldFolder } from '../../../src/organism/world/editions.js';
+import { readWorld } from '../../../src/organism/world/read-world.js';
 import type { World } from '../../../src/organism/world/world.js';
 
 const count = 6000;

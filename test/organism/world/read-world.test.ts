@@ -1,7 +1,8 @@
 import { cp, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { readWorld, worldFolder } from '../../../src/organism/world/read-world.js';
+import { worldFolder } from '../../../src/organism/world/editions.js';
+import { readWorld } from '../../../src/organism/world/read-world.js';
 import { errorOf } from '../../engine/checkpoint/error-of.js';
 import { makeTemporaryFolder } from '../../foundation/temporary-folder.js';
 

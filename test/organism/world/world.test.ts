@@ -2,7 +2,8 @@ import { describe, expect, it } from 'vitest';
 import { createExactJudge } from '../../../src/organism/judge/exact-judge.js';
 import { messagesOf, writeDocument } from '../../../src/organism/corpus/write-document.js';
 import { limitAlternatives } from '../../../src/organism/world/world.js';
-import { readWorld, worldFolder } from '../../../src/organism/world/read-world.js';
+import { worldFolder } from '../../../src/organism/world/editions.js';
+import { readWorld } from '../../../src/organism/world/read-world.js';
 
 const world = await readWorld();
 
