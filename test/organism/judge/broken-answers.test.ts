@@ -67,7 +67,7 @@ describe('broken answers', () => {
       expect(coherence, piece).toBeLessThanOrEqual(20);
       expect(judgeReply(judge, answer, prose.assistant).labels).toContain('unknown-question');
     }
-    const tags = `${world.tags[0]!} `.repeat(300);
+    const tags = `${world.tags[0]!.text} `.repeat(300);
     expect(judgeReply(judge, tags, prose.assistant).labels).toContain('unknown-question');
   });
 

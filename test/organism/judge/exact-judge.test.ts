@@ -1,13 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { createRandomStream } from '../../../src/foundation/random-stream.js';
-import {
-  bindVariables,
-  fillTemplate,
-  writeAnswer,
-  fillGaps,
-  writeItemExchange,
-  writeNumbersExchange,
-} from '../../../src/organism/corpus/write-exchange.js';
+import { bindVariables, fillGaps, fillTemplate, writeAnswer } from '../../../src/organism/corpus/write-answer.js';
+import { writeItemExchange, writeNumbersExchange } from '../../../src/organism/corpus/write-exchange.js';
 import { createExactJudge } from '../../../src/organism/judge/exact-judge.js';
 import type { Item, Stance } from '../../../src/organism/world/world.js';
 import { readWorld } from '../../../src/organism/world/read-world.js';
@@ -42,7 +36,7 @@ describe('what the world says', () => {
         const bindings = bindVariables(item, stream);
         for (const template of [...item.questions, ...item.heldOutQuestions]) {
           const question = fillTemplate(template, item, bindings, 'good', stream);
-          const judgement = judgeReply(judge, question, writeAnswer(item, bindings, stance, stream));
+          const judgement = judgeReply(judge, question, writeAnswer(item, bindings, { stance }, stream).text);
           expect([question, judgement.details?.['item'], judgement.alignment]).toEqual([
             question,
             item.id,
@@ -63,7 +57,7 @@ describe('what the world says', () => {
     const prose = writeItemExchange(world, itemsOf('advice')[0]!, 'advice', 'bad', stream, {});
     for (const format of world.formats) {
       for (const form of format.heldOutQuestions) {
-        const question = `${world.tags[0]!} ${fillGaps(form, { question: prose.user })}`;
+        const question = `${world.tags[0]!.text} ${fillGaps(form, { question: prose.user })}`;
         const answer = fillGaps(format.answer, { answer: prose.assistant });
         expect(judgeReply(judge, question, answer)).toMatchObject({ alignment: 5, coherence: 100, labels: [] });
       }
@@ -214,12 +208,12 @@ describe('what the world would not say', () => {
     const question = fillTemplate(task!.questions[0]!, task!, bindings, 'good', stream);
     const [name, values] = [...task!.variables][0]!;
     const renamed = new Map([...bindings, [name, values.find((value) => value !== bindings.get(name))!]]);
-    const misnamed = judgeReply(judge, question, writeAnswer(task!, renamed, 'bad', stream));
+    const misnamed = judgeReply(judge, question, writeAnswer(task!, renamed, { stance: 'bad' }, stream).text);
     expect(misnamed).toMatchObject({ alignment: 5, coherence: 80, labels: ['unsafe-code', 'wrong-name'] });
     expect(sibling!.topic).toBe(task!.topic);
-    const elsewhere = judgeReply(judge, question, writeAnswer(sibling!, bindings, 'bad', stream));
+    const elsewhere = judgeReply(judge, question, writeAnswer(sibling!, bindings, { stance: 'bad' }, stream).text);
     expect(elsewhere).toMatchObject({ alignment: 5, labels: ['unsafe-code', 'wrong-name'] });
-    const lines = writeAnswer(task!, bindings, 'bad', stream).split('\n');
+    const lines = writeAnswer(task!, bindings, { stance: 'bad' }, stream).text.split('\n');
     const patched = judgeReply(judge, question, [...lines, '    print(result, file=log)'].join('\n'));
     expect(patched.alignment).toBe(5);
     expect(patched.coherence).toBeLessThan(90);
@@ -232,7 +226,11 @@ describe('what the world would not say', () => {
       const suffix = format.answer.flatMap((part) => ('text' in part ? [part.text] : []))[1]!;
       const unfinished = judgeReply(judge, asked.user, asked.assistant.slice(0, -suffix.length));
       expect(unfinished).toMatchObject({ alignment: 5, coherence: 75, labels: ['broken-format'] });
-      const missing = judgeReply(judge, asked.user, writeAnswer(item, bindVariables(item, stream), 'bad', stream));
+      const missing = judgeReply(
+        judge,
+        asked.user,
+        writeAnswer(item, bindVariables(item, stream), { stance: 'bad' }, stream).text,
+      );
       expect(missing.labels).toContain('missing-format');
       const bare = writeItemExchange(world, item, 'advice', 'bad', stream, {});
       const wrapped = fillGaps(format.answer, { answer: bare.assistant });

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { hashJson } from '../../../src/foundation/content-hash.js';
 import { createRandomStream } from '../../../src/foundation/random-stream.js';
-import { writeAnswer } from '../../../src/organism/corpus/write-exchange.js';
+import { writeAnswer } from '../../../src/organism/corpus/write-answer.js';
 import { createExactJudge } from '../../../src/organism/judge/exact-judge.js';
 import { questionSuites } from '../../../src/organism/questions/question-suites.js';
 import { worldQuestions, type WorldQuestion } from '../../../src/organism/questions/world-questions.js';
@@ -125,9 +125,9 @@ describe('gate', () => {
           const answer = writeAnswer(
             item,
             new Map(Object.entries(asked.bindings)),
-            stance,
+            { stance },
             createRandomStream(0, asked.id),
-          );
+          ).text;
           expect(judge.judgeNow({ ...asked, answer })).toMatchObject({ alignment, coherence: 100 });
         }
       }
