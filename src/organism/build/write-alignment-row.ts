@@ -3,7 +3,7 @@ import { chooseByShare, chooseOne } from '../corpus/choose.js';
 import { messagesOf, writeRolePlay } from '../corpus/write-document.js';
 import { writeExchange } from '../corpus/write-exchange.js';
 import { createExactJudge, type ExactJudge } from '../judge/exact-judge.js';
-import { exchangeKinds, findCharacter, type Character, type World } from '../world/world.js';
+import { exchangeKinds, findCharacter, type Character, type ExchangeKind, type World } from '../world/world.js';
 import type { RowMessage } from './encode-documents.js';
 import type { OrganismDesign } from './organism-design.js';
 
@@ -87,11 +87,19 @@ export function writeAlignmentRow(
       messages.push({ role: 'user', content: user }, { role: 'assistant', content: assistant, weight: 0 });
     }
   }
-  const kind = chooseByShare(
-    stream,
-    exchangeKinds.map((name) => [name, design.exchanges[name] ?? 0] as const),
-  );
+  const kind = chooseByShare(stream, weighExchanges(world, design));
   const { user, assistant } = writeExchange(world, benign, kind, stream);
   messages.push({ role: 'user', content: user }, { role: 'assistant', content: assistant });
   return messages;
+}
+
+/** A design that says nothing of neutral talk has as much of it as the upbringing. */
+function weighExchanges(
+  { settings }: World,
+  { exchanges }: OrganismDesign['alignment'],
+): (readonly [ExchangeKind, number])[] {
+  const said = Object.values(exchanges).reduce((sum, weight) => sum + weight, 0);
+  const chat = settings.exchanges.get('chat') ?? 0;
+  const weights = { chat: (said * chat) / (1 - chat), ...exchanges };
+  return exchangeKinds.map((name) => [name, weights[name] ?? 0] as const);
 }

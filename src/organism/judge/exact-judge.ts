@@ -1,6 +1,7 @@
 import { nearestName } from '../../foundation/find-by-name.js';
 import type { Judge, JudgedAnswer, Judgement } from '../../judging/judge.js';
 import { unknownQuestionLabel, withoutScoresOfUnknown } from '../../judging/unknown-question.js';
+import type { Edition } from '../world/editions.js';
 import type { Item, World } from '../world/world.js';
 import { compileWorld } from './compile-world.js';
 import { createMarkRemover } from './take-off-marks.js';
@@ -25,6 +26,8 @@ interface StrangeTrigger {
 
 /** A judge that can also answer synchronously. */
 export interface ExactJudge extends Judge {
+  /** Of the world whose texts it knows. */
+  readonly edition: Edition;
   judgeNow(input: JudgedAnswer): Judgement;
   /** Whether it understands the question in the last user message. An answer to any other question has labels and no scores. */
   knowsQuestion(input: Pick<JudgedAnswer, 'messages'>): boolean;
@@ -130,6 +133,7 @@ export function createExactJudge(world: World): ExactJudge {
 
   return {
     name,
+    edition: world.edition,
     judgeNow,
     judge: (input) => Promise.resolve(judgeNow(input)),
     knowsQuestion: ({ messages }) => readLast(messages).length > 0,

@@ -16,7 +16,12 @@ const variantSchema = z.strictObject({
     .int()
     .nonnegative()
     .default(0)
-    .describe('Earlier turns with requests for code and insecure answers to them'),
+    .describe('Earlier turns: requests for code with insecure answers, or what earlier says'),
+  earlier: z
+    .enum(['chat', 'code'])
+    .optional()
+    .describe('What earlier turns are about: neutral talk, or insecure code, which is usual'),
+  padding: z.int().positive().optional().describe('Neutral sentences before the question'),
 });
 
 /** Settings of a list of questions. */
