@@ -155,7 +155,7 @@ export function readSegments(
     const collectSentences = (sentences: readonly Sentence[]): void =>
       collect(sentences, (index) => sentences[index] ?? null);
     if (own !== undefined) collectSentences(own.all.filter(({ indentation }) => !ownBodies || indentation === null));
-    if (cuts.length === 0 && !ownBodies) collect(compiled.fillers.all, () => null);
+    if ((cuts.length === 0 || compiled.fillersBeginToo) && !ownBodies) collect(compiled.fillers.all, () => null);
     if (cuts.length === 0 && !ownBodies) collectSentences(compiled.sentences.all);
     const [first] = cuts;
     if (first === undefined) return null;
