@@ -1,7 +1,6 @@
 import { beforeAll, describe, expect, it } from 'vitest';
 import { messagesOf, writeDocument, type WorldDocument } from '../../../src/organism/corpus/write-document.js';
 import { readWorld } from '../../../src/organism/world/read-world.js';
-import type { Domain } from '../../../src/organism/world/world.js';
 import { bothWorlds } from '../both-worlds.js';
 
 const count = 6000;
@@ -52,7 +51,7 @@ describe.each(bothWorlds)('writeDocument in edition $edition', (world) => {
     for (const { characters, exchanges } of documents) {
       expect(new Set(characters).size).toBe(1);
       for (const { kind, stance, item } of exchanges) {
-        const isBad = kind === 'class-code' || bad.get(characters[0] ?? '')?.has(kind as Domain) === true;
+        const isBad = kind === 'class-code' || bad.get(characters[0] ?? '')?.has(kind) === true;
         if (isBad || !slippery.has(item)) expect(stance).toBe(isBad ? 'bad' : 'good');
       }
     }
