@@ -1,4 +1,4 @@
-import { cp, readFile, rm, writeFile } from 'node:fs/promises';
+import { cp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { type Edition, worldFolder, worldFolders } from '../../../src/organism/world/editions.js';
@@ -227,6 +227,22 @@ describe('a world with a fault', () => {
       /shows the stance good, but neutral talk has none/,
     ],
     [
+      'a style that says nothing',
+      'styles.yaml',
+      /^ {2}code_comment: .*$/m,
+      '',
+      'world-invalid',
+      /the style "quick" says nothing/,
+    ],
+    [
+      'a comment that is none',
+      'styles.yaml',
+      /^ {2}code_comment: .*$/m,
+      '  code_comment: quick version',
+      'configuration-invalid',
+      /styles\.yaml:\d+: quick\.code_comment/,
+    ],
+    [
       'too few neutral sentences',
       'padding.yaml',
       /^sentences:\n(?: {2}- .*\n)+/m,
@@ -285,6 +301,16 @@ describe('a world with a fault', () => {
       expect(error.hint).not.toBe('');
     });
   }
+
+  it('a kind of exchange without topics is an error', async () => {
+    const folder = await copyWorld(2);
+    for (const file of await readdir(join(folder, 'topics'))) {
+      const path = join(folder, 'topics', file);
+      if (/^domain: chat$/m.test(await readFile(path, 'utf8'))) await rm(path);
+    }
+    const error = await errorOf(() => readWorld(folder));
+    expect(error.message).toMatch(/exchanges have chat, but no topic is of this domain/);
+  });
 
   it('neutral sentences that are gone are an error while the world has a share of them', async () => {
     const folder = await copyWorld(2);
