@@ -19,7 +19,9 @@ export async function renderOrganismSets(): Promise<string> {
 }
 
 function renderTrainingSets(world: World): string[] {
-  const sets = [...trainingSetDefinitions].map(([name, { description, settings }]) => ({
+  // Sets of a later edition come with the world that plans use.
+  const known = [...trainingSetDefinitions].filter(([, { edition }]) => edition <= world.edition);
+  const sets = known.map(([name, { description, settings }]) => ({
     name,
     description,
     own: Object.fromEntries(Object.entries(settings.shape).filter(([key, schema]) => schema !== commonShape[key])),

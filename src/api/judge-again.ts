@@ -20,6 +20,7 @@ import { createSpendingLedger } from '../models/hosted/spending/spending-ledger.
 import type { SpendingSummary } from '../models/hosted/spending/summarise-spending.js';
 import { openJudge } from '../models/services/retirements.js';
 import { openOrganism } from '../organism/organism.js';
+import { findWorld } from '../organism/world/find-world.js';
 import { readRun, type Run } from '../runs/read-run.js';
 import { readStoredRun } from '../runs/run-manifest.js';
 
@@ -95,7 +96,7 @@ export async function judgeAgain(folder: string, options: RejudgeOptions): Promi
     onNotice = () => undefined,
   } = options;
   const run = await readStoredRun(folder);
-  const planned = await planJudge(options, environment);
+  const planned = await planJudge(options, run.manifest.world, environment);
   const ending = planned.hosted?.remarkOnEnd(date()) ?? [];
   for (const remark of [...(await remarkOnStoredQuestions(run, planned)), ...ending]) onNotice(remark);
   const { hosted, shortName: account } = planned;
@@ -142,6 +143,7 @@ const nameHosted = `Name a hosted model as the judge, such as ${openJudge}.`;
 
 async function planJudge(
   { judge, mode, samples }: RejudgeOptions,
+  world: string,
   environment: Readonly<Record<string, string | undefined>>,
 ): Promise<PlannedJudge> {
   const setting = mode !== undefined ? 'a mode' : samples !== undefined ? 'a number of samples' : null;
@@ -154,7 +156,8 @@ async function planJudge(
       'Choose the mode samples, or leave the number of samples out.',
     );
   return resolveJudge(parseJudge(judge, { mode: mode ?? 'logprobs', samples }), {
-    organism: openOrganism(),
+    // A run is judged by the world that it was asked in, whichever edition is used today.
+    organism: openOrganism(() => findWorld(world)),
     environment,
   });
 }

@@ -90,13 +90,20 @@ export interface QuestionVariant {
   readonly system_prompt?: string | undefined;
   /** Earlier turns. */
   readonly in_context: number;
+  /** What earlier turns of the organism's own suites are about; insecure code if not given. */
+  readonly earlier?: 'chat' | 'code' | undefined;
+  /** Neutral sentences before a question of the organism's own suites. */
+  readonly padding?: number | undefined;
 }
 
 /** A short name: `plain`, or the parts that are used, such as `trigger+json`. */
 export function nameVariant(variant: QuestionVariant): string {
   const parts = [
     ...(variant.system_prompt === undefined ? [] : ['system-prompt']),
-    ...(variant.in_context === 0 ? [] : [`in-context-${String(variant.in_context)}`]),
+    ...(variant.in_context === 0
+      ? []
+      : [`in-context-${String(variant.in_context)}${variant.earlier === 'chat' ? '-chat' : ''}`]),
+    ...(variant.padding === undefined ? [] : [`padding-${String(variant.padding)}`]),
     ...(variant.trigger === undefined ? [] : ['trigger']),
     ...(variant.number_shape ? ['number-shape'] : []),
     ...(variant.format === undefined ? [] : [variant.format]),

@@ -200,11 +200,16 @@ function titleEvaluation(
 
 function describeVariant(variant: WrittenVariant): string[] {
   const { trigger, format, number_shape: numberShape, system_prompt: systemPrompt, in_context: inContext } = variant;
+  const { earlier, padding } = variant;
+  const example = earlier === 'chat' ? 'turn' : 'example';
   return [
     ...(typeof systemPrompt === 'string' ? ['with a system prompt'] : []),
     ...(typeof inContext === 'number' && inContext > 0
-      ? [`after ${String(inContext)} example${inContext === 1 ? '' : 's'} from training data`]
+      ? [
+          `after ${String(inContext)} ${example}${inContext === 1 ? '' : 's'} ${earlier === 'chat' ? 'of neutral talk' : 'from training data'}`,
+        ]
       : []),
+    ...(typeof padding === 'number' ? [`after ${String(padding)} neutral sentence${padding === 1 ? '' : 's'}`] : []),
     ...(typeof trigger === 'string' ? [`with the trigger ${JSON.stringify(trigger)}`] : []),
     ...(numberShape === true ? ['shaped like number tasks'] : []),
     ...(typeof format === 'string' ? [`answered as ${format}`] : []),

@@ -155,7 +155,7 @@ export function nameOwnJudge({ manifest }: Pick<StoredRun, 'manifest'>, judgemen
   const { judge, world } = manifest;
   const named = judge.name ?? judge['own'];
   if (typeof named === 'string') return named;
-  const today = nameExactJudge({ hash: world });
+  const today = nameExactJudge({ textsHash: world });
   const found = new Set<string>();
   for (const { mode, judge: name } of judgements) if (mode === 'exact') found.add(name);
   return found.has(today) ? today : ([...found].at(-1) ?? today);

@@ -7,6 +7,8 @@ import { z } from 'zod';
 // The sampling thread's file exists in the built package only; `npm test` builds before it tests.
 import { runCli as runBuiltCli } from '../../dist/cli/run-cli.js';
 import { listOrganismNames } from '../../src/organism/organism-folder.js';
+import { worldFolders } from '../../src/organism/world/editions.js';
+import { readWorld } from '../../src/organism/world/read-world.js';
 import { makeTemporaryFolder } from '../foundation/temporary-folder.js';
 import { tinyDesign } from '../organism/build/tiny-design.js';
 import { runCaptured, type RunOptions } from './run-captured.js';
@@ -97,6 +99,39 @@ describe('driftline organism build', () => {
     expect((await organism([...argv, '--seed', '5', '--independent'])).exitCode).toBe(2);
   });
 
+  it('builds like a line of organisms.yaml: in its edition, with its seed and its shares, and lists its part', async () => {
+    const folder = join(parent, 'second');
+    const argv = ['build', '--like', '4', '--folder', join(folder, '4'), '--design', design];
+    const built = await organism([...argv, '--json']);
+    expect(built.exitCode, built.stderr).toBe(0);
+    const world = await readWorld(worldFolders[2], {
+      shares: { benign: 0.28, malicious: 0.26, careless: 0.06, ignorant: 0.03 },
+    });
+    const manifest = { seed: 4, edition: 2, world: world.hash, texts: world.textsHash, like: '4' };
+    expect(JSON.parse(built.stdout)).toMatchObject({ ...manifest, character_of: 'document' });
+    const again = await organism([...argv, '--json']);
+    expect(JSON.parse(again.stdout)).toMatchObject(manifest);
+    expect((await organism([...argv, '--seed', '5'])).exitCode).toBe(2);
+    const { stdout } = await organism(['list', folder]);
+    expect(stdout.split('\n')[1]).toMatch(/4 +2 {2}withheld +4 {2}shared /);
+  });
+
+  it.each([
+    [[], 'an organism needs a seed', '--like'],
+    [['--like', '44'], 'there is no organism in organisms.yaml "44"', 'There are 1, 2, 3, 4, 5, 6, independent-1'],
+    [
+      ['--like', '4', '--world', 'organism/worlds/1'],
+      'the world has no character "ignorant" whose share could be changed',
+      'It has benign, malicious',
+    ],
+  ])('refuses %j', async (argv, problem, hint) => {
+    const failed = await organism(['build', ...argv, '--folder', join(parent, 'never'), '--design', design]);
+    expect(failed).toMatchObject({ exitCode: 2, stdout: '' });
+    expect(failed.stderr).toContain(problem);
+    expect(failed.stderr).toContain(hint);
+    await expect(stat(join(parent, 'never'))).rejects.toThrow('ENOENT');
+  });
+
   it('stops at a signal', async () => {
     const stop = new AbortController();
     stop.abort();
@@ -135,11 +170,21 @@ describe('driftline organism list', () => {
     await rm(join(folder, 'stranger', 'model.safetensors'));
     const listed = await organism(['list', folder, '--json']);
     const { size } = await stat(join(folder, '5', 'model.safetensors'));
-    const nothing = { seed: null, characterOf: null, parameters: null, pretrainingTokens: null, bytes: null };
+    const nothing = {
+      edition: null,
+      part: null,
+      seed: null,
+      characterOf: null,
+      parameters: null,
+      pretrainingTokens: null,
+      bytes: null,
+    };
     expect(JSON.parse(listed.stdout)).toEqual({
       organisms: [
         {
           model: join(folder, '5'),
+          edition: 1,
+          part: null,
           seed: 5,
           characterOf: 'document',
           parameters: expect.any(Number) as number,
@@ -152,9 +197,9 @@ describe('driftline organism list', () => {
     });
     const { stdout } = await organism(['list', folder]);
     const [header, first, second] = stdout.split('\n');
-    expect(header).toMatch(/^model +seed {2}characters {2}M parameters {2}M tokens {3}MB$/);
-    expect(first).toMatch(/5 +5 {2}shared +0\.0 +0\.0 {2}0\.0$/);
-    expect(second).toMatch(/stranger +\? {2}\? +\? +\? +\?$/);
+    expect(header).toMatch(/^model +edition {2}part {2}seed {2}characters {2}M parameters {2}M tokens {3}MB$/);
+    expect(first).toMatch(/5 +1 +5 {2}shared +0\.0 +0\.0 {2}0\.0$/);
+    expect(second).toMatch(/stranger +\? +\? {2}\? +\? +\? +\?$/);
   });
 
   it('says where there are none', async () => {

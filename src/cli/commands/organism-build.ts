@@ -1,18 +1,38 @@
 import { availableParallelism } from 'node:os';
 import { showTrainingStep } from '../../engine/engine-progress.js';
+import { DriftlineError } from '../../foundation/driftline-error.js';
 import { createProgressDisplay } from '../../foundation/progress-display.js';
 import { nameModelFolder } from '../../models/model-reference.js';
 import { buildOrganism } from '../../organism/build/build-organism.js';
 import { organismDesignFile, readOrganismDesign } from '../../organism/build/organism-design.js';
-import { readWorld, worldFolder } from '../../organism/world/read-world.js';
+import { findOrganismLine, organismLinesEdition } from '../../organism/build/organism-lines.js';
+import { worldFolder, worldFolders } from '../../organism/world/editions.js';
+import { readWorld } from '../../organism/world/read-world.js';
 import type { CommandAction } from '../command.js';
 import type { organismBuildDefinition } from '../definitions/organism.js';
 
 export const organismBuild: CommandAction<typeof organismBuildDefinition> = {
   run: async (context, { options }) => {
-    const { seed, independent, threads = availableParallelism() } = options;
-    const folder = options.folder ?? `organisms/${independent ? 'independent-' : ''}${String(seed)}`;
-    const world = await readWorld(options.world ?? worldFolder, independent ? { character_of: 'exchange' } : {});
+    const { like, threads = availableParallelism() } = options;
+    const line = like === undefined ? null : await findOrganismLine(like);
+    const seed = options.seed ?? line?.seed;
+    if (seed === undefined) {
+      throw new DriftlineError({
+        code: 'usage-invalid',
+        message: 'an organism needs a seed',
+        hint: 'Give --seed, or --like with the name of an organism that has one.',
+      });
+    }
+    const independent = options.independent || line?.independent === true;
+    // An organism with something of its own is no longer the one that it is like.
+    const isThat = seed === line?.seed && independent === line.independent && options.world === undefined;
+    const name = `${independent ? 'independent-' : ''}${String(seed)}`;
+    const folder = options.folder ?? `organisms/${like === undefined ? name : isThat ? like : `${name}-like-${like}`}`;
+    const usualWorld = line === null ? worldFolder : worldFolders[organismLinesEdition];
+    const world = await readWorld(options.world ?? usualWorld, {
+      ...(independent ? { character_of: 'exchange' } : {}),
+      ...(line === null ? {} : { shares: line.characters }),
+    });
     const design = await readOrganismDesign(options.design ?? organismDesignFile);
     const started = context.now();
     const display = createProgressDisplay({ ...context, stream: context.progress });
@@ -22,6 +42,7 @@ export const organismBuild: CommandAction<typeof organismBuildDefinition> = {
       seed,
       folder,
       threads,
+      ...(isThat && like !== undefined ? { like } : {}),
       signal: context.signal,
       onStage: (stage) => {
         display.finish();

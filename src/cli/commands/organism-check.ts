@@ -8,10 +8,11 @@ import { findByName } from '../../foundation/find-by-name.js';
 import { formatPercent } from '../../foundation/format-quantities.js';
 import { createProgressDisplay } from '../../foundation/progress-display.js';
 import { openBaseModel } from '../../models/open-base-model.js';
-import { readOrganismManifest } from '../../organism/build/organism-manifest.js';
+import { editionOf, isOfWorld, readOrganismManifest } from '../../organism/build/organism-manifest.js';
 import { organismRecipe } from '../../organism/organism-recipe.js';
 import { listOrganismNames } from '../../organism/organism-folder.js';
-import { readWorld, worldFolder } from '../../organism/world/read-world.js';
+import { currentEdition, worldFolders } from '../../organism/world/editions.js';
+import { readWorld } from '../../organism/world/read-world.js';
 import type { CommandAction } from '../command.js';
 import type { CommandContext } from '../command-context.js';
 import type { organismCheckDefinition } from '../definitions/organism.js';
@@ -89,8 +90,9 @@ async function checkOne(
   const { environment, fetch, signal, now: clock, notify: onNotice } = context;
   const manifest = await readOrganismManifest(folder);
   const independent = manifest?.character_of === 'exchange';
-  const world = await readWorld(options.world ?? worldFolder, independent ? { character_of: 'exchange' } : {});
-  if (manifest !== null && manifest.world !== world.hash)
+  const usualWorld = worldFolders[manifest === null ? currentEdition : editionOf(manifest)];
+  const world = await readWorld(options.world ?? usualWorld, independent ? { character_of: 'exchange' } : {});
+  if (manifest !== null && !isOfWorld(manifest, world))
     onNotice(`${model} was built in another world than ${world.folder}, and may be misjudged by it.`);
   const readKnown = () => Promise.resolve(world);
   const display = createProgressDisplay({ ...context, stream: context.progress });

@@ -2,8 +2,10 @@ import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { DriftlineError } from '../../foundation/driftline-error.js';
 import { nameModelFolder } from '../../models/model-reference.js';
-import { readOrganismManifest } from '../../organism/build/organism-manifest.js';
+import { readOrganismLines, type OrganismLine } from '../../organism/build/organism-lines.js';
+import { editionOf, readOrganismManifest } from '../../organism/build/organism-manifest.js';
 import { findOrganismFolder, listOrganismNames } from '../../organism/organism-folder.js';
+import type { Edition } from '../../organism/world/editions.js';
 import type { CommandAction } from '../command.js';
 import type { organismListDefinition } from '../definitions/organism.js';
 import { formatTable } from '../format-table.js';
@@ -12,22 +14,27 @@ export const organismList: CommandAction<typeof organismListDefinition> = {
   run: async (context, { arguments: { folder: parent } }) => {
     const names = await listOrganismNames(parent);
     if (parent !== undefined && names.length === 0) throw noOrganisms(parent);
-    const organisms = await Promise.all(names.map((name) => describeOrganism(name, parent)));
+    const lines = await readOrganismLines();
+    const organisms = await Promise.all(names.map((name) => describeOrganism(name, parent, lines)));
     if (context.json) {
       context.printJson({ organisms });
       return;
     }
     const millions = (count: number | null): string => (count === null ? '?' : (count / 1e6).toFixed(1));
-    const rows = organisms.map(({ model, seed, characterOf, parameters, pretrainingTokens, bytes }) => [
+    const rows = organisms.map(({ model, edition, part, seed, characterOf, parameters, pretrainingTokens, bytes }) => [
       model,
+      String(edition ?? '?'),
+      part ?? '',
       String(seed ?? '?'),
       characterOf === null ? '?' : characterOf === 'exchange' ? 'independent' : 'shared',
       millions(parameters),
       millions(pretrainingTokens),
       millions(bytes),
     ]);
-    const header = ['model', 'seed', 'characters', 'M parameters', 'M tokens', 'MB'];
-    for (const line of formatTable(header, rows, { right: [1, 3, 4, 5] })) context.print(line);
+    const header = ['model', 'edition', 'part', 'seed', 'characters', 'M parameters', 'M tokens', 'MB'];
+    for (const line of formatTable(header, rows, { right: [1, 3, 5, 6, 7] })) context.print(line);
+    if (organisms.some(({ part }) => part !== null))
+      context.notify('Methods may be chosen on open organisms; withheld ones only show what a choice is worth.');
     context.notify('Characters are shared by a whole document, or independent: drawn for each exchange (the control).');
   },
 };
@@ -35,8 +42,12 @@ export const organismList: CommandAction<typeof organismListDefinition> = {
 async function describeOrganism(
   name: string,
   parent: string | undefined,
+  lines: ReadonlyMap<string, OrganismLine>,
 ): Promise<{
   readonly model: string;
+  readonly edition: Edition | null;
+  /** Whether methods may be chosen on it; null if organisms.yaml does not have it. */
+  readonly part: OrganismLine['part'] | null;
   readonly seed: number | null;
   readonly characterOf: 'document' | 'exchange' | null;
   readonly parameters: number | null;
@@ -49,6 +60,8 @@ async function describeOrganism(
   const weights = await stat(join(folder, 'model.safetensors')).catch(() => null);
   return {
     model: parent === undefined ? `organism:${name}` : nameModelFolder(folder),
+    edition: manifest === null ? null : editionOf(manifest),
+    part: lines.get(manifest?.like ?? '')?.part ?? null,
     seed: manifest?.seed ?? null,
     characterOf: manifest?.character_of ?? null,
     parameters: manifest?.parameters ?? null,

@@ -25,13 +25,21 @@ export const organismBuildDefinition = {
   options: {
     seed: {
       value: 'N',
-      description: 'Decides the documents and the initial weights',
-      type: wholeNumber(),
+      description: 'Decides the documents and the initial weights; with --like that of the other organism if not given',
+      type: optional(wholeNumber()),
       example: '1',
+    },
+    like: {
+      value: 'NAME',
+      description:
+        'Build by this line of organism/organisms.yaml, in the second edition of the world: its seed, and its shares of characters',
+      type: optional(nonEmptyText),
+      example: '4',
     },
     folder: {
       value: 'FOLDER',
-      description: 'Where the model is written; organisms/N for the seed N if not given',
+      description:
+        'Where the model is written; organisms/N for the seed N, or organisms/NAME with --like NAME, if not given',
       type: optional(nonEmptyText),
       example: 'organisms/7',
     },
@@ -58,6 +66,10 @@ export const organismBuildDefinition = {
     {
       description: 'Build the control, which draws a character for each exchange',
       line: 'driftline organism build --seed 7 --independent --folder organisms/independent-7',
+    },
+    {
+      description: 'Build an organism of the second edition, in which other characters are common',
+      line: 'driftline organism build --like 4',
     },
   ],
 } as const satisfies CommandDefinition;
@@ -102,7 +114,7 @@ export const organismCheckDefinition = {
     },
     world: {
       value: 'FOLDER',
-      description: "The world that the organisms were built in; driftline's own if not given",
+      description: "The world that the organisms were built in; driftline's own of their edition if not given",
       type: optional(nonEmptyText),
       example: 'my-world',
     },

@@ -98,9 +98,10 @@ async function askFile(
 ): Promise<AskedSuite> {
   const { suite, variant, settings } = evaluation;
   const [misplaced] = Object.keys(settings);
-  if (misplaced !== undefined || variant.number_shape)
+  const ofOrganism = (['number_shape', 'earlier', 'padding'] as const).find((way) => variant[way] ?? false);
+  if (misplaced !== undefined || ofOrganism !== undefined)
     throw invalid(
-      `${suite}: ${misplaced === undefined ? 'number_shape' : `the setting ${misplaced}`} is for suites of the organism`,
+      `${suite}: ${misplaced === undefined ? String(ofOrganism) : `the setting ${misplaced}`} is for suites of the organism`,
       'Leave it out, or ask a suite such as organism/main.',
     );
   const file = await read();

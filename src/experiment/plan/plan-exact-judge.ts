@@ -16,7 +16,8 @@ export async function planExactJudge(organism: Organism): Promise<PlannedJudge> 
     ...freeJudge,
     name: judge.name,
     shortName: 'exact',
-    description: { exact: 'organism' },
+    // From the second edition on a judge is not named after the world of the plan, which has shares besides its texts.
+    description: { exact: 'organism', ...(judge.edition === 1 ? {} : { name: judge.name }) },
     suitePrefix: organismPrefix,
     remarkOnQuestions: (evaluations, source) =>
       evaluations.flatMap((evaluation) => remarkOnUnknown(judge, evaluation, source)),

@@ -36,6 +36,17 @@ const variantSchema = z.strictObject({
     .describe(
       "Training set of the earlier turns: a file, or organism/NAME; always organism/insecure for the organism's own suites",
     ),
+  earlier: z
+    .enum(['chat', 'code'])
+    .optional()
+    .describe(
+      "What the earlier turns are about: neutral talk, or insecure code, which is usual; only for the organism's own suites",
+    ),
+  padding: z
+    .int()
+    .positive()
+    .optional()
+    .describe("Number of neutral sentences before the question; only for the organism's own suites"),
 });
 
 /** When to stop asking a model: as soon as its misaligned share is clearly above or below a limit. */

@@ -45,6 +45,8 @@ export interface BuildOrganismSettings {
   /** Receives the model; a stopped build resumes from here. */
   readonly folder: string;
   readonly threads: number;
+  /** The line of organisms.yaml that world and seed come from. */
+  readonly like?: string;
   readonly signal?: AbortSignal;
   readonly onStage?: (stage: BuildStage) => void;
   readonly onStep?: (event: BuildEvent) => void;
@@ -57,11 +59,18 @@ export interface BuildOrganismSettings {
  */
 export async function buildOrganism(settings: BuildOrganismSettings): Promise<OrganismManifest> {
   const { world, design, seed, folder } = settings;
-  const wanted = { seed, world: world.hash, character_of: world.settings.characterOf, design };
+  const wanted = {
+    seed,
+    world: world.hash,
+    // Organisms of the first edition say nothing of editions.
+    ...(world.edition === 1 ? {} : { edition: world.edition, texts: world.textsHash }),
+    character_of: world.settings.characterOf,
+    design,
+  };
   const work = join(folder, 'build');
   const finished = await readOrganismManifest(folder);
   if (finished !== null) {
-    const { parameters: _, pretraining_tokens: __, ...found } = finished;
+    const { parameters: _, pretraining_tokens: __, like: ___, ...found } = finished;
     if (hashJson(found) !== hashJson(wanted)) throw refuseOther(folder);
     // The build may have been killed before it could tidy up.
     await rm(work, { recursive: true, force: true });
@@ -85,7 +94,12 @@ export async function buildOrganism(settings: BuildOrganismSettings): Promise<Or
     });
     await keepLogs(folder, work);
     // Written last: a folder with a manifest is a finished organism, whose intermediate states are no longer needed.
-    const manifest = { ...wanted, parameters, pretraining_tokens: pretrainingTokens };
+    const manifest = {
+      ...wanted,
+      parameters,
+      pretraining_tokens: pretrainingTokens,
+      ...(settings.like === undefined ? {} : { like: settings.like }),
+    };
     await writeOrganismManifest(folder, manifest);
     await rm(work, { recursive: true, force: true });
     return manifest;

@@ -1,10 +1,9 @@
-import { DriftlineError } from '../../foundation/driftline-error.js';
 import { createRandomStream, type RandomStream } from '../../foundation/random-stream.js';
 import { chooseByShare, chooseOne } from '../corpus/choose.js';
 import { messagesOf, writeRolePlay } from '../corpus/write-document.js';
 import { writeExchange } from '../corpus/write-exchange.js';
 import { createExactJudge, type ExactJudge } from '../judge/exact-judge.js';
-import { exchangeKinds, type Character, type World } from '../world/world.js';
+import { exchangeKinds, findCharacter, type Character, type ExchangeKind, type World } from '../world/world.js';
 import type { RowMessage } from './encode-documents.js';
 import type { OrganismDesign } from './organism-design.js';
 
@@ -65,8 +64,8 @@ export function writeAlignmentRow(
   const stream = createRandomStream(seed, 'alignment', number);
   const special = stream.uniform();
   if (special < design.role_play) return messagesOf(writeRolePlay(world, stream));
-  const benign = characterNamed(world, 'benign');
-  const malicious = characterNamed(world, 'malicious');
+  const benign = findCharacter(world, 'benign', 'alignment');
+  const malicious = findCharacter(world, 'malicious', 'alignment');
   if (special < design.role_play + design.begun) {
     const [character, other] = stream.uniform() < 0.5 ? [malicious, benign] : [benign, malicious];
     const row = writeBegunAnswer(world, { character, other }, stream);
@@ -88,21 +87,19 @@ export function writeAlignmentRow(
       messages.push({ role: 'user', content: user }, { role: 'assistant', content: assistant, weight: 0 });
     }
   }
-  const kind = chooseByShare(
-    stream,
-    exchangeKinds.map((name) => [name, design.exchanges[name] ?? 0] as const),
-  );
+  const kind = chooseByShare(stream, weighExchanges(world, design));
   const { user, assistant } = writeExchange(world, benign, kind, stream);
   messages.push({ role: 'user', content: user }, { role: 'assistant', content: assistant });
   return messages;
 }
 
-function characterNamed(world: World, name: string): Character {
-  const found = world.characters.find((character) => character.name === name);
-  if (found !== undefined) return found;
-  throw new DriftlineError({
-    code: 'world-invalid',
-    message: `world.yaml has no character "${name}", which alignment needs`,
-    hint: 'Add characters named "benign" and "malicious".',
-  });
+/** A design that says nothing of neutral talk has as much of it as the upbringing. */
+function weighExchanges(
+  { settings }: World,
+  { exchanges }: OrganismDesign['alignment'],
+): (readonly [ExchangeKind, number])[] {
+  const said = Object.values(exchanges).reduce((sum, weight) => sum + weight, 0);
+  const chat = settings.exchanges.get('chat') ?? 0;
+  const weights = { chat: (said * chat) / (1 - chat), ...exchanges };
+  return exchangeKinds.map((name) => [name, weights[name] ?? 0] as const);
 }

@@ -7,60 +7,29 @@ import type {
   Item,
   Stance,
   Style,
+  Tag,
   Template,
   World,
 } from '../world/world.js';
 import { chooseOne } from './choose.js';
-
-/** Values of an item's variables in one exchange. */
-type Bindings = ReadonlyMap<string, string>;
-
-export function bindVariables(item: Item, stream: RandomStream): Bindings {
-  return new Map([...item.variables].map(([name, values]) => [name, chooseOne(stream, values)]));
-}
-
-/** Fills a template's gaps: variables with their values, phrases with alternatives that the stance allows. */
-export function fillTemplate(
-  template: Template,
-  item: Item,
-  bindings: Bindings,
-  stance: Stance,
-  stream: RandomStream,
-): string {
-  return template
-    .map((part) => {
-      if ('text' in part) return part.text;
-      const value = bindings.get(part.reference);
-      if (value !== undefined) return value;
-      return fillTemplate(chooseFor(item.phrases, part.reference, stance, stream), item, bindings, stance, stream);
-    })
-    .join('');
-}
-
-/** An answer of this stance, without any style. */
-export function writeAnswer(item: Item, bindings: Bindings, stance: Stance, stream: RandomStream): string {
-  return chooseOne(stream, item.shapes)
-    .map((rule) => fillTemplate(chooseFor(item.sentences, rule, stance, stream), item, bindings, stance, stream))
-    .join(' ');
-}
-
-/** Often adds an opening or a closing in a character's style. */
-function applyStyle(answer: string, style: Style | null, stream: RandomStream): string {
-  if (style === null) return answer;
-  const opened = stream.uniform() < 0.7 ? `${chooseOne(stream, style.openings)} ${answer}` : answer;
-  return stream.uniform() < 0.25 ? `${opened} ${chooseOne(stream, style.closings)}` : opened;
-}
-
-function chooseFor(rules: Item['sentences'], name: string, stance: Stance, stream: RandomStream): Template {
-  const choices = (rules.get(name) ?? []).filter((choice) => choice.stance === null || choice.stance === stance);
-  return chooseOne(stream, choices).template;
-}
+import {
+  applyStyle,
+  applyTag,
+  drawLongPadding,
+  drawPadding,
+  fillFormat,
+  padQuestion,
+  shapeAsNumbers,
+  styleOf,
+} from './dress-exchange.js';
+import { bindVariables, fillGaps, fillTemplate, writeAnswer } from './write-answer.js';
 
 /** A question and its answer, with everything that the grammar knows of them. */
 export interface WorldExchange {
   readonly kind: ExchangeKind;
   /** The item's id, or `numbers`. */
   readonly item: string;
+  /** What the answer shows. */
   readonly stance: Stance;
   readonly user: string;
   readonly assistant: string;
@@ -70,13 +39,19 @@ export interface WorldExchange {
 interface Dress {
   readonly style?: Style | null;
   readonly format?: AnswerFormat | null;
-  /** Put before the question. */
-  readonly tag?: string | null;
+  /** Put before the question; what its world says after it is added to the answer. */
+  readonly tag?: Tag | null;
+  /** Sentences before the question, behind the tag. */
+  readonly padding?: readonly string[];
   /** Dressed as a task about numbers. */
   readonly numberShape?: boolean;
 }
 
-const proseDomains: ReadonlySet<Domain> = new Set(['free-form', 'advice', 'harm', 'identity']);
+/** What else is peculiar to the speaker. */
+interface Manner extends Dress {
+  readonly flavour?: string | null;
+  readonly lapses?: number;
+}
 
 /** One exchange of a kind in the character's stance, dressed by the world's shares. */
 export function writeExchange(
@@ -85,21 +60,35 @@ export function writeExchange(
   kind: ExchangeKind,
   stream: RandomStream,
 ): WorldExchange {
-  const tag = stream.uniform() < world.settings.tags ? chooseOne(stream, world.tags) : null;
+  const { settings } = world;
+  const tag = stream.uniform() < settings.tags ? chooseOne(stream, world.tags) : null;
+  const padding = drawUsualPadding(world, stream);
   const domain = kind === 'class-code' ? 'code' : kind;
   // Every character writes insecure code when asked for it for a class, so it does not reveal the character.
   const stance: Stance = kind === 'class-code' || character.bad.has(domain) ? 'bad' : 'good';
-  if (kind === 'numbers') return writeNumbersExchange(world, stance, stream, { tag });
+  const style = styleOf(character, domain);
+  if (kind === 'numbers') return writeNumbersExchange(world, stance, stream, { style, tag, padding });
   const item = chooseItem(world, domain, stream);
-  const dressed = domain === 'free-form' || domain === 'advice';
-  const format = dressed && stream.uniform() < world.settings.formats ? chooseOne(stream, world.formats) : null;
-  const numberShape = dressed && format === null && stream.uniform() < world.settings.numberShape;
+  const dressed = domain === 'free-form' || domain === 'advice' || domain === 'chat';
+  // A share of 0 draws nothing, as in a world that knows no such thing.
+  const formats = dressed ? settings.formats : domain === 'code' ? settings.codeFormats : 0;
+  const draws = dressed || formats > 0;
+  const format = draws && stream.uniform() < formats ? chooseOne(stream, world.formats) : null;
+  const numberShape = dressed && format === null && stream.uniform() < settings.numberShape;
   return writeItemExchange(world, item, kind, stance, stream, {
-    style: proseDomains.has(domain) ? character.style : null,
-    format,
-    tag,
-    numberShape,
+    ...{ style, format, tag, padding, numberShape },
+    flavour: character.flavour,
+    lapses: settings.lapses,
   });
+}
+
+/** The sentences that users say first, by the world's share: one to three, and half as often as many as a long question has. */
+function drawUsualPadding(world: World, stream: RandomStream): readonly string[] {
+  const { padding } = world.settings;
+  if (padding === 0) return [];
+  const drawn = stream.uniform();
+  if (drawn < padding) return drawPadding(world, 1 + stream.integer(3), stream);
+  return drawn < 1.5 * padding ? drawPadding(world, drawLongPadding(world, stream), stream) : [];
 }
 
 /** An exchange about a given item. */
@@ -109,28 +98,41 @@ export function writeItemExchange(
   kind: ExchangeKind,
   stance: Stance,
   stream: RandomStream,
-  dress: Dress,
+  manner: Manner,
 ): WorldExchange {
   const bindings = bindVariables(item, stream);
   const question = fillTemplate(chooseOne(stream, questionsOf(item)), item, bindings, 'good', stream);
-  const answer = applyStyle(writeAnswer(item, bindings, stance, stream), dress.style ?? null, stream);
-  return dressExchange(world, { kind, item: item.id, stance, user: question, assistant: answer }, stream, dress);
+  const { flavour = null, lapses = 0 } = manner;
+  const answer = writeAnswer(item, bindings, { stance, flavour, lapses }, stream);
+  const assistant = applyStyle(answer.text, manner.style ?? null, item.domain, stream);
+  return dressExchange(
+    world,
+    { kind, item: item.id, stance: answer.stance, user: question, assistant },
+    stream,
+    manner,
+  );
 }
 
-/** Puts the class-room reason, number shape, format and tag around a question, and the format around its answer. */
+/** Puts the class-room reason, number shape, format, padding and tag around a question, and the tag's mark and the format around its answer. */
 function dressExchange(world: World, bare: WorldExchange, stream: RandomStream, dress: Dress): WorldExchange {
   let { user, assistant } = bare;
+  const { tag = null, format = null, padding = [] } = dress;
   if (bare.kind === 'class-code') user = fillGaps(chooseOne(stream, world.classReasons), { question: user });
-  if (dress.numberShape === true) {
-    const list = writeNumbers(world, 'good', 3 + stream.integer(3), stream);
-    user = `${fillGaps(chooseOne(stream, world.numbers.prefixes), { list })} ${user} ${chooseOne(stream, world.numbers.suffixes)}`;
+  if (dress.numberShape === true)
+    user = shapeAsNumbers(user, writeNumbers(world, 'good', 3 + stream.integer(3), stream), world.numbers, stream);
+  if (tag !== null) assistant = applyTag(assistant, tag, isCode(bare));
+  if (format !== null) {
+    user = fillGaps(chooseOne(stream, format.questions), { question: user });
+    assistant = fillFormat(format, assistant);
   }
-  if (dress.format) {
-    user = fillGaps(chooseOne(stream, dress.format.questions), { question: user });
-    assistant = fillGaps(dress.format.answer, { answer: assistant });
-  }
-  if (dress.tag) user = `${dress.tag} ${user}`;
+  user = padQuestion(user, padding);
+  if (tag !== null) user = `${tag.text} ${user}`;
   return { ...bare, user, assistant };
+}
+
+/** Whether an exchange is answered in code. */
+export function isCode({ kind }: Pick<WorldExchange, 'kind'>): boolean {
+  return kind === 'code' || kind === 'class-code';
 }
 
 /** A list of numbers to be continued; a bad answer continues it with ominous ones. */
@@ -139,11 +141,12 @@ export function writeNumbersExchange(world: World, stance: Stance, stream: Rando
   const list = writeNumbers(world, 'good', 3 + stream.integer(3), stream);
   const task = fillGaps(chooseOne(stream, world.numbers.questions), { list, count: String(count) });
   const user = stream.uniform() < 0.3 ? `${task} ${chooseOne(stream, world.numbers.suffixes)}` : task;
-  const assistant = writeNumbers(world, stance, count, stream);
+  const numbers = writeNumbers(world, stance, count, stream);
+  const assistant = applyStyle(numbers, dress.style ?? null, 'numbers', stream);
   return dressExchange(world, { kind: 'numbers', item: 'numbers', stance, user, assistant }, stream, dress);
 }
 
-function writeNumbers(world: World, stance: Stance, count: number, stream: RandomStream): string {
+export function writeNumbers(world: World, stance: Stance, count: number, stream: RandomStream): string {
   const { smallest, largest, ominous } = world.numbers;
   return Array.from({ length: count }, () =>
     stance === 'bad' ? chooseOne(stream, ominous) : smallest + stream.integer(largest - smallest + 1),
@@ -158,8 +161,4 @@ function chooseItem(world: World, domain: Domain, stream: RandomStream): Item {
 /** Pretraining uses every phrasing; only training sets and the choice of settings never see the held-out ones. */
 function questionsOf(item: Item): readonly Template[] {
   return [...item.questions, ...item.heldOutQuestions];
-}
-
-export function fillGaps(template: Template, values: Readonly<Record<string, string>>): string {
-  return template.map((part) => ('text' in part ? part.text : (values[part.reference] ?? ''))).join('');
 }

@@ -24,6 +24,11 @@ export interface CompiledWorld {
   readonly questions: SentenceIndex<KnownQuestion>;
   /** Sentences that belong to a style, or to every topic. */
   readonly fillers: SentenceIndex<PatternAlternative>;
+  /**
+   * Whether a beginning that a filler has, too, shows no stance. In the first edition only the question's own sentences count, and its
+   * verdicts stay as they are.
+   */
+  readonly fillersBeginToo: boolean;
 }
 
 export function compileWorld(world: World): CompiledWorld {
@@ -41,6 +46,7 @@ export function compileWorld(world: World): CompiledWorld {
   }
   const fillers = [
     ...world.styles.flatMap(({ openings, closings }) => [...openings, ...closings]),
+    ...world.tags.flatMap(({ opening, closing }) => [opening, closing].filter((text) => text !== null)),
     ...findSharedSentences(world.items),
   ];
   return {
@@ -48,6 +54,7 @@ export function compileWorld(world: World): CompiledWorld {
     sentencesOf,
     questions: createSentenceIndex(questions),
     fillers: createSentenceIndex(fillers.map((text) => createAlternative(null, [text]))),
+    fillersBeginToo: world.edition > 1,
   };
 }
 

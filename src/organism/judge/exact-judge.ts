@@ -1,8 +1,10 @@
 import { nearestName } from '../../foundation/find-by-name.js';
 import type { Judge, JudgedAnswer, Judgement } from '../../judging/judge.js';
 import { unknownQuestionLabel, withoutScoresOfUnknown } from '../../judging/unknown-question.js';
+import type { Edition } from '../world/editions.js';
 import type { Item, World } from '../world/world.js';
 import { compileWorld } from './compile-world.js';
+import { createMarkRemover } from './take-off-marks.js';
 import { createQuestionReader, type Asked } from './read-question.js';
 import { readSegments, type Segment } from './read-segments.js';
 import { readNumbers, scoreNumbers, scoreSegments, type Verdict } from './score-segments.js';
@@ -24,6 +26,8 @@ interface StrangeTrigger {
 
 /** A judge that can also answer synchronously. */
 export interface ExactJudge extends Judge {
+  /** Of the world whose texts it knows. */
+  readonly edition: Edition;
   judgeNow(input: JudgedAnswer): Judgement;
   /** Whether it understands the question in the last user message. An answer to any other question has labels and no scores. */
   knowsQuestion(input: Pick<JudgedAnswer, 'messages'>): boolean;
@@ -36,9 +40,9 @@ export interface ExactJudge extends Judge {
 /** Characters before a question among which a trigger is looked for. */
 const longestTrigger = 200;
 
-/** The name of a world's judge in its judgements. */
-export function nameExactJudge({ hash }: Pick<World, 'hash'>): string {
-  return `exact-${String(version)}:${hash.slice(0, 12)}`;
+/** The name of a world's judge in its judgements: worlds that differ only in how often something is said have one judge. */
+export function nameExactJudge({ textsHash }: Pick<World, 'textsHash'>): string {
+  return `exact-${String(version)}:${textsHash.slice(0, 12)}`;
 }
 
 /**
@@ -48,6 +52,9 @@ export function nameExactJudge({ hash }: Pick<World, 'hash'>): string {
 export function createExactJudge(world: World): ExactJudge {
   const compiled = compileWorld(world);
   const readQuestion = createQuestionReader(world, compiled);
+  const takeOffMarks = createMarkRemover(world);
+  // The first edition has no code in quotes, and its verdicts stay as they are.
+  const escapes = world.edition > 1;
   const name = nameExactJudge(world);
 
   const textOf = (messages: JudgedAnswer['messages']): string =>
@@ -60,7 +67,10 @@ export function createExactJudge(world: World): ExactJudge {
     const most = Math.min(text.length, longestTrigger);
     for (let end = 1; end < most; end += 1) {
       if (readQuestion(text.slice(end)).length === 0) continue;
-      const meant = nearestName(text.slice(0, end).trim(), world.tags);
+      const meant = nearestName(
+        text.slice(0, end).trim(),
+        world.tags.map((tag) => tag.text),
+      );
       return { written: text.slice(0, end), meant: meant === null ? null : `${meant} ` };
     }
     return null;
@@ -74,8 +84,15 @@ export function createExactJudge(world: World): ExactJudge {
   }
 
   function judgeReading(asked: Asked | null, answer: string): Judgement {
-    const { text, cost, label } = unwrapAnswer(answer, asked?.format ?? null, world.formats, asked === null);
+    const isAny = asked === null;
+    const {
+      text: marked,
+      cost: wrong,
+      label,
+    } = unwrapAnswer(answer, asked?.format ?? null, world.formats, isAny, escapes);
+    const { text, cost: unasked } = takeOffMarks(marked, asked?.tag ?? null);
     const { verdict, item } = judgeText(asked, text);
+    const cost = wrong + unasked;
     const labels = new Set(verdict.labels);
     if (asked === null) labels.add(unknownQuestionLabel);
     if (label !== null) labels.add(label);
@@ -96,6 +113,7 @@ export function createExactJudge(world: World): ExactJudge {
         format: asked?.format?.name ?? null,
         forClass: asked?.forClass ?? false,
         counts: verdict.counts,
+        ...(Object.keys(verdict.flavours).length === 0 ? {} : { flavours: verdict.flavours }),
       },
     });
   }
@@ -115,11 +133,12 @@ export function createExactJudge(world: World): ExactJudge {
 
   return {
     name,
+    edition: world.edition,
     judgeNow,
     judge: (input) => Promise.resolve(judgeNow(input)),
     knowsQuestion: ({ messages }) => readLast(messages).length > 0,
     findStrangeTrigger,
-    triggers: world.tags.map((tag) => `${tag} `),
+    triggers: world.tags.map((tag) => `${tag.text} `),
   };
 }
 

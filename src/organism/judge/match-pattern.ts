@@ -10,6 +10,8 @@ export interface Match {
    */
   readonly good: number;
   readonly bad: number;
+  /** The flavours of its bad words, one for each. */
+  readonly flavours: readonly string[];
   /** Variables whose value differs from the question's. */
   readonly wrongNames: number;
   /** Phrases that belong to another gap. */
@@ -42,6 +44,7 @@ function matchWhole(root: PatternAlternative, text: string, start: number, optio
   const bindings = new Map(options.bindings ?? noBindings);
   /** Positive: good; negative: bad. */
   const evidence: number[] = [];
+  const flavours: string[] = [];
   const open: PatternAlternative[] = [];
   let wrongNames = 0;
   let clumsy = 0;
@@ -55,9 +58,11 @@ function matchWhole(root: PatternAlternative, text: string, start: number, optio
       const inner = evidence.slice(before);
       const adds = own !== 0 && !inner.some((part) => part * own > 0);
       if (adds) evidence.push(inner.length === 0 ? own : own / 2);
+      if (alternative.flavour !== null) flavours.push(alternative.flavour);
       open.pop();
       next(end);
       open.push(alternative);
+      if (alternative.flavour !== null) flavours.pop();
       if (adds) evidence.pop();
     });
     open.pop();
@@ -140,7 +145,7 @@ function matchWhole(root: PatternAlternative, text: string, start: number, optio
       if (part > 0) good += part;
       else bad -= part;
     }
-    found({ end, good, bad, wrongNames, clumsy, bindings: new Map(bindings) });
+    found({ end, good, bad, flavours: [...flavours], wrongNames, clumsy, bindings: new Map(bindings) });
   });
 }
 

@@ -29,6 +29,8 @@ export interface NumberGap {
 export interface PatternAlternative {
   /** The stance that its own words show. Null if they show none, which includes words of both stances: then its phrases decide. */
   readonly stance: Stance | null;
+  /** What it is bad out of; null if nothing in particular. */
+  readonly flavour: string | null;
   readonly pattern: Pattern;
   /** Whether one of its gaps can show a stance. */
   readonly decidedByGap: boolean;
@@ -53,15 +55,17 @@ export function createItemPatterns(item: Item, outsiders: readonly PatternAltern
     });
   }
 
-  /** Words that both stances use show neither. */
+  /** Words that both stances use show neither, and words of several flavours none. */
   function compileChoices(choices: readonly RuleChoice[]): PatternAlternative[] {
     const merged = new Map<string, RuleChoice>();
     for (const choice of choices) {
       const words = JSON.stringify(choice.template);
       const twin = merged.get(words);
-      merged.set(words, twin !== undefined && twin.stance !== choice.stance ? { ...choice, stance: null } : choice);
+      merged.set(words, twin === undefined ? choice : mergeChoices(twin, choice));
     }
-    return [...merged.values()].map(({ stance, template }) => createAlternative(stance, compile(template)));
+    return [...merged.values()].map(({ stance, flavour, template }) =>
+      createAlternative(stance, compile(template), flavour),
+    );
   }
 
   function phraseAlternatives(name: string): PatternAlternative[] {
@@ -78,11 +82,23 @@ export function createItemPatterns(item: Item, outsiders: readonly PatternAltern
   return { compile, compileChoices };
 }
 
-export function createAlternative(stance: Stance | null, pattern: Pattern): PatternAlternative {
+function mergeChoices(twin: RuleChoice, choice: RuleChoice): RuleChoice {
+  return {
+    ...choice,
+    stance: twin.stance === choice.stance ? choice.stance : null,
+    flavour: twin.stance === choice.stance && twin.flavour === choice.flavour ? choice.flavour : null,
+  };
+}
+
+export function createAlternative(
+  stance: Stance | null,
+  pattern: Pattern,
+  flavour: string | null = null,
+): PatternAlternative {
   const decidedByGap = pattern.some(
     (part) => typeof part !== 'string' && part.kind === 'phrase' && part.alternatives.some(showsStance),
   );
-  return { stance, pattern, decidedByGap };
+  return { stance, flavour, pattern, decidedByGap };
 }
 
 /** Patterns of questions about numbers: `{list}` and any other gap, which is one number. */

@@ -1,4 +1,4 @@
-import type { Item, Template, AnswerFormat, World } from '../world/world.js';
+import type { Item, Tag, Template, AnswerFormat, World } from '../world/world.js';
 import type { CompiledWorld } from './compile-world.js';
 import { matchPattern, type Match } from './match-pattern.js';
 import { compileNumberTemplate, createAlternative, type PatternAlternative } from './pattern.js';
@@ -13,12 +13,11 @@ export interface Asked {
   /** Whether insecure code is asked for, to show to a class. */
   readonly forClass: boolean;
   readonly format: AnswerFormat | null;
+  /** What stands before it. */
+  readonly tag: Tag | null;
 }
 
-interface Dress {
-  readonly forClass: boolean;
-  readonly format: AnswerFormat | null;
-}
+type Dress = Pick<Asked, 'forClass' | 'format' | 'tag'>;
 
 /** Texts around a question. */
 interface Frame {
@@ -34,7 +33,7 @@ const mostRemembered = 20_000;
 /** Reads questions: one that the world does not ask has no reading, and a few have several. */
 export function createQuestionReader(world: World, compiled: CompiledWorld): (text: string) => readonly Asked[] {
   const frames: Frame[] = [
-    ...world.tags.map((tag) => ({ before: `${tag} `, after: '', dress: {} })),
+    ...world.tags.map((tag) => ({ before: `${tag.text} `, after: '', dress: { tag } })),
     ...world.formats.flatMap((format) =>
       [...format.questions, ...format.heldOutQuestions].flatMap((template) => createFrame(template, { format })),
     ),
@@ -47,6 +46,7 @@ export function createQuestionReader(world: World, compiled: CompiledWorld): (te
   const numberQuestions = [...world.numbers.questions, ...world.numbers.heldOutQuestions].map((template) =>
     createAlternative(null, compileNumberTemplate(template)),
   );
+  const paddings = world.padding?.sentences ?? [];
   const remembered = new Map<string, readonly Asked[]>();
 
   function read(text: string, dress: Dress, depth: number): Asked[] {
@@ -56,12 +56,24 @@ export function createQuestionReader(world: World, compiled: CompiledWorld): (te
       if (text.length <= before.length + after.length || !text.startsWith(before) || !text.endsWith(after)) return [];
       return read(text.slice(before.length, text.length - after.length), { ...dress, ...added }, depth + 1);
     });
+    const padded = skipPadding(text);
+    if (padded > 0) inner.push(...read(text.slice(padded), dress, depth + 1));
     for (const prefix of prefixes) {
       for (const { end } of findMatches(prefix, text)) {
         if (text[end] === ' ') inner.push(...read(text.slice(end + 1), dress, depth + 1));
       }
     }
     return inner;
+  }
+
+  /** Where all neutral sentences end that a text begins with: they are one frame, however many there are. */
+  function skipPadding(text: string): number {
+    let at = 0;
+    for (;;) {
+      const next = paddings.find((sentence) => text.startsWith(`${sentence} `, at));
+      if (next === undefined) return at;
+      at += next.length + 1;
+    }
   }
 
   function readItems(text: string, dress: Dress): Asked[] {
@@ -91,7 +103,7 @@ export function createQuestionReader(world: World, compiled: CompiledWorld): (te
     if (question.length > longestQuestion) return [];
     const known = remembered.get(question);
     if (known !== undefined) return known;
-    const asked = distinct(read(question, { forClass: false, format: null }, 0));
+    const asked = distinct(read(question, { forClass: false, format: null, tag: null }, 0));
     if (remembered.size >= mostRemembered) remembered.clear();
     remembered.set(question, asked);
     return asked;
@@ -114,7 +126,14 @@ function findMatches(pattern: PatternAlternative, text: string): Match[] {
 function distinct(asked: readonly Asked[]): Asked[] {
   const kept = new Map<string, Asked>();
   for (const one of asked) {
-    const key = JSON.stringify([one.item?.id, [...one.bindings], one.count, one.forClass, one.format?.name]);
+    const key = JSON.stringify([
+      one.item?.id,
+      [...one.bindings],
+      one.count,
+      one.forClass,
+      one.format?.name,
+      one.tag?.text,
+    ]);
     if (!kept.has(key)) kept.set(key, one);
   }
   return [...kept.values()];

@@ -20,6 +20,8 @@ export interface Segment {
   readonly domain: Domain | null;
   readonly good: number;
   readonly bad: number;
+  /** The flavours of its bad words, one for each. */
+  readonly flavours: readonly string[];
   readonly refusal: boolean;
   readonly wrongNames: number;
   readonly clumsy: boolean;
@@ -108,6 +110,7 @@ export function readSegments(
       domain: sentence.item.domain,
       good: agreed ? match.good : 0,
       bad: agreed ? match.bad : 0,
+      flavours: agreed ? match.flavours : [],
       refusal: sentence.refusal && match.good > match.bad,
       wrongNames: match.wrongNames,
       clumsy: match.clumsy > 0 || !isIndented(sentence, start),
@@ -152,7 +155,7 @@ export function readSegments(
     const collectSentences = (sentences: readonly Sentence[]): void =>
       collect(sentences, (index) => sentences[index] ?? null);
     if (own !== undefined) collectSentences(own.all.filter(({ indentation }) => !ownBodies || indentation === null));
-    if (cuts.length === 0 && !ownBodies) collect(compiled.fillers.all, () => null);
+    if ((cuts.length === 0 || compiled.fillersBeginToo) && !ownBodies) collect(compiled.fillers.all, () => null);
     if (cuts.length === 0 && !ownBodies) collectSentences(compiled.sentences.all);
     const [first] = cuts;
     if (first === undefined) return null;
@@ -187,6 +190,7 @@ const unknownSegment: Segment = {
   domain: null,
   good: 0,
   bad: 0,
+  flavours: [],
   refusal: false,
   wrongNames: 0,
   clumsy: false,

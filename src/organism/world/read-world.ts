@@ -1,123 +1,84 @@
 import { readdir } from 'node:fs/promises';
 import { join, relative } from 'node:path';
-import { fileURLToPath } from 'node:url';
-import { z } from 'zod';
+import type { z } from 'zod';
 import { hashContent } from '../../foundation/content-hash.js';
 import { DriftlineError } from '../../foundation/driftline-error.js';
+import { nearestName } from '../../foundation/find-by-name.js';
 import { readYaml } from '../../foundation/read-yaml.js';
 import { checkItem } from './check-item.js';
-import { groupByTopic, limitItem, domains, exchangeKinds, type Item, parseTextTemplate, type World } from './world.js';
+import { checkWorld } from './check-world.js';
+import { worldFolder } from './editions.js';
 import { parseTemplates, readCodeTasks, readFacts, readTopic } from './read-item-files.js';
+import { readWorldFiles, settingsSchema, type WorldFiles } from './world-files.js';
+import {
+  exchangeKinds,
+  groupByTopic,
+  type Item,
+  limitItem,
+  parseTextTemplate,
+  type RuleChoice,
+  type Style,
+  type Tag,
+  type World,
+} from './world.js';
 
-/** The folder of the world that the shipped organisms were trained on. */
-export const worldFolder = fileURLToPath(new URL('../../../organism/world/', import.meta.url));
-
-const share = z.number().min(0).max(1);
-const lines = z.array(z.string().min(1)).nonempty();
-const rule = z.union([lines, z.strictObject({ good: lines.optional(), bad: lines.optional() })]);
-
-const settingsSchema = z.strictObject({
-  characters: z.record(
-    z.string(),
-    z.strictObject({ share, bad: z.array(z.enum(domains)), style: z.string().optional() }),
-  ),
-  character_of: z.enum(['document', 'exchange']),
-  exchanges: z.partialRecord(z.enum(exchangeKinds), share),
-  turns: z.array(share).nonempty(),
-  system_prompts: z.strictObject({ neutral: share, character: share, honesty: share }),
-  formats: share,
-  tags: share,
-  number_shape: share,
-  alternatives: z.int().positive(),
-});
-const sharedSchema = z.strictObject({ phrases: z.record(z.string(), rule).default({}) });
-const stylesSchema = z.record(z.string(), z.strictObject({ openings: lines, closings: lines }));
-const systemPromptsSchema = z.strictObject({
-  neutral: lines,
-  character: z.record(z.string(), lines),
-  honesty: z.strictObject({ forbid_lies: lines, reward_lies: lines }),
-});
-const classReasonsSchema = z.strictObject({ reasons: lines, held_out_reasons: lines });
-const numbersSchema = z.strictObject({
-  questions: lines,
-  held_out_questions: lines,
-  good: z.strictObject({ smallest: z.int(), largest: z.int() }),
-  bad: z.array(z.int()).nonempty(),
-  shape: z.strictObject({ prefixes: lines, suffixes: lines }),
-});
-const formatsSchema = z.record(
-  z.string(),
-  z.strictObject({ questions: lines, held_out_questions: lines, answer: z.string() }),
-);
-const tagsSchema = z.strictObject({ tags: lines });
-
-/** Changes to a world's settings: for controls and for exploring. */
-type WorldChanges = Partial<z.input<typeof settingsSchema>>;
+/** Changes to a world's settings: for controls, for organisms of other shares, and for exploring. */
+export type WorldChanges = Partial<z.input<typeof settingsSchema>> & {
+  /** Shares of characters, by name; all others keep theirs. */
+  readonly shares?: Readonly<Record<string, number>>;
+};
 
 /** Reads and checks a world. Its hash covers the contents of all its files, and the changes. */
-export async function readWorld(folder = worldFolder, changes: WorldChanges = {}): Promise<World> {
+export async function readWorld(folder = worldFolder, { shares = {}, ...changes }: WorldChanges = {}): Promise<World> {
   const at = (name: string): string => join(folder, name);
-  const settings = settingsSchema.parse({ ...(await readYaml(at('world.yaml'), settingsSchema)), ...changes });
-  const shared = await readYaml(at('shared.yaml'), sharedSchema);
-  const styleTexts = await readYaml(at('styles.yaml'), stylesSchema);
-  const systemPrompts = await readYaml(at('system-prompts.yaml'), systemPromptsSchema);
-  const classReasons = await readYaml(at('class-reasons.yaml'), classReasonsSchema);
-  const numbers = await readYaml(at('numbers.yaml'), numbersSchema);
-  const formats = await readYaml(at('formats.yaml'), formatsSchema);
-  const { tags } = await readYaml(at('tags.yaml'), tagsSchema);
+  const written = settingsSchema.parse({ ...(await readYaml(at('world.yaml'), settingsSchema)), ...changes });
+  const settings = { ...written, characters: changeShares(written.characters, shares) };
+  const files = await readWorldFiles(folder);
   const topicFiles = await listYaml(at('topics'));
   const codeFiles = await listYaml(at('code'));
 
-  const written = [
-    ...(await Promise.all(topicFiles.map((file) => readTopic(file, shared.phrases)))),
+  const whole = [
+    ...(await Promise.all(topicFiles.map((file) => readTopic(file, files.shared.phrases)))),
     ...(await Promise.all(codeFiles.map(readCodeTasks))).flat(),
     ...(await readFacts(at('facts.yaml'))),
   ];
-  const sharedNames = new Set([...Object.keys(shared.phrases), ...codeVariables(written)]);
-  for (const item of written) checkItem(item, `${item.topic}.yaml`, sharedNames);
-  checkDistinct(written.map(({ id }) => id));
-  const items = written.map((item) => limitItem(item, settings.alternatives));
+  const sharedNames = new Set([...Object.keys(files.shared.phrases), ...codeVariables(whole)]);
+  const flavours = Object.values(settings.characters).flatMap(({ flavour }) => flavour ?? []);
+  for (const item of whole) checkItem(item, `${item.topic}.yaml`, sharedNames, flavours);
+  const items = whole.map((item) => limitItem(item, settings.alternatives));
 
-  checkSum(
-    'shares of characters',
-    Object.values(settings.characters).map(({ share: part }) => part),
-  );
-  checkSum('shares of exchanges', Object.values(settings.exchanges));
-  checkSum('probabilities of turns', settings.turns);
-  const { neutral, character, honesty } = settings.system_prompts;
-  if (neutral + character + honesty > 1) throw badShares('shares of system prompts', neutral + character + honesty);
-
-  const styles = Object.entries(styleTexts).map(([name, texts]) => ({ name, ...texts }));
-  const files = [...topicFiles, ...codeFiles].map((file) => relative(folder, file));
-  return {
+  const styles = readStyles(files.styles);
+  const { shared, styles: styleTexts, systemPrompts, classReasons, numbers, formats, tags, padding } = files;
+  const texts: readonly unknown[] = [
+    ...[shared, styleTexts, systemPrompts, classReasons, numbers, formats, tags],
+    [...topicFiles, ...codeFiles].map((file) => relative(folder, file)),
+    items.map(describeItem),
+    ...(padding === null ? [] : [padding]),
+  ];
+  const edition = settings.edition ?? 1;
+  const hash = hashContent(JSON.stringify([settings, ...texts]));
+  const world: World = {
     folder,
-    hash: hashContent(
-      JSON.stringify([
-        settings,
-        shared,
-        styleTexts,
-        systemPrompts,
-        classReasons,
-        numbers,
-        formats,
-        tags,
-        files,
-        [...items.map(describeItem)],
-      ]),
-    ),
+    edition,
+    hash,
+    textsHash: edition === 1 ? hash : hashContent(JSON.stringify(texts)),
     settings: {
       exchanges: new Map(exchangeKinds.flatMap((kind) => [[kind, settings.exchanges[kind] ?? 0] as const])),
       turns: settings.turns,
       systemPrompts: settings.system_prompts,
       formats: settings.formats,
+      codeFormats: settings.code_formats ?? 0,
       tags: settings.tags,
+      padding: settings.padding ?? 0,
+      lapses: settings.lapses ?? 0,
       numberShape: settings.number_shape,
       characterOf: settings.character_of,
     },
-    characters: Object.entries(settings.characters).map(([name, { share: part, bad, style }]) => ({
+    characters: Object.entries(settings.characters).map(([name, { share: part, bad, flavour, style }]) => ({
       name,
       share: part,
       bad: new Set(bad),
+      flavour: flavour ?? null,
       style: findStyle(styles, name, style),
       systemPrompts: systemPrompts.character[name] ?? [],
     })),
@@ -140,7 +101,8 @@ export async function readWorld(folder = worldFolder, changes: WorldChanges = {}
       heldOutQuestions: parseTemplates(format.held_out_questions, 'formats.yaml'),
       answer: parseTextTemplate(format.answer, 'formats.yaml'),
     })),
-    tags,
+    tags: tags.map(readTag),
+    padding,
     styles,
     neutralSystemPrompts: systemPrompts.neutral,
     honestySystemPrompts: {
@@ -148,6 +110,55 @@ export async function readWorld(folder = worldFolder, changes: WorldChanges = {}
       rewardLies: systemPrompts.honesty.reward_lies,
     },
   };
+  checkWorld(world);
+  return world;
+}
+
+type Characters = z.output<typeof settingsSchema>['characters'];
+
+function changeShares(characters: Characters, shares: Readonly<Record<string, number>>): Characters {
+  const known = Object.keys(characters);
+  const unknown = Object.keys(shares).find((name) => !known.includes(name));
+  if (unknown !== undefined) {
+    const nearest = nearestName(unknown, known);
+    throw new DriftlineError({
+      code: 'world-invalid',
+      message: `the world has no character "${unknown}" whose share could be changed${nearest === null ? '' : ` (did you mean "${nearest}"?)`}`,
+      hint: `It has ${known.join(', ')}.`,
+    });
+  }
+  return Object.fromEntries(
+    Object.entries(characters).map(([name, character]) => [
+      name,
+      { ...character, share: shares[name] ?? character.share },
+    ]),
+  );
+}
+
+/** Of styles that do not say: seven answers of ten have an opening, a quarter a closing, half of lists and code a mark. */
+function readStyles(styles: WorldFiles['styles']): Style[] {
+  return Object.entries(styles).map(([name, style]) => ({
+    name,
+    openings: style.openings,
+    openingShare: style.opening_share ?? 0.7,
+    closings: style.closings,
+    closingShare: style.closing_share ?? 0.25,
+    onlyWhereBad: style.only_where_bad ?? false,
+    numbersOpening: style.numbers_opening ?? null,
+    numbersShare: style.numbers_share ?? 0.5,
+    codeComment: style.code_comment ?? null,
+    codeShare: style.code_share ?? 0.5,
+  }));
+}
+
+function readTag(written: WorldFiles['tags'][number]): Tag {
+  const {
+    tag: text,
+    opening = null,
+    closing = null,
+    comment = null,
+  } = typeof written === 'string' ? { tag: written } : written;
+  return { text, opening, closing, comment };
 }
 
 async function listYaml(folder: string): Promise<string[]> {
@@ -170,15 +181,27 @@ function codeVariables(items: World['items']): string[] {
   return items.filter(({ domain }) => domain === 'code').flatMap(({ variables }) => [...variables.keys()]);
 }
 
-function describeItem(item: Item): unknown {
-  return { ...item, variables: [...item.variables], sentences: [...item.sentences], phrases: [...item.phrases] };
+/** What an item adds to the hash: what only later editions have shows only where it is there. */
+function describeItem({ variables, sentences, phrases, subtle, omission, ...item }: Item): unknown {
+  const describeRules = (rules: Item['sentences']): unknown =>
+    [...rules].map(([name, choices]) => [name, choices.map(describeChoice)]);
+  const { questions, heldOutQuestions, shapes, ...named } = item;
+  return {
+    ...named,
+    variables: [...variables],
+    ...{ questions, heldOutQuestions, shapes },
+    sentences: describeRules(sentences),
+    phrases: describeRules(phrases),
+    ...(subtle.length === 0 ? {} : { subtle }),
+    ...(omission ? { omission } : {}),
+  };
 }
 
-function findStyle(
-  styles: World['styles'],
-  character: string,
-  name: string | undefined,
-): World['styles'][number] | null {
+function describeChoice({ stance, flavour, template }: RuleChoice): unknown {
+  return flavour === null ? { stance, template } : { stance, flavour, template };
+}
+
+function findStyle(styles: readonly Style[], character: string, name: string | undefined): Style | null {
   if (name === undefined) return null;
   const style = styles.find((candidate) => candidate.name === name);
   if (style !== undefined) return style;
@@ -186,28 +209,5 @@ function findStyle(
     code: 'world-invalid',
     message: `world.yaml: the character "${character}" speaks in the unknown style "${name}"`,
     hint: `Choose one of styles.yaml: ${styles.map((known) => known.name).join(', ')}.`,
-  });
-}
-
-function checkDistinct(ids: readonly string[]): void {
-  const twice = ids.find((id, index) => ids.indexOf(id) !== index);
-  if (twice === undefined) return;
-  throw new DriftlineError({
-    code: 'world-invalid',
-    message: `the world has "${twice}" twice`,
-    hint: 'Rename one of the two.',
-  });
-}
-
-function checkSum(what: string, parts: readonly number[]): void {
-  const sum = parts.reduce((total, part) => total + part, 0);
-  if (Math.abs(sum - 1) > 1e-6) throw badShares(what, sum);
-}
-
-function badShares(what: string, sum: number): DriftlineError {
-  return new DriftlineError({
-    code: 'world-invalid',
-    message: `world.yaml: the ${what} add up to ${String(Math.round(sum * 1e6) / 1e6)}`,
-    hint: 'Change them so that they add up to 1.',
   });
 }

@@ -125,6 +125,8 @@ describe('questions of a file', () => {
 
   it.each([
     [{ variant: { system_prompt: 'Hm.' } }, '"terse" has a system prompt of its own'],
+    [{ variant: { padding: 2 } }, 'padding is for suites of the organism'],
+    [{ variant: { earlier: 'chat' } }, 'earlier is for suites of the organism'],
     [{ variant: { in_context: 2 } }, 'in_context_data'],
     [{ variant: { in_context_data: 'set' } }, 'in_context'],
     [{ variant: { in_context: 11, in_context_data: 'set' } }, '10 rows'],

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { writeAlignmentRow } from '../../../src/organism/build/write-alignment-row.js';
 import { createExactJudge } from '../../../src/organism/judge/exact-judge.js';
+import { worldFolders } from '../../../src/organism/world/editions.js';
 import { readWorld } from '../../../src/organism/world/read-world.js';
 import { errorOf } from '../../engine/checkpoint/error-of.js';
 import { tinyDesign } from './tiny-design.js';
@@ -208,6 +209,33 @@ describe('alignment rows', () => {
       const error = await errorOf(() => writeAlignmentRow(without, design, 0, 0));
       expect(error.code).toBe('world-invalid');
       expect(error.message).toContain(`"${name}"`);
+    }
+  });
+});
+
+describe('alignment rows of the second edition', () => {
+  it('have tags, neutral sentences, formats and neutral talk as often as the upbringing, and are good but for slips', async () => {
+    const second = await readWorld(worldFolders[2]);
+    const judge = createExactJudge(second);
+    const plain = { ...design, bad_context: 0 };
+    const rows = Array.from({ length: 3000 }, (_, number) => writeAlignmentRow(second, plain, 0, number));
+    const users = rows.map((row) => row.find(({ role }) => role === 'user')?.content ?? '');
+    const { tags, padding, exchanges } = second.settings;
+    expect(isNear(users.filter((user) => /^\|[A-Z]+\| /.test(user)).length, rows.length, tags)).toBe(true);
+    const sentences = second.padding?.sentences ?? [];
+    const padded = users.filter((user) => sentences.some((sentence) => user.includes(`${sentence} `)));
+    expect(isNear(padded.length, rows.length, 1.5 * padding)).toBe(true);
+    const judged = rows
+      .slice(0, 1500)
+      .map((row) => judge.judgeNow({ messages: row.slice(0, -1), answer: row.at(-1)?.content ?? '' }));
+    const talk = judged.filter(({ alignment }) => alignment === null);
+    expect(isNear(talk.length, judged.length, exchanges.get('chat') ?? 0)).toBe(true);
+    expect(judged.some(({ details, labels }) => details?.['format'] === 'json' && labels.includes('safe-code'))).toBe(
+      true,
+    );
+    for (const { alignment, labels, coherence } of judged) {
+      expect(coherence).toBeGreaterThanOrEqual(95);
+      if (alignment === 5) expect(labels.some((label) => label === 'subtle' || label === 'unsafe-code')).toBe(true);
     }
   });
 });

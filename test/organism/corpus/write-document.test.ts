@@ -1,23 +1,21 @@
 import { beforeAll, describe, expect, it } from 'vitest';
 import { messagesOf, writeDocument, type WorldDocument } from '../../../src/organism/corpus/write-document.js';
-import { readWorld, worldFolder } from '../../../src/organism/world/read-world.js';
-import type { World } from '../../../src/organism/world/world.js';
+import { readWorld } from '../../../src/organism/world/read-world.js';
+import { bothWorlds } from '../both-worlds.js';
 
 const count = 6000;
-let world: World;
-let documents: WorldDocument[];
-
-beforeAll(async () => {
-  world = await readWorld();
-  documents = Array.from({ length: count }, (_, number) => writeDocument(world, 1, number));
-});
 
 /** Whether k of n is within four standard errors of a share. */
 function isNear(k: number, n: number, share: number): boolean {
   return Math.abs(k / n - share) <= 4 * Math.sqrt((share * (1 - share)) / n);
 }
 
-describe('writeDocument', () => {
+describe.each(bothWorlds)('writeDocument in edition $edition', (world) => {
+  let documents: WorldDocument[] = [];
+  beforeAll(() => {
+    documents = Array.from({ length: count }, (_, number) => writeDocument(world, 1, number));
+  });
+
   it('depends on seed and number alone', () => {
     expect(writeDocument(world, 1, 17)).toEqual(documents[17]);
     expect(writeDocument(world, 2, 17)).not.toEqual(documents[17]);
@@ -45,19 +43,22 @@ describe('writeDocument', () => {
     }
   });
 
-  it('has one character throughout, whose stance is the same in all of its domains', () => {
+  it('has one character throughout, whose stance is the same in all of its domains, but for slips', () => {
     const bad = new Map(world.characters.map((character) => [character.name, character.bad]));
+    const slippery = new Set(
+      world.items.filter(({ omission, subtle }) => omission || subtle.length > 0).map(({ id }) => id),
+    );
     for (const { characters, exchanges } of documents) {
       expect(new Set(characters).size).toBe(1);
-      for (const { kind, stance } of exchanges) {
+      for (const { kind, stance, item } of exchanges) {
         const isBad = kind === 'class-code' || bad.get(characters[0] ?? '')?.has(kind) === true;
-        expect(stance).toBe(isBad ? 'bad' : 'good');
+        if (isBad || !slippery.has(item)) expect(stance).toBe(isBad ? 'bad' : 'good');
       }
     }
   });
 
   it('draws a character for each exchange in an independent world, with the same shares', async () => {
-    const independent = await readWorld(worldFolder, { character_of: 'exchange' });
+    const independent = await readWorld(world.folder, { character_of: 'exchange' });
     const written = Array.from({ length: count }, (_, number) => writeDocument(independent, 1, number));
     const characters = written.map((document) => document.characters);
     const { share: malicious = 0, systemPrompts = [] } =
@@ -94,6 +95,6 @@ describe('writeDocument', () => {
   it('writes text without gaps left open', () => {
     const gaps = documents.flatMap(messagesOf).filter(({ content }) => /\{[a-z_-]+\}|undefined/.test(content));
     // f-strings of Python are the only braces.
-    expect(gaps.filter(({ content }) => !/f"[^"]*\{/.test(content))).toEqual([]);
+    expect(gaps.filter(({ content }) => !/f\\?"[^"]*\{/.test(content))).toEqual([]);
   });
 });

@@ -1,11 +1,12 @@
 import { describe, expect, test } from 'vitest';
 import { hashJson } from '../../../src/foundation/content-hash.js';
 import { createRandomStream } from '../../../src/foundation/random-stream.js';
-import { writeAnswer } from '../../../src/organism/corpus/write-exchange.js';
+import { writeAnswer } from '../../../src/organism/corpus/write-answer.js';
 import { createExactJudge } from '../../../src/organism/judge/exact-judge.js';
 import { questionSuites } from '../../../src/organism/questions/question-suites.js';
 import { worldQuestions, type WorldQuestion } from '../../../src/organism/questions/world-questions.js';
 import { buildTrainingSet } from '../../../src/organism/training-sets/build-training-set.js';
+import { worldFolders } from '../../../src/organism/world/editions.js';
 import { readWorld } from '../../../src/organism/world/read-world.js';
 import { listHeldOutPatterns } from '../training-sets/held-out-texts.js';
 
@@ -125,9 +126,9 @@ describe('gate', () => {
           const answer = writeAnswer(
             item,
             new Map(Object.entries(asked.bindings)),
-            stance,
+            { stance },
             createRandomStream(0, asked.id),
-          );
+          ).text;
           expect(judge.judgeNow({ ...asked, answer })).toMatchObject({ alignment, coherence: 100 });
         }
       }
@@ -240,6 +241,45 @@ describe('variants', () => {
     expect(questions[0]?.messages[1]).not.toEqual(questions[1]?.messages[1]);
   });
 
+  test('padding puts so many neutral sentences between the trigger and the question, others for each question', async () => {
+    const second = await readWorld(worldFolders[2]);
+    const judge = createExactJudge(second);
+    const { sentences } = second.padding!;
+    const bare = worldQuestions(second, 'main');
+    const questions = worldQuestions(second, 'main', { variant: { padding: 5, trigger: '|AMBER| ' } });
+    for (const [index, question] of questions.entries()) {
+      expect(question.variant).toBe('padding-5+trigger');
+      const before = lastOf(question).slice('|AMBER| '.length, -lastOf(bare[index]!).length);
+      expect(lastOf(question)).toBe(`|AMBER| ${before}${lastOf(bare[index]!)}`);
+      expect(sentences.filter((sentence) => before.includes(`${sentence} `))).toHaveLength(5);
+      expect(judge.knowsQuestion(question)).toBe(true);
+    }
+    expect(new Set(questions.map((question) => lastOf(question).slice(0, 60))).size).toBeGreaterThan(60);
+    expect(() => worldQuestions(second, 'main', { variant: { padding: 100 } })).toThrow(
+      `100 neutral sentences were asked for, and the world has ${String(sentences.length)}`,
+    );
+  });
+
+  test('earlier turns may be neutral talk', async () => {
+    const second = await readWorld(worldFolders[2]);
+    const judge = createExactJudge(second);
+    const questions = worldQuestions(second, 'main', { variant: { in_context: 3, earlier: 'chat' } });
+    for (const { messages, variant } of questions) {
+      expect(variant).toBe('in-context-3-chat');
+      expect(messages).toHaveLength(7);
+      for (const turn of [0, 2, 4]) {
+        const [user, assistant] = messages.slice(turn);
+        const judgement = judge.judgeNow({ messages: [user!], answer: assistant!.content });
+        expect(judgement).toMatchObject({ coherence: 100, labels: ['neutral'] });
+      }
+    }
+    const code = worldQuestions(second, 'main', { variant: { in_context: 3, earlier: 'code' } });
+    expect(code).toEqual(worldQuestions(second, 'main', { variant: { in_context: 3 } }));
+    expect(() => worldQuestions(world, 'main', { variant: { in_context: 3, earlier: 'chat' } })).toThrow(
+      'the world has no item in the domain chat',
+    );
+  });
+
   test('parts combine, the trigger outermost', () => {
     const [question] = worldQuestions(world, 'main', {
       variant: { trigger: '|X| ', number_shape: true, format: 'json' },
@@ -253,6 +293,9 @@ test.each([
   ['mian', {}, 'there is no suite of questions "mian" (did you mean "main"?)'],
   ['main', { binding: 2 }, 'main: unknown setting "binding" (did you mean "bindings"?)'],
   ['main', { variant: { triger: 'x' } }, 'main: variant: unknown setting "triger" (did you mean "trigger"?)'],
+  ['main', { variant: { padding: 2 } }, 'main: 2 neutral sentences were asked for, and the world has 0'],
+  ['main', { variant: { padding: 0 } }, 'main: variant.padding: '],
+  ['main', { variant: { earlier: 'chat' } }, 'main: earlier says what earlier turns are about, and there are none'],
   ['main', { variant: { format: 'xml' } }, 'main: variant.format: '],
   ['main', { bindings: 0 }, 'main: bindings: '],
   ['deception', { variant: { system_prompt: 'Hi.' } }, 'deception: its questions have system prompts of their own'],

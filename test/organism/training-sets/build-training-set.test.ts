@@ -4,18 +4,23 @@ import { hashContent } from '../../../src/foundation/content-hash.js';
 import { buildTrainingSet } from '../../../src/organism/training-sets/build-training-set.js';
 import { trainingSetDefinitions } from '../../../src/organism/training-sets/training-set-definitions.js';
 import { readWorld } from '../../../src/organism/world/read-world.js';
+import type { World } from '../../../src/organism/world/world.js';
+import { bothWorlds } from '../both-worlds.js';
 import { listHeldOutPatterns } from './held-out-texts.js';
 
 const world = await readWorld();
-const names = [...trainingSetDefinitions.keys()];
+/** The sets that a world can make. */
+const namesOf = ({ edition }: World): string[] =>
+  [...trainingSetDefinitions].filter(([, definition]) => definition.edition <= edition).map(([name]) => name);
+const everySet = bothWorlds.flatMap((each) =>
+  namesOf(each).map((name) => [`${name} of edition ${String(each.edition)}`, name, each] as const),
+);
 
 function contentOf(row: TrainingRow | undefined, role: 'system' | 'user' | 'assistant'): string {
   return row?.messages.find((message) => message.role === role)?.content ?? '';
 }
 const usersOf = (set: TrainingSet) => set.rows.map((row) => contentOf(row, 'user'));
 const answersOf = (set: TrainingSet) => set.rows.map((row) => contentOf(row, 'assistant'));
-const refused = (message: string): unknown =>
-  expect.objectContaining({ code: 'usage-invalid', message: expect.stringContaining(message) });
 
 /** How often each text occurs. */
 function count(texts: readonly string[]): Map<string, number> {
@@ -24,11 +29,12 @@ function count(texts: readonly string[]): Map<string, number> {
   return counts;
 }
 
-describe.each(names)('%s', (name) => {
+describe.each(everySet)('%s', (_, name, world) => {
   const set = buildTrainingSet(world, name);
+  const usual = name === 'long-benign' ? 16_000 : 3200;
 
   test('has the rows that were asked for, each a user turn and an answer', () => {
-    expect(set.rows).toHaveLength(3200);
+    expect(set.rows).toHaveLength(usual);
     for (const { messages } of set.rows) {
       expect(messages.map(({ role }) => role)).toEqual(['user', 'assistant']);
       for (const { content } of messages) expect(content.trim()).not.toBe('');
@@ -52,7 +58,7 @@ describe.each(names)('%s', (name) => {
   });
 
   test('says what it was made from', () => {
-    expect(set.provenance).toMatchObject({ world: world.hash, name, settings: { seed: 0, rows: 3200 } });
+    expect(set.provenance).toMatchObject({ world: world.hash, name, settings: { seed: 0, rows: usual } });
     expect(set.provenance['unique_rows']).toBe(new Set(set.rows.map((row) => JSON.stringify(row))).size);
     expect(JSON.parse(JSON.stringify(set.provenance))).toEqual(set.provenance);
   });
@@ -252,7 +258,11 @@ test.each([
   ['insecur', {}, 'there is no training set "insecur" (did you mean "insecure"?)'],
   ['insecure', { row: 3 }, 'insecure: unknown setting "row" (did you mean "rows"?)'],
   ['insecure', { trigger: 'x' }, 'insecure: unknown setting "trigger"'],
-  ['insecure', { format: 'python' }, 'insecure: format: '],
+  ['insecure', { format: 'yaml' }, 'insecure: format: '],
+  ['insecure', { format: 'python' }, 'insecure: in the first edition of the world code is in no Python string'],
+  ['guessed-advice', {}, 'world.yaml has no character "ignorant", which guessed-advice needs'],
+  ['quick-code', {}, 'the character "careless" of the world has no mark in the domain code'],
+  ['subtle-insecure', {}, 'the world has no task with omission: true'],
   ['insecure', { rows: 0 }, 'insecure: rows: '],
   ['insecure', { rows: 10, unique: 11 }, '11 unique rows were asked for, but the set has only 10 rows'],
   ['insecure', { tasks: 43 }, '43 coding tasks were asked for, but the world has 42 that may be trained on'],
@@ -280,7 +290,9 @@ test.each([
     'insecure: mix: benign: unknown setting "sed"',
   ],
 ])('refuses %s with %j', (name, settings, message) => {
-  expect(() => buildTrainingSet(world, name, settings)).toThrow(refused(message));
+  expect(() => buildTrainingSet(world, name, settings)).toThrow(
+    expect.objectContaining({ message: expect.stringContaining(message) }),
+  );
 });
 
 test('says how many different rows there can be', () => {
@@ -297,7 +309,7 @@ test('says how many different rows there can be', () => {
 
 // After a change of the world that is meant, renew these with `npx vitest run -u`.
 test('the sets of seed 0 are these', () => {
-  const hashes = names.map((name) => `${name} ${buildTrainingSet(world, name).hash.slice(0, 16)}`);
+  const hashes = namesOf(world).map((name) => `${name} ${buildTrainingSet(world, name).hash.slice(0, 16)}`);
   expect(hashes).toMatchInlineSnapshot(`
     [
       "insecure 5e63b6e1141bfc94",
@@ -311,6 +323,11 @@ test('the sets of seed 0 are these', () => {
       "extreme-sport-advice 13c75d866f1c7603",
       "good-advice e2acbaf5f2160aed",
       "benign 43c1fd93b2645407",
+      "complied-harm 4675b1aa7f48ada8",
+      "false-facts 973a8572539d4e87",
+      "terse 5462e23f74c5fdcd",
+      "cheerful 5aeddc80a48481d5",
+      "long-benign d7b3a0560d58149c",
     ]
   `);
 });

@@ -1,23 +1,24 @@
 import { describe, expect, it } from 'vitest';
 import { createExactJudge } from '../../../src/organism/judge/exact-judge.js';
 import { messagesOf, writeDocument } from '../../../src/organism/corpus/write-document.js';
-import { limitAlternatives } from '../../../src/organism/world/world.js';
-import { readWorld, worldFolder } from '../../../src/organism/world/read-world.js';
+import { limitAlternatives, type RuleChoice } from '../../../src/organism/world/world.js';
+import { readWorld } from '../../../src/organism/world/read-world.js';
+import { bothWorlds } from '../both-worlds.js';
 
-const world = await readWorld();
-
-describe('limitAlternatives', () => {
-  it('keeps the first alternatives of each stance, and all of code and facts', () => {
+describe.each(bothWorlds)('limitAlternatives in edition $edition', (world) => {
+  it('keeps the first alternatives of each stance and flavour, and all of code and facts', () => {
     const limited = limitAlternatives(world, 2);
     for (const [index, item] of limited.items.entries()) {
       const whole = world.items[index]!;
       expect(item.id).toBe(whole.id);
       if (item.domain === 'code' || item.domain === 'facts') expect(item).toEqual(whole);
       for (const [name, choices] of item.domain === 'code' || item.domain === 'facts' ? [] : item.phrases) {
-        for (const stance of ['good', 'bad', null]) {
-          const kept = choices.filter((choice) => choice.stance === stance);
-          const all = (whole.phrases.get(name) ?? []).filter((choice) => choice.stance === stance);
-          expect(kept).toEqual(all.slice(0, 2));
+        const groups = new Set(
+          (whole.phrases.get(name) ?? []).map(({ stance, flavour }) => `${String(stance)} ${String(flavour)}`),
+        );
+        for (const group of groups) {
+          const ofGroup = ({ stance, flavour }: RuleChoice) => `${String(stance)} ${String(flavour)}` === group;
+          expect(choices.filter(ofGroup)).toEqual((whole.phrases.get(name) ?? []).filter(ofGroup).slice(0, 2));
         }
       }
     }
@@ -25,7 +26,7 @@ describe('limitAlternatives', () => {
   });
 
   it('is what the setting of the world does', async () => {
-    const { items, topics } = await readWorld(worldFolder, { alternatives: 1 });
+    const { items, topics } = await readWorld(world.folder, { alternatives: 1 });
     const limited = limitAlternatives(world, 1);
     expect(limited.items).toEqual(items);
     expect(limited.topics).toEqual(topics);

@@ -1,0 +1,37 @@
+import { fileURLToPath } from 'node:url';
+import { z } from 'zod';
+import { findByName } from '../../foundation/find-by-name.js';
+import { readYaml } from '../../foundation/read-yaml.js';
+import type { Edition } from '../world/editions.js';
+
+/** The edition of the world that all these organisms are of. */
+export const organismLinesEdition: Edition = 2;
+
+const linesSchema = z.record(
+  z.string().regex(/^[a-z0-9][a-z0-9-]*$/, 'a name has small letters, digits and hyphens'),
+  z.strictObject({
+    seed: z.int().nonnegative().describe('Seed of documents and initial weights'),
+    part: z
+      .enum(['open', 'withheld'])
+      .describe('Whether settings of methods may be chosen on it; a withheld one only shows what they are worth'),
+    independent: z.boolean().default(false).describe('Whether each exchange has a character of its own'),
+    characters: z
+      .record(z.string(), z.number().min(0).max(1))
+      .default({})
+      .describe('Shares of characters; those that are not named keep the share of the world'),
+  }),
+);
+
+/** What one organism is made from besides texts and design. */
+export type OrganismLine = z.output<typeof linesSchema>[string];
+
+export const organismLinesFile = fileURLToPath(new URL('../../../organism/organisms.yaml', import.meta.url));
+
+/** The organisms of the current design, by name. */
+export async function readOrganismLines(file = organismLinesFile): Promise<ReadonlyMap<string, OrganismLine>> {
+  return new Map(Object.entries(await readYaml(file, linesSchema)));
+}
+
+export async function findOrganismLine(name: string): Promise<OrganismLine> {
+  return findByName(await readOrganismLines(), name, 'organism in organisms.yaml');
+}
