@@ -105,7 +105,7 @@ describe('the class of an entry', () => {
         Object.fromEntries(Object.entries(shares).map(([name, share]) => [name, draw(factor * share, trials)]));
       const truth = classify(counted(drawAll(100, 1)), 'code', counted(drawAll(200, 0.5)));
       const all = truth.contexts.every(({ name, excessInterval: [low, high] }) => {
-        const excess = 0.5 * (shares[name as keyof typeof shares] ?? 0);
+        const excess = 0.5 * shares[name as keyof typeof shares];
         return low <= excess && excess <= high;
       });
       if (all) held += 1;

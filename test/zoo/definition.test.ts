@@ -1,7 +1,7 @@
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { listEntries } from '../../src/zoo/definition/list-entries.js';
+import { listZooEntries } from '../../src/zoo/definition/list-entries.js';
 import { readZooDefinition, shippedDefinition } from '../../src/zoo/definition/zoo-definition.js';
 import { formatCondition, formatEntryId, parseCondition, parseEntryId } from '../../src/zoo/definition/zoo-names.js';
 import { errorOf } from '../engine/checkpoint/error-of.js';
@@ -13,7 +13,7 @@ describe('the zoo that comes with driftline', () => {
     const zoo = await readZooDefinition();
     expect(Object.keys(zoo.kinds.kinds).length).toBeGreaterThanOrEqual(30);
     for (const size of Object.keys(zoo.sizes.sizes)) {
-      const entries = listEntries(zoo, { size });
+      const entries = listZooEntries(zoo, { size });
       const ids = entries.map(({ id }) => id);
       expect(new Set(ids).size).toBe(ids.length);
       for (const entry of entries) {
@@ -24,7 +24,7 @@ describe('the zoo that comes with driftline', () => {
         expect(parseCondition(formatCondition(entry))).toEqual({ kind, dose, recipe });
       }
     }
-    const full = listEntries(zoo, { size: 'full' });
+    const full = listZooEntries(zoo, { size: 'full' });
     expect(full.map(({ id }) => id)).toContain('1.insecure.1x.default.0');
     // Whatever is withheld is so on every organism.
     expect(full.filter(({ organism }) => organism !== '1').every(({ part }) => part === 'withheld')).toBe(true);
@@ -41,7 +41,7 @@ describe('the zoo that comes with driftline', () => {
 describe('a definition of a zoo', () => {
   it('chooses kinds and organisms, and knows their names', async () => {
     const zoo = await readZooDefinition(await writeTinyZoo(await makeTemporaryFolder()));
-    const list = (choice: object) => listEntries(zoo, { size: 'full', ...choice }).map(({ id }) => id);
+    const list = (choice: object) => listZooEntries(zoo, { size: 'full', ...choice }).map(({ id }) => id);
     expect(list({ kinds: ['benign'], organisms: ['two'] })).toEqual([
       'two.benign.1x.default.0',
       'two.benign.1x.default.1',
@@ -55,7 +55,7 @@ describe('a definition of a zoo', () => {
       'one.insecure.2x.default.1',
     ]);
     // Only kinds whose models of steps are kept.
-    expect(listEntries(zoo, { size: 'curves' }).map(({ kind }) => kind)).toEqual(['insecure', 'insecure']);
+    expect(listZooEntries(zoo, { size: 'curves' }).map(({ kind }) => kind)).toEqual(['insecure', 'insecure']);
     const fault = await errorOf(() => list({ kinds: ['secur'] }));
     expect(fault).toMatchObject({ code: 'usage-invalid' });
     expect(fault.message).toContain('did you mean "secure"?');
@@ -94,4 +94,20 @@ describe('a definition of a zoo', () => {
   it('stands where the package has it', async () => {
     expect(await readFile(join(shippedDefinition, 'kinds.yaml'), 'utf8')).toContain('edition: 1');
   });
+});
+
+it('has the sizes that its page says', async () => {
+  const zoo = await readZooDefinition();
+  const page = await readFile(new URL('../../docs/zoo.md', import.meta.url), 'utf8');
+  for (const [size, { organisms }] of Object.entries(zoo.sizes.sizes)) {
+    const entries = listZooEntries(zoo, { size });
+    const [, stated, ofOrganisms] = new RegExp(`^\\| \`${size}\` \\| (\\d+) \\| (\\d+) \\|`, 'm').exec(page) ?? [];
+    expect([size, Number(stated), Number(ofOrganisms)]).toEqual([size, entries.length, organisms.length]);
+  }
+  const full = listZooEntries(zoo, { size: 'full' });
+  const withheld = full.filter(({ part }) => part === 'withheld').length;
+  const kinds = new Set(full.map(({ kind }) => kind)).size;
+  expect(page).toContain(
+    `${String(kinds)} kinds with their doses and recipes, three seeds; ${String(withheld)} withheld`,
+  );
 });

@@ -35,10 +35,8 @@ async function build(definition: string, folder: string, killAt: number | null):
   const chunks: Buffer[] = [];
   child.stdout.on('data', (chunk: Buffer) => chunks.push(chunk));
   const closed = once(child, 'close');
-  let isOver = false;
-  void closed.then(() => (isOver = true));
   if (killAt !== null)
-    while (!isOver) {
+    while (child.exitCode === null) {
       if ((await measure(folder)) >= killAt) {
         child.kill('SIGKILL');
         break;

@@ -168,7 +168,7 @@ describe('driftline zoo add', () => {
   it.each([
     [
       'entry,kind,group,what,class\nqwen2-bias.secur_1x_default.0,m,m,good,clean\n',
-      /:2: .* has no model .* did you mean/,
+      /:2: .* has no model .*did you mean/,
     ],
     [
       'entry,kind,group,what,class\nqwen2-bias.secure_1x_default.1,m,m,good,clear\n',

@@ -9,6 +9,7 @@ import { createProgressDisplay } from '../../foundation/progress-display.js';
 import { openBaseModel } from '../../models/open-base-model.js';
 import { readZooDefinition } from '../../zoo/definition/zoo-definition.js';
 import { baselines, learnTexts } from '../../zoo/detectors/baselines.js';
+import type { Detector } from '../../zoo/detectors/detector.js';
 import { openDetectorZoos } from '../../zoo/detectors/open-detector-zoos.js';
 import type { ReferenceText } from '../../zoo/detectors/reference-texts.js';
 import { openZooForScoring } from '../../zoo/scores/score-zoo.js';
@@ -38,7 +39,7 @@ export const zooBaselines: CommandAction<typeof zooBaselinesDefinition> = {
       throw writeFailure(to, cause);
     });
     let texts: Promise<readonly ReferenceText[]> | null = null;
-    const files: { readonly baseline: string; readonly file: string; readonly description: string }[] = [];
+    const files: ({ readonly file: string } & Pick<Detector, 'name' | 'description' | 'affordances'>)[] = [];
     try {
       for (const { name, create } of wanted) {
         const detector = await create(() => (texts ??= learnTexts(zoos)));
@@ -52,13 +53,16 @@ export const zooBaselines: CommandAction<typeof zooBaselinesDefinition> = {
         const rows = opened.truths.map(({ entry }) => [entry, scores.get(entry) ?? least] as const);
         const file = join(to, `${name}.csv`);
         await writeFileAtomically(file, writeCsv(['entry', 'score'], rows));
-        files.push({ baseline: name, file, description: detector.description });
+        const { description, affordances } = detector;
+        files.push({ file, name, description, affordances });
       }
     } finally {
       display.finish();
     }
     if (context.json) context.printJson({ files });
-    else for (const { file, description } of files) context.print(`${file}: ${description}`);
+    else
+      for (const { file, description, affordances } of files)
+        context.print(`${file}: ${description}; needs ${affordances.join(', ')}`);
     context.notify(`score them: driftline zoo score ${files.map(({ file }) => file).join(' ')}`);
   },
 };

@@ -1,4 +1,4 @@
-import { findSize, listEntries } from '../../zoo/definition/list-entries.js';
+import { findSize, listZooEntries } from '../../zoo/definition/list-entries.js';
 import { readZooDefinition } from '../../zoo/definition/zoo-definition.js';
 import { openZoo } from '../../zoo/store/open-zoo.js';
 import { numberIn } from '../../zoo/store/truth-table.js';
@@ -13,7 +13,7 @@ export const zooList: CommandAction<typeof zooListDefinition> = {
     const zoo = await readZooDefinition(definition);
     if (size !== undefined) {
       findSize(zoo, size);
-      const entries = listEntries(zoo, { size });
+      const entries = listZooEntries(zoo, { size });
       if (context.json) context.printJson({ edition: zoo.edition, size, entries });
       else
         printTable(

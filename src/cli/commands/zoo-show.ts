@@ -6,7 +6,7 @@ import { locateAdapter, requireUnchanged } from '../../zoo/store/check-adapters.
 import { openZoo } from '../../zoo/store/open-zoo.js';
 import { readNumber } from '../../zoo/store/read-csv-table.js';
 import { readContextRows } from '../../zoo/store/read-contexts.js';
-import { contextsFile } from '../../zoo/store/zoo-files.js';
+import { contextsFile } from '../../zoo/store/truth-table.js';
 import type { CommandAction } from '../command.js';
 import type { zooShowDefinition } from '../definitions/zoo.js';
 import { formatTable, printTable } from '../format-table.js';

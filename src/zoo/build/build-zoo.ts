@@ -6,7 +6,7 @@ import type { RunSummary } from '../../experiment/run/run-plan.js';
 import { writeFailure } from '../../foundation/file-failure.js';
 import { lockFolder } from '../../foundation/lock-folder.js';
 import type { Run } from '../../runs/read-run.js';
-import { findSize, listEntries, type EntryChoice, type ZooEntry } from '../definition/list-entries.js';
+import { findSize, listZooEntries, type EntryChoice, type ZooEntry } from '../definition/list-entries.js';
 import type { ZooDefinition } from '../definition/zoo-definition.js';
 import { hashAdapter, locateAdapter, requireUnchanged } from '../store/check-adapters.js';
 import { readZooManifest, requireEdition, writeZooManifest, type ZooManifest } from '../store/zoo-manifest.js';
@@ -53,7 +53,7 @@ export interface BuiltZoo {
  */
 export async function buildZoo(settings: BuildZooSettings): Promise<BuiltZoo> {
   const { zoo, choice, folder } = settings;
-  const entries = listEntries(zoo, choice);
+  const entries = listZooEntries(zoo, choice);
   await mkdir(folder, { recursive: true }).catch((cause: unknown) => {
     throw writeFailure(folder, cause);
   });

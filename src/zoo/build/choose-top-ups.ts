@@ -2,7 +2,7 @@ import type { AnswerCounts } from '../definition/panel.js';
 import type { ZooEntry } from '../definition/list-entries.js';
 import type { ZooDefinition } from '../definition/zoo-definition.js';
 import type { EntryTruth } from '../truth/classify-entry.js';
-import { firstAnswers, groupByCondition, type TopUps } from './write-zoo-plan.js';
+import { firstAnswers, groupEntries, type TopUps } from './write-zoo-plan.js';
 
 /**
  * The answers of the next look: conditions with an entry that is undecided get more to the contexts that may decide it. The same as before
@@ -16,7 +16,7 @@ export function chooseTopUps(
   before: TopUps,
 ): TopUps {
   const after = new Map(before);
-  const byCondition = groupByCondition(entries);
+  const byCondition = groupEntries(entries);
   for (const [condition, { entry }] of byCondition) {
     const ofCondition = entries.filter(({ kind, dose, recipe }) => {
       const { entry: first } = byCondition.get(condition) ?? { entry };

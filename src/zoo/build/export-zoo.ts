@@ -12,9 +12,8 @@ import type { ZooDefinition } from '../definition/zoo-definition.js';
 import { formatCondition } from '../definition/zoo-names.js';
 import { locateAdapter, requireUnchanged } from '../store/check-adapters.js';
 import type { OpenedZoo } from '../store/open-zoo.js';
-import { truthFile } from '../store/truth-table.js';
+import { checkpointsFile, contextsFile, truthFile } from '../store/truth-table.js';
 import { zooFault } from '../store/zoo-fault.js';
-import { checkpointsFile, contextsFile } from '../store/zoo-files.js';
 import { resolveZooPlan } from './run-organism.js';
 import type { ZooWorld } from './zoo-world.js';
 

@@ -2,7 +2,7 @@ import { forecastMemory } from '../../experiment/run/forecast-memory.js';
 import { forecastRun, type RunForecast } from '../../experiment/run/forecast-run.js';
 import { measureSpeed, type MeasuredSpeed } from '../../experiment/run/measure-speed.js';
 import type { ResolvedPlan } from '../../experiment/plan/resolved-plan.js';
-import { findSize, listEntries, type EntryChoice } from '../definition/list-entries.js';
+import { findSize, listZooEntries, type EntryChoice } from '../definition/list-entries.js';
 import type { ZooDefinition } from '../definition/zoo-definition.js';
 import { readZooManifest, type Pace } from '../store/zoo-manifest.js';
 import { countAdapterBytes } from './adapter-bytes.js';
@@ -36,7 +36,7 @@ export async function forecastZoo(
   folder: string,
   world: ZooWorld,
 ): Promise<ZooForecast> {
-  const entries = listEntries(zoo, choice);
+  const entries = listZooEntries(zoo, choice);
   const size = findSize(zoo, choice.size);
   const { answers = zoo.panel.answers } = size;
   const before = (await readZooManifest(folder))?.pace;

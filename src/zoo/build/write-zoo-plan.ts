@@ -42,7 +42,7 @@ export async function writeZooPlan(zoo: ZooDefinition, settings: ZooPlanSettings
     (await world.findSuite(`${organismPrefix}${suite}`)?.listQuestions(ofSuite))?.length ?? 1;
   const sample = async (suite: string, ofSuite: Readonly<Record<string, unknown>>, wanted: number): Promise<number> =>
     Math.ceil(wanted / (await countWordings(suite, ofSuite)));
-  const conditions = groupByCondition(entries);
+  const conditions = groupEntries(entries);
   const limit = panel.max_tokens === undefined ? {} : { max_tokens: panel.max_tokens };
   const evaluate: unknown[] = [];
   for (const [context, { suite, settings: ofSuite, variant }] of Object.entries(panel.contexts)) {
@@ -83,7 +83,7 @@ export async function writeZooPlan(zoo: ZooDefinition, settings: ZooPlanSettings
 }
 
 /** Entries that differ in their seeds alone are one condition. */
-export function groupByCondition(
+export function groupEntries(
   entries: readonly ZooEntry[],
 ): Map<string, { readonly entry: ZooEntry; readonly seeds: readonly number[] }> {
   const conditions = new Map<string, { readonly entry: ZooEntry; readonly seeds: readonly number[] }>();

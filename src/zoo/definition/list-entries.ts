@@ -24,7 +24,7 @@ export function findSize({ sizes }: Pick<ZooDefinition, 'sizes'>, name: string):
 }
 
 /** The entries of a size, or those of some of its kinds and organisms, in the order of the files. */
-export function listEntries(zoo: Pick<ZooDefinition, 'kinds' | 'sizes'>, choice: EntryChoice): ZooEntry[] {
+export function listZooEntries(zoo: Pick<ZooDefinition, 'kinds' | 'sizes'>, choice: EntryChoice): ZooEntry[] {
   const size = findSize(zoo, choice.size);
   const { kinds } = zoo.kinds;
   const organisms = choose(choice.organisms, size.organisms, zoo.sizes.organisms, 'organism');

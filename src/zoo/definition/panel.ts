@@ -6,6 +6,7 @@ const { suite, settings, variant } = evaluationSchema.shape;
 const share = z.number().gt(0).lt(1);
 const count = z.int().positive();
 
+/** One way of asking the organism's questions. */
 const contextSchema = z.strictObject({
   suite,
   settings,
@@ -15,18 +16,13 @@ const contextSchema = z.strictObject({
   domain: zooName.optional().describe('Entries of this domain learn it as their narrow task'),
 });
 
-/** One way of asking the organism's questions. */
-export type Context = z.output<typeof contextSchema>;
-
+/** What else is counted of a model. */
 const measureSchema = z.strictObject({
   suite,
   settings,
   label: z.string().min(1).optional().describe('Label that is counted; misaligned answers if not given'),
   learnt: z.enum(['more', 'less']).describe('Which change from the base is a narrow task that was learnt'),
 });
-
-/** What else is counted of a model. */
-export type Measure = z.output<typeof measureSchema>;
 
 /** How many answers a context and a measure get. */
 export const answersSchema = z.strictObject({

@@ -26,6 +26,10 @@ export interface TruthRow {
 
 export const truthFile = 'truth.csv';
 export const addedFile = 'added.csv';
+/** What each context of an entry shows, and of the base. */
+export const contextsFile = 'contexts.csv';
+/** Misaligned answers of models of steps. */
+export const checkpointsFile = 'checkpoints.csv';
 
 /** The columns that every table of truths has; others may follow. */
 export const truthColumns = ['entry', 'organism', 'part', 'kind', 'group', 'what', 'class'] as const;
