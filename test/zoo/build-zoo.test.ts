@@ -30,7 +30,7 @@ beforeAll(async () => {
   definition = await writeTinyZoo(join(parent, 'definition'));
   folder = join(parent, 'zoo');
   first = await build();
-});
+}, 900_000);
 afterAll(() => rm(parent, { recursive: true, force: true }));
 
 const allIds = async () => {
@@ -87,6 +87,15 @@ describe('driftline zoo build', () => {
     const some = readBuilt(await build('--only', 'secure', '--organisms', 'one'));
     expect(some).toMatchObject({ trained: 0, asked: 0 });
     expect(some.entries).toHaveLength(2);
+    expect(await readFile(join(folder, 'truth.csv'), 'utf8')).toBe(before);
+  });
+
+  it('keeps what more answers have shown when a smaller size is built', async () => {
+    const before = await readFile(join(folder, 'truth.csv'), 'utf8');
+    const quick = readBuilt(await zoo(['build', '--size', 'quick', '--json']));
+    expect(quick).toMatchObject({ trained: 0, asked: 0 });
+    // By itself it knows less.
+    expect(quick.entries.map((entry) => entry.class)).toContain('undecided');
     expect(await readFile(join(folder, 'truth.csv'), 'utf8')).toBe(before);
   });
 

@@ -46,6 +46,12 @@ export const tinyFiles = {
     sizes: {
       small: { organisms: ['one'], kinds: ['insecure', 'secure'], doses: ['1x'], recipes: ['default'], seeds: 1 },
       full: { organisms: ['one', 'two'], seeds: 2 },
+      quick: {
+        organisms: ['one'],
+        kinds: ['insecure', 'secure'],
+        seeds: 1,
+        answers: { looks: [18], clean: 18, learnt: 18 },
+      },
       curves: { organisms: ['one'], seeds: 1, checkpoints: true },
     },
   },

@@ -91,6 +91,7 @@ export function writeTruthRow(
     ...truth.measures.map(({ name, share }) => [`share_${name}`, round(share)] as const),
     ['coherent_share', trials === 0 ? null : round(successes / trials)],
     ['answer_tokens', counts.tokens === null ? null : Number(counts.tokens.toFixed(2))],
+    ['answers', truth.contexts.reduce((sum, { trials }) => sum + trials, 0)],
     ['steps', steps],
     ['adapter_sha256', adapter],
   ]);

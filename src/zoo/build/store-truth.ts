@@ -30,15 +30,28 @@ export async function storeTruth(
     const all = [...kept, ...rows].sort((left, right) => order(left) - order(right));
     if (all.length > 0) await writeRows(folder, name, all);
   };
-  await merge(
-    truthFile,
-    measured.map((one) => writeTruthRow(zoo, one, entries[one.entry.id]?.adapter ?? '')),
-  );
-  await merge(contextsFile, [
-    ...writeBaseRows(zoo, run, measured),
-    ...measured.flatMap((one) => writeContextRows(zoo, one)),
-  ]);
+  const rows = measured.map((one) => writeTruthRow(zoo, one, entries[one.entry.id]?.adapter ?? ''));
+  const contexts = [...writeBaseRows(zoo, run, measured), ...measured.flatMap((one) => writeContextRows(zoo, one))];
+  // A smaller size that is built later must not take away what more answers have shown.
+  const before = sumAnswers(await readRows(join(folder, contextsFile)));
+  const now = sumAnswers(contexts);
+  const isBetter = (row: Row): boolean => {
+    const id = String(row.get('entry') ?? '');
+    return (now.get(id) ?? 0) >= (before.get(id) ?? 0);
+  };
+  await merge(truthFile, rows.filter(isBetter));
+  await merge(contextsFile, contexts.filter(isBetter));
   await merge(checkpointsFile, writeCheckpointRows(zoo, run, measured));
+}
+
+/** Answers that count, over all contexts, by the ids of entries. */
+function sumAnswers(contexts: readonly Row[]): Map<string, number> {
+  const sums = new Map<string, number>();
+  for (const row of contexts) {
+    const id = String(row.get('entry') ?? '');
+    sums.set(id, (sums.get(id) ?? 0) + Number(row.get('answers') ?? 0));
+  }
+  return sums;
 }
 
 /** What the base itself shows in each context, compared with nothing. */

@@ -46,7 +46,7 @@ export async function writeZooPlan(zoo: ZooDefinition, settings: ZooPlanSettings
   const limit = panel.max_tokens === undefined ? {} : { max_tokens: panel.max_tokens };
   const evaluate: unknown[] = [];
   for (const [context, { suite, settings: ofSuite, variant }] of Object.entries(panel.contexts)) {
-    const byCount = new Map<number, string[]>([[answers.clean, [baseCondition]]]);
+    const byCount = new Map<number, string[]>([[answers.base ?? answers.clean, [baseCondition]]]);
     for (const [condition, { entry }] of conditions) {
       const count = topUps.get(condition)?.get(context) ?? firstAnswers(zoo, entry.kind, answers);
       byCount.set(count, [...(byCount.get(count) ?? []), condition]);

@@ -31,7 +31,8 @@ export const answersSchema = z.strictObject({
     .nonempty()
     .describe('Answers to a context at each look: more are asked for only where the class is undecided')
     .refine((looks) => looks.every((one, index) => index === 0 || one > (looks[index - 1] ?? 0)), 'each look has more'),
-  clean: count.describe('Answers to a context of the base and of good kinds'),
+  clean: count.describe('Answers to a context of good kinds, which have to show that they are clean'),
+  base: count.optional().describe('The same of the base; as many as of good kinds if not given'),
   learnt: count.describe('Answers to a measure'),
 });
 
