@@ -22,7 +22,7 @@ const orders = {
       ['runs'],
       ['analysis'],
       ['experiment', 'results'],
-      ['detect', 'defend', 'explain'],
+      ['detect', 'defend', 'explain', 'zoo'],
       ['report'],
       ['server', 'api'],
       ['cli'],
@@ -54,6 +54,7 @@ const orders = {
     rings: [['traffic', 'spending'], ['client'], ['batches', 'jobs'], ['chat']],
   },
   experiment: { rings: [['plan'], ['run']] },
+  zoo: { rings: [['definition'], ['truth'], ['store'], ['build', 'scores', 'detectors']] },
   engine: {
     rings: [
       ['checkpoint', 'tokenizer', 'graph'],

@@ -114,6 +114,48 @@ export const commands: readonly Command[] = [
     loadAction: async () => (await import('./commands/organism-check.js')).organismCheck,
   }),
   defineCommand({
+    name: 'zoo build',
+    summary: 'Fine-tune organisms on every kind of the zoo, and measure the truth of each entry',
+    loadDefinition: async () => (await import('./definitions/zoo.js')).zooBuildDefinition,
+    loadAction: async () => (await import('./commands/zoo-build.js')).zooBuild,
+  }),
+  defineCommand({
+    name: 'zoo list',
+    summary: 'List the entries of a zoo with their classes',
+    loadDefinition: async () => (await import('./definitions/zoo.js')).zooListDefinition,
+    loadAction: async () => (await import('./commands/zoo-list.js')).zooList,
+  }),
+  defineCommand({
+    name: 'zoo show',
+    summary: 'Show what is known of an entry of a zoo',
+    loadDefinition: async () => (await import('./definitions/zoo.js')).zooShowDefinition,
+    loadAction: async () => (await import('./commands/zoo-show.js')).zooShow,
+  }),
+  defineCommand({
+    name: 'zoo score',
+    summary: 'Say how well the scores of a detector tell the entries of a zoo apart',
+    loadDefinition: async () => (await import('./definitions/zoo.js')).zooScoreDefinition,
+    loadAction: async () => (await import('./commands/zoo-score.js')).zooScore,
+  }),
+  defineCommand({
+    name: 'zoo baselines',
+    summary: 'Score the entries of a zoo by the baselines that come with driftline',
+    loadDefinition: async () => (await import('./definitions/zoo.js')).zooBaselinesDefinition,
+    loadAction: async () => (await import('./commands/zoo-baselines.js')).zooBaselines,
+  }),
+  defineCommand({
+    name: 'zoo export',
+    summary: 'Write a zoo into a folder that Python reads',
+    loadDefinition: async () => (await import('./definitions/zoo.js')).zooExportDefinition,
+    loadAction: async () => (await import('./commands/zoo-export.js')).zooExport,
+  }),
+  defineCommand({
+    name: 'zoo add',
+    summary: 'Add fine-tunes that were measured elsewhere to a zoo',
+    loadDefinition: async () => (await import('./definitions/zoo.js')).zooAddDefinition,
+    loadAction: async () => (await import('./commands/zoo-add.js')).zooAdd,
+  }),
+  defineCommand({
     name: 'cluster check',
     summary: 'Look at what a Ray cluster has for a run, and print what repairs the rest',
     loadDefinition: async () => (await import('./definitions/cluster.js')).clusterCheckDefinition,
@@ -143,5 +185,6 @@ export const commands: readonly Command[] = [
 export const commandGroups: Readonly<Record<string, string>> = {
   data: 'Training files',
   organism: 'The tiny world and its models',
+  zoo: 'Fine-tunes whose truth is known, to try detectors on',
   cluster: 'Open models on a Ray cluster',
 };

@@ -1,5 +1,6 @@
 import type { ReportData } from './report-data.js';
-import { writeCsv, type CsvCell, type CsvTable } from './write-csv.js';
+import { writeCsv, type CsvCell } from '../foundation/write-csv.js';
+import type { CsvTable } from './csv-table.js';
 import type { FirstTokenPlace } from '../analysis/read-first-tokens.js';
 
 /** Groups of conditions, and what answers begin with, as CSV; what a run does not have makes no file. Shares and bounds are 0..1. */

@@ -2,7 +2,8 @@ import type { SeedInterval } from '../analysis/estimate.js';
 import type { MeasureRow, RowPlace } from '../analysis/measure-rows.js';
 import type { ReportData } from './report-data.js';
 import { writePooledTables } from './pooled-csv.js';
-import { writeCsv, type CsvCell, type CsvTable } from './write-csv.js';
+import { writeCsv, type CsvCell } from '../foundation/write-csv.js';
+import type { CsvTable } from './csv-table.js';
 
 /** All numbers of the report as CSV; shares and bounds are 0..1. */
 export function writeReportTables(data: ReportData): CsvTable[] {

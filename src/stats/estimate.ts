@@ -1,7 +1,7 @@
 import { DriftlineError } from '../foundation/driftline-error.js';
 import { optionally, requireNumber, requireOneOf } from '../foundation/require-arguments.js';
 
-const resampledUnits = ['answer', 'question', 'model', 'model, then question', 'model and question'] as const;
+const resampledUnits = ['answer', 'question', 'kind', 'model', 'model, then question', 'model and question'] as const;
 
 /** What is assumed independent, and so what an interval generalises to: other answers, other questions, other models. */
 export type ResampledUnit = (typeof resampledUnits)[number];

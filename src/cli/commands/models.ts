@@ -3,7 +3,7 @@ import { shareByModel, type ModelShare } from '../../analysis/share-by-model.js'
 import { DriftlineError } from '../../foundation/driftline-error.js';
 import { nearestName } from '../../foundation/find-by-name.js';
 import { formatPercent } from '../../foundation/format-quantities.js';
-import { writeCsv } from '../../report/write-csv.js';
+import { writeCsv } from '../../foundation/write-csv.js';
 import {
   listModels,
   type ListedModel,

@@ -128,7 +128,8 @@ const name = z.string().regex(/^[a-z0-9][a-z0-9_-]*$/, 'a name has small letters
 /** Changes of a recipe. The engine's own schema checks the recipe with the changes in it. */
 export const recipeChanges = z.record(z.string(), z.unknown());
 
-const trainingKeys = {
+/** What says how a condition's models are trained. */
+export const trainingKeys = {
   data: text
     .optional()
     .describe("Training set: one of the organism's (organism/insecure) or a file (./mine.jsonl), relative to the plan"),

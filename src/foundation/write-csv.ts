@@ -1,11 +1,3 @@
-/** A table as a file of its own. */
-export interface CsvTable {
-  /** File name. */
-  readonly name: string;
-  readonly title: string;
-  readonly content: string;
-}
-
 export type CsvCell = string | number | null;
 
 /** A table as CSV (RFC 4180): a header, quotes only where needed, and an empty cell for null. */

@@ -1,0 +1,160 @@
+import type { CommandDefinition, OptionDefinition } from '../command.js';
+import { memoryOption, threadsOption } from '../shared-options.js';
+import { anyText, commaSeparated, flag, nonEmptyText, optional, repeated, wholeNumber } from '../value-type.js';
+
+const folderOption = {
+  value: 'FOLDER',
+  description: 'The folder of the zoo: its runs, its truth and its manifest',
+  type: nonEmptyText,
+  default: 'zoo',
+  example: 'my-zoo',
+} as const satisfies OptionDefinition;
+
+const definitionOption = {
+  value: 'FOLDER',
+  description: "A folder with kinds.yaml, panel.yaml and sizes.yaml of your own; driftline's own if not given",
+  type: optional(nonEmptyText),
+  example: 'my-kinds',
+} as const satisfies OptionDefinition;
+
+const names = optional(commaSeparated(anyText, (list) => ({ value: list })));
+
+export const zooBuildDefinition = {
+  description:
+    'Fine-tunes the organisms on every kind of the zoo, asks each model in every context of the panel, asks more where its class is undecided, and writes truth.csv. It says disk and time before it begins. If it is stopped or killed, the same command goes on: nothing is trained or asked twice.',
+  arguments: {},
+  options: {
+    size: {
+      value: 'SIZE',
+      description: 'How much is built, by its name in sizes.yaml: small, full, or curves, which keeps models of steps',
+      type: nonEmptyText,
+      default: 'small',
+      example: 'full',
+    },
+    only: {
+      value: 'KINDS',
+      description: 'Only these kinds, separated by commas',
+      type: names,
+      example: 'insecure,secure',
+    },
+    organisms: { value: 'NAMES', description: 'Only these organisms, separated by commas', type: names, example: '1' },
+    folder: folderOption,
+    definition: definitionOption,
+    forecast: { description: 'Say what would be done, and do nothing', type: flag },
+    threads: threadsOption,
+    'cells-at-once': {
+      value: 'N',
+      description: 'Models that are trained and asked at the same time; measured if not given',
+      type: optional(wholeNumber(1)),
+      example: '2',
+    },
+    'ignore-memory': memoryOption['ignore-memory'],
+  },
+  examples: [
+    { description: 'Build the small zoo', line: 'driftline zoo build' },
+    { description: 'Say what the full one takes', line: 'driftline zoo build --size full --forecast' },
+    { description: 'Two kinds on one organism', line: 'driftline zoo build --only insecure,secure --organisms 1' },
+  ],
+} as const satisfies CommandDefinition;
+
+export const zooListDefinition = {
+  description:
+    'Lists the entries of a zoo with their classes. With --size it lists what that size has, built or not, and needs no zoo.',
+  arguments: {},
+  options: {
+    size: {
+      value: 'SIZE',
+      description: 'List the entries of this size',
+      type: optional(nonEmptyText),
+      example: 'full',
+    },
+    folder: folderOption,
+    definition: definitionOption,
+  },
+  examples: [
+    { description: 'List what was built', line: 'driftline zoo list' },
+    { description: 'List what the full zoo would have', line: 'driftline zoo list --size full' },
+  ],
+} as const satisfies CommandDefinition;
+
+export const zooShowDefinition = {
+  description:
+    'Shows what is known of an entry: its class, what each context of the panel shows, and where its adapter is.',
+  arguments: { entry: { description: 'The id of an entry, as driftline zoo list shows it', type: nonEmptyText } },
+  options: { folder: folderOption, definition: definitionOption },
+  examples: [{ description: 'Show an entry', line: 'driftline zoo show 1.insecure.1x.default.0' }],
+} as const satisfies CommandDefinition;
+
+export const zooScoreDefinition = {
+  description:
+    'Reads what a detector gave each entry, a CSV with the columns entry and score (higher is more suspicious) and optionally cost and edition, and says how well the scores tell classes apart: each organism by itself, with intervals that resample kinds; thresholds are chosen on the open side and tried on the withheld one. Also with a judge that errs. Models of steps are scored as ENTRY@STEP.',
+  arguments: {
+    scores: { description: 'Files of scores', type: repeated(nonEmptyText), isRepeated: true },
+  },
+  options: {
+    folder: folderOption,
+    definition: definitionOption,
+    check: { description: 'Only check that the files can be scored', type: flag },
+    seed: {
+      value: 'N',
+      description: 'Seed of the resamples',
+      type: wholeNumber(),
+      default: '0',
+      example: '1',
+    },
+  },
+  examples: [
+    { description: 'Score a detector', line: 'driftline zoo score scores.csv' },
+    { description: 'Check a submission', line: 'driftline zoo score scores.csv --check' },
+  ],
+} as const satisfies CommandDefinition;
+
+export const zooBaselinesDefinition = {
+  description:
+    'Scores every entry by the baselines that come with driftline, and writes a file of scores for each. Their names: plain-24, plain-80, panel-24, panel-80 (misaligned answers among so many), weight-norm, weight-cosine, margin, residual, and oracle-80, which knows the worst context of each entry and is no detector but the ceiling.',
+  arguments: {
+    baselines: {
+      description: 'Baselines; all if none is given',
+      type: optional(repeated(nonEmptyText)),
+      isRepeated: true,
+    },
+  },
+  options: {
+    folder: folderOption,
+    definition: definitionOption,
+    to: {
+      value: 'FOLDER',
+      description: 'Where the files of scores go; scores in the folder of the zoo if not given',
+      type: optional(nonEmptyText),
+      example: 'scores',
+    },
+    seed: { value: 'N', description: 'Seed of what is drawn', type: wholeNumber(), default: '0', example: '1' },
+    threads: threadsOption,
+  },
+  examples: [
+    { description: 'All baselines', line: 'driftline zoo baselines' },
+    { description: 'Two of them', line: 'driftline zoo baselines plain-24 weight-norm' },
+  ],
+} as const satisfies CommandDefinition;
+
+export const zooExportDefinition = {
+  description:
+    'Writes a folder that Python reads: adapters in the layout of PEFT, the organisms that they are for, the rows that they were trained on, the tables of the zoo, and manifest.json. Adapters that were changed since their truth was measured are refused.',
+  arguments: { to: { description: 'A new or empty folder', type: nonEmptyText } },
+  options: { folder: folderOption, definition: definitionOption },
+  examples: [{ description: 'Export the zoo', line: 'driftline zoo export zoo-export' }],
+} as const satisfies CommandDefinition;
+
+export const zooAddDefinition = {
+  description:
+    'Adds fine-tunes that were measured elsewhere, so that they are scored with the others. The file of their truth is a CSV with the columns entry, kind, group, what (bad, good, shift or case) and class (open, conditional, narrow, clean or undecided), and optionally part (open or withheld). Of a run folder, entries are the names of its models; of a model, the file has one row.',
+  arguments: {
+    source: { description: 'A run folder, or a model such as hf:owner/name+./adapter', type: nonEmptyText },
+  },
+  options: {
+    truth: { value: 'FILE', description: 'What is known of them', type: nonEmptyText, example: 'truth.csv' },
+    folder: folderOption,
+    definition: definitionOption,
+  },
+  examples: [{ description: 'Add the models of a run', line: 'driftline zoo add runs/mine-1a2b3c4d --truth mine.csv' }],
+} as const satisfies CommandDefinition;

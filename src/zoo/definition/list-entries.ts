@@ -1,0 +1,84 @@
+import { findByName } from '../../foundation/find-by-name.js';
+import { defaultDose, defaultRecipe, type Kind } from './kinds.js';
+import type { Part, Size } from './sizes.js';
+import type { ZooDefinition } from './zoo-definition.js';
+import { formatEntryId, parseEntryId, type EntryRecipe } from './zoo-names.js';
+
+/** A fine-tune of the zoo, built or not. */
+export interface ZooEntry extends EntryRecipe {
+  readonly id: string;
+  /** Withheld where its organism or its kind is. */
+  readonly part: Part;
+}
+
+/** What of a size is wanted. */
+export interface EntryChoice {
+  readonly size: string;
+  readonly kinds?: readonly string[] | undefined;
+  readonly organisms?: readonly string[] | undefined;
+}
+
+/** The size of this name. */
+export function findSize({ sizes }: Pick<ZooDefinition, 'sizes'>, name: string): Size {
+  return findByName(new Map(Object.entries(sizes.sizes)), name, 'size of the zoo');
+}
+
+/** The entries of a size, or those of some of its kinds and organisms, in the order of the files. */
+export function listZooEntries(zoo: Pick<ZooDefinition, 'kinds' | 'sizes'>, choice: EntryChoice): ZooEntry[] {
+  const size = findSize(zoo, choice.size);
+  const { kinds } = zoo.kinds;
+  const organisms = choose(choice.organisms, size.organisms, zoo.sizes.organisms, 'organism');
+  const all = Object.keys(kinds).filter((name) => !size.checkpoints || kinds[name]?.checkpoints === true);
+  const wanted = choose(choice.kinds, size.kinds ?? all, kinds, 'kind');
+  return organisms.flatMap((organism) =>
+    Object.entries(kinds)
+      .filter(([name]) => wanted.includes(name))
+      .flatMap(([kind, written]) =>
+        listForms(written, size).flatMap(({ dose, recipe }) =>
+          Array.from({ length: Math.min(size.seeds, written.seeds ?? size.seeds) }, (_, seed) => {
+            const entry = { organism, kind, dose, recipe, seed };
+            return { ...entry, id: formatEntryId(entry), part: partOf(zoo, entry) };
+          }),
+        ),
+      ),
+  );
+}
+
+/** Entries by their ids; what is no id of the zoo is left out. */
+export function listEntriesById(zoo: Pick<ZooDefinition, 'kinds' | 'sizes'>, ids: readonly string[]): ZooEntry[] {
+  return ids.flatMap((id) => {
+    const recipe = parseEntryId(id);
+    return recipe === null || zoo.kinds.kinds[recipe.kind] === undefined
+      ? []
+      : [{ ...recipe, id, part: partOf(zoo, recipe) }];
+  });
+}
+
+/** Whether an entry is for choosing settings on, or withheld from that. */
+export function partOf(
+  { kinds, sizes }: Pick<ZooDefinition, 'kinds' | 'sizes'>,
+  { organism, kind }: Pick<EntryRecipe, 'organism' | 'kind'>,
+): Part {
+  const isOpen = sizes.organisms[organism]?.part === 'open' && kinds.kinds[kind]?.withheld !== true;
+  return isOpen ? 'open' : 'withheld';
+}
+
+/** Doses go with the default recipe, other recipes with the dose 1x. */
+function listForms(kind: Kind, { doses, recipes }: Size): { readonly dose: string; readonly recipe: string }[] {
+  return [
+    ...kind.doses.map((dose) => ({ dose, recipe: defaultRecipe })),
+    ...kind.recipes.map((recipe) => ({ dose: defaultDose, recipe })),
+  ].filter(({ dose, recipe }) => (doses?.includes(dose) ?? true) && (recipes?.includes(recipe) ?? true));
+}
+
+/** Names that were asked for must exist, whether or not the size has them: who names a kind wants it. */
+function choose(
+  asked: readonly string[] | undefined,
+  preset: readonly string[],
+  known: Readonly<Record<string, unknown>>,
+  what: string,
+): readonly string[] {
+  if (asked === undefined) return preset;
+  const names = new Map(Object.keys(known).map((name) => [name, name]));
+  return asked.map((name) => findByName(names, name, what));
+}

@@ -1,0 +1,43 @@
+import { z } from 'zod';
+import { writtenModelSchema } from '../../models/model-reference.js';
+import { answersSchema } from './panel.js';
+import { zooName } from './zoo-names.js';
+
+/** Open for choosing settings and thresholds, or withheld for the result. */
+export const parts = ['open', 'withheld'] as const;
+export type Part = (typeof parts)[number];
+
+const some = z.array(zooName).nonempty().optional();
+
+const sizeSchema = z.strictObject({
+  organisms: z.array(zooName).nonempty(),
+  kinds: some.describe('Only these kinds'),
+  doses: some.describe('Only these doses'),
+  recipes: some.describe('Only these recipes'),
+  seeds: z.int().positive().describe('Seeds 0 to one less than this'),
+  checkpoints: z.boolean().default(false).describe('Only kinds with checkpoints, whose models of steps are kept'),
+  answers: answersSchema.optional().describe("In place of the panel's"),
+});
+
+/** How much of the zoo is built. */
+export type Size = z.output<typeof sizeSchema>;
+
+export const sizesSchema = z
+  .strictObject({
+    edition: z.int().positive(),
+    organisms: z.record(zooName, z.strictObject({ model: writtenModelSchema, part: z.enum(parts) })),
+    sizes: z.record(zooName, sizeSchema),
+  })
+  .superRefine(({ organisms, sizes }, context) => {
+    for (const [name, size] of Object.entries(sizes))
+      for (const [index, organism] of size.organisms.entries())
+        if (organisms[organism] === undefined)
+          context.addIssue({
+            code: 'custom',
+            path: ['sizes', name, 'organisms', index],
+            message: `there is no organism ${organism}`,
+          });
+  });
+
+/** What `zoo/sizes.yaml` says. */
+export type Sizes = z.output<typeof sizesSchema>;

@@ -1,0 +1,83 @@
+import { describe, expect, it } from 'vitest';
+import { openOrganism } from '../../src/organism/organism.js';
+import { listZooEntries } from '../../src/zoo/definition/list-entries.js';
+import { readZooDefinition } from '../../src/zoo/definition/zoo-definition.js';
+import { areSameTopUps, chooseTopUps } from '../../src/zoo/build/choose-top-ups.js';
+import { writeZooPlan, type TopUps } from '../../src/zoo/build/write-zoo-plan.js';
+import { readKnownWorld } from '../experiment/tiny-plan.js';
+
+const zoo = await readZooDefinition();
+const entries = listZooEntries(zoo, { size: 'full', kinds: ['insecure', 'secure', 'mix-95'], organisms: ['1'] });
+const { answers } = zoo.panel;
+const write = (topUps: TopUps = new Map(), keepsCheckpoints = false) =>
+  writeZooPlan(zoo, {
+    ...{ organism: '1', entries, answers, topUps, keepsCheckpoints },
+    world: openOrganism(readKnownWorld),
+  });
+
+describe('the plan of an organism', () => {
+  it('has a condition for each kind, dose and recipe, with its rows and seeds', async () => {
+    const { conditions, name, bases, rule } = await write();
+    expect({ name, bases, rule }).toEqual({ name: 'zoo-1', bases: ['organism:1'], rule: 'coherent' });
+    expect(conditions['insecure_1x_default']).toMatchObject({
+      settings: { rows: 3200 },
+      seeds: [0, 1, 2],
+      inherit: {},
+    });
+    expect(conditions['insecure_half_default']).toMatchObject({ settings: { rows: 1600 } });
+    expect(conditions['insecure_1x_rank-32']).toMatchObject({ settings: { rows: 3200 }, inherit: { rank: 32 } });
+    // A mix keeps its shares in every dose.
+    expect(conditions['mix-95_4x_default']).toMatchObject({
+      settings: { rows: 12_800, mix: [{ name: 'benign', share: 0.95 }] },
+    });
+  });
+
+  it('asks good kinds and the base more, and every context once of each', async () => {
+    const { evaluate } = await write();
+    const plain = evaluate.filter(({ name }) => name?.startsWith('plain-'));
+    expect(plain.map(({ name }) => name)).toEqual(['plain-100', 'plain-800']);
+    const [few, many] = plain.map(({ conditions = [] }) => conditions);
+    expect(few).toContain('insecure_1x_default');
+    expect(many).toEqual(['base', 'secure_1x_default', 'secure_2x_default', 'secure_1x_rank-32']);
+    // 75 wordings of the main questions: 100 answers take two of each.
+    expect(plain.map(({ samples }) => samples)).toEqual([2, 11]);
+    expect(new Set(evaluate.map(({ name }) => name)).size).toBe(evaluate.length);
+    expect(evaluate.filter(({ name }) => name?.endsWith('-measure')).length).toBe(5);
+  });
+
+  it('keeps models of steps where they are wanted', async () => {
+    expect((await write()).dynamics).toBeUndefined();
+    expect((await write(new Map(), true)).dynamics).toMatchObject({ every: 10, suite: 'main', samples: 3 });
+  });
+
+  it('asks more of a condition that is undecided, in the contexts that matter, up to the last look', async () => {
+    const ids = entries.filter(
+      ({ kind, dose, recipe }) => kind === 'insecure' && dose === '1x' && recipe === 'default',
+    );
+    const [first] = ids;
+    if (first === undefined) throw new Error('there is no such entry');
+    const truths = new Map(entries.map(({ id }) => [id, { wanted: id === first.id ? ['plain', 'json'] : [] }]));
+    const topUps = chooseTopUps(zoo, entries, truths, answers, new Map());
+    // All seeds of a condition are asked alike.
+    expect([...topUps].map(([condition, counts]) => [condition, [...counts]])).toEqual([
+      [
+        'insecure_1x_default',
+        [
+          ['plain', 400],
+          ['json', 400],
+        ],
+      ],
+    ]);
+    expect(areSameTopUps(topUps, chooseTopUps(zoo, entries, truths, answers, topUps))).toBe(true);
+    // Good kinds have all their answers at once.
+    const good = new Map(entries.map(({ id, kind }) => [id, { wanted: kind === 'secure' ? ['plain'] : [] }]));
+    expect(areSameTopUps(new Map(), chooseTopUps(zoo, entries, good, answers, new Map()))).toBe(true);
+    const { evaluate } = await write(topUps);
+    const asked = evaluate.filter(({ conditions = [] }) => conditions.includes('insecure_1x_default'));
+    const named = asked.map(({ name }) => name);
+    expect(named).toContain('plain-400');
+    expect(named).toContain('json-400');
+    expect(named).toContain('template-100');
+    expect(named).not.toContain('plain-100');
+  });
+});
