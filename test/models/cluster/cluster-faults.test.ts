@@ -461,13 +461,37 @@ describe('a base that is asked on a cluster', () => {
     expect(more).toHaveLength(100);
     expect(cluster.jobs.answered).toHaveLength(4250);
     expect(reads('answers-00000')).toBe(before);
-    // What is missing here all the same is found where it is.
-    expect(await collect(await (await cluster.openBase(opening)).openSampler(null), [request(5)])).toHaveLength(5);
+    // What is missing here all the same is found where it is, and those files are not read once more by whoever starts next.
+    const third = await (await cluster.openBase(opening)).openSampler(null);
+    expect(await collect(third, [request(5)])).toHaveLength(5);
     expect(cluster.jobs.answered).toHaveLength(4250);
+    await collect(third, [{ ...request(900), seed: 6000 }]);
+    const [lane = ''] = await readdir(join(here, 'cluster-lanes'));
+    const position = JSON.parse(await readFile(join(here, 'cluster-lanes', lane), 'utf8')) as { again: number[] };
+    expect(position.again).not.toContain(0);
     // A storage that was emptied is begun anew.
     for (const run of await readdir(join(cluster.storage, 'runs')))
       await rm(join(cluster.storage, 'runs', run, 'lanes'), { recursive: true });
     expect(await collect(await (await cluster.openBase(opening)).openSampler(null), [request(5)])).toHaveLength(5);
+  });
+
+  it('does not take what a job was asked too late for answered', async () => {
+    const opening = { folder: () => here };
+    const here = await makeTemporaryFolder();
+    await collect(await (await cluster.openBase(opening)).openSampler(null), [request(3100)]);
+    const reads = (): number => cluster.ray.requests.filter(({ path }) => path.includes('answers-00000.jsonl')).length;
+    const before = reads();
+    // The job lingers, and ends before the next wave gets there.
+    const { run } = cluster.ray;
+    cluster.ray.run = async (driver) => {
+      if (driver.id.startsWith('driftline-d-')) await new Promise((resolve) => setTimeout(resolve, 1500));
+      return run(driver);
+    };
+    const again = await (await cluster.openBase(opening)).openSampler(null);
+    expect(await collect(again, [{ ...request(10), seed: 5000 }])).toHaveLength(10);
+    expect([...cluster.ray.jobs.keys()].some((id) => id.startsWith('driftline-d-'))).toBe(true);
+    expect(reads()).toBe(before);
+    cluster.ray.run = run;
   });
 
   it('reads files of a thousand answers', async () => {
