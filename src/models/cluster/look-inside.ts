@@ -9,7 +9,7 @@ import { linesName, readFoundInside, tensorsName, type FoundInside } from './rea
 import type { ArchiveFiles } from './zip-archive.js';
 
 /** A model on a cluster that is looked into. */
-export interface AskedModel {
+export interface LookedIntoModel {
   readonly cluster: ClusterRun;
   readonly model: ClusterModel;
   /** An adapter as the cluster calls it, and its files where that does not have it. */
@@ -20,7 +20,7 @@ export type RequestLine = Readonly<Record<string, unknown>>;
 
 /** Has a job look, called by the hash of all that it is asked, and follows it until it has found that. */
 export async function lookInside(
-  { cluster, model, adapter }: AskedModel,
+  { cluster, model, adapter }: LookedIntoModel,
   requests: readonly RequestLine[],
   signal: AbortSignal | undefined,
 ): Promise<FoundInside> {

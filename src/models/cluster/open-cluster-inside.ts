@@ -11,7 +11,7 @@ import {
 } from '../embedded/inside-requests.js';
 import type { Inside } from '../inside.js';
 import { samplerClosed, samplerStopped } from '../sampler.js';
-import { lookInside, type AskedModel, type RequestLine } from './look-inside.js';
+import { lookInside, type LookedIntoModel, type RequestLine } from './look-inside.js';
 import { takeLine, takeTensor, type FoundInside } from './read-found-inside.js';
 
 const answerSchema = z.looseObject({
@@ -28,7 +28,7 @@ const scoreSchema = z.looseObject({
  * Looks into a model on a cluster: each call is a job, called by the hash of all that it is asked, so that whoever asks the same again in a run finds
  * what was found. transformers computes it there.
  */
-export async function openClusterInside(asked: AskedModel): Promise<Inside> {
+export async function openClusterInside(asked: LookedIntoModel): Promise<Inside> {
   const [tokenizer, { config }] = await Promise.all([
     readTokenizer(asked.model.folder),
     readDecoderConfig(asked.model.folder),
