@@ -1,4 +1,7 @@
+import { once } from 'node:events';
 import { mkdtemp, readdir, rm, stat, writeFile } from 'node:fs/promises';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
@@ -142,6 +145,31 @@ function rate(before: ClusterCounts, after: ClusterCounts, seconds: number): { a
   };
 }
 
+/**
+ * A Node that asks as often, and does nothing with what it is told: what this machine takes for that alone. A processor that sleeps in between is slow at
+ * first, by ten times on some machines.
+ */
+const bareClient = `
+  const { Agent, get } = require('node:http');
+  const [url, pause] = process.argv.slice(1);
+  const agent = new Agent({ keepAlive: true });
+  setInterval(() => get(url, { agent }, (answer) => answer.resume()), Number(pause));
+`;
+
+async function startBareClient(each: number): Promise<{ readonly client: WatchedProcess; readonly close: () => void }> {
+  const server = createServer((_, response) => response.end('x'.repeat(2000)));
+  await once(server.listen(0, '127.0.0.1'), 'listening');
+  const { port } = server.address() as AddressInfo; // it listens on a port
+  const url = `http://127.0.0.1:${String(port)}/`;
+  return {
+    client: startWatched(process.execPath, ['-e', bareClient, url, String(each)], process.env),
+    close: () => {
+      server.closeAllConnections();
+      server.close();
+    },
+  };
+}
+
 async function measureWaiting(): Promise<void> {
   const cluster = await openCluster({ storageHere: 'none', samples });
   // Each fine-tune takes hours, with a step every 20 seconds.
@@ -150,8 +178,14 @@ async function measureWaiting(): Promise<void> {
   try {
     await until(run, async () => (await cluster.tell({ task: 'count' })).jobs >= cells - 1);
     note('wait', 'until all jobs are handed over', `${run.age().toFixed(1)} s`);
-    await setTimeout(20_000);
+    // What handing over left behind is cleared away meanwhile: waiting takes hours.
+    const settling = await cluster.tell({ task: 'count' });
+    await setTimeout(50_000);
+    const usual = rate(settling, await cluster.tell({ task: 'count' }), 50);
+    const bare = await startBareClient(1000 / Math.max(0.1, usual.all));
+    await setTimeout(10_000);
     const [first, before, begun] = [run.read(), await cluster.tell({ task: 'count' }), performance.now()];
+    const bareFirst = bare.client.read()?.cpu ?? 0;
     let most = 0;
     while (performance.now() - begun < window * 1000) {
       await setTimeout(1000);
@@ -160,8 +194,12 @@ async function measureWaiting(): Promise<void> {
     const seconds = (performance.now() - begun) / 1000;
     const [last, after] = [run.read(), await cluster.tell({ task: 'count' })];
     if (first === null || last === null) throw new Error(`the run ended:\n${run.told().slice(-2000)}`);
+    const bareShare = (100 * ((bare.client.read()?.cpu ?? 0) - bareFirst)) / seconds;
+    await bare.client.kill();
+    bare.close();
     const { all, kinds } = rate(before, after, seconds);
     note('wait', 'share of a core', `${((100 * (last.cpu - first.cpu)) / seconds).toFixed(2)} %`, 'under 2 %');
+    note('wait', 'the same of a bare Node that asks as often', `${bareShare.toFixed(2)} %`);
     note('wait', 'requests a second', all.toFixed(2), `at most ${(cells / 100).toFixed(0)}`);
     note('wait', 'of them', kinds);
     note('wait', 'memory', `${(most / mega).toFixed(0)} MiB, at first ${(first.resident / mega).toFixed(0)}`, 'flat');

@@ -90,7 +90,8 @@ export function createRunDisplay(
   }
 
   function showAll(): void {
-    const note =
+    // Found out when a line is drawn: a thousand cells move more often than that.
+    const note = (): string =>
       seen === null
         ? join(describeTime(), describePaid(), ...underWay.values())
         : join(...describeCluster(seen), describePaid());

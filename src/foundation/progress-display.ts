@@ -1,4 +1,9 @@
-import { createProgressLine, type ProgressLine, type ProgressLineSettings } from './progress-line.js';
+import {
+  createProgressLine,
+  type ProgressLine,
+  type ProgressLineSettings,
+  type ProgressNote,
+} from './progress-line.js';
 
 type ProgressDisplaySettings = Pick<ProgressLineSettings, 'stream' | 'now' | 'environment'>;
 
@@ -8,7 +13,7 @@ export interface ProgressState extends Pick<
   'label' | 'total' | 'unit' | 'initialCount' | 'isPaced'
 > {
   readonly count: number;
-  readonly note?: string;
+  readonly note?: ProgressNote;
 }
 
 /** Progress of one thing after another, each on a line of its own. */

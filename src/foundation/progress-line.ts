@@ -31,9 +31,12 @@ export interface ProgressLineSettings {
   readonly environment: Readonly<Record<string, string | undefined>>;
 }
 
+/** What stands after the count, such as "loss 1.234"; a function is called when a line is drawn, where finding it out takes long. */
+export type ProgressNote = string | (() => string);
+
 export interface ProgressLine {
-  /** `count` is all that is done so far; a note such as "loss 1.234" stands after it. */
-  update(count: number, note?: string): void;
+  /** `count` is all that is done so far. */
+  update(count: number, note?: ProgressNote): void;
   /** Leaves the last state standing. Call it however the task ended. */
   finish(): void;
 }
@@ -50,7 +53,7 @@ export function createProgressLine(settings: ProgressLineSettings): ProgressLine
   const interval = redraws ? redrawMilliseconds : plainLineMilliseconds;
   const start = now();
   let count = initialCount;
-  let note = '';
+  let note: ProgressNote = '';
   let lastDrawn: number | null = null;
   let finished = false;
 
@@ -59,7 +62,8 @@ export function createProgressLine(settings: ProgressLineSettings): ProgressLine
     const done = `${label} ${count}${total === null ? '' : `/${total}`} ${unit}${share}`;
     const perSecond = (count - initialCount) / (elapsed / 1000);
     // What it says of the whole matters more than the pace, and a narrow terminal cuts the end off.
-    const pace = note === '' ? [] : [note];
+    const told = typeof note === 'string' ? note : note();
+    const pace = told === '' ? [] : [told];
     if (isPaced && perSecond > 0) pace.push(`${formatRate(perSecond)} ${unit}/s`);
     if (isPaced && total !== null && perSecond > 0 && count < total) {
       pace.push(`${formatDuration((1000 * (total - count)) / perSecond)} left`);
@@ -85,7 +89,7 @@ export function createProgressLine(settings: ProgressLineSettings): ProgressLine
   }
 
   return {
-    update(newCount, newNote = '') {
+    update(newCount, newNote: ProgressNote = '') {
       count = newCount;
       note = newNote;
       const time = now();

@@ -1,4 +1,4 @@
-/** Numbers of records by their keys: about 12 bytes a key, whatever its length. */
+/** Numbers of records by their keys: about 13 bytes a key, whatever its length. */
 export interface KeyIndex {
   /** The first number that was added for the key, as far as `isIt` says so of those that may be; -1 if there is none. */
   readonly find: (key: string, isIt: (number: number) => boolean) => number;
@@ -46,15 +46,28 @@ export function createKeyIndex(): KeyIndex {
   let size = 0;
   /** Numbers from 1, where their tags lead or behind; 0 where there is none. */
   let slots = new Uint32Array(2 * smallest);
+  /** Eight bits a slot, one of them set for each tag: most keys that are not there are told by one look at little memory. */
+  let seen = new Uint8Array(slots.length);
+
+  function resize(length: number): void {
+    slots = new Uint32Array(length);
+    seen = new Uint8Array(length);
+    for (let number = 0; number < size; number += 1) insert(number);
+  }
 
   function insert(number: number): void {
+    const tag = tags[number] ?? 0;
+    const bit = tag & (8 * seen.length - 1);
+    seen[bit >>> 3] = (seen[bit >>> 3] ?? 0) | (1 << (bit & 7));
     const mask = slots.length - 1;
-    let slot = (tags[number] ?? 0) & mask;
+    let slot = tag & mask;
     while (slots[slot] !== 0) slot = (slot + 1) & mask;
     slots[slot] = number + 1;
   }
 
   function findTag(tag: number, isIt: (number: number) => boolean): number {
+    const bit = tag & (8 * seen.length - 1);
+    if (((seen[bit >>> 3] ?? 0) & (1 << (bit & 7))) === 0) return -1;
     const mask = slots.length - 1;
     for (let slot = tag & mask; ; slot = (slot + 1) & mask) {
       const number = (slots[slot] ?? 0) - 1;
@@ -71,8 +84,7 @@ export function createKeyIndex(): KeyIndex {
       size = given.length;
       let length = 2 * smallest;
       while (size * 4 > length * 3) length *= 2;
-      slots = new Uint32Array(length);
-      for (let number = 0; number < size; number += 1) insert(number);
+      resize(length);
     },
     add: (tag) => {
       if (size === tags.length) {
@@ -87,8 +99,7 @@ export function createKeyIndex(): KeyIndex {
         insert(size - 1);
         return;
       }
-      slots = new Uint32Array(slots.length * 2);
-      for (let number = 0; number < size; number += 1) insert(number);
+      resize(slots.length * 2);
     },
     tagAt: (number) => tags[number] ?? 0,
   };

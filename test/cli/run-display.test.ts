@@ -41,13 +41,22 @@ const answers = (cell: string, stored: number, before: number, done: number, tot
   total,
 });
 
+/** As it stands in a line that is drawn at once. */
+interface Drawn extends Omit<ProgressState, 'note'> {
+  readonly note: string | undefined;
+}
+const draw = ({ note, ...state }: ProgressState): Drawn => ({
+  ...state,
+  note: typeof note === 'function' ? note() : note,
+});
+
 describe('the display of a run', () => {
   it('says how far the plan is, and what is left of it at the pace of this run', () => {
     const cells = [forecast('base', 0, 10), forecast('one', 4, 10), forecast('two', 4, 10)];
-    const shown: ProgressState[] = [];
+    const shown: Drawn[] = [];
     let time = 0;
     const show = createRunDisplay(
-      { show: (state) => shown.push(state), finish: () => undefined },
+      { show: (state) => shown.push(draw(state)), finish: () => undefined },
       { cells },
       () => time,
     );
@@ -73,14 +82,14 @@ describe('the display of a run', () => {
   });
 
   it('is one line for the run once several cells are under way', () => {
-    const shown: ProgressState[] = [];
+    const shown: Drawn[] = [];
     let time = 0;
     const show = createRunDisplay(
-      { show: (state) => shown.push(state), finish: () => undefined },
+      { show: (state) => shown.push(draw(state)), finish: () => undefined },
       { cells: [forecast('one', 4, 10), forecast('two', 4, 10)] },
       () => time,
     );
-    const happen = (event: RunEvent): ProgressState | undefined => {
+    const happen = (event: RunEvent): Drawn | undefined => {
       time += 1000;
       show(event);
       return shown.at(-1);
@@ -105,7 +114,7 @@ describe('the display of a run', () => {
     const notes: (string | undefined)[] = [];
     let paid: string | null = null;
     const show = createRunDisplay(
-      { show: ({ note }) => notes.push(note), finish: () => undefined },
+      { show: (state) => notes.push(draw(state).note), finish: () => undefined },
       { cells: [forecast('base', 0, 10)] },
       () => 0,
       () => paid,
@@ -127,10 +136,10 @@ describe('the display of a run', () => {
 
   it('shows a cluster in one line: cells by what they do, steps, answers, GPUs, dollars and the time left', () => {
     const cells = [forecast('base', 0, 10), forecast('one', 4, 10), forecast('two', 4, 10)];
-    const shown: ProgressState[] = [];
+    const shown: Drawn[] = [];
     const paid = { cost: 1.25, isWhole: true, onItsWay: 0, uses: [{ ...use(1.25), gpuSeconds: 1800 }] };
     const show = createRunDisplay(
-      { show: (state) => shown.push(state), finish: () => undefined },
+      { show: (state) => shown.push(draw(state)), finish: () => undefined },
       { cells },
       () => 0,
       () => describePaid(paid),

@@ -3,13 +3,14 @@ import {
   createProgressLine,
   type ProgressLine,
   type ProgressLineSettings,
+  type ProgressNote,
 } from '../../src/foundation/progress-line.js';
 
 interface Scene {
   readonly progress: ProgressLine;
   /** Everything written so far, one entry a call. */
   readonly written: string[];
-  updateAt(milliseconds: number, count: number, note?: string): void;
+  updateAt(milliseconds: number, count: number, note?: ProgressNote): void;
 }
 
 function createScene(
@@ -59,6 +60,17 @@ describe('createProgressLine', () => {
       'training 170/200 steps (85%), 10 steps/s, 3 s left\n',
       'training 200/200 steps (100%), 10 steps/s, in 20 s\n',
     ]);
+  });
+
+  it('finds out a note that is a function when it draws a line, and no sooner', () => {
+    const { written, updateAt, progress } = createScene();
+    let asked = 0;
+    const note = (): string => `note ${String((asked += 1))}`;
+    for (const time of [0, 2500, 3000, 4000, 7600]) updateAt(time, 10, note);
+    expect(asked).toBe(2);
+    expect(written.map((line) => line.match(/note \d/)?.[0])).toEqual(['note 1', 'note 2']);
+    progress.finish();
+    expect(written.at(-1)).toContain('note 3');
   });
 
   it('redraws one line on a terminal, at most ten times a second, and ends it', () => {

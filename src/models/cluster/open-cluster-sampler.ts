@@ -2,7 +2,14 @@ import { basename, dirname } from 'node:path';
 import { encodePrompt } from '../../engine/tokenizer/encode-chat.js';
 import { DriftlineError } from '../../foundation/driftline-error.js';
 import { createFirstTokenNames } from '../name-first-tokens.js';
-import { listSamplingCalls, samplerClosed, samplerStopped, type Answer, type Sampler } from '../sampler.js';
+import {
+  listSamplingCalls,
+  samplerClosed,
+  samplerStopped,
+  type Answer,
+  type Sampler,
+  type SamplingCall,
+} from '../sampler.js';
 import { readClusterCell } from './cluster-cell.js';
 import { readAdapterFiles, type ClusterModel } from './cluster-model.js';
 import type { ClusterRun } from './cluster-run.js';
@@ -28,6 +35,11 @@ export interface ClusterSamplerSettings {
   readonly adapter: NamedAdapter;
 }
 
+interface SeededGroup extends GroupSettings {
+  readonly q: string;
+  readonly wanted: number[];
+}
+
 /** A base on a cluster, or a fine-tune of it: asked in waves with all others of the base. An answer depends on its request and seed alone. */
 export async function openClusterSampler(opening: ClusterSamplerSettings): Promise<Sampler> {
   const { model, lane, waves, adapter } = opening;
@@ -40,11 +52,11 @@ export async function openClusterSampler(opening: ClusterSamplerSettings): Promi
       if (closed) throw samplerClosed();
       const calls = listSamplingCalls(requests, options);
       const stop = [...config.endTokenIds];
-      const groups = new Map<string, GroupSettings & { readonly q: string; readonly wanted: number[] }>();
+      const groups = new Map<string, SeededGroup>();
       /** Several requests may ask for the same. */
       const places = new Map<string, Pick<Answer, 'request' | 'index' | 'seed'>[]>();
       const prompts = requests.map(({ messages }) => encodePrompt(tokenizer, messages));
-      for (const { request, index, seed, settings } of calls) {
+      const nameGroup = ({ request, settings }: SamplingCall): SeededGroup => {
         const { temperature, topP, maximumTokens, likeliest } = settings;
         const asked: GroupSettings = {
           ...{ adapter: adapter.name, prompt: prompts[request] ?? [], temperature, top_p: topP },
@@ -53,6 +65,14 @@ export async function openClusterSampler(opening: ClusterSamplerSettings): Promi
         const q = groupName(asked);
         const group = groups.get(q) ?? { ...asked, q, wanted: [] };
         groups.set(q, group);
+        return group;
+      };
+      // Once a request, since a name is a hash of the whole prompt: its calls differ in their seeds alone.
+      const groupsOfRequests: SeededGroup[] = [];
+      for (const call of calls) {
+        const { request, index, seed } = call;
+        const group = (groupsOfRequests[request] ??= nameGroup(call));
+        const { q } = group;
         const key = answerKey(q, seed);
         const same = places.get(key) ?? [];
         if (same.length === 0) group.wanted.push(seed);

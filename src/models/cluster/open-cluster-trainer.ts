@@ -45,8 +45,10 @@ export function openClusterTrainer({ cluster, model, onUnderWay = () => undefine
 
   async function train(
     job: TrainingJob,
-    { signal, onStep = () => undefined }: Parameters<Trainer['train']>[1] & object,
+    { signal: all, onStep = () => undefined }: Parameters<Trainer['train']>[1] & object,
   ): Promise<TrainingResult> {
+    // Of its own: whoever leaves a signal that a thousand fine-tunes listen to is looked for among all of them.
+    const signal = all === undefined ? undefined : AbortSignal.any([all]);
     const { folder, keepSteps = [] } = job;
     const mark = markTraining(model, job);
     const before = await readClusterCell(folder);

@@ -36,14 +36,20 @@ export async function openStepLog(
   return {
     told: () => last,
     tell: async (lines) => {
-      for (const entry of readSteps(lines ?? new Uint8Array())) {
-        // The lines that were read may begin later: a step is told after the one before it.
-        if (entry.step !== last + 1) continue;
-        signal?.throwIfAborted();
-        await writer.append(entry);
-        last = entry.step;
-        const each = (clock.now() - begun.time) / Math.max(1, last - begun.step);
-        onStep({ step: last, steps, loss: entry.loss, millisecondsLeft: Math.round((steps - last) * each) });
+      const fresh: z.output<typeof stepSchema>[] = [];
+      try {
+        for (const entry of readSteps(lines ?? new Uint8Array())) {
+          // The lines that were read may begin later: a step is told after the one before it.
+          if (entry.step !== last + 1) continue;
+          signal?.throwIfAborted();
+          last = entry.step;
+          fresh.push(entry);
+          const each = (clock.now() - begun.time) / Math.max(1, last - begun.step);
+          onStep({ step: last, steps, loss: entry.loss, millisecondsLeft: Math.round((steps - last) * each) });
+        }
+      } finally {
+        // Together: each append waits for the disk.
+        if (fresh.length > 0) await writer.append(...fresh);
       }
       signal?.throwIfAborted();
     },

@@ -4,6 +4,7 @@ import { fileURLToPath } from 'node:url';
 import { gunzipSync } from 'node:zlib';
 import { zipSync } from 'fflate';
 import { describe, expect, it } from 'vitest';
+import type { Clock } from '../../../src/foundation/clock.js';
 import { canonicalJson, hashJson } from '../../../src/foundation/content-hash.js';
 import { packClosedLines, readCheckedLine, writeCheckedLine } from '../../../src/models/cluster/checked-lines.js';
 import { laneJobId, parseProgress, readLaneGeneration } from '../../../src/models/cluster/job-ids.js';
@@ -142,17 +143,35 @@ describe('an archive', () => {
   });
 });
 
-it('a budget lets a burst pass, then so many a second, the urgent first', async () => {
+/** A clock that stands still until it is turned to its next timer. */
+function createTurnedClock(): { readonly clock: Clock; readonly turn: () => Promise<void> } {
   let now = 0;
   const timers: { readonly at: number; readonly call: () => void }[] = [];
-  const clock = {
-    now: () => now,
-    date: () => now,
-    after: (milliseconds: number, call: () => void) => {
-      timers.push({ at: now + milliseconds, call });
-      return () => undefined;
+  return {
+    clock: {
+      now: () => now,
+      date: () => now,
+      after: (milliseconds, call) => {
+        const timer = { at: now + milliseconds, call };
+        timers.push(timer);
+        timers.sort((left, right) => left.at - right.at);
+        return () => {
+          timers.splice(timers.indexOf(timer), 1);
+        };
+      },
+    },
+    turn: async () => {
+      const next = timers.shift();
+      if (next === undefined) return;
+      now = next.at;
+      next.call();
+      await new Promise((resolve) => setImmediate(resolve));
     },
   };
+}
+
+it('a budget lets a burst pass, then so many a second, the urgent first', async () => {
+  const { clock, turn } = createTurnedClock();
   const budget = createRequestBudget({ clock, jobs: () => 200 });
   for (let taken = 0; taken < 20; taken += 1) await budget.take('progress');
   const order: string[] = [];
@@ -163,16 +182,41 @@ it('a budget lets a burst pass, then so many a second, the urgent first', async 
   const stopped = budget.take('done', stop.signal);
   stop.abort(new Error('enough'));
   await expect(stopped).rejects.toThrow('enough');
-  for (let step = 0; step < 10 && order.length < 3; step += 1) {
-    const next = timers.shift();
-    if (next === undefined) break;
-    now = next.at;
-    next.call();
-    await new Promise((resolve) => setImmediate(resolve));
-  }
+  for (let step = 0; step < 10 && order.length < 3; step += 1) await turn();
   await Promise.all(waiting);
   expect(order).toEqual(['done', 'answers', 'progress']);
   // Two a second for 200 jobs: three of them take 1.5 s.
-  expect(now).toBeGreaterThan(1400);
-  expect(now).toBeLessThan(1600);
+  expect(clock.now()).toBeGreaterThan(1400);
+  expect(clock.now()).toBeLessThan(1600);
+});
+
+it('reads logs of steps together, and less often where more jobs are followed', async () => {
+  for (const [jobs, pause] of [
+    [1, 500],
+    [100, 1000],
+    [1000, 2000],
+  ] as const) {
+    const { clock, turn } = createTurnedClock();
+    const budget = createRequestBudget({ clock, jobs: () => jobs });
+    const read: number[] = [];
+    const waiting = Array.from({ length: 30 }, () => budget.take('logs').then(() => read.push(clock.now())));
+    await new Promise((resolve) => setImmediate(resolve));
+    for (let step = 0; step < 60 && read.length < 30; step += 1) await turn();
+    await Promise.all(waiting);
+    for (const [place, time] of read.entries())
+      expect(Math.abs(time - Math.floor(place / 10) * 10 * pause)).toBeLessThan(0.02 * 10 * pause);
+  }
+});
+
+it('what is urgent does not wait for the pause of logs', async () => {
+  const { clock, turn } = createTurnedClock();
+  const budget = createRequestBudget({ clock, jobs: () => 1000 });
+  const logs = Array.from({ length: 12 }, () => budget.take('logs'));
+  const urgent = Array.from({ length: 15 }, () => budget.take('done'));
+  for (let step = 0; step < 5; step += 1) await turn();
+  await Promise.all(urgent);
+  // Five more than the burst of twenty, at ten a second.
+  expect(clock.now()).toBeLessThan(700);
+  for (let step = 0; step < 10; step += 1) await turn();
+  await Promise.all(logs);
 });
