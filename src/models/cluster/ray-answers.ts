@@ -12,7 +12,8 @@ export const rayJobSchema = z.looseObject({
 
 export type RayJob = z.output<typeof rayJobSchema>;
 
-export const rayJobsSchema = z.array(z.looseObject({ submission_id: z.string().nullish(), status: z.string() }));
+/** Only what is read is kept of each: a thousand jobs are listed every half minute. */
+export const rayJobsSchema = z.array(z.object({ submission_id: z.string().nullish(), status: z.string() }));
 
 /** A job in the list of all, with what its submitter wrote beside it. */
 export const rayJobListSchema = z.array(

@@ -29,9 +29,11 @@ export interface SpendingSummary {
   readonly uses: readonly SpendingLine[];
 }
 
+type Writable<Value> = { -readonly [Key in keyof Value]: Value[Key] };
+
 /** Adds up entries by models and purposes, in and out of batches together; `account` leaves out all others. */
 export function summariseSpending(entries: Iterable<SpendingEntry>, account?: string): SpendingSummary {
-  const lines = new Map<string, SpendingLine>();
+  const lines = new Map<string, Writable<SpendingLine>>();
   let [total, onItsWay] = [0, 0];
   let isWhole = true;
   for (const entry of entries) {
@@ -44,20 +46,20 @@ export function summariseSpending(entries: Iterable<SpendingEntry>, account?: st
     if (entry.calls === 0) continue;
     total += cost ?? 0;
     isWhole &&= cost !== null;
-    const { gpu_seconds: seconds } = entry;
-    const key = JSON.stringify([entry.model, entry.tuned, entry.purpose, seconds !== undefined]);
-    const line = lines.get(key);
-    lines.set(key, {
-      model: entry.model,
-      isTuned: entry.tuned,
-      purpose: entry.purpose,
-      calls: entry.calls + (line?.calls ?? 0),
-      inputTokens: entry.input_tokens + (line?.inputTokens ?? 0),
-      outputTokens: entry.output_tokens + (line?.outputTokens ?? 0),
-      ...(seconds === undefined ? {} : { gpuSeconds: seconds + (line?.gpuSeconds ?? 0) }),
-      unreported: entry.unreported + (line?.unreported ?? 0),
-      cost: cost === null || line?.cost === null ? null : cost + (line?.cost ?? 0),
-    });
+    const { model, tuned: isTuned, purpose, gpu_seconds: seconds } = entry;
+    const key = `${purpose} ${String(isTuned)} ${String(seconds !== undefined)} ${model}`;
+    // Added onto: a run on a cluster has thousands of entries, and is summed up while it is shown.
+    let line = lines.get(key);
+    if (line === undefined) {
+      line = { model, isTuned, purpose, calls: 0, inputTokens: 0, outputTokens: 0, unreported: 0, cost: 0 };
+      lines.set(key, line);
+    }
+    line.calls += entry.calls;
+    line.inputTokens += entry.input_tokens;
+    line.outputTokens += entry.output_tokens;
+    if (seconds !== undefined) line.gpuSeconds = seconds + (line.gpuSeconds ?? 0);
+    line.unreported += entry.unreported;
+    line.cost = cost === null || line.cost === null ? null : cost + line.cost;
   }
   return { cost: total, isWhole, onItsWay, uses: [...lines.values()] };
 }
