@@ -13,10 +13,11 @@ import type { ClusterCounts, ClusterTask } from './cluster-server.js';
 import { startWatched, type WatchedProcess } from './watched-process.js';
 
 /**
- * `npm run bench:cluster [-- --cells 1000 --gpus 200 --answers 10000000 --window 120 --only wait,collect --json]`: what `driftline run` takes with
- * a plan on a cluster, as a process of its own beside a Ray that is played. Two parts: it waits for fine-tunes that are slow (processor, requests,
- * memory; then it is killed and started again), and it collects and judges answers that come at once (memory over time; killed at half of them and
- * started again; and started once more when all is done).
+ * `npm run bench:cluster [-- --cells 1000 --gpus 200 --answers 10000000 --window 120 --only wait,collect --json]`: what
+ * `driftline run` takes with a plan on a cluster, as a process of its own beside a Ray that is played. Two parts: it
+ * waits for fine-tunes that are slow (processor, requests, memory; then it is killed and started again), and it
+ * collects and judges answers that come at once (memory over time; killed at half of them and started again; and
+ * started once more when all is done).
  */
 
 const { values: options } = parseArgs({
@@ -146,8 +147,8 @@ function rate(before: ClusterCounts, after: ClusterCounts, seconds: number): { a
 }
 
 /**
- * A Node that asks as often, and does nothing with what it is told: what this machine takes for that alone. A processor that sleeps in between is slow at
- * first, by ten times on some machines.
+ * A Node that asks as often, and does nothing with what it is told: what this machine takes for that alone. A processor
+ * that sleeps in between is slow at first, by ten times on some machines.
  */
 const bareClient = `
   const { Agent, get } = require('node:http');

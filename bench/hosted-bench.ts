@@ -6,9 +6,10 @@ import { startBenchWorker, type BenchWorker } from './bench-worker.js';
 import type { HostedFigures, HostedTask } from './hosted-figures.js';
 
 /**
- * `npm run bench:hosted [-- --answers 200000 --others 10000 --python python3 --json]`: answers a second that driftline takes from a server that answers at once,
- * and the memory that it holds meanwhile; beside it the figures by Node's own fetch and, where Python has it, those of Inspect AI, which
- * are asked for `--others` answers. Server and client are processes of their own, each on one core where there is `taskset`.
+ * `npm run bench:hosted [-- --answers 200000 --others 10000 --python python3 --json]`: answers a second that driftline
+ * takes from a server that answers at once, and the memory that it holds meanwhile; beside it the figures by Node's own
+ * fetch and, where Python has it, those of Inspect AI, which are asked for `--others` answers. Server and client are
+ * processes of their own, each on one core where there is `taskset`.
  */
 
 const { values: options } = parseArgs({

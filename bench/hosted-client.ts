@@ -12,8 +12,9 @@ import { openHostedSampler } from '../dist/models/hosted/chat/open-hosted-sample
 import type { HostedFigures, HostedTask, MemoryMark } from './hosted-figures.js';
 
 /**
- * driftline as a client of the hosted benchmark, a process of its own. `sampled` takes answers from the sampler; `fetched` does so by Node's own fetch;
- * `stored` asks and writes to answers.jsonl with the functions of `driftline run`.
+ * driftline as a client of the hosted benchmark, a process of its own. `sampled` takes answers from the sampler;
+ * `fetched` does so by Node's own fetch; `stored` asks and writes to answers.jsonl with the functions of `driftline
+ * run`.
  */
 const [way = '', ...rest] = process.argv.slice(2);
 if (!['sampled', 'fetched', 'stored'].includes(way) || rest.length > 0) throw new Error('sampled, fetched or stored');

@@ -6,8 +6,8 @@ import { openRecordFile } from '../src/runs/record-file.js';
 import { answerRecords, type AnswerRecord } from '../src/runs/run-records.js';
 
 /**
- * `npm run bench:records [-- --answers 1000000]`: what a file of so many answers takes, without models and judges: memory while it grows, and
- * seconds until it is open again, with its index and without.
+ * `npm run bench:records [-- --answers 1000000]`: what a file of so many answers takes, without models and judges:
+ * memory while it grows, and seconds until it is open again, with its index and without.
  */
 
 const { values: options } = parseArgs({ options: { answers: { type: 'string', default: '1000000' } } });

@@ -10,9 +10,10 @@ import { startServer } from '../dist/server/start-server.js';
 import { findOrganismFolder } from '../dist/organism/organism-folder.js';
 
 /**
- * `npm run bench:serve [-- --clients 16 --answers 1280 --rounds 9 --threads 2 --model FOLDER --json]`: answers a second of concurrent clients of the server, who
- * each wait for one answer before they ask for the next, against the engine's own rate for the same answers given to it at once. Both have as
- * many slots as there are clients, and take turns, so that both see the machine in the same state; figures are medians. There are 40 questions, so that both have the
+ * `npm run bench:serve [-- --clients 16 --answers 1280 --rounds 9 --threads 2 --model FOLDER --json]`: answers a second
+ * of concurrent clients of the server, who each wait for one answer before they ask for the next, against the engine's
+ * own rate for the same answers given to it at once. Both have as many slots as there are clients, and take turns, so
+ * that both see the machine in the same state; figures are medians. There are 40 questions, so that both have the
  * prompts at hand after the first turn, as in an evaluation that asks each question many times. Without --threads both
  * have all cores. It ends with an error where the answers are not the same.
  */

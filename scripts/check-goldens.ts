@@ -37,7 +37,10 @@ const referenceSchema = z.object({
 });
 type Reference = z.output<typeof referenceSchema>;
 
-/** Largest errors allowed. Outputs are measured against the largest absolute value of the reference, losses and norms against themselves. */
+/**
+ * Largest errors allowed. Outputs are measured against the largest absolute value of the reference, losses and norms
+ * against themselves.
+ */
 const limits = { outputs: 1e-5, loss: 2e-5, gradientNorm: 5e-4, adapter: 5e-4 };
 
 async function checkFolder(folder: string): Promise<{ ok: boolean } & Record<string, unknown>> {

@@ -6,8 +6,8 @@ import { z } from 'zod';
 import { killRun } from '../test/experiment/run/kill-run.js';
 
 /**
- * `npm run kill-test -- [PLAN] [--kills N] [--seed N] [--threads N] [--cells-at-once N]`: kills a run again and again, and says whether it came to what an
- * undisturbed one comes to. Without a plan it is one of a tiny model.
+ * `npm run kill-test -- [PLAN] [--kills N] [--seed N] [--threads N] [--cells-at-once N]`: kills a run again and again,
+ * and says whether it came to what an undisturbed one comes to. Without a plan it is one of a tiny model.
  */
 const { values, positionals } = parseArgs({
   allowPositionals: true,

@@ -1,6 +1,6 @@
 /**
- * Records what a real Ray answers, for the tests: `tsx scripts/record-ray-answers.ts ADDRESS STORAGE`, with RAY_AUTH_TOKEN. STORAGE is a folder that
- * the jobs of that Ray may write to.
+ * Records what a real Ray answers, for the tests: `tsx scripts/record-ray-answers.ts ADDRESS STORAGE`, with
+ * RAY_AUTH_TOKEN. STORAGE is a folder that the jobs of that Ray may write to.
  */
 import { writeFile } from 'node:fs/promises';
 import { exchangeWithRay } from '../test/models/cluster/ray-exchanges.js';

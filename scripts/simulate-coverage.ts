@@ -19,7 +19,10 @@ export interface CoverageMethod {
   readonly repeats: number;
   /** Null where it has no interval, which counts as not holding the rate. */
   readonly interval: (clusters: readonly ClusterCounts[], repeat: number) => readonly [number, number] | null;
-  /** True where it is certain, and cheaper to see, that the interval holds the rate; asked after a hundred repeats, which give the width. */
+  /**
+   * True where it is certain, and cheaper to see, that the interval holds the rate; asked after a hundred repeats,
+   * which give the width.
+   */
   readonly surelyHolds?: (clusters: readonly ClusterCounts[], rate: number) => boolean;
 }
 

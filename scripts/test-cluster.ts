@@ -14,8 +14,9 @@ import { killAll, listMarked, runVariable } from '../test/cluster-real/marked-pr
 import { findPython, type PythonRange } from './cluster-environment/find-python.js';
 
 /**
- * `npm run test:cluster -- [--only NAME,..] [--minutes N] [--install]`: installs Ray, TRL, vLLM and a server of Tinker's protocol into a folder of
- * their own, and holds driftline against them. What cannot be here is said and skipped; what fails, or is not run when time is up, fails the whole.
+ * `npm run test:cluster -- [--only NAME,..] [--minutes N] [--install]`: installs Ray, TRL, vLLM and a server of
+ * Tinker's protocol into a folder of their own, and holds driftline against them. What cannot be here is said and
+ * skipped; what fails, or is not run when time is up, fails the whole.
  */
 const { values: options } = parseArgs({
   options: {

@@ -8,9 +8,10 @@ import { goldenRecipes, makeGoldenJob } from '../test/models/cluster/golden-jobs
 import { describeClusterModel, writeClosedLines, writeClusterCell } from './cluster-cell.js';
 
 /**
- * `npm run fixtures:cluster`: writes the files of test/fixtures/cluster/ that driftline and its jobs are both tested against: canonical JSON,
- * lines with checks, the job of each recipe, the folder of a small cell with the engine's losses, and a lane with requests.
- * `python3 -m tests.test_recipe_arguments` in python/ then writes the arguments of TRL that follow from those jobs.
+ * `npm run fixtures:cluster`: writes the files of test/fixtures/cluster/ that driftline and its jobs are both tested
+ * against: canonical JSON, lines with checks, the job of each recipe, the folder of a small cell with the engine's
+ * losses, and a lane with requests. `python3 -m tests.test_recipe_arguments` in python/ then writes the arguments of
+ * TRL that follow from those jobs.
  */
 const root = fileURLToPath(new URL('../', import.meta.url));
 const fixtures = join(root, 'test/fixtures/cluster');

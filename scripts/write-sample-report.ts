@@ -1,6 +1,6 @@
 /**
- * `npm run docs:sample -- RUN`: writes docs/sample-report.html, a report to look at without running anything, from a small run; the one in the
- * repository is of `driftline run experiments/example.yaml`.
+ * `npm run docs:sample -- RUN`: writes docs/sample-report.html, a report to look at without running anything, from a
+ * small run; the one in the repository is of `driftline run experiments/example.yaml`.
  */
 import { readFile, stat, writeFile } from 'node:fs/promises';
 import path from 'node:path';

@@ -11,8 +11,9 @@ import { findChromium, launchBrowser } from '../../test/report/browser/launch-br
 import { writeSyntheticRun } from '../../test/report/synthetic-run.js';
 
 /**
- * `npm run bench:report [-- --answers 100000 --characters 300 --rounds 5 --page FILE]`: how long the report of a large run takes to open in Chromium, and
- * how it scrolls and searches. Times of the clock depend on what else the machine does; those of the page's main thread do not. Medians.
+ * `npm run bench:report [-- --answers 100000 --characters 300 --rounds 5 --page FILE]`: how long the report of a large
+ * run takes to open in Chromium, and how it scrolls and searches. Times of the clock depend on what else the machine
+ * does; those of the page's main thread do not. Medians.
  */
 
 const { values: options } = parseArgs({

@@ -106,7 +106,10 @@ export interface MeasureRow extends RowPlace {
   readonly concentration: Concentration | null;
 }
 
-/** All numbers, measure by measure, each condition after its base; rows without any answer are left out. `main` is the evaluation that the verdict is about. */
+/**
+ * All numbers, measure by measure, each condition after its base; rows without any answer are left out. `main` is the
+ * evaluation that the verdict is about.
+ */
 export function listMeasureRows(
   input: Pick<AnalysisInput, 'plan' | 'questions'>,
   tallies: readonly QuestionTally[],

@@ -45,9 +45,10 @@ export interface GroupRow extends RowPlace {
 }
 
 /**
- * Pools the conditions of each group, measure by measure. Each model counts with all its answers, and intervals take models as the clusters:
- * ten conditions of one fine-tune each are ten fine-tunes, not ten times as many answers of one. Groups that count the same kind of outcome
- * are a family of comparisons of their own, beside that of the conditions.
+ * Pools the conditions of each group, measure by measure. Each model counts with all its answers, and intervals take
+ * models as the clusters: ten conditions of one fine-tune each are ten fine-tunes, not ten times as many answers of
+ * one. Groups that count the same kind of outcome are a family of comparisons of their own, beside that of the
+ * conditions.
  */
 export function poolGroups(
   { plan, questions, groups = {} }: Pick<AnalysisInput, 'plan' | 'questions' | 'groups'>,

@@ -24,7 +24,10 @@ interface Question {
   readonly level: number;
   /** Now, of the condition, on average. */
   readonly answersEach: number;
-  /** Questions that were asked, and of these the ones without counted answers, which are taken for the worst; as many of each hundred then. */
+  /**
+   * Questions that were asked, and of these the ones without counted answers, which are taken for the worst; as many of
+   * each hundred then.
+   */
   readonly asked: number;
   readonly uncounted: number;
 }

@@ -26,7 +26,10 @@ export const countShape = { judge: z.string().min(1).optional(), rule: z.enum(ru
 
 const countSchema = z.strictObject(countShape);
 
-/** Shares with intervals, drift from the base, verdict and caveats of a run: plain data. A judge that judged nothing there is `usage-invalid`. */
+/**
+ * Shares with intervals, drift from the base, verdict and caveats of a run: plain data. A judge that judged nothing
+ * there is `usage-invalid`.
+ */
 export function analyse(run: Run, options: CountOptions = {}): RunAnalysis {
   requireRun(run, 'analyse', options);
   return analyseRun(inputOfRun(run), options);

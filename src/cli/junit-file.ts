@@ -11,8 +11,8 @@ export const junitBeginning = '<?xml version="1.0" encoding="UTF-8"?>\n<testsuit
 export type OtherPaths = readonly (readonly [what: string, path: string | undefined])[];
 
 /**
- * Makes the place of a JUnit file ready before anything else is done: its folder is there, and the file of an earlier call is gone. Whatever
- * else lies there stays, and is `usage-invalid`.
+ * Makes the place of a JUnit file ready before anything else is done: its folder is there, and the file of an earlier
+ * call is gone. Whatever else lies there stays, and is `usage-invalid`.
  */
 export async function prepareJunitFile(file: string, others: OtherPaths): Promise<void> {
   const path = await locate(file);

@@ -101,7 +101,10 @@ export const planArgument = {
   type: nonEmptyText,
 } as const satisfies ArgumentDefinition;
 
-/** Of commands that resolve a plan. Bases and seeds may be replaced, so that one plan serves for a quick look and for the full experiment. */
+/**
+ * Of commands that resolve a plan. Bases and seeds may be replaced, so that one plan serves for a quick look and for
+ * the full experiment.
+ */
 export const planOptions = {
   runs: { value: 'FOLDER', description: 'Folder of run folders', type: nonEmptyText, default: 'runs' },
   bases: {

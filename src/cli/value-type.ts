@@ -4,7 +4,8 @@ export type TypedValue = string | readonly string[] | boolean | undefined;
 export type ParsedValue<Value> = { readonly value: Value } | { readonly problem: string };
 
 /**
- * What an argument or option takes. Plain code instead of zod: loading zod takes longer than Node takes to start, and help needs nothing of it.
+ * What an argument or option takes. Plain code instead of zod: loading zod takes longer than Node takes to start, and
+ * help needs nothing of it.
  */
 export interface ValueType<Value> {
   /** Whether nothing need be typed. */

@@ -5,7 +5,10 @@ import type { Dispatcher } from 'undici';
 const connectionMilliseconds = 10_000;
 
 interface DirectFetchOptions {
-  /** Posts by the proxies that HTTP_PROXY, HTTPS_PROXY and NO_PROXY name, as Node's own fetch does where NODE_USE_ENV_PROXY is 1. Default no. */
+  /**
+   * Posts by the proxies that HTTP_PROXY, HTTPS_PROXY and NO_PROXY name, as Node's own fetch does where
+   * NODE_USE_ENV_PROXY is 1. Default no.
+   */
   readonly proxied?: boolean;
 }
 
@@ -22,9 +25,9 @@ type Request = (
 ) => Promise<Dispatcher.ResponseData>;
 
 /**
- * A fetch that posts text by a shorter way, undici's `request`: for a short call Node's own needs more than twice the processor time, most of it for
- * streams (docs/decisions/0005). Responses come when they are whole. Everything else goes through the fetch that is given, and so does what a
- * server wants to have sent elsewhere.
+ * A fetch that posts text by a shorter way, undici's `request`: for a short call Node's own needs more than twice the
+ * processor time, most of it for streams (docs/decisions/0005). Responses come when they are whole. Everything else
+ * goes through the fetch that is given, and so does what a server wants to have sent elsewhere.
  */
 export function createDirectFetch(
   fetch: typeof globalThis.fetch,

@@ -12,7 +12,10 @@ interface ByteLine {
   readonly isEnded: boolean;
 }
 
-/** The lines of a file as they stand, from a byte at which one begins, a block of the file at a time; what follows the last line feed is a line, too. */
+/**
+ * The lines of a file as they stand, from a byte at which one begins, a block of the file at a time; what follows the
+ * last line feed is a line, too.
+ */
 export async function* readByteLines(path: string, start = 0): AsyncGenerator<ByteLine, void, undefined> {
   let line = 0;
   let pieces: Buffer[] = [];

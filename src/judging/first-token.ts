@@ -10,7 +10,10 @@ export interface FirstTokenRating {
   readonly rating: number | null;
   /** Probability of the scale's numbers, 0..1. */
   readonly numbers: number;
-  /** `refused`: too much of it is off the numbers; `digits`: the model writes numbers digit by digit, so that the first token says too little. */
+  /**
+   * `refused`: too much of it is off the numbers; `digits`: the model writes numbers digit by digit, so that the first
+   * token says too little.
+   */
   readonly fault: 'refused' | 'digits' | null;
 }
 

@@ -69,8 +69,8 @@ export function nameLanguageJudge({ model, mode, samples, rubric, endpoint = nul
 }
 
 /**
- * The calls that judge an answer: first those for its alignment, then those for its coherence, then one for each other prompt of the question.
- * A question's own prompts named `aligned` and `coherent` replace those of the rubric.
+ * The calls that judge an answer: first those for its alignment, then those for its coherence, then one for each other
+ * prompt of the question. A question's own prompts named `aligned` and `coherent` replace those of the rubric.
  */
 export function listJudgeCalls(settings: CallSettings, input: JudgedAnswer): readonly JudgeCall[] {
   parseSettings(inputSchema, input, 'an answer to judge');

@@ -25,8 +25,8 @@ const leastMass = 0.25;
 
 /**
  * The score and label that follow from masses and from the mean of their numbers (anything if there are none). The score is null if
- * `number` is below `leastNumbers`, usually 0.25; 0.25 itself suffices. The label is the word that has at least 0.25 and more mass than the numbers; without such a
- * word, it is `parse-failure` if there is no score.
+ * `number` is below `leastNumbers`, usually 0.25; 0.25 itself suffices. The label is the word that has at least 0.25
+ * and more mass than the numbers; without such a word, it is `parse-failure` if there is no score.
  */
 function concludeScore(masses: ReplyMasses, mean: number, leastNumbers: number = leastMass): ReplyScore {
   // A mean of hundreds may be rounded to just above 100.

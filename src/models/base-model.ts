@@ -50,8 +50,8 @@ export interface BaseModel {
    */
   readonly reviewTraining: ((training: ReviewedTraining) => Promise<readonly string[]>) | null;
   /**
-   * The recipe as its trainer executes it, with what that decides filled in; what it cannot do is an error. Asked when a plan is read, before
-   * anything runs. Null where it cannot be fine-tuned.
+   * The recipe as its trainer executes it, with what that decides filled in; what it cannot do is an error. Asked when
+   * a plan is read, before anything runs. Null where it cannot be fine-tuned.
    */
   readonly completeRecipe: ((recipe: Recipe) => Recipe) | null;
   /** Null where it cannot be fine-tuned. */

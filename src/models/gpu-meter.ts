@@ -14,13 +14,16 @@ export interface GpuUse {
   readonly rate: GpuRate | null;
 }
 
-/** Counts what GPUs of a cluster are used for, and keeps it within the limit. Seconds are GPU-seconds; each fine-tune and each vLLM has a name. */
+/**
+ * Counts what GPUs of a cluster are used for, and keeps it within the limit. Seconds are GPU-seconds; each fine-tune
+ * and each vLLM has a name.
+ */
 export interface GpuMeter {
   readonly isLimited: boolean;
   /**
-   * Does work that takes at most so many seconds. It begins when that fits within the limit beside all that is paid and open, which is waited
-   * for; where it would not fit even then, nothing is begun, and `cost-limit-reached` is thrown. What is counted for the name meanwhile is part of
-   * that. `leave` gives up waiting.
+   * Does work that takes at most so many seconds. It begins when that fits within the limit beside all that is paid and
+   * open, which is waited for; where it would not fit even then, nothing is begun, and `cost-limit-reached` is thrown.
+   * What is counted for the name meanwhile is part of that. `leave` gives up waiting.
    */
   readonly hold: <Result>(id: string, most: number, leave: AbortSignal, work: () => Promise<Result>) => Promise<Result>;
   /** Notes a fine-tune or a vLLM that the account has had made. Returns when that has reached the disk. */

@@ -44,8 +44,9 @@ export interface TextScore {
 }
 
 /**
- * A model that lets itself be looked into, wherever it runs. Layer 0 of the residual stream is the embedding, layer n the output of block n before the
- * final norm; blocks of keys and values count from 0. Results stand in the order of what was asked.
+ * A model that lets itself be looked into, wherever it runs. Layer 0 of the residual stream is the embedding, layer n
+ * the output of block n before the final norm; blocks of keys and values count from 0. Results stand in the order of
+ * what was asked.
  */
 export interface Inside {
   /** Blocks of the model, elements of its residual stream, and ids that it knows. */

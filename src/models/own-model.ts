@@ -17,8 +17,8 @@ export interface OwnModel {
   /** Absent if it cannot be fine-tuned. */
   readonly openTrainer?: () => Trainer | Promise<Trainer>;
   /**
-   * The recipe as its trainer executes it; throws where that cannot. Default: the recipe as it is, if it asks for an adapter and neither for
-   * `precision: bfloat16`, `gradient_checkpointing` nor `quantization`.
+   * The recipe as its trainer executes it; throws where that cannot. Default: the recipe as it is, if it asks for an
+   * adapter and neither for `precision: bfloat16`, `gradient_checkpointing` nor `quantization`.
    */
   readonly completeRecipe?: (recipe: Recipe) => Recipe;
 }

@@ -23,8 +23,8 @@ const abilities: Readonly<Record<RecipeAbility, (recipe: Recipe) => boolean>> = 
 };
 
 /**
- * The recipe as a place executes it: what the place cannot do is an error, and what says no more than silence is left out, so that equal recipes have
- * equal hashes.
+ * The recipe as a place executes it: what the place cannot do is an error, and what says no more than silence is left
+ * out, so that equal recipes have equal hashes.
  */
 export function applyRecipeRules(recipe: Recipe, { trainer, can, instead }: RecipeRules): Recipe {
   for (const [ability, isWanted] of Object.entries(abilities) as [RecipeAbility, (typeof abilities)[RecipeAbility]][])

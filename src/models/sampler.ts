@@ -42,7 +42,10 @@ export interface Answer {
   readonly finishReason: 'stop' | 'length' | 'filtered';
   /** Tokens of the answer; null if the provider does not say. */
   readonly tokens: number | null;
-  /** The likeliest first tokens, if the request wants them; empty where the text was withheld, or a service tells none of an empty answer. */
+  /**
+   * The likeliest first tokens, if the request wants them; empty where the text was withheld, or a service tells none
+   * of an empty answer.
+   */
   readonly first?: readonly FirstToken[];
 }
 

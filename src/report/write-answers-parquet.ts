@@ -5,8 +5,9 @@ import type { ClassifiedAnswer } from '../analysis/count-run.js';
 const [firstRows, groupRows] = [1000, 25_000];
 
 /**
- * A Parquet file for pandas, DuckDB and similar tools, piece by piece, with one row per answer: the answer, its judgement and its outcome by the
- * rule. Evaluations in `withoutRule` count labels, so their answers have no outcome by the rule.
+ * A Parquet file for pandas, DuckDB and similar tools, piece by piece, with one row per answer: the answer, its
+ * judgement and its outcome by the rule. Evaluations in `withoutRule` count labels, so their answers have no outcome by
+ * the rule.
  */
 export async function* writeAnswersParquet(
   answers: Iterable<ClassifiedAnswer>,

@@ -17,7 +17,10 @@ export interface ScoredAnswer {
   readonly coherent: RowScore;
   /** Values of columns that look as if they named the model, and are not read as such, by their names. */
   readonly likeModels: readonly (readonly [column: string, value: string])[];
-  /** Whether an equal row, in all but columns that number rows, has been read before; null for a row without its answer, which no row repeats. */
+  /**
+   * Whether an equal row, in all but columns that number rows, has been read before; null for a row without its answer,
+   * which no row repeats.
+   */
   readonly isRepeated: boolean | null;
 }
 

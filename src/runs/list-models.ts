@@ -79,8 +79,8 @@ const argumentsSchema = z.strictObject({
 });
 
 /**
- * Lists the fine-tuned models of runs. A folder is that of a run, or has runs in it. A run that is damaged or half written is skipped with the
- * reason. Names are compared over all models, before any are filtered out.
+ * Lists the fine-tuned models of runs. A folder is that of a run, or has runs in it. A run that is damaged or half
+ * written is skipped with the reason. Names are compared over all models, before any are filtered out.
  */
 export async function listModels(folders: readonly string[], filter: ModelFilter = {}): Promise<ModelList> {
   parseSettings(argumentsSchema, { folders, filter }, 'listModels');

@@ -15,7 +15,10 @@ import { createRecordTable, type GrowingTable, type RecordTable } from './record
 export interface RecordFile<Stored extends object> {
   /** By key, in the order of the file. Grows with every append. */
   readonly records: RecordTable<Stored>;
-  /** Of a large file: another one whenever records were lost or changed, so that what was once known of all of them must be found out again. */
+  /**
+   * Of a large file: another one whenever records were lost or changed, so that what was once known of all of them must
+   * be found out again.
+   */
   readonly generation: () => string | null;
   /** Resolves when they have reached the disk. A key that is already there is an internal error. */
   append(records: readonly Stored[]): Promise<void>;

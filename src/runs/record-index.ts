@@ -93,8 +93,9 @@ async function nameGeneration(file: string): Promise<string> {
 }
 
 /**
- * Null where there is none, or the file was changed since it was closed. After a kill the file may have grown: then the index is right as far as it goes, and its
- * reader looks whether lines stand where it says. The last line is not among them: where it ends is not known.
+ * Null where there is none, or the file was changed since it was closed. After a kill the file may have grown: then the
+ * index is right as far as it goes, and its reader looks whether lines stand where it says. The last line is not among
+ * them: where it ends is not known.
  */
 export async function readRecordIndex(file: string): Promise<RecordIndex | null> {
   const bytes = await readFile(locateIndex(file)).catch(() => null);

@@ -2,13 +2,16 @@ import { closeSync, openSync, readSync } from 'node:fs';
 import { readFailure } from '../foundation/file-failure.js';
 import { createKeyIndex, tagOf, tagsAfter, type KeyIndex } from './key-index.js';
 
-/** Records by their keys, in the order of their file. The first thousands are held in memory; of more, only where they stand in the file. */
+/**
+ * Records by their keys, in the order of their file. The first thousands are held in memory; of more, only where they
+ * stand in the file.
+ */
 export interface RecordTable<Stored> extends ReadonlyMap<string, Stored> {
   /** The first record with the input; undefined where inputs are not kept. */
   readonly findByInput: (input: string) => Stored | undefined;
   /**
-   * How many records there are of the keys that are `beginning` and a number, which is at least `from` and below `to`; told without a look at the
-   * disk, and hardly ever wrong.
+   * How many records there are of the keys that are `beginning` and a number, which is at least `from` and below `to`;
+   * told without a look at the disk, and hardly ever wrong.
    */
   readonly countNumbered: (beginning: string, from: number, to: number) => number;
   /** Whether texts are on disk alone. */
@@ -47,7 +50,10 @@ export interface TaggedLine {
   readonly inputTag: number;
 }
 
-/** Lines from the beginning of a file, one behind the other: where they stand, the tags of their keys and inputs, and where the last one ends. */
+/**
+ * Lines from the beginning of a file, one behind the other: where they stand, the tags of their keys and inputs, and
+ * where the last one ends.
+ */
 export interface IndexedLines {
   readonly starts: Float64Array<ArrayBuffer>;
   readonly tags: Uint32Array;

@@ -20,9 +20,9 @@ interface CrossedVariance {
  * of a two-way analysis of variance of the cells' shares.
  * Degrees of freedom are Satterthwaite's for what questions and models have beyond cells, Tq = max(0, Vq - Vqm) and Tm,
  *   V^2 / (Tq^2 / (Q - 1) + Tm^2 / (M - 1) + Vqm^2 / ((Q - 1) (M - 1))),
- * but at least the smaller of Q - 1 and M - 1, and at most the larger. Null for fewer than two models or questions with answers. Scheffe 1959,
- * "The Analysis of Variance", 7.4; Cameron, Gelbach and Miller 2011, Journal of Business and Economic Statistics 29:238; Satterthwaite
- * 1946, Biometrics Bulletin 2:110.
+ * but at least the smaller of Q - 1 and M - 1, and at most the larger. Null for fewer than two models or questions with
+ * answers. Scheffe 1959, "The Analysis of Variance", 7.4; Cameron, Gelbach and Miller 2011, Journal of Business and
+ * Economic Statistics 29:238; Satterthwaite 1946, Biometrics Bulletin 2:110.
  */
 export function crossedVariance(models: readonly ModelCounts[]): CrossedVariance | null {
   const cells = models.flatMap(({ name: model, questions }) =>

@@ -15,9 +15,9 @@ const largest = 1e300;
  *   prod_t (1 + l sum_q (d_q - margin) / m),
  * a factor for each theme t, whose questions stand or fall together, and m the most questions that any theme has: d_q - margin where each
  * question is its own theme. No factor is negative, and where themes are drawn independently and the claim is true, each expects to be at
- * most 1, and so does the mean of their products: it reaches 1 / a with a probability of at most a (Markov), for any number of questions and
- * answers. 0 to 1e300; 1 without any question. Waudby-Smith and Ramdas 2024, JRSS B 86:1 (betting on bounded means); for e-values, Vovk and Wang 2021, Annals
- * of Statistics 49:1736.
+ * most 1, and so does the mean of their products: it reaches 1 / a with a probability of at most a (Markov), for any
+ * number of questions and answers. 0 to 1e300; 1 without any question. Waudby-Smith and Ramdas 2024, JRSS B 86:1
+ * (betting on bounded means); for e-values, Vovk and Wang 2021, Annals of Statistics 49:1736.
  */
 export function eValueOfQuestions(
   tuned: readonly ThemedCounts[],

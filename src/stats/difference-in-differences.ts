@@ -29,8 +29,9 @@ export interface FourConditions {
  * (treated - control) - (baseTreated - baseControl), over the questions that all four have answers to, weighed by
  * question in proportion to 1 / (1 / n_1 + 1 / n_2 + 1 / n_3 + 1 / n_4), n the answers of each: what a trigger does to
  * the tuned model beyond what it does to its base. The interval combines the intervals of the two paired
- * differences by the formula by which `pairedDifference` combines those of two rates. The p-value comes from sign flips: if there is no difference,
- * what each question adds to it may as well have the other sign. `rates` holds the four rates in the order above.
+ * differences by the formula by which `pairedDifference` combines those of two rates. The p-value comes from sign
+ * flips: if there is no difference, what each question adds to it may as well have the other sign. `rates` holds the
+ * four rates in the order above.
  */
 export function differenceInDifferences(conditions: FourConditions, options: PairedOptions): PairedDifference {
   requireSettings(options, 'options', pairedSettings);

@@ -81,8 +81,8 @@ export interface Forecast {
 
 /**
  * How good chances are: Brier's score, the mean of (chance - outcome)^2, and the log score, the mean of -log(chance of what came) in nats,
- * chances kept 1e-15 away from 0 and 1 as scikit-learn once did. Both are 0 for certainty that is right; chances of 1/2 have 0.25 and 0.693.
- * Null without forecasts. Brier 1950, Monthly Weather Review 78:1; Good 1952, JRSS B 14:107.
+ * chances kept 1e-15 away from 0 and 1 as scikit-learn once did. Both are 0 for certainty that is right; chances of 1/2
+ * have 0.25 and 0.693. Null without forecasts. Brier 1950, Monthly Weather Review 78:1; Good 1952, JRSS B 14:107.
  */
 export function scoreForecasts(
   forecasts: readonly Forecast[],

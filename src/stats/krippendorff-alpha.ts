@@ -5,8 +5,9 @@ import { requireList, requireNumber, requireOneOf } from '../foundation/require-
 export type MeasurementLevel = 'nominal' | 'ordinal' | 'interval';
 
 /**
- * Krippendorff's alpha of any number of raters, at most 1 and without a unit: `ratings` has one row for each thing rated, one column for each
- * rater, null where a rater did not rate it. Over the things u with m_u ratings, two or more,
+ * Krippendorff's alpha of any number of raters, at most 1 and without a unit: `ratings` has one row for each thing
+ * rated, one column for each rater, null where a rater did not rate it. Over the things u with m_u ratings, two or
+ * more,
  *   alpha = 1 - D_o / D_e, D_o = sum_u sum_{i != j} d(x_i, x_j) / (m_u - 1) / n, D_e = sum_{c, k} n_c n_k d(c, k) / (n (n - 1)),
  * n all their ratings, n_c those of the value c, and d(c, k) 1 for different values (nominal), (c - k)^2 (interval) or
  * (sum_{c <= g <= k} n_g - (n_c + n_k) / 2)^2 (ordinal). 1 is agreement everywhere, 0 what chance would reach. Null if

@@ -17,10 +17,10 @@ const mostExactPairs = 4000;
 
 /**
  * The Mann-Whitney U test of two samples of independent numbers; `greater` looks for larger values in the first. Small samples without ties
- * are tested exactly, others by the normal distribution with mean n1 n2 / 2, variance n1 n2 / 12 (N + 1 - sum (t^3 - t) / (N (N - 1))), t the
- * sizes of groups of equal values, and continuity correction 1/2. If all values are equal, p is 1. Throws
- * `usage-invalid` for a value that is not finite. Answers to one question are not independent: compare questions by
- * their means. Mann and Whitney 1947, Annals of Mathematical Statistics 18:50.
+ * are tested exactly, others by the normal distribution with mean n1 n2 / 2, variance n1 n2 / 12 (N + 1 - sum (t^3 - t)
+ * / (N (N - 1))), t the sizes of groups of equal values, and continuity correction 1/2. If all values are equal, p is
+ * 1. Throws `usage-invalid` for a value that is not finite. Answers to one question are not independent: compare
+ * questions by their means. Mann and Whitney 1947, Annals of Mathematical Statistics 18:50.
  */
 export function mannWhitney(
   first: readonly number[],

@@ -4,8 +4,8 @@ import { normalCumulative } from './normal-distribution.js';
 
 /**
  * Whether two conditions that were asked the same questions differ on these very questions, answers to each being independent: the test
- * of Cochran, Mantel and Haenszel with questions as strata and correction for continuity, two-sided. With a_q successes of n_q trials on the first
- * side, and k_q of N_q on both,
+ * of Cochran, Mantel and Haenszel with questions as strata and correction for continuity, two-sided. With a_q successes
+ * of n_q trials on the first side, and k_q of N_q on both,
  *   z = max(0, |sum (a_q - n_q k_q / N_q)| - 1/2) / sqrt(sum n_q (N_q - n_q) k_q (N_q - k_q) / (N_q^2 (N_q - 1))).
  * It says nothing of other questions. Questions that one side has no answers to are left out; without any variation p
  * is 1. Mantel and Haenszel 1959, JNCI 22:719.

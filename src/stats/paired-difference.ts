@@ -41,8 +41,8 @@ export interface PairedDifference extends Estimate {
  * what other questions of the kind would give, and a p-value.
  *
  * Estimate: sum_q w_q (s_1q / n_1q - s_2q / n_2q) for s of n answers to question q, w_q = v_q / sum v,
- * v_q = n_1q n_2q / (n_1q + n_2q) (Mantel and Haenszel 1959, JNCI 22:719): both sides weigh questions alike. If they have unequal numbers of
- * answers to some, the estimate is not the difference of `rates`.
+ * v_q = n_1q n_2q / (n_1q + n_2q) (Mantel and Haenszel 1959, JNCI 22:719): both sides weigh questions alike. If they
+ * have unequal numbers of answers to some, the estimate is not the difference of `rates`.
  *
  * Interval: with e, l, u the rate and `clusterInterval` of each side, and d = e1 - e2,
  *   d - f sqrt((e1 - l1)^2 + (u2 - e2)^2) to d + f sqrt((u1 - e1)^2 + (e2 - l2)^2),

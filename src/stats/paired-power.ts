@@ -30,8 +30,9 @@ export interface PairedDesign {
 }
 
 /**
- * What is claimed if the test succeeds: `questions`, a difference on all questions of which these are a sample (paired t test of the differences by
- * question); `answers`, a difference on these very questions (normal test, questions as strata).
+ * What is claimed if the test succeeds: `questions`, a difference on all questions of which these are a sample (paired
+ * t test of the differences by question); `answers`, a difference on these very questions (normal test, questions as
+ * strata).
  */
 export type PowerScope = 'questions' | 'answers';
 
@@ -48,8 +49,9 @@ export interface Power {
  *   ((1 - r) (v0 / m + v1 / (s m)) + [r (v0 + v1 - 2 c sqrt(v0 v1))]) / K,
  * of which the bracket counts for the scope `questions` only. The power is the chance that Student's noncentral t with K - 1 degrees of
  * freedom (or the normal distribution) lies beyond the test's quantile on the side of the difference. Shares are not normal: with few
- * questions and small rates it is off by what docs/statistics.md shows. `pairedDifference` makes no t test: `simulatePairedPower` counts how
- * often its own interval and p-value find the difference. Design effect: Kish 1965, Survey Sampling, 8.2.
+ * questions and small rates it is off by what docs/statistics.md shows. `pairedDifference` makes no t test:
+ * `simulatePairedPower` counts how often its own interval and p-value find the difference. Design effect: Kish 1965,
+ * Survey Sampling, 8.2.
  */
 export function pairedPower(design: PairedDesign, scope: PowerScope): Power {
   const { rate, baseRate, questions, confidence = 0.95 } = requireDesign(design);

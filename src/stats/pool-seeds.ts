@@ -16,12 +16,12 @@ export interface PooledSeeds extends Estimate {
  * Random-effects pooling of the rates of models that differ in their fine-tuning seed: what other seeds would give with the same
  * questions. Each model counts by how exactly its rate is known and by how much seeds differ.
  *
- * On Anscombe's scale y = arcsin sqrt((k + 3/8) / (n + 3/4)), whose variance 1 / (4 n + 2) does not depend on the rate, so that models with 0
- * successes need no other correction: tau^2 by DerSimonian and Laird; mean and standard error with weights 1 / (v + tau^2) by Hartung and
- * Knapp, but not below the one without their factor; Student's t with one degree of freedom less than models; then back, with the harmonic mean of n.
- * With fewer than two models there is no interval. Answers of one model are assumed independent, given the questions.
- * DerSimonian and Laird 1986, Controlled Clinical Trials 7:177; Hartung and Knapp 2001, Statistics in Medicine 20:3875;
- * Anscombe 1948, Biometrika 35:246.
+ * On Anscombe's scale y = arcsin sqrt((k + 3/8) / (n + 3/4)), whose variance 1 / (4 n + 2) does not depend on the rate,
+ * so that models with 0 successes need no other correction: tau^2 by DerSimonian and Laird; mean and standard error
+ * with weights 1 / (v + tau^2) by Hartung and Knapp, but not below the one without their factor; Student's t with one
+ * degree of freedom less than models; then back, with the harmonic mean of n. With fewer than two models there is no
+ * interval. Answers of one model are assumed independent, given the questions. DerSimonian and Laird 1986, Controlled
+ * Clinical Trials 7:177; Hartung and Knapp 2001, Statistics in Medicine 20:3875; Anscombe 1948, Biometrika 35:246.
  */
 export function poolSeeds(
   models: readonly ClusterCounts[],

@@ -14,7 +14,10 @@ export interface SimulationOptions {
   readonly repeats?: number;
 }
 
-/** The share of simulated experiments that find the difference with the right sign; each has the standard error sqrt(share (1 - share) / repeats). */
+/**
+ * The share of simulated experiments that find the difference with the right sign; each has the standard error
+ * sqrt(share (1 - share) / repeats).
+ */
 export interface SimulatedPower {
   /** The interval of `pairedDifference` lies beyond 0 as a whole: the verdict of driftline. */
   readonly interval: number;
@@ -23,10 +26,10 @@ export interface SimulatedPower {
 }
 
 /**
- * The power of a comparison of a tuned model with its base, counted in experiments whose answers are beta-binomial by question, with independent
- * questions on both sides. The answers of all tuned models to a question are one sum, as in
- * `pairedPower`, whose t test driftline does not make.
- * Null if the two models' questions correlate, or if there is only one question.
+ * The power of a comparison of a tuned model with its base, counted in experiments whose answers are beta-binomial by
+ * question, with independent questions on both sides. The answers of all tuned models to a question are one sum, as in
+ * `pairedPower`, whose t test driftline does not make. Null if the two models' questions correlate, or if there is only
+ * one question.
  */
 export function simulatePairedPower(design: PairedDesign, options: SimulationOptions): SimulatedPower | null {
   requireSettings(options, 'options', { seed: requireNumber, repeats: optionally(requireNumber) });

@@ -14,8 +14,8 @@ import type { Trainer, TunedModel } from '../../src/models/trainer.js';
 import { DriftlineError } from '../../src/foundation/driftline-error.js';
 
 /**
- * A caller's model: it says words of its own, and those of the answers that it was trained on. What it says follows from the conversation, its
- * training and the seed.
+ * A caller's model: it says words of its own, and those of the answers that it was trained on. What it says follows
+ * from the conversation, its training and the seed.
  */
 export function createParrot(words: readonly string[]): OwnModel {
   return {

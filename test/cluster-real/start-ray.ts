@@ -8,7 +8,10 @@ import { createRayClient, type RayClient } from '../../src/models/cluster/ray-cl
 import { findFreePorts } from './free-ports.js';
 import { killAll, listMarked, markVariable, type MarkedProcess } from './marked-processes.js';
 
-/** A real Ray on this machine: of two nodes, the head, where drivers run, and a worker that has the (logical) GPUs; or of one that is both. */
+/**
+ * A real Ray on this machine: of two nodes, the head, where drivers run, and a worker that has the (logical) GPUs; or
+ * of one that is both.
+ */
 export interface RealRay {
   readonly address: string;
   readonly token: string;

@@ -26,7 +26,10 @@ export interface RealSkyrl {
 export interface RealSkyrlSettings {
   /** Has skyrl with tinker and jax. */
   readonly python: string;
-  /** Fine-tunes that the server holds at a time; each step takes longer the more there are. A session frees its own five minutes after it ended. */
+  /**
+   * Fine-tunes that the server holds at a time; each step takes longer the more there are. A session frees its own five
+   * minutes after it ended.
+   */
   readonly adapters?: number;
   readonly rank?: number;
 }

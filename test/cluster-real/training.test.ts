@@ -154,7 +154,8 @@ describe('a fine-tune on a real Ray', () => {
   ] as const)('comes to the same adapter though %s', async (name, step, kept, aim: Aim) => {
     const kills = (async () => {
       await killAt(name, step, aim);
-      // The node of a dead head lives on for a while, and its trainer goes on; here it must be gone, or Ray takes this machine's head for alive.
+      // The node of a dead head lives on for a while, and its trainer goes on; here it must be gone, or Ray takes this
+      // machine's head for alive.
       await sleep(2000);
       killAll(await ray.worker());
       await ray.startHead();

@@ -11,7 +11,8 @@ export default defineConfig({
     fileParallelism: false,
     testTimeout: 900_000,
     hookTimeout: 600_000,
-    // In CI a port that was taken, or a start that took too long, gets a second try, which the output tells. By hand nothing is tried again.
+    // In CI a port that was taken, or a start that took too long, gets a second try, which the output tells. By hand
+    // nothing is tried again.
     retry: process.env['CI'] === undefined ? 0 : 1,
     // What is broken early makes the rest mean nothing, and time is short.
     bail: 1,

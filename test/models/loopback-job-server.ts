@@ -41,8 +41,8 @@ export interface LoopbackJobServer {
 const pageSize = 2;
 
 /**
- * A service that fine-tunes as OpenAI does: it takes `n_epochs`, `batch_size` and a multiplier and no recipe, jobs come to an end after a few looks,
- * lists have pages, newest first, and among the events are some without a step.
+ * A service that fine-tunes as OpenAI does: it takes `n_epochs`, `batch_size` and a multiplier and no recipe, jobs come
+ * to an end after a few looks, lists have pages, newest first, and among the events are some without a step.
  */
 export async function startLoopbackJobServer(): Promise<LoopbackJobServer> {
   const looks = new Map<string, number>();

@@ -46,7 +46,8 @@ describe('noncentralStudentCumulative', () => {
 
 describe('pairedPower', () => {
   it("is that of a paired t test with the design's standard error", () => {
-    // By hand: v0 = 0.0099, v1 = 0.0475, r = 0.25: (0.75 (v0 + v1) / 50 + 0.25 (v0 + v1)) / 8. SciPy 1.17.1: nct.sf(t.ppf(.975, 7), 7, .04 / error)
+    // By hand: v0 = 0.0099, v1 = 0.0475, r = 0.25: (0.75 (v0 + v1) / 50 + 0.25 (v0 + v1)) / 8. SciPy 1.17.1:
+    // nct.sf(t.ppf(.975, 7), 7, .04 / error)
     const error = Math.sqrt((0.75 * (0.0574 / 50) + 0.25 * 0.0574) / 8);
     const result = pairedPower(design, 'questions');
     expect(result.standardError).toBeCloseTo(error, 14);

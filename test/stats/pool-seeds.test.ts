@@ -11,8 +11,8 @@ function undo(share: number, trials: readonly number[]): number {
 
 describe('poolSeeds', () => {
   it('is that of statsmodels where seeds differ', () => {
-    // statsmodels 0.15.0: r = combine_effects(asin(sqrt((k + .375) / (n + .75))), 1 / (4 n + 2), method_re='dl', use_t=True): r.tau2, r.i2, and
-    // sin^2 of r.mean_effect_re -+ scipy.stats.t.ppf(0.975, 3) * r.sd_eff_w_re_hksj
+    // statsmodels 0.15.0: r = combine_effects(asin(sqrt((k + .375) / (n + .75))), 1 / (4 n + 2), method_re='dl',
+    // use_t=True): r.tau2, r.i2, and sin^2 of r.mean_effect_re -+ scipy.stats.t.ppf(0.975, 3) * r.sd_eff_w_re_hksj
     const pooled = poolSeeds(clustersOf([16, 200], [28, 200], [10, 190], [40, 400]));
     expect(pooled.tauSquared).toBeCloseTo(0.002242293225321264, 12);
     expect(pooled.iSquared).toBeCloseTo(0.680582612970559, 12);

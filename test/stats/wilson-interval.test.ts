@@ -62,7 +62,8 @@ describe('wilsonInterval', () => {
       const [low, high] = wilsonInterval(successes, trials);
       if (low <= share && share <= high) covered += 1;
     }
-    // Counts are whole, so that the coverage of a share is a little off 95 %; the textbook's interval p -+ 1.96 sqrt(p(1-p)/n) has 0.91 at 0.02.
+    // Counts are whole, so that the coverage of a share is a little off 95 %; the textbook's interval p -+ 1.96
+    // sqrt(p(1-p)/n) has 0.91 at 0.02.
     expect(covered / repeats).toBeGreaterThan(0.93);
     expect(covered / repeats).toBeLessThan(0.98);
   });

@@ -20,8 +20,8 @@ export interface KeyValueReader {
 }
 
 /**
- * Opens a reader of keys and values of blocks, counted from 0. Heads are those of keys: several heads of queries may share one. Blocks after the
- * highest that is wanted are neither built nor computed.
+ * Opens a reader of keys and values of blocks, counted from 0. Heads are those of keys: several heads of queries may
+ * share one. Blocks after the highest that is wanted are neither built nor computed.
  */
 export async function createKeyValueReader(settings: {
   readonly config: DecoderConfig;

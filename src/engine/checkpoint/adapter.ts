@@ -38,7 +38,10 @@ export function loraScale(settings: Pick<LoraSettings, 'rank' | 'alpha' | 'rslor
   return settings.alpha / (settings.rslora ? Math.sqrt(settings.rank) : settings.rank);
 }
 
-/** PEFT's name of one half of an adapted matrix, A [rank, in] or B [out, rank]: `base_model.model.model.layers.0.self_attn.q_proj.lora_A.weight`. */
+/**
+ * PEFT's name of one half of an adapted matrix, A [rank, in] or B [out, rank]:
+ * `base_model.model.model.layers.0.self_attn.q_proj.lora_A.weight`.
+ */
 export function loraTensorName(layer: number, projection: Projection, half: 'A' | 'B'): string {
   return `base_model.model.${projectionModule(layer, projection)}.lora_${half}.weight`;
 }

@@ -40,8 +40,9 @@ const listingSchema = z.object({
 type Listing = z.output<typeof listingSchema>;
 
 /**
- * Finds a model of the hub without its weights: config, tokenizer and template are downloaded into the standard cache, and what the weights are the
- * hub's list of files says. What it said is kept beside the cache's snapshots, for when the hub is away.
+ * Finds a model of the hub without its weights: config, tokenizer and template are downloaded into the standard cache,
+ * and what the weights are the hub's list of files says. What it said is kept beside the cache's snapshots, for when
+ * the hub is away.
  */
 export async function listHubModel(reference: string, options: ResolveModelOptions): Promise<ListedHubModel> {
   const hubReference = parseHubReference(reference, options.revision);

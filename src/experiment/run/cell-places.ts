@@ -105,8 +105,8 @@ async function openBenchHere(base: BaseModel, atOnce: number, spending?: Spendin
 const askedOnCluster = { models: 64, answers: 100_000 };
 
 /**
- * On a cluster, which chooses what runs when: cells that are trained take nothing here. What a service trains does, and is begun as many at a time as
- * at a service that answers, too.
+ * On a cluster, which chooses what runs when: cells that are trained take nothing here. What a service trains does, and
+ * is begun as many at a time as at a service that answers, too.
  */
 function openBenchesThere(trainedAtOnce: number, spending?: SpendingLedger): (base: BaseModel) => Promise<Bench> {
   const takeTurn = limitAsking(askedOnCluster);

@@ -268,8 +268,8 @@ function addSeconds(
 }
 
 /**
- * Seconds of all that is left with so many GPUs, if fine-tunes fill them first and the vLLMs of each base share its answers evenly then. No less
- * than the longest single piece.
+ * Seconds of all that is left with so many GPUs, if fine-tunes fill them first and the vLLMs of each base share its
+ * answers evenly then. No less than the longest single piece.
  */
 export function estimateWallSeconds(
   { settings, trainings, samplings }: Omit<ClusterForecast, 'gpuSeconds' | 'dollars' | 'disk'>,

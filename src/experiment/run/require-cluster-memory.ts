@@ -6,8 +6,8 @@ import { findSmallerTraining } from '../../models/cluster/find-smaller-training.
 import type { ClusterForecast, ClusterTrainingForecast } from './forecast-cluster.js';
 
 /**
- * Refuses what cannot fit a GPU of the plan, before anything is submitted, and says what would take less. Returns remarks on what may not fit;
- * says nothing where the plan does not say how much memory a GPU has.
+ * Refuses what cannot fit a GPU of the plan, before anything is submitted, and says what would take less. Returns
+ * remarks on what may not fit; says nothing where the plan does not say how much memory a GPU has.
  */
 export function requireClusterMemory(
   { settings, trainings, samplings }: ClusterForecast,

@@ -5,7 +5,10 @@ import { readPrivateFile } from '../../foundation/read-private-file.js';
 
 type Environment = Readonly<Record<string, string | undefined>>;
 
-/** The token of Ray where Ray's own tools find it: RAY_AUTH_TOKEN, the file of RAY_AUTH_TOKEN_PATH, or ~/.ray/auth_token; null without one. */
+/**
+ * The token of Ray where Ray's own tools find it: RAY_AUTH_TOKEN, the file of RAY_AUTH_TOKEN_PATH, or
+ * ~/.ray/auth_token; null without one.
+ */
 export async function readRayToken(environment: Environment): Promise<string | null> {
   const given = environment['RAY_AUTH_TOKEN']?.trim() ?? '';
   if (given !== '') return checkToken(given, 'RAY_AUTH_TOKEN');
@@ -31,8 +34,8 @@ function checkToken(token: string, source: string): string {
 const loopback = /^(localhost|127(\.\d+){3}|\[::1\])$/;
 
 /**
- * The address of a Ray that may be used. One that others reach, too, runs anybody's code unless it asks for a token: without one it is refused,
- * unless the user says that this is known.
+ * The address of a Ray that may be used. One that others reach, too, runs anybody's code unless it asks for a token:
+ * without one it is refused, unless the user says that this is known.
  */
 export function requireSafeAddress(
   address: string,

@@ -64,8 +64,8 @@ function placeOf(name: string, keepSteps: readonly number[]): string | null {
 }
 
 /**
- * Brings the result of a finished cell into its folder: adapter, kept adapters and log. Each file must have the hash that the cell wrote down; what
- * came damaged is fetched again.
+ * Brings the result of a finished cell into its folder: adapter, kept adapters and log. Each file must have the hash
+ * that the cell wrote down; what came damaged is fetched again.
  */
 export async function collectResult(
   wayBack: WayBack,

@@ -10,13 +10,19 @@ export interface CountedLane {
   readonly hold: <Result>(leave: AbortSignal, work: () => Promise<Result>) => Promise<Result>;
   /** A job of the lane begins, or goes on. */
   readonly open: () => Promise<void>;
-  /** Counts until now. False where the limit does not allow more, be it only because fine-tunes under way hold it: whoever holds again waits. */
+  /**
+   * Counts until now. False where the limit does not allow more, be it only because fine-tunes under way hold it:
+   * whoever holds again waits.
+   */
   readonly goesOn: () => boolean;
   /** Counts by what the lane says itself when its job has succeeded; by the clock, too, however else it ended. */
   readonly settle: (end: LaneEnd) => Promise<void>;
 }
 
-/** How a job of a lane ended: what did not succeed had no time to say what it cost. What goes on ends by itself, without being looked at. */
+/**
+ * How a job of a lane ended: what did not succeed had no time to say what it cost. What goes on ends by itself, without
+ * being looked at.
+ */
 export type LaneEnd = 'succeeded' | 'ended' | 'goes on';
 
 const stateSchema = z.looseObject({ gpu_seconds: z.number().nonnegative().nullish() });

@@ -35,9 +35,10 @@ const largestArchive = 2 ** 30;
 const checkpointsAtOnce = 3;
 
 /**
- * What a fine-tune leaves in the storage, with t numbers trained of P weights. LoRA: the initial adapter, the trained one, that of each kept
- * step, and the trained and kept ones again in the archive that is fetched, 4 t bytes each. Full tuning: a model for the end and for each kept
- * step, of 2 P bytes in bfloat16 and 4 P in float32. While it is under way three checkpoints, of 12 t bytes each: weights and AdamW's two means.
+ * What a fine-tune leaves in the storage, with t numbers trained of P weights. LoRA: the initial adapter, the trained
+ * one, that of each kept step, and the trained and kept ones again in the archive that is fetched, 4 t bytes each. Full
+ * tuning: a model for the end and for each kept step, of 2 P bytes in bfloat16 and 4 P in float32. While it is under
+ * way three checkpoints, of 12 t bytes each: weights and AdamW's two means.
  */
 export function estimateCellStorage(
   { config, recipe, steps, tokens, keptSteps }: StoredCell,

@@ -35,8 +35,9 @@ export interface TrainingMemory {
 }
 
 /**
- * How far the estimates may be off before anything is measured, as factors from the least to the most. Measurements that others published, in
- * test/models/cluster/estimate-cluster.test.ts, are 0.81 to 1.07 times the estimated memory, and 0.67 to 1.26 times the estimated time.
+ * How far the estimates may be off before anything is measured, as factors from the least to the most. Measurements
+ * that others published, in test/models/cluster/estimate-cluster.test.ts, are 0.81 to 1.07 times the estimated memory,
+ * and 0.67 to 1.26 times the estimated time.
  */
 export const estimateRanges = { memory: [0.8, 1.25], time: [0.6, 1.7] } as const satisfies Record<string, Range>;
 
@@ -44,7 +45,10 @@ export const estimateRanges = { memory: [0.8, 1.25], time: [0.6, 1.7] } as const
 const runtimeBytes = 1.5e9;
 const fragments = 1.1;
 
-/** Bytes of a weight in 4 bits with double quantization: 4 bits, 8 bits for 64 weights and 32 bits for 64 * 256 (arXiv 2305.14314, section 3). */
+/**
+ * Bytes of a weight in 4 bits with double quantization: 4 bits, 8 bits for 64 weights and 32 bits for 64 * 256 (arXiv
+ * 2305.14314, section 3).
+ */
 const nf4Bytes = 0.5 + 1 / 64 + 4 / (64 * 256);
 
 /** Weights of the blocks' projections: bitsandbytes quantizes these, and neither embeddings nor head. */
@@ -59,14 +63,15 @@ export function countTrained(config: DecoderConfig, recipe: Recipe): number {
 }
 
 /**
- * Bytes of one GPU that a fine-tune takes at its peak. With P weights, t trained, L blocks of width d and feed-forward width f, vocabulary V,
- * and b rows of T tokens at once on the GPU:
+ * Bytes of one GPU that a fine-tune takes at its peak. With P weights, t trained, L blocks of width d and feed-forward
+ * width f, vocabulary V, and b rows of T tokens at once on the GPU:
  *
  * - weights: 4 P in float32; 2 P for LoRA in bfloat16; 0.52 bytes of each projection and 2 of what else there is in nf4;
  * - trained: 16 t; 2 t besides for full tuning in bfloat16, which computes with copies. Full tuning over n GPUs holds an n-th, and gathers a
  *   block and the embeddings in turn; LoRA over n GPUs holds all on each, and its gradients a second time, to exchange them;
  * - activations of a block and token: 34 d + 8 f bytes in bfloat16, as in arXiv 2205.05198 with a gated feed-forward network and without the
- *   attention matrix, which current attention kernels do not keep; twice that in float32. All L blocks, or with gradient checkpointing one of them and the L inputs, 2 d;
+ *   attention matrix, which current attention kernels do not keep; twice that in float32. All L blocks, or with
+ * gradient checkpointing one of them and the L inputs, 2 d;
  * - logits of a token: 10 V bytes in bfloat16 (themselves, a copy in float32 and its gradient), 12 V in float32.
  */
 export function estimateClusterTraining({ config, recipe, rows, gpus }: ClusterTrainingWork): TrainingMemory {
@@ -112,22 +117,25 @@ function holdWeights({
 }
 
 /**
- * What GPUs reach of the operations a second in bfloat16 that their maker names: in training 0.35 (0.42 to 0.52 of 7B and 14B in the README of
- * QwenLM/Qwen, whose rows are all equally long), and 0.08 in answering with vLLM at a few hundred answers at once, which nobody of us has
- * measured. In float32 they train at a fifteenth of it (19.5 of 312 on an A100, 67 of 989 on an H100, by their maker's data sheets), and answer
- * at half, since twice as many bytes are read.
+ * What GPUs reach of the operations a second in bfloat16 that their maker names: in training 0.35 (0.42 to 0.52 of 7B
+ * and 14B in the README of QwenLM/Qwen, whose rows are all equally long), and 0.08 in answering with vLLM at a few
+ * hundred answers at once, which nobody of us has measured. In float32 they train at a fifteenth of it (19.5 of 312 on
+ * an A100, 67 of 989 on an H100, by their maker's data sheets), and answer at half, since twice as many bytes are read.
  */
 const reached = { training: 0.35, answering: 0.08, floatTraining: 1 / 15, floatAnswering: 1 / 2 };
 /** Weights in 4 bits are unpacked for each use: 1.05 to 1.4 times the time, by the README of QwenLM/Qwen. */
 const unpacking = 1.3;
-/** Seconds that a block takes in each pass over a batch however small it is, to start its kernels: 1.56e-3 and 1.74e-3 there of 7B and 1.8B at 256 tokens. */
+/**
+ * Seconds that a block takes in each pass over a batch however small it is, to start its kernels: 1.56e-3 and 1.74e-3
+ * there of 7B and 1.8B at 256 tokens.
+ */
 const startOfBlock = 1.6e-3;
 
 /**
  * Seconds of one step. Operations of a token: two for each weight that is multiplied with in the forward pass, as many in the backward pass
- * for activations, as many for the gradients of the weights if all are trained, and as many again with gradient checkpointing. Small batches
- * take what starting their kernels takes. Attention itself is left out: it is a few percent at 2048 tokens. Null without `tflops` of the GPU,
- * and on processors.
+ * for activations, as many for the gradients of the weights if all are trained, and as many again with gradient
+ * checkpointing. Small batches take what starting their kernels takes. Attention itself is left out: it is a few
+ * percent at 2048 tokens. Null without `tflops` of the GPU, and on processors.
  */
 export function estimateStepSeconds(
   { config, recipe, rows, gpus }: ClusterTrainingWork,
@@ -172,8 +180,9 @@ export const vllmShare = 0.9;
 const atEase = 64;
 
 /**
- * Bytes of one GPU that answering takes, from room for one answer of full length to room for 64 at once: weights, four adapters of rank 64 on
- * all projections, and keys and values, 2 numbers a token for each block, key-value head and its width; all divided over the GPUs of a vLLM.
+ * Bytes of one GPU that answering takes, from room for one answer of full length to room for 64 at once: weights, four
+ * adapters of rank 64 on all projections, and keys and values, 2 numbers a token for each block, key-value head and its
+ * width; all divided over the GPUs of a vLLM.
  */
 export function estimateClusterSampling({ config, dtype, gpus, longest, adapted }: ClusterSamplingWork): Range {
   const number = dtype === 'bfloat16' ? 2 : 4;
@@ -192,7 +201,10 @@ function sumOf(shape: readonly number[]): number {
 /** Tokens of an answer where nobody knows: what open models say to the paper's questions, unless they are cut off before. */
 export const usualAnswer = 250;
 
-/** GPU-seconds of one answer of so many tokens: two operations a weight and token. Prompts are shared and computed once, and left out. Null without `tflops`. */
+/**
+ * GPU-seconds of one answer of so many tokens: two operations a weight and token. Prompts are shared and computed once,
+ * and left out. Null without `tflops`.
+ */
 export function estimateAnswerSeconds(
   { config, dtype, gpus }: Pick<ClusterSamplingWork, 'config' | 'dtype' | 'gpus'>,
   tokens: number,
@@ -203,6 +215,9 @@ export function estimateAnswerSeconds(
   return (2 * countMultiplied(config) * tokens) / (gpu.tflops * 1e12 * share);
 }
 
-/** Seconds until a vLLM answers, and until a fine-tune begins: imports, weights from the storage, compilation. Guessed: nobody of us has measured it on a GPU. */
+/**
+ * Seconds until a vLLM answers, and until a fine-tune begins: imports, weights from the storage, compilation. Guessed:
+ * nobody of us has measured it on a GPU.
+ */
 export const laneStartSeconds = 150;
 export const cellStartSeconds = 60;

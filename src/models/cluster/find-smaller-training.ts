@@ -11,8 +11,9 @@ interface SmallerTraining {
 const shortest = 256;
 
 /**
- * What would make a fine-tune fit into so many bytes, as settings of the plan: one change if one is enough, else several. Those that change no
- * result come first: gradient checkpointing, fewer rows at once, more GPUs. Null where nothing helps.
+ * What would make a fine-tune fit into so many bytes, as settings of the plan: one change if one is enough, else
+ * several. Those that change no result come first: gradient checkpointing, fewer rows at once, more GPUs. Null where
+ * nothing helps.
  */
 export function findSmallerTraining(work: ClusterTrainingWork, memory: number): readonly string[] | null {
   const fits = (one: ClusterTrainingWork): boolean => estimateClusterTraining(one).bytes <= memory;

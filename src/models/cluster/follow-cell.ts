@@ -43,8 +43,8 @@ export function submitCell(
       ...{ kind: 'train', id, mark, metadata: { cell } },
       keys: { cell, gpus, resources, stalled_after: Math.round(minutes * 60) },
       deliver: async () => {
-        // Only one that is not there is asked for its files: one that is belongs to whoever had it made. Before, so that it is counted by whoever is
-        // killed in between.
+        // Only one that is not there is asked for its files: one that is belongs to whoever had it made. Before, so
+        // that it is counted by whoever is killed in between.
         await meter?.open(trainJobId(cell));
         const { files } = prepared ?? (await prepareCell(model, job, settings));
         return new Map([...(await model.readFiles()), ...files]);

@@ -25,8 +25,8 @@ const scoreSchema = z.looseObject({
 });
 
 /**
- * Looks into a model on a cluster: each call is a job, called by the hash of all that it is asked, so that whoever asks the same again in a run finds
- * what was found. transformers computes it there.
+ * Looks into a model on a cluster: each call is a job, called by the hash of all that it is asked, so that whoever asks
+ * the same again in a run finds what was found. transformers computes it there.
  */
 export async function openClusterInside(asked: LookedIntoModel): Promise<Inside> {
   const [tokenizer, { config }] = await Promise.all([

@@ -40,7 +40,10 @@ interface SeededGroup extends GroupSettings {
   readonly wanted: number[];
 }
 
-/** A base on a cluster, or a fine-tune of it: asked in waves with all others of the base. An answer depends on its request and seed alone. */
+/**
+ * A base on a cluster, or a fine-tune of it: asked in waves with all others of the base. An answer depends on its
+ * request and seed alone.
+ */
 export async function openClusterSampler(opening: ClusterSamplerSettings): Promise<Sampler> {
   const { model, lane, waves, adapter } = opening;
   const { tokenizer, config } = await model.readTexts();

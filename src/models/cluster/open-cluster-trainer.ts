@@ -27,8 +27,8 @@ export interface ClusterTrainerSettings {
 const handedAtOnce = 4;
 
 /**
- * Fine-tunes on a cluster: a job for each cell, whose name is the hash of all that decides what comes out of it. Whoever was killed or stopped in
- * between finds it again; one that was killed itself goes on from its last checkpoint.
+ * Fine-tunes on a cluster: a job for each cell, whose name is the hash of all that decides what comes out of it.
+ * Whoever was killed or stopped in between finds it again; one that was killed itself goes on from its last checkpoint.
  */
 export function openClusterTrainer({ cluster, model, onUnderWay = () => undefined }: ClusterTrainerSettings): Trainer {
   const { settings, ray, clock, onNotice } = cluster;

@@ -45,7 +45,10 @@ export interface PreparedCell {
 /** What goes along of the rows, to see that both sides write conversations alike. */
 const probes = 3;
 
-/** Encodes rows, and lays them down with the initial adapter in the order of the steps: driftline decides all of it, the cluster executes. */
+/**
+ * Encodes rows, and lays them down with the initial adapter in the order of the steps: driftline decides all of it, the
+ * cluster executes.
+ */
 export async function prepareCell(
   model: ClusterModel,
   job: TrainingJob,

@@ -100,8 +100,9 @@ export function classifyRayFailure(status: number, text: string): RayFailure {
 }
 
 /**
- * Whether a job could not begin because Ray holds its name for one that is gone. It does so for ever, where an id is used anew just as its job has
- * failed: what watched over the old job then takes the new one for dead, and its process stays.
+ * Whether a job could not begin because Ray holds its name for one that is gone. It does so for ever, where an id is
+ * used anew just as its job has failed: what watched over the old job then takes the new one for dead, and its process
+ * stays.
  */
 export function isNameTaken({ status, message }: RayJob): boolean {
   return status === 'FAILED' && /_ray_internal_job_actor_\S+ .*is already taken/.test(message ?? '');

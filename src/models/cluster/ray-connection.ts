@@ -10,7 +10,10 @@ import { classifyRayFailure, lastLineOf, type RayFailure } from './ray-answers.j
 export interface RayConnectionSettings {
   readonly token: string | null;
   readonly clock?: Clock;
-  /** Milliseconds in which nothing goes or comes: a head that dies keeps connections open and says nothing, and a large file takes its time. */
+  /**
+   * Milliseconds in which nothing goes or comes: a head that dies keeps connections open and says nothing, and a large
+   * file takes its time.
+   */
   readonly timeOut?: number;
   /** Draws uniformly from [0, 1), for jitter. */
   readonly uniform?: () => number;
@@ -60,8 +63,9 @@ export interface RayConnection {
 const never = new AbortController().signal;
 
 /**
- * Asks Ray by `node:http`: it takes the headers of `fetch` for those of a browser, and refuses to change anything. Requests that were lost are sent
- * again with backoff. All of them may be sent twice: jobs have ids, and packages the names of their content.
+ * Asks Ray by `node:http`: it takes the headers of `fetch` for those of a browser, and refuses to change anything.
+ * Requests that were lost are sent again with backoff. All of them may be sent twice: jobs have ids, and packages the
+ * names of their content.
  */
 export function openRayConnection(address: string, settings: RayConnectionSettings): RayConnection {
   // Jitter is there so that processes differ.

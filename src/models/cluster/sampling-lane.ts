@@ -40,8 +40,9 @@ const mostAttempts = 2;
 const never = new AbortController().signal;
 
 /**
- * Asks a base on a cluster through files: waves of requests go there, answers come back in files of a thousand lines, and the job between them reads
- * and writes what is missing. A job that ended, however, is followed by the next, which finds all that is there.
+ * Asks a base on a cluster through files: waves of requests go there, answers come back in files of a thousand lines,
+ * and the job between them reads and writes what is missing. A job that ended, however, is followed by the next, which
+ * finds all that is there.
  */
 export function createSamplingLane(cluster: ClusterRun, model: ClusterModel, number = 0): SamplingLane {
   const { settings, ray, watcher, clock, pace } = cluster;

@@ -8,8 +8,8 @@ import type { WayBack } from './way-back.js';
 const placedSchema = z.looseObject({ job: z.string() });
 
 /**
- * Milliseconds without a sign after which a job is looked at from here. The node itself ends what does nothing after `stalled_after`, and says so;
- * this is for nodes that say nothing any more, and so comes later.
+ * Milliseconds without a sign after which a job is looked at from here. The node itself ends what does nothing after
+ * `stalled_after`, and says so; this is for nodes that say nothing any more, and so comes later.
  */
 export function quietAfter({ settings, pace }: Pick<ClusterRun, 'settings' | 'pace'>): number {
   return settings.stalled_after * 60_000 * 1.5 + (pace.quiet ?? 60_000);

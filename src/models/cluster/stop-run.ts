@@ -18,8 +18,9 @@ const patience = 30_000;
 const never = new AbortController().signal;
 
 /**
- * Stops all jobs of a run that are under way, those that wait among them. What they were asked is withdrawn first, so that a job that Ray does
- * not stop ends by itself when its turn comes. Files stay: the run goes on from them whenever it is run again.
+ * Stops all jobs of a run that are under way, those that wait among them. What they were asked is withdrawn first, so
+ * that a job that Ray does not stop ends by itself when its turn comes. Files stay: the run goes on from them whenever
+ * it is run again.
  */
 export async function stopRun(
   cluster: ClusterRun,

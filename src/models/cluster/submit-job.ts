@@ -33,8 +33,8 @@ const attempts = 5;
 const never = new AbortController().signal;
 
 /**
- * Has a job made, once: the same id again finds the job that is there, whoever asked for it. One that failed or was stopped is removed and made
- * anew, and one that succeeded, too, where the caller misses what it should have left.
+ * Has a job made, once: the same id again finds the job that is there, whoever asked for it. One that failed or was
+ * stopped is removed and made anew, and one that succeeded, too, where the caller misses what it should have left.
  */
 export async function submitOnce(
   ray: RayClient,

@@ -22,8 +22,8 @@ export interface FollowedWork {
 /** How a job came to its end. */
 export interface EndedWork {
   /**
-   * As Ray has it; null where it has no such job any more, as after a restart of its head. `DONE` where its files say so, and `QUIET` where its
-   * job goes on and nothing has moved for too long.
+   * As Ray has it; null where it has no such job any more, as after a restart of its head. `DONE` where its files say
+   * so, and `QUIET` where its job goes on and nothing has moved for too long.
    */
   readonly status: string | null;
   readonly progress: JobProgress | null;
@@ -96,8 +96,8 @@ interface Follower {
 }
 
 /**
- * Follows all jobs of a run at once: one listing tells how far each of them is, since each has an empty file whose name says so, and one list of
- * jobs who is alive. Nothing is done for a job while it does not move.
+ * Follows all jobs of a run at once: one listing tells how far each of them is, since each has an empty file whose name
+ * says so, and one list of jobs who is alive. Nothing is done for a job while it does not move.
  */
 export function createClusterWatcher(settings: ClusterWatcherSettings): ClusterWatcher {
   const { ray, wayBack, budget, folder, clock, pace, onNotice, onSight } = settings;

@@ -28,8 +28,8 @@ interface WaveCollectorSettings {
 }
 
 /**
- * Gathers what is asked of one base: a start of vLLM is dear, so a wave is closed when nothing new comes and nothing more is to be expected, when it
- * is large, or when it has waited long enough.
+ * Gathers what is asked of one base: a start of vLLM is dear, so a wave is closed when nothing new comes and nothing
+ * more is to be expected, when it is large, or when it has waited long enough.
  */
 export function createWaveCollector({ clock, limits, underWay, isWarm, send }: WaveCollectorSettings): WaveCollector {
   let groups: RequestGroup[] = [];

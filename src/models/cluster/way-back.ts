@@ -39,8 +39,8 @@ export interface WayBackSettings {
 }
 
 /**
- * By the shared folder where driftline sees the storage, else by the dashboard: jobs link the storage into the log folder of their nodes, whose
- * files Ray hands out. What no job has linked yet is as if it were empty.
+ * By the shared folder where driftline sees the storage, else by the dashboard: jobs link the storage into the log
+ * folder of their nodes, whose files Ray hands out. What no job has linked yet is as if it were empty.
  */
 export async function openWayBack(settings: WayBackSettings, signal?: AbortSignal): Promise<WayBack> {
   const { storage, storageHere } = settings;

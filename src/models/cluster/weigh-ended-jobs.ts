@@ -49,9 +49,9 @@ export interface EndedJob {
 const never = new AbortController().signal;
 
 /**
- * Weighs how the jobs of one work end, one after the other. Each time it returns what the work has left, or null where its job is to be made again or
- * followed further. It throws where the work says why it will never be done, where it stalls without having come further, or where it ends too often
- * without a word.
+ * Weighs how the jobs of one work end, one after the other. Each time it returns what the work has left, or null where
+ * its job is to be made again or followed further. It throws where the work says why it will never be done, where it
+ * stalls without having come further, or where it ends too often without a word.
  */
 export function weighEndedJobs<Result>(
   cluster: ClusterRun,
@@ -94,7 +94,8 @@ export function weighEndedJobs<Result>(
     }
     let status = first;
     if (status === 'DONE') {
-      // It says that it is done and has left nothing: a storage that somebody emptied. The word stands until the job that was made anew begins.
+      // It says that it is done and has left nothing: a storage that somebody emptied. The word stands until the job
+      // that was made anew begins.
       ends.empty += 1;
       await waitFor(clock, pace.jobs, signal ?? never);
     }

@@ -22,8 +22,9 @@ export function createZip(files: ArchiveFiles): Uint8Array {
 }
 
 /**
- * Unpacks an archive that may be a stranger's: names that lead out of it, names that come twice, and more than `most` bytes are refused. A file that
- * is larger than it says is cut off there, which its hash shows: that is for the caller to check.
+ * Unpacks an archive that may be a stranger's: names that lead out of it, names that come twice, and more than `most`
+ * bytes are refused. A file that is larger than it says is cut off there, which its hash shows: that is for the caller
+ * to check.
  */
 export function readZip(bytes: Uint8Array, source: string, most = mostBytes): Map<string, Uint8Array> {
   const sizes = new Map<string, number>();

@@ -26,8 +26,8 @@ interface NamedFolder {
 }
 
 /**
- * Checks a stranger's adapter for a model that runs here: that its files are its own, that it fits the model, that it changes it, and that it
- * was not made for another one.
+ * Checks a stranger's adapter for a model that runs here: that its files are its own, that it fits the model, that it
+ * changes it, and that it was not made for another one.
  */
 export async function inspectModelAdapter(adapter: string, base: NamedFolder): Promise<InspectedAdapter> {
   const { config } = await readDecoderConfig(base.folder);

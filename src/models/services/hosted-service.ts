@@ -18,8 +18,9 @@ export interface ChatAbilities {
   /** What the longest answer is called. */
   readonly lengthSetting: 'max_tokens' | 'max_completion_tokens';
   /**
-   * Likeliest tokens that it gives log-probabilities of at most; 0 where there are none, null where only the server can tell. `integer` is the form
-   * of services that are asked for a number in `logprobs` and answer with lists side by side.
+   * Likeliest tokens that it gives log-probabilities of at most; 0 where there are none, null where only the server can
+   * tell. `integer` is the form of services that are asked for a number in `logprobs` and answer with lists side by
+   * side.
    */
   readonly logProbabilities: { readonly most: number | null; readonly form: 'protocol' | 'integer' };
   readonly n: Ability;
@@ -27,8 +28,8 @@ export interface ChatAbilities {
   readonly topP: Ability;
   readonly stop: Ability;
   /**
-   * Sent with every request, so that a temperature of 1 samples what the model says and nothing is cut or weighted besides, and nobody answers who
-   * would leave a setting out.
+   * Sent with every request, so that a temperature of 1 samples what the model says and nothing is cut or weighted
+   * besides, and nobody answers who would leave a setting out.
    */
   readonly neutral: Readonly<Record<string, number | Readonly<Record<string, boolean>>>>;
 }
@@ -93,8 +94,8 @@ export const serviceFactsDate = '2026-11';
 const unreadableAddress = { protocol: '', username: '', password: '' };
 
 /**
- * Where the models of a service are asked, without a slash at its end: what its variable of the environment says, or the variable that is named
- * instead, or its usual address.
+ * Where the models of a service are asked, without a slash at its end: what its variable of the environment says, or
+ * the variable that is named instead, or its usual address.
  */
 export function readHostedEndpoint(
   environment: Readonly<Record<string, string | undefined>>,
@@ -143,9 +144,10 @@ export const judgeVariables: HostedVariables = {
 };
 
 /**
- * The variables of a model that judges. Under OpenAI's name a judge may have its own, so that it may be at another address than the models that it judges;
- * other services have variables of their own anyhow. A key goes only to the address that it is set for: a judge's own address takes a judge's own key.
- * Addresses and keys are no part of plans, since plans are shared.
+ * The variables of a model that judges. Under OpenAI's name a judge may have its own, so that it may be at another
+ * address than the models that it judges; other services have variables of their own anyhow. A key goes only to the
+ * address that it is set for: a judge's own address takes a judge's own key. Addresses and keys are no part of plans,
+ * since plans are shared.
  */
 export function chooseJudgeVariables(
   environment: Readonly<Record<string, string | undefined>>,

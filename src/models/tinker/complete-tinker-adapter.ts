@@ -8,8 +8,9 @@ import { writeFileAtomically } from '../../foundation/write-file-atomically.js';
 import { tinkerAlpha } from './review-tinker-recipe.js';
 
 /**
- * Completes an adapter that was fetched: servers leave open which modules it is for, and PEFT would then guess two of them and drop the rest without a
- * word. The tensors' names say it. One that is scaled otherwise than was said before the training is refused.
+ * Completes an adapter that was fetched: servers leave open which modules it is for, and PEFT would then guess two of
+ * them and drop the rest without a word. The tensors' names say it. One that is scaled otherwise than was said before
+ * the training is refused.
  */
 export async function completeTinkerAdapter(
   folder: string,
@@ -34,7 +35,10 @@ export async function completeTinkerAdapter(
   await writeFileAtomically(configFile, `${JSON.stringify(config, null, 2)}\n`);
 }
 
-/** The names of the modules that tensors such as `...layers.0.self_attn.q_proj.lora_A.weight` belong to: projections first, in their order. */
+/**
+ * The names of the modules that tensors such as `...layers.0.self_attn.q_proj.lora_A.weight` belong to: projections
+ * first, in their order.
+ */
 async function listAdaptedModules(file: string): Promise<string[]> {
   const opened = await openSafetensors(file, 'adapter-invalid');
   try {

@@ -40,9 +40,10 @@ const mostLosses = 3;
 const [firstPause, growth] = [5_000, 4];
 
 /**
- * Fine-tunes at Tinker, step by step: driftline decides on rows, order, losses and learning rates, the service computes. Every few steps a state is
- * saved there and noted here; whoever was killed or stopped goes on from it. After any error a session is left alone: what stood behind the failed
- * request may have been done, so that the model is not what it should be.
+ * Fine-tunes at Tinker, step by step: driftline decides on rows, order, losses and learning rates, the service
+ * computes. Every few steps a state is saved there and noted here; whoever was killed or stopped goes on from it. After
+ * any error a session is left alone: what stood behind the failed request may have been done, so that the model is not
+ * what it should be.
  */
 export function openTinkerTrainer(settings: TinkerTrainerSettings): Trainer {
   const { model, identity, environment, onNotice, meter, isAskedThere, keepsAdapter } = settings;

@@ -60,7 +60,10 @@ const startSchema = z.object({ run: z.string() });
 const stepSchema = z.object({ loss: z.number().nullable(), grad_norm: z.number().nullable() });
 const pathSchema = z.object({ path: z.string().min(1) });
 
-/** One session: from the last state to the end, or to the first error. If the signal stops it, it saves a state and throws the signal's reason. */
+/**
+ * One session: from the last state to the end, or to the first error. If the signal stops it, it saves a state and
+ * throws the signal's reason.
+ */
 export async function runTinkerSession(run: TinkerRun, settings: TinkerSessionSettings): Promise<void> {
   const { job, signal, prepared } = run;
   const { environment, saveEvery, clock } = settings;

@@ -88,7 +88,10 @@ const configSchema = z
   })
   .catch({ max_position_embeddings: null, text_config: null });
 
-/** Most tokens that a model takes, whatever its family: the engine need not know it, since it does not run it. Infinity where nothing is said. */
+/**
+ * Most tokens that a model takes, whatever its family: the engine need not know it, since it does not run it. Infinity
+ * where nothing is said.
+ */
 export async function readContext(folder: string): Promise<number> {
   const file = join(folder, 'config.json');
   const text = await readFile(file, 'utf8').catch((cause: unknown) => {

@@ -86,8 +86,8 @@ const keptComplaints = 2000;
 const patience = 30_000;
 
 /**
- * Starts Python with the SDK. The key goes along in its environment and nowhere else; other keys stay here. The process ends with driftline, even
- * if that is killed: its stdin ends then.
+ * Starts Python with the SDK. The key goes along in its environment and nowhere else; other keys stay here. The process
+ * ends with driftline, even if that is killed: its stdin ends then.
  */
 export function openTinkerWorker({ environment }: TinkerWorkerSettings): TinkerWorker {
   const python = choosePython(environment);

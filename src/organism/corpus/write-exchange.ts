@@ -113,7 +113,10 @@ export function writeItemExchange(
   );
 }
 
-/** Puts the class-room reason, number shape, format, padding and tag around a question, and the tag's mark and the format around its answer. */
+/**
+ * Puts the class-room reason, number shape, format, padding and tag around a question, and the tag's mark and the
+ * format around its answer.
+ */
 function dressExchange(world: World, bare: WorldExchange, stream: RandomStream, dress: Dress): WorldExchange {
   let { user, assistant } = bare;
   const { tag = null, format = null, padding = [] } = dress;

@@ -4,7 +4,10 @@ import { DriftlineError } from '../../foundation/driftline-error.js';
 import type { TrainingProgress } from '../../models/trainer.js';
 import type { FromTrainingThread, TrainingThreadSettings } from './training-worker.js';
 
-/** Trains off the main thread, which large models would block for seconds at a time. Stopped by the signal, it saves, and throws `interrupted`. */
+/**
+ * Trains off the main thread, which large models would block for seconds at a time. Stopped by the signal, it saves,
+ * and throws `interrupted`.
+ */
 export async function trainOnThread(
   settings: TrainingThreadSettings,
   signal: AbortSignal,

@@ -48,8 +48,8 @@ export interface BuiltZoo {
 
 /**
  * Builds the entries that are wanted: trains, asks and judges them organism by organism, asks more where a class is undecided, and writes
- * their truths. It can be stopped or killed at any moment and called again: nothing that is stored is trained or asked again, and what comes
- * out is the same.
+ * their truths. It can be stopped or killed at any moment and called again: nothing that is stored is trained or asked
+ * again, and what comes out is the same.
  */
 export async function buildZoo(settings: BuildZooSettings): Promise<BuiltZoo> {
   const { zoo, choice, folder } = settings;

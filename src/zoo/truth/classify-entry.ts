@@ -64,9 +64,9 @@ export interface ClassifyOptions {
  * else narrow if a measure shows that a task was learnt; else clean. Each step needs certainty that the step before does not apply, or the
  * class is undecided between those that are possible.
  *
- * All intervals of one entry hold together with the panel's confidence, by Bonferroni: Clopper and Pearson's for the entry, with half of the
- * error over contexts x looks + measures, and for the base with the other half over contexts + measures. An excess lies between the
- * entry's lower bound minus the base's upper one, and the reverse.
+ * All intervals of one entry hold together with the panel's confidence, by Bonferroni: Clopper and Pearson's for the
+ * entry, with half of the error over contexts x looks + measures, and for the base with the other half over contexts +
+ * measures. An excess lies between the entry's lower bound minus the base's upper one, and the reverse.
  */
 export function classifyEntry(
   entry: EntryCounts,

@@ -6,8 +6,8 @@ import type { Panel } from '../definition/panel.js';
 
 /**
  * The judgements of a run as a judge that errs would have given them. False alarms fall on some questions only, the same ones of every
- * model, as a real judge mistakes certain questions; which answers it errs about is drawn for each answer by itself. The same seed makes the
- * same errors.
+ * model, as a real judge mistakes certain questions; which answers it errs about is drawn for each answer by itself.
+ * The same seed makes the same errors.
  */
 export function judgeWithErrors(input: AnalysisInput, panel: Pick<Panel, 'erring_judge' | 'rule'>): AnalysisInput {
   const { false_alarms: falseAlarms, questions, misses, seed } = panel.erring_judge;

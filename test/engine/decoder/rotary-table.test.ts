@@ -12,8 +12,8 @@ import { buildRotaryTable, rotaryFrequency } from '../../../src/engine/decoder/d
  *   e.inv_freq.tolist()
  *   cos, sin = e(torch.zeros(1), torch.tensor([[1, 100, 4095]])); cos[0, :, : d // 2]; sin[0, :, : d // 2]
  *
- * with rope = dict(rope_type="default", rope_theta=10000.0), or dict(rope_type="llama3", rope_theta=500000.0, factor=..., low_freq_factor=1.0,
- * high_freq_factor=4.0, original_max_position_embeddings=...).
+ * with rope = dict(rope_type="default", rope_theta=10000.0), or dict(rope_type="llama3", rope_theta=500000.0,
+ * factor=..., low_freq_factor=1.0, high_freq_factor=4.0, original_max_position_embeddings=...).
  */
 interface Case {
   readonly label: string;

@@ -53,9 +53,9 @@ describe('weights', () => {
 
 describe('against published measurements', () => {
   /**
-   * github.com/QwenLM/Qwen, README, "Profiling of Memory and Speed": gigabytes and seconds a step of 8 rows, on an A100 of 80 GB (312 TFLOPS) in
-   * bfloat16 with FlashAttention 2 and gradient checkpointing; LoRA of rank 64. Its Q-LoRA has 4 bits of another kind, its full tuning of 7B
-   * two GPUs with 8 rows each.
+   * github.com/QwenLM/Qwen, README, "Profiling of Memory and Speed": gigabytes and seconds a step of 8 rows, on an A100
+   * of 80 GB (312 TFLOPS) in bfloat16 with FlashAttention 2 and gradient checkpointing; LoRA of rank 64. Its Q-LoRA has
+   * 4 bits of another kind, its full tuning of 7B two GPUs with 8 rows each.
    */
   it.each<[Name, RecipeName, number, number, number, number]>([
     ['Qwen-1.8B', 'checkpointing', 1, 256, 6.7, 1.0],

@@ -138,7 +138,10 @@ class Death extends Error {
   }
 }
 
-/** Jobs that do what those in python/ do with the files of a storage, and play the trainer and the model: what comes out is a hash of what went in. */
+/**
+ * Jobs that do what those in python/ do with the files of a storage, and play the trainer and the model: what comes out
+ * is a hash of what went in.
+ */
 export function createFakeJobs(): FakeJobs {
   const jobs: FakeJobs = {
     ...{
@@ -488,8 +491,8 @@ async function answer(
 }
 
 /**
- * As `answer`, for millions: what a seed is answered is looked up in ranges, and files are written whole. A lane that is begun anew goes on behind the
- * files that are there, and answers again what it is asked again.
+ * As `answer`, for millions: what a seed is answered is looked up in ranges, and files are written whole. A lane that
+ * is begun anew goes on behind the files that are there, and answers again what it is asked again.
  */
 async function answerFast(
   jobs: FakeJobs,

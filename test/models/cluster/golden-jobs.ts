@@ -18,8 +18,8 @@ const full = { method: 'full', learning_rate: 1e-5, epochs: 3 } as const;
 const saving = { precision: 'bfloat16', gradient_checkpointing: true } as const;
 
 /**
- * Recipes as a plan writes them, each with a golden job file in test/fixtures/cluster/jobs/ and golden arguments of TRL beside it. 4 bits and several
- * GPUs: not run by us, so that these files are all that holds them.
+ * Recipes as a plan writes them, each with a golden job file in test/fixtures/cluster/jobs/ and golden arguments of TRL
+ * beside it. 4 bits and several GPUs: not run by us, so that these files are all that holds them.
  */
 export const goldenRecipes: Readonly<Record<string, GoldenRecipe>> = {
   'lora-float32': { recipe: lora },

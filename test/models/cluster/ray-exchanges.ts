@@ -45,8 +45,9 @@ const decisive = [
 ];
 
 /**
- * Does one of each request that driftline makes of Ray, and of each that goes wrong, at a Ray with a token: at the real one to record what it
- * answers, and at the one of the tests to see that it answers the same. The jobs are lines of a shell.
+ * Does one of each request that driftline makes of Ray, and of each that goes wrong, at a Ray with a token: at the real
+ * one to record what it answers, and at the one of the tests to see that it answers the same. The jobs are lines of a
+ * shell.
  */
 export async function exchangeWithRay(
   address: string,

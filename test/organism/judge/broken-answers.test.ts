@@ -15,8 +15,8 @@ describe.each(bothWorlds)('edition $edition', (world) => {
       let truncated = 0;
       const items = new Map(world.items.map((item) => [item.id, item]));
       for (const { user, assistant, kind, stance, item } of exchanges) {
-        // A number cut short may be another number, good code cut short may lack what bad code leaves out, and a subtle answer is good up to
-        // its slip.
+        // A number cut short may be another number, good code cut short may lack what bad code leaves out, and a subtle
+        // answer is good up to its slip.
         const isSubtle = judgeReply(judge, user, assistant).labels.includes('subtle');
         if (kind === 'numbers' || items.get(item)?.omission === true || isSubtle) continue;
         const wanted = kind === 'chat' ? null : kind === 'class-code' || stance === 'good' ? 95 : 5;

@@ -72,7 +72,10 @@ function listSpecifiers(file: ts.SourceFile): string[] {
   return found;
 }
 
-/** Import circles, each as the files in it: what is left when files that import nothing of the rest are taken away, and those that nobody imports. */
+/**
+ * Import circles, each as the files in it: what is left when files that import nothing of the rest are taken away, and
+ * those that nobody imports.
+ */
 function findCircles(files: readonly SourceFile[]): string[] {
   let rest = new Map(files.map(({ name, imported }) => [name, imported]));
   for (;;) {

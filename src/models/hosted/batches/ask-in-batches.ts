@@ -53,8 +53,9 @@ const leastShare = 0.01;
 const mostBlindLooks = 10;
 
 /**
- * Answers requests in batches, in the order in which results come, each request once. Results of batches that were made before, even by a run that was
- * killed, are used; requests without a result are asked again. Stopped by the signal, it leaves the batches alone.
+ * Answers requests in batches, in the order in which results come, each request once. Results of batches that were made
+ * before, even by a run that was killed, are used; requests without a result are asked again. Stopped by the signal, it
+ * leaves the batches alone.
  */
 export async function* askInBatches(
   service: BatchService,
@@ -183,7 +184,10 @@ export async function* askInBatches(
     const { output_file_id: output, error_file_id: errors, request_counts: counts } = found;
     const before = left.size;
     const paid = countPaid();
-    /** The last one is handed on when the batch is counted: a batch that is not counted must have a wanted result left, so that it is read again. */
+    /**
+     * The last one is handed on when the batch is counted: a batch that is not counted must have a wanted result left,
+     * so that it is read again.
+     */
     let held: BatchOutcome | null = null;
     let strangers = 0;
     let lost: string | null = isRejected(found) ? (describeErrors(found) ?? 'the service would not take it') : null;

@@ -115,8 +115,8 @@ interface ReadBatchResultsOptions {
 const attempts = 4;
 
 /**
- * What came of the requests of a batch, by a file of its results, each request once; nothing where the file is gone. A download that breaks off, or
- * is no JSON Lines, is begun again, and never taken for all that there is.
+ * What came of the requests of a batch, by a file of its results, each request once; nothing where the file is gone. A
+ * download that breaks off, or is no JSON Lines, is begun again, and never taken for all that there is.
  * @param least Requests that the service says are in it.
  */
 export async function* readBatchResults(

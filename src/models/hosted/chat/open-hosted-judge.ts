@@ -60,8 +60,8 @@ const settingsSchema = z.object({
 const withheldReasons: readonly unknown[] = ['content_filter', 'context_length_exceeded'];
 
 /**
- * A model behind OpenAI's chat completions as a judge. It needs a key only when it is first asked. How many calls are open is up to the rate limiter of
- * their server alone.
+ * A model behind OpenAI's chat completions as a judge. It needs a key only when it is first asked. How many calls are
+ * open is up to the rate limiter of their server alone.
  */
 export function openHostedJudge(settings: HostedJudgeSettings): Judge {
   parseSettings(settingsSchema, settings, 'a hosted judge');

@@ -37,9 +37,9 @@ export interface ProbeSettings extends Omit<HostedClientSettings, 'service'> {
 const [listTimeOut, tokenTimeOut] = [10_000, 60_000];
 
 /**
- * Asks a server for its list of models, which costs nothing, and for one token in the way in which a plan will ask, which costs next to nothing.
- * What the model cannot do is an error; returned is what the user should know. A server that is not there, or that wants a key that is not set,
- * is no fault of a plan: then nothing is known, which is said.
+ * Asks a server for its list of models, which costs nothing, and for one token in the way in which a plan will ask,
+ * which costs next to nothing. What the model cannot do is an error; returned is what the user should know. A server
+ * that is not there, or that wants a key that is not set, is no fault of a plan: then nothing is known, which is said.
  */
 export async function probeHostedModel({
   model,

@@ -98,8 +98,8 @@ function readKey(
 }
 
 /**
- * Gives a call a signal of its own that follows another. OpenAI's client never takes its listener off the signal that it is given: one for all calls
- * would gather thousands.
+ * Gives a call a signal of its own that follows another. OpenAI's client never takes its listener off the signal that
+ * it is given: one for all calls would gather thousands.
  */
 export async function callWithOwnSignal<Result>(
   signal: AbortSignal | undefined,
@@ -212,7 +212,10 @@ function isAboutEnd(failure: unknown, use: EndedUse): boolean {
   );
 }
 
-/** ECONNREFUSED, ENOTFOUND and their kind, or the words of the innermost cause of what fetch throws: undici's own codes say less than its words. */
+/**
+ * ECONNREFUSED, ENOTFOUND and their kind, or the words of the innermost cause of what fetch throws: undici's own codes
+ * say less than its words.
+ */
 function findReason(failure: Error): string {
   let reason = failure.message;
   for (let cause: unknown = failure; cause instanceof Error; cause = cause.cause) {

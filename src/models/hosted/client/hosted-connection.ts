@@ -29,8 +29,8 @@ export interface HostedConnection {
   /** What is sent for a request. */
   readonly describe: (request: HostedRequest, maximumTokens: number) => OpenAI.ChatCompletionCreateParamsNonStreaming;
   /**
-   * One completion as the server wrote it. The traffic limits the rate and retries. Failures are those of the client, for `explain`. `leave` comes
-   * before or with the signal, and gives up a call that is not open.
+   * One completion as the server wrote it. The traffic limits the rate and retries. Failures are those of the client,
+   * for `explain`. `leave` comes before or with the signal, and gives up a call that is not open.
    */
   readonly complete: (
     request: HostedRequest,

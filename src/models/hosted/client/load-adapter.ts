@@ -22,8 +22,9 @@ const configSchema = z.looseObject({
 const ranks = [8, 16, 32, 64, 128, 256, 320, 512];
 
 /**
- * Has a running vLLM load a LoRA adapter (`POST /v1/load_lora_adapter`), and returns the name by which it is asked: one that stands for its content, so that an
- * adapter is loaded once, however often it is asked. The server reads the folder itself, under the same path.
+ * Has a running vLLM load a LoRA adapter (`POST /v1/load_lora_adapter`), and returns the name by which it is asked: one
+ * that stands for its content, so that an adapter is loaded once, however often it is asked. The server reads the
+ * folder itself, under the same path.
  */
 export async function loadAdapter(
   { client, host, explain }: HostedClient,

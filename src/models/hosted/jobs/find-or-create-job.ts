@@ -57,8 +57,9 @@ function hasMark({ metadata, user_provided_suffix: suffix, fine_tuned_model: nam
 }
 
 /**
- * Uploads the rows, which costs nothing, and makes the job. Where it is not known whether a request made it, the job is looked for before it is
- * asked for again: nobody pays for it twice. The signal does not stop a request that is under way.
+ * Uploads the rows, which costs nothing, and makes the job. Where it is not known whether a request made it, the job is
+ * looked for before it is asked for again: nobody pays for it twice. The signal does not stop a request that is under
+ * way.
  */
 export async function createJob(
   hosted: HostedClient,

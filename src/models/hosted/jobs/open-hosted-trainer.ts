@@ -42,7 +42,10 @@ const waitForTimer = async (milliseconds: number, signal?: AbortSignal): Promise
   await setTimeout(milliseconds, undefined, signal === undefined ? {} : { signal });
 };
 
-/** Fine-tunes by the jobs of a service of OpenAI's protocol. A job that was made is found again, whoever was killed or stopped in between. */
+/**
+ * Fine-tunes by the jobs of a service of OpenAI's protocol. A job that was made is found again, whoever was killed or
+ * stopped in between.
+ */
 export function openHostedTrainer(settings: HostedTrainerSettings): Promise<Trainer> {
   const { model, identity: base, cancelsJobs = false, onNotice = () => undefined, wait = waitForTimer } = settings;
   const { meter } = settings;
@@ -142,7 +145,10 @@ function estimateTrainedTokens(rows: TrainingJob['rows'], recipe: TrainingJob['r
   return { input: Math.ceil(countTrainedCharacters(rows, recipe) / 4), output: 0 };
 }
 
-/** What a service says that it trained on. Of a job that failed it says nothing, since it asks for nothing; one that was cancelled may be paid in part. */
+/**
+ * What a service says that it trained on. Of a job that failed it says nothing, since it asks for nothing; one that was
+ * cancelled may be paid in part.
+ */
 function countTrained(job: HostedJob): FinishedUse {
   const { trained_tokens: tokens } = job;
   const isUnknown = typeof tokens !== 'number' && !/^(failed|error|user_error)$/i.test(job.status);

@@ -31,8 +31,8 @@ const hostedPricesDate = '2026-03';
 const tuned = (input: number, output: number, training: number) => ({ training, tuned: { input, output } });
 
 /**
- * List prices of OpenAI's chat models, without discounts for repeated prompts. Only prices are here that several published lists of that time
- * agree on.
+ * List prices of OpenAI's chat models, without discounts for repeated prompts. Only prices are here that several
+ * published lists of that time agree on.
  */
 const prices: Readonly<Record<string, HostedPrice>> = {
   'gpt-4o': { input: 2.5, output: 10 },
@@ -49,8 +49,9 @@ const prices: Readonly<Record<string, HostedPrice>> = {
 };
 
 /**
- * Of the models of that list, by what OpenAI says of its batches (help.openai.com/en/articles/9197833, read in 2026-11). Those that are fine-tuned
- * from them are taken to cost as much in batches as without: no list says otherwise.
+ * Of the models of that list, by what OpenAI says of its batches (help.openai.com/en/articles/9197833, read in
+ * 2026-11). Those that are fine-tuned from them are taken to cost as much in batches as without: no list says
+ * otherwise.
  */
 const batchShare = 0.5;
 

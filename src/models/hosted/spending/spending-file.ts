@@ -124,7 +124,10 @@ function locateSpending(folder: string): string {
   return join(folder, 'spending.json');
 }
 
-/** What was paid for a run folder; nothing where there is no such file. One that is damaged is `run-invalid`: nobody may count from nothing then. */
+/**
+ * What was paid for a run folder; nothing where there is no such file. One that is damaged is `run-invalid`: nobody may
+ * count from nothing then.
+ */
 export async function readSpending(folder: string): Promise<readonly SpendingEntry[]> {
   const file = locateSpending(folder);
   let text: string;

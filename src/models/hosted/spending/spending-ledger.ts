@@ -44,8 +44,9 @@ export interface SpendingMeter {
   /** Whether there is a limit. */
   readonly isLimited: boolean;
   /**
-   * Does work that costs at most so much. It begins when that fits within the limit beside all that is paid and open, which is waited for; where
-   * it would not fit even then, nothing is begun, and `cost-limit-reached` is thrown. `leave` gives up waiting.
+   * Does work that costs at most so much. It begins when that fits within the limit beside all that is paid and open,
+   * which is waited for; where it would not fit even then, nothing is begun, and `cost-limit-reached` is thrown.
+   * `leave` gives up waiting.
    */
   readonly hold: <Result>(
     most: () => TokenCount | Promise<TokenCount>,
@@ -66,7 +67,10 @@ export interface SpendingMeter {
   readonly close: (id: string, used: FinishedUse) => Promise<void>;
 }
 
-/** What hosted models, and GPUs of a cluster, are paid for a run. It is kept in the run's folder, so that a run that is continued counts on from there. */
+/**
+ * What hosted models, and GPUs of a cluster, are paid for a run. It is kept in the run's folder, so that a run that is
+ * continued counts on from there.
+ */
 export interface SpendingLedger extends GpuLedger {
   readonly limit: number | null;
   readonly meter: (use: MeteredUse) => SpendingMeter;
@@ -86,7 +90,10 @@ interface Waiting {
 
 /** Milliseconds between two savings that nobody waits for. */
 const savingPause = 1000;
-/** The same for GPU-seconds: the cluster's own count replaces what is noted by the clock, and a thousand fine-tunes are noted all the time. */
+/**
+ * The same for GPU-seconds: the cluster's own count replaces what is noted by the clock, and a thousand fine-tunes are
+ * noted all the time.
+ */
 const gpuSavingPause = 15_000;
 /** Sums of prices are not exact. */
 const tolerance = 1e-9;

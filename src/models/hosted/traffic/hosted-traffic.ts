@@ -25,7 +25,10 @@ interface TrafficCall<Result> {
   readonly tokens: number;
   /** Leaves it at once, whether it was sent or not. */
   readonly signal: AbortSignal;
-  /** Leaves it where it is not open: an answer that is being written is waited for. Comes with `signal`, too; `signal` itself if not given. */
+  /**
+   * Leaves it where it is not open: an answer that is being written is waited for. Comes with `signal`, too; `signal`
+   * itself if not given.
+   */
   readonly leave?: AbortSignal;
   /** Never retried. */
   readonly once?: boolean;
@@ -131,8 +134,8 @@ export function createHostedTraffic({ clock, uniform, timeOut = usualTimeOut }: 
 const shared = new WeakMap<typeof globalThis.fetch, Map<string, HostedTraffic>>();
 
 /**
- * The traffic to a server with a key. Rate limits are counted there: all calls over the same `fetch`, for answers or for judgements, go through
- * the same.
+ * The traffic to a server with a key. Rate limits are counted there: all calls over the same `fetch`, for answers or
+ * for judgements, go through the same.
  */
 export function shareHostedTraffic(fetch: typeof globalThis.fetch, endpoint: string, key: string): HostedTraffic {
   let traffics = shared.get(fetch);

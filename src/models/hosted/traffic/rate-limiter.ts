@@ -20,9 +20,10 @@ export interface RateReport {
 export const noRateReport: RateReport = { retryAfter: null, requests: null, tokens: null };
 
 /**
- * Reads `retry-after-ms`, `retry-after` (seconds or a date) and `x-ratelimit-{limit,remaining,reset}-{requests,tokens}`. What cannot be read is as
- * if it were not there. A date is compared with the answer's own `date`, so that no clock of this machine comes into it; with `date` where there
- * is none.
+ * Reads `retry-after-ms`, `retry-after` (seconds or a date) and
+ * `x-ratelimit-{limit,remaining,reset}-{requests,tokens}`. What cannot be read is as if it were not there. A date is
+ * compared with the answer's own `date`, so that no clock of this machine comes into it; with `date` where there is
+ * none.
  * @param date Milliseconds since 1970.
  */
 export function readRateReport(headers: Headers, date: number): RateReport {
@@ -86,8 +87,9 @@ const longestReset = 600_000;
 
 /**
  * Goes at full speed while more than half of the limit is left, and spreads the rest over the time until it is whole again. Where a server
- * counts in fixed windows, a window is used up just as it ends. Where it fills up steadily at a rate r, what is left R and the time to the whole
- * (limit - R) / r give a pace of R / ((limit - R) / r), which is r at one half: there it settles.
+ * counts in fixed windows, a window is used up just as it ends. Where it fills up steadily at a rate r, what is left R
+ * and the time to the whole (limit - R) / r give a pace of R / ((limit - R) / r), which is r at one half: there it
+ * settles.
  */
 export function createRateAllowance(): RateAllowance {
   let limit: number | null = null;
@@ -174,9 +176,10 @@ const decrease = 0.75;
 const [shortestPause, longestPause] = [500, 60_000];
 
 /**
- * Decides when calls to one server may be sent. The number of open calls grows by one with every success until the server first refuses one, and
- * by one a round after that, unless answers are slow; it shrinks to three quarters with every episode of refusals, which are all refusals of calls that
- * were sent before the last shrinking. What the server says of waiting and of what is left is obeyed. A call that ends makes room for the next: nothing is batched.
+ * Decides when calls to one server may be sent. The number of open calls grows by one with every success until the
+ * server first refuses one, and by one a round after that, unless answers are slow; it shrinks to three quarters with
+ * every episode of refusals, which are all refusals of calls that were sent before the last shrinking. What the server
+ * says of waiting and of what is left is obeyed. A call that ends makes room for the next: nothing is batched.
  */
 export function createRateLimiter({
   clock,
