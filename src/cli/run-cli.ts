@@ -50,8 +50,9 @@ export async function runCli(settings: RunCliSettings): Promise<number> {
       await (await import('./junit-file.js')).removeStaleJunit(words);
     const unknown = findUnknownHelp(words, commands);
     if (unknown !== null) return fail(unknown);
+    const line = writeOutHelp(argv, commands);
     const program = await createProgram({
-      argv,
+      argv: line,
       commands,
       groups: commandGroups,
       version: readPackageVersion(),
@@ -68,7 +69,7 @@ export async function runCli(settings: RunCliSettings): Promise<number> {
         await typed.command.execute(context, typed);
       },
     });
-    await program.parseAsync(argv, { from: 'user' });
+    await program.parseAsync(line, { from: 'user' });
     return 0;
   } catch (error) {
     if (error instanceof CommanderError && error.exitCode === 0) return 0;
@@ -166,6 +167,13 @@ async function formatWelcome(commands: readonly Command[], styleTitle: (title: s
     'driftline COMMAND --help explains a command, with examples.',
     '',
   ].join('\n');
+}
+
+/** `help data check` as `data check --help`: commander's own help looks at one word. */
+function writeOutHelp(argv: readonly string[], commands: readonly Command[]): readonly string[] {
+  const [first, ...name] = argv.filter((word) => !word.startsWith('-'));
+  const isWhole = first === 'help' && commands.some((command) => command.name === name.join(' '));
+  return isWhole ? [...argv.filter((word) => word !== first), '--help'] : argv;
 }
 
 /** What to say of `driftline help COMMAND` where there is no such command; null where there is one. */

@@ -183,6 +183,11 @@ describe('the command line', () => {
     expect(stdout).toContain('Usage: driftline');
   });
 
+  it('explains a command of two words as its own --help does', async () => {
+    expect((await run('help fail now')).stdout).toBe((await run('fail now --help')).stdout);
+    expect((await run('help count')).stdout).toBe((await run('count --help')).stdout);
+  });
+
   it.each([
     ['help cont', 'there is no command "cont"', 'Did you mean count? See driftline --help'],
     ['help fail nw', 'there is no command "fail nw"', 'Did you mean fail now?'],
