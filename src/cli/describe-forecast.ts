@@ -1,5 +1,6 @@
 import type { ChosenCellsAtOnce } from '../experiment/run/choose-cells-at-once.js';
 import { showText } from '../data/show-text.js';
+import { describeRecipe } from '../engine/train/describe-recipe.js';
 import { describeTransform } from '../data/transforms/transform.js';
 import { countQuestions } from '../experiment/plan/describe-plan.js';
 import type { PlannedEvaluation, PlannedTraining, ResolvedPlan } from '../experiment/plan/resolved-plan.js';
@@ -41,6 +42,18 @@ export function describeConditions({ cells }: ResolvedPlan): string[] {
       ...source.transforms.map((transform) => `  ${describeTransform(transform)}`),
     ];
   });
+}
+
+/** How conditions are trained, those of one recipe together. */
+export function describeRecipes({ cells }: ResolvedPlan): string[] {
+  const conditionsOf = new Map<string, string[]>();
+  for (const [condition, { recipe }] of listConditions(cells)) {
+    const told = describeRecipe(recipe);
+    conditionsOf.set(told, [...(conditionsOf.get(told) ?? []), condition]);
+  }
+  return [...conditionsOf].map(([told, conditions]) =>
+    conditionsOf.size === 1 ? told : `${conditions.join(', ')}: ${told}`,
+  );
 }
 
 /** Models that exist, condition by condition, and the bases that they are compared with. */

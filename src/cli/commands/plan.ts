@@ -24,6 +24,7 @@ import {
   describeEvaluation,
   describeExisting,
   describeMemory,
+  describeRecipes,
   describeWork,
   listConditions,
   sumCells,
@@ -239,6 +240,7 @@ function printForecast(
   const [header = '', ...body] = describeCells(forecast.cells);
   section(header, body);
   section('what is trained on', describeConditions(resolved));
+  section('how it is trained', describeRecipes(resolved));
   section('what exists already', describeExisting(resolved));
   section('what is asked', resolved.evaluations.flatMap(describeEvaluation));
   if (resolved.dynamics !== null) {
