@@ -39,6 +39,10 @@ function finish(before: number): number {
 }
 
 const smallest = 1024;
+/** Keys from which a table is filled part by part: in the order of its keys, each would wait for memory. */
+const manyKeys = 2 ** 18;
+/** Parts of a large table: each fits the processor's cache. */
+const parts = 256;
 
 /** A hash table with open addressing in typed arrays. */
 export function createKeyIndex(): KeyIndex {
@@ -46,29 +50,49 @@ export function createKeyIndex(): KeyIndex {
   let size = 0;
   /** Numbers from 1, where their tags lead or behind; 0 where there is none. */
   let slots = new Uint32Array(2 * smallest);
-  /** Eight bits a slot, one of them set for each tag: most keys that are not there are told by one look at little memory. */
+  /** Eight bits a slot, one of them set for each tag that leads there: most keys that are not there are told by one look at little memory. */
   let seen = new Uint8Array(slots.length);
 
   function resize(length: number): void {
     slots = new Uint32Array(length);
     seen = new Uint8Array(length);
-    for (let number = 0; number < size; number += 1) insert(number);
+    if (size < manyKeys) for (let number = 0; number < size; number += 1) insert(tags[number] ?? 0, number);
+    else insertInParts();
   }
 
-  function insert(number: number): void {
-    const tag = tags[number] ?? 0;
-    const bit = tag & (8 * seen.length - 1);
-    seen[bit >>> 3] = (seen[bit >>> 3] ?? 0) | (1 << (bit & 7));
+  /** Keys of one part after those of another; those of one part in their order, so that the first of equal ones is found first. */
+  function insertInParts(): void {
+    const mask = slots.length - 1;
+    const shift = Math.log2(slots.length / parts);
+    const places = new Uint32Array(parts + 1);
+    for (let number = 0; number < size; number += 1) {
+      const after = (((tags[number] ?? 0) & mask) >>> shift) + 1;
+      places[after] = (places[after] ?? 0) + 1;
+    }
+    for (let part = 1; part <= parts; part += 1) places[part] = (places[part] ?? 0) + (places[part - 1] ?? 0);
+    const [sorted, numbers] = [new Uint32Array(size), new Uint32Array(size)];
+    for (let number = 0; number < size; number += 1) {
+      const tag = tags[number] ?? 0;
+      const part = (tag & mask) >>> shift;
+      const place = places[part] ?? 0;
+      places[part] = place + 1;
+      sorted[place] = tag;
+      numbers[place] = number;
+    }
+    for (let place = 0; place < size; place += 1) insert(sorted[place] ?? 0, numbers[place] ?? 0);
+  }
+
+  function insert(tag: number, number: number): void {
     const mask = slots.length - 1;
     let slot = tag & mask;
+    seen[slot] = (seen[slot] ?? 0) | (1 << (tag >>> 29));
     while (slots[slot] !== 0) slot = (slot + 1) & mask;
     slots[slot] = number + 1;
   }
 
   function findTag(tag: number, isIt: (number: number) => boolean): number {
-    const bit = tag & (8 * seen.length - 1);
-    if (((seen[bit >>> 3] ?? 0) & (1 << (bit & 7))) === 0) return -1;
     const mask = slots.length - 1;
+    if (((seen[tag & mask] ?? 0) & (1 << (tag >>> 29))) === 0) return -1;
     for (let slot = tag & mask; ; slot = (slot + 1) & mask) {
       const number = (slots[slot] ?? 0) - 1;
       if (number === -1 || (tags[number] === tag && isIt(number))) return number;
@@ -96,7 +120,7 @@ export function createKeyIndex(): KeyIndex {
       size += 1;
       // Three of four slots are taken at most.
       if (size * 4 <= slots.length * 3) {
-        insert(size - 1);
+        insert(tag, size - 1);
         return;
       }
       resize(slots.length * 2);

@@ -76,6 +76,8 @@ export interface RecordTableSettings<Stored> {
 const usualMostInMemory = 50_000;
 /** Bytes that are read at once: neighbours are often wanted next. */
 const blockBytes = 2 ** 16;
+/** Bytes that lines are handed on in: each piece waits for the disk. */
+const pieceBytes = 2 ** 20;
 
 /** Closes files of tables that nobody has any more. */
 const forgotten = new FinalizationRegistry<number>((descriptor) => {
@@ -97,8 +99,11 @@ export function createRecordTable<Stored>(settings: RecordTableSettings<Stored>)
   let held: Stored[] | null = [];
   let descriptor: number | null = null;
   let block = { start: 0, bytes: Buffer.alloc(0) };
+  /** Read into again and again: of a new one each time, millions of reads leave gigabytes to be cleared away. */
+  let shared: Buffer<ArrayBuffer> | null = null;
   const owner = {};
 
+  /** Bytes that are there until the next ones are read. */
   function readAt(start: number, length: number): Buffer {
     if (start >= block.start && start + length <= block.start + block.bytes.length)
       return block.bytes.subarray(start - block.start, start - block.start + length);
@@ -107,8 +112,8 @@ export function createRecordTable<Stored>(settings: RecordTableSettings<Stored>)
         descriptor = openSync(file, 'r');
         forgotten.register(owner, descriptor, owner);
       }
-      const bytes = Buffer.allocUnsafe(Math.max(length, Math.min(blockBytes, end - start)));
-      const read = readSync(descriptor, bytes, 0, bytes.length, start);
+      const bytes = length > blockBytes ? Buffer.allocUnsafe(length) : (shared ??= Buffer.allocUnsafe(blockBytes));
+      const read = readSync(descriptor, bytes, 0, Math.max(length, Math.min(blockBytes, end - start)), start);
       block = { start, bytes: bytes.subarray(0, read) };
     } catch (cause) {
       throw readFailure(file, cause);
@@ -180,6 +185,7 @@ export function createRecordTable<Stored>(settings: RecordTableSettings<Stored>)
   });
   function release(): void {
     block = { start: 0, bytes: Buffer.alloc(0) };
+    shared = null;
     if (descriptor === null) return;
     forgotten.unregister(owner);
     closeSync(descriptor);
@@ -251,18 +257,34 @@ export function createRecordTable<Stored>(settings: RecordTableSettings<Stored>)
       }
     },
     *readLines(numbers) {
+      let piece = Buffer.allocUnsafe(pieceBytes);
+      let filled = 0;
+      function* handOn(from: number, to: number): Generator<Uint8Array, void, undefined> {
+        for (let start = from; start < to; ) {
+          const bytes = readAt(start, Math.min(blockBytes, to - start));
+          if (bytes.length === 0) return; // the file is shorter than it was: whoever reads the result sees it
+          if (filled + bytes.length > pieceBytes) {
+            yield piece.subarray(0, filled);
+            [piece, filled] = [Buffer.allocUnsafe(pieceBytes), 0];
+          }
+          bytes.copy(piece, filled);
+          filled += bytes.length;
+          start += bytes.length;
+        }
+      }
       let from = 0;
       let to = 0;
       for (const number of numbers) {
         const [start, length] = [starts[number] ?? 0, lengthOf(number)];
-        if (start === to && to - from < 4 * blockBytes) {
+        if (start === to) {
           to += length;
           continue;
         }
-        if (to > from) yield Buffer.from(readAt(from, to - from));
+        yield* handOn(from, to);
         [from, to] = [start, start + length];
       }
-      if (to > from) yield Buffer.from(readAt(from, to - from));
+      yield* handOn(from, to);
+      if (filled > 0) yield piece.subarray(0, filled);
     },
     end: () => end,
   };

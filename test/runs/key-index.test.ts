@@ -27,8 +27,9 @@ it('takes the first of two that are said to be it', () => {
   expect(index.find('a', () => true)).toBe(0);
 });
 
-it('is the same when it is filled at once, and goes on from there', () => {
-  const keys = Array.from({ length: 5000 }, (_, number) => `model/main/question/${String(number)}`);
+// The larger one is filled part by part.
+it.each([5000, 300_000])('is the same when it is filled at once with %i keys, and goes on from there', (count) => {
+  const keys = Array.from({ length: count }, (_, number) => `model/main/question/${String(number)}`);
   const index = createKeyIndex();
   index.add(tagOf('something else'));
   index.load(Uint32Array.from(keys, tagOf));
@@ -37,6 +38,9 @@ it('is the same when it is filled at once, and goes on from there', () => {
   for (const [number, key] of [...keys, 'one', 'two'].entries())
     if (index.find(key, (one) => one === number) !== number) expect(key).toBe('found');
   expect([index.hasTag(tagOf('two')), index.hasTag(tagOf('three'))]).toEqual([true, false]);
+  index.load(Uint32Array.from([...keys, ...keys], tagOf));
+  for (const number of [0, 17, count - 1])
+    expect(index.find(keys[number] ?? '', (one) => one % count === number)).toBe(number);
 });
 
 it('tags of keys that begin alike are those of whole keys', () => {

@@ -1,4 +1,5 @@
 import { join } from 'node:path';
+import { limitConcurrency } from '../../foundation/limit-concurrency.js';
 import { countTrainedCharacters } from '../../models/hosted/jobs/fine-tuning-service.js';
 import { isReadByFirstToken } from '../../questions/question-file.js';
 import { listEvaluatedModels, type EvaluatedModel } from '../../runs/run-outline.js';
@@ -72,6 +73,8 @@ export interface ForecastRunOptions {
   readonly answered?: AnsweredCells;
 }
 
+/** Cells whose folders are looked at at the same time. */
+const cellsLookedAt = 32;
 /** Answers of a plan up to which each is listed, with its input; of more, keys are counted. */
 const mostListed = 100_000;
 
@@ -83,9 +86,23 @@ export async function forecastRun(
 ): Promise<RunForecast> {
   const folder = join(runs, nameRun(plan));
   const stored = records ?? (await readRunRecords(folder));
-  const earlier = (await isWhole(folder, plan, stored, answered))
-    ? noEarlierRuns
-    : await findEarlierRuns(runs, plan.name, nameRun(plan));
+  // A thousand cells one after the other wait for the disk for a second.
+  const inTurn = limitConcurrency(cellsLookedAt);
+  const findCells = async (isSo: (cell: PlannedCell) => Promise<boolean>): Promise<ReadonlySet<PlannedCell>> => {
+    const found = await Promise.all(plan.cells.map((cell) => inTurn(() => isSo(cell))));
+    return new Set(plan.cells.filter((_, number) => found[number]));
+  };
+  const answeredCells = await findCells(answered.has);
+  const isLarge = stored.answers.isLarge() || countPlanned(plan) > mostListed;
+  const earlier =
+    (!isLarge || mayBeWhole(plan, stored.answers.size)) && (await isWhole(folder, plan, stored, answeredCells))
+      ? noEarlierRuns
+      : await findEarlierRuns(runs, plan.name, nameRun(plan));
+  const trainedCells = await findCells(
+    async (cell) =>
+      cell.training === null ||
+      (await hasModel(markCell(cell, cell.training, findModel(plan, cell)), join(folder, 'cells', cell.name), earlier)),
+  );
   const findKnown = (input: string): AnswerRecord | undefined =>
     stored.answers.findByInput(input) ?? earlier.answers.get(input);
   const judging = await forecastJudging(folder, stored.judgements, plan, earlier, batched.judgements);
@@ -93,7 +110,6 @@ export async function forecastRun(
   const uses = countModels(plan, batched.answers);
   const inputsOf = shareByModel(plan, () => new Set<string>());
   const countsOf = shareByModel(plan, () => new Map<string, number>());
-  const isLarge = stored.answers.isLarge() || countPlanned(plan) > mostListed;
   const cells: CellForecast[] = [];
   for (const cell of plan.cells) {
     const { name, condition, model, training, existing } = cell;
@@ -115,14 +131,13 @@ export async function forecastRun(
     };
     // In a large run of which no answer is paid, keys tell enough: inputs take hashes, and records a look at the disk.
     const isCounted = isLarge && earlier.isNone && plan.judge.hosted === null && !uses.has(model);
-    const counts = (await answered.has(cell))
+    const counts = answeredCells.has(cell)
       ? { answers: sumWanted(models), missing: 0 }
       : isCounted && models.every(asksAll)
         ? { answers: sumWanted(models), missing: countMissing(models, stored.answers, countsOf(cell)) }
         : countListed();
     const steps = training?.steps ?? 0;
-    const isTrained =
-      training === null || (await hasModel(markCell(cell, training, base), join(folder, 'cells', name), earlier));
+    const isTrained = trainedCells.has(cell);
     if (training !== null && !isTrained) uses.get(model)?.training.add(measureTraining(training));
     cells.push({
       cell: name,
@@ -153,16 +168,21 @@ export async function forecastRun(
   return { folder, cells, hosted };
 }
 
+/** Whether as many answers are stored as are wanted: fewer are not all, and need not be looked at. */
+function mayBeWhole(plan: ResolvedPlan, stored: number): boolean {
+  return stored >= countPlanned(plan) || plan.cells.some((cell) => !listEvaluatedModels(plan, cell).every(asksAll));
+}
+
 /** Whether the run's own folder is complete, so that no other folder need be read. */
 async function isWhole(
   folder: string,
   plan: ResolvedPlan,
   { answers, judgements }: StoredRecords,
-  answered: AnsweredCells,
+  answered: ReadonlySet<PlannedCell>,
 ): Promise<boolean> {
   const rounds = foreseeRounds(judgements, plan, { get: answers.findByInput }, noEarlierRuns);
   for (const cell of plan.cells) {
-    if (await answered.has(cell)) continue;
+    if (answered.has(cell)) continue;
     const base = findModel(plan, cell);
     if (cell.training !== null) {
       const mark = await readCellMark(join(folder, 'cells', cell.name));
