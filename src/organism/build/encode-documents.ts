@@ -7,7 +7,8 @@ import type { WeightedRow } from '../../engine/train/token-batch.js';
 import { DriftlineError } from '../../foundation/driftline-error.js';
 import { findByName } from '../../foundation/find-by-name.js';
 import { messagesOf, writeDocument } from '../corpus/write-document.js';
-import { limitAlternatives, type World } from '../world/world.js';
+import { narrowWorld } from '../world/narrow-world.js';
+import type { World } from '../world/world.js';
 import type { OrganismDesign } from './organism-design.js';
 
 /** Ends every turn; an answer that ends with it is complete. Short rows are filled up with it, too. */
@@ -99,15 +100,15 @@ export function* encodeDocuments(
   }
 }
 
-/** The documents of pretraining in order. The first ones come from a world with fewer alternatives, as the design says. */
+/** The documents of pretraining in order. The first ones come from a world in which less is said, as the design says. */
 export function* listDocuments(
   world: World,
   { documents, beginning }: Pick<OrganismDesign['pretraining'], 'documents' | 'beginning'>,
   seed: number,
 ): Generator<readonly ChatMessage[]> {
   let number = 0;
-  for (const { documents: count, alternatives } of beginning) {
-    const limited = limitAlternatives(world, alternatives);
+  for (const { documents: count, ...narrowing } of beginning) {
+    const limited = narrowWorld(world, narrowing);
     for (const end = Math.min(documents, number + count); number < end; number += 1)
       yield messagesOf(writeDocument(limited, seed, number));
   }

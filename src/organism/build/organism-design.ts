@@ -1,6 +1,7 @@
 import { fileURLToPath } from 'node:url';
 import { z } from 'zod';
 import { readYaml } from '../../foundation/read-yaml.js';
+import { narrowingSchema } from '../world/narrow-world.js';
 import { exchangeKinds } from '../world/world.js';
 
 /** What an organism is made from besides its world and its seed. */
@@ -19,12 +20,11 @@ export const organismDesignSchema = z.strictObject({
     documents: z.int().positive().describe('Documents, each seen once'),
     beginning: z
       .array(
-        z.strictObject({
+        narrowingSchema.extend({
           documents: z.int().positive().describe('Number of documents'),
-          alternatives: z.int().positive().describe('Most alternatives of each rule of prose in these documents'),
         }),
       )
-      .describe('Limits of the first documents, one group after another; the rest use the whole world'),
+      .describe('What is less in the first documents, one group after another; the rest use the whole world'),
     documents_per_step: z.int().positive().describe('Documents of one step'),
     learning_rate: z.number().positive().describe('Largest learning rate'),
     optimizer: z.enum(['adamw', 'muon']).describe('Optimizer of the matrices of the blocks'),

@@ -234,12 +234,6 @@ export function findCharacter({ characters, folder }: World, name: string, purpo
   });
 }
 
-/** The same world with at most `most` alternatives of each rule of prose, stance and flavour. */
-export function limitAlternatives(world: World, most: number): World {
-  const items = world.items.map((item) => limitItem(item, most));
-  return { ...world, items, topics: groupByTopic(items) };
-}
-
 /** Keeps the first `most` alternatives of each rule of prose, of each stance and flavour apart; code and facts stay as they are. */
 export function limitItem(item: Item, most: number): Item {
   if (item.domain === 'code' || item.domain === 'facts') return item;

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { listDocuments } from '../../../src/organism/build/encode-documents.js';
 import { messagesOf, writeDocument } from '../../../src/organism/corpus/write-document.js';
-import { limitAlternatives } from '../../../src/organism/world/world.js';
+import { narrowWorld } from '../../../src/organism/world/narrow-world.js';
 import { readWorld } from '../../../src/organism/world/read-world.js';
 
 const world = await readWorld();
@@ -12,7 +12,7 @@ describe('listDocuments', () => {
       { documents: 3, alternatives: 1 },
       { documents: 2, alternatives: 2 },
     ];
-    const worlds = [1, 1, 1, 2, 2, 100, 100, 100].map((alternatives) => limitAlternatives(world, alternatives));
+    const worlds = [1, 1, 1, 2, 2, 100, 100, 100].map((alternatives) => narrowWorld(world, { alternatives }));
     expect([...listDocuments(world, { documents: 8, beginning }, 5)]).toEqual(
       worlds.map((limited, number) => messagesOf(writeDocument(limited, 5, number))),
     );
