@@ -260,7 +260,7 @@ export function createRecordTable<Stored>(settings: RecordTableSettings<Stored>)
       let piece = Buffer.allocUnsafe(pieceBytes);
       let filled = 0;
       function* handOn(from: number, to: number): Generator<Uint8Array, void, undefined> {
-        for (let start = from; start < to; ) {
+        for (let start = from; start < to;) {
           const bytes = readAt(start, Math.min(blockBytes, to - start));
           if (bytes.length === 0) return; // the file is shorter than it was: whoever reads the result sees it
           if (filled + bytes.length > pieceBytes) {
