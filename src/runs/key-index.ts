@@ -50,7 +50,7 @@ export function createKeyIndex(): KeyIndex {
   let size = 0;
   /** Numbers from 1, where their tags lead or behind; 0 where there is none. */
   let slots = new Uint32Array(2 * smallest);
-  /** Eight bits a slot, one of them set for each tag that leads there: most keys that are not there are told by one look at little memory. */
+  /** Eight bits a slot, one set for each tag that leads there: one look at little memory tells most keys that are not there. */
   let seen = new Uint8Array(slots.length);
 
   function resize(length: number): void {

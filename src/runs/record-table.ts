@@ -260,16 +260,18 @@ export function createRecordTable<Stored>(settings: RecordTableSettings<Stored>)
       let piece = Buffer.allocUnsafe(pieceBytes);
       let filled = 0;
       function* handOn(from: number, to: number): Generator<Uint8Array, void, undefined> {
-        for (let start = from; start < to;) {
-          const bytes = readAt(start, Math.min(blockBytes, to - start));
-          if (bytes.length === 0) return; // the file is shorter than it was: whoever reads the result sees it
-          if (filled + bytes.length > pieceBytes) {
+        let start = from;
+        while (start < to) {
+          const length = Math.min(blockBytes, to - start);
+          // Before the next bytes are read: while others have their turn, they may read, too.
+          if (filled + length > pieceBytes) {
             yield piece.subarray(0, filled);
             [piece, filled] = [Buffer.allocUnsafe(pieceBytes), 0];
           }
-          bytes.copy(piece, filled);
-          filled += bytes.length;
-          start += bytes.length;
+          const copied = readAt(start, length).copy(piece, filled);
+          if (copied === 0) return; // the file is shorter than it was: whoever reads the result sees it
+          filled += copied;
+          start += copied;
         }
       }
       let from = 0;

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { findByName } from '../../foundation/find-by-name.js';
-import { settingsSchema } from './world-files.js';
+import { settingsSchema, share } from './world-files.js';
 import {
   type Character,
   exchangeKinds,
@@ -10,8 +10,6 @@ import {
   type RuleChoice,
   type World,
 } from './world.js';
-
-const share = z.number().min(0).max(1);
 
 /** What may be less in the documents that a model reads first. What is left out is as in the whole world. */
 export const narrowingSchema = z.strictObject({

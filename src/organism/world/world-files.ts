@@ -5,7 +5,7 @@ import { readYaml } from '../../foundation/read-yaml.js';
 import { lines, rules } from './read-item-files.js';
 import { exchangeKinds, stanceDomains } from './world.js';
 
-const share = z.number().min(0).max(1);
+export const share = z.number().min(0).max(1);
 const sentence = z.string().min(1);
 
 /**
