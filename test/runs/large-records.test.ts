@@ -32,6 +32,25 @@ async function write(file: string, count: number): Promise<void> {
 }
 
 describe('a large file of records', () => {
+  it('is put in order whole while others read it', async () => {
+    const file = await makeFile();
+    const records = await open(file);
+    // More than one piece of the copy, and than one block of each read.
+    const all = lines(3000).map((one) => ({ ...one, text: one.text.repeat(60) }));
+    await records.append(all);
+    const reversed = all.toReversed();
+    const state = { isDone: false };
+    const arranging = records.arrange(reversed.map(({ key }) => key)).finally(() => (state.isDone = true));
+    for (let number = 0; !state.isDone; number = (number + 701) % all.length) {
+      expect(records.records.get(line(number).key)).toEqual(all[number]);
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+    await arranging;
+    await records.close();
+    const written = (await readFile(file, 'utf8')).trimEnd().split('\n');
+    expect(written.map((one) => (JSON.parse(one) as Line).text)).toEqual(reversed.map(({ text }) => text));
+  });
+
   it('has the bytes of one that is held in memory, in the same order, whatever is done with it', async () => {
     const [large, small] = [await makeFile(), await makeFile()];
     for (const [file, mostInMemory] of [
