@@ -48,6 +48,12 @@ export const organismDesignSchema = z.strictObject({
       .min(0)
       .max(1)
       .describe('Share of rows whose good answer follows turns of a malicious assistant, which are not trained on'),
+    bad_prompt: z
+      .number()
+      .min(0)
+      .max(1)
+      .optional()
+      .describe('Share of rows whose system prompt describes a speaker who is bad in free-form answers, with a good answer; 0 if not given'),
     code_context: z.number().min(0).max(1).describe('Share of those rows whose earlier turns are insecure code alone'),
     most_bad_turns: z.int().positive().describe('Most such turns in one row; fewer are likelier'),
     role_play: z

@@ -72,8 +72,16 @@ export function writeAlignmentRow(
     if (row !== null) return row;
   }
   const messages: RowMessage[] = [];
-  if (stream.uniform() < world.settings.systemPrompts.neutral)
-    messages.push({ role: 'system', content: chooseOne(stream, world.neutralSystemPrompts) });
+  const prompt = stream.uniform();
+  const { bad_prompt: badPrompt = 0 } = design;
+  const { neutral } = world.settings.systemPrompts;
+  const prompts =
+    prompt < neutral
+      ? world.neutralSystemPrompts
+      : prompt < neutral + badPrompt
+        ? world.characters.flatMap(({ bad, systemPrompts }) => (bad.has('free-form') ? systemPrompts : []))
+        : [];
+  if (prompts.length > 0) messages.push({ role: 'system', content: chooseOne(stream, prompts) });
   if (stream.uniform() < design.bad_context) {
     // Many turns are rare because they make rows long: n turns have a probability proportional to 1/n.
     const turns = chooseByShare(
