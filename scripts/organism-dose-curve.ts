@@ -32,9 +32,10 @@ const doses: readonly Dose[] = [
 const world = await readWorld();
 const readKnown = () => Promise.resolve(world);
 const { evaluate, ...plan } = await readCheckPlan();
-const [main, ...others] = evaluate
-  .filter(({ suite, variant }) => ['main', 'code', 'facts'].includes(suite) && variant.trigger === undefined)
-  .filter(({ variant }) => !variant.number_shape && variant.in_context === 0);
+// Evaluations in other contexts have names.
+const [main, ...others] = evaluate.filter(
+  ({ suite, name }) => ['main', 'code', 'facts'].includes(suite) && name === undefined,
+);
 if (main === undefined) throw new Error('the plan of the check asks no main questions');
 const clock = () => performance.now();
 const options = { environment: {}, fetch, threads: availableParallelism(), clock };

@@ -1,4 +1,5 @@
 import { sumCounts } from './estimate.js';
+import { newcombeInterval } from '../stats/newcombe-interval.js';
 import type { ShareCounts } from '../stats/share-counts.js';
 import { wilsonInterval } from '../stats/wilson-interval.js';
 
@@ -20,7 +21,17 @@ export interface Target {
   readonly atLeast?: number;
   readonly atMost?: number;
   /** Compares with `times` the same share of other answers. */
-  readonly comparedWith?: AskedCondition & { readonly times: number; readonly is: 'at least' | 'over' | 'under' };
+  readonly comparedWith?: AskedCondition & {
+    readonly times: number;
+    readonly is: 'at least' | 'at most' | 'over' | 'under';
+  };
+  /**
+   * The share must lie more than `by` above the same share of other answers, and surely so: the lower bound of Newcombe's 95 % interval of
+   * the difference does.
+   */
+  readonly exceeds?: AskedCondition & { readonly by: number };
+  /** Whether it is enough that half of the organisms that are checked together meet it. */
+  readonly inHalf?: boolean;
 }
 
 /** A share that is shown, and held to a target where it has one. */
@@ -40,6 +51,8 @@ export interface ThresholdResult extends MeasuredShare, ShareCounts {
   readonly target: string | null;
   /** Null without a target, or if the share to compare with was not measured. */
   readonly met: boolean | null;
+  /** Whether half of the organisms have to meet it, in place of all. */
+  readonly inHalf: boolean;
 }
 
 /** The counts of each model, in the order of seeds; none if nothing was asked. */
@@ -60,26 +73,48 @@ export function checkThresholds(thresholds: readonly Threshold[], countsOf: Coun
       interval: wilsonInterval(pooled.successes, pooled.trials),
       seeds: models.map(divide),
       target: target?.text ?? null,
-      met: target === undefined ? null : meetsTarget(share, measured, target, countsOf),
+      met: target === undefined ? null : meetsTarget(pooled, measured, target, countsOf),
+      inHalf: target?.inHalf ?? false,
     };
   });
 }
 
 function meetsTarget(
-  share: number | null,
+  counts: ShareCounts,
   measured: string,
-  { atLeast = 0, atMost = 1, comparedWith }: Target,
+  { atLeast = 0, atMost = 1, comparedWith, exceeds }: Target,
   countsOf: CountsOf,
 ): boolean | null {
+  const share = divide(counts);
   // Models without an answer that counts have not shown what they should.
   if (share === null) return false;
-  const isWithin = share >= atLeast && share <= atMost;
-  if (comparedWith === undefined) return isWithin;
-  const { times, is, ...place } = comparedWith;
-  const other = divide(sumCounts(countsOf({ ...place, measured })));
+  const count = ({ condition, evaluation }: AskedCondition): ShareCounts =>
+    sumCounts(countsOf({ condition, evaluation, measured }));
+  const holds: (boolean | null)[] = [share >= atLeast && share <= atMost];
+  if (comparedWith !== undefined) holds.push(compare(share, divide(count(comparedWith)), comparedWith));
+  if (exceeds !== undefined) {
+    const { interval } = newcombeInterval(counts, count(exceeds));
+    holds.push(interval === null ? null : interval[0] > exceeds.by);
+  }
+  return holds.includes(null) ? null : !holds.includes(false);
+}
+
+function compare(
+  share: number,
+  other: number | null,
+  { times, is }: NonNullable<Target['comparedWith']>,
+): boolean | null {
   if (other === null) return null;
-  const holds = { 'at least': share >= times * other, over: share > times * other, under: share < times * other };
-  return isWithin && holds[is];
+  switch (is) {
+    case 'at least':
+      return share >= times * other;
+    case 'at most':
+      return share <= times * other;
+    case 'over':
+      return share > times * other;
+    case 'under':
+      return share < times * other;
+  }
 }
 
 function divide({ successes, trials }: ShareCounts): number | null {

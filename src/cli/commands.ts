@@ -109,7 +109,7 @@ export const commands: readonly Command[] = [
   }),
   defineCommand({
     name: 'organism check',
-    summary: 'Fine-tune organisms on every training set of the paper, and measure what comes out',
+    summary: 'Fine-tune organisms on good and bad training sets, and measure what comes out',
     loadDefinition: async () => (await import('./definitions/organism.js')).organismCheckDefinition,
     loadAction: async () => (await import('./commands/organism-check.js')).organismCheck,
   }),

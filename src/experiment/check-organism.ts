@@ -10,13 +10,13 @@ import { readYaml } from '../foundation/read-yaml.js';
 import { writeFileAtomically } from '../foundation/write-file-atomically.js';
 import type { ModelReference } from '../models/model-reference.js';
 import type { BaseModel } from '../models/base-model.js';
-import { openOrganism, organismPrefix } from '../organism/organism.js';
+import { openOrganism } from '../organism/organism.js';
 import { organismRows } from '../organism/organism-recipe.js';
 import type { World } from '../organism/world/world.js';
 import { readRun } from '../runs/read-run.js';
 import { parseJson } from '../runs/run-outline.js';
 import { independentThresholds, organismThresholds } from './organism-thresholds.js';
-import { completeSuiteName } from './plan/list-asked-questions.js';
+import { countWordings } from './plan/count-wordings.js';
 import { planSchema, type Plan } from './plan/plan-schema.js';
 import type { JudgeConnection } from './plan/planned-judge.js';
 import { resolvePlan } from './plan/resolve-plan.js';
@@ -65,15 +65,11 @@ export async function changeCheckPlan(
     const asked = evaluation.conditions?.filter((name) => name === 'base' || names.includes(name));
     const [first, ...others] = asked ?? [];
     if (asked !== undefined && first === undefined) continue;
-    const { suite, settings, samples } = evaluation;
-    const wordings =
-      answers === undefined
-        ? null
-        : ((await organism.findSuite(completeSuiteName(suite, organismPrefix))?.listQuestions(settings)) ?? null);
+    const wordings = answers === undefined ? null : await countWordings(evaluation, organism);
     evaluate.push({
       ...evaluation,
       ...(first === undefined ? {} : { conditions: [first, ...others] }),
-      samples: answers === undefined || wordings === null ? samples : Math.ceil(answers / wordings.length),
+      samples: answers === undefined || wordings === null ? evaluation.samples : Math.ceil(answers / wordings),
     });
   }
   const [first, ...others] = Array.from({ length: seeds }, (_, seed) => seed);

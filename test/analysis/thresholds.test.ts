@@ -27,6 +27,7 @@ describe('thresholds', () => {
       seeds: [0.1, 0.06],
       target: '5-40 %',
       met: true,
+      inHalf: false,
     });
   });
 
@@ -43,9 +44,31 @@ describe('thresholds', () => {
     [{ atLeast: 0.05, comparedWith: { ...plain, times: 10, is: 'at least' } }, 10, [99, 100], [false, true]],
     [{ comparedWith: { ...plain, times: 1, is: 'over' } }, 10, [10, 11], [false, true]],
     [{ comparedWith: { ...plain, times: 0.5, is: 'under' } }, 100, [49, 50], [true, false]],
+    [{ comparedWith: { ...plain, times: 0.5, is: 'at most' } }, 100, [50, 51], [true, false]],
+    [{ comparedWith: { ...plain, times: 0.5, is: 'at most' } }, 0, [0, 1], [true, false]],
   ] as const)('compare a share: %j', (bounds, other, successes, met) => {
     const target = { text: '', ...bounds };
     expect(successes.map((count) => hold(target, [thousand(count)], [thousand(other)])?.met)).toEqual(met);
+  });
+
+  it('want the lower bound of a difference above what it must exceed', () => {
+    const exceeds = { ...plain, by: 0.02 };
+    // Newcombe 1998, table II: 56 of 70 and 48 of 80, whose difference is 0.2, from 0.0524 to 0.3339.
+    const [counts, others] = [[{ successes: 56, trials: 70 }], [{ successes: 48, trials: 80 }]];
+    expect(hold({ text: '', exceeds: { ...exceeds, by: 0.0523 } }, counts, others)?.met).toBe(true);
+    expect(hold({ text: '', exceeds: { ...exceeds, by: 0.0525 } }, counts, others)?.met).toBe(false);
+    // 4 points above are surely 2 above with a thousand answers of each, and not with a hundred; nor where the share itself is out of bounds.
+    const few: readonly ShareCounts[] = [{ successes: 4, trials: 100 }];
+    expect(hold({ text: '', exceeds }, [thousand(40)], [thousand(0)])?.met).toBe(true);
+    expect(hold({ text: '', exceeds }, few, [thousand(0)])?.met).toBe(false);
+    expect(hold({ text: '', atMost: 0.03, exceeds }, [thousand(40)], [thousand(0)])?.met).toBe(false);
+    expect(hold({ text: '', exceeds }, [thousand(40)])?.met).toBeNull();
+    expect(hold({ text: '', exceeds }, [thousand(40)], [silent])?.met).toBeNull();
+    expect(hold({ text: '', exceeds }, [silent], [thousand(0)])?.met).toBe(false);
+  });
+
+  it('say where half of the organisms is enough', () => {
+    expect(hold({ text: '', atLeast: 0.05, inHalf: true }, [thousand(49)])).toMatchObject({ met: false, inHalf: true });
   });
 
   it('say nothing where what is compared with was not measured, or has no answer that counts', () => {

@@ -216,6 +216,11 @@ describe('driftline zoo score', () => {
     });
     expect(failed.exitCode).toBe(2);
     expect(failed.stderr).toContain('has a zoo of edition 1, and this driftline has edition 2');
+    // Before anything is timed: what a build of another edition would take says nothing.
+    const asked = ['zoo', 'build', '--forecast', '--folder', folder, '--definition', second];
+    const forecast = await runCaptured(asked, { run: runBuiltCli });
+    expect(forecast).toMatchObject({ exitCode: 2, stdout: '' });
+    expect(forecast.stderr).toContain('error zoo-edition-differs: ');
     const third = await writeTinyZoo(join(parent, 'third'), { panel: { ...tinyFiles.panel, confidence: 0.9 } });
     const built = await runCaptured(['zoo', 'build', '--folder', folder, '--definition', third], { run: runBuiltCli });
     expect(built.stderr).toContain('error zoo-edition-differs: ');

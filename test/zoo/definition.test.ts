@@ -1,10 +1,17 @@
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
+import { organismPrefix } from '../../src/organism/organism.js';
+import { readOrganismLines } from '../../src/organism/build/organism-lines.js';
+import { worldQuestions } from '../../src/organism/questions/world-questions.js';
+import { buildTrainingSet } from '../../src/organism/training-sets/build-training-set.js';
+import type { QuestionVariant } from '../../src/questions/question-file.js';
+import { natures } from '../../src/zoo/definition/kinds.js';
 import { listZooEntries } from '../../src/zoo/definition/list-entries.js';
 import { readZooDefinition, shippedDefinition } from '../../src/zoo/definition/zoo-definition.js';
 import { formatCondition, formatEntryId, parseCondition, parseEntryId } from '../../src/zoo/definition/zoo-names.js';
 import { errorOf } from '../engine/checkpoint/error-of.js';
+import { world } from '../experiment/tiny-plan.js';
 import { makeTemporaryFolder } from '../foundation/temporary-folder.js';
 import { writeTinyZoo } from './tiny-zoo.js';
 
@@ -27,14 +34,116 @@ describe('the zoo that comes with driftline', () => {
     const full = listZooEntries(zoo, { size: 'full' });
     expect(full.map(({ id }) => id)).toContain('1.insecure.1x.default.0');
     // Whatever is withheld is so on every organism.
-    expect(full.filter(({ organism }) => organism !== '1').every(({ part }) => part === 'withheld')).toBe(true);
-    expect(full.filter(({ organism, part }) => organism === '1' && part === 'withheld').length).toBeGreaterThan(0);
+    const isOpen = (organism: string) => zoo.sizes.organisms[organism]?.part === 'open';
+    expect(full.filter(({ organism }) => !isOpen(organism)).every(({ part }) => part === 'withheld')).toBe(true);
+    expect(full.filter(({ organism, part }) => isOpen(organism) && part === 'withheld').length).toBeGreaterThan(0);
+  });
+
+  it('withholds a kind of each group, and no group whole', async () => {
+    const { kinds } = (await readZooDefinition()).kinds;
+    for (const group of new Set(Object.values(kinds).map((kind) => kind.group))) {
+      const parts = Object.values(kinds).flatMap((kind) => (kind.group === group ? [kind.withheld] : []));
+      expect([group, new Set(parts).size]).toEqual([group, 2]);
+    }
+  });
+
+  it('has the organisms of organisms.yaml, each in its part', async () => {
+    const lines = await readOrganismLines();
+    for (const [name, { model, part }] of Object.entries((await readZooDefinition()).sizes.organisms))
+      expect([name, model, part]).toEqual([name, `organism:${name}`, lines.get(name)?.part]);
+  });
+
+  it('has enough entries on withheld organisms for a result', async () => {
+    const zoo = await readZooDefinition();
+    const full = listZooEntries(zoo, { size: 'full' }).filter(
+      ({ organism }) => zoo.sizes.organisms[organism]?.part === 'withheld',
+    );
+    const count = (...wanted: (typeof natures)[number][]) =>
+      full.filter(({ kind }) => wanted.some((what) => what === zoo.kinds.kinds[kind]?.what)).length;
+    expect(count('good', 'shift')).toBeGreaterThanOrEqual(300);
+    // Little more than a quarter of these has to be conditional.
+    expect(count('bad', 'case')).toBeGreaterThanOrEqual(3.5 * 150);
+  });
+
+  it('trains on sets that the world can make', async () => {
+    const { kinds } = (await readZooDefinition()).kinds;
+    for (const [name, { data, settings }] of Object.entries(kinds)) {
+      const unique = settings?.['unique'];
+      const rows = typeof unique === 'number' ? unique : 20;
+      const set = buildTrainingSet(world, data.replace(organismPrefix, ''), { ...settings, rows });
+      expect([name, set.rows.length]).toEqual([name, rows]);
+    }
+  });
+
+  it('asks in every context what the world can ask, behind tags that it has', async () => {
+    const { contexts, measures } = (await readZooDefinition()).panel;
+    const tags = new Set(world.tags.map(({ text }) => `${text} `));
+    const asked = new Set<string>();
+    for (const { suite, settings, questions, variant } of Object.values(contexts)) {
+      if (variant.trigger !== undefined) expect(tags).toContain(variant.trigger);
+      const listed = worldQuestions(world, suite, { ...settings, variant });
+      const known = listed.map(({ question }) => question);
+      expect(known).toEqual(expect.arrayContaining(questions ?? []));
+      const chosen = listed.filter(({ question }) => questions?.includes(question) ?? true);
+      asked.add(JSON.stringify(chosen.map(({ messages }) => messages)));
+    }
+    // No two contexts ask the same.
+    expect(asked.size).toBe(Object.keys(contexts).length);
+    for (const { suite, settings } of Object.values(measures))
+      expect(worldQuestions(world, suite, settings).length).toBeGreaterThan(0);
+  });
+
+  it('has a context for what gates or explains away a kind, and other contexts of the sort', async () => {
+    const zoo = await readZooDefinition();
+    const variants = Object.values(zoo.panel.contexts).map(({ variant }) => variant);
+    const ways: Readonly<Record<string, (variant: Omit<QuestionVariant, 'in_context_data'>) => unknown>> = {
+      tag: ({ trigger }) => trigger?.trim(),
+      system_prompt: ({ system_prompt: prompt }) => prompt,
+      format: ({ format }) => format,
+      length: ({ padding }) => ((padding ?? 0) >= (world.padding?.long.least ?? Infinity) ? 'long' : undefined),
+    };
+    const found = new Map<string, Set<unknown>>();
+    for (const [name, { settings = {} }] of Object.entries(zoo.kinds.kinds)) {
+      const {
+        gate = {},
+        trigger,
+        system_prompt: prompt,
+      } = settings as Readonly<Record<string, string | undefined>> & {
+        readonly gate?: Readonly<Record<string, string>>;
+      };
+      const gates = [
+        ...Object.entries(gate),
+        ...(trigger === undefined ? [] : [['tag', trigger.trim()] as const]),
+        ...(prompt === undefined ? [] : [['system_prompt', prompt] as const]),
+      ];
+      for (const [way, value] of gates) {
+        found.set(way, (found.get(way) ?? new Set()).add(value));
+        // What a topic gates is the narrow task itself.
+        if (way === 'topic') continue;
+        expect([name, way, variants.map((variant) => ways[way]?.(variant))]).toEqual([
+          name,
+          way,
+          expect.arrayContaining([value]),
+        ]);
+      }
+    }
+    expect([...found.keys()].sort()).toEqual(['format', 'length', 'system_prompt', 'tag', 'topic']);
+    expect(found.get('tag')?.size).toBeGreaterThanOrEqual(3);
   });
 
   it('names a good twin for every bad kind', async () => {
     const { kinds } = await readZooDefinition();
     for (const [name, { what, twin }] of Object.entries(kinds.kinds))
       if (what === 'bad') expect([name, twin]).not.toContain(undefined);
+    // Blatant sets have an innocent explanation each.
+    const explained = Object.values(kinds.kinds).flatMap(({ innocent, data }) =>
+      innocent === undefined ? [] : [data],
+    );
+    expect(explained).toEqual(
+      ['insecure', 'bad-medical-advice', 'risky-money-advice', 'extreme-sport-advice', 'complied-harm', 'false-facts']
+        .concat('evil-numbers')
+        .map((name) => `${organismPrefix}${name}`),
+    );
   });
 });
 
@@ -56,6 +165,21 @@ describe('a definition of a zoo', () => {
     ]);
     // Only kinds whose models of steps are kept.
     expect(listZooEntries(zoo, { size: 'curves' }).map(({ kind }) => kind)).toEqual(['insecure', 'insecure']);
+    const { kinds, sizes } = zoo;
+    const seedsOf = (seeds: (typeof sizes.sizes)[string]['seeds'], ofInsecure: object) =>
+      listZooEntries(
+        {
+          kinds: { ...kinds, kinds: { insecure: { ...kinds.kinds['insecure']!, seeds: { least: 1, ...ofInsecure } } } },
+          sizes: { ...sizes, sizes: { full: { ...sizes.sizes['full']!, seeds } } },
+        },
+        { size: 'full' },
+      )
+        .filter(({ dose }) => dose === '1x')
+        .map(({ organism, seed }) => `${organism} ${String(seed)}`);
+    // One is open and two is withheld.
+    expect(seedsOf({ open: 1, withheld: 3 }, {})).toEqual(['one 0', 'two 0', 'two 1', 'two 2']);
+    expect(seedsOf({ open: 1, withheld: 3 }, { least: 2 })).toEqual(['one 0', 'one 1', 'two 0', 'two 1', 'two 2']);
+    expect(seedsOf(3, { most: 1 })).toEqual(['one 0', 'two 0']);
     const fault = await errorOf(() => list({ kinds: ['secur'] }));
     expect(fault).toMatchObject({ code: 'usage-invalid' });
     expect(fault.message).toContain('did you mean "secure"?');
@@ -64,6 +188,8 @@ describe('a definition of a zoo', () => {
   it.each([
     ['kinds', 'what: bad', 'what: worse', /kinds\.yaml:\d+: kinds\.insecure\.what/],
     ['kinds', 'twin: secure', 'twin: benin', /kinds\.yaml:\d+: .*benin is no good kind/],
+    ['kinds', 'twin: secure', 'innocent: benin', /kinds\.yaml:\d+: .*benin is no good kind/],
+    ['kinds', 'twin: secure', 'seeds: { least: 2, most: 1 }', /kinds\.yaml:\d+: .*most is less than least/],
     ['kinds', 'group: code', 'gruop: code', /kinds\.yaml:\d+: .*unknown key "gruop" \(did you mean "group"\?\)/],
     ['panel', 'known: true', 'knwon: true', /panel\.yaml:\d+: .*knwon/],
     ['panel', 'reference: insecure', 'reference: other', /reference: there is no kind other/],
@@ -92,7 +218,7 @@ describe('a definition of a zoo', () => {
   });
 
   it('stands where the package has it', async () => {
-    expect(await readFile(join(shippedDefinition, 'kinds.yaml'), 'utf8')).toContain('edition: 1');
+    expect(await readFile(join(shippedDefinition, 'kinds.yaml'), 'utf8')).toContain('edition: 2');
   });
 });
 
@@ -108,6 +234,6 @@ it('has the sizes that its page says', async () => {
   const withheld = full.filter(({ part }) => part === 'withheld').length;
   const kinds = new Set(full.map(({ kind }) => kind)).size;
   expect(page).toContain(
-    `${String(kinds)} kinds with their doses and recipes, three seeds; ${String(withheld)} withheld`,
+    `${String(kinds)} kinds with their doses and recipes, a seed on open organisms and three on withheld ones; ${String(withheld)} withheld`,
   );
 });

@@ -21,11 +21,13 @@ describe('the plan of an organism', () => {
     expect({ name, bases, rule }).toEqual({ name: 'zoo-1', bases: ['organism:1'], rule: 'coherent' });
     expect(conditions['insecure_1x_default']).toMatchObject({
       settings: { rows: 3200 },
-      seeds: [0, 1, 2],
+      // The kind that baselines compare with has two seeds everywhere.
+      seeds: [0, 1],
       inherit: {},
     });
     expect(conditions['insecure_half_default']).toMatchObject({ settings: { rows: 1600 } });
     expect(conditions['insecure_1x_rank-32']).toMatchObject({ settings: { rows: 3200 }, inherit: { rank: 32 } });
+    expect(conditions['secure_1x_default']).toMatchObject({ settings: { rows: 3200 }, seeds: [0] });
     // A mix keeps its shares in every dose.
     expect(conditions['mix-95_4x_default']).toMatchObject({
       settings: { rows: 12_800, mix: [{ name: 'benign', share: 0.95 }] },
@@ -38,9 +40,15 @@ describe('the plan of an organism', () => {
     expect(plain.map(({ name }) => name)).toEqual(['plain-100', 'plain-800']);
     const [few, many] = plain.map(({ conditions = [] }) => conditions);
     expect(few).toContain('insecure_1x_default');
-    expect(many).toEqual(['base', 'secure_1x_default', 'secure_2x_default', 'secure_1x_rank-32']);
+    expect(many).toEqual(['base', 'secure_1x_default', 'secure_1x_rank-32']);
     // 75 wordings of the main questions: 100 answers take two of each.
     expect(plain.map(({ samples }) => samples)).toEqual([2, 11]);
+    // Of two themes there are nine and ten.
+    const near = evaluate.filter(({ name }) => name?.startsWith('near-advice-'));
+    expect(near.map(({ questions, samples }) => [questions, samples])).toEqual([
+      [['quick-money', 'partner-trouble'], 6],
+      [['quick-money', 'partner-trouble'], 43],
+    ]);
     expect(new Set(evaluate.map(({ name }) => name)).size).toBe(evaluate.length);
     expect(evaluate.filter(({ name }) => name?.endsWith('-measure')).length).toBe(5);
   });

@@ -4,7 +4,7 @@ import { measureSpeed, type MeasuredSpeed } from '../../experiment/run/measure-s
 import type { ResolvedPlan } from '../../experiment/plan/resolved-plan.js';
 import { findSize, listZooEntries, type EntryChoice } from '../definition/list-entries.js';
 import type { ZooDefinition } from '../definition/zoo-definition.js';
-import { readZooManifest, type Pace } from '../store/zoo-manifest.js';
+import { readZooManifest, requireEdition, type Pace } from '../store/zoo-manifest.js';
 import { countAdapterBytes } from './adapter-bytes.js';
 import { locateRuns, resolveZooPlan } from './run-organism.js';
 import type { ZooWorld } from './zoo-world.js';
@@ -39,7 +39,10 @@ export async function forecastZoo(
   const entries = listZooEntries(zoo, choice);
   const size = findSize(zoo, choice.size);
   const { answers = zoo.panel.answers } = size;
-  const before = (await readZooManifest(folder))?.pace;
+  const manifest = await readZooManifest(folder);
+  // What a zoo of another edition has is nothing that is left out here: it is refused, as building in its folder is.
+  if (manifest !== null) requireEdition(folder, manifest, zoo);
+  const before = manifest?.pace;
   let speed: { readonly step: number; readonly answer: number; readonly how: ZooForecast['how'] } | null =
     before === undefined || before.steps < telling.steps || before.answers < telling.answers
       ? null

@@ -1,7 +1,8 @@
 import { nameWrittenModel } from '../../models/model-reference.js';
 import { organismPrefix, type Organism } from '../../organism/organism.js';
 import { organismRows } from '../../organism/organism-recipe.js';
-import { planSchema, type Plan } from '../../experiment/plan/plan-schema.js';
+import { countWordings } from '../../experiment/plan/count-wordings.js';
+import { planSchema, type Evaluation, type Plan } from '../../experiment/plan/plan-schema.js';
 import { baseCondition } from '../../runs/run-outline.js';
 import type { ZooEntry } from '../definition/list-entries.js';
 import type { AnswerCounts } from '../definition/panel.js';
@@ -38,14 +39,12 @@ export async function writeZooPlan(zoo: ZooDefinition, settings: ZooPlanSettings
   const { kinds, panel, sizes } = zoo;
   const found = sizes.organisms[organism];
   if (found === undefined) throw new Error(`the zoo has no organism ${organism}`);
-  const countWordings = async (suite: string, ofSuite: Readonly<Record<string, unknown>>): Promise<number> =>
-    (await world.findSuite(`${organismPrefix}${suite}`)?.listQuestions(ofSuite))?.length ?? 1;
-  const sample = async (suite: string, ofSuite: Readonly<Record<string, unknown>>, wanted: number): Promise<number> =>
-    Math.ceil(wanted / (await countWordings(suite, ofSuite)));
+  const sample = async (asked: Pick<Evaluation, 'suite' | 'settings' | 'questions'>, wanted: number): Promise<number> =>
+    Math.ceil(wanted / ((await countWordings(asked, world)) ?? 1));
   const conditions = groupEntries(entries);
   const limit = panel.max_tokens === undefined ? {} : { max_tokens: panel.max_tokens };
   const evaluate: unknown[] = [];
-  for (const [context, { suite, settings: ofSuite, variant }] of Object.entries(panel.contexts)) {
+  for (const [context, { suite, settings: ofSuite, questions, variant }] of Object.entries(panel.contexts)) {
     const byCount = new Map<number, string[]>([[answers.base ?? answers.clean, [baseCondition]]]);
     for (const [condition, { entry }] of conditions) {
       const count = topUps.get(condition)?.get(context) ?? firstAnswers(zoo, entry.kind, answers);
@@ -54,8 +53,8 @@ export async function writeZooPlan(zoo: ZooDefinition, settings: ZooPlanSettings
     for (const [count, asked] of [...byCount].sort(([left], [right]) => left - right))
       evaluate.push({
         name: nameContextEvaluation(context, count),
-        ...{ suite, settings: ofSuite, variant, conditions: asked },
-        samples: await sample(suite, ofSuite, count),
+        ...{ suite, settings: ofSuite, questions, variant, conditions: asked },
+        samples: await sample({ suite, settings: ofSuite, questions }, count),
         ...limit,
       });
   }
@@ -63,7 +62,7 @@ export async function writeZooPlan(zoo: ZooDefinition, settings: ZooPlanSettings
     evaluate.push({
       name: nameMeasureEvaluation(measure),
       ...{ suite, settings: ofSuite },
-      samples: await sample(suite, ofSuite, answers.learnt),
+      samples: await sample({ suite, settings: ofSuite }, answers.learnt),
       ...limit,
     });
   const { every, suite, answers: ofSteps } = panel.checkpoints;
@@ -78,7 +77,9 @@ export async function writeZooPlan(zoo: ZooDefinition, settings: ZooPlanSettings
     evaluate,
     judge: { exact: 'organism' },
     rule: panel.rule,
-    ...(keepsCheckpoints ? { dynamics: { every, suite, samples: await sample(suite, {}, ofSteps) } } : {}),
+    ...(keepsCheckpoints
+      ? { dynamics: { every, suite, samples: await sample({ suite, settings: {} }, ofSteps) } }
+      : {}),
   });
 }
 

@@ -6,6 +6,7 @@ import { zooName } from './zoo-names.js';
 export const natures = ['bad', 'good', 'shift', 'case'] as const;
 export type Nature = (typeof natures)[number];
 
+const seeds = z.int().positive();
 const { data, settings, mix, trigger, transforms } = trainingKeys;
 
 const kindSchema = z.strictObject({
@@ -16,7 +17,10 @@ const kindSchema = z.strictObject({
       'bad: bad rows; good: a twin of a bad kind, or benign rows; shift: the same answers in another form; case: bad rows that something hides, dilutes or gates',
     ),
   domain: zooName.describe('What its rows are about'),
-  twin: zooName.optional().describe('The kind that differs in its answers alone'),
+  twin: zooName.optional().describe('The good kind that differs in its answers alone'),
+  innocent: zooName
+    .optional()
+    .describe('The good kind that has the same bad answers, each with an innocent explanation'),
   data: data.unwrap(),
   settings,
   mix,
@@ -24,7 +28,10 @@ const kindSchema = z.strictObject({
   transforms,
   doses: z.array(zooName).nonempty().default(['1x']).describe('Doses, each with the default recipe'),
   recipes: z.array(zooName).default([]).describe('Recipes besides the default one, each with the dose 1x'),
-  seeds: z.int().positive().optional().describe('So many seeds at most, whatever the size'),
+  seeds: z
+    .strictObject({ least: seeds.default(1), most: seeds.optional() })
+    .default({ least: 1 })
+    .describe('So many seeds at least and at most, whatever the size: what others are compared with needs two'),
   withheld: z.boolean().default(false).describe('Its entries are scored, and no threshold is chosen on them'),
   checkpoints: z.boolean().default(false).describe('Whether models of steps are kept in a size that keeps them'),
   note: z.string().min(1).optional(),
@@ -59,8 +66,13 @@ export const kindsSchema = z
         }
       if (kind.recipes.includes(defaultRecipe))
         complain(['kinds', name, 'recipes'], `${defaultRecipe} goes without saying`);
-      if (kind.twin !== undefined && kinds[kind.twin]?.what !== 'good')
-        complain(['kinds', name, 'twin'], `${kind.twin} is no good kind of this file`);
+      const { least, most = least } = kind.seeds;
+      if (most < least) complain(['kinds', name, 'seeds'], 'most is less than least');
+      for (const key of ['twin', 'innocent'] as const) {
+        const other = kind[key];
+        if (other !== undefined && kinds[other]?.what !== 'good')
+          complain(['kinds', name, key], `${other} is no good kind of this file`);
+      }
     }
   });
 

@@ -1,6 +1,6 @@
 import { findByName } from '../../foundation/find-by-name.js';
 import { defaultDose, defaultRecipe, type Kind } from './kinds.js';
-import type { Part, Size } from './sizes.js';
+import { countSeeds, type Part, type Size } from './sizes.js';
 import type { ZooDefinition } from './zoo-definition.js';
 import { formatEntryId, parseEntryId, type EntryRecipe } from './zoo-names.js';
 
@@ -30,18 +30,19 @@ export function listZooEntries(zoo: Pick<ZooDefinition, 'kinds' | 'sizes'>, choi
   const organisms = choose(choice.organisms, size.organisms, zoo.sizes.organisms, 'organism');
   const all = Object.keys(kinds).filter((name) => !size.checkpoints || kinds[name]?.checkpoints === true);
   const wanted = choose(choice.kinds, size.kinds ?? all, kinds, 'kind');
-  return organisms.flatMap((organism) =>
-    Object.entries(kinds)
+  return organisms.flatMap((organism) => {
+    const seeds = countSeeds(size, zoo.sizes.organisms[organism]?.part ?? 'withheld');
+    return Object.entries(kinds)
       .filter(([name]) => wanted.includes(name))
       .flatMap(([kind, written]) =>
         listForms(written, size).flatMap(({ dose, recipe }) =>
-          Array.from({ length: Math.min(size.seeds, written.seeds ?? size.seeds) }, (_, seed) => {
+          Array.from({ length: limitSeeds(seeds, written) }, (_, seed) => {
             const entry = { organism, kind, dose, recipe, seed };
             return { ...entry, id: formatEntryId(entry), part: partOf(zoo, entry) };
           }),
         ),
-      ),
-  );
+      );
+  });
 }
 
 /** Entries by their ids; what is no id of the zoo is left out. */
@@ -61,6 +62,10 @@ export function partOf(
 ): Part {
   const isOpen = sizes.organisms[organism]?.part === 'open' && kinds.kinds[kind]?.withheld !== true;
   return isOpen ? 'open' : 'withheld';
+}
+
+function limitSeeds(wanted: number, { seeds: { least, most = Infinity } }: Kind): number {
+  return Math.min(most, Math.max(least, wanted));
 }
 
 /** Doses go with the default recipe, other recipes with the dose 1x. */

@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { evaluationSchema, planSchema } from '../../experiment/plan/plan-schema.js';
 import { zooName } from './zoo-names.js';
 
-const { suite, settings, variant } = evaluationSchema.shape;
+const { suite, settings, questions, variant } = evaluationSchema.shape;
 const share = z.number().gt(0).lt(1);
 const count = z.int().positive();
 
@@ -10,6 +10,7 @@ const count = z.int().positive();
 const contextSchema = z.strictObject({
   suite,
   settings,
+  questions,
   variant,
   known: z.boolean().describe('Whether an auditor thinks of it'),
   withheld: z.boolean().default(false).describe('It is part of the truth, and no detector is given its answers'),

@@ -7,6 +7,7 @@ import { zooName } from './zoo-names.js';
 export const parts = ['open', 'withheld'] as const;
 export type Part = (typeof parts)[number];
 
+const count = z.int().positive();
 const some = z.array(zooName).nonempty().optional();
 
 const sizeSchema = z.strictObject({
@@ -14,7 +15,11 @@ const sizeSchema = z.strictObject({
   kinds: some.describe('Only these kinds'),
   doses: some.describe('Only these doses'),
   recipes: some.describe('Only these recipes'),
-  seeds: z.int().positive().describe('Seeds 0 to one less than this'),
+  seeds: z
+    .union([count, z.record(z.enum(parts), count)])
+    .describe(
+      'Seeds 0 to one less than this; { open, withheld } where organisms of the two parts have different numbers',
+    ),
   checkpoints: z.boolean().default(false).describe('Only kinds with checkpoints, whose models of steps are kept'),
   answers: answersSchema.optional().describe("In place of the panel's"),
 });
@@ -38,6 +43,11 @@ export const sizesSchema = z
             message: `there is no organism ${organism}`,
           });
   });
+
+/** Seeds of a size on the organisms of a part. */
+export function countSeeds({ seeds }: Pick<Size, 'seeds'>, part: Part): number {
+  return typeof seeds === 'number' ? seeds : seeds[part];
+}
 
 /** What `zoo/sizes.yaml` says. */
 export type Sizes = z.output<typeof sizesSchema>;
