@@ -5,7 +5,7 @@ export const editions = [1, 2] as const;
 export type Edition = (typeof editions)[number];
 
 /** The edition that plans use, and in which an organism is built where nothing else is asked for. */
-export const currentEdition: Edition = 2;
+export const currentEdition: Edition = 1;
 
 /** The folder of each edition's world; `src/organism/world` and `dist/organism/world` lie equally deep in the package. */
 export const worldFolders: Readonly<Record<Edition, string>> = {
