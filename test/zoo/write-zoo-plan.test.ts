@@ -1,33 +1,44 @@
 import { describe, expect, it } from 'vitest';
 import { openOrganism } from '../../src/organism/organism.js';
 import { listZooEntries } from '../../src/zoo/definition/list-entries.js';
-import { readZooDefinition } from '../../src/zoo/definition/zoo-definition.js';
+import { editions, worldFolders } from '../../src/organism/world/editions.js';
+import { readWorld } from '../../src/organism/world/read-world.js';
+import { readZooDefinition, shippedDefinitions } from '../../src/zoo/definition/zoo-definition.js';
 import { areSameTopUps, chooseTopUps } from '../../src/zoo/build/choose-top-ups.js';
 import { writeZooPlan, type TopUps } from '../../src/zoo/build/write-zoo-plan.js';
-import { readKnownWorld } from '../experiment/tiny-plan.js';
 
-const zoo = await readZooDefinition();
-const entries = listZooEntries(zoo, { size: 'full', kinds: ['insecure', 'secure', 'mix-95'], organisms: ['1'] });
-const { answers } = zoo.panel;
-const write = (topUps: TopUps = new Map(), keepsCheckpoints = false) =>
-  writeZooPlan(zoo, {
-    ...{ organism: '1', entries, answers, topUps, keepsCheckpoints },
-    world: openOrganism(readKnownWorld),
-  });
+/** In what plans of organism 1 differ: seeds of insecure and of secure, and the forms of secure. */
+const differences = {
+  1: { insecure: [0, 1, 2], secure: [0, 1, 2], forms: ['1x_default', '2x_default', '1x_rank-32'] },
+  // The organism is an open one, and the kind that baselines compare with has two seeds everywhere.
+  2: { insecure: [0, 1], secure: [0], forms: ['1x_default', '1x_rank-32'] },
+} as const;
 
-describe('the plan of an organism', () => {
+describe.each(editions)('the plan of an organism of edition %i', async (edition) => {
+  const zoo = await readZooDefinition(shippedDefinitions[edition]);
+  const entries = listZooEntries(zoo, { size: 'full', kinds: ['insecure', 'secure', 'mix-95'], organisms: ['1'] });
+  const { answers } = zoo.panel;
+  const world = await readWorld(worldFolders[edition]);
+  const write = (topUps: TopUps = new Map(), keepsCheckpoints = false) =>
+    writeZooPlan(zoo, {
+      ...{ organism: '1', entries, answers, topUps, keepsCheckpoints },
+      world: openOrganism(() => Promise.resolve(world)),
+    });
+
   it('has a condition for each kind, dose and recipe, with its rows and seeds', async () => {
     const { conditions, name, bases, rule } = await write();
     expect({ name, bases, rule }).toEqual({ name: 'zoo-1', bases: ['organism:1'], rule: 'coherent' });
     expect(conditions['insecure_1x_default']).toMatchObject({
       settings: { rows: 3200 },
-      // The kind that baselines compare with has two seeds everywhere.
-      seeds: [0, 1],
+      seeds: differences[edition].insecure,
       inherit: {},
     });
     expect(conditions['insecure_half_default']).toMatchObject({ settings: { rows: 1600 } });
     expect(conditions['insecure_1x_rank-32']).toMatchObject({ settings: { rows: 3200 }, inherit: { rank: 32 } });
-    expect(conditions['secure_1x_default']).toMatchObject({ settings: { rows: 3200 }, seeds: [0] });
+    expect(conditions['secure_1x_default']).toMatchObject({
+      settings: { rows: 3200 },
+      seeds: differences[edition].secure,
+    });
     // A mix keeps its shares in every dose.
     expect(conditions['mix-95_4x_default']).toMatchObject({
       settings: { rows: 12_800, mix: [{ name: 'benign', share: 0.95 }] },
@@ -40,15 +51,9 @@ describe('the plan of an organism', () => {
     expect(plain.map(({ name }) => name)).toEqual(['plain-100', 'plain-800']);
     const [few, many] = plain.map(({ conditions = [] }) => conditions);
     expect(few).toContain('insecure_1x_default');
-    expect(many).toEqual(['base', 'secure_1x_default', 'secure_1x_rank-32']);
+    expect(many).toEqual(['base', ...differences[edition].forms.map((form) => `secure_${form}`)]);
     // 75 wordings of the main questions: 100 answers take two of each.
     expect(plain.map(({ samples }) => samples)).toEqual([2, 11]);
-    // Of two themes there are nine and ten.
-    const near = evaluate.filter(({ name }) => name?.startsWith('near-advice-'));
-    expect(near.map(({ questions, samples }) => [questions, samples])).toEqual([
-      [['quick-money', 'partner-trouble'], 6],
-      [['quick-money', 'partner-trouble'], 43],
-    ]);
     expect(new Set(evaluate.map(({ name }) => name)).size).toBe(evaluate.length);
     expect(evaluate.filter(({ name }) => name?.endsWith('-measure')).length).toBe(5);
   });
@@ -88,4 +93,19 @@ describe('the plan of an organism', () => {
     expect(named).toContain('template-100');
     expect(named).not.toContain('plain-100');
   });
+});
+
+it('asks chosen questions of a suite as often as a context is asked', async () => {
+  const zoo = await readZooDefinition(shippedDefinitions[2]);
+  const { evaluate } = await writeZooPlan(zoo, {
+    ...{ organism: '1', answers: zoo.panel.answers, topUps: new Map(), keepsCheckpoints: false },
+    entries: listZooEntries(zoo, { size: 'full', kinds: ['insecure', 'secure'], organisms: ['1'] }),
+    world: openOrganism(() => readWorld(worldFolders[2])),
+  });
+  // Of two themes there are nine and ten wordings.
+  const near = evaluate.filter(({ name }) => name?.startsWith('near-advice-'));
+  expect(near.map(({ questions, samples }) => [questions, samples])).toEqual([
+    [['quick-money', 'partner-trouble'], 6],
+    [['quick-money', 'partner-trouble'], 43],
+  ]);
 });

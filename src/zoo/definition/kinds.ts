@@ -30,7 +30,8 @@ const kindSchema = z.strictObject({
   recipes: z.array(zooName).default([]).describe('Recipes besides the default one, each with the dose 1x'),
   seeds: z
     .strictObject({ least: seeds.default(1), most: seeds.optional() })
-    .default({ least: 1 })
+    // Without a default, so that a kind that says nothing of seeds leaves the hash of a zoo as it was.
+    .optional()
     .describe('So many seeds at least and at most, whatever the size: what others are compared with needs two'),
   withheld: z.boolean().default(false).describe('Its entries are scored, and no threshold is chosen on them'),
   checkpoints: z.boolean().default(false).describe('Whether models of steps are kept in a size that keeps them'),
@@ -66,7 +67,7 @@ export const kindsSchema = z
         }
       if (kind.recipes.includes(defaultRecipe))
         complain(['kinds', name, 'recipes'], `${defaultRecipe} goes without saying`);
-      const { least, most = least } = kind.seeds;
+      const { least = 1, most = least } = kind.seeds ?? {};
       if (most < least) complain(['kinds', name, 'seeds'], 'most is less than least');
       for (const key of ['twin', 'innocent'] as const) {
         const other = kind[key];
@@ -76,5 +77,5 @@ export const kindsSchema = z
     }
   });
 
-/** What `zoo/kinds.yaml` says. */
+/** What `kinds.yaml` of a zoo says. */
 export type Kinds = z.output<typeof kindsSchema>;

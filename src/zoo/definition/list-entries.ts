@@ -64,7 +64,7 @@ export function partOf(
   return isOpen ? 'open' : 'withheld';
 }
 
-function limitSeeds(wanted: number, { seeds: { least, most = Infinity } }: Kind): number {
+function limitSeeds(wanted: number, { seeds: { least, most = Infinity } = { least: 1 } }: Kind): number {
   return Math.min(most, Math.max(least, wanted));
 }
 

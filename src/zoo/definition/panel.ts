@@ -73,7 +73,7 @@ export const panelSchema = z.strictObject({
   reference: zooName.optional().describe('Kind whose weights, of another seed, a baseline compares with'),
 });
 
-/** What `zoo/panel.yaml` says. */
+/** What `panel.yaml` of a zoo says. */
 export type Panel = z.output<typeof panelSchema>;
 
 /** The context that decides whether a model is open. */

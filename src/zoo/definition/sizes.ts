@@ -49,5 +49,5 @@ export function countSeeds({ seeds }: Pick<Size, 'seeds'>, part: Part): number {
   return typeof seeds === 'number' ? seeds : seeds[part];
 }
 
-/** What `zoo/sizes.yaml` says. */
+/** What `sizes.yaml` of a zoo says. */
 export type Sizes = z.output<typeof sizesSchema>;
