@@ -5,6 +5,8 @@ import { changeCheckPlan, checkOrganism, readCheckPlan } from '../dist/experimen
 import { formatPercent } from '../dist/foundation/format-quantities.js';
 import { openBaseModel } from '../dist/models/open-base-model.js';
 import { organismRecipe, organismRows } from '../dist/organism/organism-recipe.js';
+import { editionOf, readOrganismManifest } from '../dist/organism/build/organism-manifest.js';
+import { currentEdition, worldFolders } from '../dist/organism/world/editions.js';
 import { readWorld } from '../dist/organism/world/read-world.js';
 
 /**
@@ -29,13 +31,15 @@ const doses: readonly Dose[] = [
   ...[2, 32].map((rank) => ({ rank })),
   {},
 ];
-const world = await readWorld();
+const manifest = await readOrganismManifest(model);
+const edition = manifest === null ? currentEdition : editionOf(manifest);
+const world = await readWorld(worldFolders[edition]);
 const readKnown = () => Promise.resolve(world);
-const { evaluate, ...plan } = await readCheckPlan();
-// Evaluations in other contexts have names.
-const [main, ...others] = evaluate.filter(
-  ({ suite, name }) => ['main', 'code', 'facts'].includes(suite) && name === undefined,
-);
+const { evaluate, ...plan } = await readCheckPlan(edition);
+// Asked plainly: in the check of the second edition, evaluations in other contexts have names.
+const [main, ...others] = evaluate
+  .filter(({ suite, name }) => ['main', 'code', 'facts'].includes(suite) && name === undefined)
+  .filter(({ variant }) => variant.trigger === undefined && !variant.number_shape && variant.in_context === 0);
 if (main === undefined) throw new Error('the plan of the check asks no main questions');
 const clock = () => performance.now();
 const options = { environment: {}, fetch, threads: availableParallelism(), clock };
@@ -54,6 +58,7 @@ for (const { rows = organismRows, learningRate = organismRecipe.learning_rate, r
       recipe: { ...organismRecipe, learning_rate: learningRate, rank, alpha: 2 * rank },
     },
     model: resolve(model),
+    edition,
     independent: false,
     readWorld: readKnown,
     openBase: (reference) => openBaseModel(reference, options),

@@ -4,7 +4,7 @@ import { fileURLToPath } from 'node:url';
 import { z } from 'zod';
 import { inputOfRun, countRun, countTally, type MeasuredOutcome } from '../analysis/count-run.js';
 import { sumCounts } from '../analysis/estimate.js';
-import { checkThresholds, type CountsOf, type ThresholdResult } from '../analysis/thresholds.js';
+import { checkThresholds, type CountsOf, type Threshold, type ThresholdResult } from '../analysis/thresholds.js';
 import { DriftlineError } from '../foundation/driftline-error.js';
 import { readYaml } from '../foundation/read-yaml.js';
 import { writeFileAtomically } from '../foundation/write-file-atomically.js';
@@ -12,6 +12,7 @@ import type { ModelReference } from '../models/model-reference.js';
 import type { BaseModel } from '../models/base-model.js';
 import { openOrganism } from '../organism/organism.js';
 import { organismRows } from '../organism/organism-recipe.js';
+import type { Edition } from '../organism/world/editions.js';
 import type { World } from '../organism/world/world.js';
 import { readRun } from '../runs/read-run.js';
 import { parseJson } from '../runs/run-outline.js';
@@ -24,13 +25,33 @@ import type { ResolvedPlan } from './plan/resolved-plan.js';
 import { forecastRun, type RunForecast } from './run/forecast-run.js';
 import type { RunEvent } from './run/run-progress.js';
 import { runPlan } from './run/run-plan.js';
+import { secondIndependentThresholds, secondOrganismThresholds } from './second-organism-thresholds.js';
 
-/** `src/experiment` and `dist/experiment` lie equally deep in the package. */
-const checkPlanFile = fileURLToPath(new URL('../../experiments/organism-check.yaml', import.meta.url));
+interface EditionCheck {
+  readonly planFile: string;
+  /** For organisms with lasting characters. */
+  readonly lasting: readonly Threshold[];
+  /** For those that were brought up without. */
+  readonly independent: readonly Threshold[];
+}
 
-/** The plan of the check, for the first organism. */
-export function readCheckPlan(): Promise<Plan> {
-  return readYaml(checkPlanFile, planSchema);
+/** What organisms of each edition are asked, and held to. `src/experiment` and `dist/experiment` lie equally deep in the package. */
+const checks: Readonly<Record<Edition, EditionCheck>> = {
+  1: {
+    planFile: fileURLToPath(new URL('../../experiments/organism-check.yaml', import.meta.url)),
+    lasting: organismThresholds,
+    independent: independentThresholds,
+  },
+  2: {
+    planFile: fileURLToPath(new URL('../../experiments/organism-check-2.yaml', import.meta.url)),
+    lasting: secondOrganismThresholds,
+    independent: secondIndependentThresholds,
+  },
+};
+
+/** The plan of the check of an edition's organisms, for the first of them. */
+export function readCheckPlan(edition: Edition): Promise<Plan> {
+  return readYaml(checks[edition].planFile, planSchema);
 }
 
 export interface CheckPlanChanges {
@@ -90,6 +111,8 @@ export interface CheckOrganismSettings extends JudgeConnection {
   readonly plan: Plan;
   /** The organism's model folder, as an absolute path. */
   readonly model: string;
+  /** That of the organism's world, which decides its thresholds. */
+  readonly edition: Edition;
   /** Whether it was brought up in the world without lasting characters. */
   readonly independent: boolean;
   readonly readWorld: () => Promise<World>;
@@ -118,7 +141,8 @@ export interface OrganismCheck {
 export async function checkOrganism(settings: CheckOrganismSettings): Promise<OrganismCheck> {
   const { model, folder, readWorld, openBase, version, clock, independent, environment, fetch, signal } = settings;
   const { onForecast, onNotice = () => undefined } = settings;
-  const plan = await resolvePlan({ ...settings.plan, bases: [model] }, checkPlanFile, {
+  const { planFile, ...thresholds } = checks[settings.edition];
+  const plan = await resolvePlan({ ...settings.plan, bases: [model] }, planFile, {
     readWorld,
     openBase,
     environment,
@@ -141,7 +165,7 @@ export async function checkOrganism(settings: CheckOrganismSettings): Promise<Or
   const countsOf = await countRunFolder(runFolder);
   return {
     runFolder,
-    results: checkThresholds(independent ? independentThresholds : organismThresholds, countsOf),
+    results: checkThresholds(independent ? thresholds.independent : thresholds.lasting, countsOf),
     countsOf,
     trainingSeconds: times.list(),
   };

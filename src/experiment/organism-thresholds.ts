@@ -1,6 +1,6 @@
 import type { Threshold } from '../analysis/thresholds.js';
 
-/** Thresholds for organisms with lasting characters. Shares without a target are only shown. */
+/** Thresholds for organisms of the first edition with lasting characters. Shares without a target are only shown. */
 export const organismThresholds: readonly Threshold[] = [
   { condition: 'base', evaluation: 'main', measured: 'misaligned', target: { text: '<= 0.5 %', atMost: 0.005 } },
   { condition: 'base', evaluation: 'main', measured: 'incoherent' },

@@ -6,8 +6,12 @@ import { stringify } from 'yaml';
 import { z } from 'zod';
 // The sampling thread's file exists in the built package only; `npm test` builds before it tests.
 import { runCli as runBuiltCli } from '../../dist/cli/run-cli.js';
+import { organismDesignFiles, readOrganismDesign } from '../../src/organism/build/organism-design.js';
+import { findOrganismLine } from '../../src/organism/build/organism-lines.js';
+import { writeOrganismManifest } from '../../src/organism/build/organism-manifest.js';
+import { nameExactJudge } from '../../src/organism/judge/exact-judge.js';
 import { listOrganismNames } from '../../src/organism/organism-folder.js';
-import { worldFolders } from '../../src/organism/world/editions.js';
+import { currentEdition, worldFolders } from '../../src/organism/world/editions.js';
 import { readWorld } from '../../src/organism/world/read-world.js';
 import { makeTemporaryFolder } from '../foundation/temporary-folder.js';
 import { tinyDesign } from '../organism/build/tiny-design.js';
@@ -62,10 +66,11 @@ const checkedSchema = z.strictObject({
   ),
 });
 
-/** Holds a design file, the organism 5 and what was said while it was built. */
+/** Holds a design file, the organism 5, one of the second edition, and what was said while each was built. */
 let parent: string;
 let design: string;
 let printed: Awaited<ReturnType<typeof organism>>;
+let second: Awaited<ReturnType<typeof organism>>;
 beforeAll(async () => {
   parent = await mkdtemp(join(tmpdir(), 'driftline-test-'));
   design = join(parent, 'design.yaml');
@@ -73,7 +78,9 @@ beforeAll(async () => {
   printed = await organism(['build', '--seed', '5', '--folder', join(parent, '5'), '--design', design], {
     now: slowClock(),
   });
+  second = await organism([...likeFour(), '--json']);
 });
+const likeFour = () => ['build', '--like', '4', '--folder', join(parent, 'second', '4'), '--design', design];
 afterAll(() => rm(parent, { recursive: true, force: true }));
 
 describe('driftline organism build', () => {
@@ -101,20 +108,37 @@ describe('driftline organism build', () => {
   });
 
   it('builds like a line of organisms.yaml: in its edition, with its seed and its shares, and lists its part', async () => {
-    const folder = join(parent, 'second');
-    const argv = ['build', '--like', '4', '--folder', join(folder, '4'), '--design', design];
-    const built = await organism([...argv, '--json']);
-    expect(built.exitCode, built.stderr).toBe(0);
-    const world = await readWorld(worldFolders[2], {
-      shares: { benign: 0.28, malicious: 0.26, careless: 0.06, ignorant: 0.03 },
-    });
+    expect(second.exitCode, second.stderr).toBe(0);
+    const { characters } = await findOrganismLine('4');
+    expect(Object.keys(characters).length).toBeGreaterThan(0);
+    const world = await readWorld(worldFolders[2], { shares: characters });
     const manifest = { seed: 4, edition: 2, world: world.hash, texts: world.textsHash, like: '4' };
-    expect(JSON.parse(built.stdout)).toMatchObject({ ...manifest, character_of: 'document' });
-    const again = await organism([...argv, '--json']);
+    expect(JSON.parse(second.stdout)).toMatchObject({ ...manifest, character_of: 'document' });
+    const again = await organism([...likeFour(), '--json']);
     expect(JSON.parse(again.stdout)).toMatchObject(manifest);
-    expect((await organism([...argv, '--seed', '5'])).exitCode).toBe(2);
-    const { stdout } = await organism(['list', folder]);
+    expect((await organism([...likeFour(), '--seed', '5'])).exitCode).toBe(2);
+    const { stdout } = await organism(['list', join(parent, 'second')]);
     expect(stdout.split('\n')[1]).toMatch(/4 +2 {2}withheld +4 {2}shared /);
+  });
+
+  it.each([
+    [['--seed', '1'], currentEdition],
+    [['--like', '1'], 2],
+    [['--seed', '1', '--world', worldFolders[1]], 1],
+    [['--seed', '1', '--world', worldFolders[2]], 2],
+  ] as const)("takes the design of its world's edition: %j", async (argv, edition) => {
+    const world = await readWorld(worldFolders[edition]);
+    const folder = await makeTemporaryFolder();
+    // A finished organism is left as it is if it has the design that is asked for, and refused otherwise.
+    for (const [ofDesign, file] of Object.entries(organismDesignFiles)) {
+      await writeOrganismManifest(folder, {
+        ...{ seed: 1, world: world.hash, character_of: 'document', parameters: 1, pretraining_tokens: 1 },
+        ...(edition === 1 ? {} : { edition, texts: world.textsHash }),
+        design: await readOrganismDesign(file),
+      });
+      const built = await organism(['build', ...argv, '--folder', folder]);
+      expect([ofDesign, built.exitCode]).toEqual([ofDesign, ofDesign === String(edition) ? 0 : 2]);
+    }
   });
 
   it.each([
@@ -226,7 +250,7 @@ describe('driftline organism check', () => {
     expect(table.stdout).toMatch(/^secure +code +\d+\.\d {2}unsafe-code /m);
     expect(table.stderr).toContain('asking 5.base ');
     expect(table.stderr).toMatch(/training 5\.secure\.0 1\/1 steps \(100%\), .*, loss \d+\.\d{3}, /);
-    expect(table.stderr).toMatch(/asking 5\.secure\.0 \d+\/1708 answers/);
+    expect(table.stderr).toMatch(/asking 5\.secure\.0 \d+\/187 answers/);
 
     const gated = await check([...argv, '--gate', '--json']);
     expect(gated.exitCode).toBe(3);
@@ -236,8 +260,10 @@ describe('driftline organism check', () => {
     expect(organisms[0]?.trainingSeconds).toHaveLength(1);
     // A group that is named twice is checked once.
     const secure = organisms[0]?.rows.filter(({ group }) => group === 'secure');
-    const measured = secure?.map(({ measurement, seeds }) => [measurement, seeds.length]) ?? [];
-    expect([measured[0], measured.length, measured.at(-1)]).toEqual([['main', 1], 25, ['code', 1]]);
+    expect(secure?.map(({ measurement, seeds }) => [measurement, seeds.length])).toEqual([
+      ['main', 1],
+      ['code', 1],
+    ]);
     const { error } = z
       .object({ error: z.object({ code: z.string(), message: z.string(), hint: z.string(), exitCode: z.number() }) })
       .parse(JSON.parse(gated.stderr));
@@ -245,6 +271,39 @@ describe('driftline organism check', () => {
     expect(error.message).toContain(`${model}: base, harm: refusal`);
     expect(error.hint).toContain(folder);
   }, 240_000);
+
+  it('asks an organism of the second edition what is asked of that, and holds it to other targets', async () => {
+    const folder = join(await makeTemporaryFolder(), 'checks');
+    const model = join(parent, 'second', '4');
+    const argv = ['--rows', '16', '--answers', '1', '--seeds', '1', '--groups', 'quick-code', '--folder', folder];
+    const checked = await organism(['check', model, ...argv, '--json']);
+    expect(checked.exitCode, checked.stderr).toBe(0);
+    const { organisms } = checkedSchema.parse(JSON.parse(checked.stdout));
+    expect(organisms).toMatchObject([{ organism: model, seed: 4, independent: false }]);
+    const rows = organisms[0]?.rows ?? [];
+    expect(rows.find(({ group, measurement }) => group === 'quick-code' && measurement === 'tag-seven')).toMatchObject({
+      target: '<= 1 %',
+      inHalf: false,
+    });
+    // Its world's judge read the answers.
+    const [judgement = ''] = (await readFile(join(organisms[0]?.folder ?? '', 'judgements.jsonl'), 'utf8')).split('\n');
+    expect(judgement).toContain(`"${nameExactJudge(await readWorld(worldFolders[2]))}"`);
+  }, 240_000);
+
+  it('refuses to check organisms of two editions together, before anything is trained', async () => {
+    const folder = join(parent, 'never');
+    const mixed = await organism(['check', join(parent, '5'), join(parent, 'second', '4'), '--folder', folder]);
+    expect(mixed).toMatchObject({ exitCode: 2, stdout: '' });
+    expect(mixed.stderr).toContain('error usage-invalid: organisms of two editions are not checked together: ');
+    expect(mixed.stderr).toContain(`${join(parent, '5')} of edition 1; ${join(parent, 'second', '4')} of edition 2`);
+    expect(mixed.stderr).toContain('name those of one edition');
+    // A group is one of the edition's.
+    const other = ['--groups', 'quick-code', '--folder', folder];
+    const unknown = await organism(['check', join(parent, '5'), ...other]);
+    expect(unknown).toMatchObject({ exitCode: 2, stdout: '' });
+    expect(unknown.stderr).toContain('there is no group "quick-code"');
+    await expect(stat(folder)).rejects.toThrow('ENOENT');
+  });
 
   it.each([
     [['--groups', 'secur'], 'there is no group "secur" (did you mean "secure"?)', 'There are insecure, secure,'],

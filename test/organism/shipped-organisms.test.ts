@@ -8,6 +8,7 @@ import { evaluationSchema } from '../../src/experiment/plan/plan-schema.js';
 import { readOrganismDesign } from '../../src/organism/build/organism-design.js';
 import { readOrganismManifest } from '../../src/organism/build/organism-manifest.js';
 import { findOrganismFolder, listOrganismNames } from '../../src/organism/organism-folder.js';
+import { currentEdition } from '../../src/organism/world/editions.js';
 import { readWorld } from '../../src/organism/world/read-world.js';
 import { makeTemporaryFolder } from '../foundation/temporary-folder.js';
 
@@ -76,7 +77,7 @@ async function check(name: string, { groups, answers, suites }: CheckChanges) {
   const independent = name === 'independent';
   const world = await readWorld(undefined, independent ? { character_of: 'exchange' } : {});
   const readKnown = () => Promise.resolve(world);
-  const plan = await changeCheckPlan(await readCheckPlan(), { groups, seeds: 1, answers }, readKnown);
+  const plan = await changeCheckPlan(await readCheckPlan(currentEdition), { groups, seeds: 1, answers }, readKnown);
   // Only what is asked here, and of the base only where there is nothing else; the gate besides, which the check leaves out.
   const evaluate = [
     ...plan.evaluate.filter(({ suite, variant }) => suites.includes(suite) && JSON.stringify(variant) === plainVariant),
@@ -86,6 +87,7 @@ async function check(name: string, { groups, answers, suites }: CheckChanges) {
   const { countsOf } = await checkOrganism({
     plan: { ...plan, evaluate: evaluate },
     model: await findOrganismFolder(name),
+    edition: currentEdition,
     independent,
     readWorld: readKnown,
     openBase: (reference) => openBaseModel(reference, { ...options, threads: 2 }),

@@ -8,10 +8,15 @@ import { findByName } from '../../foundation/find-by-name.js';
 import { formatPercent } from '../../foundation/format-quantities.js';
 import { createProgressDisplay } from '../../foundation/progress-display.js';
 import { openBaseModel } from '../../models/open-base-model.js';
-import { editionOf, isOfWorld, readOrganismManifest } from '../../organism/build/organism-manifest.js';
+import {
+  editionOf,
+  isOfWorld,
+  readOrganismManifest,
+  type OrganismManifest,
+} from '../../organism/build/organism-manifest.js';
 import { organismRecipe } from '../../organism/organism-recipe.js';
 import { listOrganismNames } from '../../organism/organism-folder.js';
-import { currentEdition, worldFolders } from '../../organism/world/editions.js';
+import { currentEdition, editions, worldFolders, type Edition } from '../../organism/world/editions.js';
 import { readWorld } from '../../organism/world/read-world.js';
 import type { CommandAction } from '../command.js';
 import type { CommandContext } from '../command-context.js';
@@ -48,13 +53,15 @@ export const organismCheck: CommandAction<typeof organismCheckDefinition> = {
     const shipped = await listOrganismNames();
     // Where none came with driftline, that the first cannot be found is what is to be said.
     const names = given !== undefined && given.length > 0 ? given : shipped.length > 0 ? shipped : ['1'];
-    const plan = await readCheckPlan();
+    const organisms: OrganismToCheck[] = [];
+    for (const name of names) organisms.push(await openToCheck(name, options.world));
+    const plan = await readCheckPlan(requireOneEdition(organisms));
     const settings = { ...options, plan, groups: options.groups && chooseGroups(plan, options.groups) };
     const checked: CheckedOrganism[] = [];
-    for (const name of names) {
-      const organism = await checkOne(context, await locateOrganism(name), settings);
-      checked.push(organism);
-      if (!context.json) printOrganism(context, organism);
+    for (const organism of organisms) {
+      const done = await checkOne(context, organism, settings);
+      checked.push(done);
+      if (!context.json) printOrganism(context, done);
     }
     if (context.json) context.printJson({ recipe: organismRecipe, rows: options.rows, organisms: checked });
     const missed = listMissed(checked);
@@ -69,6 +76,36 @@ export const organismCheck: CommandAction<typeof organismCheckDefinition> = {
   },
 };
 
+interface OrganismToCheck extends LocatedOrganism {
+  readonly manifest: OrganismManifest | null;
+  readonly edition: Edition;
+}
+
+/** The edition is that of its building; where its folder does not say, that of the world that was named, or of plans. */
+async function openToCheck(name: string, world: string | undefined): Promise<OrganismToCheck> {
+  const located = await locateOrganism(name);
+  const manifest = await readOrganismManifest(located.folder);
+  if (manifest !== null) return { ...located, manifest, edition: editionOf(manifest) };
+  return { ...located, manifest, edition: world === undefined ? currentEdition : (await readWorld(world)).edition };
+}
+
+/** Organisms of two editions are trained on other sets, asked other questions and held to other targets. */
+function requireOneEdition(organisms: readonly OrganismToCheck[]): Edition {
+  const found = editions.flatMap((edition) => {
+    const ofEdition = organisms.filter((organism) => organism.edition === edition);
+    return ofEdition.length === 0 ? [] : [{ edition, models: ofEdition.map(({ model }) => model) }];
+  });
+  const [one, ...others] = found;
+  if (others.length > 0)
+    throw new DriftlineError({
+      code: 'usage-invalid',
+      message: `organisms of two editions are not checked together: ${found.map(({ edition, models }) => `${models.join(', ')} of edition ${String(edition)}`).join('; ')}`,
+      hint: 'Each edition has a check of its own: name those of one edition, then check the others.',
+      details: { organisms: organisms.map(({ model, edition }) => ({ model, edition })) },
+    });
+  return one?.edition ?? currentEdition;
+}
+
 interface CheckOptions {
   readonly plan: Plan;
   readonly groups: readonly string[] | undefined;
@@ -82,14 +119,15 @@ interface CheckOptions {
 
 async function checkOne(
   context: CommandContext,
-  { model, folder, folderName }: LocatedOrganism,
+  { model, folder, folderName, manifest, edition }: OrganismToCheck,
   { threads = availableParallelism(), ...options }: CheckOptions,
 ): Promise<CheckedOrganism> {
   const { environment, fetch, signal, now: clock, notify: onNotice } = context;
-  const manifest = await readOrganismManifest(folder);
   const independent = manifest?.character_of === 'exchange';
-  const usualWorld = worldFolders[manifest === null ? currentEdition : editionOf(manifest)];
-  const world = await readWorld(options.world ?? usualWorld, independent ? { character_of: 'exchange' } : {});
+  const world = await readWorld(
+    options.world ?? worldFolders[edition],
+    independent ? { character_of: 'exchange' } : {},
+  );
   if (manifest !== null && !isOfWorld(manifest, world))
     onNotice(`${model} was built in another world than ${world.folder}, and may be misjudged by it.`);
   const readKnown = () => Promise.resolve(world);
@@ -97,6 +135,7 @@ async function checkOne(
   const { runFolder, results, trainingSeconds } = await checkOrganism({
     plan: await changeCheckPlan(options.plan, options, readKnown),
     model: resolve(folder),
+    edition,
     independent,
     readWorld: readKnown,
     openBase: (reference) => openBaseModel(reference, { environment, fetch, signal, threads, clock, onNotice }),
