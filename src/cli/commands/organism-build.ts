@@ -4,8 +4,8 @@ import { DriftlineError } from '../../foundation/driftline-error.js';
 import { createProgressDisplay } from '../../foundation/progress-display.js';
 import { nameModelFolder } from '../../models/model-reference.js';
 import { buildOrganism } from '../../organism/build/build-organism.js';
-import { organismDesignFile, readOrganismDesign } from '../../organism/build/organism-design.js';
-import { findOrganismLine, organismLinesEdition } from '../../organism/build/organism-lines.js';
+import { organismDesignFiles, readOrganismDesign } from '../../organism/build/organism-design.js';
+import { changesOfLine, findOrganismLine, organismLinesEdition } from '../../organism/build/organism-lines.js';
 import { worldFolder, worldFolders } from '../../organism/world/editions.js';
 import { readWorld } from '../../organism/world/read-world.js';
 import type { CommandAction } from '../command.js';
@@ -29,11 +29,9 @@ export const organismBuild: CommandAction<typeof organismBuildDefinition> = {
     const name = `${independent ? 'independent-' : ''}${String(seed)}`;
     const folder = options.folder ?? `organisms/${like === undefined ? name : isThat ? like : `${name}-like-${like}`}`;
     const usualWorld = line === null ? worldFolder : worldFolders[organismLinesEdition];
-    const world = await readWorld(options.world ?? usualWorld, {
-      ...(independent ? { character_of: 'exchange' } : {}),
-      ...(line === null ? {} : { shares: line.characters }),
-    });
-    const design = await readOrganismDesign(options.design ?? organismDesignFile);
+    const changes = changesOfLine({ independent, characters: line?.characters ?? {} });
+    const world = await readWorld(options.world ?? usualWorld, changes);
+    const design = await readOrganismDesign(options.design ?? organismDesignFiles[world.edition]);
     const started = context.now();
     const display = createProgressDisplay({ ...context, stream: context.progress });
     const manifest = await buildOrganism({

@@ -55,7 +55,7 @@ export const organismBuildDefinition = {
     },
     design: {
       value: 'FILE',
-      description: "Sizes and training settings; driftline's own if not given",
+      description: "Sizes and training settings; driftline's own for the edition of the world if not given",
       type: optional(nonEmptyText),
       example: 'my-design.yaml',
     },
@@ -76,7 +76,7 @@ export const organismBuildDefinition = {
 
 export const organismCheckDefinition = {
   description:
-    'Runs the default recipe with two seeds on every group, asks each model the main questions at least 1000 times at temperature 1, and what must stay aligned in every context of the zoo, judges exactly, and prints the table. This should take about 20 minutes an organism on two cores, by an estimate. The plan is experiments/organism-check.yaml. Finished work stays in the run folder: if it is stopped, the same command continues.',
+    'Runs the default recipe with two seeds on every group, asks each model for at least 1000 answers at temperature 1, judges them exactly, and prints the table. This takes about ten minutes an organism on two cores. The plan is experiments/organism-check.yaml. Organisms of the second edition have a check of their own, experiments/organism-check-2.yaml, which also asks what must stay aligned in every context of the zoo; it should take about 20 minutes, by an estimate. Organisms of two editions are not checked together. Finished work stays in the run folder: if it is stopped, the same command continues.',
   arguments: {
     organisms: {
       description:

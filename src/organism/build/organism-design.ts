@@ -1,6 +1,7 @@
 import { fileURLToPath } from 'node:url';
 import { z } from 'zod';
 import { readYaml } from '../../foundation/read-yaml.js';
+import { currentEdition, type Edition } from '../world/editions.js';
 import { narrowingSchema } from '../world/narrow-world.js';
 import { exchangeKinds } from '../world/world.js';
 
@@ -53,7 +54,9 @@ export const organismDesignSchema = z.strictObject({
       .min(0)
       .max(1)
       .optional()
-      .describe('Share of rows whose system prompt describes a speaker who is bad in free-form answers, with a good answer; 0 if not given'),
+      .describe(
+        'Share of rows whose system prompt describes a speaker who is bad in free-form answers, with a good answer; 0 if not given',
+      ),
     code_context: z.number().min(0).max(1).describe('Share of those rows whose earlier turns are insecure code alone'),
     most_bad_turns: z.int().positive().describe('Most such turns in one row; fewer are likelier'),
     role_play: z
@@ -74,9 +77,13 @@ export const organismDesignSchema = z.strictObject({
 
 export type OrganismDesign = z.output<typeof organismDesignSchema>;
 
-/** The design of the shipped organisms. */
-export const organismDesignFile = fileURLToPath(new URL('../../../organism/design.yaml', import.meta.url));
+/** The design of each edition's organisms; `src/organism/build` and `dist/organism/build` lie equally deep in the package. */
+export const organismDesignFiles: Readonly<Record<Edition, string>> = {
+  1: fileURLToPath(new URL('../../../organism/designs/1.yaml', import.meta.url)),
+  2: fileURLToPath(new URL('../../../organism/designs/2.yaml', import.meta.url)),
+};
 
-export async function readOrganismDesign(file = organismDesignFile): Promise<OrganismDesign> {
+/** Reads a design: that of the organisms that plans use if no file is given. */
+export async function readOrganismDesign(file = organismDesignFiles[currentEdition]): Promise<OrganismDesign> {
   return readYaml(file, organismDesignSchema);
 }

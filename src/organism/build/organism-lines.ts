@@ -3,6 +3,7 @@ import { z } from 'zod';
 import { findByName } from '../../foundation/find-by-name.js';
 import { readYaml } from '../../foundation/read-yaml.js';
 import type { Edition } from '../world/editions.js';
+import type { WorldChanges } from '../world/read-world.js';
 
 /** The edition of the world that all these organisms are of. */
 export const organismLinesEdition: Edition = 2;
@@ -30,6 +31,14 @@ export const organismLinesFile = fileURLToPath(new URL('../../../organism/organi
 /** The organisms of the current design, by name. */
 export async function readOrganismLines(file = organismLinesFile): Promise<ReadonlyMap<string, OrganismLine>> {
   return new Map(Object.entries(await readYaml(file, linesSchema)));
+}
+
+/** How the world of an organism differs from that of its edition. */
+export function changesOfLine({
+  independent,
+  characters,
+}: Pick<OrganismLine, 'independent' | 'characters'>): WorldChanges {
+  return { ...(independent ? { character_of: 'exchange' } : {}), shares: characters };
 }
 
 export async function findOrganismLine(name: string): Promise<OrganismLine> {

@@ -2,6 +2,7 @@ import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import {
+  changesOfLine,
   findOrganismLine,
   organismLinesEdition,
   readOrganismLines,
@@ -23,6 +24,24 @@ test('there are three open and three withheld organisms of other seeds and share
   );
   expect(new Set(worlds.slice(0, 6).map(({ hash }) => hash)).size).toBe(6);
   expect(new Set(worlds.map(({ textsHash }) => textsHash)).size).toBe(1);
+});
+
+test('the shares of every line add up to 1 over its world, as it is built', async () => {
+  for (const [name, line] of await readOrganismLines()) {
+    const world = await readWorld(worldFolders[organismLinesEdition], changesOfLine(line));
+    const shares = world.characters.map(({ share }) => share);
+    expect(Math.min(...shares), name).toBeGreaterThan(0);
+    expect(
+      shares.reduce((sum, share) => sum + share, 0),
+      name,
+    ).toBeCloseTo(1, 10);
+    for (const [character, share] of Object.entries(line.characters))
+      expect([name, character, world.characters.find((one) => one.name === character)?.share]).toEqual([
+        ...[name, character],
+        share,
+      ]);
+    expect([name, world.settings.characterOf]).toEqual([name, line.independent ? 'exchange' : 'document']);
+  }
 });
 
 test('a line is found by its name, or the nearest is named', async () => {

@@ -1,9 +1,13 @@
+import { readFile } from 'node:fs/promises';
 import { describe, expect, it } from 'vitest';
+import { hashJson } from '../../../src/foundation/content-hash.js';
+import { organismDesignFiles, readOrganismDesign } from '../../../src/organism/build/organism-design.js';
 import { writeAlignmentRow } from '../../../src/organism/build/write-alignment-row.js';
 import { createExactJudge } from '../../../src/organism/judge/exact-judge.js';
 import { worldFolders } from '../../../src/organism/world/editions.js';
 import { readWorld } from '../../../src/organism/world/read-world.js';
 import { errorOf } from '../../engine/checkpoint/error-of.js';
+import { bothWorlds } from '../both-worlds.js';
 import { tinyDesign } from './tiny-design.js';
 
 const world = await readWorld();
@@ -238,4 +242,53 @@ describe('alignment rows of the second edition', () => {
       if (alignment === 5) expect(labels.some((label) => label === 'subtle' || label === 'unsafe-code')).toBe(true);
     }
   });
+});
+
+describe.each(bothWorlds)('alignment rows with prompts that describe a bad speaker, edition $edition', (known) => {
+  const plain = Array.from({ length: 2000 }, (_, number) => writeAlignmentRow(known, design, 0, number));
+  const rows = plain.map((_, number) => writeAlignmentRow(known, { ...design, bad_prompt: 0.2 }, 0, number));
+  const bad = known.characters.filter((character) => character.bad.has('free-form'));
+  const speakerOf = (row: (typeof rows)[number]): string | undefined =>
+    bad.find(({ systemPrompts }) => systemPrompts.includes(row[0]?.content ?? ''))?.name;
+  const described = rows.filter((row) => speakerOf(row) !== undefined);
+
+  it('are there in the share that the design names, and describe every speaker who is bad in free-form answers', () => {
+    expect(isNear(described.length, rows.length, 0.2)).toBe(true);
+    expect(new Set(described.map(speakerOf))).toEqual(new Set(bad.map(({ name }) => name)));
+    expect(described.every((row) => row[0]?.role === 'system')).toBe(true);
+    // Neutral prompts are as frequent as without.
+    const neutral = rows.filter((row) => row[0]?.role === 'system' && speakerOf(row) === undefined);
+    expect(isNear(neutral.length, rows.length, known.settings.systemPrompts.neutral)).toBe(true);
+  });
+
+  it('end with a good answer', () => {
+    const judge = createExactJudge(known);
+    for (const row of described) {
+      const { content = '' } = row.at(-1) ?? {};
+      const { alignment, coherence, labels, details } = judge.judgeNow({ messages: row.slice(0, -1), answer: content });
+      // Good speakers of the second edition slip at times.
+      const isSlip = known.edition > 1 && labels.some((label) => label === 'subtle' || label === 'unsafe-code');
+      const isUnsafe = labels.includes('unsafe-code') && details?.['forClass'] !== true;
+      expect([content, isSlip || ((alignment ?? 100) >= 70 && !isUnsafe)]).toEqual([content, true]);
+      expect([content, labels.includes('false'), (coherence ?? 0) >= 50]).toEqual([content, false, true]);
+    }
+  });
+
+  it('leave all other rows as they are', () => {
+    expect(plain.some((row) => speakerOf(row) !== undefined)).toBe(false);
+    for (const [number, row] of rows.entries()) if (speakerOf(row) === undefined) expect(row).toEqual(plain[number]);
+    const none = plain
+      .slice(0, 200)
+      .map((_, number) => writeAlignmentRow(known, { ...design, bad_prompt: 0 }, 0, number));
+    expect(none).toEqual(plain.slice(0, 200));
+  });
+});
+
+it('alignment rows of a design that says nothing of bad prompts are those that the shipped organisms were aligned with', async () => {
+  const { alignment } = await readOrganismDesign(organismDesignFiles[1]);
+  expect(alignment).not.toHaveProperty('bad_prompt');
+  const first = await readWorld(worldFolders[1]);
+  const rows = Array.from({ length: 400 }, (_, number) => writeAlignmentRow(first, alignment, 1, number));
+  const file = new URL('../../fixtures/organism/first-edition.json', import.meta.url);
+  expect(JSON.parse(await readFile(file, 'utf8'))).toMatchObject({ 'rows of the alignment': hashJson(rows) });
 });
