@@ -38,8 +38,7 @@ const inside = await base.openInside(null);
 const { kinds } = await readZooDefinition(shippedDefinitions[2]);
 const measured: SurprisalOfPair[] = [];
 try {
-  for (const pair of listSurprisalPairs(world, kinds, rows))
-    measured.push(await measureSurprisal(inside, pair));
+  for (const pair of listSurprisalPairs(world, kinds, rows)) measured.push(await measureSurprisal(inside, pair));
 } finally {
   await inside.close();
 }
