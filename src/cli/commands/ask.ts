@@ -13,6 +13,7 @@ import { readHostedEndpoint } from '../../models/services/hosted-service.js';
 import { remarkOnRetirement } from '../../models/services/retirements.js';
 import { findService, services } from '../../models/services/services.js';
 import { usualRating, type RatingScale } from '../../questions/question-file.js';
+import { readWorldOfBases } from '../../experiment/plan/world-of-bases.js';
 import type { CommandAction } from '../command.js';
 import type { CommandContext } from '../command-context.js';
 import type { askDefinition } from '../definitions/ask.js';
@@ -190,7 +191,7 @@ function listSpellings(prompt: string): string[] {
 
 /** What to say of a question that is not of the organism's world; nothing of one that is. */
 async function describeUnknownQuestion(model: string, prompt: string): Promise<string[]> {
-  const organism = openOrganism();
+  const organism = openOrganism(() => readWorldOfBases([model], (path) => path, model));
   const judge = await organism.openJudge();
   const isKnown = (content: string): boolean => judge.knowsQuestion({ messages: [{ role: 'user', content }] });
   if (isKnown(prompt)) return [];

@@ -31,7 +31,7 @@ export interface PlanModels {
 export function createPlanModels({ folder, openBase, models: own }: PlanModelsSettings): PlanModels {
   const models = new Map<string, BaseModel>();
   const names = new Map<string, string>();
-  const locate = (path: string): string => (isAbsolute(path) ? path : join(folder, path));
+  const locate = (path: string): string => locateFrom(folder, path);
   return {
     models,
     locate,
@@ -56,7 +56,13 @@ export function createPlanModels({ folder, openBase, models: own }: PlanModelsSe
   };
 }
 
-function locateFolders(reference: ModelReference, locate: (path: string) => string): ModelReference {
+/** Where a path leads from a plan's folder. */
+export function locateFrom(folder: string, path: string): string {
+  return isAbsolute(path) ? path : join(folder, path);
+}
+
+/** A reference whose folders are found. */
+export function locateFolders(reference: ModelReference, locate: (path: string) => string): ModelReference {
   const locateWhole = (whole: WholeReference): WholeReference =>
     whole.provider === 'folder' ? { ...whole, folder: locate(whole.folder) } : whole;
   return reference.provider === 'adapted'

@@ -22,16 +22,17 @@ import { describeOrigins, describePlan } from './describe-plan.js';
 import { remarkOnFewAnswers, resolveEvaluations } from './resolve-evaluation.js';
 import { isReadByFirstToken } from '../../questions/question-file.js';
 import { allEvaluations, baseCondition } from '../../runs/run-outline.js';
-import { createPlanModels } from './plan-models.js';
+import { createPlanModels, locateFrom } from './plan-models.js';
 import { isTrained, planSchema, type Plan } from './plan-schema.js';
 import { remarkOnRows, resolveCells } from './resolve-cells.js';
 import { planOwnJudge } from './planned-judge.js';
 import { resolveExisting } from './resolve-existing.js';
 import { resolveJudge } from './resolve-judge.js';
 import type { PlannedCell, ResolvedPlan } from './resolved-plan.js';
+import { readWorldOfBases } from './world-of-bases.js';
 
 export interface ResolvePlanOptions {
-  /** Reads the world of the organism; called once, and only if the plan uses the organism. Default: the shipped world. */
+  /** Reads the world of the organism; called once, and only if the plan uses the organism. Default: the shipped world of its bases' edition. */
   readonly readWorld?: () => Promise<World>;
   /** Replaces the judge that the plan names. */
   readonly judge?: Judge;
@@ -86,8 +87,12 @@ export async function resolvePlan(
   const chosen = chooseCluster(plan, source, keep);
   const cluster = await fillInGpu(chosen, environment);
   // Each plan has an organism of its own: what is read of it decides the plan's hash.
-  const organism = openOrganism(readWorld);
-  const sources = { organism, folder: dirname(source), ...given };
+  const folder = dirname(source);
+  const ofOthers = plan.bases.filter((written) => !Object.hasOwn(models, nameWrittenModel(written)));
+  const organism = openOrganism(
+    readWorld ?? (() => readWorldOfBases(ofOthers, (path) => locateFrom(folder, path), source)),
+  );
+  const sources = { organism, folder, ...given };
   const judge =
     ownJudge === undefined
       ? await resolveJudge(plan.judge, { organism, environment }).catch((cause: unknown) => {
