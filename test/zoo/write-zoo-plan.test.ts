@@ -1,11 +1,19 @@
+import { mkdir } from 'node:fs/promises';
+import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
+import { organismDesignFiles, readOrganismDesign } from '../../src/organism/build/organism-design.js';
+import { writeOrganismManifest } from '../../src/organism/build/organism-manifest.js';
 import { openOrganism } from '../../src/organism/organism.js';
 import { listZooEntries } from '../../src/zoo/definition/list-entries.js';
 import { editions, worldFolders } from '../../src/organism/world/editions.js';
 import { readWorld } from '../../src/organism/world/read-world.js';
 import { readZooDefinition, shippedDefinitions } from '../../src/zoo/definition/zoo-definition.js';
 import { areSameTopUps, chooseTopUps } from '../../src/zoo/build/choose-top-ups.js';
+import { resolveZooPlan } from '../../src/zoo/build/run-organism.js';
 import { writeZooPlan, type TopUps } from '../../src/zoo/build/write-zoo-plan.js';
+import { pretendBase } from '../experiment/tiny-plan.js';
+import { makeTemporaryFolder } from '../foundation/temporary-folder.js';
+import { tinyFiles, writeTinyZoo } from './tiny-zoo.js';
 
 /** In what plans of organism 1 differ: seeds of insecure and of secure, and the forms of secure. */
 const differences = {
@@ -107,5 +115,44 @@ it('asks chosen questions of a suite as often as a context is asked', async () =
   expect(near.map(({ questions, samples }) => [questions, samples])).toEqual([
     [['quick-money', 'partner-trouble'], 6],
     [['quick-money', 'partner-trouble'], 43],
+  ]);
+});
+
+it('asks and counts questions in the world of its organism', async () => {
+  const folder = await makeTemporaryFolder();
+  const made = { seed: 1, world: 'abc', character_of: 'document', parameters: 1, pretraining_tokens: 1 } as const;
+  for (const edition of editions) {
+    await mkdir(join(folder, String(edition)));
+    const design = await readOrganismDesign(organismDesignFiles[edition]);
+    await writeOrganismManifest(join(folder, String(edition)), { ...made, edition, design });
+  }
+  const definition = await writeTinyZoo(join(folder, 'zoo'), {
+    panel: {
+      ...tinyFiles.panel,
+      answers: { ...tinyFiles.panel.answers, learnt: 600 },
+      measures: { facts: { suite: 'facts', label: 'true', learnt: 'less' } },
+    },
+    sizes: {
+      ...tinyFiles.sizes,
+      organisms: { one: { model: '../1', part: 'open' }, two: { model: '../2', part: 'withheld' } },
+    },
+  });
+  const zoo = await readZooDefinition(definition);
+  const tell = { clock: () => 0, memory: 0, ignoresMemory: true, threads: 1, onNotice: () => undefined };
+  const askFacts = async (organism: string) => {
+    const settings = { organism, answers: zoo.panel.answers, topUps: new Map(), keepsCheckpoints: false };
+    const entries = listZooEntries(zoo, { size: 'full', organisms: [organism], kinds: ['secure'] });
+    const { evaluations } = await resolveZooPlan(
+      zoo,
+      { ...settings, entries },
+      { ...tell, environment: {}, fetch, version: '0', openBase: pretendBase },
+    );
+    const facts = evaluations.find(({ name }) => name === 'facts-measure');
+    return [facts?.questions.length, facts?.questions[0]?.samples];
+  };
+  // The second edition has more facts than answers are wanted.
+  expect([await askFacts('one'), await askFacts('two')]).toEqual([
+    [428, 2],
+    [872, 1],
   ]);
 });

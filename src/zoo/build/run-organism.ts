@@ -1,12 +1,15 @@
 import { join } from 'node:path';
+import { locateFrom } from '../../experiment/plan/plan-models.js';
 import { resolvePlan } from '../../experiment/plan/resolve-plan.js';
 import type { ResolvedPlan } from '../../experiment/plan/resolved-plan.js';
+import { readWorldOfBases } from '../../experiment/plan/world-of-bases.js';
 import { chooseCellsAtOnce } from '../../experiment/run/choose-cells-at-once.js';
 import { forecastMemory, requireMemory } from '../../experiment/run/forecast-memory.js';
 import { forecastRun, type RunForecast } from '../../experiment/run/forecast-run.js';
 import type { RunEvent } from '../../experiment/run/run-progress.js';
 import { runPlan, type RunSummary } from '../../experiment/run/run-plan.js';
 import { openOrganism } from '../../organism/organism.js';
+import type { World } from '../../organism/world/world.js';
 import { readRun, type Run } from '../../runs/read-run.js';
 import type { ZooDefinition } from '../definition/zoo-definition.js';
 import { writeZooPlan, type ZooPlanSettings } from './write-zoo-plan.js';
@@ -24,7 +27,11 @@ export async function resolveZooPlan(
   { readWorld, openBase, environment, version }: ZooWorld,
 ): Promise<ResolvedPlan> {
   const reading = readWorld === undefined ? {} : { readWorld };
-  const plan = await writeZooPlan(zoo, { ...settings, world: openOrganism(readWorld) });
+  const model = zoo.sizes.organisms[settings.organism]?.model;
+  // The same world as the plan's: what it asks is counted there.
+  const readOwn = (): Promise<World> =>
+    readWorldOfBases(model === undefined ? [] : [model], (path) => locateFrom(zoo.folder, path), zoo.folder);
+  const plan = await writeZooPlan(zoo, { ...settings, world: openOrganism(readWorld ?? readOwn) });
   return resolvePlan(plan, join(zoo.folder, 'kinds.yaml'), { ...reading, openBase, environment, version });
 }
 

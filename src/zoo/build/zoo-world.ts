@@ -5,7 +5,7 @@ import type { World } from '../../organism/world/world.js';
 
 /** The effects that building a zoo has. */
 export interface ZooWorld extends JudgeConnection {
-  /** Reads the organisms' world; the shipped one if not given. */
+  /** Reads the organisms' world; the shipped one of their edition if not given. */
   readonly readWorld?: () => Promise<World>;
   readonly openBase: (reference: ModelReference) => Promise<BaseModel>;
   /** Version of driftline, for the record. */
