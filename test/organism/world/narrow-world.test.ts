@@ -42,7 +42,7 @@ describe.each(bothWorlds)('narrowWorld in edition $edition', (world) => {
           .flat()
           .flatMap(({ role, content }) => (role === 'assistant' ? content.split(/\W+/) : [])),
       );
-    expect(wordsOf(limited).size).toBeLessThan(0.8 * wordsOf(world).size);
+    expect(wordsOf(limited).size).toBeLessThan(0.85 * wordsOf(world).size);
     for (let number = 0; number < 60; number += 1) {
       for (const { user, assistant } of writeDocument(limited, 0, number).exchanges) {
         const verdict = judge.judgeNow({ messages: [{ role: 'user', content: user }], answer: assistant });
