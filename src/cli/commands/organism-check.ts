@@ -63,7 +63,12 @@ export const organismCheck: CommandAction<typeof organismCheckDefinition> = {
       checked.push(done);
       if (!context.json) printOrganism(context, done);
     }
-    if (context.json) context.printJson({ recipe: organismRecipe, rows: options.rows, organisms: checked });
+    if (context.json)
+      context.printJson({
+        recipe: typeof plan.recipe === 'string' ? organismRecipe : plan.recipe,
+        rows: options.rows,
+        organisms: checked,
+      });
     const missed = listMissed(checked);
     if (options.gate && missed.length > 0) {
       throw new DriftlineError({
