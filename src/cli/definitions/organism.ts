@@ -76,7 +76,7 @@ export const organismBuildDefinition = {
 
 export const organismCheckDefinition = {
   description:
-    'Runs the default recipe with two seeds on every group, asks each model for at least 1000 answers at temperature 1, judges them exactly, and prints the table. This takes about ten minutes an organism on two cores. The plan is experiments/organism-check.yaml. Organisms of the second edition have a check of their own, experiments/organism-check-2.yaml, which also asks what must stay aligned in every context of the zoo; it should take about 20 minutes, by an estimate. Organisms of two editions are not checked together. Finished work stays in the run folder: if it is stopped, the same command continues.',
+    'Fine-tunes two seeds of every group by the recipe of its plan, asks each model for at least 1000 answers at temperature 1, judges them exactly, and prints the table. This takes about ten minutes an organism on two cores. The plan is experiments/organism-check.yaml. Organisms of the second edition have a check of their own, experiments/organism-check-2.yaml, which also asks what must stay aligned in every context of the zoo; it should take about 20 minutes, by an estimate. Organisms of two editions are not checked together. Finished work stays in the run folder: if it is stopped, the same command continues.',
   arguments: {
     organisms: {
       description:
