@@ -32,7 +32,10 @@ import type { PlannedCell, ResolvedPlan } from './resolved-plan.js';
 import { readWorldOfBases } from './world-of-bases.js';
 
 export interface ResolvePlanOptions {
-  /** Reads the world of the organism; called once, and only if the plan uses the organism. Default: the shipped world of its bases' edition. */
+  /**
+   * Reads the world of the organism; called once, and only if the plan uses the organism. Default: the shipped world of
+   * its bases' edition.
+   */
   readonly readWorld?: () => Promise<World>;
   /** Replaces the judge that the plan names. */
   readonly judge?: Judge;
