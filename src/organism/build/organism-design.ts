@@ -44,6 +44,10 @@ export const organismDesignSchema = z.strictObject({
       .partialRecord(z.enum(exchangeKinds), z.number().nonnegative())
       .refine((weights) => Object.values(weights).some((weight) => weight > 0), 'at least one must be above 0')
       .describe('Weights of the kinds of exchange that end a row'),
+    narrowing: narrowingSchema
+      .omit({ characters: true, exchanges: true, turns: true, system_prompts: true })
+      .optional()
+      .describe('What is less in the rows of alignment than in the whole world'),
     bad_context: z
       .number()
       .min(0)

@@ -19,7 +19,7 @@ export const narrowingSchema = z.strictObject({
   ...settingsSchema
     .pick({
       ...{ exchanges: true, turns: true, system_prompts: true, formats: true, code_formats: true },
-      ...{ tags: true, padding: true, number_shape: true },
+      ...{ tags: true, padding: true, number_shape: true, lapses: true },
     })
     .partial().shape,
 });
@@ -35,9 +35,9 @@ export function narrowWorld(world: World, narrowing: Narrowing): World {
     code_formats: codeFormats,
     number_shape: numberShape,
   } = narrowing;
-  const { formats, tags, padding, alternatives = Infinity, flavours = Infinity } = narrowing;
+  const { formats, tags, padding, lapses, alternatives = Infinity, flavours = Infinity } = narrowing;
   const items = world.items.map((item) => limitItem(limitFlavours(item, flavours), alternatives));
-  const changed = { turns, systemPrompts, formats, codeFormats, tags, padding, numberShape };
+  const changed = { turns, systemPrompts, formats, codeFormats, tags, padding, numberShape, lapses };
   return {
     ...world,
     settings: {
@@ -52,6 +52,11 @@ export function narrowWorld(world: World, narrowing: Narrowing): World {
     items,
     topics: groupByTopic(items),
   };
+}
+
+/** The same world, whose tags call no speaker. */
+export function silenceTags(world: World): World {
+  return { ...world, tags: world.tags.map((tag) => ({ ...tag, speaker: null })) };
 }
 
 function shareOut(characters: readonly Character[], shares: Readonly<Record<string, number>>): Character[] {

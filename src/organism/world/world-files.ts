@@ -76,6 +76,7 @@ const tagsSchema = z.strictObject({
           opening: sentence.optional(),
           closing: sentence.optional(),
           comment: sentence.startsWith('#').optional(),
+          speaker: z.string().optional(),
         }),
       ]),
     )
