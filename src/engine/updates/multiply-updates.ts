@@ -33,6 +33,27 @@ export function multiplyModules(left: ModuleUpdate, right: ModuleUpdate): number
   return sum;
 }
 
+/**
+ * The inner product of an update with a matrix G [out, in] in row-major order: for scale B A it is
+ * scale sum over o and i of B_oi (G A^T)_oi, rank out in operations.
+ */
+export function multiplyMatrix({ outputs, inputs, terms }: ModuleUpdate, matrix: Float32Array): number {
+  let sum = 0;
+  for (const { scale, a, b } of terms) {
+    const [rank = 0] = a.shape;
+    let product = 0;
+    for (let output = 0; output < outputs; output += 1)
+      for (let one = 0; one < rank; one += 1) {
+        let along = 0;
+        for (let input = 0; input < inputs; input += 1)
+          along += matrix[output * inputs + input]! * a.data[one * inputs + input]!;
+        product += b.data[output * rank + one]! * along;
+      }
+    sum += scale * product;
+  }
+  return sum;
+}
+
 /** A A'^T of A [rank, in] and A' [rank', in]. */
 function multiplyRows(left: FloatTensor, right: FloatTensor): Float64Array {
   const [leftRank = 0, inputs = 0] = left.shape;
