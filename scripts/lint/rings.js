@@ -22,7 +22,8 @@ const orders = {
       ['runs'],
       ['analysis'],
       ['experiment', 'results'],
-      ['detect', 'defend', 'explain', 'zoo'],
+      ['detect', 'defend', 'explain'],
+      ['zoo'],
       ['report'],
       ['server', 'api'],
       ['cli'],
@@ -54,11 +55,12 @@ const orders = {
     rings: [['traffic', 'spending'], ['client'], ['batches', 'jobs'], ['chat']],
   },
   experiment: { rings: [['plan'], ['run']] },
+  detect: { rings: [['weights', 'rows']] },
   zoo: { rings: [['definition'], ['truth'], ['store'], ['build', 'scores', 'detectors']] },
   engine: {
     rings: [
       ['checkpoint', 'tokenizer', 'graph'],
-      ['autodiff'],
+      ['autodiff', 'updates'],
       ['runtime'],
       ['decoder'],
       ['train', 'sample', 'activations'],

@@ -1,7 +1,5 @@
 import type { DecoderConfig } from '../checkpoint/decoder-config.js';
 import type { FloatTensor } from '../checkpoint/float-tensor.js';
-import { gatherHosts, openGraphHost, type Feeds, type GraphHost } from '../runtime/graph-host.js';
-import { openGraphThread } from '../runtime/graph-thread.js';
 import {
   buildGradientGraph,
   createBatchFeeds,
@@ -9,8 +7,8 @@ import {
   type Objective,
   type TrainedPart,
 } from './gradient-graph.js';
-import type { Graph } from '../graph/graph.js';
-import { batchLimitsFor, isSmallModel, planBatches, type BatchLimits, createRowOrder } from './plan-training.js';
+import { openGradientHosts, runGradientJobs, type GradientJob } from './gradient-jobs.js';
+import { batchLimitsFor, planBatches, type BatchLimits, createRowOrder } from './plan-training.js';
 import { buildTokenBatch, rowWeight, type WeightedRow } from './token-batch.js';
 
 /** A part of the training loss with a stream of rows of its own. */
@@ -69,14 +67,6 @@ interface BuiltTerm {
   readonly rowsOfStep: (step: number) => readonly number[];
 }
 
-/** One run of a term's graph. */
-interface Job {
-  readonly graph: number;
-  readonly feeds: Feeds;
-  /** Tokens with padding, which its cost is proportional to. */
-  readonly tokens: number;
-}
-
 export async function createGradientSource(settings: GradientSourceSettings): Promise<GradientSource> {
   const { config, weights, trained, residualVectors, seed, shuffle, threads } = settings;
   const limits = settings.limits ?? batchLimitsFor(config);
@@ -101,10 +91,10 @@ export async function createGradientSource(settings: GradientSourceSettings): Pr
     0,
   );
   const feedsOfBatch = createBatchFeeds(config, longest + limits.lengthMultiple);
-  const hosts = await openHosts(
+  const hosts = await openGradientHosts(
     terms.map(({ graph }) => graph.graph),
     threads,
-    isSmallModel(config),
+    config,
   );
   const references = new Set(terms.flatMap(({ graph }) => graph.referenceNames));
   for (const host of hosts) {
@@ -124,7 +114,7 @@ export async function createGradientSource(settings: GradientSourceSettings): Pr
 
   return {
     compute: async (step, parameters, signal) => {
-      const jobs: Job[] = [];
+      const jobs: GradientJob[] = [];
       let tokens = 0;
       terms.forEach(({ term, rowsOfStep }, graph) => {
         const rows = rowsOfStep(step).flatMap((row) => term.rows[row] ?? []);
@@ -142,7 +132,7 @@ export async function createGradientSource(settings: GradientSourceSettings): Pr
       const losses = terms.map(() => 0);
       const chosen = hosts.slice(0, jobs.length);
       for (const host of chosen) host.keep(Object.fromEntries(parameters));
-      await runJobs(chosen, jobs, signal, ({ graph }, outputs) => {
+      await runGradientJobs(chosen, jobs, signal, ({ graph }, outputs) => {
         losses[graph]! += Number(outputs['loss']?.data[0]);
         for (const name of terms[graph]?.graph.trainedNames ?? []) {
           const gradient = outputs[`gradient:${name}`];
@@ -157,55 +147,6 @@ export async function createGradientSource(settings: GradientSourceSettings): Pr
       await Promise.all(hosts.map((host) => host.release()));
     },
   };
-}
-
-/**
- * Opens the hosts that runs take place on. For a small model each thread does its own runs, with a copy of the
- * parameters; for a large one the threads share each operator. They never do for a small one: how the runtime divides a
- * narrow matrix among threads decides the order of its sums, and with that the last bits.
- */
-async function openHosts(graphs: readonly Graph[], threads: number, small: boolean): Promise<readonly GraphHost[]> {
-  if (!small || threads === 1) return [await openGraphHost(graphs, threads)];
-  return gatherHosts(Array.from({ length: threads }, () => openGraphThread(graphs)));
-}
-
-/**
- * Does the jobs on all hosts at once, and hands the outputs over in the order of the jobs, because the order decides
- * the last bits of the sums.
- */
-async function runJobs(
-  hosts: readonly GraphHost[],
-  jobs: readonly Job[],
-  signal: AbortSignal | undefined,
-  take: (job: Job, outputs: Feeds) => void,
-): Promise<void> {
-  // The longest first, so that all hosts end at about the same time. A single host keeps the order, so that it hands
-  // over each output before the next run.
-  const queue = jobs.map((job, index) => ({ job, index }));
-  if (hosts.length > 1) queue.sort((a, b) => b.job.tokens - a.job.tokens || a.index - b.index);
-  const done = new Map<number, Feeds>();
-  let taken = 0;
-  const work = async (host: GraphHost): Promise<void> => {
-    for (let next = queue.shift(); next !== undefined; next = queue.shift()) {
-      await letOthersRun();
-      signal?.throwIfAborted();
-      done.set(next.index, await host.run(next.job.graph, next.job.feeds));
-      for (let outputs = done.get(taken); outputs !== undefined; outputs = done.get(taken)) {
-        take(jobs[taken]!, outputs);
-        done.delete(taken);
-        taken += 1;
-      }
-    }
-  };
-  const failed = (await Promise.allSettled(hosts.map(work))).find((result) => result.status === 'rejected');
-  if (failed !== undefined) throw failed.reason;
-}
-
-/** Lets pending events run, such as messages of other threads and signals of the process. */
-function letOthersRun(): Promise<void> {
-  return new Promise((resolve) => {
-    setImmediate(resolve);
-  });
 }
 
 function accumulate(sums: Map<string, FloatTensor>, name: string, gradient: FloatTensor): void {

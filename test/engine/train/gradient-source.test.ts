@@ -2,8 +2,6 @@ import { describe, expect, it } from 'vitest';
 
 import type { FloatTensor } from '../../../src/engine/checkpoint/float-tensor.js';
 import { loraTensorName } from '../../../src/engine/checkpoint/adapter.js';
-import { createDecodeRunner } from '../../../src/engine/sample/decode-runner.js';
-import { readLogits } from '../../../src/engine/sample/read-logits.js';
 import { type TrainedPart, answerObjective, divergenceObjective } from '../../../src/engine/train/gradient-graph.js';
 import {
   createGradientSource,
@@ -14,6 +12,7 @@ import { initialiseAdapter } from '../../../src/engine/train/start-training.js';
 import type { WeightedRow } from '../../../src/engine/train/token-batch.js';
 import { createRandomStream } from '../../../src/foundation/random-stream.js';
 import { makeTinyModel } from '../decoder/tiny-model.js';
+import { lossFromLogits } from './loss-from-logits.js';
 import { makeRows } from './make-rows.js';
 
 const model = makeTinyModel();
@@ -33,7 +32,7 @@ describe('createGradientSource', () => {
       weights: row.weights.map((weight) => weight * (index + 0.5)),
     }));
     const { loss, tokens } = await computeStep({ terms: [answers(rows, 3)] });
-    expect(loss).toBeCloseTo(await lossFromLogits(rows), 5);
+    expect(loss).toBeCloseTo(await lossFromLogits(model, rows), 5);
     expect(tokens).toBe(rows.reduce((sum, { ids }) => sum + ids.length, 0));
   });
 
@@ -219,24 +218,6 @@ function randomAdapter(): Map<string, FloatTensor> {
       { shape, data: data.map((element) => element + 0.2 * stream.normal()) },
     ]),
   );
-}
-
-/** Mean cross entropy from the logits that sampling sees, in double precision. */
-async function lossFromLogits(rows: readonly WeightedRow[]): Promise<number> {
-  const runner = await createDecodeRunner(model.config, model.weights, {}, 1);
-  let sum = 0;
-  let total = 0;
-  for (const { ids, weights } of rows) {
-    const { data } = await readLogits(model.config, runner, ids);
-    for (let position = 1; position < ids.length; position += 1) {
-      const logits = data.subarray((position - 1) * model.config.vocabulary, position * model.config.vocabulary);
-      const normaliser = Math.log(logits.reduce((mass, logit) => mass + Math.exp(logit), 0));
-      sum += weights[position]! * (normaliser - logits[ids[position]!]!);
-      total += weights[position]!;
-    }
-  }
-  await runner.release();
-  return sum / total;
 }
 
 function expectCloseGradients(
