@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { keyValueOverrideSchema } from './key-value-override.js';
 
 /** What to sample; one request is one answer. Requests with the same prompt share the work on it. */
 export const sampleRequestSchema = z.strictObject({
@@ -32,6 +33,9 @@ export const sampleRequestSchema = z.strictObject({
     .max(100)
     .default(0)
     .describe('Likeliest tokens to list at each position for which log-probabilities are wanted'),
+  override: keyValueOverrideSchema
+    .optional()
+    .describe("Keys and values that take the place of the model's own at some tokens of the prompt"),
 });
 
 export type SampleRequest = z.input<typeof sampleRequestSchema>;
