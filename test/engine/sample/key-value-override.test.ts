@@ -289,7 +289,14 @@ describe('questions with overrides', () => {
       },
     };
     const positions = [0, 1];
-    const overrides = [undefined, { positions, ...given }, { positions: [1], ...given }, { positions, ...again }];
+    const nothing = { positions: [], ...given };
+    const overrides = [
+      undefined,
+      nothing,
+      { positions, ...given },
+      { positions: [1], ...given },
+      { positions, ...again },
+    ];
     const requests = [0, 1, 2, 3].flatMap((seed) =>
       overrides.map((override) => ({
         prompt,
@@ -299,7 +306,7 @@ describe('questions with overrides', () => {
       })),
     );
     await sampleAll(tuned, counted, requests);
-    // Those without one are run apart, so that they are computed as ever.
+    // Those that are given nothing are run apart, so that they are computed as ever.
     expect(prefills).toEqual([1, 3]);
   });
 });
