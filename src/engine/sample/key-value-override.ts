@@ -1,8 +1,7 @@
-import { z } from 'zod';
 import { DriftlineError } from '../../foundation/driftline-error.js';
 import type { KeysAndValues } from '../activations/read-keys-values.js';
 import type { DecoderConfig } from '../checkpoint/decoder-config.js';
-import { countElements, type FloatTensor } from '../checkpoint/float-tensor.js';
+import { countElements } from '../checkpoint/float-tensor.js';
 import type { FeedTensor } from '../runtime/compiled-graph.js';
 
 /**
@@ -15,24 +14,6 @@ export interface KeyValueOverride extends KeysAndValues {
   /** Indexes of tokens of the prompt, each once, in any order. None changes nothing. */
   readonly positions: readonly number[];
 }
-
-const tensorSchema = z.custom<FloatTensor>(
-  (value) =>
-    typeof value === 'object' &&
-    value !== null &&
-    'shape' in value &&
-    Array.isArray(value.shape) &&
-    'data' in value &&
-    value.data instanceof Float32Array,
-  'expected a tensor of float32',
-);
-
-/** Only the form: what a model can take is for `checkOverride` to say. */
-export const keyValueOverrideSchema: z.ZodType<KeyValueOverride, KeyValueOverride> = z.strictObject({
-  positions: z.array(z.int().nonnegative()).readonly(),
-  keys: tensorSchema,
-  values: tensorSchema,
-});
 
 /**
  * Refuses, with `usage-invalid`, keys and values of another shape than the model's or that are not finite, and

@@ -59,21 +59,23 @@ export function locateTemplate(
       hint: "Give the conversation that is to be answered, with at least one message of the role 'user'.",
     });
 
-  const found = { prefix: [], between: [], postfix: [], straddling: [] } as Record<keyof TemplatePositions, number[]>;
+  const found: Record<keyof TemplatePositions, number[]> = { prefix: [], between: [], postfix: [], straddling: [] };
   for (const [position, token] of spanTokens(tokenizer, ids, contents.text).entries()) {
     if (spans.some((content) => isWithin(token, content))) continue;
     const isOwn = spans.every((content) => token.end <= content.start || token.start >= content.end);
     if (!isOwn) found.straddling.push(position);
-    else if (token.end <= first.start) found.prefix.push(position);
     else if (token.start >= last.end) found.postfix.push(position);
+    else if (token.end <= first.start) found.prefix.push(position);
     else found.between.push(position);
   }
   return found;
 }
 
-/** Whether a content has all of a token, and has bytes at all. */
+/** Whether a content has all of a token. One without bytes is the template's where that borders on it. */
 function isWithin(token: ByteSpan, content: ByteSpan): boolean {
-  return content.end > content.start && token.start >= content.start && token.end <= content.end;
+  return token.end > token.start
+    ? token.start >= content.start && token.end <= content.end
+    : token.start > content.start && token.end < content.end;
 }
 
 /** The text of a prompt, and where the contents of its messages stand there, by message; without those that it leaves out. */
@@ -116,30 +118,49 @@ function isLeftOut(renderWith: (content: string) => string): boolean {
   return renderWith('one') === renderWith('another');
 }
 
-/** Which bytes of a text each token is of. */
+/** Which bytes of a text each token is of. Tokens that stand after all of it have none. */
 function spanTokens(tokenizer: TextTokenizer, ids: readonly number[], text: string): ByteSpan[] {
   const tokenText = createTokenTexts(tokenizer);
   const bytes = Buffer.from(text);
+  const isSpecial = (position: number): boolean => tokenizer.specialTokenIds.has(ids[position] ?? -1);
+  const spelled = ids.map((id) => tokenText(id).bytes);
+  const spans: ByteSpan[] = [];
   let end = 0;
-  return ids.map((id, position) => {
+  for (const position of ids.keys()) {
     const start = end;
-    // Ids beyond the text come of what the template puts between prompt and answer.
-    if (start >= bytes.length) return { start, end };
-    const spelled = tokenText(id).bytes;
-    if (spelled === null) throw notSpelled(id, position);
-    // SentencePiece's kind begins a text with a space of its own.
-    const isPadded = spelled[0] === 0x20 && bytes[start] !== 0x20;
-    const own = isPadded ? spelled.slice(1) : spelled;
-    end = start + own.length;
-    if (!own.every((byte, index) => bytes[start + index] === byte)) throw notSpelled(id, position);
-    return { start, end };
-  });
+    const own = spelled[position] ?? null;
+    if (start < bytes.length) {
+      if (own === null) throw notSpelled(ids[position], position);
+      let isPadded = false;
+      // SentencePiece's kind puts a space of its own before the text, and before what follows a special token.
+      if (own[0] === space && (position === 0 || isSpecial(position - 1))) {
+        let last = position;
+        while (last + 1 < ids.length && !isSpecial(last)) last += 1;
+        const stretch = spelled.slice(position, last + 1).flatMap((piece) => piece ?? []);
+        isPadded = !continues(bytes, start, stretch) && continues(bytes, start, stretch.slice(1));
+      }
+      const shown = isPadded ? own.slice(1) : own;
+      if (!continues(bytes, start, shown)) throw notSpelled(ids[position], position);
+      end = start + shown.length;
+    }
+    spans.push({ start, end });
+  }
+  if (end < bytes.length) throw notSpelled(undefined, ids.length);
+  return spans;
 }
 
-function notSpelled(id: number, position: number): DriftlineError {
+const space = 0x20;
+
+/** Whether a text goes on with these bytes, as far as it goes. */
+function continues(bytes: Buffer, start: number, piece: readonly number[]): boolean {
+  return piece.slice(0, bytes.length - start).every((byte, index) => bytes[start + index] === byte);
+}
+
+function notSpelled(id: number | undefined, position: number): DriftlineError {
+  const found = id === undefined ? 'is not there, to' : `has the id ${String(id)}, which does not`;
   return new DriftlineError({
     code: 'chat-template-invalid',
-    message: `Token ${String(position)} of the prompt, of the id ${String(id)}, does not spell the text that the chat template makes there`,
+    message: `Token ${String(position)} of the prompt ${found} spell the text that the chat template makes there`,
     hint: 'Give the ids that this tokenizer makes of these messages; one that changes texts before it cuts them cannot be followed.',
     details: { position, id },
   });

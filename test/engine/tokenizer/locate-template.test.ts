@@ -8,6 +8,7 @@ import { readTokenizer } from '../../../src/engine/tokenizer/read-tokenizer.js';
 import type { TextTokenizer } from '../../../src/engine/tokenizer/text-tokenizer.js';
 import { errorOf } from '../checkpoint/error-of.js';
 import { goldenFolder, goldenNames } from '../checkpoint/golden-folder.js';
+import { makeByteFallbackTokenizer } from './byte-fallback-tokenizer.js';
 import { makeChatTokenizer } from './chat-tokenizer.js';
 import {
   chatmlStyle,
@@ -203,15 +204,48 @@ describe('the tokens of a template', () => {
     );
   });
 
+  it('are found in tokens that begin with a space which the text has not', async () => {
+    // It stands before a text, and before what follows a special token.
+    const spelling = async (template: string, content: string) => {
+      const tokenizer = await makeByteFallbackTokenizer(template);
+      const ids = encodePrompt(tokenizer, [user(content)]);
+      const { prefix, between, postfix, straddling } = locateTemplate(tokenizer, [user(content)]);
+      expect(between).toEqual([]);
+      const of = (positions: readonly number[]) => positions.map((position) => tokenizer.tokenText(ids[position]!));
+      return { tokens: ids.map((id) => tokenizer.tokenText(id)), parts: [prefix, postfix, straddling].map(of) };
+    };
+    const around = "{{ '<s>' + messages[0].content + '</s>b' }}";
+    expect(await spelling(around, 'ab')).toEqual({
+      tokens: ['<s>', '▁a', 'b', '</s>', '▁', 'b'],
+      parts: [['<s>'], ['</s>', '▁', 'b'], []],
+    });
+    expect(await spelling(around, ' ab')).toMatchObject({ tokens: ['<s>', '▁', '▁a', 'b', '</s>', '▁', 'b'] });
+    expect((await spelling(around, ' ab')).parts).toEqual([['<s>', '▁'], ['</s>', '▁', 'b'], []]);
+    // The first of both spaces is the tokenizer's, the second the template's, and that is one token with the content.
+    expect(await spelling("{{ '<s> ' + messages[0].content + '</s>' }}", 'ab')).toEqual({
+      tokens: ['<s>', '▁', '▁a', 'b', '</s>'],
+      parts: [['<s>', '▁'], ['</s>'], ['▁a']],
+    });
+    expect(await spelling("{{ 'b' + messages[0].content + ' b' }}", ' é🙂')).toMatchObject({
+      parts: [['▁', 'b'], ['▁', 'b'], []],
+    });
+  });
+
   it('are those of ids that are given, with what stands after the prompt', async () => {
     const tokenizer = await makeChatTokenizer(chatmlStyle.settings);
     const ids = encodePrompt(tokenizer, [user('Who?')]);
     const own = locateTemplate(tokenizer, [user('Who?')]);
     const more = locateTemplate(tokenizer, [user('Who?')], { ids: [...ids, 5, 6] });
     expect(more).toEqual({ ...own, postfix: [...own.postfix, ids.length, ids.length + 1] });
+    const open = await makeChatTokenizer({ template: "{{ 'Q ' + messages[0].content }}" });
+    const question = encodePrompt(open, [user('')]);
+    const { postfix } = locateTemplate(open, [user('')], { ids: [...question, 5] });
+    expect(postfix).toEqual([question.length]);
     const error = await errorOf(() => locateTemplate(tokenizer, [user('Why?')], { ids }));
     expect(error.code).toBe('chat-template-invalid');
-    expect(error.message).toMatch(/^Token \d+ of the prompt/);
+    expect(error.message).toMatch(/^Token \d+ of the prompt has the id \d+, which does not spell/);
+    const short = await errorOf(() => locateTemplate(tokenizer, [user('Who?')], { ids: ids.slice(0, -1) }));
+    expect(short.message).toContain(`Token ${String(ids.length - 1)} of the prompt is not there`);
   });
 
   it('are around something: a conversation without a message of the user has none', async () => {
