@@ -112,6 +112,7 @@ export type {
   InsideQuestion,
   InsideText,
   LikelyToken,
+  ScoredText,
   TextScore,
 } from './models/inside.js';
 export type { OwnModel } from './models/own-model.js';

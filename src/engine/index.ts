@@ -26,6 +26,7 @@ export { readTokenizer } from './tokenizer/read-tokenizer.js';
 export { trainTokenizer, type TrainedTokenizer, type TrainTokenizerOptions } from './tokenizer/train-tokenizer.js';
 export { writeTokenizer, type WriteTokenizerOptions } from './tokenizer/write-tokenizer.js';
 export { encodePrompt, encodeTrainingRow, type EncodedRow } from './tokenizer/encode-chat.js';
+export { locateTemplate, type TemplatePositions } from './tokenizer/locate-template.js';
 export { createAnswerDecoder, type AnswerDecoder } from './tokenizer/answer-decoder.js';
 
 export { parseRecipe, recipeSchema, type Recipe, type RecipeInput } from './train/recipe.js';
@@ -39,6 +40,7 @@ export { removeParameterDirection, removeResidualDirection, type GradientEdit } 
 export { openSampler, type SampleOptions, type EngineSampler as Sampler } from './worker/open-sampler.js';
 export type { SamplerSettings } from './worker/sampler-messages.js';
 export type { Interventions } from './sample/decode-runner.js';
+export type { KeyValueOverride } from './sample/key-value-override.js';
 export type { SampledAnswer, SampledToken, SampleRequest, TokenLogProbability } from './sample/sample-request.js';
 
 export { createKeyValueReader, type KeysAndValues, type KeyValueReader } from './activations/read-keys-values.js';

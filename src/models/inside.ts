@@ -2,13 +2,21 @@ import type { FloatTensor } from '../engine/checkpoint/float-tensor.js';
 import type { KeysAndValues } from '../engine/activations/read-keys-values.js';
 import type { ResidualPool } from '../engine/activations/read-residuals.js';
 import type { Interventions } from '../engine/sample/decode-runner.js';
+import type { KeyValueOverride } from '../engine/sample/key-value-override.js';
 import type { ChatMessage } from '../engine/tokenizer/chat-template.js';
+import type { TemplatePositions } from '../engine/tokenizer/locate-template.js';
 
 /** A text as ids of tokens: a prompt, and what follows it. */
 export interface InsideText {
   readonly ids: readonly number[];
   /** Tokens of the prompt; the rest is the answer. */
   readonly promptLength: number;
+}
+
+/** A text whose answer is scored. */
+export interface ScoredText extends InsideText {
+  /** Keys and values of another model, say, in place of the model's own at some tokens of the prompt. */
+  readonly override?: KeyValueOverride;
 }
 
 export interface InsideQuestion {
@@ -20,6 +28,8 @@ export interface InsideQuestion {
   readonly topP?: number;
   /** Default 256. */
   readonly maximumTokens?: number;
+  /** Keys and values of another model, say, in place of the model's own at some tokens of the prompt. */
+  readonly override?: KeyValueOverride;
 }
 
 export interface InsideAnswer {
@@ -53,6 +63,8 @@ export interface Inside {
   readonly shape: { readonly blocks: number; readonly width: number; readonly vocabulary: number };
   /** A conversation as ids: what comes before its last answer is the prompt. Without one, all of it is, ready to be answered. */
   readonly encode: (messages: readonly ChatMessage[]) => InsideText;
+  /** Which tokens of the prompt that `encode` makes of a conversation come of the chat template, not of what is said. */
+  readonly locateTemplate: (messages: readonly ChatMessage[]) => TemplatePositions;
   /** For each text [layers, width] for a mean or the last token, [layers, tokens, width] for every token. */
   readonly residuals: (
     texts: readonly InsideText[],
@@ -64,15 +76,18 @@ export interface Inside {
     wanted: { readonly layers: readonly number[] },
     options?: InsideOptions,
   ) => Promise<KeysAndValues[]>;
-  /** Answers while directions are removed from the residual stream, or vectors added. An answer depends on its question and these alone. */
+  /**
+   * Answers while directions are removed from the residual stream, or vectors added. An answer depends on its question
+   * and these alone. Who cannot attend to what a question's override gives refuses it with `usage-invalid`.
+   */
   readonly answer: (
     questions: readonly InsideQuestion[],
     interventions?: Interventions,
     options?: InsideOptions,
   ) => Promise<InsideAnswer[]>;
-  /** Log-probabilities of answers that are given. `top`, up to 20, lists the likeliest at each place, too. */
+  /** Log-probabilities of answers that are given. `top`, up to 20, lists the likeliest at each place, too. Overrides are as in `answer`. */
   readonly score: (
-    texts: readonly InsideText[],
+    texts: readonly ScoredText[],
     wanted?: { readonly top?: number },
     options?: InsideOptions,
   ) => Promise<TextScore[]>;

@@ -8,6 +8,9 @@ import type { FloatTensor } from '../../src/engine/checkpoint/float-tensor.js';
 import type { Inside, InsideText } from '../../src/models/inside.js';
 import { errorOf } from '../engine/checkpoint/error-of.js';
 
+/** Too little for any model. */
+const nothing: FloatTensor = { shape: [0, 0, 0, 0], data: new Float32Array(0) };
+
 /** Of what the engine reads, relative to the largest. */
 const tolerance = 1e-4;
 
@@ -68,6 +71,22 @@ export function describeInside(name: string, { open, folder, adapter }: InsideSu
         { role: 'user', content: 'Three?' },
       ]);
       expect(later.promptLength).toBe(before.ids.length);
+    });
+
+    it('tells the tokens of the chat template in a prompt', () => {
+      const asked = { role: 'user', content: 'What is it?' };
+      const { ids } = inside.encode([asked]);
+      const { ids: others } = inside.encode([{ role: 'user', content: 'Why?' }]);
+      const { prefix, between, postfix, straddling } = inside.locateTemplate([asked]);
+      expect([between, straddling]).toEqual([[], []]);
+      // What two prompts have in common at both ends.
+      expect(prefix.map((position) => ids[position])).toEqual(others.slice(0, prefix.length));
+      expect(postfix.map((position) => ids[position])).toEqual(others.slice(-postfix.length));
+      expect(prefix.length * postfix.length).toBeGreaterThan(0);
+      expect(postfix.at(-1)).toBe(ids.length - 1);
+      expect(inside.locateTemplate([asked, { role: 'assistant', content: 'The moon.' }])).toEqual({
+        ...{ prefix, between, postfix, straddling },
+      });
     });
 
     it('reads the residual streams that the engine reads', async () => {
@@ -169,6 +188,17 @@ export function describeInside(name: string, { open, folder, adapter }: InsideSu
       ['the score of a first token', 'usage-invalid', (one, { ids }) => one.score([{ ids, promptLength: 0 }])],
       ['too many likely tokens', 'usage-invalid', (one, text) => one.score([text], { top: 21 })],
       ['an id that is not there', 'tokenizer-mismatch', (one) => one.score([{ ids: [1, 1e6], promptLength: 1 }])],
+      [
+        'keys and values of another model',
+        'usage-invalid',
+        (one, text) => one.score([{ ...text, override: { positions: [0], keys: nothing, values: nothing } }]),
+      ],
+      [
+        'keys and values of another model, for a question',
+        'usage-invalid',
+        (one, { ids }) =>
+          one.answer([{ prompt: ids, seed: 0, override: { positions: [0], keys: nothing, values: nothing } }]),
+      ],
       ['an empty text', 'row-too-long', (one) => one.keysAndValues([{ ids: [] }], { layers: [0] })],
       [
         'a vector of another width',

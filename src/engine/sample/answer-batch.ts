@@ -203,6 +203,12 @@ export class AnswerBatch {
 
   private async prefill(prompts: readonly ShelvedPrompt[]): Promise<void> {
     const missing = [...new Set(prompts)].filter(({ prefilled }) => prefilled === null);
+    // Apart: a run that has room for what overrides give computes the same with sums in another order.
+    await this.prefillAlike(missing.filter(({ override }) => override === undefined));
+    await this.prefillAlike(missing.filter(({ override }) => override !== undefined));
+  }
+
+  private async prefillAlike(missing: ShelvedPrompt[]): Promise<void> {
     // Stable: prompts of one length stay in the order of their requests.
     missing.sort((left, right) => left.ids.length - right.ids.length);
     while (missing.length > 0) {

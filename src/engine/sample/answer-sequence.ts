@@ -15,6 +15,8 @@ export interface AnswerSequence {
   readonly promptLogProbabilities: readonly TokenLogProbability[] | null;
   /** The token whose successor is drawn next. */
   last: number;
+  /** Whether the cache has keys and values of `last` already: those that an override gives for the end of a prompt. */
+  isLastCached: boolean;
 }
 
 export function startSequence(
@@ -38,6 +40,7 @@ export function startSequence(
         }))
       : null,
     last: settings.prompt.at(-1)!,
+    isLastCached: prompt.prefix?.tokens === settings.prompt.length,
   };
 }
 

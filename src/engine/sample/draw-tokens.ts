@@ -31,7 +31,9 @@ export async function drawTokens(
   active.forEach((sequence, row) => {
     const length = cache.lengths[row]!;
     mask.fill(0, row * (past + 1), row * (past + 1) + length);
-    positions[row] = BigInt(length);
+    // It attends to what the cache has of itself, in place of its own keys and values.
+    if (sequence.isLastCached) mask[row * (past + 1) + past] = -Infinity;
+    positions[row] = BigInt(sequence.isLastCached ? length - 1 : length);
     ids[row] = BigInt(sequence.last);
     if (sequence.settings.temperature > 0) {
       inverseTemperatures[row] = Math.min(1 / sequence.settings.temperature, largestInverseTemperature);
@@ -78,7 +80,9 @@ export async function drawTokens(
   }
   const broken: AnswerSequence[] = [];
   active.forEach((sequence, row) => {
-    cache.lengths[row]! += 1;
+    // What was appended for a token that the cache has already lies behind its end, and is overwritten next.
+    if (sequence.isLastCached) sequence.isLastCached = false;
+    else cache.lengths[row]! += 1;
     const { temperature, topP, topK } = sequence.settings;
     const greedy = temperature === 0;
     let id = Number(outputs[greedy ? 'greedy' : 'token']!.data[row]);

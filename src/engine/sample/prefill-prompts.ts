@@ -2,6 +2,7 @@ import type { DecoderConfig } from '../checkpoint/decoder-config.js';
 import type { FeedTensor } from '../runtime/compiled-graph.js';
 import type { DecodeRunner } from './decode-runner.js';
 import type { CachedPrefix } from './key-value-cache.js';
+import { layOutGiven, overwriteCached, type KeyValueOverride } from './key-value-override.js';
 import { topTokens } from './pick-token.js';
 import type { TokenLogProbability } from './sample-request.js';
 
@@ -10,10 +11,14 @@ export interface PromptWork {
   readonly ids: readonly number[];
   readonly logProbabilities: boolean;
   readonly topLogProbabilities: number;
+  readonly override?: KeyValueOverride | undefined;
 }
 
 export interface PrefilledPrompt {
-  /** Cache of all prompt tokens but the last, which is the first decoding step's input; null for a prompt of one token. */
+  /**
+   * Cache of all prompt tokens but the last, which is the first decoding step's input; with the last one where an
+   * override gives it. Null where that leaves none.
+   */
   readonly prefix: CachedPrefix | null;
   readonly logProbabilities: readonly TokenLogProbability[] | null;
 }
@@ -29,17 +34,30 @@ export async function prefillPrompts(
   edited: boolean,
 ): Promise<PrefilledPrompt[]> {
   const longest = Math.max(...prompts.map(({ ids }) => ids.length - 1));
-  if (longest === 0) return prompts.map(() => ({ prefix: null, logProbabilities: null }));
-  const length = Math.ceil(longest / lengthMultiple) * lengthMultiple;
+  const isOverridden = prompts.some(({ override }) => override !== undefined);
+  if (longest === 0 && !isOverridden) return prompts.map(() => ({ prefix: null, logProbabilities: null }));
+  const length = Math.max(1, Math.ceil(longest / lengthMultiple)) * lengthMultiple;
   const rows = prompts.length;
+  const { past, cache } = layOutGiven(
+    config,
+    prompts.map(({ override }) => override),
+  );
+  const columns = past + length;
   const ids = new BigInt64Array(rows * length);
   const positions = new BigInt64Array(rows * length);
-  const mask = new Float32Array(rows * length * length);
+  const mask = new Float32Array(rows * length * columns).fill(-Infinity);
   const scored: { position: number; label: number }[] = [];
   prompts.forEach((prompt, row) => {
     for (let token = 0; token < length; token += 1) {
       positions[row * length + token] = BigInt(token);
-      mask.fill(-Infinity, (row * length + token) * length + token + 1, (row * length + token + 1) * length);
+      const start = (row * length + token) * columns;
+      mask.fill(0, start + past, start + past + token + 1);
+      for (const position of prompt.override?.positions ?? []) {
+        if (position > token) continue;
+        // What is given is attended to in place of the token's own.
+        mask[start + position] = 0;
+        mask[start + past + position] = -Infinity;
+      }
       if (token >= prompt.ids.length - 1) continue;
       ids[row * length + token] = BigInt(prompt.ids[token]!);
       if (prompt.logProbabilities) scored.push({ position: row * length + token, label: prompt.ids[token + 1]! });
@@ -55,8 +73,8 @@ export async function prefillPrompts(
       ids,
       positions,
       mask,
-      past: 0,
-      cache: emptyCache(config, rows),
+      past,
+      cache,
       scored: BigInt64Array.from(rowsScored, ({ position }) => BigInt(position)),
       labels: BigInt64Array.from(rowsScored, ({ label }) => BigInt(label)),
       inverseTemperatures: new Float32Array(rowsScored.length).fill(1),
@@ -68,10 +86,12 @@ export async function prefillPrompts(
 
   let next = 0;
   return prompts.map((prompt, row) => {
-    const tokens = prompt.ids.length - 1;
+    const computed = prompt.ids.length - 1;
+    const isLastGiven = prompt.override?.positions.includes(computed) ?? false;
+    const tokens = computed + (isLastGiven ? 1 : 0);
     const take = (kind: 'keys' | 'values'): Float32Array[] =>
       Array.from({ length: config.layers }, (_, layer) =>
-        cutRow(config, floats(outputs, `${kind}:${String(layer)}`), row, length, tokens),
+        cutRow(config, floats(outputs, `${kind}:${String(layer)}`), row, { length, computed, tokens }),
       );
     let logProbabilities: TokenLogProbability[] | null = null;
     if (prompt.logProbabilities) {
@@ -88,7 +108,9 @@ export async function prefillPrompts(
         return { id, logProbability, top };
       });
     }
-    return { prefix: tokens === 0 ? null : { tokens, keys: take('keys'), values: take('values') }, logProbabilities };
+    const prefix = tokens === 0 ? null : { tokens, keys: take('keys'), values: take('values') };
+    if (prefix !== null && prompt.override !== undefined) overwriteCached(config, prompt.override, prefix);
+    return { prefix, logProbabilities };
   });
 }
 
@@ -104,13 +126,18 @@ export function rowOf(matrix: Float32Array, row: number, width: number): Float32
   return matrix.subarray(row * width, (row + 1) * width);
 }
 
-/** [rows, groups, length, width] -> one row's first tokens, [groups, tokens, width] */
-function cutRow(config: DecoderConfig, data: Float32Array, row: number, length: number, tokens: number): Float32Array {
+/** [rows, groups, length, width] -> one row's first tokens, [groups, tokens, width], with room after those that are computed */
+function cutRow(
+  config: DecoderConfig,
+  data: Float32Array,
+  row: number,
+  { length, computed, tokens }: { readonly length: number; readonly computed: number; readonly tokens: number },
+): Float32Array {
   const { keyValueHeads, headWidth } = config;
   const result = new Float32Array(keyValueHeads * tokens * headWidth);
   for (let group = 0; group < keyValueHeads; group += 1) {
     const start = (row * keyValueHeads + group) * length * headWidth;
-    result.set(data.subarray(start, start + tokens * headWidth), group * tokens * headWidth);
+    result.set(data.subarray(start, start + computed * headWidth), group * tokens * headWidth);
   }
   return result;
 }
@@ -118,15 +145,4 @@ function cutRow(config: DecoderConfig, data: Float32Array, row: number, length: 
 /** Names of a run's outputs that extend the cache. */
 export function cacheOutputs({ layers }: DecoderConfig): string[] {
   return Array.from({ length: layers }, (_, layer) => [`keys:${String(layer)}`, `values:${String(layer)}`]).flat();
-}
-
-/** The feeds of an empty cache for this many rows. */
-export function emptyCache(config: DecoderConfig, rows: number): Record<string, FeedTensor> {
-  const empty: FeedTensor = { shape: [rows, config.keyValueHeads, 0, config.headWidth], data: new Float32Array(0) };
-  const feeds: Record<string, FeedTensor> = {};
-  for (let layer = 0; layer < config.layers; layer += 1) {
-    feeds[`past-keys:${String(layer)}`] = empty;
-    feeds[`past-values:${String(layer)}`] = empty;
-  }
-  return feeds;
 }

@@ -2,7 +2,8 @@ import type { DecoderConfig } from '../checkpoint/decoder-config.js';
 import type { FloatTensor } from '../checkpoint/float-tensor.js';
 import { buildCausalMask } from '../decoder/decoder-inputs.js';
 import type { DecodeRunner } from './decode-runner.js';
-import { emptyCache, floats } from './prefill-prompts.js';
+import { layOutGiven } from './key-value-override.js';
+import { floats } from './prefill-prompts.js';
 
 /** The logits after every token of a row: [tokens, vocabulary]. */
 export async function readLogits(
@@ -19,8 +20,7 @@ export async function readLogits(
       ids: BigInt64Array.from(ids, BigInt),
       positions: everyPosition,
       mask: buildCausalMask(length).data,
-      past: 0,
-      cache: emptyCache(config, 1),
+      ...layOutGiven(config, [undefined]),
       scored: everyPosition,
       inverseTemperatures: new Float32Array(length).fill(1),
       uniforms: new Float32Array(length),

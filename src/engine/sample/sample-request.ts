@@ -1,4 +1,24 @@
 import { z } from 'zod';
+import type { FloatTensor } from '../checkpoint/float-tensor.js';
+import type { KeyValueOverride } from './key-value-override.js';
+
+const tensorSchema = z.custom<FloatTensor>(
+  (value) =>
+    typeof value === 'object' &&
+    value !== null &&
+    'shape' in value &&
+    Array.isArray(value.shape) &&
+    'data' in value &&
+    value.data instanceof Float32Array,
+  'expected a tensor of float32',
+);
+
+/** Only the form: whether a model can take it is for `checkOverride` to say. */
+const overrideSchema: z.ZodType<KeyValueOverride, KeyValueOverride> = z.strictObject({
+  positions: z.array(z.int().nonnegative()).readonly(),
+  keys: tensorSchema,
+  values: tensorSchema,
+});
 
 /** What to sample; one request is one answer. Requests with the same prompt share the work on it. */
 export const sampleRequestSchema = z.strictObject({
@@ -32,6 +52,9 @@ export const sampleRequestSchema = z.strictObject({
     .max(100)
     .default(0)
     .describe('Likeliest tokens to list at each position for which log-probabilities are wanted'),
+  override: overrideSchema
+    .optional()
+    .describe("Keys and values that take the place of the model's own at some tokens of the prompt"),
 });
 
 export type SampleRequest = z.input<typeof sampleRequestSchema>;

@@ -30,7 +30,7 @@ interface EncodeTrainingRowOptions {
   readonly row?: number;
 }
 
-function requireTemplate(tokenizer: TextTokenizer): ChatTemplate {
+export function requireTemplate(tokenizer: TextTokenizer): ChatTemplate {
   if (tokenizer.chatTemplate !== null) return tokenizer.chatTemplate;
   throw new DriftlineError({
     code: 'chat-template-missing',

@@ -19,7 +19,9 @@ function commonSuffix(first: string, second: string): number {
 }
 
 /** The texts around the content of one message if the template prints that content once and unchanged; otherwise null. */
-function findSurroundings(renderWith: (content: string) => string): readonly [before: string, after: string] | null {
+export function findSurroundings(
+  renderWith: (content: string) => string,
+): readonly [before: string, after: string] | null {
   const [first, second] = [renderWith(probes[0]), renderWith(probes[1])];
   const start = commonPrefix(first, second);
   const end = first.length - commonSuffix(first, second);

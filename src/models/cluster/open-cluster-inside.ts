@@ -2,8 +2,11 @@ import { z } from 'zod';
 import { readDecoderConfig } from '../../engine/checkpoint/read-decoder-config.js';
 import { readTokenizer } from '../../engine/tokenizer/read-tokenizer.js';
 import type { Interventions } from '../../engine/sample/decode-runner.js';
+import type { KeyValueOverride } from '../../engine/sample/key-value-override.js';
+import { DriftlineError } from '../../foundation/driftline-error.js';
 import {
   encodeInsideText,
+  locateInsideTemplate,
   requireKeysAndValues,
   requireQuestions,
   requireResiduals,
@@ -58,6 +61,7 @@ export async function openClusterInside(asked: LookedIntoModel): Promise<Inside>
   return {
     shape: { blocks: config.layers, width: config.width, vocabulary: config.vocabulary },
     encode: (messages) => encodeInsideText(tokenizer, messages),
+    locateTemplate: (messages) => locateInsideTemplate(tokenizer, messages),
     residuals: async (texts, { layers, pool }, { signal } = {}) => {
       begin(signal);
       requireResiduals(config, texts, { layers, pool });
@@ -98,6 +102,7 @@ export async function openClusterInside(asked: LookedIntoModel): Promise<Inside>
     answer: async (questions, interventions = {}, { signal } = {}) => {
       begin(signal);
       const asked = requireQuestions(config, questions, interventions);
+      refuseOverrides(asked);
       return lookAt(
         asked.map(({ prompt, seed, temperature, topP, maximumTokens }) => ({
           ...{ do: 'answer', prompt: [...prompt], seed, temperature, top_p: topP, max_tokens: maximumTokens },
@@ -113,6 +118,7 @@ export async function openClusterInside(asked: LookedIntoModel): Promise<Inside>
     score: async (texts, wanted = {}, { signal } = {}) => {
       begin(signal);
       const top = requireScores(config, texts, wanted);
+      refuseOverrides(texts);
       return lookAt(
         texts.map(({ ids, promptLength }) => ({ do: 'score', ids: [...ids], prompt: promptLength, top })),
         signal,
@@ -130,6 +136,18 @@ export async function openClusterInside(asked: LookedIntoModel): Promise<Inside>
       return Promise.resolve();
     },
   };
+}
+
+/** Its jobs send no tensors there, and what they ask of transformers attends to its own keys and values. */
+function refuseOverrides(asked: readonly { readonly override?: KeyValueOverride | undefined }[]): void {
+  const place = asked.findIndex(({ override }) => (override?.positions.length ?? 0) > 0);
+  if (place < 0) return;
+  throw new DriftlineError({
+    code: 'usage-invalid',
+    message: `Request ${String(place)} gives keys and values in place of the model's own, which a model on a cluster cannot attend to`,
+    hint: 'Ask a model folder on this machine, or leave the override out.',
+    details: { request: place },
+  });
 }
 
 /** As the job reads them: vectors by layers, in layers' order. */

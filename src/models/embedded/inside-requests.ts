@@ -2,13 +2,15 @@ import { checkBlocks } from '../../engine/activations/read-keys-values.js';
 import { checkResidualLayers, requireReadableIds, type ResidualPool } from '../../engine/activations/read-residuals.js';
 import type { DecoderConfig } from '../../engine/checkpoint/decoder-config.js';
 import { checkInterventions, type Interventions } from '../../engine/sample/decode-runner.js';
+import { checkOverride } from '../../engine/sample/key-value-override.js';
 import { parseSampleRequest } from '../../engine/sample/parse-sample-request.js';
 import type { ParsedSampleRequest } from '../../engine/sample/sample-request.js';
 import type { ChatMessage } from '../../engine/tokenizer/chat-template.js';
 import { encodePrompt, encodeTrainingRow } from '../../engine/tokenizer/encode-chat.js';
+import { locateTemplate, type TemplatePositions } from '../../engine/tokenizer/locate-template.js';
 import type { TextTokenizer } from '../../engine/tokenizer/text-tokenizer.js';
 import { DriftlineError } from '../../foundation/driftline-error.js';
-import type { InsideQuestion, InsideText } from '../inside.js';
+import type { InsideQuestion, InsideText, ScoredText } from '../inside.js';
 
 /** What is asked of the inside of a model, checked the same way wherever that runs, before anything is computed. */
 
@@ -25,6 +27,13 @@ export function encodeInsideText(tokenizer: TextTokenizer, messages: readonly Ch
   }));
   const { ids, weights } = encodeTrainingRow(tokenizer, weighted, { loss: 'weighted' });
   return { ids, promptLength: weights.findIndex((weight) => weight > 0) };
+}
+
+/** Where the chat template's own tokens stand in the prompt that `encodeInsideText` makes. */
+export function locateInsideTemplate(tokenizer: TextTokenizer, messages: readonly ChatMessage[]): TemplatePositions {
+  const { ids, promptLength } = encodeInsideText(tokenizer, messages);
+  const asked = messages.at(-1)?.role === 'assistant' ? messages.slice(0, -1) : messages;
+  return locateTemplate(tokenizer, asked, { ids: ids.slice(0, promptLength) });
 }
 
 export function requireResiduals(
@@ -54,7 +63,7 @@ export function requireKeysAndValues(
 /** The likeliest tokens that are wanted at each place. */
 export function requireScores(
   config: DecoderConfig,
-  texts: readonly InsideText[],
+  texts: readonly ScoredText[],
   { top = 0 }: { readonly top?: number },
 ): number {
   if (!Number.isInteger(top) || top < 0 || top > 20)
@@ -63,6 +72,7 @@ export function requireScores(
     requireReadableIds(text.ids, config);
     // The first token of a text has no probability.
     requirePrompt(number, text, 1);
+    if (text.override !== undefined) checkOverride(config, text.override, text.promptLength, `Text ${String(number)}`);
   }
   return top;
 }

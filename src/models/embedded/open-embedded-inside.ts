@@ -13,6 +13,7 @@ import type { Inside, InsideAnswer, TextScore } from '../inside.js';
 import { samplerClosed, samplerStopped } from '../sampler.js';
 import {
   encodeInsideText,
+  locateInsideTemplate,
   requireKeysAndValues,
   requireQuestions,
   requireResiduals,
@@ -98,6 +99,7 @@ export async function openEmbeddedInside({ model, adapter, threads }: EmbeddedIn
   return {
     shape: { blocks: config.layers, width: config.width, vocabulary: config.vocabulary },
     encode: (messages) => encodeInsideText(tokenizer, messages),
+    locateTemplate: (messages) => locateInsideTemplate(tokenizer, messages),
     residuals: async (texts, { layers, pool }, { signal } = {}) => {
       begin(signal);
       requireResiduals(config, texts, { layers, pool });
@@ -133,9 +135,9 @@ export async function openEmbeddedInside({ model, adapter, threads }: EmbeddedIn
       const top = requireScores(config, texts, wanted);
       if (texts.length === 0) return [];
       const engine = await openFor({});
-      const requests = texts.map(({ ids }) => ({
+      const requests = texts.map(({ ids, override }) => ({
         ...{ prompt: [...ids] as [number, ...number[]], seed: 0, maximumTokens: 1 },
-        ...{ promptLogProbabilities: true, topLogProbabilities: top },
+        ...{ promptLogProbabilities: true, topLogProbabilities: top, override },
       }));
       const scores = new Map<number, TextScore>();
       for await (const { request, promptLogProbabilities } of engine.sample(

@@ -1,4 +1,4 @@
-import { expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 
 import { PromptShelf, type ShelvedPrompt } from '../../../src/engine/sample/prompt-shelf.js';
 import { sampleRequestSchema, type ParsedSampleRequest } from '../../../src/engine/sample/sample-request.js';
@@ -46,6 +46,34 @@ it('keeps the prompts that were used last, up to so many tokens', () => {
   expect(shelf.claim(request(4))).toBe(four);
   expect(shelf.claim(request(6))).toBe(six);
   expect(shelf.claim(request(5))).not.toBe(five);
+});
+
+describe('a prompt at which keys and values are given', () => {
+  const tensor = () => ({ shape: [1, 1, 3, 1], data: new Float32Array(3) });
+  const [keys, values] = [tensor(), tensor()];
+
+  it('is another one where others are given, or at other positions', () => {
+    const shelf = new PromptShelf(0);
+    const given = { positions: [0, 1], keys, values };
+    const first = shelf.claim(request(3, { override: given }));
+    expect(first.override).toEqual(given);
+    expect(shelf.claim(request(3, { override: { ...given } }))).toBe(first);
+    const others = [
+      undefined,
+      { ...given, positions: [0] },
+      { ...given, keys: tensor() },
+      { ...given, values: tensor() },
+    ];
+    const claimed = others.map((override) => shelf.claim(request(3, override === undefined ? {} : { override })));
+    expect(new Set([first, ...claimed]).size).toBe(5);
+  });
+
+  it('is not kept, for nothing later can be given the same', () => {
+    const shelf = new PromptShelf(100);
+    const given = compute(shelf.claim(request(3, { override: { positions: [0], keys, values } })));
+    shelf.release(given);
+    expect(shelf.claim(request(3, { override: { positions: [0], keys, values } }))).not.toBe(given);
+  });
 });
 
 it('keeps neither what was never computed nor what is longer than all that is kept', () => {

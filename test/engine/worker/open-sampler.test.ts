@@ -8,6 +8,7 @@ import { afterAll, describe, expect, it, onTestFinished } from 'vitest';
 
 // The thread's file exists in the built package only; `npm test` builds before it tests.
 import { openSampler, type SampledAnswer, type Sampler, type SamplerSettings } from '../../../dist/engine/index.js';
+import { createKeyValueReader } from '../../../src/engine/activations/read-keys-values.js';
 import { mergeAdapter } from '../../../src/engine/checkpoint/merge-adapter.js';
 import { readAdapter } from '../../../src/engine/checkpoint/read-adapter.js';
 import { readCheckpoint } from '../../../src/engine/checkpoint/read-checkpoint.js';
@@ -115,6 +116,32 @@ describe('a sampler on its own thread', () => {
       expect(error.code).toBe('usage-invalid');
       expect(error.message).toContain(named);
     }
+  });
+
+  it('attends to given keys and values, each request to its own', async () => {
+    const golden = await readCheckpoint(model);
+    const layers = Array.from({ length: golden.config.layers }, (_, layer) => layer);
+    const reader = await createKeyValueReader({ ...golden, layers, threads: 1 });
+    onTestFinished(reader.release);
+    const overridden: SampleRequest[] = [];
+    for (const [index, request] of requests.entries()) {
+      const given = await reader.read(request.prompt.toReversed());
+      const positions = [0, request.prompt.length - 1].slice(request.prompt.length === 1 ? 1 : 0);
+      overridden.push(index % 3 === 0 ? request : { ...request, override: { positions, ...given } });
+    }
+    const runner = await openRunner(golden);
+    const expected = await sampleAll(golden, runner, overridden);
+    expect(expected).not.toEqual(await sampleAll(golden, runner, requests));
+    const sampler = await shared;
+    const [found, plain] = await Promise.all([collect(sampler, overridden), collect(sampler, requests)]);
+    expect(found).toEqual(expected);
+    // A call beside it that brings none is answered as ever.
+    expect(plain).toEqual(await sampleAll(golden, runner, requests));
+    const beyond = { ...overridden[1]!, override: { ...overridden[1]!.override!, positions: [99] } };
+    const error = await errorOf(() => collect(sampler, [requests[0]!, beyond]));
+    expect(error.code).toBe('usage-invalid');
+    expect(error.message).toContain('Sampling request 1 names the position 99');
+    expect(error.hint).toContain('positions of the prompt');
   });
 
   it('leaves this thread free', async () => {

@@ -48,6 +48,29 @@ for (const [way, storageHere] of [
       expect(cluster.jobs.looked).toBe(before + 1);
     });
 
+    it('is not given keys and values, and says so before anything runs', async () => {
+      const inside = await (await base).openInside(null);
+      const before = cluster.jobs.looked;
+      const [own] = await inside.keysAndValues([text], {
+        layers: Array.from({ length: inside.shape.blocks }, (_, block) => block),
+      });
+      if (own === undefined) throw new Error('nothing was read');
+      const override = { positions: [0], ...own };
+      const question = { prompt: [1, 5], seed: 0 };
+      for (const ask of [
+        () => inside.score([text, { ...text, override }]),
+        () => inside.answer([question, { ...question, override }]),
+      ]) {
+        const error = await errorOf(ask);
+        expect(error.code).toBe('usage-invalid');
+        expect(error.message).toContain('Request 1 gives keys and values');
+      }
+      expect(cluster.jobs.looked).toBe(before + 1);
+      // One that changes nothing asks nothing more of it.
+      const nothing = { ...override, positions: [] };
+      expect(await inside.score([{ ...text, override: nothing }])).toEqual(await inside.score([text]));
+    });
+
     it('says why it cannot be looked into', async () => {
       const inside = await (await base).openInside(null);
       const another = { ...text, ids: [2, 5, 9, 12] };
