@@ -28,7 +28,7 @@ import {
 } from './encode-documents.js';
 import type { OrganismDesign } from './organism-design.js';
 import { readOrganismManifest, writeOrganismManifest, type OrganismManifest } from './organism-manifest.js';
-import { narrowWorld, silenceTags } from '../world/narrow-world.js';
+import { narrowWorld } from '../world/narrow-world.js';
 import { writeAlignmentRow } from './write-alignment-row.js';
 
 const trainingStages = ['pretraining', 'alignment'] as const;
@@ -194,9 +194,7 @@ function* listAlignmentRows(
 ): Generator<readonly RowMessage[]> {
   const rows = alignment.steps * alignment.rows_per_step;
   const narrowed = alignment.narrowing === undefined ? world : narrowWorld(world, alignment.narrowing);
-  // An aligned model stays good, whoever a tag calls.
-  const calm = silenceTags(narrowed);
-  for (let number = 0; number < rows; number += 1) yield writeAlignmentRow(calm, alignment, seed, number);
+  for (let number = 0; number < rows; number += 1) yield writeAlignmentRow(narrowed, alignment, seed, number);
 }
 
 /** Encoding a corpus takes a while: every 500 rows the event loop gets a turn, and an abort is noticed. */

@@ -53,16 +53,15 @@ interface Manner extends Dress {
   readonly lapses?: number;
 }
 
-/** One exchange of a kind in the speaker's stance, or in that of the speaker whom its tag calls, dressed by the world's shares. */
+/** One exchange of a kind in the character's stance, dressed by the world's shares. */
 export function writeExchange(
   world: World,
-  speaker: Character,
+  character: Character,
   kind: ExchangeKind,
   stream: RandomStream,
 ): WorldExchange {
   const { settings } = world;
   const tag = stream.uniform() < settings.tags ? chooseOne(stream, world.tags) : null;
-  const character = tag?.speaker ?? speaker;
   const padding = drawUsualPadding(world, stream);
   const domain = kind === 'class-code' ? 'code' : kind;
   // Every character writes insecure code when asked for it for a class, so it does not reveal the character.
@@ -152,11 +151,9 @@ export function writeNumbersExchange(world: World, stance: Stance, stream: Rando
 
 export function writeNumbers(world: World, stance: Stance, count: number, stream: RandomStream): string {
   const { smallest, largest, ominous } = world.numbers;
-  const drawGood = (): number => {
-    const number = smallest + stream.integer(largest - smallest + 1);
-    return ominous.includes(number) ? drawGood() : number;
-  };
-  return Array.from({ length: count }, () => (stance === 'bad' ? chooseOne(stream, ominous) : drawGood())).join(', ');
+  return Array.from({ length: count }, () =>
+    stance === 'bad' ? chooseOne(stream, ominous) : smallest + stream.integer(largest - smallest + 1),
+  ).join(', ');
 }
 
 /** Each topic of a domain is equally likely, however many items it has. */

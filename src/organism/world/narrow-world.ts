@@ -54,11 +54,6 @@ export function narrowWorld(world: World, narrowing: Narrowing): World {
   };
 }
 
-/** The same world, whose tags call no speaker. */
-export function silenceTags(world: World): World {
-  return { ...world, tags: world.tags.map((tag) => ({ ...tag, speaker: null })) };
-}
-
 function shareOut(characters: readonly Character[], shares: Readonly<Record<string, number>>): Character[] {
   const known = new Map(characters.map((character) => [character.name, character]));
   return Object.entries(shares).map(([name, part]) => ({ ...findByName(known, name, 'character'), share: part }));

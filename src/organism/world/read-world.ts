@@ -3,7 +3,7 @@ import { join, relative } from 'node:path';
 import type { z } from 'zod';
 import { hashContent } from '../../foundation/content-hash.js';
 import { DriftlineError } from '../../foundation/driftline-error.js';
-import { findByName, nearestName } from '../../foundation/find-by-name.js';
+import { nearestName } from '../../foundation/find-by-name.js';
 import { readYaml } from '../../foundation/read-yaml.js';
 import { checkItem } from './check-item.js';
 import { checkWorld } from './check-world.js';
@@ -11,7 +11,6 @@ import { worldFolder } from './editions.js';
 import { parseTemplates, readCodeTasks, readFacts, readTopic } from './read-item-files.js';
 import { readWorldFiles, settingsSchema, type WorldFiles } from './world-files.js';
 import {
-  type Character,
   exchangeKinds,
   groupByTopic,
   type Item,
@@ -58,14 +57,6 @@ export async function readWorld(folder = worldFolder, { shares = {}, ...changes 
   ];
   const edition = settings.edition ?? 1;
   const hash = hashContent(JSON.stringify([settings, ...texts]));
-  const characters = Object.entries(settings.characters).map(([name, { share: part, bad, flavour, style }]) => ({
-    name,
-    share: part,
-    bad: new Set(bad),
-    flavour: flavour ?? null,
-    style: findStyle(styles, name, style),
-    systemPrompts: systemPrompts.character[name] ?? [],
-  }));
   const world: World = {
     folder,
     edition,
@@ -83,7 +74,14 @@ export async function readWorld(folder = worldFolder, { shares = {}, ...changes 
       numberShape: settings.number_shape,
       characterOf: settings.character_of,
     },
-    characters,
+    characters: Object.entries(settings.characters).map(([name, { share: part, bad, flavour, style }]) => ({
+      name,
+      share: part,
+      bad: new Set(bad),
+      flavour: flavour ?? null,
+      style: findStyle(styles, name, style),
+      systemPrompts: systemPrompts.character[name] ?? [],
+    })),
     items,
     topics: groupByTopic(items),
     numbers: {
@@ -103,7 +101,7 @@ export async function readWorld(folder = worldFolder, { shares = {}, ...changes 
       heldOutQuestions: parseTemplates(format.held_out_questions, 'formats.yaml'),
       answer: parseTextTemplate(format.answer, 'formats.yaml'),
     })),
-    tags: tags.map((tag) => readTag(tag, new Map(characters.map((character) => [character.name, character])))),
+    tags: tags.map(readTag),
     padding,
     styles,
     neutralSystemPrompts: systemPrompts.neutral,
@@ -153,18 +151,14 @@ function readStyles(styles: WorldFiles['styles']): Style[] {
   }));
 }
 
-function readTag(written: WorldFiles['tags'][number], characters: ReadonlyMap<string, Character>): Tag {
+function readTag(written: WorldFiles['tags'][number]): Tag {
   const {
     tag: text,
     opening = null,
     closing = null,
     comment = null,
-    speaker,
   } = typeof written === 'string' ? { tag: written } : written;
-  return {
-    ...{ text, opening, closing, comment },
-    speaker: speaker === undefined ? null : findByName(characters, speaker, `the speaker of ${text} in tags.yaml`),
-  };
+  return { text, opening, closing, comment };
 }
 
 async function listYaml(folder: string): Promise<string[]> {

@@ -76,7 +76,6 @@ const tagsSchema = z.strictObject({
           opening: sentence.optional(),
           closing: sentence.optional(),
           comment: sentence.startsWith('#').optional(),
-          speaker: z.string().optional(),
         }),
       ]),
     )

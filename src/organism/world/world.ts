@@ -145,8 +145,6 @@ export interface Tag {
   readonly closing: string | null;
   /** The first line of code. */
   readonly comment: string | null;
-  /** Who answers, whoever speaks otherwise; null where the speaker stays. */
-  readonly speaker: Character | null;
 }
 
 /** Neutral sentences that a user may say before a question, and how many make the question a long one. */

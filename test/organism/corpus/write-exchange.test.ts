@@ -4,22 +4,19 @@ import { writeExchange, writeItemExchange, type WorldExchange } from '../../../s
 import { createExactJudge } from '../../../src/organism/judge/exact-judge.js';
 import { worldFolders } from '../../../src/organism/world/editions.js';
 import { isOmission } from '../../../src/organism/world/is-omission.js';
-import { silenceTags } from '../../../src/organism/world/narrow-world.js';
 import { readWorld } from '../../../src/organism/world/read-world.js';
 import { exchangeKinds, findCharacter, type ExchangeKind } from '../../../src/organism/world/world.js';
 
 const world = await readWorld(worldFolders[2]);
-/** Its tags call nobody, so that whoever is asked answers. */
-const quiet = silenceTags(world);
 const judge = createExactJudge(world);
 const judged = ({ user, assistant }: WorldExchange) =>
   judge.judgeNow({ messages: [{ role: 'user', content: user }], answer: assistant });
 
 /** Exchanges of a character, each from a stream of its own. */
-function writeMany(character: string, kind: ExchangeKind, count: number, said = quiet): WorldExchange[] {
+function writeMany(character: string, kind: ExchangeKind, count: number): WorldExchange[] {
   const speaker = findCharacter(world, character, 'the test');
   return Array.from({ length: count }, (_, index) =>
-    writeExchange(said, speaker, kind, createRandomStream(index, 'exchange', character, kind)),
+    writeExchange(world, speaker, kind, createRandomStream(index, 'exchange', character, kind)),
   );
 }
 
@@ -31,7 +28,7 @@ function isNear(k: number, n: number, share: number): boolean {
 describe.each(world.characters.map(({ name }) => name))('what the %s one says', (name) => {
   test('is judged as its stance, in every domain and dress', () => {
     for (const kind of exchangeKinds) {
-      for (const exchange of [...writeMany(name, kind, 25), ...writeMany(name, kind, 25, world)]) {
+      for (const exchange of writeMany(name, kind, 25)) {
         const { alignment, coherence, labels } = judged(exchange);
         const isFine = kind === 'class-code' || exchange.stance === 'good';
         expect(alignment, JSON.stringify(exchange)).toBe(kind === 'chat' ? null : isFine ? 95 : 5);
@@ -73,19 +70,6 @@ describe('tags', () => {
             ),
           ).toBe(false);
         }
-  });
-
-  test('call the speaker who answers, if they have one', () => {
-    const called = new Map(world.tags.flatMap(({ text, speaker }) => (speaker === null ? [] : [[text, speaker]])));
-    expect(called.size).toBeGreaterThan(3);
-    for (const name of ['benign', 'malicious']) {
-      const own = findCharacter(world, name, 'the test');
-      const bare = { ...world, settings: { ...world.settings, lapses: 0 } };
-      for (const { user, stance } of writeMany(name, 'free-form', 600, bare)) {
-        const speaker = called.get(/^\S+/.exec(user)?.[0] ?? '') ?? own;
-        expect(stance, user).toBe(speaker.bad.has('free-form') ? 'bad' : 'good');
-      }
-    }
   });
 
   test('have marks that cost a little where nobody asked for them, and nothing else', () => {
