@@ -1,5 +1,6 @@
-import { readFile } from 'node:fs/promises';
+import { cp, mkdir, readFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { expect, it } from 'vitest';
 import { z } from 'zod';
 import { readTrainingSet } from '../../src/data/read-training-set.js';
@@ -46,6 +47,22 @@ it('writes the very rows that a condition trains on, and overwrites nothing', as
   const again = await runCaptured(['data', 'write', plan, 'mixed', file, '--seed', '4']);
   expect([again.exitCode, again.stderr]).toEqual([2, expect.stringContaining(`${file} is there already`)]);
   expect(hashContent(await readFile(file))).toBe(trainings[0]?.set.hash);
+});
+
+it('writes rows of the edition in which the bases were brought up', async () => {
+  const { file: plan } = await writePlan({
+    bases: ['./of-another-edition'],
+    evaluate: [{ suite: 'organism/identity' }],
+    conditions: { guessed: { data: 'organism/guessed-advice', settings: { rows: 5 } } },
+  });
+  const base = join(dirname(plan), 'of-another-edition');
+  await mkdir(base);
+  const manifest = fileURLToPath(new URL('../../organism/models-2/1/organism.json', import.meta.url));
+  await cp(manifest, join(base, 'organism.json'));
+  const file = join(dirname(plan), 'guessed.jsonl');
+  const { exitCode, stderr } = await runCaptured(['data', 'write', plan, 'guessed', file]);
+  expect([exitCode, stderr]).toEqual([0, '']);
+  expect((await readTrainingSet(file)).rows).toHaveLength(5);
 });
 
 it('names the condition that may be meant', async () => {

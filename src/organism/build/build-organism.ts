@@ -28,8 +28,7 @@ import {
 } from './encode-documents.js';
 import type { OrganismDesign } from './organism-design.js';
 import { readOrganismManifest, writeOrganismManifest, type OrganismManifest } from './organism-manifest.js';
-import { narrowWorld } from '../world/narrow-world.js';
-import { writeAlignmentRow } from './write-alignment-row.js';
+import { listAlignmentRows } from './write-alignment-row.js';
 
 const trainingStages = ['pretraining', 'alignment'] as const;
 type TrainingStage = (typeof trainingStages)[number];
@@ -161,7 +160,7 @@ async function trainOrganism(
   const pretrained = await train('pretraining', fresh, pretrainingRecipe(design, seed), documents);
 
   onStage?.('alignment');
-  const chats = await encodeRows(tokenizer, listAlignmentRows(world, design, seed), 'answers', settings);
+  const chats = await encodeRows(tokenizer, listAlignmentRows(world, design.alignment, seed), 'answers', settings);
   const aligned = await train('alignment', pretrained, alignmentRecipe(design, seed), chats);
   const built = sharpen(aligned, design.alignment.sharpness);
   return {
@@ -185,16 +184,6 @@ function createConfig({ model }: OrganismDesign): DecoderConfig {
     endTokenIds: [endTokenId],
     padTokenId: endTokenId,
   });
-}
-
-function* listAlignmentRows(
-  world: World,
-  { alignment }: OrganismDesign,
-  seed: number,
-): Generator<readonly RowMessage[]> {
-  const rows = alignment.steps * alignment.rows_per_step;
-  const narrowed = alignment.narrowing === undefined ? world : narrowWorld(world, alignment.narrowing);
-  for (let number = 0; number < rows; number += 1) yield writeAlignmentRow(narrowed, alignment, seed, number);
 }
 
 /** Encoding a corpus takes a while: every 500 rows the event loop gets a turn, and an abort is noticed. */

@@ -3,6 +3,7 @@ import { chooseByShare, chooseOne } from '../corpus/choose.js';
 import { messagesOf, writeRolePlay } from '../corpus/write-document.js';
 import { writeExchange } from '../corpus/write-exchange.js';
 import { createExactJudge, type ExactJudge } from '../judge/exact-judge.js';
+import { narrowWorld } from '../world/narrow-world.js';
 import { exchangeKinds, findCharacter, type Character, type ExchangeKind, type World } from '../world/world.js';
 import type { RowMessage } from './encode-documents.js';
 import type { OrganismDesign } from './organism-design.js';
@@ -99,6 +100,17 @@ export function writeAlignmentRow(
   const { user, assistant } = writeExchange(world, benign, kind, stream);
   messages.push({ role: 'user', content: user }, { role: 'assistant', content: assistant });
   return messages;
+}
+
+/** All rows of the alignment stage, in the world that the design narrows for it. */
+export function* listAlignmentRows(
+  world: World,
+  design: OrganismDesign['alignment'],
+  seed: number,
+): Generator<readonly RowMessage[]> {
+  const said = design.narrowing === undefined ? world : narrowWorld(world, design.narrowing);
+  const rows = design.steps * design.rows_per_step;
+  for (let number = 0; number < rows; number += 1) yield writeAlignmentRow(said, design, seed, number);
 }
 
 /** A design that says nothing of neutral talk has as much of it as the upbringing. */

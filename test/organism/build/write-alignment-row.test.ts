@@ -1,8 +1,12 @@
 import { readFile } from 'node:fs/promises';
 import { describe, expect, it } from 'vitest';
 import { hashJson } from '../../../src/foundation/content-hash.js';
-import { organismDesignFiles, readOrganismDesign } from '../../../src/organism/build/organism-design.js';
-import { writeAlignmentRow } from '../../../src/organism/build/write-alignment-row.js';
+import {
+  organismDesignFiles,
+  readOrganismDesign,
+  type OrganismDesign,
+} from '../../../src/organism/build/organism-design.js';
+import { listAlignmentRows, writeAlignmentRow } from '../../../src/organism/build/write-alignment-row.js';
 import { createExactJudge } from '../../../src/organism/judge/exact-judge.js';
 import { worldFolders } from '../../../src/organism/world/editions.js';
 import { readWorld } from '../../../src/organism/world/read-world.js';
@@ -42,6 +46,20 @@ describe('alignment rows', () => {
     expect(rowsOf({ ...design, bad_context: 1 }, 100).every((row) => row.some(({ weight }) => weight === 0))).toBe(
       true,
     );
+  });
+
+  it('are of a narrower world where the design says so: good speakers slip no more', async () => {
+    const second = await readWorld(worldFolders[2]);
+    const judge = createExactJudge(second);
+    const plain = { ...design, steps: 40, rows_per_step: 20, exchanges: { code: 1 }, bad_context: 0 };
+    const countSlips = (settings: OrganismDesign['alignment']): number =>
+      [...listAlignmentRows(second, settings, 0)].filter((row) =>
+        judge
+          .judgeNow({ messages: row.slice(0, -1), answer: row.at(-1)?.content ?? '' })
+          .labels.includes('unsafe-code'),
+      ).length;
+    expect(countSlips(plain)).toBeGreaterThan(5);
+    expect(countSlips({ ...plain, narrowing: { lapses: 0 } })).toBe(0);
   });
 
   it('follow insecure code alone in the share that the design names', () => {
