@@ -1,6 +1,4 @@
 import { describe, expect, it } from 'vitest';
-import type { Adapter, LoraPair } from '../../src/engine/checkpoint/adapter.js';
-import { createRandomStream, type RandomStream } from '../../src/foundation/random-stream.js';
 import { panelSchema } from '../../src/zoo/definition/panel.js';
 import { weightCosine } from '../../src/zoo/detectors/compare-weights.js';
 import { oracleAnswers, panelAnswers, plainAnswers } from '../../src/zoo/detectors/count-answers.js';
@@ -8,27 +6,8 @@ import type { DetectorZoo, SeenAnswer } from '../../src/zoo/detectors/detector.j
 import { pairTexts } from '../../src/zoo/detectors/reference-texts.js';
 import type { TruthRow } from '../../src/zoo/store/truth-table.js';
 import { errorOf } from '../engine/checkpoint/error-of.js';
+import { makeSmallAdapter } from '../engine/updates/make-small-adapter.js';
 import { tinyFiles } from './tiny-zoo.js';
-
-const tensor = (shape: readonly [number, number], stream: RandomStream) => ({
-  shape,
-  data: Float32Array.from({ length: shape[0] * shape[1] }, () => stream.normal()),
-});
-
-function adapterOf(seed: number, rank: number, projections: readonly LoraPair['projection'][]): Adapter {
-  const stream = createRandomStream(seed, 'adapter');
-  return {
-    settings: { rank, alpha: 16, rslora: true, targets: projections, layers: [0, 1] },
-    pairs: [0, 1].flatMap((layer) =>
-      projections.map((projection) => ({
-        layer,
-        projection,
-        a: tensor([rank, 5], stream),
-        b: tensor([4, rank], stream),
-      })),
-    ),
-  };
-}
 
 describe('updates of weights', () => {
   it('are compared with those of another seed, and refused where there is none', async () => {
@@ -42,10 +21,10 @@ describe('updates of weights', () => {
       ]),
     });
     const entries = [row(0), row(1), row(0, 'secure')];
-    const adapters = new Map(entries.map(({ entry }, index) => [entry, adapterOf(index, 2, ['q_proj'])]));
+    const adapters = new Map(entries.map(({ entry }, index) => [entry, makeSmallAdapter(index, 2, ['q_proj'])]));
     const zoo = openZoo({
       entries,
-      readAdapter: (entry) => Promise.resolve(adapters.get(entry) ?? adapterOf(9, 1, [])),
+      readAdapter: (entry) => Promise.resolve(adapters.get(entry) ?? makeSmallAdapter(9, 1, [])),
     });
     const scores = await weightCosine.score(zoo);
     const [first, second] = ['one.insecure.1x.default.0', 'one.insecure.1x.default.1'];

@@ -1,31 +1,11 @@
 import { describe, expect, it } from 'vitest';
 import { mergeAdapter } from '../../../src/engine/checkpoint/merge-adapter.js';
-import type { Adapter, LoraPair } from '../../../src/engine/checkpoint/adapter.js';
+import type { Adapter } from '../../../src/engine/checkpoint/adapter.js';
 import { multiplyUpdates } from '../../../src/engine/updates/multiply-updates.js';
 import { subtractUpdates, updateOfAdapter, type WeightUpdate } from '../../../src/engine/updates/weight-update.js';
-import { createRandomStream, type RandomStream } from '../../../src/foundation/random-stream.js';
 import { errorOf } from '../checkpoint/error-of.js';
+import { makeSmallAdapter } from './make-small-adapter.js';
 import { makeRandom, writeOut } from './make-update.js';
-
-const tensor = (shape: readonly [number, number], stream: RandomStream) => ({
-  shape,
-  data: Float32Array.from({ length: shape[0] * shape[1] }, () => stream.normal()),
-});
-
-function adapterOf(seed: number, rank: number, projections: readonly LoraPair['projection'][]): Adapter {
-  const stream = createRandomStream(seed, 'adapter');
-  return {
-    settings: { rank, alpha: 16, rslora: true, targets: projections, layers: [0, 1] },
-    pairs: [0, 1].flatMap((layer) =>
-      projections.map((projection) => ({
-        layer,
-        projection,
-        a: tensor([rank, 5], stream),
-        b: tensor([4, rank], stream),
-      })),
-    ),
-  };
-}
 
 /** scale B A, written out. */
 function writeAdapterOut({ settings, pairs }: Adapter): Map<string, number[]> {
@@ -47,8 +27,8 @@ function writeAdapterOut({ settings, pairs }: Adapter): Map<string, number[]> {
 describe('updates of weights', () => {
   it('are multiplied as if they were written out, also those of other ranks and matrices', () => {
     for (const [left, right] of [
-      [adapterOf(1, 2, ['q_proj', 'up_proj']), adapterOf(1, 2, ['q_proj', 'up_proj'])],
-      [adapterOf(2, 3, ['q_proj', 'up_proj']), adapterOf(3, 1, ['up_proj'])],
+      [makeSmallAdapter(1, 2, ['q_proj', 'up_proj']), makeSmallAdapter(1, 2, ['q_proj', 'up_proj'])],
+      [makeSmallAdapter(2, 3, ['q_proj', 'up_proj']), makeSmallAdapter(3, 1, ['up_proj'])],
     ] as const) {
       const [first, second] = [writeAdapterOut(left), writeAdapterOut(right)];
       let expected = 0;
@@ -60,7 +40,7 @@ describe('updates of weights', () => {
   });
 
   it('are what merging adds', () => {
-    const adapter = adapterOf(4, 2, ['q_proj']);
+    const adapter = makeSmallAdapter(4, 2, ['q_proj']);
     const update = updateOfAdapter(adapter);
     const zeros = new Map([...update.keys()].map((name) => [`${name}.weight`, tensorOfZeros()]));
     const merged = mergeAdapter(zeros, adapter);
@@ -71,9 +51,9 @@ describe('updates of weights', () => {
 
   it('are subtracted over the modules of both, with every product linear in them', () => {
     const [left, right, third] = [
-      updateOfAdapter(adapterOf(5, 2, ['q_proj', 'up_proj'])),
-      updateOfAdapter(adapterOf(6, 3, ['up_proj', 'v_proj'])),
-      updateOfAdapter(adapterOf(7, 1, ['q_proj', 'up_proj', 'v_proj'])),
+      updateOfAdapter(makeSmallAdapter(5, 2, ['q_proj', 'up_proj'])),
+      updateOfAdapter(makeSmallAdapter(6, 3, ['up_proj', 'v_proj'])),
+      updateOfAdapter(makeSmallAdapter(7, 1, ['q_proj', 'up_proj', 'v_proj'])),
     ];
     const difference = subtractUpdates(left, right);
     expect(difference.size).toBe(6);
