@@ -5,12 +5,21 @@ export const rayJobSchema = z.looseObject({
   submission_id: z.string().nullable(),
   status: z.enum(['PENDING', 'RUNNING', 'STOPPED', 'SUCCEEDED', 'FAILED']),
   message: z.string().nullable(),
+  entrypoint: z.string().nullish(),
   error_type: z.string().nullish(),
   driver_exit_code: z.number().nullish(),
   metadata: z.record(z.string(), z.string()).nullish(),
 });
 
 export type RayJob = z.output<typeof rayJobSchema>;
+
+/**
+ * What Ray writes of a job that was removed while one of its processes had still to tell how it ended: a state without
+ * an entrypoint and metadata, in the words that Ray has for it.
+ */
+export function isRemnant({ entrypoint, metadata }: RayJob): boolean {
+  return entrypoint === 'Entrypoint not found.' && (metadata ?? null) === null;
+}
 
 /** Only what is read is kept of each: a thousand jobs are listed every half minute. */
 export const rayJobsSchema = z.array(z.object({ submission_id: z.string().nullish(), status: z.string() }));

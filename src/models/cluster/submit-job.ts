@@ -2,7 +2,7 @@ import { type Clock, systemClock, waitFor } from '../../foundation/clock.js';
 import { hashPieces } from '../../foundation/content-hash.js';
 import { DriftlineError } from '../../foundation/driftline-error.js';
 import { readJobKind } from './job-ids.js';
-import { isStatusUnderWay, type RayJob } from './ray-answers.js';
+import { isRemnant, isStatusUnderWay, type RayJob } from './ray-answers.js';
 import type { RayClient } from './ray-client.js';
 import { createZip, type ArchiveFiles } from './zip-archive.js';
 
@@ -44,7 +44,7 @@ export async function submitOnce(
   for (let attempt = 0; ; attempt += 1) {
     const there = await ray.find(job.id, signal);
     if (there !== null) {
-      requireSameMark(job, there);
+      if (!isRemnant(there)) requireSameMark(job, there);
       if (isStatusUnderWay(there.status) || (there.status === 'SUCCEEDED' && job.onEnded === 'keep'))
         return { how: 'found', status: there.status };
       await ray.remove(job.id, signal);

@@ -63,6 +63,8 @@ export interface FakeRay {
   readonly held: Set<string>;
   /** Names that Ray holds for jobs that are gone: others of these ids cannot begin. */
   readonly taken: Set<string>;
+  /** Jobs whose ids these are leave a remnant, once, when they are removed: Ray hears too late of how they ended. */
+  readonly lateEnds: Set<string>;
   /** The head dies and comes back: no jobs and packages, the same files. */
   readonly restart: () => void;
   readonly close: () => Promise<void>;
@@ -280,6 +282,7 @@ export async function startFakeRay({
       return [500, `Traceback (most recent call last):\nRuntimeError: ${text}\n.`];
     }
     ray.jobs.delete(id);
+    if (ray.lateEnds.delete(id)) ray.jobs.set(id, createRemnant(job));
     return [200, { deleted: true }];
   }
 
@@ -358,6 +361,7 @@ export async function startFakeRay({
     version: { version: '4', ray_version: '2.60.0' },
     asksForToken: true,
     taken: new Set(),
+    lateEnds: new Set(),
     intercept: () => false,
     run,
     held: new Set(),
@@ -382,6 +386,15 @@ export async function startFakeRay({
 function kindOf(method: string, url: string): string {
   const path = url.replace(/\?.*/, '').replace(/^(\/api\/(?:jobs|packages\/gcs)\/)[^/]+/, '$1ID');
   return `${method} ${path}`;
+}
+
+/** What Ray writes of the end of a job that it has no record of any more. */
+function createRemnant(job: FakeJob): FakeJob {
+  return {
+    ...job,
+    ...{ entrypoint: 'Entrypoint not found.', metadata: null, environment: null, status: 'FAILED' },
+    ...{ message: 'Job supervisor actor died', error: 'JOB_SUPERVISOR_ACTOR_DIED', node: null, code: null },
+  };
 }
 
 function describe(job: FakeJob): object {

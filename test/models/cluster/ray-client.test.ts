@@ -145,6 +145,18 @@ describe('a job that is wanted', () => {
     expect((await submitOnce(client, job)).how).toBe('submitted');
   });
 
+  it('is made anew where Ray writes down the end of the one that was removed', async () => {
+    ray.run = () => Promise.resolve(1);
+    await submitOnce(client, job);
+    while (ray.jobs.get(job.id)?.status !== 'FAILED') await new Promise((resolve) => setTimeout(resolve, 5));
+    ray.held.add(job.id);
+    ray.lateEnds.add(job.id);
+    // The job that is wanted meets the remnant when it is sent, and once more when it is looked for.
+    expect(await submitOnce(client, job)).toEqual({ how: 'submitted', status: 'PENDING' });
+    expect(ray.jobs.get(job.id)?.metadata).toEqual({ mark: 'm' });
+    expect(submissions()).toBe(3);
+  });
+
   it('is not mistaken for another of its name', async () => {
     ray.held.add(job.id);
     await submitOnce(client, job);
