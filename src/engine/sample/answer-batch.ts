@@ -1,6 +1,6 @@
 import { DriftlineError } from '../../foundation/driftline-error.js';
 import type { DecoderConfig } from '../checkpoint/decoder-config.js';
-import { finishOf, startSequence, toAnswer, type AnswerSequence } from './answer-sequence.js';
+import { finishOf, startSequence, toAnswer, type AnswerBranch, type AnswerSequence } from './answer-sequence.js';
 import type { DecodeRunner } from './decode-runner.js';
 import { drawTokens } from './draw-tokens.js';
 import { KeyValueCache } from './key-value-cache.js';
@@ -41,6 +41,22 @@ interface Active {
   readonly sequence: AnswerSequence;
 }
 
+interface Branch extends AnswerBranch {
+  readonly members: readonly Active[];
+}
+
+/** Bytes of keys and values that the usual number of slots takes for sequences of a usual length. */
+const usualCache = { bytes: 256 * 2 ** 20, tokens: 256 };
+
+/**
+ * Sequences to decode at once if nobody says how many, 32 to 128: small models come to half as many tokens again a
+ * second with 128 as with 32, and large ones have no memory for so many.
+ */
+export function usualSlots({ layers, keyValueHeads, headWidth }: DecoderConfig): number {
+  const perSequence = usualCache.tokens * layers * 2 * keyValueHeads * headWidth * Float32Array.BYTES_PER_ELEMENT;
+  return Math.max(32, Math.min(128, Math.floor(usualCache.bytes / perSequence)));
+}
+
 /** Prompt tokens per prefill run, padding included. */
 const prefillTokens = 2048;
 
@@ -48,13 +64,15 @@ const prefillTokens = 2048;
 const usualAnswer = 64;
 
 /**
- * Answers in progress: calls join and leave between any two tokens, and answers leave when they are finished. Each
+ * Answers in progress: calls join and leave between any two tokens, and answers leave when they are finished. Answers
+ * to one prompt are computed together for as long as they are alike: with few likely answers that is half of the work. Each
  * answer depends on its request alone, not on its neighbours: it draws from its own random stream, and every row of a
  * run is computed by the same operations, whatever the other rows are.
  */
 export class AnswerBatch {
   private readonly waiting: Waiting[] = [];
-  private readonly active: Active[] = [];
+  /** Branch by branch, as they lie in the slots of the cache. */
+  private readonly branches: Branch[] = [];
   private readonly removed = new Set<AnswerCall>();
   private readonly shelf: PromptShelf;
   private cache: KeyValueCache | null = null;
@@ -71,7 +89,7 @@ export class AnswerBatch {
 
   /** Whether there is nothing to do. */
   get isIdle(): boolean {
-    return this.waiting.length === 0 && this.active.length === 0;
+    return this.waiting.length === 0 && this.branches.length === 0;
   }
 
   /** Queues a call behind the others. Within it, requests with the same prompt stand together, at the place of the first. */
@@ -95,16 +113,9 @@ export class AnswerBatch {
   async step(): Promise<void> {
     this.dropRemoved();
     await this.fillSlots();
-    if (this.cache === null || this.active.length === 0) return;
-    const broken = new Set(
-      await drawTokens(
-        this.config,
-        this.runner,
-        this.cache,
-        this.active.map(({ sequence }) => sequence),
-      ),
-    );
-    for (const { call, sequence } of this.active) {
+    if (this.cache === null || this.branches.length === 0) return;
+    const broken = new Set(await drawTokens(this.config, this.runner, this.cache, this.branches));
+    for (const { call, sequence } of this.branches.flatMap(({ members }) => members)) {
       if (this.removed.has(call)) continue;
       if (broken.has(sequence)) {
         this.remove(call);
@@ -114,15 +125,31 @@ export class AnswerBatch {
         call.onToken({ request, id: last, logProbability: logProbabilities[ids.length - 1] ?? null });
       }
     }
-    for (let slot = this.active.length - 1; slot >= 0; slot -= 1) {
-      const { call, sequence } = this.active[slot]!;
-      const finishReason = finishOf(this.config, sequence);
-      if (finishReason === null) continue;
-      this.freeSlot(slot);
-      if (!this.removed.has(call)) call.onAnswer(toAnswer(sequence, finishReason));
-    }
+    // The last first: what a slot is filled from, and what a branch parts into, lies behind it.
+    for (let slot = this.branches.length - 1; slot >= 0; slot -= 1) this.partBranch(slot, this.cache);
     this.dropRemoved();
     this.fitCache();
+  }
+
+  /** Lets go of the answers that are finished, and parts those that differ from now on. */
+  private partBranch(slot: number, cache: KeyValueCache): void {
+    const parts = new Map<number, Active[]>();
+    for (const member of this.branches[slot]!.members) {
+      const { call, sequence } = member;
+      const finishReason = finishOf(this.config, sequence);
+      if (finishReason === null) parts.set(sequence.last, [...(parts.get(sequence.last) ?? []), member]);
+      else if (!this.removed.has(call)) call.onAnswer(toAnswer(sequence, finishReason));
+    }
+    const [first, ...others] = parts.values();
+    if (first === undefined) {
+      this.freeSlot(slot);
+      return;
+    }
+    this.branches[slot] = { members: first, isLastCached: false };
+    for (const members of others) {
+      cache.copy(slot, this.branches.length);
+      this.branches.push({ members, isLastCached: false });
+    }
   }
 
   private dropRemoved(): void {
@@ -133,23 +160,27 @@ export class AnswerBatch {
       this.waiting.splice(place, 1);
       this.shelf.release(prompt);
     }
-    for (let slot = this.active.length - 1; slot >= 0; slot -= 1)
-      if (this.removed.has(this.active[slot]!.call)) this.freeSlot(slot);
+    for (let slot = this.branches.length - 1; slot >= 0; slot -= 1) {
+      const branch = this.branches[slot]!;
+      const members = branch.members.filter(({ call }) => !this.removed.has(call));
+      if (members.length === 0) this.freeSlot(slot);
+      else this.branches[slot] = { ...branch, members };
+    }
     this.removed.clear();
   }
 
   private freeSlot(slot: number): void {
-    const lastSlot = this.active.length - 1;
+    const lastSlot = this.branches.length - 1;
     if (slot !== lastSlot) {
-      this.cache?.move(lastSlot, slot);
-      this.active[slot] = this.active[lastSlot]!;
+      this.cache?.copy(lastSlot, slot);
+      this.branches[slot] = this.branches[lastSlot]!;
     }
-    this.active.pop();
+    this.branches.pop();
   }
 
   private async fillSlots(): Promise<void> {
     const { slots, patience = 0 } = this.settings;
-    const free = slots - this.active.length;
+    const free = slots - this.activeAnswers;
     if (this.waiting.length === 0 || free === 0) return;
     // Prefilling few prompts at a time is wasteful; an eighth of the slots is worth a run.
     const worthwhile = Math.max(1, slots >> 3);
@@ -158,7 +189,7 @@ export class AnswerBatch {
       (this.waiting.length >= worthwhile ||
         this.delayed >= patience ||
         this.waiting.every(({ prompt }) => prompt.prefilled !== null));
-    if (this.active.length > 0 && !isWorthwhile) {
+    if (this.branches.length > 0 && !isWorthwhile) {
       this.delayed += 1;
       return;
     }
@@ -166,18 +197,28 @@ export class AnswerBatch {
     const taken = this.waiting.splice(0, free);
     await this.prefill(taken.map(({ prompt }) => prompt));
     const cache = this.openCache(taken);
+    const groups = new Map<ShelvedPrompt, Active[]>();
     for (const { call, request, settings, prompt } of taken) {
       if (prompt.prefilled === null) continue;
-      cache.load(this.active.length, prompt.prefilled.prefix);
-      this.active.push({ call, sequence: startSequence(this.config, settings, request, prompt.prefilled) });
+      const sequence = startSequence(this.config, settings, request, prompt.prefilled);
+      groups.set(prompt, [...(groups.get(prompt) ?? []), { call, sequence }]);
       this.shelf.release(prompt);
     }
+    for (const [{ ids, prefilled }, members] of groups) {
+      const prefix = prefilled?.prefix ?? null;
+      cache.load(this.branches.length, prefix);
+      this.branches.push({ members, isLastCached: prefix?.tokens === ids.length });
+    }
+  }
+
+  private get activeAnswers(): number {
+    return this.branches.reduce((sum, { members }) => sum + members.length, 0);
   }
 
   /** A cache with slots for the active and the taken sequences, and for those that still wait. */
   private openCache(taken: readonly Waiting[]): KeyValueCache {
     const all = [...taken, ...this.waiting];
-    const needed = this.active.length + all.length;
+    const needed = this.activeAnswers + all.length;
     const rows = Math.max(2, Math.min(this.settings.slots, needed));
     const longest = all.reduce(
       (most, { settings: { prompt, maximumTokens } }) => Math.max(most, prompt.length + maximumTokens),
@@ -197,8 +238,8 @@ export class AnswerBatch {
   /** Shrinks the cache after answers have left: unused room costs memory, and time at every step. */
   private fitCache(): void {
     if (this.isIdle) this.cache = null;
-    else if (this.active.length > 0 && this.cache !== null)
-      this.cache.shrink(Math.max(...this.cache.lengths.subarray(0, this.active.length)));
+    else if (this.branches.length > 0 && this.cache !== null)
+      this.cache.shrink(Math.max(...this.cache.lengths.subarray(0, this.branches.length)));
   }
 
   private async prefill(prompts: readonly ShelvedPrompt[]): Promise<void> {

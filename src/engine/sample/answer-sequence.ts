@@ -15,8 +15,13 @@ export interface AnswerSequence {
   readonly promptLogProbabilities: readonly TokenLogProbability[] | null;
   /** The token whose successor is drawn next. */
   last: number;
-  /** Whether the cache has keys and values of `last` already: those that an override gives for the end of a prompt. */
-  isLastCached: boolean;
+}
+
+/** Answers that are alike so far: one slot of the cache, and one row of a run, serve them all. They part where they differ. */
+export interface AnswerBranch {
+  readonly members: readonly { readonly sequence: AnswerSequence }[];
+  /** Whether the cache has keys and values of the last token already: those that an override gives for the end of a prompt. */
+  readonly isLastCached: boolean;
 }
 
 export function startSequence(
@@ -40,7 +45,6 @@ export function startSequence(
         }))
       : null,
     last: settings.prompt.at(-1)!,
-    isLastCached: prompt.prefix?.tokens === settings.prompt.length,
   };
 }
 

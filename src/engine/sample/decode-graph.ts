@@ -18,9 +18,10 @@ const noEditedLayers: EditedLayers = { added: [], removed: [] };
 
 /**
  * One graph for prompts and for single tokens: new tokens [batch, length] after `past` cached ones. For each of the
- * `scored` positions it gives a drawn `token`, the likeliest `greedy` one, their log-probabilities, the log-probability
- * of a given `label`, and on request all `log-probabilities` or `logits`; and the new rows of the cache, `keys:<layer>` and
- * `values:<layer>`. Log-probabilities are the model's own, before temperature.
+ * `scored` positions it gives the likeliest token, `greedy`, the log-probability of a given `label`, and on request all
+ * `log-probabilities` or `logits`; for each of the `draws`, which name one of the scored positions, a drawn `token`; and
+ * the new rows of the cache, `keys:<layer>` and `values:<layer>`. Log-probabilities are the model's own, before
+ * temperature.
  */
 export function buildDecodeGraph(
   config: DecoderConfig,
@@ -66,15 +67,16 @@ export function buildDecodeGraph(
   const scored = gatherRows(graph, hidden, graph.input('scored', 'int64', ['scored']));
   const logits = matrixProduct(graph, scored, weight(headName(config)), { transposeRight: true });
   const logProbabilities = logSoftmax(graph, logits);
-  const token = chooseToken(graph, logits, {
-    inverseTemperature: graph.input('inverse-temperature', 'float32', ['scored', 1]),
-    uniform: graph.input('uniform', 'float32', ['scored', 1]),
-    rowNumbers: graph.input('row-numbers', 'int64', ['scored']),
+  const draws = graph.input('draws', 'int64', ['draws']);
+  const token = chooseToken(graph, gatherRows(graph, logits, draws), {
+    inverseTemperature: graph.input('inverse-temperature', 'float32', ['draws', 1]),
+    uniform: graph.input('uniform', 'float32', ['draws', 1]),
+    rowNumbers: graph.input('row-numbers', 'int64', ['draws']),
   });
   const greedy = graph.node('ArgMax', [logits], { type: 'int64', shape: ['scored'] }, { axis: 1, keepdims: 0 });
   graph.output('token', token);
   graph.output('greedy', greedy);
-  graph.output('token-log-probability', pickFromRows(graph, logProbabilities, token));
+  graph.output('token-log-probability', pickFromRows(graph, gatherRows(graph, logProbabilities, draws), token));
   graph.output('greedy-log-probability', pickFromRows(graph, logProbabilities, greedy));
   graph.output(
     'label-log-probability',

@@ -17,7 +17,7 @@ export interface Interventions {
 }
 
 /** The new tokens of one run, and the positions that it scores. */
-interface DecodeStep {
+export interface DecodeStep {
   readonly rows: number;
   readonly length: number;
   readonly ids: BigInt64Array;
@@ -28,11 +28,21 @@ interface DecodeStep {
   /** past-keys and past-values of every layer. */
   readonly cache: Readonly<Record<string, FeedTensor>>;
   readonly scored: BigInt64Array;
+  /** Of each scored position. */
+  readonly labels: BigInt64Array;
+  /** For each token that is drawn, the number of the scored position that it is drawn at. */
+  readonly draws: BigInt64Array;
   readonly inverseTemperatures: Float32Array;
   readonly uniforms: Float32Array;
-  readonly labels: BigInt64Array;
   readonly edited: boolean;
 }
+
+/** For a run whose tokens nobody wants: the graph draws one, at the first scored position. */
+export const noDraws: Pick<DecodeStep, 'draws' | 'inverseTemperatures' | 'uniforms'> = {
+  draws: new BigInt64Array(1),
+  inverseTemperatures: new Float32Array(1).fill(1),
+  uniforms: new Float32Array(1),
+};
 
 export interface DecodeRunner {
   readonly run: (step: DecodeStep, outputs: readonly string[]) => Promise<Record<string, FeedTensor>>;
@@ -67,7 +77,7 @@ export async function createDecodeRunner(
     run: (step, outputs) => {
       const needed = step.past + step.length;
       if (needed > (rotary.cosines.shape[0] ?? 0)) rotary = buildRotaryTable(config.rope, config.headWidth, needed * 2);
-      const scored = step.scored.length;
+      const [scored, drawn] = [step.scored.length, step.draws.length];
       return compiled.run(
         {
           ids: { shape: [step.rows, step.length], data: step.ids },
@@ -76,10 +86,11 @@ export async function createDecodeRunner(
           sines: rotary.sines,
           mask: { shape: [step.rows, 1, step.length, step.past + step.length], data: step.mask },
           scored: { shape: [scored], data: step.scored },
-          'inverse-temperature': { shape: [scored, 1], data: step.inverseTemperatures },
-          uniform: { shape: [scored, 1], data: step.uniforms },
-          'row-numbers': { shape: [scored], data: BigInt64Array.from({ length: scored }, (_, row) => BigInt(row)) },
           labels: { shape: [scored], data: step.labels },
+          draws: { shape: [drawn], data: step.draws },
+          'inverse-temperature': { shape: [drawn, 1], data: step.inverseTemperatures },
+          uniform: { shape: [drawn, 1], data: step.uniforms },
+          'row-numbers': { shape: [drawn], data: BigInt64Array.from({ length: drawn }, (_, row) => BigInt(row)) },
           ...step.cache,
           ...(step.edited ? vectors : unedited),
         },

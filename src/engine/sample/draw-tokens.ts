@@ -1,5 +1,5 @@
 import type { DecoderConfig } from '../checkpoint/decoder-config.js';
-import { wantsLogProbabilities, type AnswerSequence } from './answer-sequence.js';
+import { wantsLogProbabilities, type AnswerBranch, type AnswerSequence } from './answer-sequence.js';
 import type { DecodeRunner } from './decode-runner.js';
 import type { KeyValueCache } from './key-value-cache.js';
 import { pickToken, topTokens } from './pick-token.js';
@@ -9,39 +9,45 @@ import { cacheOutputs, floats, rowOf } from './prefill-prompts.js';
 const largestInverseTemperature = 1e30;
 
 /**
- * Draws the next token of every sequence, which occupy the first slots of the cache in their order.
+ * Draws the next token of every sequence. Its branches occupy the first slots of the cache in their order; each is
+ * computed once, whatever the number of its members.
  * @returns the sequences for which the model gave no finite probabilities
  */
 export async function drawTokens(
   config: DecoderConfig,
   runner: DecodeRunner,
   cache: KeyValueCache,
-  active: readonly AnswerSequence[],
+  branches: readonly AnswerBranch[],
 ): Promise<AnswerSequence[]> {
-  // A single row would take another path through the runtime's matrix products, and round differently.
-  const rows = Math.max(2, active.length);
-  cache.reserve(Math.max(...active.map((_, slot) => cache.lengths[slot]!)) + 1);
+  // A single row would take other paths through the runtime's products and sums, and round differently.
+  const rows = Math.max(2, branches.length);
+  cache.reserve(Math.max(...branches.map((_, slot) => cache.lengths[slot]!)) + 1);
   const { past } = cache;
   const mask = new Float32Array(rows * (past + 1)).fill(-Infinity);
   const positions = new BigInt64Array(rows);
   const ids = new BigInt64Array(rows);
-  const inverseTemperatures = new Float32Array(rows).fill(1);
-  const uniforms = new Float32Array(rows);
   for (let row = 0; row < rows; row += 1) mask[row * (past + 1) + past] = 0;
-  active.forEach((sequence, row) => {
+  branches.forEach(({ members, isLastCached }, row) => {
     const length = cache.lengths[row]!;
     mask.fill(0, row * (past + 1), row * (past + 1) + length);
     // It attends to what the cache has of itself, in place of its own keys and values.
-    if (sequence.isLastCached) mask[row * (past + 1) + past] = -Infinity;
-    positions[row] = BigInt(sequence.isLastCached ? length - 1 : length);
-    ids[row] = BigInt(sequence.last);
-    if (sequence.settings.temperature > 0) {
-      inverseTemperatures[row] = Math.min(1 / sequence.settings.temperature, largestInverseTemperature);
-      uniforms[row] = Math.min(Math.fround(sequence.stream.uniform()), 1 - 2 ** -24);
-    }
+    if (isLastCached) mask[row * (past + 1) + past] = -Infinity;
+    positions[row] = BigInt(isLastCached ? length - 1 : length);
+    ids[row] = BigInt(members[0]!.sequence.last);
   });
-  const needsAll = active.some(
-    (sequence) =>
+  const drawn = branches.flatMap(({ members }, row) => members.map(({ sequence }) => ({ sequence, row })));
+  // Two at least, for the same reason as with rows.
+  const draws = new BigInt64Array(Math.max(2, drawn.length));
+  const inverseTemperatures = new Float32Array(draws.length).fill(1);
+  const uniforms = new Float32Array(draws.length);
+  drawn.forEach(({ sequence: { settings, stream }, row }, draw) => {
+    draws[draw] = BigInt(row);
+    if (settings.temperature === 0) return;
+    inverseTemperatures[draw] = Math.min(1 / settings.temperature, largestInverseTemperature);
+    uniforms[draw] = Math.min(Math.fround(stream.uniform()), 1 - 2 ** -24);
+  });
+  const needsAll = drawn.some(
+    ({ sequence }) =>
       sequence.settings.topP < 1 ||
       sequence.settings.topK > 0 ||
       (sequence.settings.topLogProbabilities > 0 && wantsLogProbabilities(sequence)),
@@ -57,6 +63,7 @@ export async function drawTokens(
       cache: cache.feeds(rows),
       scored: BigInt64Array.from({ length: rows }, (_, row) => BigInt(row)),
       labels: new BigInt64Array(rows),
+      draws,
       inverseTemperatures,
       uniforms,
       edited: true,
@@ -72,24 +79,26 @@ export async function drawTokens(
   );
   for (let layer = 0; layer < config.layers; layer += 1) {
     cache.append(
-      active.length,
+      branches.length,
       layer,
       floats(outputs, `keys:${String(layer)}`),
       floats(outputs, `values:${String(layer)}`),
     );
   }
-  const broken: AnswerSequence[] = [];
-  active.forEach((sequence, row) => {
+  branches.forEach(({ isLastCached }, row) => {
     // What was appended for a token that the cache has already lies behind its end, and is overwritten next.
-    if (sequence.isLastCached) sequence.isLastCached = false;
-    else cache.lengths[row]! += 1;
-    const { temperature, topP, topK } = sequence.settings;
+    if (!isLastCached) cache.lengths[row]! += 1;
+  });
+  const broken: AnswerSequence[] = [];
+  drawn.forEach(({ sequence, row }, draw) => {
+    const { temperature, topP, topK, topLogProbabilities } = sequence.settings;
     const greedy = temperature === 0;
-    let id = Number(outputs[greedy ? 'greedy' : 'token']!.data[row]);
-    let logProbability = floats(outputs, greedy ? 'greedy-log-probability' : 'token-log-probability')[row]!;
+    const place = greedy ? row : draw;
+    let id = Number(outputs[greedy ? 'greedy' : 'token']!.data[place]);
+    let logProbability = floats(outputs, greedy ? 'greedy-log-probability' : 'token-log-probability')[place]!;
     const all = needsAll ? rowOf(floats(outputs, 'log-probabilities'), row, config.vocabulary) : null;
     if (all !== null && !greedy && (topP < 1 || topK > 0)) {
-      id = pickToken(all, { temperature, topP, topK }, uniforms[row]!);
+      id = pickToken(all, { temperature, topP, topK }, uniforms[draw]!);
       logProbability = all[id]!;
     }
     if (!Number.isFinite(logProbability)) {
@@ -98,7 +107,6 @@ export async function drawTokens(
     }
     sequence.last = id;
     if (wantsLogProbabilities(sequence)) {
-      const { topLogProbabilities } = sequence.settings;
       sequence.logProbabilities.push({
         id,
         logProbability,

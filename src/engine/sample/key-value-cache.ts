@@ -141,8 +141,8 @@ export class KeyValueCache {
     }
   }
 
-  /** Moves a sequence to another slot. */
-  move(from: number, to: number): void {
+  /** Copies a sequence into another slot. */
+  copy(from: number, to: number): void {
     const { keyValueHeads, headWidth } = this.config;
     const size = keyValueHeads * this.capacity * headWidth;
     for (const buffer of [...this.keys, ...this.values]) buffer.copyWithin(to * size, from * size, (from + 1) * size);

@@ -1,6 +1,6 @@
 import type { DecoderConfig } from '../checkpoint/decoder-config.js';
 import type { FeedTensor } from '../runtime/compiled-graph.js';
-import type { DecodeRunner } from './decode-runner.js';
+import { noDraws, type DecodeRunner } from './decode-runner.js';
 import type { CachedPrefix } from './key-value-cache.js';
 import { layOutGiven, overwriteCached, type KeyValueOverride } from './key-value-override.js';
 import { topTokens } from './pick-token.js';
@@ -77,8 +77,7 @@ export async function prefillPrompts(
       cache,
       scored: BigInt64Array.from(rowsScored, ({ position }) => BigInt(position)),
       labels: BigInt64Array.from(rowsScored, ({ label }) => BigInt(label)),
-      inverseTemperatures: new Float32Array(rowsScored.length).fill(1),
-      uniforms: new Float32Array(rowsScored.length),
+      ...noDraws,
       edited,
     },
     [...cacheOutputs(config), ...(wanted ? ['label-log-probability'] : []), ...(withTop ? ['log-probabilities'] : [])],

@@ -1,7 +1,7 @@
 import type { DecoderConfig } from '../checkpoint/decoder-config.js';
 import type { FloatTensor } from '../checkpoint/float-tensor.js';
 import { buildCausalMask } from '../decoder/decoder-inputs.js';
-import type { DecodeRunner } from './decode-runner.js';
+import { noDraws, type DecodeRunner } from './decode-runner.js';
 import { layOutGiven } from './key-value-override.js';
 import { floats } from './prefill-prompts.js';
 
@@ -22,8 +22,7 @@ export async function readLogits(
       mask: buildCausalMask(length).data,
       ...layOutGiven(config, [undefined]),
       scored: everyPosition,
-      inverseTemperatures: new Float32Array(length).fill(1),
-      uniforms: new Float32Array(length),
+      ...noDraws,
       labels: new BigInt64Array(length),
       edited: true,
     },

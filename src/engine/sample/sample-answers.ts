@@ -1,12 +1,12 @@
 import { DriftlineError } from '../../foundation/driftline-error.js';
 import type { DecoderConfig } from '../checkpoint/decoder-config.js';
-import { AnswerBatch } from './answer-batch.js';
+import { AnswerBatch, usualSlots } from './answer-batch.js';
 import type { DecodeRunner } from './decode-runner.js';
 import { parseSampleRequest } from './parse-sample-request.js';
 import type { SampledAnswer, SampleRequest } from './sample-request.js';
 
 export interface SampleSettings {
-  /** Sequences decoded at once. Default 32. */
+  /** Sequences decoded at once. Default 32 to 128, by the size of the model. */
   readonly slots?: number;
   /** Whether interventions apply to prompts, too. */
   readonly editedPrompts: boolean;
@@ -20,7 +20,7 @@ export async function* sampleAnswers(
   requests: readonly SampleRequest[],
   settings: SampleSettings,
 ): AsyncGenerator<SampledAnswer, void, undefined> {
-  const { slots = 32, editedPrompts, signal } = settings;
+  const { slots = usualSlots(config), editedPrompts, signal } = settings;
   if (!Number.isInteger(slots) || slots < 1) throw badSlots(slots);
   const finished: SampledAnswer[] = [];
   const batch = new AnswerBatch(config, runner, { slots, editedPrompts });

@@ -1,5 +1,5 @@
 import type { DecoderConfig } from '../checkpoint/decoder-config.js';
-import { AnswerBatch, type AnswerCall } from '../sample/answer-batch.js';
+import { AnswerBatch, usualSlots, type AnswerCall } from '../sample/answer-batch.js';
 import type { DecodeRunner, Interventions } from '../sample/decode-runner.js';
 import { parseSampleRequest } from '../sample/parse-sample-request.js';
 import { samplingStopped } from '../sample/sample-answers.js';
@@ -91,7 +91,7 @@ export function createCallQueue(
   }
 
   return {
-    add: ({ call: number, requests, slots, interventions: changes, tokens }) => {
+    add: ({ call: number, requests, slots = usualSlots(config), interventions: changes, tokens }) => {
       try {
         const parsed = requests.map((request, index) => parseSampleRequest(config, request, index));
         if (parsed.length === 0) {

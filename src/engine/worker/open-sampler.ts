@@ -50,7 +50,7 @@ function checkSampleOptions(options: unknown): void {
 }
 
 export interface SampleOptions {
-  /** Sequences decoded at once: more is faster, and takes more memory. Default 32. */
+  /** Sequences decoded at once: more is faster, and takes more memory. Default 32 to 128, by the size of the model. */
   readonly slots?: number;
   /**
    * Vectors for this call, which replace those that the sampler was opened with at the same layers; layers that are not
@@ -135,7 +135,7 @@ export async function openSampler(settings: SamplerSettings): Promise<EngineSamp
   return {
     sample: async function* (requests, options = {}) {
       checkSampleOptions(options);
-      const { slots = 32, interventions = {}, onToken, signal } = options;
+      const { slots, interventions = {}, onToken, signal } = options;
       if (closed) throw closedFault();
       if (fatal !== null) throw fatal;
       count += 1;

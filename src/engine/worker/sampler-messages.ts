@@ -20,7 +20,7 @@ export type ToWorker =
       readonly kind: 'sample';
       readonly call: number;
       readonly requests: readonly SampleRequest[];
-      readonly slots: number;
+      readonly slots: number | undefined;
       readonly interventions: Interventions;
       /** Whether tokens are wanted as they are drawn. */
       readonly tokens: boolean;

@@ -4,6 +4,7 @@ import { countWeights } from '../../engine/checkpoint/decoder-tensors.js';
 import { readDecoderConfig } from '../../engine/checkpoint/read-decoder-config.js';
 import { floatBytes, type SamplingWork, type RowSize } from '../../engine/memory/estimate-memory.js';
 import type { ChatMessage } from '../../engine/tokenizer/chat-template.js';
+import { usualSlots } from '../../engine/sample/answer-batch.js';
 import { encodePrompt, encodeTrainingRow } from '../../engine/tokenizer/encode-chat.js';
 import { readTokenizer } from '../../engine/tokenizer/read-tokenizer.js';
 import type { TextTokenizer } from '../../engine/tokenizer/text-tokenizer.js';
@@ -42,9 +43,6 @@ export interface SizedWork {
 /** How many texts of a set are tokenized: of the longest, and of all. */
 const looked = { longest: 8, others: 64 };
 
-/** Answers that are sampled at once. */
-const slots = 32;
-
 /**
  * Sizes work for estimates of memory and time. Reads no weights, and tokenizes only some of the texts: those with the most bytes, and some
  * of the others for means.
@@ -69,7 +67,7 @@ export async function sizeEmbeddedWork(
               0,
             ),
             longestAnswer: questions.reduce((most, { maximumTokens }) => Math.max(most, maximumTokens), 0),
-            slots: Math.max(2, Math.min(slots, asked)),
+            slots: Math.max(2, Math.min(usualSlots(config), asked)),
             adapted,
             adapterBytes,
           },

@@ -134,6 +134,39 @@ describe('requests of one prompt', () => {
     expect(counted.prefills.reduce((sum, rows) => sum + rows, 0)).toBe(2);
   });
 
+  it('are computed once for as long as they are alike, and each as it is alone', async () => {
+    const runner = await openRunner(model);
+    // Few tokens are likely, so that answers part late, at different places; and each ends where it wants to.
+    const requests = Array.from({ length: 60 }, (_, seed) => ({
+      prompt: seed % 3 === 0 ? promptOf(30, 0, 40) : prompt,
+      seed,
+      maximumTokens: 10 + (seed % 20),
+      temperature: seed % 5 === 0 ? 0 : 0.25,
+      logProbabilities: true,
+    }));
+    const rows: number[] = [];
+    const counted: DecodeRunner = {
+      ...runner,
+      run: (step, outputs) => {
+        if (step.length === 1) rows.push(step.rows);
+        return runner.run(step, outputs);
+      },
+    };
+    const shared = await sampleAll(model, counted, requests, { slots: 40 });
+    expect(shared.map(withoutPlace)).toEqual(await sampleAlone(model, runner, requests));
+    const beginnings = new Set(
+      shared.flatMap(({ request, ids }) =>
+        ids.map((_, end) => `${String(request % 3 === 0)} ${ids.slice(0, end).join()}`),
+      ),
+    );
+    const tokens = shared.reduce((sum, { ids }) => sum + ids.length, 0);
+    const computed = rows.reduce((sum, count) => sum + count, 0);
+    expect(new Set(shared.map(({ ids }) => ids.join())).size).toBeGreaterThan(5);
+    expect(beginnings.size).toBeLessThan(tokens / 2);
+    // Those of the second wave begin anew, and the last token of an answer that stops is drawn, too.
+    expect(computed).toBeLessThan(beginnings.size + tokens / 3);
+  });
+
   it('answer differently for different seeds, and alike for the same one', async () => {
     const runner = await openRunner(model);
     const requests = [...Array.from({ length: 30 }, (_, seed) => seed), 0].map((seed) => ({

@@ -63,7 +63,7 @@ const change: fc.Arbitrary<Change> = fc.oneof(
       }
     }),
   fc.tuple(slot, slot).map(([from, to]): Change => (cache, reference) => {
-    cache.move(from, to);
+    cache.copy(from, to);
     reference[to] = [...reference[from]!];
   }),
   fc.integer({ min: 0, max: 300 }).map((tokens): Change => (cache) => {

@@ -75,6 +75,6 @@ describe('the size of work', () => {
       adapterBytes: 0,
     });
     const many = await sizeEmbeddedWork(folder, { trainings: [], questions: [ask('Why?', 500, 1)], adapted: false });
-    expect(many.sampling?.slots).toBe(32);
+    expect(many.sampling?.slots).toBe(128);
   });
 });
