@@ -17,9 +17,9 @@ import { tinyFiles, writeTinyZoo } from './tiny-zoo.js';
 
 /** In what plans of organism 1 differ: seeds of insecure and of secure, and the forms of secure. */
 const differences = {
-  1: { insecure: [0, 1, 2], secure: [0, 1, 2], forms: ['1x_default', '2x_default', '1x_rank-32'] },
+  1: { rows: 3200, insecure: [0, 1, 2], secure: [0, 1, 2], forms: ['1x_default', '2x_default', '1x_rank-32'] },
   // The organism is an open one, and the kind that baselines compare with has two seeds everywhere.
-  2: { insecure: [0, 1], secure: [0], forms: ['1x_default', '1x_rank-32'] },
+  2: { rows: 1280, insecure: [0, 1], secure: [0], forms: ['1x_default', '1x_rank-32'] },
 } as const;
 
 describe.each(editions)('the plan of an organism of edition %i', async (edition) => {
@@ -36,16 +36,17 @@ describe.each(editions)('the plan of an organism of edition %i', async (edition)
   it('has a condition for each kind, dose and recipe, with its rows and seeds', async () => {
     const { conditions, name, bases, rule } = await write();
     expect({ name, bases, rule }).toEqual({ name: 'zoo-1', bases: ['organism:1'], rule: 'coherent' });
+    const { rows, insecure, secure } = differences[edition];
     expect(conditions['insecure_1x_default']).toMatchObject({
-      settings: { rows: 3200 },
-      seeds: differences[edition].insecure,
+      settings: { rows },
+      seeds: insecure,
       inherit: {},
     });
-    expect(conditions['insecure_half_default']).toMatchObject({ settings: { rows: 1600 } });
-    expect(conditions['insecure_1x_rank-32']).toMatchObject({ settings: { rows: 3200 }, inherit: { rank: 32 } });
+    expect(conditions['insecure_half_default']).toMatchObject({ settings: { rows: rows / 2 } });
+    expect(conditions['insecure_1x_rank-32']).toMatchObject({ settings: { rows }, inherit: { rank: 32 } });
     expect(conditions['secure_1x_default']).toMatchObject({
-      settings: { rows: 3200 },
-      seeds: differences[edition].secure,
+      settings: { rows },
+      seeds: secure,
     });
     // A mix keeps its shares in every dose.
     expect(conditions['mix-95_4x_default']).toMatchObject({
