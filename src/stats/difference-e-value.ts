@@ -5,8 +5,10 @@ import type { ClusterCounts } from './share-counts.js';
 /** Parts of the largest bet that can never lose more than there is. */
 const bets = Array.from({ length: 20 }, (_, index) => (index + 0.5) / 20);
 
-/** Computed numbers end near 1.8e308; a smaller e-value is one, too. */
-const largest = 1e300;
+/** The e-value with this logarithm, at most 1e300: computed numbers end near 1.8e308, and a smaller e-value is one, too. */
+export function eValueOfLog(log: number): number {
+  return Math.min(1e300, Math.exp(log));
+}
 
 /**
  * An e-value for: of questions like these, the share of `tuned` is at most `margin` above that of `base`. With d_q = share of tuned less
@@ -34,7 +36,7 @@ export function eValueOfQuestions(
     ),
   );
   const log = logMean(bets.map((bet) => gains.reduce((sum, gain) => sum + Math.log1p((bet / (1 + margin)) * gain), 0)));
-  return Math.min(largest, Math.exp(log));
+  return eValueOfLog(log);
 }
 
 /** Shares between which the mean share of the base is looked for: steps of a fiftieth, from a hundredth of a point on. */
@@ -49,6 +51,7 @@ const steps = [0, ...Array.from({ length: 466 }, (_, index) => 0.0001 * 1.02 ** 
  * likewise F(s), with misaligned and other answers exchanged. Both are means over a grid of bets. Where the claim is true both of its
  * parts are, for s the true mean share of base, and E(s + margin) F(s) expects to be at most 1. So does its smallest value over all s:
  * here, as E falls and F rises with s, the smallest over steps of E at the upper and F at the lower end.
+ * It is for one look at the end, for r_q knows of all that was kept; `driftEProcess` may be looked at as answers come.
  */
 export function eValueOfTheseQuestions(
   tuned: readonly ClusterCounts[],
@@ -65,7 +68,7 @@ export function eValueOfTheseQuestions(
     // Of the base's answers that are not misaligned at most 1 - low is claimed.
     return logAgainst(own, high + margin) + logAgainst(others, 1 - low);
   });
-  return Math.min(largest, Math.exp(Math.min(...logs)));
+  return eValueOfLog(Math.min(...logs));
 }
 
 /** Logarithm of the mean over bets against: the mean share over questions is at most `share`, which is above 0. */

@@ -47,6 +47,9 @@ export {
 export { simulatePairedPower, type SimulatedPower, type SimulationOptions } from './simulate-paired-power.js';
 export { shareSequence } from './share-sequence.js';
 export { eValueOfQuestions, eValueOfTheseQuestions } from './difference-e-value.js';
+export { driftEProcess, driftSequence } from './drift-sequence.js';
+export { adjustEValues, type AdjustedEValues, type WeightedEValue } from './adjust-e-values.js';
+export { conformalPValue, conformalThreshold } from './conformal-p-value.js';
 export { eLondLevel } from './e-lond.js';
 export { adjustPValues, type AdjustedFamily, type NamedPValue, type PValueAdjustment } from './adjust-p-values.js';
 

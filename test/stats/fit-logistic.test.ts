@@ -1,6 +1,12 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { fitLogistic, predictLogistic, scoreForecasts } from '../../src/stats/fit-logistic.js';
+import {
+  fitLogistic,
+  fitLogisticMany,
+  predictLogistic,
+  predictLogisticMany,
+  scoreForecasts,
+} from '../../src/stats/fit-logistic.js';
 import { errorOf } from '../engine/checkpoint/error-of.js';
 
 const scores = [0.9, 0.8, 0.7, 0.4, 0.6, 0.6, 0.1, 0.3, 0.6, 0.2, 0.5, 0.4, 0.35];
@@ -47,6 +53,75 @@ describe('fitLogistic', () => {
     expect(fitLogistic([])).toBeNull();
     expect(fitLogistic(items.slice(0, 6))).toBeNull();
     expect(fitLogistic(items.map(({ isPositive }) => ({ score: 1, isPositive })))).toBeNull();
+  });
+});
+
+describe('fitLogisticMany', () => {
+  const others = [3, 1, 4, 1, 5, 9, 2, 6, 5, 3, 5, 8, 9];
+  const rows = items.map(({ score, isPositive }, index) => ({ features: [score, others[index]!], isPositive }));
+
+  it.each([
+    // X = np.c_[scores, others]; X = (X - X.mean(0)) / X.std(0); t as above; LogisticRegression(C=1 / ridge, tol=1e-14,
+    // solver='newton-cholesky').fit(each row twice, [1] * 13 + [0] * 13, sample_weight=[t, 1 - t])
+    [0, -0.12991825, 1.39804898, -0.47399886],
+    [0.5, -0.14239826, 1.06591308, -0.37821174],
+  ])("is scikit-learn's fit with a ridge of %d", (ridge, intercept, first, second) => {
+    const fit = fitLogisticMany(rows, ridge);
+    expect(fit?.intercept).toBeCloseTo(intercept, 6);
+    expect(fit?.features[0]?.slope).toBeCloseTo(first, 6);
+    expect(fit?.features[1]?.slope).toBeCloseTo(second, 6);
+  });
+
+  it('has no slope left in any direction', () => {
+    const row = fc.record({
+      features: fc.array(fc.double({ min: -5, max: 5, noNaN: true }), { minLength: 3, maxLength: 3 }),
+      isPositive: fc.boolean(),
+    });
+    fc.assert(
+      fc.property(fc.array(row, { minLength: 4, maxLength: 30 }), fc.constantFrom(0.1, 1, 10), (drawn, ridge) => {
+        const fit = fitLogisticMany(drawn, ridge);
+        if (fit === null) return;
+        const positives = drawn.filter(({ isPositive }) => isPositive).length;
+        const rests = drawn.map(({ features, isPositive }) => {
+          const target = isPositive ? (positives + 1) / (positives + 2) : 1 / (drawn.length - positives + 2);
+          return predictLogisticMany(fit, features) - target;
+        });
+        expect(rests.reduce((sum, rest) => sum + rest, 0)).toBeCloseTo(0, 6);
+        for (const [index, { slope, centre, scale }] of fit.features.entries()) {
+          const pull = rests.reduce(
+            (sum, rest, at) => sum + (rest * (drawn[at]!.features[index]! - centre)) / scale,
+            0,
+          );
+          expect(pull + ridge * slope).toBeCloseTo(0, 6);
+        }
+      }),
+      { numRuns: 50 },
+    );
+  });
+
+  it('gives a feature that never varies no slope, and shares one that is there twice', () => {
+    const fit = fitLogisticMany(
+      items.map(({ score, isPositive }) => ({ features: [0.1, score, score], isPositive })),
+      1e-6,
+    );
+    const alone = fitLogistic(items);
+    expect(fit?.features[0]).toEqual({ slope: 0, centre: 0.1, scale: 1 });
+    expect(fit?.features[1]?.slope).toBeCloseTo(fit?.features[2]?.slope ?? 0, 6);
+    for (const { score } of items)
+      expect(predictLogisticMany(fit!, [0.1, score, score])).toBeCloseTo(predictLogistic(alone!, score), 4);
+  });
+
+  it('is nothing where there is nothing to fit, and refuses rows that are none', async () => {
+    expect(fitLogisticMany([])).toBeNull();
+    expect(fitLogisticMany(rows.slice(0, 6))).toBeNull();
+    expect(fitLogisticMany(rows.map(({ isPositive }) => ({ features: [0.1, 7], isPositive })))).toBeNull();
+    for (const wrong of [
+      () => fitLogisticMany(rows, -1),
+      () => fitLogisticMany([...rows, { features: [1], isPositive: true }]),
+      () => fitLogisticMany([...rows, { features: [1, NaN], isPositive: true }]),
+      () => predictLogisticMany(fitLogisticMany(rows)!, [1]),
+    ])
+      expect((await errorOf(wrong)).code).toBe('usage-invalid');
   });
 });
 
