@@ -43,7 +43,7 @@ export interface Reading {
 export interface Detector {
   readonly name: string;
   readonly description: string;
-  /** Of the subjects that it reads, and of those that it learns from. */
+  /** Of the subjects that it reads; of what it learns from, it sees everything. */
   readonly affordances: readonly Affordance[];
   /** Everything that decides its scores besides what it learnt. */
   readonly settings: Readonly<Record<string, Json>>;

@@ -29,7 +29,7 @@ export async function openSubject({
   ...about
 }: OpenSubjectSettings): Promise<Subject> {
   const open = (made: TunedModel | BaseModel | null, identity: string): SubjectModel =>
-    describeModel(base, made, identity, judging, about.store);
+    describeSubjectModel(base, made, identity, judging, about.store);
   return {
     ...about,
     ...{ seed, readData },
@@ -45,7 +45,7 @@ async function identify(base: BaseModel, tuned: TunedModel | BaseModel): Promise
 }
 
 /** What can be seen of the base itself (null), of what was made of it, or of a whole model. It has no stored answers of its own. */
-export function describeModel(
+export function describeSubjectModel(
   base: BaseModel,
   made: TunedModel | BaseModel | null,
   identity: string,

@@ -1,6 +1,6 @@
 import { openArtefactStore, type ArtefactStore } from '../../detect/artefact-store.js';
 import type { Judging } from '../../detect/ask-answers.js';
-import { describeModel } from '../../detect/open-subject.js';
+import { describeSubjectModel } from '../../detect/open-subject.js';
 import type { SeenAnswer, Subject, SubjectModel } from '../../detect/subject.js';
 import { identifyAdapted } from '../../models/adapt-base.js';
 import type { BaseModel } from '../../models/base-model.js';
@@ -76,7 +76,7 @@ function describeEntries(
     answers: () => Promise<PanelAnswers>,
     cellOf: (answers: PanelAnswers) => string,
   ): SubjectModel => {
-    const model = describeModel(base, tuned, identity, judging, store);
+    const model = describeSubjectModel(base, tuned, identity, judging, store);
     return {
       ...model,
       answers: async () => {
