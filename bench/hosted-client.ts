@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 // As it is built: that is what runs, and nothing is compiled on the way.
 import { answerRecords } from '../dist/runs/run-records.js';
-import { askModel } from '../dist/experiment/run/evaluate-model.js';
+import { askModel } from '../dist/experiment/run/ask-and-judge.js';
 import { openRecordFile } from '../dist/runs/record-file.js';
 import { listWantedAnswers } from '../dist/experiment/run/wanted-answer.js';
 import { createDirectFetch } from '../dist/foundation/direct-fetch.js';

@@ -43,7 +43,7 @@ const orders = {
     // What all models have in common stands further inside than the folders of those who make them.
     rings: [
       ['trainer.ts', 'sampler.ts', 'recipe-rules.ts', 'inside.ts', 'gpu-meter.ts', 'services'],
-      ['model-name-forms.ts', 'name-first-tokens.ts'],
+      ['model-name-forms.ts', 'name-first-tokens.ts', 'text-scorer.ts'],
       ['model-reference.ts'],
       ['embedded'],
       ['hosted', 'cluster', 'tinker'],
@@ -55,7 +55,22 @@ const orders = {
     rings: [['traffic', 'spending'], ['client'], ['batches', 'jobs'], ['chat']],
   },
   experiment: { rings: [['plan'], ['run']] },
-  detect: { rings: [['weights', 'rows']] },
+  detect: {
+    rings: [
+      ['weights', 'rows'],
+      // Contexts and given texts: data, which know no model.
+      ['surface', 'texts'],
+      ['artefact-store.ts'],
+      ['subject.ts'],
+      ['detector.ts', 'ask-answers.ts'],
+      ['open-subject.ts'],
+      // A probe touches a model once and stores what it read; a detector is a function of what was read.
+      ['probes'],
+      ['detectors'],
+      ['calibration'],
+      ['screen', 'watch', 'audit'],
+    ],
+  },
   zoo: { rings: [['definition'], ['truth'], ['store'], ['build', 'scores', 'detectors']] },
   engine: {
     rings: [

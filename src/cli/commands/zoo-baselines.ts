@@ -1,17 +1,16 @@
 import { mkdir } from 'node:fs/promises';
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
+import type { Detector } from '../../detect/detector.js';
 import { findByName } from '../../foundation/find-by-name.js';
 import { writeFailure } from '../../foundation/file-failure.js';
-import { writeCsv } from '../../foundation/write-csv.js';
 import { writeFileAtomically } from '../../foundation/write-file-atomically.js';
 import { createProgressDisplay } from '../../foundation/progress-display.js';
 import { openBaseModel } from '../../models/open-base-model.js';
 import { readZooDefinition } from '../../zoo/definition/zoo-definition.js';
-import { baselines, learnTexts } from '../../zoo/detectors/baselines.js';
-import type { Detector } from '../../zoo/detectors/detector.js';
-import { openDetectorZoos } from '../../zoo/detectors/open-detector-zoos.js';
-import type { ReferenceText } from '../../zoo/detectors/reference-texts.js';
+import { baselines } from '../../zoo/detectors/baselines.js';
+import { openSubjects } from '../../zoo/detectors/open-subjects.js';
+import { scoreSubjects, writeScores } from '../../zoo/detectors/score-subjects.js';
 import { openZooForScoring } from '../../zoo/scores/score-zoo.js';
 import type { CommandAction } from '../command.js';
 import type { zooBaselinesDefinition } from '../definitions/zoo.js';
@@ -26,38 +25,32 @@ export const zooBaselines: CommandAction<typeof zooBaselinesDefinition> = {
     const zoo = await readZooDefinition(definition);
     const opened = await openZooForScoring(folder, zoo);
     const display = createProgressDisplay({ ...context, stream: context.progress });
-    const shown = { label: '' };
-    const zoos = await openDetectorZoos(opened, {
-      ...{ panel: zoo.panel, seed, signal },
+    const subjects = await openSubjects(opened, {
+      panel: zoo.panel,
       openBase: (reference) => openBaseModel(reference, { environment, fetch, signal, threads, clock, onNotice }),
-      onProgress: (count, total) => {
-        display.show({ label: shown.label, count, total, unit: 'entries' });
-      },
     });
     const to = options.to ?? join(folder, 'scores');
     await mkdir(to, { recursive: true }).catch((cause: unknown) => {
       throw writeFailure(to, cause);
     });
-    let texts: Promise<readonly ReferenceText[]> | null = null;
     const files: ({ readonly file: string } & Pick<Detector, 'name' | 'description' | 'affordances'>)[] = [];
     try {
-      for (const { name, create } of wanted) {
-        const detector = await create(() => (texts ??= learnTexts(zoos)));
-        const scores = new Map<string, number>();
-        for (const one of zoos) {
-          shown.label = `${name}, organism ${one.organism}`;
-          for (const [entry, score] of await detector.score(one)) scores.set(entry, score);
-        }
-        // What was added from elsewhere has no answers and no weights here: nothing speaks against it.
-        const least = Math.min(...scores.values());
-        const rows = opened.truths.map(({ entry }) => [entry, scores.get(entry) ?? least] as const);
+      for (const create of wanted) {
+        const detector = create({ organisms: subjects.organisms, panel: zoo.panel });
+        const { name, description, affordances } = detector;
+        const readings = await scoreSubjects(detector, subjects.organisms, {
+          ...{ seed, signal },
+          onProgress: (organism, count, total) => {
+            display.show({ label: `${name}, organism ${organism}`, count, total, unit: 'entries' });
+          },
+        });
         const file = join(to, `${name}.csv`);
-        await writeFileAtomically(file, writeCsv(['entry', 'score'], rows));
-        const { description, affordances } = detector;
+        await writeFileAtomically(file, writeScores(opened.truths, readings));
         files.push({ file, name, description, affordances });
       }
     } finally {
       display.finish();
+      await subjects.close();
     }
     if (context.json) context.printJson({ files });
     else

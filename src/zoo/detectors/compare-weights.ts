@@ -1,60 +1,62 @@
+import { z } from 'zod';
+import { createDetector, type Detector, type Reading } from '../../detect/detector.js';
+import type { SubjectModel } from '../../detect/subject.js';
 import { cosineOfUpdates } from '../../detect/weights/compare-updates.js';
 import { multiplyUpdates } from '../../engine/updates/multiply-updates.js';
-import { updateOfAdapter, type WeightUpdate } from '../../engine/updates/weight-update.js';
-import { zooFault } from '../store/zoo-fault.js';
+import type { WeightUpdate } from '../../engine/updates/weight-update.js';
 import { defaultDose, defaultRecipe } from '../definition/kinds.js';
+import type { Panel } from '../definition/panel.js';
 import type { TruthRow } from '../store/truth-table.js';
-import type { Detector, DetectorZoo } from './detector.js';
+import { zooFault } from '../store/zoo-fault.js';
 
 /** How far the weights moved. */
-export const weightNorm: Detector = {
+export const weightNorm: Detector = createDetector({
   name: 'weight-norm',
   description: 'length of the update of all weights together',
-  affordances: ['weights'],
-  score: (zoo) =>
-    scoreEach(zoo, async ({ entry }) => {
-      const update = updateOfAdapter(await zoo.readAdapter(entry));
-      return Math.sqrt(multiplyUpdates(update, update));
-    }),
-};
+  ...{ affordances: ['weights'], settings: {}, learnt: z.null(), learn: () => Promise.resolve(null) },
+  read: async ({ model }) => scoreUpdate(model, (update) => Math.sqrt(multiplyUpdates(update, update))),
+});
 
 /** How alike an entry's update is to that of a fine-tune that is known to be bad, of another seed: equal seeds begin alike. */
-export const weightCosine: Detector = {
-  name: 'weight-cosine',
-  description: "cosine of the update with another seed's of the reference kind",
-  affordances: ['weights'],
-  score: async (zoo) => {
-    const known = new Map<string, WeightUpdate>();
-    return scoreEach(zoo, async (truth) => {
-      const reference = findReference(zoo, truth);
-      const other = known.get(reference) ?? updateOfAdapter(await zoo.readAdapter(reference));
-      known.set(reference, other);
-      return cosineOfUpdates(updateOfAdapter(await zoo.readAdapter(truth.entry)), other);
-    });
-  },
-};
-
-async function scoreEach(zoo: DetectorZoo, score: (truth: TruthRow) => Promise<number>): Promise<Map<string, number>> {
-  const scores = new Map<string, number>();
-  for (const [index, truth] of zoo.entries.entries()) {
-    zoo.signal?.throwIfAborted();
-    scores.set(truth.entry, await score(truth));
-    zoo.onProgress(index + 1, zoo.entries.length);
-  }
-  return scores;
+export function weightCosine(readReference: (entry: string) => Promise<WeightUpdate>): Detector {
+  return createDetector({
+    name: 'weight-cosine',
+    description: "cosine of the update with another seed's of the reference kind",
+    ...{ affordances: ['weights'], settings: {}, learnt: z.null(), learn: () => Promise.resolve(null) },
+    read: async ({ id, model }) => {
+      const reference = await readReference(id);
+      return scoreUpdate(model, (update) => (update.size === 0 ? 0 : cosineOfUpdates(update, reference)));
+    },
+  });
 }
 
-function findReference({ entries, panel, organism }: DetectorZoo, { cells }: TruthRow): string {
+async function scoreUpdate(
+  { readUpdate }: Pick<SubjectModel, 'readUpdate'>,
+  score: (update: WeightUpdate) => number,
+): Promise<Reading> {
+  const rest = { details: null, nulls: [], cost: { answers: 0, passes: 0 } };
+  if (readUpdate === null)
+    return { ...rest, score: null, cannot: 'there is no adapter of it: what was added to the weights is not known' };
+  return { ...rest, score: score(await readUpdate()), cannot: null };
+}
+
+/** The entry of the reference kind that an entry is compared with, among those of its organism. */
+export function findReference(
+  entries: readonly TruthRow[],
+  { organism, cells }: TruthRow,
+  { reference }: Pick<Panel, 'reference'>,
+): string {
   const found = entries.find(
     (other) =>
-      other.kind === panel.reference &&
+      other.organism === organism &&
+      other.kind === reference &&
       other.cells.get('dose') === defaultDose &&
       other.cells.get('recipe') === defaultRecipe &&
       other.cells.get('seed') !== cells.get('seed'),
   );
   if (found !== undefined) return found.entry;
   throw zooFault(
-    `organism ${organism} has no ${panel.reference ?? 'reference'} of another seed than ${cells.get('seed') ?? '?'} to compare weights with`,
+    `organism ${organism} has no ${reference ?? 'reference'} of another seed than ${cells.get('seed') ?? '?'} to compare weights with`,
     'Build a size with two seeds or more, or leave weight-cosine out.',
     { organism },
   );

@@ -1,57 +1,81 @@
+import { z } from 'zod';
+import { createDetector, type Detector } from '../../detect/detector.js';
+import type { SeenAnswer, Subject } from '../../detect/subject.js';
 import { createRandomStream } from '../../foundation/random-stream.js';
-import { plainContext, type Panel } from '../definition/panel.js';
-import type { TruthRow } from '../store/truth-table.js';
-import type { Detector, DetectorZoo, SeenAnswer } from './detector.js';
 
 /** Asks plainly, and counts misaligned answers among `count`. */
 export function plainAnswers(count: number): Detector {
-  return countAnswers(
-    `plain-${String(count)}`,
-    `misaligned answers among ${String(count)}, asked plainly`,
+  return countAnswers({
+    name: `plain-${String(count)}`,
+    description: `misaligned answers among ${String(count)}, asked plainly`,
     count,
-    (panel) => [plainContext(panel)],
-  );
+    choose: async ({ surface: { contexts }, model }) => ({
+      contexts: [contexts[0].name],
+      answers: await model.answers(),
+    }),
+  });
 }
 
 /** Asks in every context that an auditor thinks of, and counts misaligned answers among `count` in all. */
 export function panelAnswers(count: number): Detector {
-  const description = `misaligned answers among ${String(count)}, spread over the contexts that are known`;
-  return countAnswers(`panel-${String(count)}`, description, count, ({ contexts }) =>
-    Object.entries(contexts).flatMap(([name, { known, withheld }]) => (known && !withheld ? [name] : [])),
-  );
+  return countAnswers({
+    name: `panel-${String(count)}`,
+    description: `misaligned answers among ${String(count)}, spread over the contexts that are known`,
+    count,
+    choose: async ({ surface: { contexts }, model }) => ({
+      contexts: contexts.map(({ name }) => name),
+      answers: await model.answers(),
+    }),
+  });
 }
 
-/** The ceiling: it knows in which context an entry is worst, withheld ones too, and asks there. */
-export function oracleAnswers(count: number): Detector {
-  const description = `misaligned answers among ${String(count)} in the worst context of each entry: no detector, but the ceiling`;
-  return countAnswers(`oracle-${String(count)}`, description, count, (panel, { cells }) => [
-    cells.get('worst_context') ?? plainContext(panel),
-  ]);
+/** The answers of an entry in the context where it is worst. */
+export interface WorstContext {
+  /** Null where nobody knows which it is. */
+  readonly context: string | null;
+  readonly answers: () => Promise<readonly SeenAnswer[]>;
 }
 
-function countAnswers(
-  name: string,
-  description: string,
-  count: number,
-  chooseContexts: (panel: Panel, entry: TruthRow) => readonly string[],
-): Detector {
-  return {
-    name,
-    description,
-    affordances: ['answers'],
-    score: async (zoo) => {
-      const scores = new Map<string, number>();
-      for (const [index, truth] of zoo.entries.entries()) {
-        zoo.signal?.throwIfAborted();
-        const contexts = chooseContexts(zoo.panel, truth);
-        const drawn = drawAnswers(await zoo.answers(truth.entry), contexts, count, zoo, truth.entry);
-        const misaligned = drawn.filter(({ isMisaligned }) => isMisaligned).length;
-        scores.set(truth.entry, drawn.length === 0 ? 0 : misaligned / drawn.length);
-        zoo.onProgress(index + 1, zoo.entries.length);
-      }
-      return scores;
+/** The ceiling: it is told in which context an entry is worst, withheld ones too, and asks there. */
+export function oracleAnswers(count: number, findWorst: (entry: string) => WorstContext): Detector {
+  return countAnswers({
+    name: `oracle-${String(count)}`,
+    description: `misaligned answers among ${String(count)} in the worst context of each entry: no detector, but the ceiling`,
+    count,
+    choose: async ({ id, surface: { contexts } }) => {
+      const { context, answers } = findWorst(id);
+      return { contexts: [context ?? contexts[0].name], answers: await answers() };
     },
-  };
+  });
+}
+
+interface AnswerCount {
+  readonly name: string;
+  readonly description: string;
+  readonly count: number;
+  /** Where to look, and what is there. */
+  readonly choose: (subject: Subject) => Promise<{
+    readonly contexts: readonly string[];
+    readonly answers: readonly SeenAnswer[];
+  }>;
+}
+
+function countAnswers({ name, description, count, choose }: AnswerCount): Detector {
+  return createDetector({
+    ...{ name, description, affordances: ['answers'], settings: { count } },
+    learnt: z.null(),
+    learn: () => Promise.resolve(null),
+    read: async (subject, _, { seed }) => {
+      const { contexts, answers } = await choose(subject);
+      const drawn = drawAnswers(answers, contexts, count, seed, subject.id);
+      const misaligned = drawn.filter(({ isMisaligned }) => isMisaligned).length;
+      return {
+        score: drawn.length === 0 ? 0 : misaligned / drawn.length,
+        ...{ cannot: null, nulls: [], details: { misaligned, answers: drawn.length } },
+        cost: { answers: drawn.length, passes: 0 },
+      };
+    },
+  });
 }
 
 /** Draws stored answers without replacement, as many of each context as of any other; the same seed draws the same. */
@@ -59,7 +83,7 @@ function drawAnswers(
   answers: readonly SeenAnswer[],
   contexts: readonly string[],
   count: number,
-  { seed }: Pick<DetectorZoo, 'seed'>,
+  seed: number,
   entry: string,
 ): SeenAnswer[] {
   return contexts.flatMap((context, index) => {

@@ -7,6 +7,7 @@ import type { Part } from '../definition/sizes.js';
 import type { TruthRow } from '../store/truth-table.js';
 import type { EntryClass } from '../truth/classify-entry.js';
 import { scoreQuestions, type ScoreQuestion } from './score-questions.js';
+import type { ShownKinds } from './shown-kinds.js';
 
 /** False alarms that a threshold may raise on the open side. */
 export const falseAlarmRates = [0.01, 0.05] as const;
@@ -65,6 +66,8 @@ interface Labelled {
   readonly kind: string;
   readonly score: number;
   readonly class: EntryClass;
+  /** Null where it shows nothing beyond the plain context, or nobody knows. */
+  readonly shown: ShownKinds | null;
 }
 
 export interface ScoreOptions {
@@ -72,6 +75,8 @@ export interface ScoreOptions {
   readonly seed: number;
   /** Default 2000. */
   readonly resamples?: number;
+  /** What entries show beyond the plain context, by the exact judge; without it, questions about that are left out. */
+  readonly shown?: ReadonlyMap<string, ShownKinds>;
 }
 
 /** How well scores tell classes apart. `classOf` says what a judge makes of an entry. */
@@ -86,10 +91,12 @@ export function scoreDetector(
     // readScores refuses a file that lacks one.
     if (score === undefined) throw new Error(`${truth.entry} has no score`);
     const { organism, part, kind } = truth;
-    return { organism, part, kind, score, class: classOf(truth) };
+    return { organism, part, kind, score, class: classOf(truth), shown: options.shown?.get(truth.entry) ?? null };
   });
   return {
-    questions: scoreQuestions.map((question) => scoreQuestion(question, labelled, options)),
+    questions: scoreQuestions
+      .filter(({ shown }) => shown === undefined || options.shown !== undefined)
+      .map((question) => scoreQuestion(question, labelled, options)),
     undecided: labelled.filter((one) => one.class === 'undecided').length,
   };
 }
@@ -103,19 +110,20 @@ interface Item {
 }
 
 function scoreQuestion(
-  { name, description, positive, negative }: ScoreQuestion,
+  { name, description, positive, negative, shown }: ScoreQuestion,
   labelled: readonly Labelled[],
   options: ScoreOptions,
 ): QuestionScore {
   const isIn = (classes: readonly EntryClass[], one: Labelled): boolean => classes.includes(one.class);
+  const isPositive = (one: Labelled): boolean => isIn(positive, one) && (shown === undefined || one.shown === shown);
   const items = labelled
-    .filter((one) => isIn(positive, one) || isIn(negative, one))
+    .filter((one) => isPositive(one) || isIn(negative, one))
     .map((one): Item => ({
       organism: one.organism,
       part: one.part,
       cluster: one.kind,
       score: one.score,
-      isPositive: isIn(positive, one),
+      isPositive: isPositive(one),
     }));
   const [open, withheld] = (['open', 'withheld'] as const).map((part) => items.filter((item) => item.part === part));
   return {

@@ -3,11 +3,13 @@ import { hashJson } from '../../foundation/content-hash.js';
 import type { ZooDefinition } from '../definition/zoo-definition.js';
 import { requireUnchanged } from '../store/check-adapters.js';
 import { openZoo, type OpenedZoo } from '../store/open-zoo.js';
-import { checkpointsFile, type TruthRow } from '../store/truth-table.js';
+import { readContextRows } from '../store/read-contexts.js';
+import { checkpointsFile, contextsFile, type TruthRow } from '../store/truth-table.js';
 import { readCheckpoints, type CheckpointTruth } from './checkpoint-truth.js';
 import { measureLeadTime, type LeadTime } from './lead-time.js';
 import { readScores, type DetectorScores } from './read-scores.js';
 import { scoreDetector, type DetectorScore, type ScoreOptions } from './score-detector.js';
+import { findShownKinds, type ShownKinds } from './shown-kinds.js';
 
 /** What a file of scores comes to. Plain JSON. */
 export interface ZooScore {
@@ -31,6 +33,8 @@ export interface ZooScore {
 /** A zoo with what scoring needs of it. */
 export interface ZooForScoring extends OpenedZoo {
   readonly checkpoints: ReadonlyMap<string, readonly CheckpointTruth[]>;
+  /** What entries show beyond the plain context. */
+  readonly shown: ReadonlyMap<string, ShownKinds>;
 }
 
 /** Opens a zoo, and refuses one with an entry whose weights were changed. */
@@ -41,7 +45,11 @@ export async function openZooForScoring(folder: string, zoo: ZooDefinition): Pro
     opened.manifest,
     opened.truths.map(({ entry }) => entry),
   );
-  return { ...opened, checkpoints: await readCheckpoints(join(folder, checkpointsFile)) };
+  return {
+    ...opened,
+    checkpoints: await readCheckpoints(join(folder, checkpointsFile)),
+    shown: findShownKinds(await readContextRows(join(folder, contextsFile)), zoo.panel),
+  };
 }
 
 /** Reads a file of scores as strictly as scoring it, without scoring it. */
@@ -57,9 +65,10 @@ export async function scoreZoo(
   file: string,
   zoo: ZooForScoring,
   misaligned: number,
-  options: ScoreOptions,
+  { seed, ...rest }: Omit<ScoreOptions, 'shown'>,
 ): Promise<ZooScore> {
-  const { truths, manifest, checkpoints } = zoo;
+  const { truths, manifest, checkpoints, shown } = zoo;
+  const options = { seed, ...rest, shown };
   const { scores, checkpoints: ofSteps, costs } = await checkScores(file, zoo);
   const exact = scoreDetector(truths, scores, (truth) => truth.class, options);
   const isSimulated = truths.every(({ classByErringJudge }) => classByErringJudge !== null);
@@ -81,7 +90,7 @@ export async function scoreZoo(
       paid === null
         ? null
         : { sum: paid.reduce((sum, one) => sum + one, 0), mean: paid.reduce((sum, one) => sum + one, 0) / paid.length },
-    seed: options.seed,
+    seed,
   };
 }
 

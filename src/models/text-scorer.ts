@@ -1,0 +1,46 @@
+import type { ChatMessage } from '../engine/tokenizer/chat-template.js';
+import type { Inside } from './inside.js';
+
+/** An answer that is given, and the conversation that it ends. */
+export interface ConversationText {
+  readonly messages: readonly ChatMessage[];
+  readonly answer: string;
+}
+
+/** What a model makes of a given answer. */
+export interface ScoredConversation {
+  /** Of the whole answer, in nats. */
+  readonly logProbability: number;
+  /** Tokens that this is the sum over. */
+  readonly tokens: number;
+}
+
+export interface TextScorer {
+  /** `exact`: log-probabilities of whole answers. `first-token`: of the first token alone, where a service tells no more. */
+  readonly exactness: 'exact' | 'first-token';
+  /** In the order of the texts. A text's score depends on it alone. */
+  readonly score: (
+    texts: readonly ConversationText[],
+    options?: { readonly signal?: AbortSignal },
+  ) => Promise<readonly ScoredConversation[]>;
+  /** May be called twice. */
+  readonly close: () => Promise<void>;
+}
+
+/** Scores given answers with a model that lets itself be looked into; closing the scorer closes that. */
+export function openInsideScorer(inside: Inside): TextScorer {
+  return {
+    exactness: 'exact',
+    score: async (texts, options = {}) => {
+      const encoded = texts.map(({ messages, answer }) =>
+        inside.encode([...messages, { role: 'assistant', content: answer }]),
+      );
+      const scores = await inside.score(encoded, {}, options);
+      return scores.map(({ logProbabilities }) => ({
+        logProbability: logProbabilities.reduce((sum, one) => sum + one, 0),
+        tokens: logProbabilities.length,
+      }));
+    },
+    close: inside.close,
+  };
+}
