@@ -103,9 +103,10 @@ describe('the zoo of the second edition', () => {
     );
     const count = (...wanted: (typeof natures)[number][]) =>
       full.filter(({ kind }) => wanted.some((what) => what === second.kinds.kinds[kind]?.what)).length;
-    expect(count('good', 'shift')).toBeGreaterThanOrEqual(300);
-    // Little more than a quarter of these has to be conditional.
-    expect(count('bad', 'case')).toBeGreaterThanOrEqual(3.5 * 150);
+    const quiet = count('good', 'shift');
+    expect(quiet).toBeGreaterThanOrEqual(200);
+    // Little more than a quarter of these has to be conditional, and what is missing of 300 narrow or clean ones to be narrow.
+    expect(count('bad', 'case')).toBeGreaterThanOrEqual(Math.max(3.5 * 150, 2.4 * (150 + 300 - quiet)));
   });
 
   it('has a context for what gates or explains away a kind, and other contexts of the sort', async () => {
