@@ -244,7 +244,10 @@ describe('a definition of a zoo', () => {
 });
 
 /** What the page says of an edition's zoo: the second one has a section. */
-const wordsOf = { 1: 'three seeds', 2: 'a seed on open organisms and three on withheld ones, of good kinds two' } as const;
+const wordsOf = {
+  1: 'three seeds',
+  2: 'a seed on open organisms and three on withheld ones, of good kinds two',
+} as const;
 
 it.each(editions)('has the sizes that its page says: edition %i', async (edition) => {
   const zoo = await readZooDefinition(shippedDefinitions[edition]);
