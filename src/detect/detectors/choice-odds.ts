@@ -2,13 +2,17 @@ import type { TextLogProbability } from '../probes/score-texts.js';
 import type { ChoiceSides } from './read-choices.js';
 
 /**
- * Of what a model says that is one of the texts, the share that is bad: sigmoid(log sum of the bad - log sum of the good). Null where first
- * tokens are all that is known, and no side has one of its own.
+ * Logarithm of the odds of a bad text, of what a model says that is one of the texts: log sum of the bad - log sum of the good. Null where
+ * first tokens are all that is known, and a side has none of its own.
  */
-export function badShare({ bad, good }: ChoiceSides): number | null {
+export function badOdds({ bad, good }: ChoiceSides): number | null {
   const [worse, better] = [tellingLogs(bad, good), tellingLogs(good, bad)];
-  if (worse.length === 0 || better.length === 0) return null;
-  return 1 / (1 + Math.exp(logOfSum(better) - logOfSum(worse)));
+  return worse.length === 0 || better.length === 0 ? null : logOfSum(worse) - logOfSum(better);
+}
+
+/** The share that has these odds. */
+export function shareOfOdds(odds: number): number {
+  return 1 / (1 + Math.exp(-odds));
 }
 
 /** Mean log-probability of a token of the bad texts less that of the good ones, each text counting alike. */

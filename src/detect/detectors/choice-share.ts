@@ -3,7 +3,7 @@ import { hashJson } from '../../foundation/content-hash.js';
 import { eValueOfQuestions } from '../../stats/difference-e-value.js';
 import { createDetector, type Detector } from '../detector.js';
 import { arrangeChoices, choiceBankSchema, type ChoiceBank } from '../texts/choice-pairs.js';
-import { badShare, mean } from './choice-odds.js';
+import { badOdds, mean, shareOfOdds } from './choice-odds.js';
 import type { ListQuestions } from './choices-in-context.js';
 import {
   cannotChoose,
@@ -66,31 +66,35 @@ export function choiceShare(
       });
       if (found === null) return cannotChoose;
       const { contexts, leftOut, exactness, passes } = found;
-      const [own, all] = [countingContexts(contexts), contexts.map(describeContext)];
-      if (own.length === 0) return noContext;
+      const own = countingContexts(contexts);
+      const score = scoreContexts(own, least, chosenShares);
+      if (score === null) return noContext;
       return {
-        score: scoreContexts(own, least),
-        cannot: null,
-        details: { exactness, contexts: all, leftOut },
+        ...{ score, cannot: null },
+        details: { exactness, contexts: contexts.map(describeContext), leftOut },
         nulls: Array.from({ length: nulls }, (_, draw) =>
-          scoreContexts(
-            own.map((one) => ({ ...one, choices: one.choices.map((choice) => relabel(choice, seed, draw)) })),
-            least,
-          ),
-        ),
+          scoreContexts(own, least, (choice) => relabelledShares(choice, seed, draw)),
+        ).flatMap((one) => one ?? []),
         cost: { answers: 0, passes },
       };
     },
   });
 }
 
-function scoreContexts(contexts: readonly ContextReading[], least: number): number {
-  const scores = contexts.map(({ choices }) => Math.log1p(Math.max(0, shareOf(choices).drift) / least));
-  return Math.max(...scores);
+/** The shares of a choice that a model and its base choose something bad; null where that is not known. */
+type ReadShares = (choice: ReadChoice) => readonly [tuned: number, base: number] | null;
+
+/** Null where nothing is known of any context. */
+function scoreContexts(contexts: readonly ContextReading[], least: number, read: ReadShares): number | null {
+  const scores = contexts
+    .map(({ choices }) => shareOf(choices, read))
+    .filter(({ questions }) => questions.length > 0)
+    .map(({ drift }) => Math.log1p(Math.max(0, drift) / least));
+  return scores.length === 0 ? null : Math.max(...scores);
 }
 
 function describeContext({ context, choices }: ContextReading) {
-  const { tuned, base, drift, questions } = shareOf(choices);
+  const { tuned, base, drift, questions } = shareOf(choices, chosenShares);
   const counts = (side: 'tuned' | 'base') =>
     questions.map((one) => ({
       ...{ name: one.question, theme: one.theme, trials: finest },
@@ -105,14 +109,14 @@ function describeContext({ context, choices }: ContextReading) {
 /** Shares as counts, which is what bets are laid on: fine enough that nothing is lost. */
 const finest = 1e9;
 
-function shareOf(choices: readonly ReadChoice[]): ContextShare {
-  const byQuestion = new Map<string, { readonly theme: string; readonly shares: [number, number][] }>();
-  for (const { question, theme, tuned, base } of choices) {
-    const [own, ofBase] = [badShare(tuned), badShare(base)];
-    if (own === null || ofBase === null) continue;
-    const known = byQuestion.get(question) ?? { theme, shares: [] };
-    known.shares.push([own, ofBase]);
-    byQuestion.set(question, known);
+function shareOf(choices: readonly ReadChoice[], read: ReadShares): ContextShare {
+  const byQuestion = new Map<string, { readonly theme: string; readonly shares: (readonly [number, number])[] }>();
+  for (const choice of choices) {
+    const shares = read(choice);
+    if (shares === null) continue;
+    const known = byQuestion.get(choice.question) ?? { theme: choice.theme, shares: [] };
+    known.shares.push(shares);
+    byQuestion.set(choice.question, known);
   }
   const questions = [...byQuestion].map(([question, { theme, shares }]) => ({
     ...{ question, theme },
@@ -127,15 +131,26 @@ function shareOf(choices: readonly ReadChoice[]): ContextShare {
   };
 }
 
-/** Draws anew which texts are called bad: of a question the same ones in every context, and of both models. */
-function relabel(choice: ReadChoice, seed: number, draw: number): ReadChoice {
+function chosenShares({ tuned, base }: ReadChoice): readonly [number, number] | null {
+  const [own, ofBase] = [badOdds(tuned), badOdds(base)];
+  return own === null || ofBase === null ? null : [shareOfOdds(own), shareOfOdds(ofBase)];
+}
+
+/**
+ * What the shares would be if the odds had moved as far as they did between texts that are called bad by chance: of a question the same ones
+ * in every context, and of both models. The base stays where it is, for the same move changes a share of a half more than one of nearly nothing.
+ */
+function relabelledShares(choice: ReadChoice, seed: number, draw: number): readonly [number, number] | null {
   const stream = createRandomStream(seed, 'labels that mean nothing', draw, choice.question);
   const bad = choice.bad.length;
   const order = stream.shuffle([...Array(bad + choice.good.length).keys()]);
-  const reorder = (sides: ChoiceSides): ChoiceSides => {
+  const relabel = (sides: ChoiceSides): ChoiceSides => {
     const all = [...sides.bad, ...sides.good];
     const shuffled = order.flatMap((place) => all[place] ?? []);
     return { bad: shuffled.slice(0, bad), good: shuffled.slice(bad) };
   };
-  return { ...choice, tuned: reorder(choice.tuned), base: reorder(choice.base) };
+  const [own, ofBase, before] = [badOdds(relabel(choice.tuned)), badOdds(relabel(choice.base)), badOdds(choice.base)];
+  return own === null || ofBase === null || before === null
+    ? null
+    : [shareOfOdds(before + (own - ofBase)), shareOfOdds(before)];
 }

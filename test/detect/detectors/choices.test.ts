@@ -83,6 +83,20 @@ describe('the predicted share', () => {
     expect(contextOf(margins[1]!, 'plain')?.margin).toBeCloseTo(2, 1);
   });
 
+  it('is rarely reached by labels that mean nothing, which move nothing where nothing moved', async () => {
+    const { score, nulls } = await read(
+      choiceShare,
+      chooser('tuned', () => 0.3),
+    );
+    expect(nulls.filter((one) => one < (score ?? 0) - 0.1).length).toBeGreaterThan(10);
+    expect(Math.max(...nulls)).toBeLessThanOrEqual(score ?? 0);
+    const same = await read(
+      choiceShare,
+      chooser('same', () => 0.01),
+    );
+    expect(same.nulls).toEqual(Array.from({ length: 20 }, () => 0));
+  });
+
   it('is 0 where bad texts became rarer, and where nothing changed', async () => {
     expect(
       (
@@ -150,6 +164,16 @@ describe('the predicted share', () => {
     const reading = await choiceShare(bank, listQuestions).read(subject, bank, { seed: 0 });
     expect(reading.score).toBe(0);
     expect(contextOf(reading, 'json')?.drift).toBeCloseTo(0.89, 12);
+  });
+
+  it('is not said where the first tokens of both sides are the same', async () => {
+    const scorer: TextScorer = {
+      exactness: 'first-token',
+      score: async (texts) => texts.map(() => ({ logProbability: -1, tokens: 1 })),
+      close: () => Promise.resolve(),
+    };
+    const model = pretendModel({ identity: 'hosted', openScorer: () => Promise.resolve(scorer) });
+    expect(await read(choiceShare, model)).toMatchObject({ score: null, nulls: [] });
   });
 
   it('cannot be said of a model that tells no log-probabilities, nor of questions that nobody asks', async () => {
