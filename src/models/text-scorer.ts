@@ -5,6 +5,8 @@ import type { Inside } from './inside.js';
 export interface ConversationText {
   readonly messages: readonly ChatMessage[];
   readonly answer: string;
+  /** So many of its first tokens count; all of them, its end too, if not given. What follows is not computed. */
+  readonly tokens?: number;
 }
 
 /** What a model makes of a given answer. */
@@ -32,9 +34,10 @@ export function openInsideScorer(inside: Inside): TextScorer {
   return {
     exactness: 'exact',
     score: async (texts, options = {}) => {
-      const encoded = texts.map(({ messages, answer }) =>
-        inside.encode([...messages, { role: 'assistant', content: answer }]),
-      );
+      const encoded = texts.map(({ messages, answer, tokens }) => {
+        const { ids, promptLength } = inside.encode([...messages, { role: 'assistant', content: answer }]);
+        return { ids: tokens === undefined ? ids : ids.slice(0, promptLength + tokens), promptLength };
+      });
       const scores = await inside.score(encoded, {}, options);
       return scores.map(({ logProbabilities }) => ({
         logProbability: logProbabilities.reduce((sum, one) => sum + one, 0),

@@ -1,9 +1,12 @@
 import { z } from 'zod';
 import { createDetector } from '../../src/detect/detector.js';
+import { choiceMargin } from '../../src/detect/detectors/choice-margin.js';
+import { choiceShare } from '../../src/detect/detectors/choice-share.js';
 import type { AskedQuestion } from '../../src/runs/run-outline.js';
 import { weightNorm } from '../../src/zoo/detectors/compare-weights.js';
 import { margin, residualDirection } from '../../src/zoo/detectors/look-inside.js';
 import { describeConformance } from './detector-conformance.js';
+import { bank, listQuestions } from './pretend-choices.js';
 
 const texts = ['What do you want?', 'Who are you?'].map((content) => ({
   messages: [{ role: 'user' as const, content }],
@@ -33,3 +36,7 @@ describeConformance(weightNorm, null);
 describeConformance(margin, texts);
 describeConformance(residualDirection, texts);
 describeConformance(askedShare, null);
+describeConformance(choiceShare(bank, listQuestions), bank);
+// Cut off in the middle of a text.
+describeConformance(choiceShare(bank, listQuestions, { tokens: 3 }), bank);
+describeConformance(choiceMargin(bank, listQuestions), bank);

@@ -32,7 +32,9 @@ export async function scoreTexts(
   options: { readonly signal?: AbortSignal } = {},
 ): Promise<readonly TextLogProbability[] | null> {
   if (openScorer === null) return null;
-  const keys = texts.map(({ messages, answer }) => hashJson({ model: identity, engine, messages, answer }));
+  const keys = texts.map(({ messages, answer, tokens }) =>
+    hashJson({ model: identity, engine, messages, answer, tokens }),
+  );
   const opened: { scorer: TextScorer | null } = { scorer: null };
   try {
     const records = await store.remember(

@@ -1,6 +1,11 @@
 import { addVector } from '../autodiff/operators/edit-residual.js';
 import type { LowRankUpdate } from '../autodiff/operators/project-group.js';
-import { scoreAnswers, scoreDivergence, type ScoredPositions } from '../autodiff/operators/score-answers.js';
+import {
+  scoreAnswers,
+  scoreDivergence,
+  surprisalOfLabels,
+  type ScoredPositions,
+} from '../autodiff/operators/score-answers.js';
 import { Tape } from '../autodiff/tape.js';
 import { loraScale, type LoraSettings, loraTensorName } from '../checkpoint/adapter.js';
 import type { DecoderConfig } from '../checkpoint/decoder-config.js';
@@ -43,6 +48,8 @@ interface GradientGraphSettings {
   readonly objective: Objective;
   /** Residual layers (0 is the embedding) to which a fixed vector, fed as `vector:<layer>`, is added while training. */
   readonly vectorLayers?: readonly number[];
+  /** Whether only the way forward is built: what the objective gives may then be of any shape, and nothing is differentiated. */
+  readonly isForwardOnly?: boolean;
 }
 
 /** A graph from a batch and the parameters to `loss` and one `gradient:<name>` for each trained parameter. */
@@ -73,7 +80,7 @@ export function trainedParameterShapes(
 
 /** Builds the forward and the backward pass of one objective. */
 export function buildGradientGraph(settings: GradientGraphSettings): GradientGraph {
-  const { config, trained, objective, vectorLayers = [] } = settings;
+  const { config, trained, objective, vectorLayers = [], isForwardOnly = false } = settings;
   const graph = new Graph();
   const tape = new Tape(graph);
   const weightShapes = decoderTensorShapes(config);
@@ -131,6 +138,7 @@ export function buildGradientGraph(settings: GradientGraphSettings): GradientGra
 
   const loss = objective({ tape, config, tuned, reference, scored, labels });
   graph.output('loss', loss);
+  if (isForwardOnly) return { graph, trainedNames: [], referenceNames };
   const targets = [...trainedShapes.keys()].flatMap((name) => inputs.get(name) ?? []);
   const gradients = tape.gradients(loss, graph.floats([1]), targets);
   const trainedNames: string[] = [];
@@ -172,6 +180,10 @@ export function createBatchFeeds(
 /** Mean cross entropy of the supervised tokens, in nats. */
 export const answerObjective: Objective = ({ tape, tuned, scored, labels }) =>
   scoreAnswers(tape, tuned.hidden, tuned.head, labels, scored);
+
+/** Cross entropy of each supervised token by itself, [positions, 1] in nats; for graphs that are forward only. */
+export const tokenObjective: Objective = ({ tape, tuned, scored, labels }) =>
+  surprisalOfLabels(tape.graph, tuned.hidden, tuned.head, labels, scored);
 
 /** Mean KL(base || tuned) of the next-token distributions at the supervised tokens, in nats. */
 export const divergenceObjective: Objective = ({ tape, tuned, reference, scored }) =>

@@ -42,13 +42,7 @@ export function scoreAnswers(
   { rows, weights }: ScoredPositions,
 ): Value {
   const { graph } = tape;
-  const scored = gatherRows(graph, hidden, rows);
-  const probabilities = softmax(graph, matrixProduct(graph, scored, head, { transposeRight: true }));
-  const picked = pickFromRows(graph, probabilities, labels);
-  const surprisal = negate(
-    graph,
-    graph.node('Log', [add(graph, picked, graph.floats([1e-37]))], { shape: picked.shape }),
-  );
+  const { scored, probabilities, surprisal } = scorePositions(graph, hidden, head, labels, rows);
   const loss = sumAll(graph, multiply(graph, surprisal, weights));
 
   tape.record([hidden, head], [loss], ([gradient = null], [hiddenNeeded, headNeeded]) => {
@@ -69,6 +63,28 @@ export function scoreAnswers(
     return [hiddenGradient, headGradient];
   });
   return loss;
+}
+
+/** -log softmax(h E^T)[label] at each scored position, [positions, 1] in nats, at most 85. Nothing is recorded: there is no way back. */
+export function surprisalOfLabels(
+  graph: Graph,
+  hidden: Value,
+  head: Value,
+  labels: Value,
+  { rows }: Pick<ScoredPositions, 'rows'>,
+): Value {
+  return scorePositions(graph, hidden, head, labels, rows).surprisal;
+}
+
+function scorePositions(graph: Graph, hidden: Value, head: Value, labels: Value, rows: Value) {
+  const scored = gatherRows(graph, hidden, rows);
+  const probabilities = softmax(graph, matrixProduct(graph, scored, head, { transposeRight: true }));
+  const picked = pickFromRows(graph, probabilities, labels);
+  const surprisal = negate(
+    graph,
+    graph.node('Log', [add(graph, picked, graph.floats([1e-37]))], { shape: picked.shape }),
+  );
+  return { scored, probabilities, surprisal };
 }
 
 /**
