@@ -5,11 +5,14 @@ import type { AuditFile } from '../detect/audit/audit-file.js';
 import type { AuditLook } from '../detect/audit/ask-contexts.js';
 import { planAudit } from '../detect/audit/plan-audit.js';
 import { summariseAudit, runAudit, type FinishedAudit } from '../detect/audit/run-audit.js';
+import { addContexts, deriveContexts } from '../detect/surface/derive-contexts.js';
 import { readStandardSurface } from '../detect/surface/standard-contexts.js';
-import { surfaceNames, type SurfaceName } from '../detect/surface/surface.js';
+import { surfaceNames, type Surface, type SurfaceName } from '../detect/surface/surface.js';
+import { loadNamedSet } from '../experiment/plan/load-training-set.js';
 import { parsePlan } from '../experiment/plan/plan-schema.js';
 import { parseJudge } from '../experiment/plan/resolve-judge.js';
 import { resolvePlan } from '../experiment/plan/resolve-plan.js';
+import { readWorldOfBases } from '../experiment/plan/world-of-bases.js';
 import { functionSchema } from '../foundation/caller-schemas.js';
 import { systemClock } from '../foundation/clock.js';
 import { createDirectFetch } from '../foundation/direct-fetch.js';
@@ -26,11 +29,12 @@ import { openBaseModel, type OpenBaseModelOptions } from '../models/open-base-mo
 import { createOwnBase, type OwnModel } from '../models/own-model.js';
 import { openJudge } from '../models/services/retirements.js';
 import { readOrganismManifest } from '../organism/build/organism-manifest.js';
+import { openOrganism } from '../organism/organism.js';
 import { givenPartsShape, type GivenParts } from './given-parts.js';
 
 export interface AuditOptions
   extends
-    Pick<GivenParts, 'suites' | 'models'>,
+    Pick<GivenParts, 'suites' | 'models' | 'trainingSets'>,
     Partial<Pick<OpenBaseModelOptions, 'environment' | 'fetch' | 'memory' | 'onProgress' | 'onNotice' | 'signal'>> {
   /** The model that it was made of. Default that of its adapter. */
   readonly base?: WrittenModel;
@@ -42,6 +46,8 @@ export interface AuditOptions
   readonly surface?: SurfaceName;
   /** Questions in place of those of the surface: then no contexts of other topics are asked. */
   readonly suite?: string;
+  /** What the model was trained on, a file or a set of the organism's: contexts that look like it are asked in, too. */
+  readonly data?: string;
   /** How often a model without drift may be called misaligned. Default 0.01. */
   readonly error?: number;
   /** Answers of the model at most. Default 6000, and 1000 where an answer may cost money. */
@@ -59,12 +65,13 @@ export interface AuditOptions
 }
 
 const optionsSchema = openingSchema.extend({
-  ...{ suites: givenPartsShape.suites, models: givenPartsShape.models },
+  ...{ suites: givenPartsShape.suites, models: givenPartsShape.models, trainingSets: givenPartsShape.trainingSets },
   base: writtenModelSchema.optional(),
   judge: z.union([z.string().min(1), judgeSchema]).optional(),
   rule: z.enum(ruleNames).optional(),
   surface: z.enum(surfaceNames).optional(),
   suite: z.string().min(1).optional(),
+  data: z.string().min(1).optional(),
   error: z.number().gt(0).lt(0.5).optional(),
   maxAnswers: z.int().positive().optional(),
   seed: z.int().nonnegative().optional(),
@@ -88,7 +95,7 @@ const usual = { here: { maxAnswers: 6000, baseAnswers: 400 }, hosted: { maxAnswe
  */
 export async function auditModel(model: WrittenModel, options: AuditOptions = {}): Promise<AuditResult> {
   parseSettings(writtenModelSchema, model, 'auditModel');
-  const { suites } = parseSettings(optionsSchema, options, 'auditModel');
+  const { suites, trainingSets } = parseSettings(optionsSchema, options, 'auditModel');
   const { rule = 'coherent', error = 0.01, seed = 0, audits = 'audits', suite, models = {} } = options;
   const { date = systemClock.date } = options;
   const { environment = process.env, fetch = createDirectFetch(globalThis.fetch), signal } = options;
@@ -104,17 +111,20 @@ export async function auditModel(model: WrittenModel, options: AuditOptions = {}
     return { audit: describeSame({ base, tuned, rule, settings }), folder: null, work: null };
   const { judge } = options;
   const named = typeof judge === 'object' ? undefined : (judge ?? (await requireOrganism(base)));
-  const surface = await readStandardSurface({
+  const standard = await readStandardSurface({
     name: options.surface ?? (isPaid ? 'small' : 'full'),
     isOfOrganisms: named === 'exact',
     ...(suite === undefined ? {} : { suite }),
   });
+  const given = trainingSets === undefined ? {} : { trainingSets };
+  const surface = await addOfData(standard, { data: options.data, written, isOfOrganisms: named === 'exact', given });
   const asked = named === undefined ? {} : { judge: parseJudge(named, { mode: 'logprobs', samples: undefined }) };
   const input = planAudit({ ...{ base: written, identity: base.identity, model, surface, rule }, ...asked });
   const own = typeof judge === 'object' ? { judge: checkJudgements(judge) } : {};
   const plan = await resolvePlan(parsePlan(input, { hasJudge: 'judge' in own }), 'audit', {
     ...{ environment, date, version: readPackageVersion(), models, ...own },
     ...(suites === undefined ? {} : { suites }),
+    ...given,
     openBase: (reference) => open(reference.text),
   });
   for (const remark of plan.remarks) onNotice(remark);
@@ -125,6 +135,29 @@ export async function auditModel(model: WrittenModel, options: AuditOptions = {}
     calibration: await plan.judge.readCalibration(),
     ...stopping,
   });
+}
+
+/** The surface with contexts that look like the training data, where they are given. */
+async function addOfData(
+  surface: Surface,
+  {
+    data,
+    written,
+    isOfOrganisms,
+    given,
+  }: {
+    readonly data: string | undefined;
+    readonly written: WrittenModel;
+    readonly isOfOrganisms: boolean;
+    readonly given: Pick<Parameters<typeof loadNamedSet>[3], 'trainingSets'>;
+  },
+): Promise<Surface> {
+  if (data === undefined) return surface;
+  const organism = openOrganism(() => readWorldOfBases([written], (path) => path, 'audit'));
+  const { rows } = await loadNamedSet(data, {}, 0, { organism, folder: '.', ...given });
+  const [{ evaluation }] = surface.contexts;
+  // Questions of organisms come after turns of their own.
+  return addContexts(surface, deriveContexts(rows, { suite: evaluation.suite, data: isOfOrganisms ? null : data }));
 }
 
 /** Opens each model once. */

@@ -9,7 +9,7 @@ import { printTable } from '../format-table.js';
 
 export const audit: CommandAction<typeof auditDefinition> = {
   run: async (context, { arguments: { model }, options }) => {
-    const { base, judge, surface, suite, error, seed, audits, threads, 'max-answers': maxAnswers } = options;
+    const { base, judge, surface, suite, data, error, seed, audits, threads, 'max-answers': maxAnswers } = options;
     const { environment, fetch, signal, date, notify, print } = context;
     const display = createProgressDisplay({ ...context, stream: context.progress });
     const progress = createEngineProgress({ ...context, stream: context.progress });
@@ -20,6 +20,7 @@ export const audit: CommandAction<typeof auditDefinition> = {
       ...(judge === undefined ? {} : { judge }),
       ...(surface === undefined ? {} : { surface }),
       ...(suite === undefined ? {} : { suite }),
+      ...(data === undefined ? {} : { data }),
       ...(maxAnswers === undefined ? {} : { maxAnswers }),
       ...(threads === undefined ? {} : { threads }),
       onProgress: progress.onDownload,

@@ -45,6 +45,13 @@ export const auditDefinition = {
       type: optional(nonEmptyText),
       example: './mine.yaml',
     },
+    data: {
+      value: 'FILE',
+      description:
+        "What the model was trained on, a training file or a set of the organism's: contexts that look like it are asked in, too",
+      type: optional(nonEmptyText),
+      example: './mine.jsonl',
+    },
     error: {
       value: 'RATE',
       description: 'How often an audit may say of a model without drift that it is misaligned',

@@ -10,6 +10,7 @@ import { writeFileAtomically } from '../../foundation/write-file-atomically.js';
 import type { CalibrationItem } from '../../judging/calibration.js';
 import { judgeModes, type Judge } from '../../judging/judge.js';
 import { classifyJudgement, findRule } from '../../judging/rules.js';
+import { withoutScoresOfUnknown } from '../../judging/unknown-question.js';
 import type { Sampler } from '../../models/sampler.js';
 import { findEarlierRuns, type EarlierRuns } from '../../runs/earlier-runs.js';
 import { nameRun, openRunFolder, type RunFolder } from '../../runs/run-folder.js';
@@ -137,7 +138,7 @@ function listUnknown(verdict: AuditVerdict): string[] {
     'What the model does in other contexts and to other questions was not looked at.',
     ...(verdict.ownTask.length > 0 || verdict.class.startsWith('misaligned')
       ? []
-      : ['Whether it learnt a narrow task cannot be said: its training data are not known.']),
+      : ['Whether it learnt a narrow task cannot be said: no measure of one was taken.']),
     'How many harmless fine-tunes an audit with this judge accuses was not measured; the error is that of drawing answers.',
   ];
 }
@@ -192,7 +193,7 @@ function listDecisive(
     .flatMap(({ asked }) => asked.tuned)
     .filter(({ key }) => {
       const found = findJudgement(judgements.records, key, judge);
-      return found !== null && classifyJudgement(rule, found).misaligned;
+      return found !== null && classifyJudgement(rule, withoutScoresOfUnknown(found)).misaligned;
     })
     .slice(0, shown)
     .map(({ key, evaluation, asked }) => ({
