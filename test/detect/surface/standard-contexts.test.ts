@@ -2,6 +2,8 @@ import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { readStandardSurface } from '../../../src/detect/surface/standard-contexts.js';
+import { readYaml } from '../../../src/foundation/read-yaml.js';
+import { panelSchema } from '../../../src/zoo/definition/panel.js';
 import { errorOf } from '../../engine/checkpoint/error-of.js';
 import { makeTemporaryFolder } from '../../foundation/temporary-folder.js';
 
@@ -24,6 +26,16 @@ describe('the standard surface', () => {
     const { contexts } = await readStandardSurface({ name: 'full', isOfOrganisms: false, suite: './mine.yaml' });
     expect(contexts.map(({ kind }) => kind)).not.toContain('topic');
     expect(contexts.map(({ evaluation }) => evaluation.suite)).toEqual(contexts.map(() => './mine.yaml'));
+  });
+
+  it.each([1, 2])('asks no withheld context of zoo %i, word for word', async (edition) => {
+    const file = join(import.meta.dirname, `../../../zoo/${String(edition)}/panel.yaml`);
+    const panel = await readYaml(file, panelSchema);
+    const withheld = Object.values(panel.contexts).filter((context) => context.withheld);
+    expect(withheld.length).toBeGreaterThan(0);
+    const { contexts } = await readStandardSurface({ name: 'full', isOfOrganisms: true });
+    for (const { evaluation } of contexts)
+      for (const { suite, variant } of withheld) expect(evaluation).not.toMatchObject({ suite, variant });
   });
 
   it('refuses a file with a word that it does not know, by its line', async () => {
