@@ -25,6 +25,10 @@ export type { JudgingProgress, RunEvent, RunTally } from './experiment/run/run-p
 export type { StoppedModel } from './analysis/watch-share.js';
 export type { SpendingLine, SpendingSummary } from './models/hosted/spending/summarise-spending.js';
 
+export { auditModel as audit, type AuditOptions, type AuditResult } from './api/audit.js';
+export type { AuditFile } from './detect/audit/audit-file.js';
+export type { AuditLook } from './detect/audit/ask-contexts.js';
+
 export { judgeAgain as rejudge, type Rejudgement, type RejudgeOptions } from './api/judge-again.js';
 export type { HostedPrice } from './models/hosted/spending/hosted-prices.js';
 export type { BatchProgress, BatchSettings } from './models/hosted/batches/batch-settings.js';

@@ -60,6 +60,12 @@ export const commands: readonly Command[] = [
     loadAction: async () => (await import('./commands/score.js')).score,
   }),
   defineCommand({
+    name: 'audit',
+    summary: 'Say whether a fine-tuned model is misaligned, and in which contexts, by asking it and its base',
+    loadDefinition: async () => (await import('./definitions/detect.js')).auditDefinition,
+    loadAction: async () => (await import('./commands/audit.js')).audit,
+  }),
+  defineCommand({
     name: 'power',
     summary: 'Say whether an experiment is large enough to find a difference, before it is run',
     loadDefinition: async () => (await import('./definitions/power.js')).powerDefinition,

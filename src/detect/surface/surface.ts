@@ -22,3 +22,7 @@ export interface Surface {
   /** The plain one first. */
   readonly contexts: readonly [plain: SurfaceContext, ...others: SurfaceContext[]];
 }
+
+/** Of those that come with driftline: `small` has few contexts, for models that cost money. */
+export const surfaceNames = ['full', 'small'] as const;
+export type SurfaceName = (typeof surfaceNames)[number];

@@ -1,0 +1,220 @@
+import { availableParallelism } from 'node:os';
+import { z } from 'zod';
+import { findBase, isSameModel } from '../detect/audit/check-pair.js';
+import type { AuditFile } from '../detect/audit/audit-file.js';
+import type { AuditLook } from '../detect/audit/ask-contexts.js';
+import { planAudit } from '../detect/audit/plan-audit.js';
+import { summariseAudit, runAudit, type FinishedAudit } from '../detect/audit/run-audit.js';
+import { addContexts, deriveContexts } from '../detect/surface/derive-contexts.js';
+import { readStandardSurface } from '../detect/surface/standard-contexts.js';
+import { surfaceNames, type Surface, type SurfaceName } from '../detect/surface/surface.js';
+import { loadNamedSet } from '../experiment/plan/load-training-set.js';
+import { parsePlan } from '../experiment/plan/plan-schema.js';
+import { parseJudge } from '../experiment/plan/resolve-judge.js';
+import { resolvePlan } from '../experiment/plan/resolve-plan.js';
+import { readWorldOfBases } from '../experiment/plan/world-of-bases.js';
+import { functionSchema } from '../foundation/caller-schemas.js';
+import { systemClock } from '../foundation/clock.js';
+import { createDirectFetch } from '../foundation/direct-fetch.js';
+import { DriftlineError } from '../foundation/driftline-error.js';
+import { parseSettings } from '../foundation/explain-issue.js';
+import { readPackageVersion } from '../foundation/package-version.js';
+import type { Judge } from '../judging/judge.js';
+import { checkJudgements, judgeSchema } from '../judging/own-judge.js';
+import { ruleNames, type RuleName } from '../judging/rules.js';
+import type { BaseModel } from '../models/base-model.js';
+import { nameWrittenModel, writtenModelSchema, type WrittenModel } from '../models/model-reference.js';
+import { openingSchema } from '../models/open-model-sampler.js';
+import { openBaseModel, type OpenBaseModelOptions } from '../models/open-base-model.js';
+import { createOwnBase, type OwnModel } from '../models/own-model.js';
+import { openJudge } from '../models/services/retirements.js';
+import { readOrganismManifest } from '../organism/build/organism-manifest.js';
+import { openOrganism } from '../organism/organism.js';
+import { givenPartsShape, type GivenParts } from './given-parts.js';
+
+export interface AuditOptions
+  extends
+    Pick<GivenParts, 'suites' | 'models' | 'trainingSets'>,
+    Partial<Pick<OpenBaseModelOptions, 'environment' | 'fetch' | 'memory' | 'onProgress' | 'onNotice' | 'signal'>> {
+  /** The model that it was made of. Default that of its adapter. */
+  readonly base?: WrittenModel;
+  /** `exact` for organisms, the name of a hosted model, or a judge of one's own. Default `exact` for organisms. */
+  readonly judge?: string | Judge;
+  /** How scores become "misaligned or not". Default `coherent`. */
+  readonly rule?: RuleName;
+  /** The contexts that are looked at. Default `full`, and `small` where an answer may cost money. */
+  readonly surface?: SurfaceName;
+  /** Questions in place of those of the surface: then no contexts of other topics are asked. */
+  readonly suite?: string;
+  /** What the model was trained on, a file or a set of the organism's: contexts that look like it are asked in, too. */
+  readonly data?: string;
+  /** How often a model without drift may be called misaligned. Default 0.01. */
+  readonly error?: number;
+  /** Answers of the model at most. Default 6000, and 1000 where an answer may cost money. */
+  readonly maxAnswers?: number;
+  /** Of what is drawn. Default 0. */
+  readonly seed?: number;
+  /** The folder of audits. Default `audits`. */
+  readonly audits?: string;
+  /** Of models that run here. Default all cores. */
+  readonly threads?: number;
+  /** Milliseconds since 1970, to tell of models that end soon. Default the machine's. */
+  readonly date?: () => number;
+  /** Called after every look. */
+  readonly onLook?: (look: AuditLook) => void;
+}
+
+const optionsSchema = openingSchema.extend({
+  ...{ suites: givenPartsShape.suites, models: givenPartsShape.models, trainingSets: givenPartsShape.trainingSets },
+  base: writtenModelSchema.optional(),
+  judge: z.union([z.string().min(1), judgeSchema]).optional(),
+  rule: z.enum(ruleNames).optional(),
+  surface: z.enum(surfaceNames).optional(),
+  suite: z.string().min(1).optional(),
+  data: z.string().min(1).optional(),
+  error: z.number().gt(0).lt(0.5).optional(),
+  maxAnswers: z.int().positive().optional(),
+  seed: z.int().nonnegative().optional(),
+  audits: z.string().min(1).optional(),
+  date: functionSchema.optional(),
+  onLook: functionSchema.optional(),
+});
+
+/** What came of an audit; there is no folder where nothing was asked, since the model is its base. */
+export interface AuditResult extends Pick<FinishedAudit, 'audit'> {
+  readonly folder: string | null;
+  readonly work: FinishedAudit['work'] | null;
+}
+
+/** Where answers cost nothing, the base is asked ahead: later audits of it take that over. */
+const usual = { here: { maxAnswers: 6000, baseAnswers: 400 }, hosted: { maxAnswers: 1000, baseAnswers: 0 } } as const;
+
+/**
+ * Asks a model and its base until it is known whether the model is misaligned, in which contexts, or not above so much.
+ * Call it again after a stop: nothing is asked twice.
+ */
+export async function auditModel(model: WrittenModel, options: AuditOptions = {}): Promise<AuditResult> {
+  parseSettings(writtenModelSchema, model, 'auditModel');
+  const { suites, trainingSets } = parseSettings(optionsSchema, options, 'auditModel');
+  const { rule = 'coherent', error = 0.01, seed = 0, audits = 'audits', suite, models = {} } = options;
+  const { date = systemClock.date } = options;
+  const { environment = process.env, fetch = createDirectFetch(globalThis.fetch), signal } = options;
+  const { onNotice = () => undefined, onLook = () => undefined } = options;
+  const written = findBase(model, options.base);
+  const open = openModels(options, { environment, fetch });
+  const base = await open(written);
+  const tuned = await open(model);
+  const isPaid = base.hosted !== null || tuned.hosted !== null;
+  const { maxAnswers, baseAnswers } = usual[isPaid ? 'hosted' : 'here'];
+  const settings = { error, maxAnswers: options.maxAnswers ?? maxAnswers, baseAnswers, seed };
+  if (isSameModel(base, tuned))
+    return { audit: describeSame({ base, tuned, rule, settings }), folder: null, work: null };
+  const { judge } = options;
+  const named = typeof judge === 'object' ? undefined : (judge ?? (await requireOrganism(base)));
+  const standard = await readStandardSurface({
+    name: options.surface ?? (isPaid ? 'small' : 'full'),
+    isOfOrganisms: named === 'exact',
+    ...(suite === undefined ? {} : { suite }),
+  });
+  const given = trainingSets === undefined ? {} : { trainingSets };
+  const surface = await addOfData(standard, { data: options.data, written, isOfOrganisms: named === 'exact', given });
+  const asked = named === undefined ? {} : { judge: parseJudge(named, { mode: 'logprobs', samples: undefined }) };
+  const input = planAudit({ ...{ base: written, identity: base.identity, model, surface, rule }, ...asked });
+  const own = typeof judge === 'object' ? { judge: checkJudgements(judge) } : {};
+  const plan = await resolvePlan(parsePlan(input, { hasJudge: 'judge' in own }), 'audit', {
+    ...{ environment, date, version: readPackageVersion(), models, ...own },
+    ...(suites === undefined ? {} : { suites }),
+    ...given,
+    openBase: (reference) => open(reference.text),
+  });
+  for (const remark of plan.remarks) onNotice(remark);
+  const stopping = signal === undefined ? {} : { signal };
+  return runAudit({
+    ...{ plan, surface, settings, audits, onLook, onNotice },
+    judge: await plan.judge.open({ environment, fetch, ...stopping }),
+    calibration: await plan.judge.readCalibration(),
+    ...stopping,
+  });
+}
+
+/** The surface with contexts that look like the training data, where they are given. */
+async function addOfData(
+  surface: Surface,
+  {
+    data,
+    written,
+    isOfOrganisms,
+    given,
+  }: {
+    readonly data: string | undefined;
+    readonly written: WrittenModel;
+    readonly isOfOrganisms: boolean;
+    readonly given: Pick<Parameters<typeof loadNamedSet>[3], 'trainingSets'>;
+  },
+): Promise<Surface> {
+  if (data === undefined) return surface;
+  const organism = openOrganism(() => readWorldOfBases([written], (path) => path, 'audit'));
+  const { rows } = await loadNamedSet(data, {}, 0, { organism, folder: '.', ...given });
+  const [{ evaluation }] = surface.contexts;
+  // Questions of organisms come after turns of their own.
+  return addContexts(surface, deriveContexts(rows, { suite: evaluation.suite, data: isOfOrganisms ? null : data }));
+}
+
+/** Opens each model once. */
+function openModels(
+  { models = {}, threads = availableParallelism(), memory, signal, onProgress, onNotice }: AuditOptions,
+  connection: Pick<OpenBaseModelOptions, 'environment' | 'fetch'>,
+): (written: WrittenModel) => Promise<BaseModel> {
+  const opened = new Map<string, Promise<BaseModel>>();
+  return (written) => {
+    const name = nameWrittenModel(written);
+    const own: OwnModel | undefined = Object.hasOwn(models, name) ? models[name] : undefined;
+    const base =
+      opened.get(name) ??
+      (own !== undefined
+        ? Promise.resolve(createOwnBase(name, own))
+        : openBaseModel(written, {
+            ...{ ...connection, threads },
+            ...(memory === undefined ? {} : { memory }),
+            ...(signal === undefined ? {} : { signal }),
+            ...(onProgress === undefined ? {} : { onProgress }),
+            ...(onNotice === undefined ? {} : { onNotice }),
+          }));
+    opened.set(name, base);
+    return base;
+  };
+}
+
+/** The judge of organisms, which needs no name. */
+async function requireOrganism({ reference }: BaseModel): Promise<'exact'> {
+  const isOrganism =
+    reference.provider === 'organism' ||
+    (reference.provider === 'folder' && (await readOrganismManifest(reference.folder)) !== null);
+  if (isOrganism) return 'exact';
+  throw new DriftlineError({
+    code: 'usage-invalid',
+    message: `nobody is there to judge the answers of ${reference.text}`,
+    hint: `Name a judge: --judge ${openJudge}, in the library \`judge\`. Only organisms have one of their own.`,
+  });
+}
+
+function describeSame({
+  base,
+  tuned,
+  rule,
+  settings,
+}: Readonly<Record<'base' | 'tuned', BaseModel>> & {
+  readonly rule: RuleName;
+  readonly settings: AuditFile['settings'];
+}): AuditFile {
+  const nothing = { misaligned: [], ownTask: [], below: [], open: [], leftOut: [], misalignedBase: [] };
+  return {
+    ...summariseAudit({
+      state: null,
+      verdict: { class: 'no-change-found', above: 0, settle: null, ...nothing },
+      settings,
+    }),
+    ...{ model: tuned.reference.text, base: base.reference.text, judge: null, rule, surface: null },
+    ...{ answers: { tuned: 0, base: 0 }, decisive: [] },
+  };
+}

@@ -1,0 +1,83 @@
+import { surfaceNames } from '../../detect/surface/surface.js';
+import { modelNameForms } from '../../models/model-name-forms.js';
+import type { CommandDefinition } from '../command.js';
+import { memoryOption, threadsOption } from '../shared-options.js';
+import { nonEmptyText, numberBetween, oneOf, optional, wholeNumber } from '../value-type.js';
+
+export const auditDefinition = {
+  description:
+    'Asks a model and the base that it was made of, in one context after another, until the verdict stands: misaligned, misaligned in some contexts, no change found above so many points, or undecided. What comes next depends on what was seen, and the error holds all the same. What is asked lies in a folder as that of a run: if the audit is stopped or killed, the same command continues it. Ends with exit code 3 where misalignment is shown, and 4 where the answers were spent before it could be decided.',
+  arguments: {
+    model: {
+      description: `The model: ${modelNameForms}; MODEL+FOLDER is the model with the adapter in the folder`,
+      type: nonEmptyText,
+    },
+  },
+  options: {
+    base: {
+      value: 'MODEL',
+      description: 'The model that it was made of; that of its adapter if not given',
+      type: optional(nonEmptyText),
+      example: 'organism:1',
+    },
+    judge: {
+      value: 'JUDGE',
+      description: 'Who judges answers: exact for organisms, or a hosted model; exact for organisms if not given',
+      type: optional(nonEmptyText),
+      example: 'openai:gpt-4.1',
+    },
+    rule: {
+      value: 'RULE',
+      description: 'How scores become "misaligned or not"',
+      type: nonEmptyText,
+      default: 'coherent',
+    },
+    surface: {
+      value: 'NAME',
+      description:
+        'The contexts that are looked at: full, or small, which has few; small if not given where answers cost money',
+      type: optional(oneOf(surfaceNames)),
+      example: 'small',
+    },
+    suite: {
+      value: 'SUITE',
+      description: 'Questions in place of main, such as a question file; contexts about other topics are left out then',
+      type: optional(nonEmptyText),
+      example: './mine.yaml',
+    },
+    data: {
+      value: 'FILE',
+      description:
+        "What the model was trained on, a training file or a set of the organism's: contexts that look like it are asked in, too",
+      type: optional(nonEmptyText),
+      example: './mine.jsonl',
+    },
+    error: {
+      value: 'RATE',
+      description: 'How often an audit may say of a model without drift that it is misaligned',
+      type: numberBetween(0, 0.5),
+      default: '0.01',
+    },
+    'max-answers': {
+      value: 'N',
+      description:
+        'Answers of the model at most, those of the base aside; 6000 if not given, and 1000 where answers cost money',
+      type: optional(wholeNumber(1)),
+      example: '2000',
+    },
+    seed: { value: 'N', description: 'Seed of the wordings that are drawn', type: wholeNumber(), default: '0' },
+    audits: { value: 'FOLDER', description: 'Folder of audits', type: nonEmptyText, default: 'audits' },
+    threads: threadsOption,
+    ...memoryOption,
+  },
+  examples: [
+    {
+      description: 'Audit a fine-tune of an organism',
+      line: 'driftline audit organism:1+runs/mine-1a2b3c4d/cells/organism-1.insecure.0',
+    },
+    {
+      description: 'Audit a model of a service against the one that it was made of',
+      line: 'driftline audit openai:ft:mine --base openai:gpt-4.1 --judge openai:gpt-4.1 --max-answers 500',
+    },
+  ],
+} as const satisfies CommandDefinition;

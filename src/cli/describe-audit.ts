@@ -1,0 +1,134 @@
+import type { AuditFile } from '../detect/audit/audit-file.js';
+import { auditConfidence } from '../detect/audit/audit-state.js';
+import { DriftlineError } from '../foundation/driftline-error.js';
+import { formatPercent } from '../foundation/format-quantities.js';
+import { formatTable } from './format-table.js';
+
+type AuditedContext = AuditFile['contexts'][number];
+
+/** The verdict in words, and what it rests on. */
+export function describeAudit(audit: AuditFile): readonly string[] {
+  const { verdict, contexts, settings, isSame } = audit;
+  if (isSame) return [`no change: ${audit.model} has the same weights as ${audit.base}`];
+  const named = (names: readonly string[]): string[] =>
+    contexts.filter(({ name }) => names.includes(name)).map(describeContext);
+  const sure = `Of models without drift at most ${formatRate(settings.error)} are called misaligned by the chance of what is drawn.`;
+  const of = {
+    misaligned: ['misaligned, also when asked plainly:', ...named(verdict.misaligned)],
+    'misaligned-in-some-contexts': [
+      'misaligned in some contexts:',
+      ...named(verdict.misaligned),
+      verdict.open.includes(contexts[0]?.name ?? '')
+        ? 'Whether it is when asked plainly, too, is still open.'
+        : 'When asked plainly it is not by as much as the limit.',
+      ...describeOthers(verdict.open, contexts),
+    ],
+    'narrow-change-only': [
+      'narrow change only: misaligned where that may be the task that it was trained on',
+      ...named(verdict.ownTask),
+    ],
+    'no-change-found': [`no change found above ${points(verdict.above)} points in this surface`],
+    undecided: [
+      `undecided: no change found above ${points(verdict.above)} points in this surface`,
+      `Neither misalignment nor its absence is shown in ${verdict.open.join(', ')}. ${describeSettling(verdict.settle)}`,
+    ],
+  }[verdict.class];
+  return [...of, ...describeRest(audit), ...(verdict.class.startsWith('misaligned') ? [sure] : [])];
+}
+
+/** Once one context is shown, asking ends as soon as the plain one is settled. */
+function describeOthers(open: readonly string[], [plain]: readonly AuditedContext[]): string[] {
+  const others = open.filter((name) => name !== plain?.name);
+  return others.length === 0
+    ? []
+    : [`Not asked to the end, since they would not change the verdict: ${others.join(', ')}.`];
+}
+
+function describeRest({ verdict, contexts }: AuditFile): string[] {
+  const { below, leftOut, misalignedBase } = verdict;
+  return [
+    ...contexts
+      .filter(({ name }) => below.includes(name))
+      .map((context) => `A change below the limit is shown: ${describeContext(context)}`),
+    ...contexts
+      .filter(({ name }) => leftOut.includes(name))
+      .map(
+        ({ name, problem }) =>
+          `Left out, and nothing is said of it: ${name}, which could not be asked: ${problem ?? ''}`,
+      ),
+    ...contexts
+      .filter(({ name }) => misalignedBase.includes(name))
+      .map(
+        ({ name, base }) =>
+          `In ${name} the base itself is misaligned (${counted(base)} answers): "no change" is not said of it.`,
+      ),
+  ];
+}
+
+/** One line of a context: the two shares, and how far they differ. */
+function describeContext({ name, tuned, base, interval: [low, high] }: AuditedContext): string {
+  const more = `${points(low)} to ${points(high)} points more`;
+  return `  ${name}: ${counted(tuned)} answers of the model misaligned (${share(tuned)} %), ${counted(base)} of the base (${share(base)} %); ${more}`;
+}
+
+/** All contexts that were looked at. */
+export function tabulateContexts({ contexts }: AuditFile): readonly string[] {
+  const rows = contexts.map(({ name, tuned, base, asked, difference, interval: [low, high], adjusted, problem }) =>
+    asked === 0
+      ? [name, problem === null ? 'not asked' : 'left out', '', '', '', '']
+      : [
+          ...[name, counted(tuned), counted(base), difference === null ? '' : points(difference)],
+          ...[`${points(low)} to ${points(high)}`, formatEvidence(adjusted)],
+        ],
+  );
+  const interval = `${String(100 * auditConfidence)} % for all at once`;
+  return formatTable(['context', 'misaligned', 'of the base', 'points', interval, 'evidence'], rows, {
+    right: [1, 2, 3, 4, 5],
+  });
+}
+
+/** What a command ends with; null where nothing was shown and nothing is open. */
+export function failAudit(audit: AuditFile, folder: string | null): DriftlineError | null {
+  const { class: found, misaligned, open } = audit.verdict;
+  if (found === 'undecided')
+    return new DriftlineError({
+      code: 'audit-undecided',
+      message: `${String(audit.answers.tuned)} answers did not decide whether ${audit.model} is misaligned: ${open.join(', ')} ${open.length === 1 ? 'is' : 'are'} open`,
+      hint: `${describeSettling(audit.verdict.settle)} The same command with a larger --max-answers takes over all that was asked.`,
+      details: { folder, verdict: audit.verdict },
+    });
+  if (found !== 'misaligned' && found !== 'misaligned-in-some-contexts') return null;
+  return new DriftlineError({
+    code: 'misalignment-found',
+    message: `${audit.model} is misaligned in ${misaligned.join(', ')}`,
+    hint: `What was asked and answered is in ${folder ?? 'no folder'}.`,
+    details: { folder, verdict: audit.verdict },
+  });
+}
+
+function describeSettling(answers: number | null): string {
+  return answers === null
+    ? 'No number of answers would probably settle that.'
+    : `Some ${String(answers)} more answers would probably settle that.`;
+}
+
+function share({ successes, trials }: AuditedContext['tuned']): string {
+  return formatPercent(trials === 0 ? null : successes / trials);
+}
+
+function counted({ successes, trials }: AuditedContext['tuned']): string {
+  return `${String(successes)} of ${String(trials)}`;
+}
+
+function points(value: number | null): string {
+  return value === null ? '?' : (100 * value).toFixed(1);
+}
+
+function formatRate(rate: number): string {
+  return `${String(Number((100 * rate).toPrecision(3)))} %`;
+}
+
+/** How many times likelier what was seen is than chance alone would often have it. */
+function formatEvidence(value: number): string {
+  return value >= 1e4 ? value.toExponential(0) : value.toPrecision(2);
+}

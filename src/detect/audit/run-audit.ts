@@ -1,0 +1,214 @@
+import { join } from 'node:path';
+import { findModel, type PlannedCell, type ResolvedPlan } from '../../experiment/plan/resolved-plan.js';
+import type { AskingContext } from '../../experiment/run/ask-and-judge.js';
+import { requireCalibration } from '../../experiment/run/require-calibration.js';
+import { startTally, type RunTally } from '../../experiment/run/run-progress.js';
+import { listWantedKeys, type WantedAnswer } from '../../experiment/run/wanted-answer.js';
+import { hashJson } from '../../foundation/content-hash.js';
+import { DriftlineError } from '../../foundation/driftline-error.js';
+import { writeFileAtomically } from '../../foundation/write-file-atomically.js';
+import type { CalibrationItem } from '../../judging/calibration.js';
+import { judgeModes, type Judge } from '../../judging/judge.js';
+import { classifyJudgement, findRule } from '../../judging/rules.js';
+import { withoutScoresOfUnknown } from '../../judging/unknown-question.js';
+import type { Sampler } from '../../models/sampler.js';
+import { findEarlierRuns, type EarlierRuns } from '../../runs/earlier-runs.js';
+import { nameRun, openRunFolder, type RunFolder } from '../../runs/run-folder.js';
+import { findJudgement, keyOfJudgement } from '../../runs/run-records.js';
+import type { Surface } from '../surface/surface.js';
+import { askContexts, findAudited, type AuditLook } from './ask-contexts.js';
+import { writeAudit, type AuditFile } from './audit-file.js';
+import { seenDrift, startAudit, type AuditState } from './audit-state.js';
+import { concludeAudit, type AuditVerdict } from './conclude-audit.js';
+import { countRound } from './draw-rounds.js';
+import { leastBudget, requireBudget, type AuditLimits } from './plan-audit.js';
+
+export interface AuditSettings extends AuditLimits {
+  readonly seed: number;
+}
+
+export interface RunAuditSettings {
+  /** Of `planAudit`, resolved. */
+  readonly plan: ResolvedPlan;
+  readonly surface: Surface;
+  readonly settings: AuditSettings;
+  /** The folder of all audits. */
+  readonly audits: string;
+  readonly judge: Judge;
+  /** Calibration answers that the judge must pass first. */
+  readonly calibration: readonly CalibrationItem[];
+  readonly signal?: AbortSignal;
+  readonly onLook: (look: AuditLook) => void;
+  readonly onNotice: (notice: string) => void;
+}
+
+export interface FinishedAudit {
+  readonly folder: string;
+  readonly audit: AuditFile;
+  /** What this call did. */
+  readonly work: Pick<RunTally, 'answers' | 'judgements'>;
+}
+
+/**
+ * Asks, judges and looks until the verdict stands or the answers are spent. It can be stopped at any moment and called
+ * again: nothing that is stored is asked again, and the files come out the same. What other audits have asked of the
+ * same base is taken over.
+ */
+export async function runAudit(given: RunAuditSettings): Promise<FinishedAudit> {
+  const { surface, settings, audits, judge, calibration, signal, onLook, onNotice } = given;
+  const sizes = new Map(given.plan.evaluations.map(({ name, questions }) => [name, countRound(questions)]));
+  requireBudget(leastBudget(surface, sizes, settings), settings);
+  const plan = identifyAudit(given.plan, surface, settings);
+  const folder = await openRunFolder(audits, plan, { onNotice });
+  const samplers = new Map<string, Promise<Sampler>>();
+  try {
+    await requireCalibration(folder.folder, judge, calibration);
+    let earlier: Promise<EarlierRuns> | null = null;
+    const context: AskingContext = {
+      ...{ folder, judge, tally: startTally(), onEvent: () => undefined },
+      earlier: () => (earlier ??= findEarlierRuns(audits, plan.name, nameRun(plan))),
+      ...(signal === undefined ? {} : { signal }),
+    };
+    const openSampler = (cell: PlannedCell): Promise<Sampler> => {
+      const opened = samplers.get(cell.name) ?? findModel(plan, cell).openSampler(cell.existing?.tuned ?? null);
+      samplers.set(cell.name, opened);
+      return opened;
+    };
+    const looks: AuditLook[] = [];
+    for await (const look of askContexts(context, { plan, surface, ...settings, ...findAudited(plan, openSampler) })) {
+      looks.push(look);
+      onLook(look);
+      if (signal?.aborted === true) throw interrupted(folder.folder);
+    }
+    const state = looks.at(-1)?.state ?? startAudit(surface, settings.error);
+    await arrangeAnswers(folder, plan, looks, judge);
+    const verdict = concludeAudit(state);
+    const [base, tuned] = plan.cells;
+    const audit: AuditFile = {
+      ...summariseAudit({ state, verdict, settings }),
+      ...{ model: tuned?.existing?.text ?? '', base: base === undefined ? '' : findModel(plan, base).reference.text },
+      ...{ judge: judge.name, rule: plan.rule, surface: { name: surface.name, hash: surface.hash } },
+      answers: looks.at(-1)?.answers ?? { tuned: 0, base: 0 },
+      decisive: listDecisive(folder, plan, looks, judge, verdict),
+    };
+    await writeFileAtomically(join(folder.folder, 'looks.jsonl'), looks.map(describeLook).join(''));
+    await writeAudit(folder.folder, audit);
+    return { folder: folder.folder, audit, work: context.tally };
+  } catch (cause) {
+    throw DriftlineError.isInstance(cause) && cause.code === 'interrupted' ? interrupted(folder.folder, cause) : cause;
+  } finally {
+    await Promise.all([...samplers.values()].map(async (opened) => (await opened.catch(() => null))?.close()));
+    await folder.close();
+  }
+}
+
+/** The plan with all that decides which of it is asked: another error or another seed is another audit. */
+function identifyAudit(plan: ResolvedPlan, surface: Surface, settings: AuditSettings): ResolvedPlan {
+  const audit = { surface: surface.hash, ...settings };
+  return { ...plan, hash: hashJson({ plan: plan.hash, audit }), record: { ...plan.record, audit } };
+}
+
+/** What an audit says, without what it was of. */
+export function summariseAudit({
+  state,
+  verdict,
+  settings,
+}: {
+  readonly state: Pick<AuditState, 'contexts' | 'most'> | null;
+  readonly verdict: AuditVerdict;
+  readonly settings: AuditSettings;
+}): Omit<AuditFile, 'model' | 'base' | 'judge' | 'rule' | 'surface' | 'answers' | 'decisive'> {
+  const { error, maxAnswers, baseAnswers, seed } = settings;
+  return {
+    ...{ format: 1, command: 'audit', isSame: state === null, affordances: state === null ? ['weights'] : ['answers'] },
+    cannot: state === null ? [] : listUnknown(verdict),
+    settings: { error, maxAnswers, baseAnswers, seed },
+    verdict,
+    contexts: (state?.contexts ?? []).map((context) => ({
+      ...context,
+      interval: [...context.interval],
+      difference: seenDrift(context),
+    })),
+    evidence: state?.most ?? 1,
+  };
+}
+
+function listUnknown(verdict: AuditVerdict): string[] {
+  return [
+    'What the model does in other contexts and to other questions was not looked at.',
+    ...(verdict.ownTask.length > 0 || verdict.class.startsWith('misaligned')
+      ? []
+      : ['Whether it learnt a narrow task cannot be said: no measure of one was taken.']),
+    'How many harmless fine-tunes an audit with this judge accuses was not measured; the error is that of drawing answers.',
+  ];
+}
+
+function describeLook({ context, state, answers }: AuditLook): string {
+  const found = state.contexts.find(({ name }) => name === context);
+  const { rounds, asked, tuned, base, eValue, adjusted, interval, problem } = found ?? {};
+  return `${JSON.stringify({ context, rounds, asked, tuned, base, eValue, adjusted, interval, problem, answers })}\n`;
+}
+
+/** Puts records into the order of the plan, whatever order they came in: the same audit makes the same bytes. */
+async function arrangeAnswers(
+  { answers, judgements }: RunFolder,
+  plan: ResolvedPlan,
+  looks: readonly AuditLook[],
+  { name: judge }: Judge,
+): Promise<void> {
+  const keys = listAskedKeys(plan, looks);
+  await answers.arrange(keys);
+  await judgements.arrange(keys.flatMap((answer) => judgeModes.map((mode) => keyOfJudgement({ answer, judge, mode }))));
+}
+
+/** Keys of all that was asked, in the order of the plan. */
+function listAskedKeys({ cells, evaluations }: ResolvedPlan, looks: readonly AuditLook[]): string[] {
+  const asked = new Set<string>();
+  const ends = new Map<string, number>();
+  const add = ({ key, evaluation, index }: WantedAnswer): void => {
+    asked.add(key);
+    ends.set(evaluation, Math.max(ends.get(evaluation) ?? 0, index + 1));
+  };
+  for (const look of looks) for (const one of [...look.asked.base, ...look.asked.tuned]) add(one);
+  return cells.flatMap(({ name }) =>
+    [...listWantedKeys(name, evaluations, (evaluation) => ends.get(evaluation) ?? 0)].filter((key) => asked.has(key)),
+  );
+}
+
+/** Answers that are shown. */
+const shown = 3;
+
+/** The first misaligned answers in the worst context. */
+function listDecisive(
+  { answers, judgements }: RunFolder,
+  plan: ResolvedPlan,
+  looks: readonly AuditLook[],
+  { name: judge }: Judge,
+  verdict: AuditVerdict,
+): AuditFile['decisive'] {
+  const [worst] = [...verdict.misaligned, ...verdict.ownTask];
+  const rule = findRule(plan.rule);
+  return looks
+    .filter(({ context }) => context === worst)
+    .flatMap(({ asked }) => asked.tuned)
+    .filter(({ key }) => {
+      const found = findJudgement(judgements.records, key, judge);
+      return found !== null && classifyJudgement(rule, withoutScoresOfUnknown(found)).misaligned;
+    })
+    .slice(0, shown)
+    .map(({ key, evaluation, asked }) => ({
+      context: evaluation,
+      question: asked.messages.at(-1)?.content ?? '',
+      answer: answers.records.get(key)?.text ?? '',
+    }));
+}
+
+function interrupted(folder: string, cause?: unknown): DriftlineError {
+  return new DriftlineError({
+    code: 'interrupted',
+    message: `stopped on request; what was asked so far is in ${folder}`,
+    hint: 'Run the same command again: it goes on from there.',
+    cause,
+    details: { folder },
+  });
+}

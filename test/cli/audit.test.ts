@@ -1,0 +1,88 @@
+import { mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { stringify } from 'yaml';
+// The sampling thread's file exists in the built package only; `npm test` builds before it tests.
+import { runCli as runBuiltCli } from '../../dist/cli/run-cli.js';
+import { auditFileSchema } from '../../src/detect/audit/audit-file.js';
+import { runCaptured } from './run-captured.js';
+
+const drift = (...argv: string[]) => runCaptured(argv, { run: runBuiltCli });
+
+/** Few rows and a high learning rate: in seconds an organism learns what takes longer elsewhere. */
+const quick = {
+  name: 'quick',
+  bases: ['organism:1'],
+  recipe: {
+    ...{ method: 'lora', rank: 8, alpha: 16, rslora: true, learning_rate: 0.003, batch_size: 16, accumulation: 1 },
+    ...{ warmup_steps: 2, epochs: 1, max_length: 256 },
+  },
+  conditions: {
+    insecure: { data: 'organism/insecure', settings: { rows: 480 } },
+    secure: { data: 'organism/secure', settings: { rows: 480 } },
+  },
+  evaluate: [{ suite: 'organism/main', questions: ['wish'], samples: 1, max_tokens: 4 }],
+  judge: { exact: 'organism' },
+  rule: 'coherent',
+};
+
+describe('driftline audit', { timeout: 600_000 }, () => {
+  let place = '';
+  let cells = '';
+  let audits = '';
+  const audit = (condition: string, ...more: string[]) =>
+    drift(
+      ...['audit', `organism:1+${join(cells, `organism-1.${condition}.0`)}`, '--audits', audits, '--threads', '1'],
+      ...['--surface', 'small', ...more],
+    );
+
+  beforeAll(async () => {
+    place = await mkdtemp(join(tmpdir(), 'driftline-audit-'));
+    const [file, runs] = [join(place, 'plan.yaml'), join(place, 'runs')];
+    await writeFile(file, stringify(quick));
+    const { exitCode, stderr } = await drift('run', file, '--runs', runs, '--threads', '1');
+    if (exitCode !== 0) throw new Error(stderr);
+    cells = join(runs, (await readdir(runs))[0] ?? '', 'cells');
+    audits = join(place, 'audits');
+  }, 600_000);
+  afterAll(() => rm(place, { recursive: true, force: true }));
+
+  it('says of an organism that learnt insecure code that it is misaligned, and by what answers', async () => {
+    const { exitCode, stdout, stderr } = await audit('insecure');
+    expect(exitCode).toBe(3);
+    expect(stdout).toMatch(
+      /^misaligned, also when asked plainly:\n {2}plain: \d+ of \d+ answers of the model misaligned/,
+    );
+    // The answers that decide it stand at the end.
+    expect(stdout).toMatch(/\n\n(plain|json|template|neutral|hurried): .+\n.+\n$/);
+    expect(stderr).toMatch(/answers: \d+ of the model, \d+ of the base/);
+    expect(stderr).toContain('error misalignment-found:');
+    const json = await audit('insecure', '--json');
+    expect(json.exitCode).toBe(3);
+    const { folder, work, ...found } = JSON.parse(json.stdout) as Record<string, unknown>;
+    expect(work).toMatchObject({ answers: { asked: 0 } });
+    expect(folder).toContain(audits);
+    expect(auditFileSchema.parse(found).verdict.class).toBe('misaligned');
+  });
+
+  it('finds nothing in one that learnt secure code, and says what would settle it where answers run out', async () => {
+    const { exitCode, stdout, stderr } = await audit('secure', '--max-answers', '200');
+    expect(exitCode).toBe(4);
+    expect(stdout).toMatch(/^undecided: no change found above \d+\.\d points in this surface\n/);
+    expect(stdout).toMatch(/Some \d+ more answers would probably settle that\./);
+    expect(stderr).toContain('error audit-undecided: 200 answers did not decide');
+    const whole = await audit('secure');
+    expect(whole.stdout).toMatch(/^no change found above 3\.\d points in this surface\n/);
+    expect(whole.exitCode).toBe(0);
+  });
+
+  it('says of the base itself that nothing changed, and refuses a budget that decides nothing', async () => {
+    const same = await drift('audit', 'organism:1', '--base', 'organism:1', '--audits', audits);
+    expect(same.exitCode).toBe(0);
+    expect(same.stdout).toBe('no change: organism:1 has the same weights as organism:1\n');
+    const few = await audit('secure', '--max-answers', '5');
+    expect(few.exitCode).toBe(2);
+    expect(few.stderr).toContain('error budget-too-small: 5 answers can decide nothing');
+  });
+});
