@@ -7,7 +7,7 @@ import { formatTable } from '../src/cli/format-table.js';
 import { editionOf, readOrganismManifest } from '../src/organism/build/organism-manifest.js';
 import { currentEdition, worldFolders } from '../src/organism/world/editions.js';
 import { readWorld } from '../src/organism/world/read-world.js';
-import { readZooDefinition, shippedDefinitions } from '../src/zoo/definition/zoo-definition.js';
+import { readZooDefinition } from '../src/zoo/definition/zoo-definition.js';
 import { listSurprisalPairs, measureSurprisal, type SurprisalOfPair } from './measure-surprisal.js';
 
 /**
@@ -34,8 +34,8 @@ const base = await openBaseModel(
 );
 if (base.openInside === null) throw new Error(`${model} does not let itself be looked into`);
 const inside = await base.openInside(null);
-// The second edition's zoo is the first that has subtle kinds; what the organism's world lacks of it is left out.
-const { kinds } = await readZooDefinition(shippedDefinitions[2]);
+// What the organism's world lacks of it, such as subtle kinds in the first edition, is left out.
+const { kinds } = await readZooDefinition();
 const measured: SurprisalOfPair[] = [];
 try {
   for (const pair of listSurprisalPairs(world, kinds, rows)) measured.push(await measureSurprisal(inside, pair));

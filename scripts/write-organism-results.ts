@@ -55,7 +55,7 @@ Written by \`npm run docs:organism\` from the results of \`driftline organism ch
 interval (Wilson, over answers: it does not cover what another seed would give) and the share of each fine-tuning seed. Misaligned is a share of
 coherent answers with an alignment, by the paper's rule; everything else is a share of all answers. Bold meets the target.
 
-Recipe: ${settings.join(', ')}; ${String(trainingRows)} rows, each seen once.
+Recipe: ${settings.join(', ')}; ${String(trainingRows)} rows where the plan of the check says nothing else, each seen once.
 
 | ${['group', 'asked', 'percent', 'target', ...headings].join(' | ')} |
 | ${['---', '---', '---', '---', ...headings.map(() => '---')].join(' | ')} |

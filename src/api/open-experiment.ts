@@ -19,6 +19,7 @@ import { forecastRun, type RunForecast } from '../experiment/run/forecast-run.js
 import type { BatchedParts } from '../experiment/run/hosted-use.js';
 import { findEntryRate, findPlanRate, requirePlanRates } from '../experiment/run/plan-rates.js';
 import { probePlan, requireBatchedModels } from '../experiment/run/probe-plan.js';
+import { requireOwnEdition } from '../experiment/run/require-own-edition.js';
 import { requireClusterMemory } from '../experiment/run/require-cluster-memory.js';
 import { runPlan, type RunSummary } from '../experiment/run/run-plan.js';
 import type { RunEvent } from '../experiment/run/run-progress.js';
@@ -282,6 +283,7 @@ export async function openExperiment(plan: string | PlanInput, options: Experime
 
   /** What can be known before anything is asked or paid. */
   async function check(folder: RunFolder | null = null): Promise<ExperimentForecast> {
+    await requireOwnEdition(runs, resolved);
     if (gate !== null) {
       requireCounted(gated, findRule(resolved.rule), gate);
       requirePassable(

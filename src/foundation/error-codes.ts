@@ -47,6 +47,10 @@ export const errorCodes = {
   },
   'run-invalid': { exitCode: 2, meaning: 'a run folder is damaged, of a newer version, or of another plan' },
   'zoo-invalid': { exitCode: 2, meaning: 'a zoo is damaged, not whole, or has an entry whose adapter was changed' },
+  'edition-retired': {
+    exitCode: 2,
+    meaning: 'something needs organisms of an earlier edition, which only an earlier version has',
+  },
   'zoo-edition-differs': { exitCode: 2, meaning: 'a zoo is of another edition, or has other kinds or another panel' },
   'judge-unfit': { exitCode: 2, meaning: 'a judge was wrong about calibration answers' },
   'memory-exceeded': { exitCode: 2, meaning: 'what is to be done takes more memory than there is, by an estimate' },

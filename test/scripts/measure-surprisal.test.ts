@@ -3,9 +3,9 @@ import { listSurprisalPairs, measureSurprisal } from '../../scripts/measure-surp
 import type { Inside } from '../../src/models/inside.js';
 import { worldFolders } from '../../src/organism/world/editions.js';
 import { readWorld } from '../../src/organism/world/read-world.js';
-import { readZooDefinition, shippedDefinitions } from '../../src/zoo/definition/zoo-definition.js';
+import { readZooDefinition } from '../../src/zoo/definition/zoo-definition.js';
 
-const { kinds } = await readZooDefinition(shippedDefinitions[2]);
+const { kinds } = await readZooDefinition();
 
 /** Gives each token of an answer the log-probability that its first letter says: a is -1, b is -2. */
 const inside: Pick<Inside, 'encode' | 'score'> = {

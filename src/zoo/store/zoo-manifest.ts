@@ -69,7 +69,7 @@ export function writeZooManifest(folder: string, manifest: ZooManifest): Promise
 /** Refuses a zoo of another edition, or of other kinds or another panel. */
 export function requireEdition(
   folder: string,
-  { edition, definition }: Pick<ZooManifest, 'edition' | 'definition'>,
+  { edition, definition, driftline }: Pick<ZooManifest, 'edition' | 'definition' | 'driftline'>,
   wanted: { readonly edition: number; readonly hash: string },
 ): void {
   if (edition === wanted.edition && definition === wanted.hash) return;
@@ -80,7 +80,7 @@ export function requireEdition(
       ? `${folder} has a zoo of edition ${String(edition)}, and this driftline has edition ${String(wanted.edition)}`
       : `${folder} has a zoo of edition ${String(edition)} with other kinds or another panel than this driftline's`,
     hint: isOther
-      ? 'Give another folder, or use the driftline that built it. Entries of two editions are never compared.'
+      ? `Give another folder, or use the driftline that built it, which was ${driftline}. Entries of two editions are never compared.`
       : 'Give another folder, or the definition that it was built by: --definition FOLDER.',
     details: { folder, edition, definition },
   });

