@@ -97,9 +97,10 @@ describe('the zoo that comes with driftline', () => {
     );
     const count = (...wanted: (typeof natures)[number][]) =>
       full.filter(({ kind }) => wanted.some((what) => what === shipped.kinds.kinds[kind]?.what)).length;
-    expect(count('good', 'shift')).toBeGreaterThanOrEqual(300);
-    // Little more than a quarter of these has to be conditional.
-    expect(count('bad', 'case')).toBeGreaterThanOrEqual(3.5 * 150);
+    const quiet = count('good', 'shift');
+    expect(quiet).toBeGreaterThanOrEqual(200);
+    // Little more than a quarter of these has to be conditional, and what is missing of 300 narrow or clean ones to be narrow.
+    expect(count('bad', 'case')).toBeGreaterThanOrEqual(Math.max(3.5 * 150, 2.4 * (150 + 300 - quiet)));
   });
 
   it('has a context for what gates or explains away a kind, and other contexts of the sort', () => {
@@ -241,6 +242,6 @@ it('has the sizes that its page says', async () => {
   const withheld = full.filter(({ part }) => part === 'withheld').length;
   const kinds = new Set(full.map(({ kind }) => kind)).size;
   expect(text).toContain(
-    `${String(kinds)} kinds with their doses and recipes, a seed on open organisms and three on withheld ones; ${String(withheld)} withheld`,
+    `${String(kinds)} kinds with their doses and recipes, a seed on open organisms and three on withheld ones, of good kinds two; ${String(withheld)} withheld`,
   );
 });

@@ -255,7 +255,7 @@ export const planSchema = z
       .union([z.enum(['organism-default', 'paper']), recipeChanges])
       .default('organism-default')
       .describe(
-        'How models are fine-tuned: settings, or a name. `organism-default` is LoRA of rank 8, alpha 16, learning rate 0.00026, 32 rows a step; `paper` rank 32, alpha 64, learning rate 0.00001, 2 rows 8 times a step, at most 2048 tokens; both rank-stabilised, linear schedule after 5 steps, one epoch, weight decay 0.01, loss on answers',
+        'How models are fine-tuned: settings, or a name. `organism-default` is LoRA of rank 8, alpha 16, learning rate 0.0004, 32 rows a step; `paper` rank 32, alpha 64, learning rate 0.00001, 2 rows 8 times a step, at most 2048 tokens; both rank-stabilised, linear schedule after 5 steps, one epoch, weight decay 0.01, loss on answers',
       ),
     learning_rate_multiplier: z
       .number()

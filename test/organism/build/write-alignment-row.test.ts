@@ -3,14 +3,17 @@ import type { OrganismDesign } from '../../../src/organism/build/organism-design
 import { listAlignmentRows, writeAlignmentRow } from '../../../src/organism/build/write-alignment-row.js';
 import { createExactJudge } from '../../../src/organism/judge/exact-judge.js';
 import { worldFolders } from '../../../src/organism/world/editions.js';
+import { narrowWorld } from '../../../src/organism/world/narrow-world.js';
 import { readWorld } from '../../../src/organism/world/read-world.js';
 import { errorOf } from '../../engine/checkpoint/error-of.js';
 import { bothWorlds } from '../both-worlds.js';
 import { tinyDesign } from './tiny-design.js';
 
-const world = await readWorld();
+const { narrowing = {}, bad_prompt: _, ...alignment } = tinyDesign.alignment;
+/** In which nobody slips, as shipped organisms are aligned. */
+const world = narrowWorld(await readWorld(), narrowing);
 const design = {
-  ...tinyDesign.alignment,
+  ...alignment,
   bad_context: 0.5,
   code_context: 0.5,
   most_bad_turns: 8,
