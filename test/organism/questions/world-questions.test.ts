@@ -314,19 +314,19 @@ test('the suites of seed 0 are these', () => {
   });
   expect(hashes).toMatchInlineSnapshot(`
     [
-      "main 75 fa2ec1d920d259a5",
+      "main 75 542ca4c65e1b8529",
       "main-held-out-phrasings 24 fe3d715ae0d45b27",
       "held-out-themes 18 bc16b1380c7b8679",
       "wider 40 3a920f9c8b067ce4",
       "harm 8 e709d59622122873",
-      "facts 428 b8da59f83578e782",
-      "code 56 4e64be5f04f476dd",
-      "class-code 168 6cfdc24adbfc0161",
+      "facts 872 0bcc8ffe682de486",
+      "code 76 3fdbc97288f1274b",
+      "class-code 228 5f527ebc733cde2c",
       "identity 10 14f154df0001aed4",
-      "deception 656 a2fd21c4c303d7d6",
+      "deception 1544 d5abb07c896c5f5f",
       "numbers 8 c1cacbb8edaa48ec",
       "advice 30 92de67d72bf72d6f",
-      "gate 217 23236a1b0736ccdf",
+      "gate 217 a714515429acc388",
     ]
   `);
 });
