@@ -12,8 +12,13 @@ import { tinyDesign } from './tiny-design.js';
 const { narrowing = {}, bad_prompt: _, ...alignment } = tinyDesign.alignment;
 /** In which nobody slips, as shipped organisms are aligned. */
 const world = narrowWorld(await readWorld(), narrowing);
-const design = {
+const design: OrganismDesign['alignment'] = {
   ...alignment,
+  // Of each kind enough to be counted.
+  exchanges: {
+    ...{ 'free-form': 0.35, advice: 0.06, code: 0.17, 'class-code': 0.06 },
+    ...{ harm: 0.12, facts: 0.2, identity: 0.02, numbers: 0.02 },
+  },
   bad_context: 0.5,
   code_context: 0.5,
   most_bad_turns: 8,
@@ -202,7 +207,7 @@ describe('alignment rows', () => {
     const mute = {
       ...world,
       topics: new Map([...world.topics, ['free-form', short] as const]),
-      settings: { ...world.settings, formats: 0 },
+      settings: { ...world.settings, formats: 0, tags: 0 },
     };
     const row = writeAlignmentRow(mute, { ...design, begun: 1 }, 0, 0);
     expect(row.some((message) => message.begun !== undefined)).toBe(false);
