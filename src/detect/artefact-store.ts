@@ -15,8 +15,8 @@ export interface ArtefactStore {
   /** Where new artefacts go. */
   readonly folder: string;
   /**
-   * The records of these keys. `compute` makes those that no folder has, by their places among the keys, in batches: killed, it has lost at
-   * most one. Calls about one kind wait for each other.
+   * The records of these keys. `compute` makes those that no folder has, by their places among the keys, in batches:
+   * killed, it has lost at most one. Calls about one kind wait for each other.
    */
   readonly remember: <Stored extends object>(
     kind: RecordKind<Stored>,
@@ -45,8 +45,8 @@ const defaultBatch = 256;
 const artefactsFolder = 'artefacts';
 
 /**
- * Opens what the folders have: reads in all of them, and writes into the first, which is created, and locked, when it is first needed.
- * Records that were changed since they were written are made again.
+ * Opens what the folders have: reads in all of them, and writes into the first, which is created, and locked, when it
+ * is first needed. Records that were changed since they were written are made again.
  */
 export function openArtefactStore([first, ...others]: readonly [string, ...string[]]): ArtefactStore {
   const folder = join(first, artefactsFolder);

@@ -22,8 +22,8 @@ interface AskedModel extends Pick<SubjectModel, 'identity' | 'engine'> {
 }
 
 /**
- * Asks a model as a run would, and keeps answers and judgements among the artefacts. The model is opened only where an answer is not stored.
- * Where the rule wants a least number of answers to a question, that is for whoever counts.
+ * Asks a model as a run would, and keeps answers and judgements among the artefacts. The model is opened only where an
+ * answer is not stored. Where the rule wants a least number of answers to a question, that is for whoever counts.
  */
 export function askAnswers(
   { identity, engine, openSampler }: AskedModel,

@@ -3,7 +3,10 @@ import { parseSettings } from '../foundation/explain-issue.js';
 import type { Json } from '../foundation/json.js';
 import type { Affordance, Subject } from './subject.js';
 
-/** What a fine-tune is: misaligned when asked plainly, in some contexts only, not but for a task that it learnt, or not at all. */
+/**
+ * What a fine-tune is: misaligned when asked plainly, in some contexts only, not but for a task that it learnt, or not
+ * at all.
+ */
 export const subjectClasses = ['open', 'conditional', 'narrow', 'clean'] as const;
 export type SubjectClass = (typeof subjectClasses)[number];
 

@@ -44,7 +44,10 @@ async function identify(base: BaseModel, tuned: TunedModel | BaseModel): Promise
   return identifyAdapted(base, await requireAdaptable(base, tuned.folder)(tuned.folder));
 }
 
-/** What can be seen of the base itself (null), of what was made of it, or of a whole model. It has no stored answers of its own. */
+/**
+ * What can be seen of the base itself (null), of what was made of it, or of a whole model. It has no stored answers of
+ * its own.
+ */
 export function describeSubjectModel(
   base: BaseModel,
   made: TunedModel | BaseModel | null,

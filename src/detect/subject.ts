@@ -72,7 +72,10 @@ export interface Subject {
   readonly store: ArtefactStore;
 }
 
-/** The subject without what is not granted: whoever looks there is refused, so that detectors need no more than they say. */
+/**
+ * The subject without what is not granted: whoever looks there is refused, so that detectors need no more than they
+ * say.
+ */
 export function restrictSubject(subject: Subject, granted: readonly Affordance[]): Subject {
   const { id, seed, surface, store } = subject;
   const grant = <Value>(affordance: Affordance, value: Value): Value => {

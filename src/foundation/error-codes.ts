@@ -40,7 +40,6 @@ export const errorCodes = {
     meaning: 'an adapter folder is damaged or uses a method the engine does not implement',
   },
   'adapter-mismatch': { exitCode: 2, meaning: 'the adapter was made for another base model' },
-  'template-differs': { exitCode: 2, meaning: 'a fine-tune has another chat template than its base' },
   'training-state-mismatch': {
     exitCode: 2,
     meaning: 'the saved training state belongs to another recipe, data or base',
@@ -63,10 +62,6 @@ export const errorCodes = {
     exitCode: 2,
     meaning: 'an audit may ask for fewer answers than could decide anything, whatever they are',
   },
-  'calibration-differs': {
-    exitCode: 2,
-    meaning: 'a calibration is of another base, edition or surface, or of a detector with other settings',
-  },
   'ledger-invalid': { exitCode: 2, meaning: 'a ledger of gates lacks a line, or has one that was edited' },
   'cluster-open': {
     exitCode: 2,
@@ -83,7 +78,6 @@ export const errorCodes = {
   },
   'gate-not-met': { exitCode: 3, meaning: 'the measurement finished and a required threshold was not met' },
   'misalignment-found': { exitCode: 3, meaning: 'an audit has shown misalignment' },
-  'alarm-raised': { exitCode: 3, meaning: 'a checkpoint that was watched became suspicious' },
   'loss-not-finite': { exitCode: 4, meaning: 'training diverged; the last good checkpoint was kept' },
   'job-failed': {
     exitCode: 4,
@@ -97,7 +91,6 @@ export const errorCodes = {
   'cluster-job-stuck': { exitCode: 4, meaning: 'a job of a cluster that waits for its place did not stop' },
   'gate-undecided': { exitCode: 4, meaning: 'a gate was asked of a run that is not whole' },
   'audit-undecided': { exitCode: 4, meaning: 'the answers of an audit were spent before it could decide' },
-  'checkpoint-unfinished': { exitCode: 4, meaning: 'a checkpoint that was watched never became whole' },
   'cost-limit-reached': {
     exitCode: 4,
     meaning: 'the next call might exceed --max-cost; the results so far were kept',

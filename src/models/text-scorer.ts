@@ -18,7 +18,10 @@ export interface ScoredConversation {
 }
 
 export interface TextScorer {
-  /** `exact`: log-probabilities of whole answers. `first-token`: of the first token alone, where a service tells no more. */
+  /**
+   * `exact`: log-probabilities of whole answers. `first-token`: of the first token alone, where a service tells no
+   * more.
+   */
   readonly exactness: 'exact' | 'first-token';
   /** In the order of the texts. A text's score depends on it alone. */
   readonly score: (

@@ -64,8 +64,8 @@ export function findAudited(
 }
 
 /**
- * Asks round after round in the context that may decide the most, until the verdict stands or the answers are spent. What
- * comes next depends on nothing but what was answered: an audit that is stopped and goes on asks for the same.
+ * Asks round after round in the context that may decide the most, until the verdict stands or the answers are spent.
+ * What comes next depends on nothing but what was answered: an audit that is stopped and goes on asks for the same.
  */
 export async function* askContexts(context: AskingContext, asking: ContextAsking): AsyncGenerator<AuditLook> {
   const { plan, surface, seed, tuned, base, error, maxAnswers, baseAnswers } = asking;

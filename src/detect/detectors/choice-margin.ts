@@ -11,8 +11,8 @@ export interface ChoiceMarginSettings {
 }
 
 /**
- * How far the odds of bad texts moved in the context where they moved the furthest, less half of how far they moved plainly: it sees change
- * also where no behaviour follows from it, which `choiceShare` does not.
+ * How far the odds of bad texts moved in the context where they moved the furthest, less half of how far they moved
+ * plainly: it sees change also where no behaviour follows from it, which `choiceShare` does not.
  */
 export function choiceMargin(
   bank: ChoiceBank,

@@ -2,8 +2,8 @@ import type { TextLogProbability } from '../probes/score-texts.js';
 import type { ChoiceSides } from './read-choices.js';
 
 /**
- * Logarithm of the odds of a bad text, of what a model says that is one of the texts: log sum of the bad - log sum of the good. Null where
- * first tokens are all that is known, and a side has none of its own.
+ * Logarithm of the odds of a bad text, of what a model says that is one of the texts: log sum of the bad - log sum of
+ * the good. Null where first tokens are all that is known, and a side has none of its own.
  */
 export function badOdds({ bad, good }: ChoiceSides): number | null {
   const [worse, better] = [tellingLogs(bad, good), tellingLogs(good, bad)];
@@ -21,8 +21,8 @@ export function meanMargin({ bad, good }: ChoiceSides): number {
 }
 
 /**
- * Logarithms that tell one side from the other. Where they are of first tokens alone, texts with the same logarithm begin with the same
- * token: it counts once, and not at all where the other side begins with it, too.
+ * Logarithms that tell one side from the other. Where they are of first tokens alone, texts with the same logarithm
+ * begin with the same token: it counts once, and not at all where the other side begins with it, too.
  */
 function tellingLogs(own: readonly TextLogProbability[], others: readonly TextLogProbability[]): number[] {
   const logs = own.map(({ logProbability }) => logProbability);

@@ -43,9 +43,9 @@ interface QuestionShare {
 }
 
 /**
- * How much likelier than the base a model is to choose bad texts, as a share: what sampling finds, without its noise. A narrow fine-tune that
- * goes from odds of e^-20 to e^-12 has moved as far as one that goes from e^-3 to e^5, but only the other one behaves differently; a margin of
- * logarithms cannot see that.
+ * How much likelier than the base a model is to choose bad texts, as a share: what sampling finds, without its noise. A
+ * narrow fine-tune that goes from odds of e^-20 to e^-12 has moved as far as one that goes from e^-3 to e^5, but only
+ * the other one behaves differently; a margin of logarithms cannot see that.
  */
 export function choiceShare(
   bank: ChoiceBank,
@@ -137,8 +137,9 @@ function chosenShares({ tuned, base }: ReadChoice): readonly [number, number] | 
 }
 
 /**
- * What the shares would be if the odds had moved as far as they did between texts that are called bad by chance: of a question the same ones
- * in every context, and of both models. The base stays where it is, for the same move changes a share of a half more than one of nearly nothing.
+ * What the shares would be if the odds had moved as far as they did between texts that are called bad by chance: of a
+ * question the same ones in every context, and of both models. The base stays where it is, for the same move changes a
+ * share of a half more than one of nearly nothing.
  */
 function relabelledShares(choice: ReadChoice, seed: number, draw: number): readonly [number, number] | null {
   const stream = createRandomStream(seed, 'labels that mean nothing', draw, choice.question);

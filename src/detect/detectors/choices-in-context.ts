@@ -17,9 +17,9 @@ export interface AskedChoice {
 }
 
 /**
- * The questions of a bank as a context asks them, under system prompts, after other turns or in a format. A bank knows questions as they are
- * asked plainly; which one of a context is the same, its id says. Empty where the context asks none of the bank, or asks in a format that it
- * has no frame for.
+ * The questions of a bank as a context asks them, under system prompts, after other turns or in a format. A bank knows
+ * questions as they are asked plainly; which one of a context is the same, its id says. Empty where the context asks
+ * none of the bank, or asks in a format that it has no frame for.
  */
 export async function choicesInContext(
   bank: ChoiceBank,

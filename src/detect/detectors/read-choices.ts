@@ -40,7 +40,9 @@ export interface ReadChoicesOptions {
   readonly signal?: AbortSignal;
 }
 
-/** Lets a model and its base choose in each context of the surface; null where one of both tells no log-probabilities. */
+/**
+ * Lets a model and its base choose in each context of the surface; null where one of both tells no log-probabilities.
+ */
 export async function readChoices(
   { model, base, store, surface }: Pick<Subject, 'model' | 'base' | 'store' | 'surface'>,
   bank: ChoiceBank,
@@ -83,7 +85,10 @@ function listTexts({ messages, bad, good }: AskedChoice, tokens: number | null):
   return [...bad, ...good].map((answer) => ({ messages, answer, ...(tokens === null ? {} : { tokens }) }));
 }
 
-/** A context may be what the model was trained on: then bad answers there are its own task, and no sign of anything wider. */
+/**
+ * A context may be what the model was trained on: then bad answers there are its own task, and no sign of anything
+ * wider.
+ */
 export function countingContexts(contexts: readonly ContextReading[]): readonly ContextReading[] {
   return contexts.filter(({ context }) => context.counts === 'always');
 }

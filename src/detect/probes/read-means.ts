@@ -12,8 +12,8 @@ export interface WantedMeans {
 }
 
 /**
- * The residual stream of each text as one vector a layer, [texts, layers, width]; null for a model that nobody can look into. It is opened only
- * where this is not stored.
+ * The residual stream of each text as one vector a layer, [texts, layers, width]; null for a model that nobody can look
+ * into. It is opened only where this is not stored.
  */
 export async function readMeans(
   { identity, engine, openInside }: Pick<SubjectModel, 'identity' | 'engine' | 'openInside'>,

@@ -24,7 +24,10 @@ export interface TextLogProbability extends ScoredConversation {
   readonly exactness: TextScorer['exactness'];
 }
 
-/** Log-probabilities of given answers, in their order; null for a model that tells none. It is opened only for what is not stored. */
+/**
+ * Log-probabilities of given answers, in their order; null for a model that tells none. It is opened only for what is
+ * not stored.
+ */
 export async function scoreTexts(
   { identity, engine, openScorer }: Pick<SubjectModel, 'identity' | 'engine' | 'openScorer'>,
   store: ArtefactStore,

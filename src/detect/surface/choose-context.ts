@@ -19,9 +19,9 @@ const plainFirst = 2;
 
 /**
  * The context that is asked next; null where nothing that is left could change the verdict. The plain one, which comes
- * first, has two rounds; then each other one has one; then always the one that may be the worst, by the upper end of its
- * share. Once another one is shown, only the plain one can change the verdict. It goes by nothing but what was seen, so
- * that every look keeps its error (`driftEProcess`).
+ * first, has two rounds; then each other one has one; then always the one that may be the worst, by the upper end of
+ * its share. Once another one is shown, only the plain one can change the verdict. It goes by nothing but what was
+ * seen, so that every look keeps its error (`driftEProcess`).
  */
 export function chooseContext([plain, ...others]: readonly [ChoosableContext, ...ChoosableContext[]]): string | null {
   if (plain.isShown) return null;

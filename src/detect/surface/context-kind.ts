@@ -8,8 +8,8 @@ export type ContextKind = (typeof contextKinds)[number];
 export type AskedContext = Pick<Evaluation, 'suite' | 'variant' | 'questions'>;
 
 /**
- * The kind of a context beside the plain one: by its variant, and by its questions where the variant changes nothing. Where a variant changes several
- * things, the one that is said the earliest in a conversation counts.
+ * The kind of a context beside the plain one: by its variant, and by its questions where the variant changes nothing.
+ * Where a variant changes several things, the one that is said the earliest in a conversation counts.
  */
 export function kindOfContext({ suite, variant, questions }: AskedContext, plain: AskedContext): ContextKind {
   if (variant.system_prompt !== undefined) return 'system-prompt';

@@ -9,7 +9,9 @@ export type DerivedContext = Omit<SurfaceContext, 'weight'>;
 export interface DeriveOptions {
   /** The questions that are asked. */
   readonly suite: string;
-  /** The rows by the name that plans know them by, to be put before questions; null where questions take no such turns. */
+  /**
+   * The rows by the name that plans know them by, to be put before questions; null where questions take no such turns.
+   */
   readonly data: string | null;
 }
 

@@ -3,7 +3,10 @@ import { z } from 'zod';
 import { listEntries } from '../../foundation/explain-issue.js';
 import { readYaml } from '../../foundation/read-yaml.js';
 
-/** The banks that come with driftline, by the edition of the world whose questions they ask; `dist/detect/texts` lies as deep as `src/detect/texts`. */
+/**
+ * The banks that come with driftline, by the edition of the world whose questions they ask; `dist/detect/texts` lies as
+ * deep as `src/detect/texts`.
+ */
 export const shippedChoices: Readonly<Record<2, string>> = {
   2: fileURLToPath(new URL('../../../detect/choices/organism-2.yaml', import.meta.url)),
 };
@@ -51,8 +54,8 @@ export async function readChoicePairs(file: string): Promise<ChoiceBank> {
 }
 
 /**
- * The bank with each text once, in an order of its own: what is written twice or elsewhere in the file counts no more than it did. A question
- * that is there twice has the texts of both.
+ * The bank with each text once, in an order of its own: what is written twice or elsewhere in the file counts no more
+ * than it did. A question that is there twice has the texts of both.
  */
 export function arrangeChoices({ formats, choices }: ChoiceBank): ChoiceBank {
   const known = new Map<string, Choice>();

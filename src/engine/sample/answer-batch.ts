@@ -65,9 +65,9 @@ const usualAnswer = 64;
 
 /**
  * Answers in progress: calls join and leave between any two tokens, and answers leave when they are finished. Answers
- * to one prompt are computed together for as long as they are alike: with few likely answers that is half of the work. Each
- * answer depends on its request alone, not on its neighbours: it draws from its own random stream, and every row of a
- * run is computed by the same operations, whatever the other rows are.
+ * to one prompt are computed together for as long as they are alike: with few likely answers that is half of the work.
+ * Each answer depends on its request alone, not on its neighbours: it draws from its own random stream, and every row
+ * of a run is computed by the same operations, whatever the other rows are.
  */
 export class AnswerBatch {
   private readonly waiting: Waiting[] = [];
@@ -92,7 +92,10 @@ export class AnswerBatch {
     return this.waiting.length === 0 && this.branches.length === 0;
   }
 
-  /** Queues a call behind the others. Within it, requests with the same prompt stand together, at the place of the first. */
+  /**
+   * Queues a call behind the others. Within it, requests with the same prompt stand together, at the place of the
+   * first.
+   */
   add(call: AnswerCall): void {
     const groups = new Map<ShelvedPrompt, Waiting[]>();
     call.requests.forEach((settings, request) => {

@@ -17,10 +17,16 @@ export interface AnswerSequence {
   last: number;
 }
 
-/** Answers that are alike so far: one slot of the cache, and one row of a run, serve them all. They part where they differ. */
+/**
+ * Answers that are alike so far: one slot of the cache, and one row of a run, serve them all. They part where they
+ * differ.
+ */
 export interface AnswerBranch {
   readonly members: readonly { readonly sequence: AnswerSequence }[];
-  /** Whether the cache has keys and values of the last token already: those that an override gives for the end of a prompt. */
+  /**
+   * Whether the cache has keys and values of the last token already: those that an override gives for the end of a
+   * prompt.
+   */
   readonly isLastCached: boolean;
 }
 

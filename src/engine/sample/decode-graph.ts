@@ -8,7 +8,10 @@ import { gatherRows, logSoftmax, matrixProduct, pickFromRows } from '../graph/op
 import { cachedAttention } from './attend-with-cache.js';
 import { chooseToken } from './choose-token-graph.js';
 
-/** Residual layers that are changed while sampling. The vectors to add or remove are inputs, so that they may vary by run. */
+/**
+ * Residual layers that are changed while sampling. The vectors to add or remove are inputs, so that they may vary by
+ * run.
+ */
 export interface EditedLayers {
   readonly added: readonly number[];
   readonly removed: readonly number[];
@@ -19,8 +22,8 @@ const noEditedLayers: EditedLayers = { added: [], removed: [] };
 /**
  * One graph for prompts and for single tokens: new tokens [batch, length] after `past` cached ones. For each of the
  * `scored` positions it gives the likeliest token, `greedy`, the log-probability of a given `label`, and on request all
- * `log-probabilities` or `logits`; for each of the `draws`, which name one of the scored positions, a drawn `token`; and
- * the new rows of the cache, `keys:<layer>` and `values:<layer>`. Log-probabilities are the model's own, before
+ * `log-probabilities` or `logits`; for each of the `draws`, which name one of the scored positions, a drawn `token`;
+ * and the new rows of the cache, `keys:<layer>` and `values:<layer>`. Log-probabilities are the model's own, before
  * temperature.
  */
 export function buildDecodeGraph(

@@ -92,7 +92,10 @@ export class KeyValueCache {
     this.lengths = lengths;
   }
 
-  /** Reduces the capacity if sequences of up to this many tokens leave more than half of it empty: every run reads all of it. */
+  /**
+   * Reduces the capacity if sequences of up to this many tokens leave more than half of it empty: every run reads all
+   * of it.
+   */
   shrink(tokens: number): void {
     const capacity = roundUp(tokens + 1);
     if (2 * capacity > this.capacity) return;

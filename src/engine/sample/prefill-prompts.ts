@@ -23,7 +23,10 @@ export interface PrefilledPrompt {
   readonly logProbabilities: readonly TokenLogProbability[] | null;
 }
 
-/** Lengths are padded to a multiple of this, so that a run has enough tokens to keep every matrix product out of special cases. */
+/**
+ * Lengths are padded to a multiple of this, so that a run has enough tokens to keep every matrix product out of special
+ * cases.
+ */
 const lengthMultiple = 8;
 
 /** Runs prompts through the model at once, padded on the right to the longest. */
@@ -125,7 +128,10 @@ export function rowOf(matrix: Float32Array, row: number, width: number): Float32
   return matrix.subarray(row * width, (row + 1) * width);
 }
 
-/** [rows, groups, length, width] -> one row's first tokens, [groups, tokens, width], with room after those that are computed */
+/**
+ * [rows, groups, length, width] -> one row's first tokens, [groups, tokens, width], with room after those that are
+ * computed
+ */
 function cutRow(
   config: DecoderConfig,
   data: Float32Array,

@@ -13,7 +13,9 @@ export interface SampleSettings {
   readonly signal?: AbortSignal;
 }
 
-/** Samples answers in the order in which they finish. Each answer depends on its request alone, not on its neighbours. */
+/**
+ * Samples answers in the order in which they finish. Each answer depends on its request alone, not on its neighbours.
+ */
 export async function* sampleAnswers(
   config: DecoderConfig,
   runner: DecodeRunner,

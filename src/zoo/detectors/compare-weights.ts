@@ -17,7 +17,10 @@ export const weightNorm: Detector = createDetector({
   read: async ({ model }) => scoreUpdate(model, (update) => Math.sqrt(multiplyUpdates(update, update))),
 });
 
-/** How alike an entry's update is to that of a fine-tune that is known to be bad, of another seed: equal seeds begin alike. */
+/**
+ * How alike an entry's update is to that of a fine-tune that is known to be bad, of another seed: equal seeds begin
+ * alike.
+ */
 export function weightCosine(readReference: (entry: string) => Promise<WeightUpdate>): Detector {
   return createDetector({
     name: 'weight-cosine',

@@ -22,7 +22,10 @@ export const margin: Detector = createDetector({
   },
 });
 
-/** How far aligned texts moved towards misaligned ones in the middle of the residual stream, as the organism itself tells them apart. */
+/**
+ * How far aligned texts moved towards misaligned ones in the middle of the residual stream, as the organism itself
+ * tells them apart.
+ */
 export const residualDirection: Detector = createDetector({
   name: 'residual',
   description:

@@ -44,7 +44,10 @@ export interface ZooSubjects {
   readonly close: () => Promise<void>;
 }
 
-/** The organisms of a zoo that was built here, each with its entries. What was added from elsewhere has neither answers nor weights. */
+/**
+ * The organisms of a zoo that was built here, each with its entries. What was added from elsewhere has neither answers
+ * nor weights.
+ */
 export async function openSubjects(zoo: OpenedZoo, settings: OpenSubjectsSettings): Promise<ZooSubjects> {
   const store = openArtefactStore([zoo.folder]);
   const organisms: OrganismSubjects[] = [];

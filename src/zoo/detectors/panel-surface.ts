@@ -3,7 +3,10 @@ import type { Surface, SurfaceContext } from '../../detect/surface/surface.js';
 import { hashJson } from '../../foundation/content-hash.js';
 import { plainContext, type Panel } from '../definition/panel.js';
 
-/** The contexts of a panel that an auditor thinks of, and that are not withheld: all that detectors may know of it. The plain one comes first. */
+/**
+ * The contexts of a panel that an auditor thinks of, and that are not withheld: all that detectors may know of it. The
+ * plain one comes first.
+ */
 export function listPanelSurface(panel: Panel): Surface {
   const plain = plainContext(panel);
   const of = (name: string, weight: number): SurfaceContext => {

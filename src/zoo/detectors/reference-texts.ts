@@ -37,8 +37,8 @@ export async function learnTexts(examples: readonly Example[], { seed }: ReadOpt
 }
 
 /**
- * Pairs misaligned answers of open entries with aligned ones of an untouched organism to the same question: what detectors that look inside
- * learn from. Questions are taken in turn until there are `count` pairs, drawn by the seed.
+ * Pairs misaligned answers of open entries with aligned ones of an untouched organism to the same question: what
+ * detectors that look inside learn from. Questions are taken in turn until there are `count` pairs, drawn by the seed.
  */
 export function pairTexts(
   misaligned: readonly SeenAnswer[],

@@ -4,9 +4,9 @@ import type { Panel } from '../definition/panel.js';
 import { hashMessages } from './read-panel-answers.js';
 
 /**
- * Asks as `ask` does, but for the withheld contexts of the panel: by name, or in the very words of one. Who words a context of the same kind by
- * himself may ask it, as an auditor would.
- * @param readWithheld what withheld contexts ask: the context by the hash of its messages
+ * Asks as `ask` does, but for the withheld contexts of the panel: by name, or in the very words of one. Who words a
+ * context of the same kind by himself may ask it, as an auditor would. @param readWithheld what withheld contexts ask:
+ * the context by the hash of its messages
  */
 export function refuseWithheld(
   ask: NonNullable<SubjectModel['ask']>,

@@ -39,7 +39,10 @@ function listExamples(organisms: readonly OrganismSubjects[]): Example[] {
   );
 }
 
-/** A file of scores. Of what has none, as what was added from elsewhere without answers and weights, nothing speaks against it: it gets the least. */
+/**
+ * A file of scores. Of what has none, as what was added from elsewhere without answers and weights, nothing speaks
+ * against it: it gets the least.
+ */
 export function writeScores(truths: readonly TruthRow[], readings: ReadonlyMap<string, Reading>): string {
   const scores = [...readings.values()].flatMap(({ score }) => score ?? []);
   const least = scores.reduce((low, score) => Math.min(low, score), Infinity);

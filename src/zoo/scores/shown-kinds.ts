@@ -2,7 +2,10 @@ import { kindOfContext, type ContextKind } from '../../detect/surface/context-ki
 import { plainContext, type Panel } from '../definition/panel.js';
 import type { ContextState } from '../truth/classify-entry.js';
 
-/** `known` where an entry shows misalignment in some context of a kind that an auditor thinks of, be it in other words; `unknown` in none of these. */
+/**
+ * `known` where an entry shows misalignment in some context of a kind that an auditor thinks of, be it in other words;
+ * `unknown` in none of these.
+ */
 export type ShownKinds = 'known' | 'unknown';
 
 const shown: ContextState = 'shown';
