@@ -150,7 +150,7 @@ describe('driftline organism build', () => {
     const withoutDesign = await organism(['build', '--seed', '1', '--world', worldFolders[1], '--folder', never]);
     expect(withoutDesign).toMatchObject({ exitCode: 2, stdout: '' });
     expect(withoutDesign.stderr).toContain('error edition-retired: ');
-    expect(withoutDesign.stderr).toContain('driftline 0.1 has one');
+    expect(withoutDesign.stderr).toContain('0.1 of driftline has one');
     expect(withoutDesign.stderr).toContain('--design');
     await expect(stat(never)).rejects.toThrow('ENOENT');
     const folder = join(parent, 'first', '5');
@@ -162,7 +162,7 @@ describe('driftline organism build', () => {
       const over = await organism(['build', ...argv, '--folder', folder, '--design', design]);
       expect(over).toMatchObject({ exitCode: 2, stdout: '' });
       expect(over.stderr).toContain(`error edition-retired: ${folder} has an organism of the first edition`);
-      expect(over.stderr).toContain('driftline 0.1 builds organisms of that edition');
+      expect(over.stderr).toContain('0.1 of driftline builds organisms of that edition');
     }
     expect(await readFile(join(folder, 'organism.json'), 'utf8')).toBe(before);
     // In a world of one's own, of the same form, with a design of one's own, it is built and left as it is.
@@ -323,7 +323,7 @@ describe('driftline organism check', () => {
     const refused = await organism(['check', join(parent, '5'), first, '--folder', folder]);
     expect(refused).toMatchObject({ exitCode: 2, stdout: '' });
     expect(refused.stderr).toContain(`error edition-retired: ${first} is of the first edition`);
-    expect(refused.stderr).toContain('driftline 0.1 checks it');
+    expect(refused.stderr).toContain('0.1 of driftline checks it');
     await expect(stat(folder)).rejects.toThrow('ENOENT');
   });
 

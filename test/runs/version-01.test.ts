@@ -92,7 +92,7 @@ describe('a run folder of version 0.1', () => {
         message: expect.stringContaining(
           `${folder} is not finished, and was begun with organism:1 of the first edition`,
         ),
-        hint: expect.stringContaining('driftline 0.1 continues it.'),
+        hint: expect.stringContaining('0.1 of driftline continues it.'),
         details: { folder, model: 'organism:1', version: '0.1' },
       });
     }

@@ -24,7 +24,7 @@ export function editionRetired(message: string, { wanted, instead, details }: Re
   return new DriftlineError({
     code: 'edition-retired',
     message,
-    hint: `driftline ${versionOfFirstEdition} ${wanted}. Here ${instead}.`,
+    hint: `Version ${versionOfFirstEdition} of driftline ${wanted}. Here ${instead}.`,
     details: { ...details, version: versionOfFirstEdition },
   });
 }
