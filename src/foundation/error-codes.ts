@@ -58,6 +58,10 @@ export const errorCodes = {
     exitCode: 2,
     meaning: 'an audit may ask for fewer answers than could decide anything, whatever they are',
   },
+  'calibration-differs': {
+    exitCode: 2,
+    meaning: 'a calibration is of another base or edition, or a detector was set otherwise there',
+  },
   'ledger-invalid': { exitCode: 2, meaning: 'a ledger of gates lacks a line, or has one that was edited' },
   'cluster-open': {
     exitCode: 2,
