@@ -77,7 +77,12 @@ export const errorCodes = {
     meaning: 'the Python of this machine has no SDK of Tinker, or one that is too old',
   },
   'gate-not-met': { exitCode: 3, meaning: 'the measurement finished and a required threshold was not met' },
+  'alarm-raised': { exitCode: 3, meaning: 'a training that is watched has become one that should be stopped' },
   'misalignment-found': { exitCode: 3, meaning: 'an audit has shown misalignment' },
+  'checkpoint-unfinished': {
+    exitCode: 4,
+    meaning: 'a checkpoint of a training that is watched was never whole; the others were scored',
+  },
   'loss-not-finite': { exitCode: 4, meaning: 'training diverged; the last good checkpoint was kept' },
   'job-failed': {
     exitCode: 4,

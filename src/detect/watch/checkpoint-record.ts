@@ -7,7 +7,7 @@ const jsonSchema: z.ZodType<Json> = z.json();
 const countsSchema = z.strictObject({ successes: z.int(), trials: z.int() });
 
 /** What was answered in a context. */
-const contextAnswersSchema = z.strictObject({
+export const contextAnswersSchema = z.strictObject({
   name: z.string(),
   /** Its part of the evidence. */
   weight: z.number(),
@@ -18,8 +18,10 @@ const contextAnswersSchema = z.strictObject({
 });
 
 const recordSchema = z.strictObject({
-  /** Hash of the checkpoint's name, its weights, and all that decides its score. */
+  /** Hash of the settings, the checkpoint's name and its weights. */
   key: z.string(),
+  /** Hash of all that decides scores. */
+  settings: z.string(),
   /** Its folder, within the one that is watched. */
   checkpoint: z.string(),
   step: z.int(),

@@ -95,8 +95,9 @@ export function openCheckpointScorer({
       const reading = await detector.read(restricted, learnt, { seed, ...options });
       const found = asked === null ? null : await askCheckpoint(subject, listQuestions, asked, options);
       const { score, cannot, details } = reading;
+      const looks = [...known.values()].filter((one) => one.settings === settings).map(({ look }) => look);
       const scored: CheckpointRecord = {
-        ...{ key, checkpoint: id, step, identity, look: known.size + 1 },
+        ...{ key, settings, checkpoint: id, step, identity, look: Math.max(0, ...looks) + 1 },
         ...{ kind: 'kind' in tuned ? 'adapter' : 'model', score, cannot, details },
         answers: found === null ? null : [...found.answers],
         evidence: found?.evidence ?? null,
