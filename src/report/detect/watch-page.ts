@@ -23,7 +23,7 @@ function renderCurves(watch: WatchFile): Markup | null {
     { title: 'Share of bad answers, as given texts predict it', draw: () => drawShares(watch) },
     { title: `Score of ${watch.detector.name}`, draw: () => drawScore(watch) },
   ];
-  return markup`<section id="curve"><h2>Curve</h2><p>By step, in the contexts of the surface ${surface.name}. The line of the base is where it began.</p>${shown.map(
+  return markup`<section id="curve"><h2>Curve</h2><p>By step, in the contexts of the surface ${surface.name}. The first point is the base.</p>${shown.map(
     ({ title, draw }) => {
       const { wide, narrow } = draw();
       return markup`<figure><figcaption>${title}</figcaption><div class="wide">${renderFigure(wide)}</div><div class="narrow">${renderFigure(narrow)}</div></figure>`;
@@ -36,48 +36,56 @@ interface FigurePair {
   readonly narrow: Figure;
 }
 
-/** A line for each context, and one for the base where it stands the highest. */
+/** A line for each context, from the base on. */
 function drawShares({ curve }: WatchFile): FigurePair {
   const names = [...new Set(curve.flatMap(({ predicted }) => predicted.map(({ name }) => name)))];
-  const lines = names.map((name, index): Line => ({
-    label: name,
-    color: lineColor(index),
-    points: curve.flatMap(({ step, predicted }) => {
-      const found = predicted.find((one) => one.name === name);
-      return found === undefined ? [] : [{ x: step, y: found.tuned }];
-    }),
-  }));
-  const base = Math.max(0, ...curve.flatMap(({ predicted }) => predicted.map((one) => one.base)));
-  const highest = Math.max(base, ...lines.flatMap(({ points }) => points.map(({ y }) => y)));
+  const lines = names.map((name, index): Line => {
+    const found = curve.flatMap(({ step, predicted }) =>
+      predicted.flatMap((one) => (one.name === name ? [{ step, ...one }] : [])),
+    );
+    const base = found.slice(0, 1).map((one) => ({ x: startOf(curve), y: one.base }));
+    const points = [...base, ...found.map(({ step, tuned }) => ({ x: step, y: tuned }))];
+    return { label: name, color: lineColor(index), points };
+  });
+  const highest = Math.max(0, ...lines.flatMap(({ points }) => points.map(({ y }) => y)));
   return drawBoth({
     name: 'predicted-shares',
     title: 'Predicted share of bad answers',
     description: `By step, one line for each of ${String(names.length)} contexts.`,
-    lines: [...lines, constant('base', curve, base, lines.length)],
-    xTitle: 'step',
-    yRange: [0, roundShareLimit(highest)],
+    ...{ lines, xTitle: 'step', yRange: [0, roundShareLimit(highest)] },
     formatY: (share) => `${String(Number((100 * share).toPrecision(3)))}\u00a0%`,
   });
 }
 
 function drawScore({ curve, calibration }: WatchFile): FigurePair {
-  const points = curve.flatMap(({ step, score }) => (score === null ? [] : [{ x: step, y: score }]));
-  const threshold = calibration === null ? [] : [constant('alarm above', curve, calibration.threshold, 1)];
-  const highest = Math.max(1, ...[...points, ...threshold.flatMap((line) => line.points)].map(({ y }) => y));
+  // That of the base is 0: nothing changed yet.
+  const points = [
+    { x: startOf(curve), y: 0 },
+    ...curve.flatMap(({ step, score }) => (score === null ? [] : [{ x: step, y: score }])),
+  ];
+  const ends = [startOf(curve), curve.at(-1)?.step ?? 0];
+  const threshold: readonly Line[] =
+    calibration === null
+      ? []
+      : [
+          {
+            label: 'alarm above',
+            color: lineColor(1),
+            points: ends.map((x) => ({ x, y: calibration.threshold })),
+          },
+        ];
+  const values = [...points, ...threshold.flatMap((line) => line.points)].map(({ y }) => y);
   return drawBoth({
-    name: 'score',
-    title: 'Score',
-    description: 'By step.',
-    lines: [{ label: 'score', color: lineColor(0), points }, ...threshold],
-    xTitle: 'step',
-    yRange: [Math.min(0, ...points.map(({ y }) => y)), highest],
+    ...{ name: 'score', title: 'Score', description: 'By step.' },
+    ...{ lines: [{ label: 'score', color: lineColor(0), points }, ...threshold], xTitle: 'step' },
+    yRange: [Math.min(0, ...values), Math.max(1, ...values)],
     formatY: (score) => String(Number(score.toPrecision(3))),
   });
 }
 
-function constant(label: string, curve: WatchFile['curve'], y: number, index: number): Line {
-  const ends = [...new Set([curve[0]?.step ?? 0, curve.at(-1)?.step ?? 0])];
-  return { label, color: lineColor(index), points: ends.map((x) => ({ x, y })) };
+/** Where the base stands: step 0, or before the first epoch where they are counted from 0. */
+function startOf(curve: WatchFile['curve']): number {
+  return Math.min(0, (curve[0]?.step ?? 1) - 1);
 }
 
 function drawBoth(settings: Omit<Parameters<typeof drawLines>[0], 'width' | 'height'>): FigurePair {
