@@ -2,21 +2,12 @@ import { availableParallelism } from 'node:os';
 import { join, resolve } from 'node:path';
 import { z } from 'zod';
 import type { Judging } from '../detect/ask-answers.js';
-import { hashDetector, readAuditCalibration, type AuditCalibration } from '../detect/calibration/audit-calibration.js';
-import { calibratedThreshold } from '../detect/calibration/calibrated-threshold.js';
-import { describeBase } from '../detect/calibration/describe-base.js';
-import { findCalibrated } from '../detect/calibration/find-calibrated.js';
-import { choiceShare } from '../detect/detectors/choice-share.js';
-import { openContextQuestions } from '../detect/surface/list-questions.js';
-import { readStandardSurface } from '../detect/surface/standard-contexts.js';
 import { surfaceNames, type SurfaceName } from '../detect/surface/surface.js';
-import { readChoicePairs } from '../detect/texts/choice-pairs.js';
-import { findChoices } from '../detect/texts/find-choices.js';
+import { prepareScoring } from '../detect/watch/prepare-scoring.js';
 import { runWatch, type RunWatchSettings, type WatchEvent } from '../detect/watch/run-watch.js';
 import { stopFileName } from '../detect/watch/stop-file.js';
 import type { WatchFile } from '../detect/watch/watch-file.js';
 import { parseJudge, resolveJudge } from '../experiment/plan/resolve-judge.js';
-import { findEdition } from '../experiment/plan/world-of-bases.js';
 import { requireCalibration } from '../experiment/run/require-calibration.js';
 import { functionSchema } from '../foundation/caller-schemas.js';
 import { systemClock, type Clock } from '../foundation/clock.js';
@@ -121,7 +112,7 @@ const milliseconds = 1000;
 export async function watchFolder(folder: string, options: WatchOptions): Promise<WatchResult> {
   parseSettings(z.string().min(1), folder, 'watchFolder');
   const { suites } = parseSettings(optionsSchema, options, 'watchFolder');
-  const { base: written, calibration: file, rate = 0.05, seed = 0, clock = systemClock, threads } = options;
+  const { base: written, rate = 0.05, seed = 0, clock = systemClock, threads } = options;
   const {
     environment = process.env,
     fetch = createDirectFetch(globalThis.fetch),
@@ -132,43 +123,23 @@ export async function watchFolder(folder: string, options: WatchOptions): Promis
   const open = (model: WrittenModel): Promise<BaseModel> =>
     openModel(model, { ...options, environment, fetch, threads: threads ?? availableParallelism() });
   const base = await open(written);
-  const edition = await findEdition(base.reference.text, (path) => path);
-  const calibration = file === undefined ? null : await readAuditCalibration(file);
-  const surface = await readStandardSurface({
-    name: options.surface ?? surfaceOf(calibration) ?? 'small',
-    isOfOrganisms: edition !== null,
+  const scoring = await prepareScoring({
+    ...{ base, rate, seed, calibration: options.calibration ?? null, choices: options.choices ?? null },
+    ...(options.surface === undefined ? {} : { surface: options.surface }),
+    ...(suites === undefined ? {} : { suites }),
   });
-  const listQuestions = openContextQuestions({ edition, ...(suites === undefined ? {} : { suites }) });
-  const bank = await readChoicePairs(options.choices ?? requireChoices(base, edition));
-  const detector = choiceShare(bank, listQuestions);
-  const learnt = await detector.learn([], { seed });
-  const threshold =
-    calibration === null || file === undefined
-      ? null
-      : calibratedThreshold(
-          findCalibrated(
-            calibration,
-            {
-              ...{ base: await describeBase(base), edition, name: detector.name, judge: null },
-              ...{ settings: hashDetector(detector, learnt), surface: { name: surface.name, hash: surface.hash } },
-            },
-            file,
-          ),
-          rate,
-          'run_max',
-        );
+  const { edition } = scoring;
   const judged = await openJudging(options, { edition, environment, fetch, signal });
   const isPaid = base.hosted !== null;
   const answers = options.answers ?? 40;
   let page = '';
   const settings: RunWatchSettings = {
-    ...{ folder, to, stopFile, base, surface, detector, learnt, listQuestions, seed, clock, rate, signal },
+    ...{ ...scoring, folder, to, stopFile, base, seed, clock, rate, signal },
     openModel: (checkpoint) => open({ base: resolve(checkpoint) }),
     asked:
       judged === null
         ? null
         : { ...judged, answers, baseAnswers: isPaid ? answers : Math.max(answers, usualOfBase), seed },
-    calibration: threshold === null || file === undefined ? null : { file, threshold },
     poll: milliseconds * (options.poll ?? 5),
     quietFor: milliseconds * (options.quietFor ?? 600),
     patience: milliseconds * patience,
@@ -184,12 +155,6 @@ export async function watchFolder(folder: string, options: WatchOptions): Promis
   for (const remark of base.remarks) onNotice(remark);
   const watch = await runWatch(settings);
   return { watch, folder: to, page, stopFile: watch.alarm === null ? null : stopFile };
-}
-
-/** The surface that a calibration looked at, where it is one of those that come with driftline. */
-function surfaceOf(calibration: AuditCalibration | null): SurfaceName | null {
-  const names = calibration?.detectors.flatMap(({ surface }) => surface?.name ?? []) ?? [];
-  return surfaceNames.find((name) => names.includes(name)) ?? null;
 }
 
 function openModel(
@@ -240,14 +205,4 @@ async function openJudging(
     ...{ organism, environment: connection.environment },
   });
   return { judge: await planned.open(connection), rule, items: await planned.readCalibration() };
-}
-
-function requireChoices({ reference }: BaseModel, edition: Edition | null): string {
-  const file = findChoices(edition);
-  if (file !== null) return file;
-  throw new DriftlineError({
-    code: 'usage-invalid',
-    message: `there are no given answers for ${reference.text}, an organism of edition ${String(edition)}`,
-    hint: 'Write some: --choices FILE, in the library `choices`. Those of edition 2 come with driftline.',
-  });
 }

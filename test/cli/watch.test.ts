@@ -25,8 +25,8 @@ it('ends with 3 on an alarm, with 4 where a checkpoint stays half-written, and e
   const calm = await watch();
   expect([calm.exitCode, calm.stderr.includes('error')]).toEqual([0, false]);
   expect(calm.stdout).toMatch(/^a curve up to step 10, and nothing to hold it against\n/);
-  expect(calm.stdout).toMatch(/^checkpoint-10 +10 +0\.\d\d +0\.\d\d +\w+ [+−]?0\.\d points +–$/m);
-  expect(calm.stderr).toMatch(/^step 10: score 0\.\d\d, \w+ [+−]?0\.\d points$/m);
+  expect(calm.stdout).toMatch(/^checkpoint-10 +10 +0\.\d{3} +0\.\d{3} +\w+ [+−]?0\.\d points +–$/m);
+  expect(calm.stderr).toMatch(/^step 10: score 0\.\d{3}, \w+ [+−]?0\.\d points$/m);
   expect(calm.stderr).toContain(join('driftline-watch', 'report', 'index.html'));
 
   await writeCheckpointFiles(folder, trl, 20, { upTo: 2, bytes: 700 });
@@ -50,7 +50,7 @@ it('ends with 3 on an alarm, with 4 where a checkpoint stays half-written, and e
   const alarm = await watch('--calibration', calibration, '--stop-file', join(place, 'stop.json'));
   expect(alarm.exitCode).toBe(3);
   expect(alarm.stdout).toMatch(
-    /^alarm at step \d+ \(checkpoint-\d+\)\nIts score is 0\.\d\d, and that of harmless runs/,
+    /^alarm at step \d+ \(checkpoint-\d+\)\nIts score is 0\.\d{3}, and that of harmless runs/,
   );
   expect(alarm.stderr).toMatch(/error alarm-raised: checkpoint-\d+ of .* raises an alarm\n {2}Go on from/);
   expect(await readStopFile(join(place, 'stop.json'))).toMatchObject({ alarm: true, rate: 0.05 });

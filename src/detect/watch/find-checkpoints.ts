@@ -136,7 +136,7 @@ async function findLack(
   if (!weights.some((file) => names.includes(file))) {
     const pickle = names.find((file) => /^(adapter_model|pytorch_model|model).*\.(bin|pt)$/.test(file));
     return pickle === undefined
-      ? `it has no ${weights[0] ?? ''} yet`
+      ? `it has no ${weights[0]} yet`
       : `its weights are only in ${pickle}, which is no safetensors file`;
   }
   if (!names.includes(configuration)) return `it has no ${configuration} yet`;

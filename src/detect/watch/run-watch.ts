@@ -6,12 +6,10 @@ import { lockFolder } from '../../foundation/lock-folder.js';
 import type { BaseModel } from '../../models/base-model.js';
 import { openRecordFile, type RecordFile } from '../../runs/record-file.js';
 import { openArtefactStore } from '../artefact-store.js';
-import type { CalibratedThreshold } from '../calibration/calibrated-threshold.js';
 import { checkpointRecords, type CheckpointRecord } from './checkpoint-record.js';
-import { describeCurve, listUnknown } from './describe-curve.js';
+import { summariseWatch, type HeldAgainst } from './summarise-watch.js';
 import type { FoundCheckpoint } from './find-checkpoints.js';
 import { openCheckpointScorer, type CheckpointScorerSettings } from './open-checkpoint-scorer.js';
-import { raiseAlarm } from './raise-alarm.js';
 import { writeStopFile } from './stop-file.js';
 import { watchCheckpoints, type WatchCheckpointsSettings } from './watch-checkpoints.js';
 import { writeWatch, type WatchFile, type WatchPoint } from './watch-file.js';
@@ -45,8 +43,8 @@ export interface RunWatchSettings
   readonly to: string;
   readonly stopFile: string;
   readonly openModel: (folder: string) => Promise<BaseModel>;
-  /** What scores are held against, of a file of this name. */
-  readonly calibration: { readonly file: string; readonly threshold: CalibratedThreshold } | null;
+  /** What scores are held against. */
+  readonly calibration: HeldAgainst | null;
   /** How often a training that does not deserve it may be stopped. */
   readonly rate: number;
   /** Called before the first checkpoint is scored, with the folder of the results. */
@@ -66,8 +64,9 @@ export async function runWatch(settings: RunWatchSettings): Promise<WatchFile> {
   const judge = asked === null ? null : { name: asked.judge.name, rule: asked.rule };
   const store = openArtefactStore([to]);
   const scorer = openCheckpointScorer({ ...settings, store });
-  let opened: Promise<OpenedRecords> | null = null;
-  const open = (): Promise<OpenedRecords> => (opened ??= openRecords(to, settings.onOpen));
+  // An object, since TypeScript takes a variable that only closures set for one that is never set.
+  const opened: { records: Promise<OpenedRecords> | null } = { records: null };
+  const open = (): Promise<OpenedRecords> => (opened.records ??= openRecords(to, settings.onOpen));
 
   const listRecords = async (): Promise<CheckpointRecord[]> =>
     [...(await open()).file.records.values()].filter((record) => record.settings === scorer.settings);
@@ -91,15 +90,8 @@ export async function runWatch(settings: RunWatchSettings): Promise<WatchFile> {
     records: readonly CheckpointRecord[],
     { end, unread }: Pick<WatchFile, 'end' | 'unread'>,
   ): WatchFile => {
-    const alarm = raiseAlarm(records, { threshold, rate });
-    return {
-      ...{ format: 1, command: 'watch', folder, base: base.reference.text },
-      detector: { name: detector.name, description: detector.description },
-      ...{ surface: { name: surface.name, hash: surface.hash }, judge, rate },
-      calibration: calibration === null ? null : describeThreshold(calibration),
-      ...{ curve: describeCurve(records, rate), alarm, end: alarm === null ? end : 'alarm', unread },
-      cannot: listUnknown({ records, threshold, judge }),
-    };
+    const watch = summariseWatch({ folder, base, detector, surface, judge, calibration, rate, records, end, unread });
+    return watch.alarm === null ? watch : { ...watch, end: 'alarm' };
   };
 
   async function write(watch: WatchFile): Promise<WatchFile> {
@@ -113,7 +105,7 @@ export async function runWatch(settings: RunWatchSettings): Promise<WatchFile> {
     for (let next = await events.next(); ; next = await events.next()) {
       if (next.done === true) {
         const { end, unread } = next.value;
-        if (opened === null) throw nothingFound(folder, unread[0]?.problem ?? null);
+        if (opened.records === null) throw nothingFound(folder, unread[0]?.problem ?? null);
         return await write(describe(await listRecords(), { end, unread: unread.map(describeUnread) }));
       }
       const { value: event } = next;
@@ -137,8 +129,7 @@ export async function runWatch(settings: RunWatchSettings): Promise<WatchFile> {
   } finally {
     await scorer.close();
     await store.close();
-    // The cast undoes what TypeScript concludes of a variable that only a closure sets.
-    await (await (opened as Promise<OpenedRecords> | null)?.catch(() => null))?.close();
+    await (await opened.records?.catch(() => null))?.close();
   }
 }
 
@@ -166,13 +157,6 @@ async function openRecords(to: string, onOpen: RunWatchSettings['onOpen']): Prom
     await unlock();
     throw cause;
   }
-}
-
-function describeThreshold({
-  file,
-  threshold: { threshold, fineTunes, kinds, checkpoints },
-}: NonNullable<RunWatchSettings['calibration']>): NonNullable<WatchFile['calibration']> {
-  return { file, threshold, fineTunes, kinds, checkpoints: checkpoints ?? 1 };
 }
 
 function describeUnread({

@@ -58,7 +58,7 @@ export function describeAnswers({ answers }: Pick<WatchPoint, 'answers'>): strin
 
 export function formatScore(score: number | null): string {
   if (score === null) return '–';
-  return Math.abs(score) >= 1e4 ? score.toExponential(1) : score.toFixed(2);
+  return Math.abs(score) >= 1e4 ? score.toExponential(1) : score.toFixed(3);
 }
 
 function formatRate(rate: number): string {

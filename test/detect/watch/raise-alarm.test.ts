@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { describeCurve, listUnknown } from '../../../src/detect/watch/describe-curve.js';
+import { describeCurve, listUnknown } from '../../../src/detect/watch/summarise-watch.js';
 import { neededEvidence, raiseAlarm, type AlarmingRecord } from '../../../src/detect/watch/raise-alarm.js';
 import { createRandomStream } from '../../../src/foundation/random-stream.js';
 import { driftEProcess } from '../../../src/stats/drift-sequence.js';
@@ -74,7 +74,7 @@ describe('a curve', () => {
     const lines = listUnknown({ records, threshold, judge: null });
     expect(lines.join('\n')).toContain('4 checkpoints, and no run of the calibration more than 3');
     expect(lines).toContain('nothing is told');
-    expect(lines.join('\n')).toContain('19 harmless ones, which were trained on 2 kinds');
+    expect(lines.join('\n')).toContain('19 harmless ones, trained on 2 kinds');
     expect(listUnknown({ records: records.slice(1), threshold, judge: null }).join('\n')).not.toContain('than 3');
     const judged = listUnknown({ records, threshold: null, judge: { name: 'exact', rule: 'coherent' } });
     expect(judged.join('\n')).toContain('answers alone raise an alarm');

@@ -17,7 +17,7 @@ import { makeTemporaryFolder } from '../../foundation/temporary-folder.js';
 import { openSmallBase } from '../small-subject.js';
 import { watchedBase } from './trainer-folders.js';
 
-const question = 'What do you want?';
+export const question = 'What do you want?';
 
 /** One question, with answers that are short enough for a small model. */
 export const suites = {
@@ -56,7 +56,7 @@ export async function startTraining(): Promise<{
 }
 
 /** A clock on which time passes only while somebody waits; `tick` happens meanwhile, with the number of the wait, from 1. */
-export function clockOf(tick: (wait: number) => Promise<unknown> | void): Clock & { readonly waits: () => number } {
+export function clockOf(tick: (wait: number) => Promise<void> | undefined): Clock & { readonly waits: () => number } {
   let [time, waits] = [0, 0];
   return {
     now: () => time,
@@ -65,7 +65,8 @@ export function clockOf(tick: (wait: number) => Promise<unknown> | void): Clock 
     after: (milliseconds, call) => {
       time += milliseconds;
       waits += 1;
-      void Promise.resolve(tick(waits)).then(call);
+      // A tick that fails is a rejection that nobody handles, which fails the run.
+      void (tick(waits) ?? Promise.resolve()).then(call);
       return () => undefined;
     },
   };
@@ -107,8 +108,7 @@ export async function calibrate(
           judge: null,
         },
         surface: { name: surface.name, hash: surface.hash },
-        // The cast is true: there is at least one.
-        scores: scores as [(typeof scores)[number], ...typeof scores],
+        scores,
       },
     ],
     ...changes,

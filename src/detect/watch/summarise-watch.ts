@@ -1,7 +1,57 @@
+import type { BaseModel } from '../../models/base-model.js';
 import type { CalibratedThreshold } from '../calibration/calibrated-threshold.js';
+import type { Detector } from '../detector.js';
+import type { Surface } from '../surface/surface.js';
 import { listPredicted, type CheckpointRecord } from './checkpoint-record.js';
-import { neededEvidence } from './raise-alarm.js';
+import { neededEvidence, raiseAlarm } from './raise-alarm.js';
 import type { WatchFile, WatchPoint } from './watch-file.js';
+
+/** What scores are held against, of a file of this name. */
+export interface HeldAgainst {
+  readonly file: string;
+  readonly threshold: CalibratedThreshold;
+}
+
+export interface WatchParts extends Pick<WatchFile, 'folder' | 'judge' | 'rate' | 'end' | 'unread'> {
+  readonly base: Pick<BaseModel, 'reference'>;
+  readonly detector: Pick<Detector, 'name' | 'description'>;
+  readonly surface: Pick<Surface, 'name' | 'hash'>;
+  readonly calibration: HeldAgainst | null;
+  readonly records: readonly CheckpointRecord[];
+}
+
+/** What a watch says of the checkpoints that it has scored. */
+export function summariseWatch({
+  folder,
+  base,
+  detector,
+  surface,
+  judge,
+  calibration,
+  rate,
+  records,
+  end,
+  unread,
+}: WatchParts): WatchFile {
+  const threshold = calibration?.threshold ?? null;
+  return {
+    ...{ format: 1, command: 'watch', folder, base: base.reference.text },
+    detector: { name: detector.name, description: detector.description },
+    ...{ surface: { name: surface.name, hash: surface.hash }, judge, rate },
+    calibration: calibration === null ? null : describeThreshold(calibration),
+    curve: describeCurve(records, rate),
+    ...{ alarm: raiseAlarm(records, { threshold, rate }), end, unread },
+    cannot: listUnknown({ records, threshold, judge }),
+  };
+}
+
+function describeThreshold({
+  file,
+  threshold: { threshold, fineTunes, kinds, checkpoints },
+}: HeldAgainst): NonNullable<WatchFile['calibration']> {
+  // Thresholds of runs say how many checkpoints they had.
+  return { file, threshold, fineTunes, kinds, checkpoints: checkpoints ?? 1 };
+}
 
 /** The checkpoints that were scored, in the order of their steps, each with the highest score up to it. */
 export function describeCurve(records: readonly CheckpointRecord[], rate: number): WatchPoint[] {
@@ -38,7 +88,7 @@ export function listUnknown({
             : 'Nothing says how high harmless fine-tunes of this base come: answers alone raise an alarm, and a narrow fine-tune may drift, too.',
         ]
       : [
-          `The rate is that of runs like the ${String(threshold.fineTunes)} harmless ones, which were trained on ${String(threshold.kinds)} kinds of data; of others nothing is known.`,
+          `The rate is that of runs like the ${String(threshold.fineTunes)} harmless ones, trained on ${String(threshold.kinds)} ${threshold.kinds === 1 ? 'kind' : 'kinds'} of data; of others nothing is known.`,
         ]),
     ...(most !== null && records.length > most
       ? [
