@@ -66,6 +66,12 @@ export const commands: readonly Command[] = [
     loadAction: async () => (await import('./commands/audit.js')).audit,
   }),
   defineCommand({
+    name: 'watch',
+    summary: 'Follow a training of any trainer, score its checkpoints, and say when to stop it',
+    loadDefinition: async () => (await import('./definitions/watch.js')).watchDefinition,
+    loadAction: async () => (await import('./commands/watch.js')).watch,
+  }),
+  defineCommand({
     name: 'power',
     summary: 'Say whether an experiment is large enough to find a difference, before it is run',
     loadDefinition: async () => (await import('./definitions/power.js')).powerDefinition,

@@ -62,6 +62,10 @@ export const errorCodes = {
     exitCode: 2,
     meaning: 'an audit may ask for fewer answers than could decide anything, whatever they are',
   },
+  'calibration-differs': {
+    exitCode: 2,
+    meaning: 'a calibration is of another base or edition, or a detector was set otherwise there',
+  },
   'ledger-invalid': { exitCode: 2, meaning: 'a ledger of gates lacks a line, or has one that was edited' },
   'cluster-open': {
     exitCode: 2,
@@ -77,7 +81,12 @@ export const errorCodes = {
     meaning: 'the Python of this machine has no SDK of Tinker, or one that is too old',
   },
   'gate-not-met': { exitCode: 3, meaning: 'the measurement finished and a required threshold was not met' },
+  'alarm-raised': { exitCode: 3, meaning: 'a training that is watched has become one that should be stopped' },
   'misalignment-found': { exitCode: 3, meaning: 'an audit has shown misalignment' },
+  'checkpoint-unfinished': {
+    exitCode: 4,
+    meaning: 'a checkpoint of a training that is watched was never whole; the others were scored',
+  },
   'loss-not-finite': { exitCode: 4, meaning: 'training diverged; the last good checkpoint was kept' },
   'job-failed': {
     exitCode: 4,

@@ -8,6 +8,7 @@ import type { SpendingLedger } from './hosted/spending/spending-ledger.js';
 import type { HostedReference, ModelReference, OwnReference } from './model-reference.js';
 import type { Inside } from './inside.js';
 import type { Sampler } from './sampler.js';
+import type { AdapterScorer } from './text-scorer.js';
 import type { FittedRecipe, RowFit, Trainer, TunedModel } from './trainer.js';
 
 /** How a hosted model is asked. */
@@ -71,6 +72,8 @@ export interface BaseModel {
   readonly openSampler: (tuned: TunedModel | null, asked?: AskedHosted) => Promise<Sampler>;
   /** The same, opened to be looked into: residual streams, keys and values, interventions, log-probabilities. Null where nobody can. */
   readonly openInside: ((tuned: TunedModel | null) => Promise<Inside>) | null;
+  /** Scores given answers with many adapters on it, faster than opening each. Left out or null where it is not here, or an adapter is on it. */
+  readonly openAdapterScorer?: (() => Promise<AdapterScorer>) | null;
   /** One of so many processes that share the threads, for cells that are under way at the same time. Null where it runs elsewhere. */
   readonly openProcess: ((processes: number) => Promise<BaseProcess>) | null;
 }

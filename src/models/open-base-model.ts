@@ -128,6 +128,10 @@ export async function openBaseModel(
       const { openEmbeddedInside } = await import('./embedded/open-embedded-inside.js');
       return openEmbeddedInside({ model: folder, threads, ...(adapter === null ? {} : { adapter }) });
     },
+    openAdapterScorer: async () => {
+      const { openEmbeddedAdapterScorer } = await import('./embedded/open-embedded-adapter-scorer.js');
+      return openEmbeddedAdapterScorer({ model: folder, threads });
+    },
     openProcess: async (processes) => {
       const { openModelProcess } = await import('./embedded/open-model-process.js');
       const share = Math.max(1, Math.floor(threads / processes));
