@@ -128,6 +128,14 @@ export async function openBaseModel(
       const { openEmbeddedInside } = await import('./embedded/open-embedded-inside.js');
       return openEmbeddedInside({ model: folder, threads, ...(adapter === null ? {} : { adapter }) });
     },
+    openWeights: async () => {
+      const [{ readCheckpoint }, { readTokenizer }] = await Promise.all([
+        import('../engine/checkpoint/read-checkpoint.js'),
+        import('../engine/tokenizer/read-tokenizer.js'),
+      ]);
+      const tokenizer = await readTokenizer(folder);
+      return { checkpoint: await readCheckpoint(folder), tokenizer, threads };
+    },
     openProcess: async (processes) => {
       const { openModelProcess } = await import('./embedded/open-model-process.js');
       const share = Math.max(1, Math.floor(threads / processes));
@@ -162,6 +170,7 @@ async function openBaseOnCluster(
     remarks: [],
     reviewTraining: null,
     requireBatches: null,
+    openWeights: null,
     openProcess: null,
   };
 }
@@ -214,6 +223,7 @@ async function openBaseAtTinker(
     trainedAt: { model: reference, endpoint: readHostedEndpoint(environment, services.tinker) },
     // It trains nothing here.
     sizeWork: sizeWork === null ? null : (work) => sizeWork({ ...work, trainings: [] }),
+    openWeights: null,
     openProcess: null,
   };
 }
@@ -305,6 +315,7 @@ function openHostedBase(
       });
     },
     openInside: null,
+    openWeights: null,
     openProcess: null,
   };
 }
