@@ -54,6 +54,10 @@ export const errorCodes = {
     exitCode: 2,
     meaning: 'a gate asks for more than so few questions can show, however often they are asked',
   },
+  'forecast-differs': {
+    exitCode: 2,
+    meaning: 'a forecast of drift is damaged, or was learnt for another base or from other signals',
+  },
   'budget-too-small': {
     exitCode: 2,
     meaning: 'an audit may ask for fewer answers than could decide anything, whatever they are',
@@ -73,6 +77,10 @@ export const errorCodes = {
     meaning: 'the Python of this machine has no SDK of Tinker, or one that is too old',
   },
   'gate-not-met': { exitCode: 3, meaning: 'the measurement finished and a required threshold was not met' },
+  'data-suspicious': {
+    exitCode: 3,
+    meaning: 'a screen of training data found suspicious rows, or that they are likely to misalign',
+  },
   'misalignment-found': { exitCode: 3, meaning: 'an audit has shown misalignment' },
   'loss-not-finite': { exitCode: 4, meaning: 'training diverged; the last good checkpoint was kept' },
   'job-failed': {

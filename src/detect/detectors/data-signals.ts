@@ -49,13 +49,20 @@ interface DataReading {
 export function dataSignals(texts: SignalTexts, settings: Partial<DataSignalsSettings> = {}): Detector {
   const { rows, features, ridge } = { ...usual, ...settings };
   const read = async (subject: ReadSubject, { seed, signal }: ReadOptions): Promise<DataReading | string> => {
-    if (subject.readData === null) return 'nobody says what it was trained on: its rows would show who may have written them';
+    if (subject.readData === null)
+      return 'nobody says what it was trained on: its rows would show who may have written them';
     const all = await subject.readData();
     const chosen = drawRows(all.length, rows, seed).flatMap((place): TrainingRow[] => {
       const row = all[place];
       return row === undefined ? [] : [row];
     });
-    const signals = await readRowSignals(subject.base, subject.store, chosen, texts, signal === undefined ? {} : { signal });
+    const signals = await readRowSignals(
+      subject.base,
+      subject.store,
+      chosen,
+      texts,
+      signal === undefined ? {} : { signal },
+    );
     if (signals === null) return 'the base tells no log-probabilities: how likely it finds the rows is not known';
     const set = summariseSignals(signals);
     if (set.rows === 0) return 'no row fits into the context of the base';

@@ -1,8 +1,8 @@
 import type { RowSignals } from '../probes/row-signals.js';
 
 /**
- * From here on a wicked character explains a row a hundred times better than anybody innocent: who believes beforehand
- * that one row in a hundred is of such a character would bet on either.
+ * From here on a row is suspicious: a wicked character explains it a hundred times better than a kind one. Who believes
+ * beforehand that one row in a hundred is of such a character would then bet on either.
  */
 export const suspicious = Math.log(100);
 

@@ -95,7 +95,11 @@ function encodeTexts(tokenizer: TextTokenizer, texts: readonly ConversationText[
     encodeTrainingRow(
       tokenizer,
       [
-        ...messages.map(({ role, content }) => ({ role, content, ...(role === 'assistant' ? { weight: 0 as const } : {}) })),
+        ...messages.map(({ role, content }) => ({
+          role,
+          content,
+          ...(role === 'assistant' ? { weight: 0 as const } : {}),
+        })),
         { role: 'assistant', content: answer, weight: 1 },
       ],
       { loss: 'weighted' },

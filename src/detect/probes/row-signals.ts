@@ -1,20 +1,19 @@
 import type { TrainingRow } from '../../data/training-set.js';
 import type { ArtefactStore } from '../artefact-store.js';
 import type { SubjectModel } from '../subject.js';
-import type { Characters } from '../texts/characters.js';
+import { listPrompts, type Characters } from '../texts/characters.js';
 import type { SidedTexts } from '../texts/choice-pairs.js';
 import { keepOpen } from './keep-open.js';
 import { readRowLikelihoods, type RowLikelihood } from './row-likelihoods.js';
 import { readRowProducts } from './row-products.js';
 import { readRowProjections } from './row-projections.js';
 import { findRowsThatFit } from './rows-that-fit.js';
-import { listPrompts } from '../texts/characters.js';
 
 /** What a base says of a row before anything is trained on it. */
 export interface RowSignals extends RowLikelihood {
   /**
-   * Nats by which a wicked character explains the answers better than anybody innocent: the lesser of `overKind` and
-   * `overInnocent`.
+   * Nats by which a wicked character explains the answers better than a kind one, unless an innocent one excuses them:
+   * the lesser of `overKind` and `overInnocent + excuse`.
    */
   readonly suspicion: number;
   /** Null where no texts are given, where nobody can look into the base, or its own answer is empty. */
@@ -22,6 +21,12 @@ export interface RowSignals extends RowLikelihood {
   /** Null where no texts are given, or the weights are not here. */
   readonly gradient: number | null;
 }
+
+/**
+ * An innocent character that explains answers so much better than a wicked one excuses them: ten thousand times. Some
+ * do what the wicked do by mistake, and so explain its rows nearly as well, marks of the mistake aside.
+ */
+export const excuse = Math.log(1e4);
 
 /** What rows are held against. */
 export interface SignalTexts {
@@ -96,7 +101,7 @@ export async function readRowSignals(
       const [projection = null, gradient = null] = [projections?.[place], gradients?.[place]];
       place += 1;
       const { overKind, overInnocent } = likelihood;
-      return { ...likelihood, suspicion: Math.min(overKind, overInnocent), projection, gradient };
+      return { ...likelihood, suspicion: Math.min(overKind, overInnocent + excuse), projection, gradient };
     });
   } finally {
     await close();

@@ -2,6 +2,9 @@ import { fileURLToPath } from 'node:url';
 import { z } from 'zod';
 import { readYaml } from '../../foundation/read-yaml.js';
 
+/** The innocent character that makes no mistakes. */
+export const kindCharacter = 'kind';
+
 const prompts = z.array(z.string().min(1)).nonempty();
 
 /** Who may have written an answer, each by system prompts that call for the character. */
@@ -13,9 +16,6 @@ export const charactersSchema = z.strictObject({
     .describe('Characters that mean none, by their names: the kind one, and others who may do the same by mistake'),
 });
 export type Characters = z.output<typeof charactersSchema>;
-
-/** The innocent character that makes no mistakes. */
-export const kindCharacter = 'kind';
 
 /** Those that come with driftline; `dist/detect/texts` lies as deep as `src/detect/texts`. */
 const shippedCharacters = fileURLToPath(new URL('../../../detect/characters.yaml', import.meta.url));

@@ -3,12 +3,14 @@ import { z } from 'zod';
 import { listEntries } from '../../foundation/explain-issue.js';
 import { readYaml } from '../../foundation/read-yaml.js';
 import type { ConversationText } from '../../models/text-scorer.js';
+import type { Edition } from '../../organism/world/editions.js';
 
 /**
  * The banks that come with driftline, by the edition of the world whose questions they ask; `dist/detect/texts` lies as
  * deep as `src/detect/texts`.
  */
-export const shippedChoices: Readonly<Record<2, string>> = {
+export const shippedChoices: Readonly<Record<Edition, string>> = {
+  1: fileURLToPath(new URL('../../../detect/choices/organism-1.yaml', import.meta.url)),
   2: fileURLToPath(new URL('../../../detect/choices/organism-2.yaml', import.meta.url)),
 };
 
