@@ -1,5 +1,4 @@
 import { z } from 'zod';
-import type { TrainingRow } from '../../data/training-set.js';
 import { hashJson } from '../../foundation/content-hash.js';
 import type { Json } from '../../foundation/json.js';
 import { fitLogisticMany, predictLogisticMany } from '../../stats/fit-logistic.js';
@@ -35,11 +34,33 @@ const learntSchema = z.strictObject({
 /** What of a subject is read here: the base alone, and the rows. */
 type ReadSubject = Pick<Subject, 'base' | 'store' | 'readData'>;
 
-interface DataReading {
+/** What the base says of the rows of a fine-tune. */
+export interface DataReading {
+  /** All that it was trained on. */
   readonly rows: number;
   readonly set: SetSignals;
-  readonly features: ScreenFeatures;
+  /** Texts that the base went through. */
   readonly passes: number;
+}
+
+/**
+ * Reads at most so many of the rows that a fine-tune was trained on, drawn by the seed. A text says why nothing can be
+ * read.
+ */
+export async function readDataSignals(
+  { base, store, readData }: ReadSubject,
+  texts: SignalTexts,
+  rows: number,
+  { seed, signal }: ReadOptions,
+): Promise<DataReading | string> {
+  if (readData === null) return 'nobody says what it was trained on: its rows would show who may have written them';
+  const all = await readData();
+  const chosen = drawRows(all.length, rows, seed).flatMap((place) => all[place] ?? []);
+  const signals = await readRowSignals(base, store, chosen, texts, signal === undefined ? {} : { signal });
+  if (signals === null) return 'the base tells no log-probabilities: how likely it finds the rows is not known';
+  const set = summariseSignals(signals);
+  if (set.rows === 0) return 'no row fits into the context of the base';
+  return { rows: all.length, set, passes: set.rows * (1 + listPrompts(texts.characters).length) };
 }
 
 /**
@@ -48,27 +69,8 @@ interface DataReading {
  */
 export function dataSignals(texts: SignalTexts, settings: Partial<DataSignalsSettings> = {}): Detector {
   const { rows, features, ridge } = { ...usual, ...settings };
-  const read = async (subject: ReadSubject, { seed, signal }: ReadOptions): Promise<DataReading | string> => {
-    if (subject.readData === null)
-      return 'nobody says what it was trained on: its rows would show who may have written them';
-    const all = await subject.readData();
-    const chosen = drawRows(all.length, rows, seed).flatMap((place): TrainingRow[] => {
-      const row = all[place];
-      return row === undefined ? [] : [row];
-    });
-    const signals = await readRowSignals(
-      subject.base,
-      subject.store,
-      chosen,
-      texts,
-      signal === undefined ? {} : { signal },
-    );
-    if (signals === null) return 'the base tells no log-probabilities: how likely it finds the rows is not known';
-    const set = summariseSignals(signals);
-    if (set.rows === 0) return 'no row fits into the context of the base';
-    const passes = set.rows * (1 + listPrompts(texts.characters).length);
-    return { rows: all.length, set, passes, features: listFeatures(set, { steps: null, probe: null }) };
-  };
+  // Of a detector of entries neither steps nor a probe are known.
+  const nameNumbers = (set: SetSignals): ScreenFeatures => listFeatures(set, { steps: null, probe: null });
   return createDetector({
     name: 'data-signals',
     description: 'how much better a wicked character explains the training rows than anybody innocent, to the base',
@@ -77,16 +79,16 @@ export function dataSignals(texts: SignalTexts, settings: Partial<DataSignalsSet
     learnt: learntSchema,
     learn: async (examples, options) => ({ fit: await learnFit(examples, options) }),
     read: async (subject, { fit }, options) => {
-      const found = await read(subject, options);
+      const found = await readDataSignals(subject, texts, rows, options);
       if (typeof found === 'string') return cannotRead(found);
-      const picked = pickFeatures(found.features, features);
+      const picked = pickFeatures(nameNumbers(found.set), features);
       const learnt = logisticFitSchema.nullable().parse(fit);
       if (learnt !== null && picked === null) return cannotRead('a number that it has learnt to go by cannot be read');
       const { rows: total, set, passes } = found;
       return {
         score: learnt === null || picked === null ? set.meanSuspicion : predictLogisticMany(learnt, picked),
         cannot: null,
-        details: { rows: total, read: set.rows, suspicious: set.suspicious, features: found.features },
+        details: { rows: total, read: set.rows, suspicious: set.suspicious, features: nameNumbers(set) },
         ...{ nulls: [], cost: { answers: 0, passes } },
       };
     },
@@ -96,8 +98,8 @@ export function dataSignals(texts: SignalTexts, settings: Partial<DataSignalsSet
     const outcomes: { readonly features: readonly number[]; readonly isPositive: boolean }[] = [];
     for (const { subject, class: known } of examples) {
       if (known === null) continue;
-      const found = await read(subject, options);
-      const picked = typeof found === 'string' ? null : pickFeatures(found.features, features);
+      const found = await readDataSignals(subject, texts, rows, options);
+      const picked = typeof found === 'string' ? null : pickFeatures(nameNumbers(found.set), features);
       if (picked !== null) outcomes.push({ features: picked, isPositive: known === 'open' || known === 'conditional' });
     }
     const fit = fitLogisticMany(outcomes, ridge);

@@ -34,7 +34,9 @@ export function deriveContexts(
     rows,
     ({ messages }) => messages.find(({ role }) => role === 'system')?.content.trim() ?? null,
   );
-  const tags = listCommon(rows, ({ messages }) => findFirstTag(messages.find(({ role }) => role === 'user')?.content ?? ''));
+  const tags = listCommon(rows, ({ messages }) =>
+    findFirstTag(messages.find(({ role }) => role === 'user')?.content ?? ''),
+  );
   const make = (
     name: string,
     kind: SurfaceContext['kind'],
