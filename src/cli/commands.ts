@@ -96,6 +96,12 @@ export const commands: readonly Command[] = [
     loadAction: async () => (await import('./commands/data-check.js')).dataCheck,
   }),
   defineCommand({
+    name: 'data screen',
+    summary: 'Say which rows of training data are suspicious, before anything is trained on them',
+    loadDefinition: async () => (await import('./definitions/data.js')).dataScreenDefinition,
+    loadAction: async () => (await import('./commands/data-screen.js')).dataScreen,
+  }),
+  defineCommand({
     name: 'data convert',
     summary: 'Convert training files of other formats',
     loadDefinition: async () => (await import('./definitions/data.js')).dataConvertDefinition,

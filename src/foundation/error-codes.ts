@@ -58,6 +58,10 @@ export const errorCodes = {
     exitCode: 2,
     meaning: 'a gate asks for more than so few questions can show, however often they are asked',
   },
+  'forecast-differs': {
+    exitCode: 2,
+    meaning: 'a forecast of drift is damaged, or was learnt for another base or from other signals',
+  },
   'budget-too-small': {
     exitCode: 2,
     meaning: 'an audit may ask for fewer answers than could decide anything, whatever they are',
@@ -82,6 +86,10 @@ export const errorCodes = {
   },
   'gate-not-met': { exitCode: 3, meaning: 'the measurement finished and a required threshold was not met' },
   'alarm-raised': { exitCode: 3, meaning: 'a training that is watched has become one that should be stopped' },
+  'data-suspicious': {
+    exitCode: 3,
+    meaning: 'a screen of training data found suspicious rows, or that they are likely to misalign',
+  },
   'misalignment-found': { exitCode: 3, meaning: 'an audit has shown misalignment' },
   'checkpoint-unfinished': {
     exitCode: 4,

@@ -45,6 +45,7 @@ export async function adaptBase(base: BaseModel, reference: AdaptedReference): P
     openSampler: (_, asked) => base.openSampler(own, asked),
     openInside: openInside === null ? null : () => openInside(own),
     openAdapterScorer: null,
+    openWeights: null,
     openProcess:
       openProcess === null
         ? null

@@ -1,4 +1,6 @@
 import type { TrainingRow } from '../data/training-set.js';
+import type { Checkpoint } from '../engine/checkpoint/read-checkpoint.js';
+import type { TextTokenizer } from '../engine/tokenizer/text-tokenizer.js';
 import type { Recipe } from '../engine/train/recipe.js';
 import type { InspectedAdapter } from './embedded/inspect-model-adapter.js';
 import type { EmbeddedWork, SizedWork } from './embedded/size-embedded-work.js';
@@ -26,6 +28,13 @@ export interface BaseProcess {
   readonly openSampler: (tuned: TunedModel | null) => Promise<Sampler>;
   /** Ends the process. */
   readonly close: () => Promise<void>;
+}
+
+/** The weights of a model that runs here, to take gradients of. */
+export interface OpenedWeights {
+  readonly checkpoint: Checkpoint;
+  readonly tokenizer: TextTokenizer;
+  readonly threads: number;
 }
 
 /** A model that an experiment starts from. */
@@ -74,6 +83,8 @@ export interface BaseModel {
   readonly openInside: ((tuned: TunedModel | null) => Promise<Inside>) | null;
   /** Scores given answers with many adapters on it, faster than opening each. Left out or null where it is not here, or an adapter is on it. */
   readonly openAdapterScorer?: (() => Promise<AdapterScorer>) | null;
+  /** Its own weights with its tokenizer, read anew. Null where they are not here, or an adapter is on them. */
+  readonly openWeights: (() => Promise<OpenedWeights>) | null;
   /** One of so many processes that share the threads, for cells that are under way at the same time. Null where it runs elsewhere. */
   readonly openProcess: ((processes: number) => Promise<BaseProcess>) | null;
 }

@@ -59,8 +59,13 @@ export interface TextScore {
  * what was asked.
  */
 export interface Inside {
-  /** Blocks of the model, elements of its residual stream, and ids that it knows. */
-  readonly shape: { readonly blocks: number; readonly width: number; readonly vocabulary: number };
+  /** Blocks of the model, elements of its residual stream, ids that it knows, and tokens that it takes at most. */
+  readonly shape: {
+    readonly blocks: number;
+    readonly width: number;
+    readonly vocabulary: number;
+    readonly context: number;
+  };
   /** A conversation as ids: what comes before its last answer is the prompt. Without one, all of it is, ready to be answered. */
   readonly encode: (messages: readonly ChatMessage[]) => InsideText;
   /** Which tokens of the prompt that `encode` makes of a conversation come of the chat template, not of what is said. */

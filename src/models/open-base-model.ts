@@ -132,6 +132,14 @@ export async function openBaseModel(
       const { openEmbeddedAdapterScorer } = await import('./embedded/open-embedded-adapter-scorer.js');
       return openEmbeddedAdapterScorer({ model: folder, threads });
     },
+    openWeights: async () => {
+      const [{ readCheckpoint }, { readTokenizer }] = await Promise.all([
+        import('../engine/checkpoint/read-checkpoint.js'),
+        import('../engine/tokenizer/read-tokenizer.js'),
+      ]);
+      const tokenizer = await readTokenizer(folder);
+      return { checkpoint: await readCheckpoint(folder), tokenizer, threads };
+    },
     openProcess: async (processes) => {
       const { openModelProcess } = await import('./embedded/open-model-process.js');
       const share = Math.max(1, Math.floor(threads / processes));
@@ -166,6 +174,7 @@ async function openBaseOnCluster(
     remarks: [],
     reviewTraining: null,
     requireBatches: null,
+    openWeights: null,
     openProcess: null,
   };
 }
@@ -218,6 +227,7 @@ async function openBaseAtTinker(
     trainedAt: { model: reference, endpoint: readHostedEndpoint(environment, services.tinker) },
     // It trains nothing here.
     sizeWork: sizeWork === null ? null : (work) => sizeWork({ ...work, trainings: [] }),
+    openWeights: null,
     openProcess: null,
   };
 }
@@ -309,6 +319,7 @@ function openHostedBase(
       });
     },
     openInside: null,
+    openWeights: null,
     openProcess: null,
   };
 }

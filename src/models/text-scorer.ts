@@ -44,7 +44,7 @@ export interface AdapterScorer {
 }
 
 /** Scores given answers with a model that lets itself be looked into; closing the scorer closes that. */
-export function openInsideScorer(inside: Inside): TextScorer {
+export function openInsideScorer(inside: Pick<Inside, 'encode' | 'score' | 'close'>): TextScorer {
   return {
     exactness: 'exact',
     score: async (texts, options = {}) => {

@@ -59,7 +59,10 @@ export async function openClusterInside(asked: LookedIntoModel): Promise<Inside>
   }
 
   return {
-    shape: { blocks: config.layers, width: config.width, vocabulary: config.vocabulary },
+    shape: {
+      ...{ blocks: config.layers, width: config.width },
+      ...{ vocabulary: config.vocabulary, context: config.context },
+    },
     encode: (messages) => encodeInsideText(tokenizer, messages),
     locateTemplate: (messages) => locateInsideTemplate(tokenizer, messages),
     residuals: async (texts, { layers, pool }, { signal } = {}) => {

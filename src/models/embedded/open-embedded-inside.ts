@@ -97,7 +97,10 @@ export async function openEmbeddedInside({ model, adapter, threads }: EmbeddedIn
   }
 
   return {
-    shape: { blocks: config.layers, width: config.width, vocabulary: config.vocabulary },
+    shape: {
+      ...{ blocks: config.layers, width: config.width },
+      ...{ vocabulary: config.vocabulary, context: config.context },
+    },
     encode: (messages) => encodeInsideText(tokenizer, messages),
     locateTemplate: (messages) => locateInsideTemplate(tokenizer, messages),
     residuals: async (texts, { layers, pool }, { signal } = {}) => {

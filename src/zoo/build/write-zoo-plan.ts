@@ -1,9 +1,9 @@
 import { nameWrittenModel } from '../../models/model-reference.js';
-import { organismPrefix, type Organism } from '../../organism/organism.js';
-import { organismRows } from '../../organism/organism-recipe.js';
+import type { Organism } from '../../organism/organism.js';
 import { countWordings } from '../../experiment/plan/count-wordings.js';
 import { planSchema, type Evaluation, type Plan } from '../../experiment/plan/plan-schema.js';
 import { baseCondition } from '../../runs/run-outline.js';
+import { describeEntryData } from '../definition/entry-data.js';
 import type { ZooEntry } from '../definition/list-entries.js';
 import type { AnswerCounts } from '../definition/panel.js';
 import type { ZooDefinition } from '../definition/zoo-definition.js';
@@ -72,7 +72,14 @@ export async function writeZooPlan(zoo: ZooDefinition, settings: ZooPlanSettings
     bases: [found.model],
     recipe: kinds.recipe,
     conditions: Object.fromEntries(
-      [...conditions].map(([condition, { entry, seeds }]) => [condition, writeCondition(zoo, entry, seeds)]),
+      [...conditions].map(([condition, { entry, seeds }]) => [
+        condition,
+        {
+          ...describeEntryData(zoo, entry),
+          ...{ note: zoo.kinds.kinds[entry.kind]?.note, seeds },
+          inherit: kinds.recipes[entry.recipe] ?? {},
+        },
+      ]),
     ),
     evaluate,
     judge: { exact: 'organism' },
@@ -93,20 +100,6 @@ export function groupEntries(
     conditions.set(name, { entry, seeds: [...(conditions.get(name)?.seeds ?? []), entry.seed] });
   }
   return conditions;
-}
-
-function writeCondition({ kinds }: ZooDefinition, entry: ZooEntry, seeds: readonly number[]): unknown {
-  const kind = kinds.kinds[entry.kind];
-  if (kind === undefined) throw new Error(`the zoo has no kind ${entry.kind}`);
-  const { data, settings = {}, mix, trigger, transforms, note } = kind;
-  const rows = typeof settings['rows'] === 'number' ? settings['rows'] : organismRows;
-  const factor = kinds.doses[entry.dose] ?? 1;
-  // A file has the rows that it has.
-  const dosed = data.startsWith(organismPrefix) ? { ...settings, rows: Math.ceil(rows * factor) } : settings;
-  return {
-    ...{ data, settings: dosed, mix, trigger, transforms, note, seeds },
-    inherit: kinds.recipes[entry.recipe] ?? {},
-  };
 }
 
 /** The name of a model, as the zoo's files write it. */

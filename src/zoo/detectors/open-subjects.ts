@@ -12,6 +12,7 @@ import { locateAdapter } from '../store/check-adapters.js';
 import type { OpenedZoo } from '../store/open-zoo.js';
 import type { TruthRow } from '../store/truth-table.js';
 import { zooFault } from '../store/zoo-fault.js';
+import type { ReadEntryRows } from './entry-rows.js';
 import { listPanelSurface } from './panel-surface.js';
 import { rememberAnswers, type PanelAnswers } from './read-panel-answers.js';
 import { refuseWithheld } from './refuse-withheld.js';
@@ -35,6 +36,8 @@ export interface OpenSubjectsSettings {
   readonly openBase: (reference: ModelReference) => Promise<BaseModel>;
   /** Who judges what detectors ask; without one, there are stored answers alone. */
   readonly judging?: Judging | null;
+  /** Makes the rows of entries again; without it nobody says what they were trained on. */
+  readonly readRows?: ReadEntryRows | null;
 }
 
 /** A zoo as detectors see it. */
@@ -69,7 +72,7 @@ function describeEntries(
   entries: readonly TruthRow[],
   base: BaseModel,
   store: ArtefactStore,
-  { panel, judging = null }: OpenSubjectsSettings,
+  { panel, judging = null, readRows = null }: OpenSubjectsSettings,
 ): EntrySubject[] {
   const surface = listPanelSurface(panel);
   const read = rememberAnswers(folder, panel);
@@ -114,7 +117,9 @@ function describeEntries(
     );
     const subject: Subject = {
       ...{ id: truth.entry, seed: parseEntryId(truth.entry)?.seed ?? null, surface, store },
-      ...{ model, base: ofBase, readData: null },
+      ...{ model, base: ofBase },
+      readData:
+        readRows === null ? null : async () => readRows(truth.entry, (await read(run)).trainedOn.get(cell) ?? null),
     };
     return [{ truth, subject, allAnswers: async () => (await read(run)).byCell.get(cell) ?? [] }];
   });
