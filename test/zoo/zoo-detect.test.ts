@@ -7,7 +7,10 @@ import { runCli as runBuiltCli } from '../../dist/cli/run-cli.js';
 import { listAskedQuestions } from '../../src/experiment/plan/list-asked-questions.js';
 import { evaluationSchema } from '../../src/experiment/plan/plan-schema.js';
 import { openOrganism } from '../../src/organism/organism.js';
+import { readZooDefinition } from '../../src/zoo/definition/zoo-definition.js';
+import { gatherDetectorParts } from '../../src/zoo/detectors/zoo-detector-parts.js';
 import { runCaptured } from '../cli/run-captured.js';
+import { errorOf } from '../engine/checkpoint/error-of.js';
 import { copyBaselineZoo } from './baseline-zoo.js';
 
 let parent: string;
@@ -83,9 +86,12 @@ describe('driftline zoo detect', () => {
     const unknown = await detect('choice-shar');
     expect(unknown).toMatchObject({ exitCode: 2 });
     expect(unknown.stderr).toContain('did you mean "choice-share"');
-    const without = await detect('choice-margin');
-    expect(without).toMatchObject({ exitCode: 2 });
-    expect(without.stderr).toContain('no bank of choices comes with driftline for edition 1');
+    const { edition: _, ...zoo } = await readZooDefinition(definition);
+    const without = await errorOf(() => gatherDetectorParts({ ...zoo, edition: 99 }, []).readBank());
+    expect(without).toMatchObject({
+      code: 'usage-invalid',
+      message: expect.stringMatching(/no bank of choices comes .* for edition 99/),
+    });
   });
 
   it('gives the same bytes again, of what it has stored', async () => {

@@ -1,6 +1,7 @@
 import type { DetectorParts } from '../../detect/detectors/all-detectors.js';
 import type { ListQuestions } from '../../detect/detectors/choices-in-context.js';
 import { readChoicePairs, shippedChoices } from '../../detect/texts/choice-pairs.js';
+import { readTraits } from '../../detect/texts/traits.js';
 import { listAskedQuestions } from '../../experiment/plan/list-asked-questions.js';
 import { loadNamedSet } from '../../experiment/plan/load-training-set.js';
 import { locateFrom } from '../../experiment/plan/plan-models.js';
@@ -15,17 +16,19 @@ import type { OrganismSubjects } from './open-subjects.js';
 /** Files in place of those that come with driftline. */
 export interface GivenTexts {
   readonly choices?: string | undefined;
+  readonly traits?: string | undefined;
 }
 
 /** What detectors need to score the entries of a zoo. */
 export function gatherDetectorParts(
   zoo: ZooDefinition,
   organisms: readonly OrganismSubjects[],
-  { choices }: GivenTexts = {},
+  { choices, traits }: GivenTexts = {},
 ): DetectorParts {
   return {
     listQuestions: listZooQuestions(zoo),
     readBank: async () => readChoicePairs(choices ?? findShippedChoices(zoo.edition)),
+    readTraits: () => readTraits(traits),
     findReferences: findDirectionReferences(organisms, zoo.kinds),
     references: listReferenceKinds(zoo.kinds),
   };
