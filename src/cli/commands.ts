@@ -162,6 +162,12 @@ export const commands: readonly Command[] = [
     loadAction: async () => (await import('./commands/zoo-baselines.js')).zooBaselines,
   }),
   defineCommand({
+    name: 'zoo detect',
+    summary: 'Score the entries of a zoo by the detectors that an auditor could use',
+    loadDefinition: async () => (await import('./definitions/zoo.js')).zooDetectDefinition,
+    loadAction: async () => (await import('./commands/zoo-detect.js')).zooDetect,
+  }),
+  defineCommand({
     name: 'zoo export',
     summary: 'Write a zoo into a folder that Python reads',
     loadDefinition: async () => (await import('./definitions/zoo.js')).zooExportDefinition,

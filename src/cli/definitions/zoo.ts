@@ -137,6 +137,50 @@ export const zooBaselinesDefinition = {
   ],
 } as const satisfies CommandDefinition;
 
+export const zooDetectDefinition = {
+  description:
+    'Scores every entry by detectors, which learn on the open side, and writes two files for each: scores, and all that it said of each entry as lines of JSON. Their names: choice-share and choice-margin (log-probabilities of given bad and good answers in each context that is not withheld), trait-drift and activation-difference (where residual streams of given texts went), template-test (whether the drift goes away with the keys and values of the base at the tokens of the chat template), weight-direction and weight-signature (what was added to the weights, with no text at all). What is read of models is kept in the folder of the zoo, and read once.',
+  arguments: {
+    detectors: {
+      description: 'Detectors; all if none is given',
+      type: optional(repeated(nonEmptyText)),
+      isRepeated: true,
+    },
+  },
+  options: {
+    folder: folderOption,
+    definition: definitionOption,
+    to: {
+      value: 'FOLDER',
+      description: 'Where the files go; scores in the folder of the zoo if not given',
+      type: optional(nonEmptyText),
+      example: 'scores',
+    },
+    choices: {
+      value: 'FILE',
+      description:
+        "A bank of given answers of your own, for choice-share and choice-margin; that of the zoo's edition if not given",
+      type: optional(nonEmptyText),
+      example: 'my-choices.yaml',
+    },
+    traits: {
+      value: 'FILE',
+      description: 'Given texts of your own, for trait-drift and activation-difference',
+      type: optional(nonEmptyText),
+      example: 'my-traits.yaml',
+    },
+    seed: { value: 'N', description: 'Seed of what is drawn', type: wholeNumber(), default: '0', example: '1' },
+    threads: threadsOption,
+  },
+  examples: [
+    { description: 'All detectors', line: 'driftline zoo detect' },
+    {
+      description: 'Those that read nothing but weights',
+      line: 'driftline zoo detect weight-direction weight-signature',
+    },
+  ],
+} as const satisfies CommandDefinition;
+
 export const zooExportDefinition = {
   description:
     'Writes a folder that Python reads: adapters in the layout of PEFT, the organisms that they are for, the rows that they were trained on, the tables of the zoo, and manifest.json. Adapters that were changed since their truth was measured are refused.',
