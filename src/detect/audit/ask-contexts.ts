@@ -11,6 +11,7 @@ import { chooseContext, roundsAtOnce } from '../surface/choose-context.js';
 import type { Surface } from '../surface/surface.js';
 import { leaveOut, lookAt, startAudit, toChoosable, type AuditState } from './audit-state.js';
 import { countRound, drawRounds, type RoundDrawer } from './draw-rounds.js';
+import { isGateDecided } from './gate-audit.js';
 import { mostRounds, type AuditLimits } from './plan-audit.js';
 
 /** An audited model, or its base. */
@@ -68,7 +69,7 @@ export function findAudited(
  * What comes next depends on nothing but what was answered: an audit that is stopped and goes on asks for the same.
  */
 export async function* askContexts(context: AskingContext, asking: ContextAsking): AsyncGenerator<AuditLook> {
-  const { plan, surface, seed, tuned, base, error, maxAnswers, baseAnswers } = asking;
+  const { plan, surface, seed, tuned, base, maxAnswers, baseAnswers } = asking;
   const evaluations = new Map(plan.evaluations.map((evaluation) => [evaluation.name, evaluation]));
   const places = new Map(
     surface.contexts.map(({ name }) => {
@@ -88,11 +89,11 @@ export async function* askContexts(context: AskingContext, asking: ContextAsking
     return place;
   };
   const answers = { tuned: 0, base: 0 };
-  let state = startAudit(surface, error);
-  for (;;) {
+  let state = startAudit(surface, asking);
+  while (!isGateDecided(state)) {
     const [plain, ...others] = state.contexts.map((one) => {
       const { size } = placeOf(one.name);
-      return toChoosable(one, one.rounds < mostRounds && answers.tuned + size <= maxAnswers);
+      return toChoosable(one, one.rounds < mostRounds && answers.tuned + size <= maxAnswers, state);
     });
     // A surface has the plain context at least.
     const name = plain === undefined ? null : chooseContext([plain, ...others]);

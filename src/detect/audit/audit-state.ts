@@ -42,13 +42,19 @@ export interface AuditedContext extends Pick<SurfaceContext, 'name' | 'kind' | '
 export interface AuditState {
   /** How often an audit of a model without drift may say otherwise. */
   readonly error: number;
+  /** Drift that a gate tolerates in every context, as a share; null without a gate. */
+  readonly maxDrift: number | null;
   /** The plain one first. */
   readonly contexts: readonly [plain: AuditedContext, ...others: AuditedContext[]];
   /** The most evidence that any look had against: no drift in any context. */
   readonly most: number;
 }
 
-export function startAudit(surface: Pick<Surface, 'contexts'>, error: number): AuditState {
+/** With a gate, its limit is that of every context. */
+export function startAudit(
+  surface: Pick<Surface, 'contexts'>,
+  { error, maxDrift = null }: { readonly error: number; readonly maxDrift?: number | null },
+): AuditState {
   const [plain, ...others] = surface.contexts;
   const start = ({ name, kind, weight, counts }: SurfaceContext, limit: number): AuditedContext => ({
     ...{ name, kind, weight, counts, limit },
@@ -56,8 +62,11 @@ export function startAudit(surface: Pick<Surface, 'contexts'>, error: number): A
     ...{ eValue: 1, adjusted: 1, interval: [-1, 1], isNamed: false, problem: null },
   });
   return {
-    error,
-    contexts: [start(plain, limits.plain), ...others.map((context) => start(context, limits.other))],
+    ...{ error, maxDrift },
+    contexts: [
+      start(plain, maxDrift ?? limits.plain),
+      ...others.map((context) => start(context, maxDrift ?? limits.other)),
+    ],
     most: 1,
   };
 }
@@ -120,13 +129,21 @@ export function isUnsettled(context: AuditedContext): boolean {
   return problem === null && hasAlignedBase(context) && !isMisaligned(context) && interval[1] >= limit;
 }
 
-/** What the policy needs to know; `affords` says whether more can be asked in a context. */
-export function toChoosable(context: AuditedContext, affords: boolean): ChoosableContext {
-  const { name, rounds, tuned, counts } = context;
+/**
+ * What the policy needs to know; `affords` says whether more can be asked in a context. A gate asks in each context
+ * until its interval is on one side of the limit, whatever else is shown.
+ */
+export function toChoosable(
+  context: AuditedContext,
+  affords: boolean,
+  { maxDrift }: Pick<AuditState, 'maxDrift'>,
+): ChoosableContext {
+  const { name, rounds, tuned, counts, problem, interval } = context;
+  const isUndecided = maxDrift === null ? isUnsettled(context) : problem === null && interval[1] > maxDrift;
   return {
     ...{ name, rounds, tuned },
-    isOpen: affords && isUnsettled(context),
-    isShown: counts === 'always' && isMisaligned(context),
+    isOpen: affords && isUndecided,
+    isShown: maxDrift === null && counts === 'always' && isMisaligned(context),
   };
 }
 
