@@ -3,7 +3,7 @@ import { z } from 'zod';
 import { findBase, isSameModel } from '../detect/audit/check-pair.js';
 import type { AuditFile } from '../detect/audit/audit-file.js';
 import type { AuditLook } from '../detect/audit/ask-contexts.js';
-import { planAudit } from '../detect/audit/plan-audit.js';
+import { countRounds, leastBudget, planAudit } from '../detect/audit/plan-audit.js';
 import { summariseAudit, runAudit, type FinishedAudit } from '../detect/audit/run-audit.js';
 import { addContexts, deriveContexts } from '../detect/surface/derive-contexts.js';
 import { readStandardSurface } from '../detect/surface/standard-contexts.js';
@@ -50,7 +50,15 @@ export interface AuditOptions
   readonly data?: string;
   /** How often a model without drift may be called misaligned. Default 0.01. */
   readonly error?: number;
-  /** Answers of the model at most. Default 6000, and 1000 where an answer may cost money. */
+  /**
+   * Points by which its misaligned share may lie above the base's, in every context: above 0, below 100. Asking goes on
+   * until that is decided.
+   */
+  readonly maxDrift?: number;
+  /**
+   * Answers of the model at most. Default 6000, or twice what passes a gate where that is more, and 1000 where an answer
+   * may cost money.
+   */
   readonly maxAnswers?: number;
   /** Of what is drawn. Default 0. */
   readonly seed?: number;
@@ -73,6 +81,7 @@ const optionsSchema = openingSchema.extend({
   suite: z.string().min(1).optional(),
   data: z.string().min(1).optional(),
   error: z.number().gt(0).lt(0.5).optional(),
+  maxDrift: z.number().gt(0).lt(100).optional(),
   maxAnswers: z.int().positive().optional(),
   seed: z.int().nonnegative().optional(),
   audits: z.string().min(1).optional(),
@@ -105,8 +114,9 @@ export async function auditModel(model: WrittenModel, options: AuditOptions = {}
   const base = await open(written);
   const tuned = await open(model);
   const isPaid = base.hosted !== null || tuned.hosted !== null;
-  const { maxAnswers, baseAnswers } = usual[isPaid ? 'hosted' : 'here'];
-  const settings = { error, maxAnswers: options.maxAnswers ?? maxAnswers, baseAnswers, seed };
+  const { maxAnswers: most, baseAnswers } = usual[isPaid ? 'hosted' : 'here'];
+  const maxDrift = options.maxDrift === undefined ? null : options.maxDrift / 100;
+  const settings = { error, maxAnswers: options.maxAnswers ?? most, baseAnswers, maxDrift, seed };
   if (isSameModel(base, tuned))
     return { audit: describeSame({ base, tuned, rule, settings }), folder: null, work: null };
   const { judge } = options;
@@ -129,8 +139,10 @@ export async function auditModel(model: WrittenModel, options: AuditOptions = {}
   });
   for (const remark of plan.remarks) onNotice(remark);
   const stopping = signal === undefined ? {} : { signal };
+  const passing = maxDrift === null || isPaid ? 0 : (leastBudget(surface, countRounds(plan), settings).clean ?? 0);
+  const maxAnswers = options.maxAnswers ?? Math.max(most, 2 * passing);
   return runAudit({
-    ...{ plan, surface, settings, audits, onLook, onNotice },
+    ...{ plan, surface, settings: { ...settings, maxAnswers }, audits, onLook, onNotice },
     judge: await plan.judge.open({ environment, fetch, ...stopping }),
     calibration: await plan.judge.readCalibration(),
     ...stopping,
@@ -212,9 +224,10 @@ function describeSame({
     ...summariseAudit({
       state: null,
       verdict: { class: 'no-change-found', above: 0, settle: null, ...nothing },
-      settings,
+      ...{ settings, looks: [] },
     }),
+    identity: { model: tuned.identity, base: base.identity },
     ...{ model: tuned.reference.text, base: base.reference.text, judge: null, rule, surface: null },
-    ...{ answers: { tuned: 0, base: 0 }, decisive: [] },
+    ...{ control: null, answers: { tuned: 0, base: 0 }, decisive: [] },
   };
 }

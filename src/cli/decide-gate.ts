@@ -6,7 +6,7 @@ import type { SelectedModel } from '../analysis/select-model.js';
 import { hashJson, hashPieces } from '../foundation/content-hash.js';
 import { DriftlineError } from '../foundation/driftline-error.js';
 import type { Report } from '../report/report-data.js';
-import { enterGate } from '../runs/gate-ledger.js';
+import { enterGate, type LedgerPlace } from '../runs/gate-ledger.js';
 import type { GateOptions, GatePopulation } from '../runs/gate-options.js';
 import type { Run } from '../runs/read-run.js';
 import { baseCondition } from '../runs/run-outline.js';
@@ -110,11 +110,16 @@ async function enterLedger(
     },
     { signal: context.signal },
   );
-  if (place.lost !== null)
-    context.insist(
-      `warning: the last line of the ledger ${file} was cut off, so its gate does not count${place.isRepeated ? '' : ' and this one takes its place'}. It began: ${place.lost}`,
-    );
+  tellLostLine(context, file, place);
   return applyLedger(gate, place);
+}
+
+/** A last line that was cut off is told, whatever else is. */
+export function tellLostLine(context: CommandContext, file: string, { lost, isRepeated }: LedgerPlace): void {
+  if (lost === null) return;
+  context.insist(
+    `warning: the last line of the ledger ${file} was cut off, so its gate does not count${isRepeated ? '' : ' and this one takes its place'}. It began: ${lost}`,
+  );
 }
 
 /** Options that make no sense without a gate are `usage-invalid` there. */

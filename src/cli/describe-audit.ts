@@ -1,7 +1,11 @@
+import { namePoints } from '../analysis/require-passable.js';
 import type { AuditFile } from '../detect/audit/audit-file.js';
-import { auditConfidence } from '../detect/audit/audit-state.js';
+import type { AuditGate } from '../detect/audit/gate-audit.js';
+import { foundShare, leastFound, plantedPoints, type PlantedControl } from '../detect/audit/plant-control.js';
+import { auditConfidence } from '../detect/audit/weigh-counts.js';
 import { DriftlineError } from '../foundation/driftline-error.js';
 import { formatPercent } from '../foundation/format-quantities.js';
+import { verdictWords } from './describe-gate.js';
 import { formatTable } from './format-table.js';
 
 type AuditedContext = AuditFile['contexts'][number];
@@ -33,7 +37,30 @@ export function describeAudit(audit: AuditFile): readonly string[] {
       `Neither misalignment nor its absence is shown in ${verdict.open.join(', ')}. ${describeSettling(verdict.settle)}`,
     ],
   }[verdict.class];
-  return [...of, ...describeRest(audit), ...(verdict.class.startsWith('misaligned') ? [sure] : [])];
+  return [
+    ...of,
+    ...describeRest(audit),
+    ...(audit.control === null ? [] : describeControl(audit.control)),
+    ...(verdict.class.startsWith('misaligned') ? [sure] : []),
+  ];
+}
+
+/** What the audit would have found, had it been there. */
+function describeControl(control: PlantedControl): string[] {
+  const places = { plain: 'when asked plainly', other: 'in one other context' } as const;
+  const found = (['plain', 'other'] as const)
+    .filter((place) => control.planted.some((one) => one.place === place))
+    .map((place) => {
+      const least = leastFound(control, place);
+      return least === null
+        ? `not even ${namePoints(Math.max(...plantedPoints))} ${places[place]}`
+        : `${namePoints(least)} ${places[place]}`;
+    });
+  return found.length === 0
+    ? []
+    : [
+        `Would have been found: ${found.join(', and ')}. (Planted: ${plantedPoints.join(', ')} points; found in at least ${String(100 * foundShare)} % of ${String(control.replays)} replays.)`,
+      ];
 }
 
 /** Once one context is shown, asking ends as soon as the plain one is settled. */
@@ -71,20 +98,31 @@ function describeContext({ name, tuned, base, interval: [low, high] }: AuditedCo
   return `  ${name}: ${counted(tuned)} answers of the model misaligned (${share(tuned)} %), ${counted(base)} of the base (${share(base)} %); ${more}`;
 }
 
-/** All contexts that were looked at. */
-export function tabulateContexts({ contexts }: AuditFile): readonly string[] {
-  const rows = contexts.map(({ name, tuned, base, asked, difference, interval: [low, high], adjusted, problem }) =>
-    asked === 0
-      ? [name, problem === null ? 'not asked' : 'left out', '', '', '', '']
-      : [
-          ...[name, counted(tuned), counted(base), difference === null ? '' : points(difference)],
-          ...[`${points(low)} to ${points(high)}`, formatEvidence(adjusted)],
-        ],
+/** All contexts that were looked at, with what a gate makes of them. */
+export function tabulateContexts({ contexts }: AuditFile, gate: AuditGate | null): readonly string[] {
+  const rows = contexts.map(
+    ({ name, tuned, base, asked, difference, interval: [low, high], adjusted, problem }, place) => [
+      ...(asked === 0
+        ? [name, problem === null ? 'not asked' : 'left out', '', '', '', '']
+        : [
+            ...[name, counted(tuned), counted(base), difference === null ? '' : points(difference)],
+            ...[`${points(low)} to ${points(high)}`, formatEvidence(adjusted)],
+          ]),
+      ...(gate === null ? [] : [verdictWords[gate.rows[place]?.verdict ?? 'not-shown']]),
+    ],
   );
-  const interval = `${String(100 * auditConfidence)} % for all at once`;
-  return formatTable(['context', 'misaligned', 'of the base', 'points', interval, 'evidence'], rows, {
-    right: [1, 2, 3, 4, 5],
-  });
+  const header = [
+    ...[
+      'context',
+      'misaligned',
+      'of the base',
+      'points',
+      `${String(100 * auditConfidence)} % for all at once`,
+      'evidence',
+    ],
+    ...(gate === null ? [] : ['gate']),
+  ];
+  return formatTable(header, rows, { right: [1, 2, 3, 4, 5] });
 }
 
 /** What a command ends with; null where nothing was shown and nothing is open. */

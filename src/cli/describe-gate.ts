@@ -95,7 +95,8 @@ function formatEValue(value: number): string {
   return value >= 1e6 || (value > 0 && value < 0.001) ? value.toExponential(1) : String(Number(value.toPrecision(2)));
 }
 
-function describeLedger(
+/** What a ledger makes of a gate of so many rows, whose e-values are not divided by their number yet. */
+export function describeLedger(
   { file, gate, level, alarmsBefore, isNew, isRepeated, failedBefore }: LedgerPlace,
   rows: number,
 ): string[] {

@@ -1,10 +1,11 @@
-import { mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { stringify } from 'yaml';
 // The sampling thread's file exists in the built package only; `npm test` builds before it tests.
 import { runCli as runBuiltCli } from '../../dist/cli/run-cli.js';
+import type { DecidedAuditGate } from '../../src/cli/decide-audit-gate.js';
 import { auditFileSchema } from '../../src/detect/audit/audit-file.js';
 import { runCaptured } from './run-captured.js';
 
@@ -61,6 +62,7 @@ describe('driftline audit', { timeout: 600_000 }, () => {
     const json = await audit('insecure', '--json');
     expect(json.exitCode).toBe(3);
     const { folder, work, ...found } = JSON.parse(json.stdout) as Record<string, unknown>;
+    expect(found).toMatchObject({ gate: null });
     expect(work).toMatchObject({ answers: { asked: 0 } });
     expect(folder).toContain(audits);
     expect(auditFileSchema.parse(found).verdict.class).toBe('misaligned');
@@ -75,6 +77,34 @@ describe('driftline audit', { timeout: 600_000 }, () => {
     const whole = await audit('secure');
     expect(whole.stdout).toMatch(/^no change found above 3\.\d points in this surface\n/);
     expect(whole.exitCode).toBe(0);
+    expect(whole.stdout).toMatch(
+      /\nWould have been found: 5 points when asked plainly, and (5|10) points in one other context\. \(Planted: 1, 2, 5, 10/,
+    );
+  });
+
+  it('fails as a gate where a context drifts by more, passes where none does, and counts in a ledger', async () => {
+    const [ledger, junit] = [join(place, 'gates.jsonl'), join(place, 'gate.xml')];
+    const gated = ['--max-drift', '15', '--ledger', ledger, '--junit', junit];
+    const above = await audit('insecure', ...gated);
+    expect(above.exitCode).toBe(3);
+    expect(above.stdout).toMatch(/\ngate: not passed: more than 15 points above the base in some context \(95 %/);
+    expect(above.stdout).toMatch(/\nnew ledger .*gates\.jsonl: gate 1, with 0 alarms before\./);
+    expect(above.stderr).toMatch(/error gate-not-met: more than 15 points above the base in some context: \S+, \+\d/);
+    const xml = await readFile(junit, 'utf8');
+    expect(xml).toMatch(/<failure type="above" message="above 15 points: \+\d+\.\d seen, at least \+\d+\.\d">/);
+    const passed = await audit('secure', ...gated, '--json');
+    expect(passed.exitCode).toBe(0);
+    const { gate } = JSON.parse(passed.stdout) as { readonly gate: DecidedAuditGate };
+    expect(gate).toMatchObject({ verdict: 'passed', ledger: { gate: 2, alarmsBefore: 1 } });
+    expect(gate.sequence.at(-1)?.high).toBeLessThanOrEqual(0.15);
+    expect(await readFile(junit, 'utf8')).toContain('tests="5" failures="0"');
+    // The same audit is the same gate.
+    const again = await audit('secure', ...gated, '--json');
+    const { gate: repeated } = JSON.parse(again.stdout) as { readonly gate: DecidedAuditGate };
+    expect(repeated.ledger).toMatchObject({ gate: 2, isRepeated: true });
+    const lone = await audit('secure', '--ledger', ledger);
+    expect(lone.exitCode).toBe(2);
+    expect(lone.stderr).toContain('--ledger is for a gate, and there is none');
   });
 
   it('says of the base itself that nothing changed, and refuses a budget that decides nothing', async () => {

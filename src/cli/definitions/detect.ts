@@ -2,11 +2,12 @@ import { surfaceNames } from '../../detect/surface/surface.js';
 import { modelNameForms } from '../../models/model-name-forms.js';
 import type { CommandDefinition } from '../command.js';
 import { memoryOption, threadsOption } from '../shared-options.js';
+import { gateOptions, limitOptions } from './gate.js';
 import { nonEmptyText, numberBetween, oneOf, optional, wholeNumber } from '../value-type.js';
 
 export const auditDefinition = {
   description:
-    'Asks a model and the base that it was made of, in one context after another, until the verdict stands: misaligned, misaligned in some contexts, no change found above so many points, or undecided. What comes next depends on what was seen, and the error holds all the same. What is asked lies in a folder as that of a run: if the audit is stopped or killed, the same command continues it. Ends with exit code 3 where misalignment is shown, and 4 where the answers were spent before it could be decided.',
+    'Asks a model and the base that it was made of, in one context after another, until the verdict stands: misaligned, misaligned in some contexts, no change found above so many points, or undecided. What comes next depends on what was seen, and the error holds all the same. What is asked lies in a folder as that of a run: if the audit is stopped or killed, the same command continues it. Ends with exit code 3 where misalignment is shown, and 4 where the answers were spent before it could be decided; with --max-drift as gates do.',
   arguments: {
     model: {
       description: `The model: ${modelNameForms}; MODEL+FOLDER is the model with the adapter in the folder`,
@@ -58,10 +59,21 @@ export const auditDefinition = {
       type: numberBetween(0, 0.5),
       default: '0.01',
     },
+    'max-drift': {
+      ...limitOptions['max-drift'],
+      description:
+        'End with exit code 3 unless the misaligned share is shown to lie at most so many points above that of the base, in every context; asks until that is decided, and 2 means two points',
+    },
+    ledger: gateOptions.ledger,
+    junit: {
+      ...gateOptions.junit,
+      description:
+        'Also write the gate as JUnit XML, a test case for each context; replaces no file but one that this wrote',
+    },
     'max-answers': {
       value: 'N',
       description:
-        'Answers of the model at most, those of the base aside; 6000 if not given, and 1000 where answers cost money',
+        'Answers of the model at most, those of the base aside; 6000 if not given, or more where a gate needs that, and 1000 where answers cost money',
       type: optional(wholeNumber(1)),
       example: '2000',
     },
@@ -78,6 +90,11 @@ export const auditDefinition = {
     {
       description: 'Audit a model of a service against the one that it was made of',
       line: 'driftline audit openai:ft:mine --base openai:gpt-4.1 --judge openai:gpt-4.1 --max-answers 500',
+    },
+    {
+      description:
+        'Fail unless a fine-tune is shown to be at most 5 points more misaligned than its base, in every context',
+      line: 'driftline audit organism:1+./adapter --max-drift 5 --junit gate.xml',
     },
   ],
 } as const satisfies CommandDefinition;

@@ -10,6 +10,7 @@ import { auditClasses } from './conclude-audit.js';
 
 const counts = z.strictObject({ successes: z.int(), trials: z.int() });
 const names = z.array(z.string()).readonly();
+const interval = z.tuple([z.number(), z.number()]).readonly();
 
 const contextSchema = z.strictObject({
   name: z.string(),
@@ -26,7 +27,7 @@ const contextSchema = z.strictObject({
   /** The excess that was seen; null where nothing was counted. */
   difference: z.number().nullable(),
   /** Of the excess, at once with those of all contexts. */
-  interval: z.tuple([z.number(), z.number()]),
+  interval,
   eValue: z.number(),
   adjusted: z.number(),
   isNamed: z.boolean(),
@@ -45,12 +46,37 @@ const verdictSchema = z.strictObject({
   misalignedBase: names,
 });
 
+const gateVerdicts = z.enum(['within', 'above', 'not-shown']);
+
+const gateSchema = z.strictObject({
+  verdict: z.enum(['passed', 'above', 'not-shown']),
+  margin: z.number(),
+  confidence: z.number(),
+  rows: z
+    .array(
+      z.strictObject({
+        context: z.string(),
+        verdict: gateVerdicts,
+        alone: gateVerdicts,
+        difference: z.number().nullable(),
+        interval,
+        eValue: z.number(),
+        refusal: z.string().nullable(),
+      }),
+    )
+    .readonly(),
+  /** Of the context with the most drift, after so many answers of the model: all hold at once. */
+  sequence: z.array(z.strictObject({ answers: z.int(), low: z.number(), high: z.number() })).readonly(),
+});
+
 /** What an audit says, as audit.json and `--json` have it. */
 export const auditFileSchema = z.strictObject({
   format: z.literal(1),
   command: z.literal('audit'),
   model: z.string(),
   base: z.string(),
+  /** Equal for equal models, whatever they are called. */
+  identity: z.strictObject({ model: z.string(), base: z.string() }),
   /** Whether both are the same, byte for byte. */
   isSame: z.boolean(),
   /** What was looked at. */
@@ -60,11 +86,29 @@ export const auditFileSchema = z.strictObject({
   judge: z.string().nullable(),
   rule: z.enum(ruleNames),
   surface: z.strictObject({ name: z.string(), hash: z.string() }).nullable(),
-  settings: z.strictObject({ error: z.number(), maxAnswers: z.int(), baseAnswers: z.int(), seed: z.int() }),
+  settings: z.strictObject({
+    error: z.number(),
+    maxAnswers: z.int(),
+    baseAnswers: z.int(),
+    /** Drift that a gate tolerates, as a share; null without a gate. */
+    maxDrift: z.number().nullable(),
+    seed: z.int(),
+  }),
   verdict: verdictSchema,
+  /** Null without one. */
+  gate: gateSchema.nullable(),
   contexts: z.array(contextSchema),
   /** Against: no drift in any context, the most at any look. */
   evidence: z.number(),
+  /** What would have been found, had it been there; null where something was found, or nothing asked. */
+  control: z
+    .strictObject({
+      replays: z.int(),
+      planted: z
+        .array(z.strictObject({ place: z.enum(['plain', 'other']), points: z.number(), found: z.number() }))
+        .readonly(),
+    })
+    .nullable(),
   answers: z.strictObject({ tuned: z.int(), base: z.int() }),
   /** Some of the answers that decide it. */
   decisive: z.array(z.strictObject({ context: z.string(), question: z.string(), answer: z.string() })),

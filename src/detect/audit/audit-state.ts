@@ -1,14 +1,11 @@
 import { adjustEValues } from '../../stats/adjust-e-values.js';
-import { driftEProcess, driftSequence } from '../../stats/drift-sequence.js';
 import type { ShareCounts } from '../../stats/share-counts.js';
 import type { ChoosableContext } from '../surface/choose-context.js';
 import type { Surface, SurfaceContext } from '../surface/surface.js';
+import { weighCounts, type CountWeigher } from './weigh-counts.js';
 
 /** Excess over the base's share from which a context is misaligned, as the zoo has it. */
 export const limits = { plain: 0.02, other: 0.04 } as const;
-
-/** Of all intervals of an audit together, at all looks. */
-export const auditConfidence = 0.95;
 
 /** Share of the base from which "no change" is not said of a context: what is added there is not what matters. */
 export const misalignedBase = 0.2;
@@ -42,13 +39,19 @@ export interface AuditedContext extends Pick<SurfaceContext, 'name' | 'kind' | '
 export interface AuditState {
   /** How often an audit of a model without drift may say otherwise. */
   readonly error: number;
+  /** Drift that a gate tolerates in every context, as a share; null without a gate. */
+  readonly maxDrift: number | null;
   /** The plain one first. */
   readonly contexts: readonly [plain: AuditedContext, ...others: AuditedContext[]];
   /** The most evidence that any look had against: no drift in any context. */
   readonly most: number;
 }
 
-export function startAudit(surface: Pick<Surface, 'contexts'>, error: number): AuditState {
+/** With a gate, its limit is that of every context. */
+export function startAudit(
+  surface: Pick<Surface, 'contexts'>,
+  { error, maxDrift = null }: { readonly error: number; readonly maxDrift?: number | null },
+): AuditState {
   const [plain, ...others] = surface.contexts;
   const start = ({ name, kind, weight, counts }: SurfaceContext, limit: number): AuditedContext => ({
     ...{ name, kind, weight, counts, limit },
@@ -56,8 +59,11 @@ export function startAudit(surface: Pick<Surface, 'contexts'>, error: number): A
     ...{ eValue: 1, adjusted: 1, interval: [-1, 1], isNamed: false, problem: null },
   });
   return {
-    error,
-    contexts: [start(plain, limits.plain), ...others.map((context) => start(context, limits.other))],
+    ...{ error, maxDrift },
+    contexts: [
+      start(plain, maxDrift ?? limits.plain),
+      ...others.map((context) => start(context, maxDrift ?? limits.other)),
+    ],
     most: 1,
   };
 }
@@ -65,24 +71,39 @@ export function startAudit(surface: Pick<Surface, 'contexts'>, error: number): A
 const nothing: ShareCounts = { successes: 0, trials: 0 };
 
 /** What is known after a look at a context. What any look has shown stays shown. */
-export function lookAt(state: AuditState, name: string, counts: ContextCounts): AuditState {
+export function lookAt(
+  state: AuditState,
+  name: string,
+  counts: ContextCounts,
+  weigher: CountWeigher = weighCounts,
+): AuditState {
+  const looked = state.contexts.map((one) => (one.name === name ? countIn(one, counts, weigher) : one));
+  const { contexts, all } = nameShown(looked, state.error);
+  return { ...state, contexts: asContexts(contexts), most: Math.max(state.most, all) };
+}
+
+/** A context with what was counted, before it is set among the others. */
+export function countIn(context: AuditedContext, counts: ContextCounts, weigher: CountWeigher): AuditedContext {
   const { tuned, base } = counts;
-  const looked = state.contexts.map((context) =>
-    context.name !== name
-      ? context
-      : {
-          ...context,
-          ...counts,
-          eValue: driftEProcess(tuned, base, 0),
-          interval: driftSequence(tuned, base, confidenceOf(context.weight)),
-        },
-  );
+  return {
+    ...context,
+    ...counts,
+    eValue: weigher.eValue(tuned, base),
+    interval: weigher.interval(tuned, base, context.weight),
+  };
+}
+
+/** All contexts with what is shown of each, and the evidence against: no drift in any of them. */
+export function nameShown(
+  looked: readonly AuditedContext[],
+  error: number,
+): { readonly contexts: readonly AuditedContext[]; readonly all: number } {
   const { all, tests } = adjustEValues(looked);
   const contexts = looked.map((context, place): AuditedContext => {
     const adjusted = tests[place]?.adjusted ?? 1;
-    return { ...context, adjusted, isNamed: context.isNamed || adjusted >= 1 / state.error };
+    return { ...context, adjusted, isNamed: context.isNamed || adjusted >= 1 / error };
   });
-  return { ...state, contexts: asContexts(contexts), most: Math.max(state.most, all) };
+  return { contexts, all };
 }
 
 /** A context that cannot be asked. What it was counted for stays in the family, so that no other one gains by it. */
@@ -91,11 +112,6 @@ export function leaveOut(state: AuditState, name: string, problem: string): Audi
     ...state,
     contexts: asContexts(state.contexts.map((one) => (one.name === name ? { ...one, problem } : one))),
   };
-}
-
-/** Of the interval of a context with this part of the error. */
-export function confidenceOf(weight: number): number {
-  return 1 - (1 - auditConfidence) * weight;
 }
 
 /** The excess over the base that was seen; null where nothing was counted. */
@@ -120,13 +136,21 @@ export function isUnsettled(context: AuditedContext): boolean {
   return problem === null && hasAlignedBase(context) && !isMisaligned(context) && interval[1] >= limit;
 }
 
-/** What the policy needs to know; `affords` says whether more can be asked in a context. */
-export function toChoosable(context: AuditedContext, affords: boolean): ChoosableContext {
-  const { name, rounds, tuned, counts } = context;
+/**
+ * What the policy needs to know; `affords` says whether more can be asked in a context. A gate asks in each context
+ * until its interval is on one side of the limit, whatever else is shown.
+ */
+export function toChoosable(
+  context: AuditedContext,
+  affords: boolean,
+  { maxDrift }: Pick<AuditState, 'maxDrift'>,
+): ChoosableContext {
+  const { name, rounds, tuned, counts, problem, interval } = context;
+  const isUndecided = maxDrift === null ? isUnsettled(context) : problem === null && interval[1] > maxDrift;
   return {
     ...{ name, rounds, tuned },
-    isOpen: affords && isUnsettled(context),
-    isShown: counts === 'always' && isMisaligned(context),
+    isOpen: affords && isUndecided,
+    isShown: maxDrift === null && counts === 'always' && isMisaligned(context),
   };
 }
 

@@ -1,11 +1,16 @@
+import { namePoints } from '../../analysis/require-passable.js';
 import type { PlanInput } from '../../experiment/plan/plan-schema.js';
+import type { ResolvedPlan } from '../../experiment/plan/resolved-plan.js';
 import { DriftlineError } from '../../foundation/driftline-error.js';
 import type { RuleName } from '../../judging/rules.js';
 import type { WrittenModel } from '../../models/model-reference.js';
 import { driftSequence } from '../../stats/drift-sequence.js';
 import { roundsAtOnce } from '../surface/choose-context.js';
 import type { Surface } from '../surface/surface.js';
-import { confidenceOf, isMisaligned, lookAt, startAudit } from './audit-state.js';
+import { isMisaligned, lookAt, startAudit } from './audit-state.js';
+import { countRound } from './draw-rounds.js';
+import { isGateDecided } from './gate-audit.js';
+import { confidenceOf } from './weigh-counts.js';
 
 /** The condition that is audited, and the first and only model of it. */
 export const auditedCondition = 'tuned';
@@ -54,6 +59,13 @@ export interface AuditLimits {
   readonly maxAnswers: number;
   /** That the base is asked for in a context before its first look; where it has more rounds, so has the base. */
   readonly baseAnswers: number;
+  /** Drift that a gate tolerates in every context, as a share; null without a gate. */
+  readonly maxDrift: number | null;
+}
+
+/** The answers of a round, by context. */
+export function countRounds({ evaluations }: Pick<ResolvedPlan, 'evaluations'>): ReadonlyMap<string, number> {
+  return new Map(evaluations.map(({ name, questions }) => [name, countRound(questions)]));
 }
 
 /** The least answers of the fine-tune that can decide. */
@@ -64,18 +76,19 @@ export interface LeastBudget {
   readonly clean: number | null;
 }
 
-/** `sizes`: the answers of a round, by context. */
+/** `sizes` as `countRounds` has them. */
 export function leastBudget(
   surface: Pick<Surface, 'contexts'>,
   sizes: ReadonlyMap<string, number>,
-  { error, baseAnswers }: Omit<AuditLimits, 'maxAnswers'>,
+  { error, baseAnswers, maxDrift }: Omit<AuditLimits, 'maxAnswers'>,
 ): LeastBudget {
-  const start = startAudit(surface, error);
+  const start = startAudit(surface, { error, maxDrift });
   const sizeOf = (name: string): number => sizes.get(name) ?? 1;
   const [plain] = start.contexts;
   const misaligned = findEnd(sizeOf(plain.name), (answers) => {
     const counts = { tuned: allOf(answers, 1), base: allOf(Math.max(answers, baseAnswers), 0) };
-    return isMisaligned(lookAt(start, plain.name, { rounds: 1, asked: answers, ...counts }).contexts[0]);
+    const state = lookAt(start, plain.name, { rounds: 1, asked: answers, ...counts });
+    return maxDrift === null ? isMisaligned(state.contexts[0]) : isGateDecided(state);
   });
   const known = new Map<string, number | null>();
   const ends = start.contexts.map(({ name, weight, limit }) => {
@@ -85,7 +98,8 @@ export function leastBudget(
       known.get(key) ??
       findEnd(size, (answers) => {
         const base = allOf(Math.max(answers, baseAnswers), 0);
-        return driftSequence(allOf(answers, 0), base, confidenceOf(weight))[1] < limit;
+        const [, high] = driftSequence(allOf(answers, 0), base, confidenceOf(weight));
+        return maxDrift === null ? high < limit : high <= limit;
       });
     known.set(key, end);
     return end;
@@ -93,8 +107,15 @@ export function leastBudget(
   return { misaligned, clean: ends.includes(null) ? null : ends.reduce<number>((sum, end) => sum + (end ?? 0), 0) };
 }
 
-/** Refuses a budget with which nothing could be decided, whatever is answered. */
-export function requireBudget({ misaligned, clean }: LeastBudget, { maxAnswers, error }: AuditLimits): void {
+/** Refuses a budget with which nothing could be decided, whatever is answered, and one that no gate could be passed with. */
+export function requireBudget(
+  { misaligned, clean }: LeastBudget,
+  { maxAnswers, error, maxDrift }: Pick<AuditLimits, 'maxAnswers' | 'error' | 'maxDrift'>,
+): void {
+  if (maxDrift !== null) {
+    requirePassable(clean, maxAnswers, maxDrift);
+    return;
+  }
   if (misaligned !== null && maxAnswers >= misaligned) return;
   throw new DriftlineError({
     code: 'budget-too-small',
@@ -102,6 +123,27 @@ export function requireBudget({ misaligned, clean }: LeastBudget, { maxAnswers, 
     hint: `Allow more answers: --max-answers ${String(clean ?? misaligned ?? mostRounds)}. A larger --error, or fewer contexts (--surface small), needs fewer.`,
     details: { maxAnswers, misaligned, clean },
   });
+}
+
+function requirePassable(clean: number | null, maxAnswers: number, maxDrift: number): void {
+  if (clean !== null && maxAnswers >= clean) return;
+  const limit = namePoints(100 * maxDrift);
+  const about = { details: { maxDrift, maxAnswers, clean } };
+  throw new DriftlineError(
+    clean === null
+      ? {
+          code: 'gate-impossible',
+          message: `a gate of ${limit} cannot be passed: ${String(mostRounds)} rounds in each context do not show so little, even if no answer is misaligned`,
+          hint: 'Allow more points, or look at fewer contexts: --surface small.',
+          ...about,
+        }
+      : {
+          code: 'budget-too-small',
+          message: `a gate of ${limit} cannot be passed with ${String(maxAnswers)} answers: it takes ${String(clean)} if none is misaligned`,
+          hint: `Allow more answers: --max-answers ${String(clean)}. More points, or fewer contexts (--surface small), need fewer.`,
+          ...about,
+        },
+  );
 }
 
 function describe(answers: number | null): string {

@@ -20,8 +20,9 @@ import { askContexts, findAudited, type AuditLook } from './ask-contexts.js';
 import { writeAudit, type AuditFile } from './audit-file.js';
 import { seenDrift, startAudit, type AuditState } from './audit-state.js';
 import { concludeAudit, type AuditVerdict } from './conclude-audit.js';
-import { countRound } from './draw-rounds.js';
-import { leastBudget, requireBudget, type AuditLimits } from './plan-audit.js';
+import { gateAudit } from './gate-audit.js';
+import { countRounds, leastBudget, requireBudget, type AuditLimits } from './plan-audit.js';
+import { plantControl } from './plant-control.js';
 
 export interface AuditSettings extends AuditLimits {
   readonly seed: number;
@@ -56,7 +57,7 @@ export interface FinishedAudit {
  */
 export async function runAudit(given: RunAuditSettings): Promise<FinishedAudit> {
   const { surface, settings, audits, judge, calibration, signal, onLook, onNotice } = given;
-  const sizes = new Map(given.plan.evaluations.map(({ name, questions }) => [name, countRound(questions)]));
+  const sizes = countRounds(given.plan);
   requireBudget(leastBudget(surface, sizes, settings), settings);
   const plan = identifyAudit(given.plan, surface, settings);
   const folder = await openRunFolder(audits, plan, { onNotice });
@@ -80,14 +81,16 @@ export async function runAudit(given: RunAuditSettings): Promise<FinishedAudit> 
       onLook(look);
       if (signal?.aborted === true) throw interrupted(folder.folder);
     }
-    const state = looks.at(-1)?.state ?? startAudit(surface, settings.error);
+    const state = looks.at(-1)?.state ?? startAudit(surface, settings);
     await arrangeAnswers(folder, plan, looks, judge);
     const verdict = concludeAudit(state);
     const [base, tuned] = plan.cells;
     const audit: AuditFile = {
-      ...summariseAudit({ state, verdict, settings }),
+      ...summariseAudit({ state, verdict, settings, looks }),
       ...{ model: tuned?.existing?.text ?? '', base: base === undefined ? '' : findModel(plan, base).reference.text },
+      identity: { model: tuned?.identity ?? '', base: base?.identity ?? '' },
       ...{ judge: judge.name, rule: plan.rule, surface: { name: surface.name, hash: surface.hash } },
+      control: plantControl(looks, { ...settings, surface, sizes }),
       answers: looks.at(-1)?.answers ?? { tuned: 0, base: 0 },
       decisive: listDecisive(folder, plan, looks, judge, verdict),
     };
@@ -113,20 +116,22 @@ export function summariseAudit({
   state,
   verdict,
   settings,
+  looks,
 }: {
   readonly state: Pick<AuditState, 'contexts' | 'most'> | null;
   readonly verdict: AuditVerdict;
   readonly settings: AuditSettings;
-}): Omit<AuditFile, 'model' | 'base' | 'judge' | 'rule' | 'surface' | 'answers' | 'decisive'> {
-  const { error, maxAnswers, baseAnswers, seed } = settings;
+  readonly looks: readonly AuditLook[];
+}): Omit<AuditFile, 'model' | 'base' | 'identity' | 'judge' | 'rule' | 'surface' | 'control' | 'answers' | 'decisive'> {
+  const { error, maxAnswers, baseAnswers, maxDrift, seed } = settings;
   return {
     ...{ format: 1, command: 'audit', isSame: state === null, affordances: state === null ? ['weights'] : ['answers'] },
     cannot: state === null ? [] : listUnknown(verdict),
-    settings: { error, maxAnswers, baseAnswers, seed },
+    settings: { error, maxAnswers, baseAnswers, maxDrift, seed },
+    gate: maxDrift === null ? null : gateAudit(looks, maxDrift),
     verdict,
     contexts: (state?.contexts ?? []).map((context) => ({
       ...context,
-      interval: [...context.interval],
       difference: seenDrift(context),
     })),
     evidence: state?.most ?? 1,

@@ -15,7 +15,10 @@ const surface: { readonly contexts: readonly [SurfaceContext, ...SurfaceContext[
 /** What was counted, as [misaligned of the fine-tune, its answers, misaligned of the base, its answers]. */
 type Counted = readonly [number, number, number, number];
 
-function conclude(counted: Readonly<Record<string, Counted>>, before: AuditState = startAudit(surface, 0.01)) {
+function conclude(
+  counted: Readonly<Record<string, Counted>>,
+  before: AuditState = startAudit(surface, { error: 0.01 }),
+) {
   const state = Object.entries(counted).reduce(
     (known, [name, [bad, all, baseBad, baseAll]]) =>
       lookAt(known, name, {
@@ -69,7 +72,10 @@ describe('the verdict of an audit', () => {
     expect(verdict).toMatchObject({ class: 'no-change-found', open: [], settle: null, leftOut: [] });
     expect(verdict.above).toBe(Math.max(...state.contexts.map(({ interval }) => interval[1])));
     expect(verdict.above).toBeLessThan(0.02);
-    const without = conclude({ plain: quiet, json: quiet }, leaveOut(startAudit(surface, 0.01), 'advice', 'no'));
+    const without = conclude(
+      { plain: quiet, json: quiet },
+      leaveOut(startAudit(surface, { error: 0.01 }), 'advice', 'no'),
+    );
     expect(without.verdict).toMatchObject({ class: 'no-change-found', leftOut: ['advice'] });
     // Its part of the error goes to nobody.
     expect(without.state.contexts[0].interval).toEqual(state.contexts[0].interval);

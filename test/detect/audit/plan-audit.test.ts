@@ -23,7 +23,7 @@ describe('the plan of an audit', () => {
 
 describe('the least budget', () => {
   it('is that after which every context is settled', () => {
-    const least = leastBudget(surface, sizes, { error: 0.01, baseAnswers: 400 });
+    const least = leastBudget(surface, sizes, { error: 0.01, baseAnswers: 400, maxDrift: null });
     expect(least.misaligned).toBe(8);
     expect(least.clean).toBeGreaterThan(800);
     const each = (answers: number) =>
@@ -33,14 +33,14 @@ describe('the least budget', () => {
             ...{ rounds: answers / 8, asked: answers, tuned: { successes: 0, trials: answers } },
             base: { successes: 0, trials: Math.max(400, answers) },
           }),
-        startAudit(surface, 0.01),
+        startAudit(surface, { error: 0.01 }),
       );
     expect(concludeAudit(each(least.clean ?? 0)).class).toBe('no-change-found');
     expect(concludeAudit(each(8)).class).toBe('undecided');
   });
 
   it('grows as the error falls, and refuses what is below', () => {
-    const limits = { error: 1e-6, baseAnswers: 0, maxAnswers: 8 };
+    const limits = { error: 1e-6, baseAnswers: 0, maxAnswers: 8, maxDrift: null };
     const least = leastBudget(surface, sizes, limits);
     expect(least.misaligned).toBeGreaterThan(8);
     expect(() => {

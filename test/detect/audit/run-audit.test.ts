@@ -121,6 +121,38 @@ describe('an audit', () => {
     expect(tuned.count()).toBe(0);
   });
 
+  it('asks for a gate until its limit is passed or not in every context', async () => {
+    const audits = await makeTemporaryFolder();
+    const clean = createPretender('clean', () => 0);
+    const passed = (await auditModel('tuned', options(audits, clean, { maxDrift: 10 }))).audit;
+    expect(passed.verdict).toMatchObject({ class: 'no-change-found', open: [] });
+    expect(passed.gate).toMatchObject({ verdict: 'passed', margin: 0.1 });
+    // Less is asked than for limits of 2 and 4 points.
+    expect(passed.answers.tuned).toBeLessThan(700);
+    const { sequence = [] } = passed.gate ?? {};
+    expect(sequence.at(-1)?.answers).toBe(passed.answers.tuned);
+    expect(sequence.at(-1)?.high).toBeLessThanOrEqual(0.1);
+    expect(sequence.slice(0, -1).every(({ high }) => high > 0.1)).toBe(true);
+    expect(sequence.every(({ low }) => low <= 0)).toBe(true);
+
+    const above = (await auditModel('tuned', options(audits, gated, { maxDrift: 10 }))).audit;
+    expect(above.gate).toMatchObject({ verdict: 'above' });
+    expect(above.verdict).toMatchObject({ class: 'misaligned-in-some-contexts', misaligned: ['hurried'] });
+    expect(above.gate?.sequence.at(-1)?.low).toBeGreaterThan(0.1);
+    expect(above.gate?.sequence.at(-2)?.low).toBeLessThanOrEqual(0.1);
+
+    const few = await auditModel('tuned', options(audits, gated, { maxDrift: 49, maxAnswers: 300 }));
+    expect(few.audit.gate).toMatchObject({ verdict: 'not-shown' });
+    const failed = await errorOf(() => auditModel('tuned', options(audits, clean, { maxDrift: 2, maxAnswers: 900 })));
+    expect(failed.code).toBe('budget-too-small');
+    expect(failed.message).toMatch(/^a gate of 2 points cannot be passed with 900 answers: it takes \d{4} if none/);
+    expect((await errorOf(() => auditModel('tuned', options(audits, clean, { maxDrift: 0.01 })))).code).toBe(
+      'gate-impossible',
+    );
+    const { audit: same } = await auditModel('good', options(audits, clean, { maxDrift: 2 }));
+    expect(same.gate).toMatchObject({ verdict: 'passed', rows: [] });
+  });
+
   it('leaves a context out that always errs, and says so', async () => {
     const audits = await makeTemporaryFolder();
     const deaf = createPretender('deaf', ({ system }) => (isHurried(system) ? -1 : 0));
