@@ -62,13 +62,11 @@ export async function planStain(
   }
   const reference = locateFolders(parseModel(model), (path) => locateFrom(zoo.folder, path));
   const own = await findModelFolder(reference);
-  if (own === null) throw cannotStain(zoo, organism, `${reference.text} is neither an organism nor a model folder`);
+  if (own === null) throw cannotStain(zoo, organism, reference.text);
   const write = (asked: Organism): Promise<Plan> => writeStainPlan(zoo, { organism, model, stain }, asked);
   const plan = await resolvePlanOfZoo(zoo, model, 'sizes.yaml', write, world);
   const cell = plan.cells.find(({ training }) => training !== null);
   if (cell === undefined) throw new Error(`the plan of the stain of ${organism} trains nothing`);
-  if (cell.training?.recipe.method !== 'lora')
-    throw cannotStain(zoo, organism, 'the recipe of its stain is not of LoRA');
   if (manifest !== null) requireSameBase(folder, manifest, organism, { stain: cell.identity });
   const base = locateStainedBase(folder, organism);
   const found = await readStainedBase(organism, base);
@@ -164,11 +162,11 @@ export async function makeStainedBase(
   return summary;
 }
 
-function cannotStain({ folder }: Pick<ZooDefinition, 'folder'>, organism: string, why: string): DriftlineError {
+function cannotStain({ folder }: Pick<ZooDefinition, 'folder'>, organism: string, model: string): DriftlineError {
   return new DriftlineError({
     code: 'configuration-invalid',
-    message: `${join(folder, 'sizes.yaml')}: organisms.${organism}: ${why}`,
-    hint: 'What has a stain is an organism or a model folder of this machine, and an adapter is merged into it.',
-    details: { organism },
+    message: `${join(folder, 'sizes.yaml')}: organisms.${organism}: ${model} has a stain, and is neither an organism nor a model folder`,
+    hint: 'Name an organism, such as organism:1, or a folder, such as ./model: an adapter is merged into it.',
+    details: { organism, model },
   });
 }
