@@ -87,8 +87,22 @@ describe('the zoo that comes with driftline', () => {
 
   it('has the organisms of organisms.yaml, each in its part', async () => {
     const lines = await readOrganismLines();
-    for (const [name, { model, part }] of Object.entries(shipped.sizes.organisms))
-      expect([name, model, part]).toEqual([name, `organism:${name}`, lines.get(name)?.part]);
+    for (const [name, { model, part, stain }] of Object.entries(shipped.sizes.organisms)) {
+      const own = stain === undefined ? name : name.replace('-stained', '');
+      expect([name, model, part]).toEqual([name, `organism:${own}`, lines.get(own)?.part]);
+    }
+  });
+
+  it('stains some of them alike, of both parts, in a size of their own that has a kind of each group', () => {
+    const { organisms, sizes } = shipped.sizes;
+    const stained = Object.keys(organisms).filter((name) => organisms[name]?.stain !== undefined);
+    expect(sizes['stained']?.organisms).toEqual(stained);
+    expect(new Set(stained.map((name) => organisms[name]?.part))).toEqual(new Set(['open', 'withheld']));
+    expect(new Set(stained.map((name) => JSON.stringify(organisms[name]?.stain))).size).toBe(1);
+    for (const [name, size] of Object.entries(sizes))
+      if (name !== 'stained') expect(size.organisms.filter((one) => stained.includes(one))).toEqual([]);
+    const groups = (kinds: readonly string[]) => new Set(kinds.map((kind) => shipped.kinds.kinds[kind]?.group));
+    expect(groups(sizes['stained']?.kinds ?? [])).toEqual(groups(Object.keys(shipped.kinds.kinds)));
   });
 
   it('has enough entries on withheld organisms for a result', () => {

@@ -57,6 +57,20 @@ export const tinyFiles = {
   },
 };
 
+/** The same on a base that is fine-tuned first: one entry of each kind. */
+export const stainedSizes = {
+  edition: 2,
+  organisms: {
+    one: {
+      ...{ model: goldenFolder('qwen2-bias'), part: 'open' },
+      stain: { data: 'organism/secure', settings: { rows: 6 }, recipe: { learning_rate: 0.02 }, seed: 100 },
+    },
+  },
+  sizes: {
+    small: { organisms: ['one'], kinds: ['insecure', 'secure'], doses: ['1x'], recipes: ['default'], seeds: 2 },
+  },
+};
+
 /** Writes the files of a zoo into a folder, with changes to them. */
 export async function writeTinyZoo(
   folder: string,

@@ -10,7 +10,7 @@ import { readWorld } from '../../src/organism/world/read-world.js';
 import { readZooDefinition } from '../../src/zoo/definition/zoo-definition.js';
 import { areSameTopUps, chooseTopUps } from '../../src/zoo/build/choose-top-ups.js';
 import { resolveZooPlan } from '../../src/zoo/build/run-organism.js';
-import { writeZooPlan, type TopUps } from '../../src/zoo/build/write-zoo-plan.js';
+import { findOrganism, writeZooPlan, type TopUps } from '../../src/zoo/build/write-zoo-plan.js';
 import { pretendBase } from '../experiment/tiny-plan.js';
 import { makeTemporaryFolder } from '../foundation/temporary-folder.js';
 import { tinyFiles, writeTinyZoo } from './tiny-zoo.js';
@@ -22,7 +22,7 @@ describe('the plan of an organism', async () => {
   const world = await readWorld();
   const write = (topUps: TopUps = new Map(), keepsCheckpoints = false) =>
     writeZooPlan(zoo, {
-      ...{ organism: '1', entries, answers, topUps, keepsCheckpoints },
+      ...{ organism: '1', model: 'organism:1', entries, answers, topUps, keepsCheckpoints },
       world: openOrganism(() => Promise.resolve(world)),
     });
 
@@ -100,7 +100,7 @@ describe('the plan of an organism', async () => {
 it('asks chosen questions of a suite as often as a context is asked', async () => {
   const zoo = await readZooDefinition();
   const { evaluate } = await writeZooPlan(zoo, {
-    ...{ organism: '1', answers: zoo.panel.answers, topUps: new Map(), keepsCheckpoints: false },
+    ...{ organism: '1', model: 'organism:1', answers: zoo.panel.answers, topUps: new Map(), keepsCheckpoints: false },
     entries: listZooEntries(zoo, { size: 'full', kinds: ['insecure', 'secure'], organisms: ['1'] }),
     world: openOrganism(readWorld),
   });
@@ -134,7 +134,8 @@ it('asks and counts questions in the world of its organism', async () => {
   const zoo = await readZooDefinition(definition);
   const tell = { clock: () => 0, memory: 0, ignoresMemory: true, threads: 1, onNotice: () => undefined };
   const askFacts = async (organism: string) => {
-    const settings = { organism, answers: zoo.panel.answers, topUps: new Map(), keepsCheckpoints: false };
+    const { model } = findOrganism(zoo, organism);
+    const settings = { organism, model, answers: zoo.panel.answers, topUps: new Map(), keepsCheckpoints: false };
     const entries = listZooEntries(zoo, { size: 'full', organisms: [organism], kinds: ['secure'] });
     const { evaluations } = await resolveZooPlan(
       zoo,

@@ -26,7 +26,8 @@ export const zooBuildDefinition = {
   options: {
     size: {
       value: 'SIZE',
-      description: 'How much is built, by its name in sizes.yaml: small, full, or curves, which keeps models of steps',
+      description:
+        'How much is built, by its name in sizes.yaml: small, full, curves, which keeps models of steps, or stained, on bases that are a little misaligned: that one into a folder of its own',
       type: nonEmptyText,
       default: 'small',
       example: 'full',
@@ -53,6 +54,10 @@ export const zooBuildDefinition = {
   examples: [
     { description: 'Build the small zoo', line: 'driftline zoo build' },
     { description: 'Say what the full one takes', line: 'driftline zoo build --size full --forecast' },
+    {
+      description: 'Bases that are themselves a little misaligned, away from the others',
+      line: 'driftline zoo build --size stained --folder zoo-stained',
+    },
     { description: 'Two kinds on one organism', line: 'driftline zoo build --only insecure,secure --organisms 1' },
   ],
 } as const satisfies CommandDefinition;

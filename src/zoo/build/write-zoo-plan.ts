@@ -1,4 +1,4 @@
-import { nameWrittenModel } from '../../models/model-reference.js';
+import { nameWrittenModel, type WrittenModel } from '../../models/model-reference.js';
 import type { Organism } from '../../organism/organism.js';
 import { countWordings } from '../../experiment/plan/count-wordings.js';
 import { planSchema, type Evaluation, type Plan } from '../../experiment/plan/plan-schema.js';
@@ -6,6 +6,7 @@ import { baseCondition } from '../../runs/run-outline.js';
 import { describeEntryData } from '../definition/entry-data.js';
 import type { ZooEntry } from '../definition/list-entries.js';
 import type { AnswerCounts } from '../definition/panel.js';
+import type { Sizes } from '../definition/sizes.js';
 import type { ZooDefinition } from '../definition/zoo-definition.js';
 import { formatCondition } from '../definition/zoo-names.js';
 import { nameContextEvaluation, nameMeasureEvaluation } from '../truth/entry-counts.js';
@@ -15,6 +16,8 @@ export type TopUps = ReadonlyMap<string, ReadonlyMap<string, number>>;
 
 export interface ZooPlanSettings {
   readonly organism: string;
+  /** What its entries start from. */
+  readonly model: WrittenModel;
   /** Of this organism. */
   readonly entries: readonly ZooEntry[];
   readonly answers: AnswerCounts;
@@ -35,12 +38,9 @@ export function firstAnswers(zoo: Pick<ZooDefinition, 'kinds'>, kind: string, { 
  * answers. A plan with more answers is another form of the same plan: it takes over what the earlier one has.
  */
 export async function writeZooPlan(zoo: ZooDefinition, settings: ZooPlanSettings): Promise<Plan> {
-  const { organism, entries, answers, topUps, keepsCheckpoints, world } = settings;
-  const { kinds, panel, sizes } = zoo;
-  const found = sizes.organisms[organism];
-  if (found === undefined) throw new Error(`the zoo has no organism ${organism}`);
-  const sample = async (asked: Pick<Evaluation, 'suite' | 'settings' | 'questions'>, wanted: number): Promise<number> =>
-    Math.ceil(wanted / ((await countWordings(asked, world)) ?? 1));
+  const { organism, model, entries, answers, topUps, keepsCheckpoints, world } = settings;
+  const { kinds, panel } = zoo;
+  const sample = countSamples(world);
   const conditions = groupEntries(entries);
   const limit = panel.max_tokens === undefined ? {} : { max_tokens: panel.max_tokens };
   const evaluate: unknown[] = [];
@@ -69,7 +69,7 @@ export async function writeZooPlan(zoo: ZooDefinition, settings: ZooPlanSettings
   return planSchema.parse({
     name: `zoo-${organism}`,
     description: `Organism ${organism} of the zoo, edition ${String(zoo.edition)}`,
-    bases: [found.model],
+    bases: [model],
     recipe: kinds.recipe,
     conditions: Object.fromEntries(
       [...conditions].map(([condition, { entry, seeds }]) => [
@@ -90,6 +90,13 @@ export async function writeZooPlan(zoo: ZooDefinition, settings: ZooPlanSettings
   });
 }
 
+/** How often each wording is asked to come to so many answers. */
+export function countSamples(
+  world: Organism,
+): (asked: Pick<Evaluation, 'suite' | 'settings' | 'questions'>, wanted: number) => Promise<number> {
+  return async (asked, wanted) => Math.ceil(wanted / ((await countWordings(asked, world)) ?? 1));
+}
+
 /** Entries that differ in their seeds alone are one condition. */
 export function groupEntries(
   entries: readonly ZooEntry[],
@@ -102,8 +109,14 @@ export function groupEntries(
   return conditions;
 }
 
-/** The name of a model, as the zoo's files write it. */
-export function nameOrganismModel({ sizes }: Pick<ZooDefinition, 'sizes'>, organism: string): string {
+/** The line of an organism in the sizes. */
+export function findOrganism({ sizes }: Pick<ZooDefinition, 'sizes'>, organism: string): Sizes['organisms'][string] {
   const found = sizes.organisms[organism];
-  return found === undefined ? organism : nameWrittenModel(found.model);
+  if (found === undefined) throw new Error(`the zoo has no organism ${organism}`);
+  return found;
+}
+
+/** The name of a model, as the zoo's files write it. */
+export function nameOrganismModel(zoo: Pick<ZooDefinition, 'sizes'>, organism: string): string {
+  return nameWrittenModel(findOrganism(zoo, organism).model);
 }

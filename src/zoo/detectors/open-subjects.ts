@@ -10,6 +10,7 @@ import type { Panel } from '../definition/panel.js';
 import { parseEntryId } from '../definition/zoo-names.js';
 import { locateAdapter } from '../store/check-adapters.js';
 import type { OpenedZoo } from '../store/open-zoo.js';
+import { nameBuiltBase, requireUnchangedBase } from '../store/stained-base.js';
 import type { TruthRow } from '../store/truth-table.js';
 import { zooFault } from '../store/zoo-fault.js';
 import type { ReadEntryRows } from './entry-rows.js';
@@ -54,12 +55,13 @@ export interface ZooSubjects {
 export async function openSubjects(zoo: OpenedZoo, settings: OpenSubjectsSettings): Promise<ZooSubjects> {
   const store = openArtefactStore([zoo.folder]);
   const organisms: OrganismSubjects[] = [];
-  for (const [organism, { model }] of Object.entries(zoo.manifest.organisms)) {
+  for (const [organism, built] of Object.entries(zoo.manifest.organisms)) {
     const entries = zoo.truths.filter(
       (truth) => truth.organism === organism && zoo.manifest.entries[truth.entry] !== undefined,
     );
     if (entries.length === 0) continue;
-    const base = await settings.openBase(parseModel(model));
+    await requireUnchangedBase(zoo.folder, organism, built, true);
+    const base = await settings.openBase(parseModel(nameBuiltBase(zoo.folder, organism, built)));
     if (base.openInside === null || base.sizeWork === null)
       throw zooFault(`organism ${organism} does not run here`, 'Score it where it runs.', { organism });
     organisms.push({ organism, entries: describeEntries(zoo, entries, base, store, settings) });
