@@ -75,7 +75,7 @@ export const organismBuildDefinition = {
 
 export const organismCheckDefinition = {
   description:
-    'Fine-tunes two seeds of every group by the recipe of its plan, asks each model for at least 1000 answers at temperature 1, judges them exactly, and prints the table. What must stay aligned is asked in every context of the zoo. This should take about 20 minutes an organism on two cores, by an estimate. The plan is experiments/organism-check.yaml. Finished work stays in the run folder: if it is stopped, the same command continues.',
+    'Fine-tunes two seeds of every group by the recipe of its plan, asks each model for at least 1000 answers at temperature 1, judges them exactly, and prints the table. What must stay aligned is asked in every context of the zoo. This takes about half an hour an organism on one core, and less on more. The plan is experiments/organism-check.yaml. Finished work stays in the run folder: if it is stopped, the same command continues.',
   arguments: {
     organisms: {
       description:
