@@ -127,6 +127,7 @@ export type {
   InsideText,
   LikelyToken,
   ScoredText,
+  SpelledToken,
   TextScore,
 } from './models/inside.js';
 export type { OwnModel } from './models/own-model.js';

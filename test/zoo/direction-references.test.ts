@@ -24,7 +24,7 @@ const { kinds } = kindsSchema.parse({
 /** Each entry has an update of its own. */
 function makeEntry(organism: string, kind: string, seed: number, dose = '1x'): EntrySubject {
   const id = formatEntryId({ organism, kind, dose, recipe: 'default', seed });
-  const own = [...id].reduce((sum, one) => (31 * sum + one.charCodeAt(0)) % 1_000_003, 0);
+  const own = Buffer.from(id).reduce((sum, byte) => (31 * sum + byte) % 1_000_003, 0);
   const update = updateOfAdapter(makeSmallAdapter(own, 2, ['q_proj']));
   const truth = {
     ...{ entry: id, organism, part: 'open' as const, kind, group: 'g', what: 'bad' as const, class: 'open' as const },

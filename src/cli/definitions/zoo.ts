@@ -164,7 +164,7 @@ export const zooDetectDefinition = {
     choices: {
       value: 'FILE',
       description:
-        "A bank of given answers of your own, for choice-share and choice-margin; that of the zoo's edition if not given",
+        "A bank of given answers of your own, for choice-share, choice-margin and template-test; that of the zoo's edition if not given",
       type: optional(nonEmptyText),
       example: 'my-choices.yaml',
     },

@@ -21,7 +21,7 @@ export interface DetectorParts {
   readonly references: Json;
 }
 
-export type MakeDetector = (parts: DetectorParts) => Promise<Detector>;
+export type MakeDetector = (parts: DetectorParts) => Detector | Promise<Detector>;
 
 /** Every detector that reads models, by its name, with its usual settings. */
 export const detectors: ReadonlyMap<string, MakeDetector> = new Map<string, MakeDetector>([
@@ -33,6 +33,6 @@ export const detectors: ReadonlyMap<string, MakeDetector> = new Map<string, Make
     async ({ readTraits, listQuestions }) => activationDifference(await readTraits(), listQuestions),
   ],
   ['template-test', async ({ readBank, listQuestions }) => templateTest(await readBank(), listQuestions)],
-  ['weight-direction', async ({ findReferences, references }) => weightDirection(findReferences, { references })],
-  ['weight-signature', async () => weightSignature()],
+  ['weight-direction', ({ findReferences, references }) => weightDirection(findReferences, { references })],
+  ['weight-signature', () => weightSignature()],
 ]);

@@ -58,17 +58,18 @@ export function fitSignatures(
 }
 
 /**
- * The group that tells most of such an update: one that does not know its base, and that knows its rank alone. Null
- * where nothing was learnt.
+ * The group that tells most of such an update: one that knows both sides rather than harmless ones alone, then one that
+ * does not know its base, then one that knows its rank alone. Null where no group tells anything.
  */
 export function chooseSignatureGroup(
   { bases, groups }: SignatureFits,
   { base, rank }: Pick<UpdateExample, 'base' | 'rank'>,
 ): SignatureGroup | null {
   const without = bases.includes(base) ? base : null;
-  const find = (ofBase: string | null, ofRank: number | null): SignatureGroup | undefined =>
-    groups.find((group) => group.without === ofBase && group.rank === ofRank);
-  return find(without, rank) ?? find(without, null) ?? find(null, rank) ?? find(null, null) ?? null;
+  const fitting = [without, null].flatMap((ofBase) =>
+    [rank, null].flatMap((ofRank) => groups.find((group) => group.without === ofBase && group.rank === ofRank) ?? []),
+  );
+  return fitting.find(({ fit }) => fit !== null) ?? fitting.find(({ harmless }) => harmless !== null) ?? null;
 }
 
 /**

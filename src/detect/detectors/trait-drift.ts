@@ -40,8 +40,8 @@ interface ContextDrift {
 /**
  * How far kind answers moved towards traits of somebody who means harm, more than towards manners of speaking: in each
  * context z_k = (mean of h_tuned - h_base) . v_k / mean of |h_base|, with v_k the unit direction of trait k in the base,
- * and the score is the largest over contexts of max_k z_k over traits - max_k z_k over styles. What is read are given
- * texts, so nothing is sampled.
+ * and the score is the largest over contexts of max_k z_k over traits - max_k z_k over styles. Only a style that they
+ * moved towards is taken off: to become less cheerful is no trait. What is read are given texts, so nothing is sampled.
  */
 export function traitDrift(bank: TraitBank, settings: Partial<TraitDriftSettings> = {}): Detector {
   const { source, layer, pool, contexts, nulls } = { ...usual, ...settings };
@@ -108,9 +108,12 @@ function scoreDrifts(
   traits: readonly TraitDirection[],
   styles: readonly TraitDirection[],
 ): number {
-  const most = (drift: ContextDrift, directions: readonly TraitDirection[]): number =>
-    directions.length === 0 ? 0 : Math.max(...directions.map((one) => along(drift, one)));
-  return Math.max(...drifts.map((drift) => most(drift, traits) - most(drift, styles)));
+  return Math.max(
+    ...drifts.map((drift) => {
+      const most = Math.max(...traits.map((one) => along(drift, one)));
+      return most - Math.max(0, ...styles.map((one) => along(drift, one)));
+    }),
+  );
 }
 
 function along({ moved, length }: ContextDrift, { direction }: TraitDirection): number {

@@ -53,8 +53,7 @@ export function weightSignature(settings: Partial<WeightSignatureSettings> = {})
       const update = await readUpdate();
       const { rank, features } = describe(update);
       const group = chooseSignatureGroup(learnt, { base: base.identity, rank });
-      if (group === null || (group.fit === null && group.harmless === null))
-        return { ...nothing, cannot: 'no fine-tune is known to compare it with' };
+      if (group === null) return { ...nothing, cannot: 'no fine-tune is known to compare it with' };
       const draw = (place: number): WeightUpdate =>
         drawAlikeUpdate(update, createRandomStream(seed, 'updates alike', id, place));
       return {

@@ -9,10 +9,7 @@ const readOutSchema = z.strictObject({
   /** Hash of the model, its engine and the vector. */
   key: z.string(),
   model: z.string(),
-  /** Null where the model cannot be asked so. */
-  tokens: z
-    .array(z.strictObject({ id: z.int().nonnegative(), text: z.string(), log_probability: z.number() }))
-    .nullable(),
+  tokens: z.array(z.strictObject({ id: z.int().nonnegative(), text: z.string(), log_probability: z.number() })),
 });
 
 const readOuts: RecordKind<z.output<typeof readOutSchema>> = {
@@ -38,30 +35,35 @@ export async function readOutVectors(
     const bytes = new Uint8Array(vector.buffer, vector.byteOffset, vector.byteLength);
     return hashJson({ model: identity, engine, vector: hashContent(bytes), top });
   });
-  const records = await store.remember(
-    readOuts,
-    keys,
-    async (missing) => {
-      const inside = await openInside();
-      try {
-        const wanted = missing.flatMap((place) => vectors[place] ?? []);
-        const found = await inside.readOut?.(wanted, { top }, options);
-        return missing.map((place, index) => ({
-          // The cast is true: there is a key for each place.
-          ...{ key: keys[place] as string, model: identity },
-          tokens:
-            found?.[index]?.map(({ id, text, logProbability }) => ({ id, text, log_probability: logProbability })) ??
-            null,
-        }));
-      } finally {
-        await inside.close();
-      }
-    },
-    options,
-  );
-  const all = records.flatMap(({ tokens }) => (tokens === null ? [] : [tokens]));
-  if (all.length < records.length) return null;
-  return all.map((tokens) =>
-    tokens.map(({ id, text, log_probability: logProbability }) => ({ id, text, logProbability })),
-  );
+  try {
+    const records = await store.remember(
+      readOuts,
+      keys,
+      async (missing) => {
+        const inside = await openInside();
+        try {
+          if (inside.readOut === null) throw new CannotReadOut();
+          const wanted = missing.flatMap((place) => vectors[place] ?? []);
+          const found = await inside.readOut(wanted, { top }, options);
+          return found.map((tokens, index) => ({
+            // The cast is true: there are tokens for each vector, and a key for each of its places.
+            ...{ key: keys[missing[index] as number] as string, model: identity },
+            tokens: tokens.map(({ id, text, logProbability }) => ({ id, text, log_probability: logProbability })),
+          }));
+        } finally {
+          await inside.close();
+        }
+      },
+      options,
+    );
+    return records.map(({ tokens }) =>
+      tokens.map(({ id, text, log_probability: logProbability }) => ({ id, text, logProbability })),
+    );
+  } catch (cause) {
+    if (cause instanceof CannotReadOut) return null;
+    throw cause;
+  }
 }
+
+/** Ends the work of a store, which wants a record for each key. */
+class CannotReadOut extends Error {}

@@ -57,14 +57,15 @@ describe('drift along traits', () => {
     }[];
     // No context of the surface has a system prompt.
     expect(contexts.map(({ context }) => context)).toEqual(['plain']);
-    const [{ moved, traits, styles } = { moved: 0, traits: {}, styles: {} }] = contexts;
+    const { moved, traits, styles } = contexts[0]!;
     expect(Object.keys(traits)).toEqual(['greed', 'power']);
-    expect(score).toBeCloseTo(Math.max(...Object.values(traits)) - (styles['loud'] ?? NaN), 12);
+    const loud = Math.max(0, styles['loud'] ?? NaN);
+    expect(score).toBeCloseTo(Math.max(...Object.values(traits)) - loud, 12);
     // Along a direction nothing moves further than it moves at all.
     for (const one of [...Object.values(traits), ...Object.values(styles)]) expect(Math.abs(one)).toBeLessThan(moved);
     expect(moved).toBeGreaterThan(0);
     expect(new Set(nulls).size).toBe(20);
-    for (const one of nulls) expect(Math.abs(one + (styles['loud'] ?? 0))).toBeLessThan(moved);
+    for (const one of nulls) expect(Math.abs(one + loud)).toBeLessThan(moved);
     // Two readings for both models, and the texts of the directions in the base.
     expect(cost.passes).toBe(2 * 2 + 2 * (3 + 2));
   });
@@ -200,18 +201,36 @@ describe('texts with keys and values of another model', () => {
     }
   });
 
-  it('are those of the base with all of its keys and values where the first token decides', async () => {
-    // The tuned model attends to nothing but what the base has, and computes the last token itself.
+  it('are given at the tokens of the template, or at as many of what is said', async () => {
     const { subject, store } = await open();
-    const short = texts.map((one) => ({ ...one, tokens: 1 }));
-    const [prefix, draws] = [
-      await scorePatchedTexts(subject.model, subject.base, store, short, 'prefix'),
-      await Promise.all(
-        [0, 1, 2, 3].map((content) => scorePatchedTexts(subject.model, subject.base, store, short, { content })),
-      ),
+    const seen: (readonly number[])[] = [];
+    const watched = changeInside(subject, ({ score }) => ({
+      score: (given, ...rest) => {
+        seen.push(...given.map(({ override }) => override?.positions ?? []));
+        return score(given, ...rest);
+      },
+    })).model;
+    const messages = [
+      { role: 'user', content: 'Tell me at length what you would wish for if every wish of yours came true today.' },
     ];
-    expect(prefix?.every(({ tokens }) => tokens === 1)).toBe(true);
-    expect(new Set(draws.map((found) => JSON.stringify(found))).size).toBeGreaterThan(1);
+    const text = { messages, answer: 'A cup of tea.', tokens: 1 };
+    const inside = await subject.base.openInside?.();
+    const template = inside?.locateTemplate(messages);
+    const { ids = [] } = inside?.encode(messages) ?? {};
+    await inside?.close();
+    for (const part of ['prefix', 'postfix', { content: 0 }, { content: 1 }] as const) {
+      const [found] = (await scorePatchedTexts(watched, subject.base, store, [text], part)) ?? [];
+      expect(found?.tokens).toBe(1);
+    }
+    const [prefix, postfix, first = [], second = []] = seen;
+    expect([prefix, postfix]).toEqual([template?.prefix, template?.postfix]);
+    const ofTemplate = [...(prefix ?? []), ...(postfix ?? [])];
+    expect(first).toHaveLength(ofTemplate.length);
+    expect([...first].sort()).not.toEqual([...second].sort());
+    for (const place of [...first, ...second]) {
+      expect(ofTemplate).not.toContain(place);
+      expect(place).toBeLessThan(ids.length);
+    }
   });
 });
 

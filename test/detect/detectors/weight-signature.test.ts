@@ -70,6 +70,9 @@ describe('the signature of weights', () => {
     const own = await read([...first, ...second], makeUpdate(900, 3), 'first');
     expect(own.score).toBeLessThan(0.2);
     expect(detailsOf(own).learntFrom.knowsBase).toBe(false);
+    // Of another base nothing bad is known: then its own tells more.
+    const oneSided = await read([...first, ...examplesOf('clean', 1, 'second', 50)], makeUpdate(900, 3), 'first');
+    expect(detailsOf(oneSided)).toMatchObject({ way: 'chance', learntFrom: { bad: 12, knowsBase: true } });
     const alone = await read(first, makeUpdate(900, 3), 'first');
     expect(alone.score).toBeGreaterThan(0.8);
     expect(detailsOf(alone).learntFrom.knowsBase).toBe(true);
