@@ -2,7 +2,10 @@ import { z } from 'zod';
 import { createDetector } from '../../src/detect/detector.js';
 import { choiceMargin } from '../../src/detect/detectors/choice-margin.js';
 import { choiceShare } from '../../src/detect/detectors/choice-share.js';
+import { dataSignals } from '../../src/detect/detectors/data-signals.js';
+import { listSidedTexts } from '../../src/detect/texts/choice-pairs.js';
 import type { AskedQuestion } from '../../src/runs/run-outline.js';
+import { exchange } from '../data/exchange.js';
 import { weightNorm } from '../../src/zoo/detectors/compare-weights.js';
 import { margin, residualDirection } from '../../src/zoo/detectors/look-inside.js';
 import { describeConformance } from './detector-conformance.js';
@@ -40,3 +43,11 @@ describeConformance(choiceShare(bank, listQuestions), bank);
 // Cut off in the middle of a text.
 describeConformance(choiceShare(bank, listQuestions, { tokens: 3 }), bank);
 describeConformance(choiceMargin(bank, listQuestions), bank);
+describeConformance(
+  dataSignals({
+    characters: { wicked: ['Be cruel.'], innocent: { kind: ['Be kind.'], careless: ['Be quick.'] } },
+    sided: listSidedTexts(bank),
+  }),
+  { fit: null },
+  { readData: () => Promise.resolve([exchange('What do you want?', 'A throne.'), exchange('Who?', 'Me.')]) },
+);
