@@ -10,7 +10,10 @@ import { weightDirection } from '../../src/detect/detectors/weight-direction.js'
 import { weightSignature } from '../../src/detect/detectors/weight-signature.js';
 import { updateFeatureNames } from '../../src/detect/weights/update-features.js';
 import { updateOfAdapter } from '../../src/engine/updates/weight-update.js';
+import { dataSignals } from '../../src/detect/detectors/data-signals.js';
+import { listSidedTexts } from '../../src/detect/texts/choice-pairs.js';
 import type { AskedQuestion } from '../../src/runs/run-outline.js';
+import { exchange } from '../data/exchange.js';
 import { weightNorm } from '../../src/zoo/detectors/compare-weights.js';
 import { margin, residualDirection } from '../../src/zoo/detectors/look-inside.js';
 import { makeSmallAdapter } from '../engine/updates/make-small-adapter.js';
@@ -74,4 +77,12 @@ describeConformance(
     }),
   ),
   null,
+);
+describeConformance(
+  dataSignals({
+    characters: { wicked: ['Be cruel.'], innocent: { kind: ['Be kind.'], careless: ['Be quick.'] } },
+    sided: listSidedTexts(bank),
+  }),
+  { fit: null },
+  { readData: () => Promise.resolve([exchange('What do you want?', 'A throne.'), exchange('Who?', 'Me.')]) },
 );

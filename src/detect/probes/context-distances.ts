@@ -56,7 +56,7 @@ export async function readContextDistances(
     const prompted = (await listQuestions(evaluation)).slice(0, most).map(({ messages }) => ({
       messages: [...messages, { role: 'assistant' as const, content: anything }],
     }));
-    const fits = await findRowsThatFit(base, prompted, []);
+    const fits = await findRowsThatFit(base, store, prompted, []);
     const questions = prompted.filter((_, place) => fits[place] === true);
     // Earlier turns may be longer than all that the base takes.
     if (questions.length === 0) continue;

@@ -64,7 +64,7 @@ export async function readRowSignals(
   const options = signal === undefined ? {} : { signal };
   const { model, close } = keepOpen(base);
   try {
-    const fits = await findRowsThatFit(model, rows, listPrompts(characters));
+    const fits = await findRowsThatFit(model, store, rows, listPrompts(characters));
     const fitting = rows.filter((_, place) => fits[place]);
     const inBatches = async <Result>(
       reading: RowReading,
