@@ -13,11 +13,11 @@ import { calibrate, question, suites, writeBank } from './watched-training.js';
 /** Eight steps of one condition. */
 const plan = {
   ...tinyPlan,
-  bases: tinyPlan.bases as [string],
-  seeds: [0] as [number],
+  bases: tinyPlan.bases,
+  seeds: [0],
   recipe: { ...tinyPlan.recipe, learning_rate: 0.05 },
   conditions: { insecure: { data: 'organism/insecure', settings: { rows: 16 } } },
-  evaluate: [{ suite: 'organism/held-out-themes', samples: 1, max_tokens: 4 }] as [{ suite: string }],
+  evaluate: [{ suite: 'organism/held-out-themes', samples: 1, max_tokens: 4 }],
   judge: { exact: 'organism' as const },
 } satisfies PlanInput;
 const cell = 'qwen2-bias.insecure.0';
@@ -68,7 +68,7 @@ async function readCell(
 
 describe('a plan with a monitor', () => {
   it('has the hash of the plan without one, and keeps what both want', async () => {
-    const dynamics = { every: 3, suite: 'organism/identity', samples: 1, max_tokens: 4 };
+    const dynamics = { every: 3, suite: 'organism/identity', samples: 1 };
     const without = await resolveTiny({ ...plan, dynamics });
     const monitored = await resolveTiny({ ...plan, dynamics, monitor: { every: 2, stop: true } });
     expect(monitored.hash).toBe(without.hash);
