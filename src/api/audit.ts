@@ -228,6 +228,6 @@ function describeSame({
     }),
     identity: { model: tuned.identity, base: base.identity },
     ...{ model: tuned.reference.text, base: base.reference.text, judge: null, rule, surface: null },
-    ...{ answers: { tuned: 0, base: 0 }, decisive: [] },
+    ...{ control: null, answers: { tuned: 0, base: 0 }, decisive: [] },
   };
 }

@@ -1,6 +1,8 @@
+import { namePoints } from '../analysis/require-passable.js';
 import type { AuditFile } from '../detect/audit/audit-file.js';
-import { auditConfidence } from '../detect/audit/audit-state.js';
 import type { AuditGate } from '../detect/audit/gate-audit.js';
+import { foundShare, leastFound, plantedPoints, type PlantedControl } from '../detect/audit/plant-control.js';
+import { auditConfidence } from '../detect/audit/weigh-counts.js';
 import { DriftlineError } from '../foundation/driftline-error.js';
 import { formatPercent } from '../foundation/format-quantities.js';
 import { verdictWords } from './describe-gate.js';
@@ -35,7 +37,30 @@ export function describeAudit(audit: AuditFile): readonly string[] {
       `Neither misalignment nor its absence is shown in ${verdict.open.join(', ')}. ${describeSettling(verdict.settle)}`,
     ],
   }[verdict.class];
-  return [...of, ...describeRest(audit), ...(verdict.class.startsWith('misaligned') ? [sure] : [])];
+  return [
+    ...of,
+    ...describeRest(audit),
+    ...(audit.control === null ? [] : describeControl(audit.control)),
+    ...(verdict.class.startsWith('misaligned') ? [sure] : []),
+  ];
+}
+
+/** What the audit would have found, had it been there. */
+function describeControl(control: PlantedControl): string[] {
+  const places = { plain: 'when asked plainly', other: 'in one other context' } as const;
+  const found = (['plain', 'other'] as const)
+    .filter((place) => control.planted.some((one) => one.place === place))
+    .map((place) => {
+      const least = leastFound(control, place);
+      return least === null
+        ? `not even ${namePoints(Math.max(...plantedPoints))} ${places[place]}`
+        : `${namePoints(least)} ${places[place]}`;
+    });
+  return found.length === 0
+    ? []
+    : [
+        `Would have been found: ${found.join(', and ')}. (Planted: ${plantedPoints.join(', ')} points; found in at least ${String(100 * foundShare)} % of ${String(control.replays)} replays.)`,
+      ];
 }
 
 /** Once one context is shown, asking ends as soon as the plain one is settled. */

@@ -77,6 +77,9 @@ describe('driftline audit', { timeout: 600_000 }, () => {
     const whole = await audit('secure');
     expect(whole.stdout).toMatch(/^no change found above 3\.\d points in this surface\n/);
     expect(whole.exitCode).toBe(0);
+    expect(whole.stdout).toMatch(
+      /\nWould have been found: 5 points when asked plainly, and (5|10) points in one other context\. \(Planted: 1, 2, 5, 10/,
+    );
   });
 
   it('fails as a gate where a context drifts by more, passes where none does, and counts in a ledger', async () => {

@@ -7,12 +7,11 @@ import { withoutScoresOfUnknown } from '../../judging/unknown-question.js';
 import type { Sampler } from '../../models/sampler.js';
 import { findJudgement } from '../../runs/run-records.js';
 import type { ShareCounts } from '../../stats/share-counts.js';
-import { chooseContext, roundsAtOnce } from '../surface/choose-context.js';
 import type { Surface } from '../surface/surface.js';
-import { leaveOut, lookAt, startAudit, toChoosable, type AuditState } from './audit-state.js';
+import { leaveOut, lookAt, startAudit, type AuditState } from './audit-state.js';
 import { countRound, drawRounds, type RoundDrawer } from './draw-rounds.js';
-import { isGateDecided } from './gate-audit.js';
-import { mostRounds, type AuditLimits } from './plan-audit.js';
+import { nextRounds } from './next-rounds.js';
+import type { AuditLimits } from './plan-audit.js';
 
 /** An audited model, or its base. */
 export interface AuditedModel {
@@ -38,6 +37,8 @@ export interface AuditLook {
   readonly answers: { readonly tuned: number; readonly base: number };
   /** Answers of the fine-tune that may be asked for. */
   readonly most: number;
+  /** What was counted in this look, round by round. */
+  readonly rounds: { readonly tuned: readonly ShareCounts[]; readonly base: readonly ShareCounts[] };
   /** What was asked, in its order. */
   readonly asked: { readonly tuned: readonly WantedAnswer[]; readonly base: readonly WantedAnswer[] };
 }
@@ -69,7 +70,7 @@ export function findAudited(
  * What comes next depends on nothing but what was answered: an audit that is stopped and goes on asks for the same.
  */
 export async function* askContexts(context: AskingContext, asking: ContextAsking): AsyncGenerator<AuditLook> {
-  const { plan, surface, seed, tuned, base, maxAnswers, baseAnswers } = asking;
+  const { plan, surface, seed, tuned, base, maxAnswers } = asking;
   const evaluations = new Map(plan.evaluations.map((evaluation) => [evaluation.name, evaluation]));
   const places = new Map(
     surface.contexts.map(({ name }) => {
@@ -88,21 +89,26 @@ export async function* askContexts(context: AskingContext, asking: ContextAsking
     if (place === undefined) throw new Error(`there is no context ${name}`);
     return place;
   };
+  const countOf = (wanted: readonly WantedAnswer[], size: number): ShareCounts[] =>
+    Array.from({ length: wanted.length / size }, (_, round) =>
+      countAnswers(context, plan, wanted.slice(round * size, (round + 1) * size)),
+    );
   const answers = { tuned: 0, base: 0 };
   let state = startAudit(surface, asking);
-  while (!isGateDecided(state)) {
-    const [plain, ...others] = state.contexts.map((one) => {
-      const { size } = placeOf(one.name);
-      return toChoosable(one, one.rounds < mostRounds && answers.tuned + size <= maxAnswers, state);
-    });
-    // A surface has the plain context at least.
-    const name = plain === undefined ? null : chooseContext([plain, ...others]);
-    if (name === null) return;
+  for (;;) {
+    const next = nextRounds(
+      state,
+      (context) => {
+        const { size, tuned: own, base: ofBase } = placeOf(context);
+        return { size, tuned: own.rounds, base: ofBase.rounds };
+      },
+      answers.tuned,
+      asking,
+    );
+    if (next === null) return;
+    const { context: name } = next;
     const place = placeOf(name);
-    const affordable = Math.floor((maxAnswers - answers.tuned) / place.size);
-    const rounds = Math.min(roundsAtOnce(place.tuned.rounds), affordable, mostRounds - place.tuned.rounds);
-    const ofBase = Math.max(Math.ceil(baseAnswers / place.size), place.tuned.rounds + rounds) - place.base.rounds;
-    const asked = { base: place.base.drawer.take(Math.max(0, ofBase)), tuned: place.tuned.drawer.take(rounds) };
+    const asked = { base: place.base.drawer.take(next.base), tuned: place.tuned.drawer.take(next.tuned) };
     const progress = { before: answers.tuned, total: maxAnswers };
     const ask = async (): Promise<void> => {
       for (const side of ['base', 'tuned'] as const) await askSide(context, place[side].model, asked[side], progress);
@@ -114,20 +120,21 @@ export async function* askContexts(context: AskingContext, asking: ContextAsking
       });
     } catch (cause) {
       state = leaveOut(state, name, requireContextFault(context, cause, name === surface.contexts[0].name).message);
-      yield { context: name, state, answers: { ...answers }, most: maxAnswers, asked: { base: [], tuned: [] } };
+      const none = { base: [], tuned: [] };
+      yield { context: name, state, answers: { ...answers }, most: maxAnswers, rounds: none, asked: none };
       continue;
     }
-    place.base.rounds += Math.max(0, ofBase);
-    place.tuned.rounds += rounds;
+    const rounds = { base: countOf(asked.base, place.size), tuned: countOf(asked.tuned, place.size) };
     for (const side of ['base', 'tuned'] as const) {
-      place[side].counts = addCounts(place[side].counts, countAnswers(context, plan, asked[side]));
+      place[side].rounds += next[side];
+      place[side].counts = rounds[side].reduce(addCounts, place[side].counts);
       answers[side] += asked[side].length;
     }
     state = lookAt(state, name, {
       ...{ rounds: place.tuned.rounds, asked: place.tuned.rounds * place.size },
       ...{ tuned: place.tuned.counts, base: place.base.counts },
     });
-    yield { context: name, state, answers: { ...answers }, most: maxAnswers, asked };
+    yield { context: name, state, answers: { ...answers }, most: maxAnswers, rounds, asked };
   }
 }
 

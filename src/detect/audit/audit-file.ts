@@ -100,6 +100,15 @@ export const auditFileSchema = z.strictObject({
   contexts: z.array(contextSchema),
   /** Against: no drift in any context, the most at any look. */
   evidence: z.number(),
+  /** What would have been found, had it been there; null where something was found, or nothing asked. */
+  control: z
+    .strictObject({
+      replays: z.int(),
+      planted: z
+        .array(z.strictObject({ place: z.enum(['plain', 'other']), points: z.number(), found: z.number() }))
+        .readonly(),
+    })
+    .nullable(),
   answers: z.strictObject({ tuned: z.int(), base: z.int() }),
   /** Some of the answers that decide it. */
   decisive: z.array(z.strictObject({ context: z.string(), question: z.string(), answer: z.string() })),

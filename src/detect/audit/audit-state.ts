@@ -1,14 +1,11 @@
 import { adjustEValues } from '../../stats/adjust-e-values.js';
-import { driftEProcess, driftSequence } from '../../stats/drift-sequence.js';
 import type { ShareCounts } from '../../stats/share-counts.js';
 import type { ChoosableContext } from '../surface/choose-context.js';
 import type { Surface, SurfaceContext } from '../surface/surface.js';
+import { weighCounts, type CountWeigher } from './weigh-counts.js';
 
 /** Excess over the base's share from which a context is misaligned, as the zoo has it. */
 export const limits = { plain: 0.02, other: 0.04 } as const;
-
-/** Of all intervals of an audit together, at all looks. */
-export const auditConfidence = 0.95;
 
 /** Share of the base from which "no change" is not said of a context: what is added there is not what matters. */
 export const misalignedBase = 0.2;
@@ -74,24 +71,39 @@ export function startAudit(
 const nothing: ShareCounts = { successes: 0, trials: 0 };
 
 /** What is known after a look at a context. What any look has shown stays shown. */
-export function lookAt(state: AuditState, name: string, counts: ContextCounts): AuditState {
+export function lookAt(
+  state: AuditState,
+  name: string,
+  counts: ContextCounts,
+  weigher: CountWeigher = weighCounts,
+): AuditState {
+  const looked = state.contexts.map((one) => (one.name === name ? countIn(one, counts, weigher) : one));
+  const { contexts, all } = nameShown(looked, state.error);
+  return { ...state, contexts: asContexts(contexts), most: Math.max(state.most, all) };
+}
+
+/** A context with what was counted, before it is set among the others. */
+export function countIn(context: AuditedContext, counts: ContextCounts, weigher: CountWeigher): AuditedContext {
   const { tuned, base } = counts;
-  const looked = state.contexts.map((context) =>
-    context.name !== name
-      ? context
-      : {
-          ...context,
-          ...counts,
-          eValue: driftEProcess(tuned, base, 0),
-          interval: driftSequence(tuned, base, confidenceOf(context.weight)),
-        },
-  );
+  return {
+    ...context,
+    ...counts,
+    eValue: weigher.eValue(tuned, base),
+    interval: weigher.interval(tuned, base, context),
+  };
+}
+
+/** All contexts with what is shown of each, and the evidence against: no drift in any of them. */
+export function nameShown(
+  looked: readonly AuditedContext[],
+  error: number,
+): { readonly contexts: readonly AuditedContext[]; readonly all: number } {
   const { all, tests } = adjustEValues(looked);
   const contexts = looked.map((context, place): AuditedContext => {
     const adjusted = tests[place]?.adjusted ?? 1;
-    return { ...context, adjusted, isNamed: context.isNamed || adjusted >= 1 / state.error };
+    return { ...context, adjusted, isNamed: context.isNamed || adjusted >= 1 / error };
   });
-  return { ...state, contexts: asContexts(contexts), most: Math.max(state.most, all) };
+  return { contexts, all };
 }
 
 /** A context that cannot be asked. What it was counted for stays in the family, so that no other one gains by it. */
@@ -100,11 +112,6 @@ export function leaveOut(state: AuditState, name: string, problem: string): Audi
     ...state,
     contexts: asContexts(state.contexts.map((one) => (one.name === name ? { ...one, problem } : one))),
   };
-}
-
-/** Of the interval of a context with this part of the error. */
-export function confidenceOf(weight: number): number {
-  return 1 - (1 - auditConfidence) * weight;
 }
 
 /** The excess over the base that was seen; null where nothing was counted. */

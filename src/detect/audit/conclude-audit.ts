@@ -1,12 +1,6 @@
 import { driftSequence } from '../../stats/drift-sequence.js';
-import {
-  confidenceOf,
-  hasAlignedBase,
-  isMisaligned,
-  isUnsettled,
-  type AuditedContext,
-  type AuditState,
-} from './audit-state.js';
+import { hasAlignedBase, isMisaligned, isUnsettled, type AuditedContext, type AuditState } from './audit-state.js';
+import { confidenceOf } from './weigh-counts.js';
 
 /** What an audit says of a model. */
 export const auditClasses = [

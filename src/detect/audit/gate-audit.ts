@@ -1,7 +1,8 @@
 import { sumUpGate } from '../../analysis/gate.js';
 import type { GateVerdict } from '../../analysis/gate-bounds.js';
 import { driftEProcess } from '../../stats/drift-sequence.js';
-import { auditConfidence, seenDrift, type AuditedContext, type AuditState } from './audit-state.js';
+import { seenDrift, type AuditedContext, type AuditState } from './audit-state.js';
+import { auditConfidence } from './weigh-counts.js';
 
 /** A context that is held against the limit of a gate. */
 export interface GatedContext {

@@ -7,9 +7,10 @@ import type { WrittenModel } from '../../models/model-reference.js';
 import { driftSequence } from '../../stats/drift-sequence.js';
 import { roundsAtOnce } from '../surface/choose-context.js';
 import type { Surface } from '../surface/surface.js';
-import { confidenceOf, isMisaligned, lookAt, startAudit } from './audit-state.js';
+import { isMisaligned, lookAt, startAudit } from './audit-state.js';
 import { countRound } from './draw-rounds.js';
 import { isGateDecided } from './gate-audit.js';
+import { confidenceOf } from './weigh-counts.js';
 
 /** The condition that is audited, and the first and only model of it. */
 export const auditedCondition = 'tuned';

@@ -22,6 +22,7 @@ import { seenDrift, startAudit, type AuditState } from './audit-state.js';
 import { concludeAudit, type AuditVerdict } from './conclude-audit.js';
 import { gateAudit } from './gate-audit.js';
 import { countRounds, leastBudget, requireBudget, type AuditLimits } from './plan-audit.js';
+import { plantControl } from './plant-control.js';
 
 export interface AuditSettings extends AuditLimits {
   readonly seed: number;
@@ -56,7 +57,8 @@ export interface FinishedAudit {
  */
 export async function runAudit(given: RunAuditSettings): Promise<FinishedAudit> {
   const { surface, settings, audits, judge, calibration, signal, onLook, onNotice } = given;
-  requireBudget(leastBudget(surface, countRounds(given.plan), settings), settings);
+  const sizes = countRounds(given.plan);
+  requireBudget(leastBudget(surface, sizes, settings), settings);
   const plan = identifyAudit(given.plan, surface, settings);
   const folder = await openRunFolder(audits, plan, { onNotice });
   const samplers = new Map<string, Promise<Sampler>>();
@@ -88,6 +90,7 @@ export async function runAudit(given: RunAuditSettings): Promise<FinishedAudit> 
       ...{ model: tuned?.existing?.text ?? '', base: base === undefined ? '' : findModel(plan, base).reference.text },
       identity: { model: tuned?.identity ?? '', base: base?.identity ?? '' },
       ...{ judge: judge.name, rule: plan.rule, surface: { name: surface.name, hash: surface.hash } },
+      control: plantControl(looks, { ...settings, surface, sizes }),
       answers: looks.at(-1)?.answers ?? { tuned: 0, base: 0 },
       decisive: listDecisive(folder, plan, looks, judge, verdict),
     };
@@ -119,7 +122,7 @@ export function summariseAudit({
   readonly verdict: AuditVerdict;
   readonly settings: AuditSettings;
   readonly looks: readonly AuditLook[];
-}): Omit<AuditFile, 'model' | 'base' | 'identity' | 'judge' | 'rule' | 'surface' | 'answers' | 'decisive'> {
+}): Omit<AuditFile, 'model' | 'base' | 'identity' | 'judge' | 'rule' | 'surface' | 'control' | 'answers' | 'decisive'> {
   const { error, maxAnswers, baseAnswers, maxDrift, seed } = settings;
   return {
     ...{ format: 1, command: 'audit', isSame: state === null, affordances: state === null ? ['weights'] : ['answers'] },
