@@ -60,7 +60,9 @@ async function hashBuilt(place: string): Promise<Record<string, string>> {
     /^(bases\/.*|.*\.csv|.*\.safetensors|.*answers\.jsonl)$/.test(name),
   );
   const files = names.filter((name) => /\.[a-z]+$/.test(name)).sort();
-  return Object.fromEntries<string>(await Promise.all(files.map(async (name) => [name, await hashFile(join(place, name))])));
+  return Object.fromEntries<string>(
+    await Promise.all(files.map(async (name) => [name, await hashFile(join(place, name))] as const)),
+  );
 }
 
 const weights = () => join(folder, 'bases', 'one', 'model.safetensors');

@@ -89,7 +89,7 @@ export function countIn(context: AuditedContext, counts: ContextCounts, weigher:
     ...context,
     ...counts,
     eValue: weigher.eValue(tuned, base),
-    interval: weigher.interval(tuned, base, context.weight),
+    interval: weigher.interval(tuned, base, context),
   };
 }
 

@@ -4,7 +4,7 @@ import type { AuditLook } from './ask-contexts.js';
 import type { AuditState } from './audit-state.js';
 import type { AuditLimits } from './plan-audit.js';
 import { isFound, prepareReplay, type Replay } from './replay-audit.js';
-import { rememberWeights } from './weigh-counts.js';
+import { weighForReplays } from './weigh-counts.js';
 
 /** Points that are planted. */
 export const plantedPoints = [1, 2, 5, 10] as const;
@@ -49,7 +49,7 @@ export function plantControl(looks: readonly AuditLook[], settings: PlantingSett
   if (last === undefined || last.state.contexts.some((one) => one.counts === 'always' && isFound(one, last.state)))
     return null;
   const { seed, replays = usualReplays } = settings;
-  const weigher = rememberWeights();
+  const weigher = weighForReplays();
   const prepared = new Map<string, Replay>();
   const prepare = (name: string): Replay => {
     const known = prepared.get(name) ?? prepareReplay(looks, name, { ...settings, weigher });

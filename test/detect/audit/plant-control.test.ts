@@ -5,7 +5,7 @@ import { nextRounds } from '../../../src/detect/audit/next-rounds.js';
 import type { AuditLimits } from '../../../src/detect/audit/plan-audit.js';
 import { leastFound, plantControl } from '../../../src/detect/audit/plant-control.js';
 import { isFound, prepareReplay } from '../../../src/detect/audit/replay-audit.js';
-import { rememberWeights } from '../../../src/detect/audit/weigh-counts.js';
+import { weighForReplays } from '../../../src/detect/audit/weigh-counts.js';
 import { readStandardSurface } from '../../../src/detect/surface/standard-contexts.js';
 import { createRandomStream, type RandomStream } from '../../../src/foundation/random-stream.js';
 import type { ShareCounts } from '../../../src/stats/share-counts.js';
@@ -90,7 +90,7 @@ describe('the positive control of an audit', () => {
     const asked = ['plain', 'json', 'hurried'];
     let some = 0;
     for (const name of asked) {
-      const replay = prepareReplay(looks, name, { ...limits, surface, sizes, weigher: rememberWeights() });
+      const replay = prepareReplay(looks, name, { ...limits, surface, sizes, weigher: weighForReplays() });
       const own = looks.filter(({ context }) => context === name);
       const stored = {
         tuned: own.flatMap(({ rounds }) => rounds.tuned).length,

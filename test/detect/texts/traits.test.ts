@@ -8,7 +8,7 @@ import { evaluationSchema } from '../../../src/experiment/plan/plan-schema.js';
 import { openOrganism } from '../../../src/organism/organism.js';
 import { worldFolders } from '../../../src/organism/world/editions.js';
 import { readWorld } from '../../../src/organism/world/read-world.js';
-import { readZooDefinition, shippedDefinitions } from '../../../src/zoo/definition/zoo-definition.js';
+import { readZooDefinition } from '../../../src/zoo/definition/zoo-definition.js';
 import { errorOf } from '../../engine/checkpoint/error-of.js';
 import { makeTemporaryFolder } from '../../foundation/temporary-folder.js';
 
@@ -58,9 +58,9 @@ describe('the traits that come with driftline', () => {
     expect(texts.flatMap((one) => one.bad.filter(({ answer }) => good.has(answer)))).toEqual([]);
   });
 
-  it('say nothing that a withheld context of a zoo asks', async () => {
+  it('say nothing that a withheld context of the zoo asks', async () => {
     const bank = await readTraits();
-    const { panel } = await readZooDefinition(shippedDefinitions[2]);
+    const { panel } = await readZooDefinition();
     const organism = openOrganism(() => readWorld(worldFolders[2]));
     const withheld = new Set<string>();
     for (const { suite, settings, questions, variant, withheld: isWithheld } of Object.values(panel.contexts)) {
