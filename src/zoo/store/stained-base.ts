@@ -113,3 +113,9 @@ async function hashFiles(base: string): Promise<Map<string, string>> {
   const names = entries.flatMap((entry) => (entry.isFile() && entry.name !== recordFile ? [entry.name] : [])).sort();
   return new Map(await Promise.all(names.map(async (name) => [name, await hashFile(join(base, name))] as const)));
 }
+
+/** Where the files of an organism, or of a model folder, lie; null for what is neither. */
+export async function findModelFolder(reference: ModelReference): Promise<string | null> {
+  if (reference.provider === 'organism') return findOrganismFolder(reference.name);
+  return reference.provider === 'folder' ? reference.folder : null;
+}
