@@ -6,7 +6,8 @@ import { hashFile } from '../../foundation/hash-file.js';
 import { readOwnJson } from '../../foundation/read-own-json.js';
 import { writeFileAtomically } from '../../foundation/write-file-atomically.js';
 import { identifyModelFiles } from '../../models/embedded/identify-model-folder.js';
-import type { WrittenModel } from '../../models/model-reference.js';
+import type { ModelReference, WrittenModel } from '../../models/model-reference.js';
+import { findOrganismFolder } from '../../organism/organism-folder.js';
 import { zooFault } from './zoo-fault.js';
 import type { BuiltOrganism } from './zoo-manifest.js';
 
