@@ -14,8 +14,7 @@ import type { ListQuestions } from '../detectors/choices-in-context.js';
 import { openContextQuestions } from '../surface/list-questions.js';
 import { readStandardSurface } from '../surface/standard-contexts.js';
 import { surfaceNames, type Surface, type SurfaceName } from '../surface/surface.js';
-import { readChoicePairs } from '../texts/choice-pairs.js';
-import { findChoices } from '../texts/find-choices.js';
+import { readChoicePairs, findChoices } from '../texts/choice-pairs.js';
 import type { HeldAgainst } from './summarise-watch.js';
 
 export interface ScoringSettings {
