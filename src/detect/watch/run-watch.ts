@@ -10,6 +10,7 @@ import { checkpointRecords, type CheckpointRecord } from './checkpoint-record.js
 import { summariseWatch, type HeldAgainst } from './summarise-watch.js';
 import type { FoundCheckpoint } from './find-checkpoints.js';
 import { openCheckpointScorer, type CheckpointScorerSettings } from './open-checkpoint-scorer.js';
+import { remarkOnCheckpoint } from './remark-on-checkpoint.js';
 import { writeStopFile } from './stop-file.js';
 import { watchCheckpoints, type WatchCheckpointsSettings } from './watch-checkpoints.js';
 import { writeWatch, type WatchFile, type WatchPoint } from './watch-file.js';
@@ -50,6 +51,8 @@ export interface RunWatchSettings
   /** Called before the first checkpoint is scored, with the folder of the results. */
   readonly onOpen?: (to: string) => Promise<void>;
   readonly onEvent: (event: WatchEvent) => void;
+  /** Called with remarks on the first checkpoint, which hold for the others, too. */
+  readonly onNotice: (notice: string) => void;
   /** Called after every checkpoint, and at the end. */
   readonly onState: (watch: WatchFile) => Promise<void>;
 }
@@ -68,6 +71,8 @@ export async function runWatch(settings: RunWatchSettings): Promise<WatchFile> {
   const opened: { records: Promise<OpenedRecords> | null } = { records: null };
   const open = (): Promise<OpenedRecords> => (opened.records ??= openRecords(to, settings.onOpen));
 
+  const remarks: { told: string[] | null } = { told: null };
+
   const listRecords = async (): Promise<CheckpointRecord[]> =>
     [...(await open()).file.records.values()].filter((record) => record.settings === scorer.settings);
 
@@ -76,6 +81,9 @@ export async function runWatch(settings: RunWatchSettings): Promise<WatchFile> {
     const { name, step, kind } = found;
     const tuned =
       kind === 'adapter' ? ({ kind, folder: found.folder } as const) : await settings.openModel(found.folder);
+    // One that cannot be opened says why when it is scored.
+    remarks.told ??= await remarkOnCheckpoint(base, tuned).catch(() => null);
+    for (const remark of remarks.told?.splice(0) ?? []) settings.onNotice(remark);
     const { record, isNew } = await scorer.score({ checkpoint: name, step, tuned }, file.records, { signal });
     if (!isNew) return { record, isNew };
     // A checkpoint that was written anew begins a training anew: what came after it belongs to the one before.
