@@ -4,13 +4,14 @@ import { DriftlineError } from '../../foundation/driftline-error.js';
 import { writeFailure } from '../../foundation/file-failure.js';
 import { lockFolder } from '../../foundation/lock-folder.js';
 import type { BaseModel } from '../../models/base-model.js';
+import type { TunedModel } from '../../models/trainer.js';
 import { openRecordFile, type RecordFile } from '../../runs/record-file.js';
 import { openArtefactStore } from '../artefact-store.js';
+import { describeBase } from '../calibration/describe-base.js';
 import { checkpointRecords, type CheckpointRecord } from './checkpoint-record.js';
 import { summariseWatch, type HeldAgainst } from './summarise-watch.js';
 import type { FoundCheckpoint } from './find-checkpoints.js';
 import { openCheckpointScorer, type CheckpointScorerSettings } from './open-checkpoint-scorer.js';
-import { remarkOnCheckpoint } from './remark-on-checkpoint.js';
 import { writeStopFile } from './stop-file.js';
 import { watchCheckpoints, type WatchCheckpointsSettings } from './watch-checkpoints.js';
 import { writeWatch, type WatchFile, type WatchPoint } from './watch-file.js';
@@ -139,6 +140,21 @@ export async function runWatch(settings: RunWatchSettings): Promise<WatchFile> {
     await store.close();
     await (await opened.records?.catch(() => null))?.close();
   }
+}
+
+/**
+ * What the user of a checkpoint should know and need not act on: an adapter that says that it was made for another base, or has a chat template of
+ * its own; a whole model that reads conversations otherwise than the base.
+ */
+async function remarkOnCheckpoint(base: BaseModel, tuned: TunedModel | BaseModel): Promise<string[]> {
+  if ('kind' in tuned)
+    return tuned.kind === 'adapter' ? [...((await base.inspectAdapter?.(tuned.folder))?.remarks ?? [])] : [];
+  const [own, ofBase] = [await describeBase(tuned), await describeBase(base)];
+  if (own.tokens === ofBase.tokens) return [...tuned.remarks];
+  return [
+    ...tuned.remarks,
+    `${tuned.reference.text} makes other tokens of a conversation than ${base.reference.text}: part of what differs may be its tokenizer or its chat template`,
+  ];
 }
 
 interface OpenedRecords {
