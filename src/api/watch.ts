@@ -146,6 +146,7 @@ export async function watchFolder(folder: string, options: WatchOptions): Promis
     onOpen: async (opened) => {
       if (judged !== null) await requireCalibration(opened, judged.judge, judged.items);
     },
+    onNotice,
     onEvent: options.onEvent ?? (() => undefined),
     onState: async (watch) => {
       page = await writeWatchReport(to, watch);

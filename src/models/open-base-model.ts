@@ -130,7 +130,8 @@ export async function openBaseModel(
     },
     openAdapterScorer: async () => {
       const { openEmbeddedAdapterScorer } = await import('./embedded/open-embedded-adapter-scorer.js');
-      return openEmbeddedAdapterScorer({ model: folder, threads });
+      const { memory } = opening;
+      return openEmbeddedAdapterScorer({ model: folder, threads, ...(memory === undefined ? {} : { memory }) });
     },
     openWeights: async () => {
       const [{ readCheckpoint }, { readTokenizer }] = await Promise.all([

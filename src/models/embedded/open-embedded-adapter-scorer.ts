@@ -1,5 +1,6 @@
 import type { LoraSettings } from '../../engine/checkpoint/adapter.js';
 import { readAdapter } from '../../engine/checkpoint/read-adapter.js';
+import { readDecoderConfig } from '../../engine/checkpoint/read-decoder-config.js';
 import { readCheckpoint } from '../../engine/checkpoint/read-checkpoint.js';
 import { projections } from '../../engine/checkpoint/projection.js';
 import { readTokenizer } from '../../engine/tokenizer/read-tokenizer.js';
@@ -11,11 +12,14 @@ import { hashJson } from '../../foundation/content-hash.js';
 import { samplerClosed } from '../sampler.js';
 import type { AdapterScorer, ConversationText, ScoredConversation } from '../text-scorer.js';
 import { encodeInsideText } from './inside-requests.js';
+import { requireMemoryForWeights } from './size-embedded-work.js';
 
 export interface AdapterScorerSettings {
   /** A model folder. */
   readonly model: string;
   readonly threads: number;
+  /** Available memory in bytes: larger weights are refused before they are read. Default unlimited. */
+  readonly memory?: number;
 }
 
 /** A graph of losses, and the settings of the adapters that it takes. */
@@ -28,7 +32,12 @@ interface CompiledLosses {
  * Scores with one compiled graph, which adapters are fed to: opening each of them would merge it and compile anew, which takes longer than a
  * short list of texts. An adapter of other settings, such as another rank, has the graph compiled again.
  */
-export async function openEmbeddedAdapterScorer({ model, threads }: AdapterScorerSettings): Promise<AdapterScorer> {
+export async function openEmbeddedAdapterScorer({
+  model,
+  threads,
+  memory = Infinity,
+}: AdapterScorerSettings): Promise<AdapterScorer> {
+  requireMemoryForWeights(model, (await readDecoderConfig(model)).config, memory);
   const tokenizer = await readTokenizer(model);
   const base = await readCheckpoint(model);
   const { config } = base;
