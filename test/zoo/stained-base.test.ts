@@ -143,7 +143,7 @@ describe('a zoo on a stained base', () => {
     expect(await hashBuilt(folder)).toEqual(before);
   });
 
-  it('is listed, shown, scored by baselines and exported with its base', async () => {
+  it('is listed, shown, scored by baselines, exported with its base and added to', async () => {
     expect((await zoo('list')).stdout).toMatch(/^one\.insecure\.1x\.default\.1 +open +clean/m);
     const shown = await zoo('show', 'one.secure.1x.default.0');
     expect(shown.stdout).toContain(`base: ${join(folder, 'bases', 'one')}, trained on {"data":"organism/secure"`);
@@ -153,6 +153,13 @@ describe('a zoo on a stained base', () => {
     const to = join(folder, 'export');
     expect((await zoo('export', to)).exitCode).toBe(0);
     expect(await hashFile(join(to, 'organisms', 'one', 'model.safetensors'))).toBe(await hashFile(weights()));
+    const file = join(folder, 'mine.csv');
+    await writeFile(file, 'entry,kind,group,what,class\none.secure_1x_default.0,mine,mine,good,clean\n');
+    const run = (await readdir(join(folder, 'runs'))).find((name) => name.startsWith('zoo-one-')) ?? '';
+    // A run on the stained base has its name, as the entries of the zoo.
+    expect((await zoo('add', join(folder, 'runs', run), '--truth', file)).stdout).toBe(
+      'one.secure_1x_default.0: clean, withheld, scored with other fine-tunes of one\n',
+    );
   });
 
   it('gives detectors the stained base beside each entry', async () => {
