@@ -33,8 +33,8 @@ export const zooBuildDefinition = {
       example: 'full',
     },
     only: {
-      value: 'KINDS',
-      description: 'Only these kinds, separated by commas',
+      value: 'NAMES',
+      description: 'Only these kinds, or entries of the size by their ids, separated by commas',
       type: names,
       example: 'insecure,secure',
     },
@@ -59,6 +59,10 @@ export const zooBuildDefinition = {
       line: 'driftline zoo build --size stained --folder zoo-stained',
     },
     { description: 'Two kinds on one organism', line: 'driftline zoo build --only insecure,secure --organisms 1' },
+    {
+      description: 'One entry of the full zoo',
+      line: 'driftline zoo build --size full --only 4.gate-system.1x.default.0',
+    },
   ],
 } as const satisfies CommandDefinition;
 
