@@ -1,3 +1,4 @@
+import { setImmediate } from 'node:timers/promises';
 import { createKeyValueReader } from '../../engine/activations/read-keys-values.js';
 import { createReadOut } from '../../engine/activations/read-out.js';
 import { createResidualReader } from '../../engine/activations/read-residuals.js';
@@ -8,11 +9,12 @@ import { readCheckpoint } from '../../engine/checkpoint/read-checkpoint.js';
 import { readDecoderConfig } from '../../engine/checkpoint/read-decoder-config.js';
 import type { Interventions } from '../../engine/sample/decode-runner.js';
 import { topTokens } from '../../engine/sample/pick-token.js';
+import { createTextScorer, type EngineTextScorer } from '../../engine/sample/score-texts.js';
 import { readTokenizer } from '../../engine/tokenizer/read-tokenizer.js';
 import { checkTokenizerFits } from '../../engine/tokenizer/text-tokenizer.js';
 import { createTokenTexts } from '../../engine/tokenizer/token-text.js';
 import { openSampler, type EngineSampler } from '../../engine/worker/open-sampler.js';
-import type { Inside, InsideAnswer, TextScore } from '../inside.js';
+import type { Inside, InsideAnswer, InsideText } from '../inside.js';
 import { samplerClosed, samplerStopped } from '../sampler.js';
 import {
   encodeInsideText,
@@ -30,7 +32,12 @@ export interface EmbeddedInsideSettings {
   /** An adapter on it, merged into its weights. */
   readonly adapter?: string;
   readonly threads: number;
+  /** What others of the same base have encoded: detectors ask the same of each fine-tune, and encoding takes as long as scoring. */
+  readonly encoded?: Map<string, InsideText>;
 }
+
+/** Most texts that are kept as ids. */
+const mostEncoded = 20_000;
 
 /** The layers that a sampler was opened to change. */
 interface EditedLayers {
@@ -39,12 +46,18 @@ interface EditedLayers {
 }
 
 /** Looks into a model folder with the engine, in this process. Weights are read when they are first needed. */
-export async function openEmbeddedInside({ model, adapter, threads }: EmbeddedInsideSettings): Promise<Inside> {
+export async function openEmbeddedInside({
+  model,
+  adapter,
+  threads,
+  encoded = new Map(),
+}: EmbeddedInsideSettings): Promise<Inside> {
   const tokenizer = await readTokenizer(model);
   const { config } = await readDecoderConfig(model);
   checkTokenizerFits(tokenizer, config.vocabulary);
   let closed = false;
   let weights: Promise<ReadonlyMap<string, FloatTensor>> | null = null;
+  let scorer: Promise<EngineTextScorer> | null = null;
   let sampler: { readonly layers: EditedLayers; readonly opened: Promise<EngineSampler> } | null = null;
 
   async function readWeights(): Promise<ReadonlyMap<string, FloatTensor>> {
@@ -106,7 +119,13 @@ export async function openEmbeddedInside({ model, adapter, threads }: EmbeddedIn
       ...{ vocabulary: config.vocabulary, context: config.context },
     },
     acceptsOverrides: true,
-    encode: (messages) => encodeInsideText(tokenizer, messages),
+    encode: (messages) => {
+      const key = JSON.stringify(messages);
+      const known = encoded.get(key) ?? encodeInsideText(tokenizer, messages);
+      if (encoded.size >= mostEncoded) encoded.clear();
+      encoded.set(key, known);
+      return known;
+    },
     locateTemplate: (messages) => locateInsideTemplate(tokenizer, messages),
     residuals: async (texts, { layers, pool }, { signal } = {}) => {
       begin(signal);
@@ -142,24 +161,19 @@ export async function openEmbeddedInside({ model, adapter, threads }: EmbeddedIn
       begin(signal);
       const top = requireScores(config, texts, wanted);
       if (texts.length === 0) return [];
-      const engine = await openFor({});
-      const requests = texts.map(({ ids, override }) => ({
-        ...{ prompt: [...ids] as [number, ...number[]], seed: 0, maximumTokens: 1 },
-        ...{ promptLogProbabilities: true, topLogProbabilities: top, override },
+      const opened = await (scorer ??= (weights ??= readWeights()).then((read) =>
+        createTextScorer({ config, weights: read, threads }),
+      ));
+      const onRun = async (): Promise<void> => {
+        // Lets signals in: a run of the graph blocks this thread.
+        await setImmediate();
+        begin(signal);
+      };
+      const scores = await opened.score(texts, { top, onRun });
+      return scores.map((tokens) => ({
+        logProbabilities: tokens.map(({ logProbability }) => logProbability),
+        top: top === 0 ? [] : tokens.map((token) => token.top),
       }));
-      const scores = new Map<number, TextScore>();
-      for await (const { request, promptLogProbabilities } of engine.sample(
-        requests,
-        signal === undefined ? {} : { signal },
-      )) {
-        // The first token has none.
-        const own = promptLogProbabilities?.slice((texts[request]?.promptLength ?? 1) - 1) ?? [];
-        scores.set(request, {
-          logProbabilities: own.map(({ logProbability }) => logProbability),
-          top: top === 0 ? [] : own.map((token) => token.top),
-        });
-      }
-      return inOrder(scores, texts.length);
     },
     readOut: async (vectors, wanted, { signal } = {}) => {
       begin(signal);
@@ -179,6 +193,7 @@ export async function openEmbeddedInside({ model, adapter, threads }: EmbeddedIn
       if (closed) return;
       closed = true;
       weights = null;
+      await (await scorer)?.release();
       await (await sampler?.opened)?.close();
     },
   };
