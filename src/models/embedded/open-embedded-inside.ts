@@ -1,7 +1,7 @@
 import { setImmediate } from 'node:timers/promises';
-import { createKeyValueReader } from '../../engine/activations/read-keys-values.js';
+import { createKeyValueReader, type KeyValueReader } from '../../engine/activations/read-keys-values.js';
 import { createReadOut } from '../../engine/activations/read-out.js';
-import { createResidualReader } from '../../engine/activations/read-residuals.js';
+import { createResidualReader, type ResidualReader } from '../../engine/activations/read-residuals.js';
 import type { FloatTensor } from '../../engine/checkpoint/float-tensor.js';
 import { mergeAdapter } from '../../engine/checkpoint/merge-adapter.js';
 import { readAdapter } from '../../engine/checkpoint/read-adapter.js';
@@ -25,6 +25,7 @@ import {
   requireResiduals,
   requireScores,
 } from './inside-requests.js';
+import { keepCompiled } from './keep-compiled.js';
 
 export interface EmbeddedInsideSettings {
   /** A model folder. */
@@ -57,7 +58,6 @@ export async function openEmbeddedInside({
   checkTokenizerFits(tokenizer, config.vocabulary);
   let closed = false;
   let weights: Promise<ReadonlyMap<string, FloatTensor>> | null = null;
-  let scorer: Promise<EngineTextScorer> | null = null;
   let sampler: { readonly layers: EditedLayers; readonly opened: Promise<EngineSampler> } | null = null;
 
   async function readWeights(): Promise<ReadonlyMap<string, FloatTensor>> {
@@ -91,26 +91,25 @@ export async function openEmbeddedInside({
     if (signal?.aborted === true) throw samplerStopped();
   };
 
-  /** Reads texts one after the other with a reader that is opened for them. */
+  const kept = {
+    residuals: keepCompiled<ResidualReader>(),
+    keysAndValues: keepCompiled<KeyValueReader>(),
+    scores: keepCompiled<EngineTextScorer>(),
+  };
+  const settings = async () => ({ config, weights: await (weights ??= readWeights()), threads });
+
+  /** Reads texts one after the other. */
   async function readEach<Text, Result>(
     texts: readonly Text[],
     signal: AbortSignal | undefined,
-    open: (
-      weights: ReadonlyMap<string, FloatTensor>,
-    ) => Promise<{ readonly read: (text: Text) => Promise<Result>; readonly release: () => Promise<void> }>,
+    read: (text: Text) => Promise<Result>,
   ): Promise<Result[]> {
-    if (texts.length === 0) return [];
-    const reader = await open(await (weights ??= readWeights()));
-    try {
-      const found: Result[] = [];
-      for (const text of texts) {
-        begin(signal);
-        found.push(await reader.read(text));
-      }
-      return found;
-    } finally {
-      await reader.release();
+    const found: Result[] = [];
+    for (const text of texts) {
+      begin(signal);
+      found.push(await read(text));
     }
+    return found;
   }
 
   return {
@@ -130,21 +129,22 @@ export async function openEmbeddedInside({
     residuals: async (texts, { layers, pool }, { signal } = {}) => {
       begin(signal);
       requireResiduals(config, texts, { layers, pool });
-      return readEach(texts, signal, async (read) => {
-        const reader = await createResidualReader({ config, weights: read, layers, threads });
-        return {
-          read: async (text: (typeof texts)[number]) => stack(await reader.read(text, pool)),
-          release: reader.release,
-        };
-      });
+      if (texts.length === 0) return [];
+      return kept.residuals.use(
+        layers.join(),
+        async () => createResidualReader({ ...(await settings()), layers }),
+        (reader) => readEach(texts, signal, async (text) => stack(await reader.read(text, pool))),
+      );
     },
     keysAndValues: async (texts, { layers }, { signal } = {}) => {
       begin(signal);
       requireKeysAndValues(config, texts, { layers });
-      return readEach(texts, signal, async (read) => {
-        const reader = await createKeyValueReader({ config, weights: read, layers, threads });
-        return { read: ({ ids }: (typeof texts)[number]) => reader.read(ids), release: reader.release };
-      });
+      if (texts.length === 0) return [];
+      return kept.keysAndValues.use(
+        layers.join(),
+        async () => createKeyValueReader({ ...(await settings()), layers }),
+        (reader) => readEach(texts, signal, ({ ids }) => reader.read(ids)),
+      );
     },
     answer: async (questions, interventions = {}, { signal } = {}) => {
       begin(signal);
@@ -161,15 +161,16 @@ export async function openEmbeddedInside({
       begin(signal);
       const top = requireScores(config, texts, wanted);
       if (texts.length === 0) return [];
-      const opened = await (scorer ??= (weights ??= readWeights()).then((read) =>
-        createTextScorer({ config, weights: read, threads }),
-      ));
       const onRun = async (): Promise<void> => {
         // Lets signals in: a run of the graph blocks this thread.
         await setImmediate();
         begin(signal);
       };
-      const scores = await opened.score(texts, { top, onRun });
+      const scores = await kept.scores.use(
+        '',
+        async () => createTextScorer(await settings()),
+        (scorer) => scorer.score(texts, { top, onRun }),
+      );
       return scores.map((tokens) => ({
         logProbabilities: tokens.map(({ logProbability }) => logProbability),
         top: top === 0 ? [] : tokens.map((token) => token.top),
@@ -179,7 +180,7 @@ export async function openEmbeddedInside({
       begin(signal);
       requireReadOut(config, vectors, wanted);
       if (vectors.length === 0) return [];
-      const reader = await createReadOut({ config, weights: await (weights ??= readWeights()), threads });
+      const reader = await createReadOut(await settings());
       try {
         const tokenText = createTokenTexts(tokenizer);
         return (await reader.read(vectors)).map((found) =>
@@ -193,7 +194,7 @@ export async function openEmbeddedInside({
       if (closed) return;
       closed = true;
       weights = null;
-      await (await scorer)?.release();
+      for (const { release } of Object.values(kept)) await release();
       await (await sampler?.opened)?.close();
     },
   };
