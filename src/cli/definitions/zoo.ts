@@ -1,6 +1,7 @@
 import type { CommandDefinition, OptionDefinition } from '../command.js';
+import { parts } from '../../zoo/definition/sizes.js';
 import { memoryOption, threadsOption } from '../shared-options.js';
-import { anyText, commaSeparated, flag, nonEmptyText, optional, repeated, wholeNumber } from '../value-type.js';
+import { anyText, commaSeparated, flag, nonEmptyText, oneOf, optional, repeated, wholeNumber } from '../value-type.js';
 
 const folderOption = {
   value: 'FOLDER',
@@ -15,6 +16,13 @@ const definitionOption = {
   description: "A folder with kinds.yaml, panel.yaml and sizes.yaml of your own; driftline's own if not given",
   type: optional(nonEmptyText),
   example: 'my-kinds',
+} as const satisfies OptionDefinition;
+
+const partOption = {
+  value: 'PART',
+  description: 'Only entries of this part: open, to choose settings on, or withheld; both if not given',
+  type: optional(oneOf(parts)),
+  example: 'open',
 } as const satisfies OptionDefinition;
 
 const names = optional(commaSeparated(anyText, (list) => ({ value: list })));
@@ -103,6 +111,7 @@ export const zooScoreDefinition = {
   options: {
     folder: folderOption,
     definition: definitionOption,
+    part: partOption,
     check: { description: 'Only check that the files can be scored', type: flag },
     seed: {
       value: 'N',
@@ -131,6 +140,7 @@ export const zooBaselinesDefinition = {
   options: {
     folder: folderOption,
     definition: definitionOption,
+    part: partOption,
     to: {
       value: 'FOLDER',
       description: 'Where the files of scores go; scores in the folder of the zoo if not given',
@@ -159,6 +169,7 @@ export const zooDetectDefinition = {
   options: {
     folder: folderOption,
     definition: definitionOption,
+    part: partOption,
     to: {
       value: 'FOLDER',
       description: 'Where the files go; scores in the folder of the zoo if not given',

@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 import { hashJson } from '../../foundation/content-hash.js';
+import type { Part } from '../definition/sizes.js';
 import type { ZooDefinition } from '../definition/zoo-definition.js';
 import { requireUnchanged } from '../store/check-adapters.js';
 import { openZoo, type OpenedZoo } from '../store/open-zoo.js';
@@ -32,14 +33,18 @@ export interface ZooScore {
 
 /** A zoo with what scoring needs of it. */
 export interface ZooForScoring extends OpenedZoo {
+  /** Entries of the other part, where one part is scored. */
+  readonly leftOut: readonly string[];
   readonly checkpoints: ReadonlyMap<string, readonly CheckpointTruth[]>;
   /** What entries show beyond the plain context. */
   readonly shown: ReadonlyMap<string, ShownKinds>;
 }
 
-/** Opens a zoo, and refuses one with an entry whose weights were changed. */
-export async function openZooForScoring(folder: string, zoo: ZooDefinition): Promise<ZooForScoring> {
-  const opened = await openZoo(folder, zoo);
+/** Opens a zoo, or one part of it, and refuses one with an entry whose weights were changed. */
+export async function openZooForScoring(folder: string, zoo: ZooDefinition, part?: Part): Promise<ZooForScoring> {
+  const whole = await openZoo(folder, zoo);
+  const isWanted = (truth: TruthRow): boolean => part === undefined || truth.part === part;
+  const opened = { ...whole, truths: whole.truths.filter(isWanted) };
   await requireUnchanged(
     folder,
     opened.manifest,
@@ -47,6 +52,7 @@ export async function openZooForScoring(folder: string, zoo: ZooDefinition): Pro
   );
   return {
     ...opened,
+    leftOut: whole.truths.filter((truth) => !isWanted(truth)).map(({ entry }) => entry),
     checkpoints: await readCheckpoints(join(folder, checkpointsFile)),
     shown: findShownKinds(await readContextRows(join(folder, contextsFile)), zoo.panel),
   };
@@ -57,6 +63,7 @@ export function checkScores(file: string, zoo: ZooForScoring): Promise<DetectorS
   return readScores(file, {
     edition: zoo.manifest.edition,
     entries: zoo.truths.map(({ entry }) => entry),
+    leftOut: zoo.leftOut,
     steps: new Map([...zoo.checkpoints].map(([entry, steps]) => [entry, steps.map(({ step }) => step)])),
   });
 }
