@@ -1,6 +1,7 @@
-import { readdir, writeFile } from 'node:fs/promises';
+import { readdir, readFile, writeFile } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { z } from 'zod';
 import { renderFigureFile } from '../src/report/figures/figure.js';
 import type { Estimate } from '../src/stats/estimate.js';
 import { readZooDefinition } from '../src/zoo/definition/zoo-definition.js';
@@ -16,6 +17,14 @@ import { drawTruths } from './draw-truths.js';
  * `npm run docs:zoo -- [FOLDER]`: writes docs/zoo-results.md and its picture from the tables of the full zoo and the scores that lie
  * beside them: FOLDER/baselines/NAME.csv and FOLDER/NAME/scores.csv. Default results/ of the edition.
  */
+const frozenSchema = z.looseObject({
+  detectors: z.record(
+    z.string(),
+    z.looseObject({
+      thresholds: z.record(z.string(), z.record(z.string(), z.looseObject({ threshold: z.number().nullable() }))),
+    }),
+  ),
+});
 const zoo = await readZooDefinition(undefined);
 const root = fileURLToPath(new URL('../', import.meta.url));
 const folder = process.argv[2] ?? join(root, 'results', String(zoo.edition));
@@ -132,6 +141,25 @@ const questionTables = (judge: (score: ZooScore) => DetectorScore | null): strin
     })
     .join('\n\n');
 
+/** Whether what was frozen before anything withheld was scored is what these results go by. */
+async function describeFrozen(): Promise<string> {
+  const text = await readFile(join(root, 'detect/thresholds.json'), 'utf8').catch(() => null);
+  if (text === null) return '';
+  const { detectors } = frozenSchema.parse(JSON.parse(text));
+  const known = scored.filter(([name]) => detectors[name] !== undefined);
+  const changed = known.filter(([name, { exact }]) =>
+    exact.questions.some(({ name: question, thresholds }) =>
+      thresholds.some(
+        ({ rate, threshold }) => detectors[name]?.thresholds[question]?.[String(rate)]?.threshold !== threshold,
+      ),
+    ),
+  );
+  const list = (some: typeof known): string => some.map(([name]) => `\`${name}\``).join(', ');
+  return changed.length === 0
+    ? `Thresholds of ${list(known)} are those of \`detect/thresholds.json\`, which was committed before.`
+    : `Thresholds of ${list(changed)} are **not** those of \`detect/thresholds.json\`.`;
+}
+
 const page = `# Results of the zoo
 
 Written by \`npm run docs:zoo\` from the tables in \`results/${String(zoo.edition)}\`. Edition ${String(zoo.edition)}, ${String(truths.length)} entries, split \`${hashSplit(truths).slice(0, 12)}\`. What classes, contexts and
@@ -153,6 +181,7 @@ ${kindTable}
 
 AUROC is of each organism by itself, with a 95 % interval that resamples kinds. TPR and FPR are of withheld entries, in percent with exact 95 %
 bounds; the threshold is chosen on open ones. \`oracle-80\` knows the worst context of each entry: it is the ceiling, and no detector.
+${await describeFrozen()}
 
 ${questionTables(({ exact }) => exact)}
 

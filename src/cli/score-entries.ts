@@ -68,7 +68,7 @@ export async function scoreEntries(
   try {
     for (const make of listDetectors({ zoo, truths, organisms })) {
       const detector = await make();
-      const { name, description, affordances } = detector;
+      const { name, description, affordances, settings } = detector;
       const readings = await scoreSubjects(detector, organisms, {
         ...{ seed, signal },
         onProgress: (organism, count, total) => {
@@ -80,7 +80,12 @@ export async function scoreEntries(
         cannot.push({ name, cannot: all.find((one) => one.cannot !== null)?.cannot ?? 'there is no entry' });
         continue;
       }
-      const written = describeReadings(readings, { zoo, truths, organisms });
+      const { edition, hash } = zoo;
+      const about = { ...{ detector: name, description, affordances, settings, seed, part: part ?? null }, edition };
+      const written = {
+        ...describeReadings(readings, { zoo, truths, organisms }),
+        '.json': `${JSON.stringify({ ...about, definition: hash }, null, 2)}\n`,
+      };
       for (const [ending, text] of Object.entries(written))
         await writeFileAtomically(join(to, `${name}${ending}`), text);
       files.push({ file: join(to, `${name}.csv`), name, description, affordances });
