@@ -18,6 +18,7 @@ interface ScoreEntriesOptions {
   readonly folder: string;
   readonly definition?: string | undefined;
   readonly part?: Part | undefined;
+  readonly 'erring-judge': boolean;
   /** Where files go; scores in the folder of the zoo if not given. */
   readonly to?: string | undefined;
   readonly seed: number;
@@ -54,7 +55,7 @@ export async function scoreEntries(
   const subjects = await openSubjects(
     { truths, ...opened },
     {
-      panel: zoo.panel,
+      ...{ panel: zoo.panel, judgeErrs: options['erring-judge'] },
       openBase: (reference) => openBaseModel(reference, { environment, fetch, signal, threads, clock, onNotice }),
     },
   );
@@ -81,7 +82,11 @@ export async function scoreEntries(
         continue;
       }
       const { edition, hash } = zoo;
-      const about = { ...{ detector: name, description, affordances, settings, seed, part: part ?? null }, edition };
+      const about = {
+        ...{ detector: name, description, affordances, settings, seed, part: part ?? null },
+        edition,
+        judge_errs: options['erring-judge'],
+      };
       const written = {
         ...describeReadings(readings, { zoo, truths, organisms }),
         '.json': `${JSON.stringify({ ...about, definition: hash }, null, 2)}\n`,

@@ -25,6 +25,11 @@ const partOption = {
   example: 'open',
 } as const satisfies OptionDefinition;
 
+const erringOption = {
+  description: 'Judge answers as the judge of panel.yaml does that errs, which detectors of answers have in real life',
+  type: flag,
+} as const satisfies OptionDefinition;
+
 const names = optional(commaSeparated(anyText, (list) => ({ value: list })));
 
 export const zooBuildDefinition = {
@@ -141,6 +146,7 @@ export const zooBaselinesDefinition = {
     folder: folderOption,
     definition: definitionOption,
     part: partOption,
+    'erring-judge': erringOption,
     to: {
       value: 'FOLDER',
       description: 'Where the files of scores go; scores in the folder of the zoo if not given',
@@ -170,6 +176,7 @@ export const zooDetectDefinition = {
     folder: folderOption,
     definition: definitionOption,
     part: partOption,
+    'erring-judge': erringOption,
     to: {
       value: 'FOLDER',
       description: 'Where the files go; scores in the folder of the zoo if not given',
