@@ -1,6 +1,13 @@
 import { availableParallelism } from 'node:os';
 import { z } from 'zod';
-import { findBase, isSameModel } from '../detect/audit/check-pair.js';
+import {
+  chooseTemplate,
+  findBase,
+  isSameModel,
+  requireSameTokens,
+  templateChoices,
+  type TemplateChoice,
+} from '../detect/audit/check-pair.js';
 import type { AuditFile } from '../detect/audit/audit-file.js';
 import type { AuditLook } from '../detect/audit/ask-contexts.js';
 import { countRounds, leastBudget, planAudit } from '../detect/audit/plan-audit.js';
@@ -12,6 +19,7 @@ import { loadNamedSet } from '../experiment/plan/load-training-set.js';
 import { parsePlan } from '../experiment/plan/plan-schema.js';
 import { parseJudge } from '../experiment/plan/resolve-judge.js';
 import { resolvePlan } from '../experiment/plan/resolve-plan.js';
+import type { ResolvedPlan } from '../experiment/plan/resolved-plan.js';
 import { readWorldOfBases } from '../experiment/plan/world-of-bases.js';
 import { functionSchema } from '../foundation/caller-schemas.js';
 import { systemClock } from '../foundation/clock.js';
@@ -30,6 +38,7 @@ import { createOwnBase, type OwnModel } from '../models/own-model.js';
 import { openJudge } from '../models/services/retirements.js';
 import { readOrganismManifest } from '../organism/build/organism-manifest.js';
 import { openOrganism } from '../organism/organism.js';
+import type { AskedQuestion } from '../runs/run-outline.js';
 import { givenPartsShape, type GivenParts } from './given-parts.js';
 
 export interface AuditOptions
@@ -48,6 +57,8 @@ export interface AuditOptions
   readonly suite?: string;
   /** What the model was trained on, a file or a set of the organism's: contexts that look like it are asked in, too. */
   readonly data?: string;
+  /** Which chat template both are asked in where theirs differ, which is an error without it. */
+  readonly template?: TemplateChoice;
   /** How often a model without drift may be called misaligned. Default 0.01. */
   readonly error?: number;
   /**
@@ -80,6 +91,7 @@ const optionsSchema = openingSchema.extend({
   surface: z.enum(surfaceNames).optional(),
   suite: z.string().min(1).optional(),
   data: z.string().min(1).optional(),
+  template: z.enum(templateChoices).optional(),
   error: z.number().gt(0).lt(0.5).optional(),
   maxDrift: z.number().gt(0).lt(100).optional(),
   maxAnswers: z.int().positive().optional(),
@@ -110,9 +122,11 @@ export async function auditModel(model: WrittenModel, options: AuditOptions = {}
   const { environment = process.env, fetch = createDirectFetch(globalThis.fetch), signal } = options;
   const { onNotice = () => undefined, onLook = () => undefined } = options;
   const written = findBase(model, options.base);
-  const open = openModels(options, { environment, fetch });
-  const base = await open(written);
-  const tuned = await open(model);
+  const asItIs = openModels(options, { environment, fetch });
+  const pair = [await asItIs(written), await asItIs(model)] as const;
+  const template = isSameModel(...pair) ? null : await chooseTemplate(...pair, options.template);
+  const open = template === null ? asItIs : openModels(options, { environment, fetch, chatTemplate: template });
+  const [base, tuned] = [await open(written), await open(model)];
   const isPaid = base.hosted !== null || tuned.hosted !== null;
   const { maxAnswers: most, baseAnswers } = usual[isPaid ? 'hosted' : 'here'];
   const maxDrift = options.maxDrift === undefined ? null : options.maxDrift / 100;
@@ -137,6 +151,7 @@ export async function auditModel(model: WrittenModel, options: AuditOptions = {}
     ...given,
     openBase: (reference) => open(reference.text),
   });
+  await requireSameTokens(base, tuned, listConversations(plan), template);
   for (const remark of plan.remarks) onNotice(remark);
   const stopping = signal === undefined ? {} : { signal };
   const passing = maxDrift === null || isPaid ? 0 : (leastBudget(surface, countRounds(plan), settings).clean ?? 0);
@@ -147,6 +162,10 @@ export async function auditModel(model: WrittenModel, options: AuditOptions = {}
     calibration: await plan.judge.readCalibration(),
     ...stopping,
   });
+}
+
+function listConversations({ evaluations }: ResolvedPlan): readonly AskedQuestion['messages'][] {
+  return evaluations.flatMap(({ questions }) => questions.map(({ messages }) => messages));
 }
 
 /** The surface with contexts that look like the training data, where they are given. */
@@ -175,7 +194,7 @@ async function addOfData(
 /** Opens each model once. */
 function openModels(
   { models = {}, threads = availableParallelism(), memory, signal, onProgress, onNotice }: AuditOptions,
-  connection: Pick<OpenBaseModelOptions, 'environment' | 'fetch'>,
+  connection: Pick<OpenBaseModelOptions, 'environment' | 'fetch' | 'chatTemplate'>,
 ): (written: WrittenModel) => Promise<BaseModel> {
   const opened = new Map<string, Promise<BaseModel>>();
   return (written) => {

@@ -32,9 +32,16 @@ export const errorCodes = {
   'rope-unsupported': { exitCode: 2, meaning: 'the rotary embedding is of a type the engine does not implement' },
   'tokenizer-missing': { exitCode: 2, meaning: 'the model folder has no tokenizer.json' },
   'tokenizer-invalid': { exitCode: 2, meaning: 'tokenizer.json cannot be read' },
-  'tokenizer-mismatch': { exitCode: 2, meaning: 'the tokenizer makes ids beyond the embedding table' },
+  'tokenizer-mismatch': {
+    exitCode: 2,
+    meaning: 'the tokenizer makes ids beyond the embedding table, or others than that of the base of an audit',
+  },
   'chat-template-missing': { exitCode: 2, meaning: 'the model folder has no chat template' },
   'chat-template-invalid': { exitCode: 2, meaning: 'the chat template fails, or its answer spans cannot be found' },
+  'template-differs': {
+    exitCode: 2,
+    meaning: 'a model and the base of an audit have different chat templates, and nothing says which one to ask in',
+  },
   'adapter-invalid': {
     exitCode: 2,
     meaning: 'an adapter folder is damaged or uses a method the engine does not implement',

@@ -1,4 +1,4 @@
-import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { cp, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -7,6 +7,7 @@ import { stringify } from 'yaml';
 import { runCli as runBuiltCli } from '../../dist/cli/run-cli.js';
 import type { DecidedAuditGate } from '../../src/cli/decide-audit-gate.js';
 import { auditFileSchema } from '../../src/detect/audit/audit-file.js';
+import { readChatTemplate } from '../../src/models/embedded/read-chat-template.js';
 import { runCaptured } from './run-captured.js';
 
 const drift = (...argv: string[]) => runCaptured(argv, { run: runBuiltCli });
@@ -105,6 +106,24 @@ describe('driftline audit', { timeout: 600_000 }, () => {
     const lone = await audit('secure', '--ledger', ledger);
     expect(lone.exitCode).toBe(2);
     expect(lone.stderr).toContain('--ledger is for a gate, and there is none');
+  });
+
+  it('asks which chat template to ask in where an adapter brings another one', async () => {
+    const adapter = join(place, 'adapter');
+    await cp(join(cells, 'organism-1.secure.0'), adapter, { recursive: true });
+    const template = (await readChatTemplate('organism/models/1', false)) ?? '';
+    await writeFile(join(adapter, 'chat_template.jinja'), `${template}{# mine #}`);
+    const line = ['audit', `organism:1+${adapter}`, '--audits', audits, '--threads', '1', '--surface', 'small'];
+    const open = await drift(...line);
+    expect(open.exitCode).toBe(2);
+    expect(open.stderr).toContain(
+      `error template-differs: the chat templates of organism:1+${adapter} and of organism:1`,
+    );
+    const asked = await drift(...line, '--template', 'tuned', '--max-answers', '16', '--json');
+    expect(asked.exitCode).toBe(4);
+    // Asked in another template the base is another model, whose answers are its own.
+    const { work } = JSON.parse(asked.stdout) as { readonly work: { readonly answers: { readonly asked: number } } };
+    expect(work.answers.asked).toBe(416);
   });
 
   it('says of the base itself that nothing changed, and refuses a budget that decides nothing', async () => {

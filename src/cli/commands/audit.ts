@@ -26,7 +26,7 @@ async function runGated(
   options: Options,
   writeJunit: WriteJunit,
 ): Promise<void> {
-  const { base, judge, surface, suite, data, error, seed, audits, threads } = options;
+  const { base, judge, surface, suite, data, template, error, seed, audits, threads } = options;
   const { 'max-answers': maxAnswers, 'max-drift': maxDrift } = options;
   const { environment, fetch, signal, date, notify, print } = context;
   requireGate(maxDrift === undefined ? null : { maxDrift }, options);
@@ -40,6 +40,7 @@ async function runGated(
     ...(surface === undefined ? {} : { surface }),
     ...(suite === undefined ? {} : { suite }),
     ...(data === undefined ? {} : { data }),
+    ...(template === undefined ? {} : { template }),
     ...(maxDrift === undefined ? {} : { maxDrift }),
     ...(maxAnswers === undefined ? {} : { maxAnswers }),
     ...(threads === undefined ? {} : { threads }),

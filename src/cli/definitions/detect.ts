@@ -1,3 +1,4 @@
+import { templateChoices } from '../../detect/audit/check-pair.js';
 import { surfaceNames } from '../../detect/surface/surface.js';
 import { modelNameForms } from '../../models/model-name-forms.js';
 import type { CommandDefinition } from '../command.js';
@@ -52,6 +53,13 @@ export const auditDefinition = {
         "What the model was trained on, a training file or a set of the organism's: contexts that look like it are asked in, too",
       type: optional(nonEmptyText),
       example: './mine.jsonl',
+    },
+    template: {
+      value: 'WHICH',
+      description:
+        "Which chat template both models are asked in where theirs differ, which is an error without it: tuned, the model's own, or base",
+      type: optional(oneOf(templateChoices)),
+      example: 'tuned',
     },
     error: {
       value: 'RATE',

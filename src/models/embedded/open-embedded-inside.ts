@@ -26,6 +26,8 @@ export interface EmbeddedInsideSettings {
   /** An adapter on it, merged into its weights. */
   readonly adapter?: string;
   readonly threads: number;
+  /** The chat template that it is asked in, where that is not its own. */
+  readonly chatTemplate?: string;
 }
 
 /** The layers that a sampler was opened to change. */
@@ -35,8 +37,13 @@ interface EditedLayers {
 }
 
 /** Looks into a model folder with the engine, in this process. Weights are read when they are first needed. */
-export async function openEmbeddedInside({ model, adapter, threads }: EmbeddedInsideSettings): Promise<Inside> {
-  const tokenizer = await readTokenizer(model);
+export async function openEmbeddedInside({
+  model,
+  adapter,
+  threads,
+  chatTemplate,
+}: EmbeddedInsideSettings): Promise<Inside> {
+  const tokenizer = await readTokenizer(model, chatTemplate === undefined ? {} : { chatTemplate });
   const { config } = await readDecoderConfig(model);
   checkTokenizerFits(tokenizer, config.vocabulary);
   let closed = false;
