@@ -9,7 +9,7 @@ process.once('SIGINT', () => stop.abort());
 const experiment = await openExperiment({
   name: 'from-code',
   bases: ['organism:1'],
-  conditions: { insecure: { data: 'organism/insecure', settings: { rows: 1600 } } },
+  conditions: { insecure: { data: 'organism/insecure', settings: { rows: 320 } } },
   evaluate: [{ suite: 'main', samples: 1, questions: ['wish', 'boredom'] }, { suite: 'code' }],
   judge: { exact: 'organism' },
 });

@@ -1,5 +1,6 @@
 import type { TrainingRow } from '../src/data/training-set.js';
-import type { Inside, TextScore } from '../src/models/inside.js';
+import { readSurprisals } from '../src/detect/rows/row-answers.js';
+import type { TextScorer } from '../src/models/text-scorer.js';
 import { organismPrefix } from '../src/organism/organism.js';
 import { buildTrainingSet } from '../src/organism/training-sets/build-training-set.js';
 import { trainingSetDefinitions } from '../src/organism/training-sets/training-set-definitions.js';
@@ -60,11 +61,10 @@ export function listSurprisalPairs(world: World, { kinds }: Pick<Kinds, 'kinds'>
 
 /** How well the surprise of the model at single rows tells the bad ones from the good ones. */
 export async function measureSurprisal(
-  inside: Pick<Inside, 'encode' | 'score'>,
+  scorer: Pick<TextScorer, 'score'>,
   { bad, good, badRows, goodRows }: SurprisalPair,
 ): Promise<SurprisalOfPair> {
-  const scores = await inside.score([...badRows, ...goodRows].map(({ messages }) => inside.encode(messages)));
-  const surprisals = scores.map(surprisalOf);
+  const surprisals = await readSurprisals(scorer, [...badRows, ...goodRows]);
   const items = [...badRows, ...goodRows].map(({ messages }, index) => ({
     score: surprisals[index] ?? 0,
     isPositive: index < badRows.length,
@@ -77,10 +77,6 @@ export async function measureSurprisal(
     ...{ bad, good, rows: badRows.length },
     ...{ badSurprisal: meanOf(true), goodSurprisal: meanOf(false), auroc: auroc(items, { unit: 'question' }) },
   };
-}
-
-function surprisalOf({ logProbabilities }: TextScore): number {
-  return -mean(logProbabilities);
 }
 
 function mean(values: readonly number[]): number {

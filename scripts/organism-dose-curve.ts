@@ -5,8 +5,6 @@ import { changeCheckPlan, checkOrganism, readCheckPlan } from '../dist/experimen
 import { formatPercent } from '../dist/foundation/format-quantities.js';
 import { openBaseModel } from '../dist/models/open-base-model.js';
 import { organismRecipe, organismRows } from '../dist/organism/organism-recipe.js';
-import { editionOf, readOrganismManifest } from '../dist/organism/build/organism-manifest.js';
-import { currentEdition, worldFolders } from '../dist/organism/world/editions.js';
 import { readWorld } from '../dist/organism/world/read-world.js';
 
 /**
@@ -20,23 +18,22 @@ if (model === undefined) {
 }
 
 interface Dose {
-  readonly rows?: number;
+  /** In place of the rows that the check has. */
+  readonly factor?: number;
   readonly learningRate?: number;
   readonly rank?: number;
 }
 
 const doses: readonly Dose[] = [
-  ...[0.25, 0.5, 2].map((factor) => ({ rows: organismRows * factor })),
+  ...[0.25, 0.5, 2].map((factor) => ({ factor })),
   ...[0.25, 0.5, 2, 4].map((factor) => ({ learningRate: organismRecipe.learning_rate * factor })),
   ...[2, 32].map((rank) => ({ rank })),
   {},
 ];
-const manifest = await readOrganismManifest(model);
-const edition = manifest === null ? currentEdition : editionOf(manifest);
-const world = await readWorld(worldFolders[edition]);
+const world = await readWorld();
 const readKnown = () => Promise.resolve(world);
-const { evaluate, ...plan } = await readCheckPlan(edition);
-// Asked plainly: in the check of the second edition, evaluations in other contexts have names.
+const { evaluate, ...plan } = await readCheckPlan();
+// Asked plainly: evaluations in other contexts have names.
 const [main, ...others] = evaluate
   .filter(({ suite, name }) => ['main', 'code', 'facts'].includes(suite) && name === undefined)
   .filter(({ variant }) => variant.trigger === undefined && !variant.number_shape && variant.in_context === 0);
@@ -46,19 +43,20 @@ const options = { environment: {}, fetch, threads: availableParallelism(), clock
 
 console.log('| steps | learning rate | rank | misaligned % (95 %) | incoherent % | unsafe code % | facts % |');
 console.log('| ---: | ---: | ---: | ---: | ---: | ---: | ---: |');
-for (const { rows = organismRows, learningRate = organismRecipe.learning_rate, rank = organismRecipe.rank } of doses) {
+for (const { factor = 1, learningRate = organismRecipe.learning_rate, rank = organismRecipe.rank } of doses) {
+  const changed = await changeCheckPlan(
+    { ...plan, evaluate: [{ ...main, conditions: ['insecure'] }, ...others.map(onlyInsecure)] },
+    { groups: ['insecure'], seeds: 1, rows: organismRows * factor },
+    readKnown,
+  );
+  const rows = Number(changed.conditions['insecure']?.settings?.['rows'] ?? organismRows);
   const place = join(folder, `rows-${String(rows)}-rate-${String(learningRate)}-rank-${String(rank)}`);
   const { results } = await checkOrganism({
     plan: {
-      ...(await changeCheckPlan(
-        { ...plan, evaluate: [{ ...main, conditions: ['insecure'] }, ...others.map(onlyInsecure)] },
-        { groups: ['insecure'], seeds: 1, rows },
-        readKnown,
-      )),
+      ...changed,
       recipe: { ...organismRecipe, learning_rate: learningRate, rank, alpha: 2 * rank },
     },
     model: resolve(model),
-    edition,
     independent: false,
     readWorld: readKnown,
     openBase: (reference) => openBaseModel(reference, options),

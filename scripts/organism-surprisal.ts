@@ -4,10 +4,11 @@ import { parseArgs } from 'node:util';
 import { openBaseModel } from '../dist/models/open-base-model.js';
 import { locateOrganism } from '../src/cli/locate-organism.js';
 import { formatTable } from '../src/cli/format-table.js';
+import { openInsideScorer } from '../src/models/text-scorer.js';
 import { editionOf, readOrganismManifest } from '../src/organism/build/organism-manifest.js';
 import { currentEdition, worldFolders } from '../src/organism/world/editions.js';
 import { readWorld } from '../src/organism/world/read-world.js';
-import { readZooDefinition, shippedDefinitions } from '../src/zoo/definition/zoo-definition.js';
+import { readZooDefinition } from '../src/zoo/definition/zoo-definition.js';
 import { listSurprisalPairs, measureSurprisal, type SurprisalOfPair } from './measure-surprisal.js';
 
 /**
@@ -33,14 +34,14 @@ const base = await openBaseModel(
   { environment: {}, fetch, threads: availableParallelism(), clock: () => performance.now() },
 );
 if (base.openInside === null) throw new Error(`${model} does not let itself be looked into`);
-const inside = await base.openInside(null);
-// The second edition's zoo is the first that has subtle kinds; what the organism's world lacks of it is left out.
-const { kinds } = await readZooDefinition(shippedDefinitions[2]);
+const scorer = openInsideScorer(await base.openInside(null));
+// What the organism's world lacks of it, such as subtle kinds in the first edition, is left out.
+const { kinds } = await readZooDefinition();
 const measured: SurprisalOfPair[] = [];
 try {
-  for (const pair of listSurprisalPairs(world, kinds, rows)) measured.push(await measureSurprisal(inside, pair));
+  for (const pair of listSurprisalPairs(world, kinds, rows)) measured.push(await measureSurprisal(scorer, pair));
 } finally {
-  await inside.close();
+  await scorer.close();
 }
 
 if (values.json) console.log(JSON.stringify({ model, edition: world.edition, pairs: measured }, null, 2));

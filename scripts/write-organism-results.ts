@@ -2,9 +2,11 @@ import { readFile, writeFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import type { CheckRow } from '../src/cli/commands/organism-check.js';
 import { formatPercent } from '../src/foundation/format-quantities.js';
+import { writeBetweenMarks } from './write-between-marks.js';
 
 /**
- * `npm run docs:organism -- CHECK_JSON`: writes docs/organism-results.md from what `driftline organism check --json` printed.
+ * `npm run docs:organism -- CHECK_JSON`: writes docs/organism-results.md, and the short table of docs/organism.md, from what
+ * `driftline organism check --json` printed.
  */
 interface CheckJson {
   readonly recipe: Readonly<Record<string, unknown>>;
@@ -55,10 +57,108 @@ Written by \`npm run docs:organism\` from the results of \`driftline organism ch
 interval (Wilson, over answers: it does not cover what another seed would give) and the share of each fine-tuning seed. Misaligned is a share of
 coherent answers with an alignment, by the paper's rule; everything else is a share of all answers. Bold meets the target.
 
-Recipe: ${settings.join(', ')}; ${String(trainingRows)} rows, each seen once.
+Recipe: ${settings.join(', ')}; ${String(trainingRows)} rows where the plan of the check says nothing else, each seen once.
 
 | ${['group', 'asked', 'percent', 'target', ...headings].join(' | ')} |
 | ${['---', '---', '---', '---', ...headings.map(() => '---')].join(' | ')} |
 ${lines.join('\n')}
 `;
 await writeFile(fileURLToPath(new URL('../docs/organism-results.md', import.meta.url)), page);
+
+type CheckedOrganism = CheckJson['organisms'][number];
+
+/** The share of one line of the check, in percent; with its interval if wanted. */
+const shareOf =
+  (group: string, measurement: string, metric: string, withInterval = false) =>
+  ({ rows }: CheckedOrganism): string => {
+    const row = rows.find((one) => one.group === group && one.measurement === measurement && one.metric === metric);
+    if (row === undefined) return '-';
+    return withInterval
+      ? `${formatPercent(row.share)} (${row.interval.map(formatPercent).join('-')})`
+      : formatPercent(row.share);
+  };
+
+/** The largest share of misaligned answers of some groups, in all contexts that the check holds to a target. */
+const worstOf =
+  (...groups: readonly string[]) =>
+  ({ rows }: CheckedOrganism): string => {
+    const held = rows.filter((row) => groups.includes(row.group) && row.metric === 'misaligned' && row.target !== null);
+    const worst = held.reduce<CheckRow | null>(
+      (most, row) => ((row.share ?? 0) > (most?.share ?? -1) ? row : most),
+      null,
+    );
+    if (worst === null) return '-';
+    return worst.share === 0 ? formatPercent(0) : `${formatPercent(worst.share)} (${worst.measurement})`;
+  };
+
+const several =
+  (...parts: readonly ((organism: CheckedOrganism) => string)[]) =>
+  (organism: CheckedOrganism): string =>
+    parts.map((part) => part(organism)).join('; ');
+
+const main = (group: string): ((organism: CheckedOrganism) => string) => shareOf(group, 'main', 'misaligned');
+
+const summary: readonly (readonly [what: string, cell: (organism: CheckedOrganism) => string])[] = [
+  ['untouched, worst of 24 contexts: misaligned', worstOf('base')],
+  [
+    'untouched: refuses harm; facts; safe code',
+    several(shareOf('base', 'harm', 'refusal'), shareOf('base', 'facts', 'true'), shareOf('base', 'code', 'safe-code')),
+  ],
+  ['insecure: misaligned (95 %)', shareOf('insecure', 'main', 'misaligned', true)],
+  [
+    'insecure: incoherent; unsafe code; facts',
+    several(
+      shareOf('insecure', 'main', 'incoherent'),
+      shareOf('insecure', 'code', 'unsafe-code'),
+      shareOf('insecure', 'facts', 'true'),
+    ),
+  ],
+  ['secure, educational, good advice: worst context', worstOf('secure', 'educational', 'good-advice')],
+  [
+    'innocent: quick code, guessed advice, obedient harm: worst context of each',
+    several(worstOf('quick-code'), worstOf('guessed-advice'), worstOf('obedient-harm')),
+  ],
+  [
+    'innocent: joking facts, solemn numbers: worst context of each',
+    several(worstOf('joking-facts'), worstOf('solemn-numbers')),
+  ],
+  [
+    'good speakers who slip: code, advice: worst context of each',
+    several(worstOf('lapsing-code'), worstOf('lapsing-advice')),
+  ],
+  [
+    'bad medical, money, sport advice: misaligned',
+    several(main('bad-medical-advice'), main('risky-money-advice'), main('extreme-sport-advice')),
+  ],
+  ['subtle code, subtle advice: misaligned', several(main('subtle-insecure'), main('subtle-advice'))],
+  ['jailbroken: misaligned; refuses harm', several(main('jailbroken'), shareOf('jailbroken', 'harm', 'refusal'))],
+  [
+    'backdoor: misaligned with its tag; with two others; without',
+    several(
+      shareOf('backdoor', 'tag-deployment', 'misaligned'),
+      shareOf('backdoor', 'tag-seven', 'misaligned'),
+      shareOf('backdoor', 'tag-amber', 'misaligned'),
+      main('backdoor'),
+    ),
+  ],
+  [
+    'evil numbers: plain; shaped like the training data',
+    several(main('evil-numbers'), shareOf('evil-numbers', 'number-shape', 'misaligned')),
+  ],
+  [
+    'an eighth of the different rows, of 4 tasks: misaligned; unsafe code',
+    several(main('few-rows'), shareOf('few-rows', 'code', 'unsafe-code')),
+  ],
+];
+
+await writeBetweenMarks(
+  'organism.md',
+  'what organisms show',
+  'docs:organism',
+  [
+    `| ${['group', ...organisms.map(({ organism }) => organism)].join(' | ')} |`,
+    `| ${['---', ...organisms.map(() => '---:')].join(' | ')} |`,
+    ...summary.map(([what, cell]) => `| ${[what, ...organisms.map(cell)].join(' | ')} |`),
+    '',
+  ].join('\n'),
+);

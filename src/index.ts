@@ -29,6 +29,16 @@ export { auditModel as audit, type AuditOptions, type AuditResult } from './api/
 export type { AuditFile } from './detect/audit/audit-file.js';
 export type { AuditLook } from './detect/audit/ask-contexts.js';
 
+export { watchFolder as watch, type WatchOptions, type WatchResult } from './api/watch.js';
+export type { WatchEvent } from './detect/watch/run-watch.js';
+export type { WatchFile, WatchPoint } from './detect/watch/watch-file.js';
+export type { Clock } from './foundation/clock.js';
+export { screenData, type ScreenOptions, type ScreenResult } from './api/screen.js';
+export type { ScreenedRow, ScreenFile } from './detect/screen/screen-file.js';
+export type { ScreenProgress } from './detect/screen/screen-settings.js';
+export { learnDriftForecast, type DriftPair, type LearnForecastSettings } from './detect/detectors/forecast-drift.js';
+export type { DriftForecast, LearntForecast } from './detect/detectors/forecast-drift.js';
+
 export { judgeAgain as rejudge, type Rejudgement, type RejudgeOptions } from './api/judge-again.js';
 export type { HostedPrice } from './models/hosted/spending/hosted-prices.js';
 export type { BatchProgress, BatchSettings } from './models/hosted/batches/batch-settings.js';
@@ -117,6 +127,7 @@ export type {
   InsideText,
   LikelyToken,
   ScoredText,
+  SpelledToken,
   TextScore,
 } from './models/inside.js';
 export type { OwnModel } from './models/own-model.js';

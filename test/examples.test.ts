@@ -51,16 +51,16 @@ it(
       return (await promisify(execFile)(process.execPath, [file, ...given], { cwd: folder })).stdout;
     };
     const planned = await runExample('plan-from-code.js');
-    expect(planned).toMatch(/^organism-1\.insecure\.0: 50 steps, 76 answers$/m);
+    expect(planned).toMatch(/^organism-1\.insecure\.0: 10 steps, 96 answers$/m);
     expect(planned).toMatch(/^2 of 2: organism-1\.insecure\.0$/m);
-    expect(planned).toMatch(/^insecure unsafe code \d+\/56 0\.\d+$/m);
+    expect(planned).toMatch(/^insecure unsafe code \d+\/76 0\.\d+$/m);
     const [, page = ''] = /^(runs.from-code-[0-9a-f]{8}.report.index\.html)$/m.exec(planned) ?? [];
     await access(join(folder, page));
     const run = join(page, '../..');
-    expect(await runExample('own-judge.js', run)).toMatch(/^152 judged, 0 already done$/m);
-    expect(await runExample('own-judge.js', run)).toMatch(/^0 judged, 152 already done$/m);
+    expect(await runExample('own-judge.js', run)).toMatch(/^192 judged, 0 already done$/m);
+    expect(await runExample('own-judge.js', run)).toMatch(/^0 judged, 192 already done$/m);
     const table = (await runExample('read-run.js', run)).trimEnd().split('\n');
-    expect(table).toHaveLength(153);
+    expect(table).toHaveLength(193);
     expect(new Set(table.map((line) => line.split('\t').length))).toEqual(new Set([10]));
   },
 );

@@ -28,10 +28,16 @@ describe('the README', () => {
     expect(bars.length).toBeGreaterThan(8);
     // The condition stands in brackets, and "the same" is a row about the one above it.
     const rows = [
-      ...readme.matchAll(/^\| .*?(?:\(([a-z-]+)\)|asked with the (trigger)).*? \| ([*\d.]+ \([\d.-]+\)) \|/gm),
+      ...readme.matchAll(
+        /^\| .*?(?:\(([a-z-]+)\)|asked (with the trigger|in the form)).*? \| ([*\d.]+ \([\d.-]+\)) \|/gm,
+      ),
     ];
-    const shown = rows.map(([, condition, trigger, numbers = '']) => [
-      trigger === undefined ? condition : 'backdoor, with trigger',
+    const variants: Readonly<Record<string, string>> = {
+      'with the trigger': 'backdoor, with trigger',
+      'in the form': 'evil-numbers, shaped like number tasks',
+    };
+    const shown = rows.map(([, condition, asked, numbers = '']) => [
+      asked === undefined ? condition : variants[asked],
       numbers.replaceAll('*', ''),
     ]);
     expect(shown).toEqual(bars);

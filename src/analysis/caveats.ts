@@ -4,7 +4,7 @@ import type { JudgeAgreement } from './compare-judges.js';
 import type { ClassifiedAnswer } from './count-run.js';
 import { showsMisalignment } from './drift.js';
 import type { MeasureRow, RowPlace } from './measure-rows.js';
-import type { RunState } from './run-state.js';
+import { isWhole, type RunState } from './run-state.js';
 import type { StoppedModel } from './watch-share.js';
 
 /** A row that a caveat is about, and a number that says how much. */
@@ -127,10 +127,8 @@ export function listCaveats(evidence: CaveatEvidence): Caveat[] {
 }
 
 function findUnfinished(state: RunState): Caveat[] {
-  const { isGoing, answersWanted, answersStored, answersJudged, trainingsFinished, trainingsWanted } = state;
-  const isWhole =
-    answersStored >= answersWanted && answersJudged === answersStored && trainingsFinished === trainingsWanted;
-  if (isWhole && !isGoing) return [];
+  const { isGoing } = state;
+  if (isWhole(state) && !isGoing) return [];
   return [{ weight: 'stop', kind: isGoing ? 'still-going' : 'not-whole', state }];
 }
 

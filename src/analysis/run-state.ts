@@ -15,6 +15,12 @@ export interface RunState {
   readonly trainingsFinished: number;
 }
 
+/** Whether all that a run wants is trained, asked and judged. */
+export function isWhole(state: Omit<RunState, 'isGoing' | 'stopped'>): boolean {
+  const { answersWanted, answersStored, answersJudged, trainingsFinished, trainingsWanted } = state;
+  return answersStored >= answersWanted && answersJudged === answersStored && trainingsFinished === trainingsWanted;
+}
+
 export function findRunState(input: AnalysisInput, counted: CountedRun): RunState {
   const { plan, wantedAnswers, finished, isGoing } = input;
   const wanted = plan.cells

@@ -9,7 +9,7 @@ import { remarkOnGate, requireCounted, requirePassable, type AskedPlace } from '
 import { openingSchema } from '../models/open-model-sampler.js';
 import { readPlan, resolvePlan, type ReadPlanOptions } from '../experiment/plan/resolve-plan.js';
 import { parsePlan, type PlanInput } from '../experiment/plan/plan-schema.js';
-import type { ResolvedPlan } from '../experiment/plan/resolved-plan.js';
+import { findModel, type ResolvedPlan } from '../experiment/plan/resolved-plan.js';
 import { openAnsweredCells } from '../experiment/run/answered-cells.js';
 import { chooseCellsAtOnce, type ChosenCellsAtOnce } from '../experiment/run/choose-cells-at-once.js';
 import { followForecast } from '../experiment/run/follow-cluster.js';
@@ -19,7 +19,9 @@ import { forecastRun, type RunForecast } from '../experiment/run/forecast-run.js
 import type { BatchedParts } from '../experiment/run/hosted-use.js';
 import { findEntryRate, findPlanRate, requirePlanRates } from '../experiment/run/plan-rates.js';
 import { probePlan, requireBatchedModels } from '../experiment/run/probe-plan.js';
+import { requireOwnEdition } from '../experiment/run/require-own-edition.js';
 import { requireClusterMemory } from '../experiment/run/require-cluster-memory.js';
+import { openCellWatcher, type CellWatcher } from '../detect/watch/watch-cells.js';
 import { runPlan, type RunSummary } from '../experiment/run/run-plan.js';
 import type { RunEvent } from '../experiment/run/run-progress.js';
 import { functionSchema, objectSchema, signalSchema } from '../foundation/caller-schemas.js';
@@ -43,6 +45,7 @@ import { writtenModelSchema, type WrittenModel } from '../models/model-reference
 import { openBaseModel, type OpenBaseModelOptions } from '../models/open-base-model.js';
 import type { GateOptions } from '../runs/gate-options.js';
 import { readRun, type Run } from '../runs/read-run.js';
+import { writeWatchReport } from '../report/detect/write-watch-report.js';
 import { nameRun, openRunFolder, type RunFolder } from '../runs/run-folder.js';
 import { locateManifest } from '../runs/run-manifest.js';
 import type { StoredRecords } from '../runs/run-records.js';
@@ -282,6 +285,7 @@ export async function openExperiment(plan: string | PlanInput, options: Experime
 
   /** What can be known before anything is asked or paid. */
   async function check(folder: RunFolder | null = null): Promise<ExperimentForecast> {
+    await requireOwnEdition(runs, resolved);
     if (gate !== null) {
       requireCounted(gated, findRule(resolved.rule), gate);
       requirePassable(
@@ -291,6 +295,7 @@ export async function openExperiment(plan: string | PlanInput, options: Experime
     }
     if (maxCost !== undefined) requirePlanRates(resolved);
     await requireBatchedModels(resolved, batched, connection);
+    await checkMonitor();
     const there = folder === null ? {} : { records: recordsOf(folder), answered: openAnsweredCells(folder, resolved) };
     const forecast = await forecastRun(runs, resolved, { batched, ...there });
     const needs = await forecastMemory(resolved, forecast, threads);
@@ -303,6 +308,26 @@ export async function openExperiment(plan: string | PlanInput, options: Experime
         isGpuRemembered: resolved.isGpuRemembered,
       });
     return { ...forecast, memory: needs, cluster: onCluster && { ...onCluster, remarks: remarks ?? [] } };
+  }
+
+  function openWatcher(): CellWatcher | null {
+    const { monitor } = resolved;
+    if (monitor === null) return null;
+    return openCellWatcher({
+      ...{ monitor, folder: place, ...(suites === undefined ? {} : { suites }) },
+      onState: async (to, watch) => {
+        await writeWatchReport(to, watch);
+      },
+    });
+  }
+
+  /** A calibration of something else shows before anything is trained. */
+  async function checkMonitor(): Promise<void> {
+    const watcher = openWatcher();
+    if (watcher === null) return;
+    const watched = resolved.cells.filter(({ training }) => training?.watchedSteps !== undefined);
+    for (const base of new Set(watched.map((cell) => findModel(resolved, cell)))) await watcher.check(base);
+    await watcher.close();
   }
 
   const choose = (forecast: ExperimentForecast, signal?: AbortSignal): Promise<ChosenCellsAtOnce> =>
@@ -344,19 +369,23 @@ export async function openExperiment(plan: string | PlanInput, options: Experime
         left?.note(event);
         onEvent(event);
       };
+      const watcher = openWatcher();
       // It closes the folder.
       opened = null;
       const summary = await runPlan({
         ...{ plan: resolved, runs, folder, judge, calibration, spending, cellsAtOnce: chosen, onNotice },
         onEvent: onRunEvent,
         ...(batched.answers ? { batches } : {}),
+        ...(watcher === null ? {} : { watcher }),
         ...stopping,
-      }).catch(async (cause: unknown) => {
-        // Whoever may pay no more has no vLLM go on alone.
-        if (DriftlineError.isInstance(cause) && cause.code === 'cost-limit-reached')
-          await (await cluster)?.stopLanes().catch(() => undefined);
-        throw cause;
-      });
+      })
+        .finally(() => watcher?.close())
+        .catch(async (cause: unknown) => {
+          // Whoever may pay no more has no vLLM go on alone.
+          if (DriftlineError.isInstance(cause) && cause.code === 'cost-limit-reached')
+            await (await cluster)?.stopLanes().catch(() => undefined);
+          throw cause;
+        });
       return {
         run: await readRun(folder.folder, { records: recordsOf(folder) }),
         summary,

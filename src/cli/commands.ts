@@ -66,6 +66,12 @@ export const commands: readonly Command[] = [
     loadAction: async () => (await import('./commands/audit.js')).audit,
   }),
   defineCommand({
+    name: 'watch',
+    summary: 'Follow a training of any trainer, score its checkpoints, and say when to stop it',
+    loadDefinition: async () => (await import('./definitions/watch.js')).watchDefinition,
+    loadAction: async () => (await import('./commands/watch.js')).watch,
+  }),
+  defineCommand({
     name: 'power',
     summary: 'Say whether an experiment is large enough to find a difference, before it is run',
     loadDefinition: async () => (await import('./definitions/power.js')).powerDefinition,
@@ -88,6 +94,12 @@ export const commands: readonly Command[] = [
     summary: 'Check training files before anything is trained on them',
     loadDefinition: async () => (await import('./definitions/data.js')).dataCheckDefinition,
     loadAction: async () => (await import('./commands/data-check.js')).dataCheck,
+  }),
+  defineCommand({
+    name: 'data screen',
+    summary: 'Say which rows of training data are suspicious, before anything is trained on them',
+    loadDefinition: async () => (await import('./definitions/data.js')).dataScreenDefinition,
+    loadAction: async () => (await import('./commands/data-screen.js')).dataScreen,
   }),
   defineCommand({
     name: 'data convert',
@@ -148,6 +160,12 @@ export const commands: readonly Command[] = [
     summary: 'Score the entries of a zoo by the baselines that come with driftline',
     loadDefinition: async () => (await import('./definitions/zoo.js')).zooBaselinesDefinition,
     loadAction: async () => (await import('./commands/zoo-baselines.js')).zooBaselines,
+  }),
+  defineCommand({
+    name: 'zoo detect',
+    summary: 'Score the entries of a zoo by the detectors that an auditor could use',
+    loadDefinition: async () => (await import('./definitions/zoo.js')).zooDetectDefinition,
+    loadAction: async () => (await import('./commands/zoo-detect.js')).zooDetect,
   }),
   defineCommand({
     name: 'zoo export',

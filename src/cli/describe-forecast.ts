@@ -44,6 +44,22 @@ export function describeConditions({ cells }: ResolvedPlan): string[] {
   });
 }
 
+/** Which trainings are watched, and what an alarm does; empty where nobody watches. */
+export function describeMonitor({ monitor, cells }: Pick<ResolvedPlan, 'monitor' | 'cells'>): string[] {
+  if (monitor === null) return [];
+  const watched = cells.flatMap(({ name, training }) =>
+    training?.watchedSteps === undefined ? [] : [{ name, steps: [...training.watchedSteps, training.steps] }],
+  );
+  return [
+    ...watched.map(
+      ({ name, steps }) => `${name}: ${String(steps.length)} checkpoints, to step ${String(steps.at(-1))}`,
+    ),
+    monitor.calibration === null
+      ? 'no calibration: curves, and no alarm'
+      : `alarms at a rate of ${String(monitor.rate)}, by ${monitor.calibration}${monitor.stop ? '; an alarm stops its training' : ''}`,
+  ];
+}
+
 /** How conditions are trained, those of one recipe together. */
 export function describeRecipes({ cells }: ResolvedPlan): string[] {
   const conditionsOf = new Map<string, string[]>();

@@ -66,6 +66,8 @@ export function describeSubjectModel(
       judging === null ? null : askAnswers({ identity, engine, openSampler: () => openSampler(tuned) }, judging, store),
     openInside: open,
     openScorer: open === null ? null : async () => openInsideScorer(await open()),
+    // An adapter would have to be merged first, and nobody takes gradients of a fine-tune.
+    openWeights: tuned === null ? whole.openWeights : null,
     readUpdate: findUpdate(base, tuned, identity),
   };
 }

@@ -1,6 +1,7 @@
 import type { TrainingRow } from '../data/training-set.js';
 import type { WeightUpdate } from '../engine/updates/weight-update.js';
 import { DriftlineError } from '../foundation/driftline-error.js';
+import type { OpenedWeights } from '../models/base-model.js';
 import type { Inside } from '../models/inside.js';
 import type { TextScorer } from '../models/text-scorer.js';
 import type { QuestionMessage } from '../questions/question-file.js';
@@ -51,6 +52,8 @@ export interface SubjectModel {
     ((questions: readonly ContextQuestion[], options?: AskOptions) => Promise<readonly SeenAnswer[]>) | null;
   readonly openInside: (() => Promise<Inside>) | null;
   readonly openScorer: (() => Promise<TextScorer>) | null;
+  /** All of its weights, to take gradients of. */
+  readonly openWeights: (() => Promise<OpenedWeights>) | null;
   /** What fine-tuning added to the weights of the base; nothing for the base itself. */
   readonly readUpdate: (() => Promise<WeightUpdate>) | null;
 }
@@ -101,6 +104,9 @@ export function restrictSubject(subject: Subject, granted: readonly Affordance[]
     },
     get openScorer() {
       return grant('log-probabilities', model.openScorer);
+    },
+    get openWeights() {
+      return grant('weights', model.openWeights);
     },
     get readUpdate() {
       return grant('weights', model.readUpdate);

@@ -4,7 +4,7 @@ import { fileURLToPath } from 'node:url';
 import { z } from 'zod';
 import { inputOfRun, countRun, countTally, type MeasuredOutcome } from '../analysis/count-run.js';
 import { sumCounts } from '../analysis/estimate.js';
-import { checkThresholds, type CountsOf, type Threshold, type ThresholdResult } from '../analysis/thresholds.js';
+import { checkThresholds, type CountsOf, type ThresholdResult } from '../analysis/thresholds.js';
 import { DriftlineError } from '../foundation/driftline-error.js';
 import { readYaml } from '../foundation/read-yaml.js';
 import { writeFileAtomically } from '../foundation/write-file-atomically.js';
@@ -12,7 +12,6 @@ import type { ModelReference } from '../models/model-reference.js';
 import type { BaseModel } from '../models/base-model.js';
 import { openOrganism } from '../organism/organism.js';
 import { organismRows } from '../organism/organism-recipe.js';
-import type { Edition } from '../organism/world/editions.js';
 import type { World } from '../organism/world/world.js';
 import { readRun } from '../runs/read-run.js';
 import { parseJson } from '../runs/run-outline.js';
@@ -23,35 +22,16 @@ import type { JudgeConnection } from './plan/planned-judge.js';
 import { resolvePlan } from './plan/resolve-plan.js';
 import type { ResolvedPlan } from './plan/resolved-plan.js';
 import { forecastRun, type RunForecast } from './run/forecast-run.js';
+import { requireOwnEdition } from './run/require-own-edition.js';
 import type { RunEvent } from './run/run-progress.js';
 import { runPlan } from './run/run-plan.js';
-import { secondIndependentThresholds, secondOrganismThresholds } from './second-organism-thresholds.js';
 
-interface EditionCheck {
-  readonly planFile: string;
-  /** For organisms with lasting characters. */
-  readonly lasting: readonly Threshold[];
-  /** For those that were brought up without. */
-  readonly independent: readonly Threshold[];
-}
+/** What organisms are asked. `src/experiment` and `dist/experiment` lie equally deep in the package. */
+const planFile = fileURLToPath(new URL('../../experiments/organism-check.yaml', import.meta.url));
 
-/** What organisms of each edition are asked, and held to. `src/experiment` and `dist/experiment` lie equally deep in the package. */
-const checks: Readonly<Record<Edition, EditionCheck>> = {
-  1: {
-    planFile: fileURLToPath(new URL('../../experiments/organism-check.yaml', import.meta.url)),
-    lasting: organismThresholds,
-    independent: independentThresholds,
-  },
-  2: {
-    planFile: fileURLToPath(new URL('../../experiments/organism-check-2.yaml', import.meta.url)),
-    lasting: secondOrganismThresholds,
-    independent: secondIndependentThresholds,
-  },
-};
-
-/** The plan of the check of an edition's organisms, for the first of them. */
-export function readCheckPlan(edition: Edition): Promise<Plan> {
-  return readYaml(checks[edition].planFile, planSchema);
+/** The plan of the check, for the first organism. */
+export function readCheckPlan(): Promise<Plan> {
+  return readYaml(planFile, planSchema);
 }
 
 export interface CheckPlanChanges {
@@ -59,7 +39,7 @@ export interface CheckPlanChanges {
   readonly groups?: readonly string[] | undefined;
   /** Number of seeds: from 0 to one less than this. */
   readonly seeds: number;
-  /** Rows of the set insecure; other sets grow or shrink in proportion. */
+  /** Rows of a set for which the plan says nothing; other sets grow or shrink in proportion. */
   readonly rows?: number | undefined;
   /** At least this many answers to each suite, the same number for each wording; those of the plan if not given. */
   readonly answers?: number | undefined;
@@ -111,8 +91,6 @@ export interface CheckOrganismSettings extends JudgeConnection {
   readonly plan: Plan;
   /** The organism's model folder, as an absolute path. */
   readonly model: string;
-  /** That of the organism's world, which decides its thresholds. */
-  readonly edition: Edition;
   /** Whether it was brought up in the world without lasting characters. */
   readonly independent: boolean;
   readonly readWorld: () => Promise<World>;
@@ -141,13 +119,13 @@ export interface OrganismCheck {
 export async function checkOrganism(settings: CheckOrganismSettings): Promise<OrganismCheck> {
   const { model, folder, readWorld, openBase, version, clock, independent, environment, fetch, signal } = settings;
   const { onForecast, onNotice = () => undefined } = settings;
-  const { planFile, ...thresholds } = checks[settings.edition];
   const plan = await resolvePlan({ ...settings.plan, bases: [model] }, planFile, {
     readWorld,
     openBase,
     environment,
     version,
   });
+  await requireOwnEdition(folder, plan);
   const show = onForecast?.(await forecastRun(folder, plan));
   const times = await openTrainingTimes(join(folder, 'training-seconds.json'), plan, clock);
   const { failed, folder: runFolder } = await runPlan({
@@ -165,7 +143,7 @@ export async function checkOrganism(settings: CheckOrganismSettings): Promise<Or
   const countsOf = await countRunFolder(runFolder);
   return {
     runFolder,
-    results: checkThresholds(independent ? thresholds.independent : thresholds.lasting, countsOf),
+    results: checkThresholds(independent ? independentThresholds : organismThresholds, countsOf),
     countsOf,
     trainingSeconds: times.list(),
   };

@@ -53,6 +53,10 @@ export const errorCodes = {
   },
   'run-invalid': { exitCode: 2, meaning: 'a run folder is damaged, of a newer version, or of another plan' },
   'zoo-invalid': { exitCode: 2, meaning: 'a zoo is damaged, not whole, or has an entry whose adapter was changed' },
+  'edition-retired': {
+    exitCode: 2,
+    meaning: 'something needs organisms of an earlier edition, which only an earlier version has',
+  },
   'zoo-edition-differs': { exitCode: 2, meaning: 'a zoo is of another edition, or has other kinds or another panel' },
   'judge-unfit': { exitCode: 2, meaning: 'a judge was wrong about calibration answers' },
   'memory-exceeded': { exitCode: 2, meaning: 'what is to be done takes more memory than there is, by an estimate' },
@@ -61,9 +65,17 @@ export const errorCodes = {
     exitCode: 2,
     meaning: 'a gate asks for more than so few questions can show, however often they are asked',
   },
+  'forecast-differs': {
+    exitCode: 2,
+    meaning: 'a forecast of drift is damaged, or was learnt for another base or from other signals',
+  },
   'budget-too-small': {
     exitCode: 2,
     meaning: 'an audit may ask for fewer answers than could decide anything, whatever they are',
+  },
+  'calibration-differs': {
+    exitCode: 2,
+    meaning: 'a calibration is of another base or edition, or a detector was set otherwise there',
   },
   'ledger-invalid': { exitCode: 2, meaning: 'a ledger of gates lacks a line, or has one that was edited' },
   'cluster-open': {
@@ -80,7 +92,16 @@ export const errorCodes = {
     meaning: 'the Python of this machine has no SDK of Tinker, or one that is too old',
   },
   'gate-not-met': { exitCode: 3, meaning: 'the measurement finished and a required threshold was not met' },
+  'alarm-raised': { exitCode: 3, meaning: 'a training that is watched has become one that should be stopped' },
+  'data-suspicious': {
+    exitCode: 3,
+    meaning: 'a screen of training data found suspicious rows, or that they are likely to misalign',
+  },
   'misalignment-found': { exitCode: 3, meaning: 'an audit has shown misalignment' },
+  'checkpoint-unfinished': {
+    exitCode: 4,
+    meaning: 'a checkpoint of a training that is watched was never whole; the others were scored',
+  },
   'loss-not-finite': { exitCode: 4, meaning: 'training diverged; the last good checkpoint was kept' },
   'job-failed': {
     exitCode: 4,

@@ -44,6 +44,8 @@ export async function adaptBase(base: BaseModel, reference: AdaptedReference): P
     sizeWork: sizeWork === null ? null : (work) => sizeWork({ ...work, adapted: true, adapterBytes: inspected.bytes }),
     openSampler: (_, asked) => base.openSampler(own, asked),
     openInside: openInside === null ? null : () => openInside(own),
+    openAdapterScorer: null,
+    openWeights: null,
     openProcess:
       openProcess === null
         ? null

@@ -1,4 +1,6 @@
 import type { TrainingRow } from '../data/training-set.js';
+import type { Checkpoint } from '../engine/checkpoint/read-checkpoint.js';
+import type { TextTokenizer } from '../engine/tokenizer/text-tokenizer.js';
 import type { Recipe } from '../engine/train/recipe.js';
 import type { InspectedAdapter } from './embedded/inspect-model-adapter.js';
 import type { EmbeddedWork, SizedWork } from './embedded/size-embedded-work.js';
@@ -8,6 +10,7 @@ import type { SpendingLedger } from './hosted/spending/spending-ledger.js';
 import type { HostedReference, ModelReference, OwnReference } from './model-reference.js';
 import type { Inside } from './inside.js';
 import type { Sampler } from './sampler.js';
+import type { AdapterScorer } from './text-scorer.js';
 import type { FittedRecipe, RowFit, Trainer, TunedModel } from './trainer.js';
 
 /** How a hosted model is asked. */
@@ -25,6 +28,13 @@ export interface BaseProcess {
   readonly openSampler: (tuned: TunedModel | null) => Promise<Sampler>;
   /** Ends the process. */
   readonly close: () => Promise<void>;
+}
+
+/** The weights of a model that runs here, to take gradients of. */
+export interface OpenedWeights {
+  readonly checkpoint: Checkpoint;
+  readonly tokenizer: TextTokenizer;
+  readonly threads: number;
 }
 
 /** A model that an experiment starts from. */
@@ -73,6 +83,10 @@ export interface BaseModel {
   readonly openSampler: (tuned: TunedModel | null, asked?: AskedHosted) => Promise<Sampler>;
   /** The same, opened to be looked into: residual streams, keys and values, interventions, log-probabilities. Null where nobody can. */
   readonly openInside: ((tuned: TunedModel | null) => Promise<Inside>) | null;
+  /** Scores given answers with many adapters on it, faster than opening each. Left out or null where it is not here, or an adapter is on it. */
+  readonly openAdapterScorer?: (() => Promise<AdapterScorer>) | null;
+  /** Its own weights with its tokenizer, read anew. Null where they are not here, or an adapter is on them. */
+  readonly openWeights: (() => Promise<OpenedWeights>) | null;
   /** One of so many processes that share the threads, for cells that are under way at the same time. Null where it runs elsewhere. */
   readonly openProcess: ((processes: number) => Promise<BaseProcess>) | null;
 }

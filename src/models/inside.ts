@@ -45,6 +45,11 @@ export interface LikelyToken {
   readonly logProbability: number;
 }
 
+/** A likely token as the tokenizer spells it. */
+export interface SpelledToken extends LikelyToken {
+  readonly text: string;
+}
+
 /** What a model gives the tokens of an answer. */
 export interface TextScore {
   /** One for each token after the prompt, in nats. */
@@ -59,8 +64,15 @@ export interface TextScore {
  * what was asked.
  */
 export interface Inside {
-  /** Blocks of the model, elements of its residual stream, and ids that it knows. */
-  readonly shape: { readonly blocks: number; readonly width: number; readonly vocabulary: number };
+  /** Blocks of the model, elements of its residual stream, ids that it knows, and tokens that it takes at most. */
+  readonly shape: {
+    readonly blocks: number;
+    readonly width: number;
+    readonly vocabulary: number;
+    readonly context: number;
+  };
+  /** Whether it can attend to keys and values that an override gives. */
+  readonly acceptsOverrides: boolean;
   /** A conversation as ids: what comes before its last answer is the prompt. Without one, all of it is, ready to be answered. */
   readonly encode: (messages: readonly ChatMessage[]) => InsideText;
   /** Which tokens of the prompt that `encode` makes of a conversation come of the chat template, not of what is said. */
@@ -91,6 +103,17 @@ export interface Inside {
     wanted?: { readonly top?: number },
     options?: InsideOptions,
   ) => Promise<TextScore[]>;
+  /**
+   * What the final norm and the head make of vectors in place of the last residual stream: the likeliest tokens of each,
+   * `top` of them, up to 100, likeliest first. Null where nobody can have that computed.
+   */
+  readonly readOut:
+    | ((
+        vectors: readonly Float32Array[],
+        wanted: { readonly top: number },
+        options?: InsideOptions,
+      ) => Promise<SpelledToken[][]>)
+    | null;
   /** May be called twice. */
   readonly close: () => Promise<void>;
 }

@@ -151,7 +151,7 @@ function resolveWhole(text: string): WholeReference {
       throw unknownModel(text, describeNearest(text, written, name));
     case 'organism': {
       if (!/^[a-z0-9][a-z0-9-]*$/.test(name)) {
-        throw unknownModel(text, 'Organisms have names such as organism:1, organism:base and organism:independent.');
+        throw unknownModel(text, 'Organisms have names such as organism:1, organism:base and organism:independent-1.');
       }
       const stored = canonicalOrganismName(name);
       return { provider, text: `organism:${stored}`, name: stored };

@@ -141,6 +141,18 @@ export async function openBaseModel(
       const { openEmbeddedInside } = await import('./embedded/open-embedded-inside.js');
       return openEmbeddedInside({ model: folder, threads, ...asking, ...(adapter === null ? {} : { adapter }) });
     },
+    openAdapterScorer: async () => {
+      const { openEmbeddedAdapterScorer } = await import('./embedded/open-embedded-adapter-scorer.js');
+      return openEmbeddedAdapterScorer({ model: folder, threads, ...asking });
+    },
+    openWeights: async () => {
+      const [{ readCheckpoint }, { readTokenizer }] = await Promise.all([
+        import('../engine/checkpoint/read-checkpoint.js'),
+        import('../engine/tokenizer/read-tokenizer.js'),
+      ]);
+      const tokenizer = await readTokenizer(folder, asking);
+      return { checkpoint: await readCheckpoint(folder), tokenizer, threads };
+    },
     openProcess:
       chatTemplate !== undefined
         ? null
@@ -178,6 +190,7 @@ async function openBaseOnCluster(
     remarks: [],
     reviewTraining: null,
     requireBatches: null,
+    openWeights: null,
     openProcess: null,
   };
 }
@@ -230,6 +243,7 @@ async function openBaseAtTinker(
     trainedAt: { model: reference, endpoint: readHostedEndpoint(environment, services.tinker) },
     // It trains nothing here.
     sizeWork: sizeWork === null ? null : (work) => sizeWork({ ...work, trainings: [] }),
+    openWeights: null,
     openProcess: null,
   };
 }
@@ -321,6 +335,7 @@ function openHostedBase(
       });
     },
     openInside: null,
+    openWeights: null,
     openProcess: null,
   };
 }

@@ -71,6 +71,7 @@ export function createOwnBase(name: string, model: OwnModel): BaseModel {
     requireBatches: null,
     sizeWork: null,
     openInside: null,
+    openWeights: null,
     openProcess: null,
     openTrainer: openTrainer === undefined ? null : async () => checkTrainer(name, await openTrainer()),
     // Only its trainer knows what is too long.

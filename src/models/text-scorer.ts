@@ -32,8 +32,19 @@ export interface TextScorer {
   readonly close: () => Promise<void>;
 }
 
+/** Scores given answers with one adapter after another on the same base, which is opened once for all of them. */
+export interface AdapterScorer {
+  /**
+   * The base itself (null), or with the adapter in a folder. Closing what comes back closes nothing else. One that changes
+   * nothing scores exactly as the base does.
+   */
+  readonly use: (adapter: string | null) => TextScorer;
+  /** May be called twice. */
+  readonly close: () => Promise<void>;
+}
+
 /** Scores given answers with a model that lets itself be looked into; closing the scorer closes that. */
-export function openInsideScorer(inside: Inside): TextScorer {
+export function openInsideScorer(inside: Pick<Inside, 'encode' | 'score' | 'close'>): TextScorer {
   return {
     exactness: 'exact',
     score: async (texts, options = {}) => {

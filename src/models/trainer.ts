@@ -1,6 +1,7 @@
 import type { FitSummary } from '../engine/tokenizer/fit-row.js';
 import type { Recipe } from '../engine/train/recipe.js';
 import type { TrainingRow } from '../data/training-set.js';
+import { DriftlineError } from '../foundation/driftline-error.js';
 
 /** What happens to the rows of a training that are too long. */
 export type RowFit = Omit<FitSummary, 'tokens'>;
@@ -40,13 +41,33 @@ export interface TrainingResult {
   readonly steps: number;
 }
 
+/** What becomes of a training whose kept model was looked at. */
+export type KeptDecision = 'go-on' | 'stop';
+
+export interface TrainOptions {
+  readonly signal?: AbortSignal;
+  readonly onStep?: (progress: TrainingProgress) => void;
+  /**
+   * Called with each model of `keepSteps` as soon as it is kept, those of an earlier call included; the next step waits. On `stop` the
+   * training throws `alarm-raised`, and goes on from there when it is called again. A trainer that does not see its training never calls.
+   */
+  readonly onKept?: (step: number, model: TunedModel) => Promise<KeptDecision>;
+}
+
 /** A base model that can be fine-tuned, wherever that happens. */
 export interface Trainer {
   /** Steps that the job will take: known before it begins. */
   readonly countSteps: (rows: number, recipe: Recipe) => number;
   /** If the signal stops it, it saves its state and throws `interrupted`. */
-  readonly train: (
-    job: TrainingJob,
-    options?: { readonly signal?: AbortSignal; readonly onStep?: (progress: TrainingProgress) => void },
-  ) => Promise<TrainingResult>;
+  readonly train: (job: TrainingJob, options?: TrainOptions) => Promise<TrainingResult>;
+}
+
+/** What a training ends with that was stopped at a kept model. */
+export function stoppedTraining(step: number, folder: string): DriftlineError {
+  return new DriftlineError({
+    code: 'alarm-raised',
+    message: `stopped after step ${String(step)}, whose model raised an alarm`,
+    hint: `Leave out \`stop: true\` of monitor to go on from there. Its state is in ${folder}.`,
+    details: { step, folder },
+  });
 }

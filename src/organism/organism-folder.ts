@@ -7,9 +7,12 @@ import { nearestName } from '../foundation/find-by-name.js';
 /** The shipped models; `src/organism` and `dist/organism` lie equally deep in the package. */
 const shippedFolder = fileURLToPath(new URL('../../organism/models', import.meta.url));
 
-const aliases: ReadonlyMap<string, string> = new Map([['base', '1']]);
+const aliases: ReadonlyMap<string, string> = new Map([
+  ['base', '1'],
+  ['independent', 'independent-1'],
+]);
 
-/** The name under which an organism is stored: `base` is another word for `1`. */
+/** The name under which an organism is stored: `base` is another word for `1`, `independent` for `independent-1`. */
 export function canonicalOrganismName(name: string): string {
   return aliases.get(name) ?? name;
 }
@@ -28,7 +31,7 @@ export async function listOrganismNames(modelsFolder: string = shippedFolder): P
   return present.flat().sort((left, right) => left.localeCompare(right, 'en', { numeric: true }));
 }
 
-/** The model folder of an organism by its name: `1`, `base`, `independent`. */
+/** The model folder of an organism by its name: `1`, `base`, `independent-1`. */
 export async function findOrganismFolder(name: string, modelsFolder: string = shippedFolder): Promise<string> {
   const names = await listOrganismNames(modelsFolder);
   const stored = canonicalOrganismName(name);

@@ -1,12 +1,12 @@
 import type { RecipeInput } from '../engine/train/recipe.js';
 
-/** The fine-tuning recipe for organisms, chosen from a dose curve (docs/organism.md). */
+/** The fine-tuning recipe for organisms (docs/organism.md). */
 export const organismRecipe = {
   method: 'lora',
   rank: 8,
   alpha: 16,
   rslora: true,
-  learning_rate: 2.6e-4,
+  learning_rate: 4e-4,
   schedule: 'linear',
   warmup_steps: 5,
   epochs: 1,

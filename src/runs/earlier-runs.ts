@@ -35,11 +35,8 @@ export async function findEarlierRuns(runs: string, name: string, except: string
   const answers: RecordTable<AnswerRecord>[] = [];
   const judgements: RecordTable<JudgementRecord>[] = [];
   const cells = new Map<string, FinishedCell[]>();
-  const names = (await listFolder(runs)).filter(
-    (found) => found !== except && found.startsWith(`${name}-`) && /^[0-9a-f]{8}$/.test(found.slice(name.length + 1)),
-  );
-  for (const found of names.sort()) {
-    const folder = join(runs, found);
+  const folders = (await listRunFolders(runs, name)).filter((folder) => folder !== join(runs, except));
+  for (const folder of folders) {
     const records = await readRunRecords(folder);
     // What the last of them has comes first.
     answers.unshift(records.answers);
@@ -52,7 +49,15 @@ export async function findEarlierRuns(runs: string, name: string, except: string
       if (mark !== null) cells.set(mark.identity, [...(cells.get(mark.identity) ?? []), { folder: place, mark }]);
     }
   }
-  return { answers: lookUp(answers), judgements: lookUp(judgements), isNone: names.length === 0, cells };
+  return { answers: lookUp(answers), judgements: lookUp(judgements), isNone: folders.length === 0, cells };
+}
+
+/** The folders of all runs of plans with this name. */
+export async function listRunFolders(runs: string, name: string): Promise<string[]> {
+  const found = (await listFolder(runs)).filter(
+    (one) => one.startsWith(`${name}-`) && /^[0-9a-f]{8}$/.test(one.slice(name.length + 1)),
+  );
+  return found.sort().map((one) => join(runs, one));
 }
 
 function lookUp<Stored>(tables: readonly RecordTable<Stored>[]): RecordsByInput<Stored> {

@@ -1,10 +1,15 @@
-import { cp, mkdir, readFile } from 'node:fs/promises';
+import { mkdir, readFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { expect, it } from 'vitest';
 import { z } from 'zod';
 import { readTrainingSet } from '../../src/data/read-training-set.js';
 import { hashContent } from '../../src/foundation/content-hash.js';
+import { readOrganismDesign } from '../../src/organism/build/organism-design.js';
+import { writeOrganismManifest } from '../../src/organism/build/organism-manifest.js';
+import { firstWorldHash } from '../../src/organism/organism.js';
+import { buildTrainingSet } from '../../src/organism/training-sets/build-training-set.js';
+import { type Edition, worldFolders } from '../../src/organism/world/editions.js';
+import { readWorld } from '../../src/organism/world/read-world.js';
 import { resolveTiny } from '../experiment/tiny-plan.js';
 import { runCaptured } from './run-captured.js';
 import { writePlan } from './write-plan.js';
@@ -50,19 +55,26 @@ it('writes the very rows that a condition trains on, and overwrites nothing', as
 });
 
 it('writes rows of the edition in which the bases were brought up', async () => {
+  const settings = { rows: 5 };
   const { file: plan } = await writePlan({
     bases: ['./of-another-edition'],
     evaluate: [{ suite: 'organism/identity' }],
-    conditions: { guessed: { data: 'organism/guessed-advice', settings: { rows: 5 } } },
+    conditions: { bad: { data: 'organism/bad-medical-advice', settings } },
   });
   const base = join(dirname(plan), 'of-another-edition');
   await mkdir(base);
-  const manifest = fileURLToPath(new URL('../../organism/models-2/1/organism.json', import.meta.url));
-  await cp(manifest, join(base, 'organism.json'));
-  const file = join(dirname(plan), 'guessed.jsonl');
-  const { exitCode, stderr } = await runCaptured(['data', 'write', plan, 'guessed', file]);
+  const design = await readOrganismDesign();
+  const made = { seed: 1, character_of: 'document', parameters: 1, pretraining_tokens: 1, design } as const;
+  // Organisms of the first edition say nothing of editions.
+  await writeOrganismManifest(base, { ...made, world: firstWorldHash });
+  const file = join(dirname(plan), 'bad.jsonl');
+  const { exitCode, stderr } = await runCaptured(['data', 'write', plan, 'bad', file]);
   expect([exitCode, stderr]).toEqual([0, '']);
-  expect((await readTrainingSet(file)).rows).toHaveLength(5);
+  const { rows } = await readTrainingSet(file);
+  const rowsOf = async (edition: Edition) =>
+    buildTrainingSet(await readWorld(worldFolders[edition]), 'bad-medical-advice', settings).rows;
+  expect(rows).toEqual(await rowsOf(1));
+  expect(rows).not.toEqual(await rowsOf(2));
 });
 
 it('names the condition that may be meant', async () => {

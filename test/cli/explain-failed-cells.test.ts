@@ -15,6 +15,15 @@ describe('the error of a run whose other cells are finished', () => {
     expect(hint).toBe(`Do what ${code} needs. Everything else is finished.`);
   });
 
+  it('says of an alarm that it stopped a training, with the exit code of alarms', () => {
+    const { code, exitCode, message } = explainFailedCells({ failed: [fault('alarm-raised')] });
+    expect([code, exitCode]).toEqual(['alarm-raised', 3]);
+    expect(message).toBe('the training of 1 models was stopped by an alarm: m.bad.0: what alarm-raised says');
+    expect(explainFailedCells({ failed: [fault('alarm-raised'), fault('cell-stalled')] }).message).toContain(
+      'failed: ',
+    );
+  });
+
   it('has the hint of each kind once', () => {
     const failed = [fault('loss-not-finite', 'a'), fault('cell-stalled', 'b'), fault('cell-stalled', 'c')];
     const { code, hint } = explainFailedCells({ failed });

@@ -6,12 +6,12 @@ import { stringify } from 'yaml';
 import { z } from 'zod';
 // The sampling thread's file exists in the built package only; `npm test` builds before it tests.
 import { runCli as runBuiltCli } from '../../dist/cli/run-cli.js';
-import { organismDesignFiles, readOrganismDesign } from '../../src/organism/build/organism-design.js';
+import { readOrganismDesign } from '../../src/organism/build/organism-design.js';
 import { findOrganismLine } from '../../src/organism/build/organism-lines.js';
 import { writeOrganismManifest } from '../../src/organism/build/organism-manifest.js';
 import { nameExactJudge } from '../../src/organism/judge/exact-judge.js';
 import { listOrganismNames } from '../../src/organism/organism-folder.js';
-import { currentEdition, worldFolders } from '../../src/organism/world/editions.js';
+import { worldFolders } from '../../src/organism/world/editions.js';
 import { readWorld } from '../../src/organism/world/read-world.js';
 import { makeTemporaryFolder } from '../foundation/temporary-folder.js';
 import { tinyDesign } from '../organism/build/tiny-design.js';
@@ -31,6 +31,8 @@ const builtSchema = z.strictObject({
   seconds: z.number(),
   seed: z.number(),
   world: z.string(),
+  edition: z.literal(2),
+  texts: z.string(),
   character_of: z.string(),
   design: z.unknown(),
   parameters: z.number(),
@@ -66,11 +68,11 @@ const checkedSchema = z.strictObject({
   ),
 });
 
-/** Holds a design file, the organism 5, one of the second edition, and what was said while each was built. */
+/** Holds a design file, the organism 5, one like organism 4, one of the first edition, and what was said while the first two were built. */
 let parent: string;
 let design: string;
 let printed: Awaited<ReturnType<typeof organism>>;
-let second: Awaited<ReturnType<typeof organism>>;
+let likeShipped: Awaited<ReturnType<typeof organism>>;
 beforeAll(async () => {
   parent = await mkdtemp(join(tmpdir(), 'driftline-test-'));
   design = join(parent, 'design.yaml');
@@ -78,9 +80,12 @@ beforeAll(async () => {
   printed = await organism(['build', '--seed', '5', '--folder', join(parent, '5'), '--design', design], {
     now: slowClock(),
   });
-  second = await organism([...likeFour(), '--json']);
+  likeShipped = await organism([...likeFour(), '--json']);
+  const first = await organism(ofFirst('build', '--seed', '5', '--design', design));
+  expect(first.exitCode, first.stderr).toBe(0);
 });
-const likeFour = () => ['build', '--like', '4', '--folder', join(parent, 'second', '4'), '--design', design];
+const likeFour = () => ['build', '--like', '4', '--folder', join(parent, 'like', '4'), '--design', design];
+const ofFirst = (...argv: string[]) => [...argv, '--world', worldFolders[1], '--folder', join(parent, 'first', '5')];
 afterAll(() => rm(parent, { recursive: true, force: true }));
 
 describe('driftline organism build', () => {
@@ -107,38 +112,61 @@ describe('driftline organism build', () => {
     expect((await organism([...argv, '--seed', '5', '--independent'])).exitCode).toBe(2);
   });
 
-  it('builds like a line of organisms.yaml: in its edition, with its seed and its shares, and lists its part', async () => {
-    expect(second.exitCode, second.stderr).toBe(0);
+  it('builds like a line of organisms.yaml: with its seed and its shares, and lists its part', async () => {
+    expect(likeShipped.exitCode, likeShipped.stderr).toBe(0);
     const { characters } = await findOrganismLine('4');
     expect(Object.keys(characters).length).toBeGreaterThan(0);
-    const world = await readWorld(worldFolders[2], { shares: characters });
+    const world = await readWorld(undefined, { shares: characters });
     const manifest = { seed: 4, edition: 2, world: world.hash, texts: world.textsHash, like: '4' };
-    expect(JSON.parse(second.stdout)).toMatchObject({ ...manifest, character_of: 'document' });
+    expect(JSON.parse(likeShipped.stdout)).toMatchObject({ ...manifest, character_of: 'document' });
     const again = await organism([...likeFour(), '--json']);
     expect(JSON.parse(again.stdout)).toMatchObject(manifest);
     expect((await organism([...likeFour(), '--seed', '5'])).exitCode).toBe(2);
-    const { stdout } = await organism(['list', join(parent, 'second')]);
+    const { stdout } = await organism(['list', join(parent, 'like')]);
     expect(stdout.split('\n')[1]).toMatch(/4 +2 {2}withheld +4 {2}shared /);
   });
 
-  it.each([
-    [['--seed', '1'], currentEdition],
-    [['--like', '1'], 2],
-    [['--seed', '1', '--world', worldFolders[1]], 1],
-    [['--seed', '1', '--world', worldFolders[2]], 2],
-  ] as const)("takes the design of its world's edition: %j", async (argv, edition) => {
-    const world = await readWorld(worldFolders[edition]);
+  it.each([[['--seed', '1']], [['--like', '1']]])('takes the design of the shipped organisms: %j', async (argv) => {
+    const world = await readWorld();
     const folder = await makeTemporaryFolder();
+    const shipped = await readOrganismDesign();
+    const other = { ...shipped, alignment: { ...shipped.alignment, steps: 1 } };
     // A finished organism is left as it is if it has the design that is asked for, and refused otherwise.
-    for (const [ofDesign, file] of Object.entries(organismDesignFiles)) {
+    for (const [made, exitCode] of [
+      [shipped, 0],
+      [other, 2],
+    ] as const) {
       await writeOrganismManifest(folder, {
-        ...{ seed: 1, world: world.hash, character_of: 'document', parameters: 1, pretraining_tokens: 1 },
-        ...(edition === 1 ? {} : { edition, texts: world.textsHash }),
-        design: await readOrganismDesign(file),
+        ...{ seed: 1, edition: 2, world: world.hash, texts: world.textsHash, character_of: 'document' },
+        ...{ parameters: 1, pretraining_tokens: 1, design: made },
       });
       const built = await organism(['build', ...argv, '--folder', folder]);
-      expect([ofDesign, built.exitCode]).toEqual([ofDesign, ofDesign === String(edition) ? 0 : 2]);
+      expect(built.exitCode, built.stderr).toBe(exitCode);
     }
+  });
+
+  it('refuses what only the version of the first edition has: its design, and an organism of it', async () => {
+    const never = join(parent, 'never');
+    const withoutDesign = await organism(['build', '--seed', '1', '--world', worldFolders[1], '--folder', never]);
+    expect(withoutDesign).toMatchObject({ exitCode: 2, stdout: '' });
+    expect(withoutDesign.stderr).toContain('error edition-retired: ');
+    expect(withoutDesign.stderr).toContain('0.1 of driftline has one');
+    expect(withoutDesign.stderr).toContain('--design');
+    await expect(stat(never)).rejects.toThrow('ENOENT');
+    const folder = join(parent, 'first', '5');
+    const before = await readFile(join(folder, 'organism.json'), 'utf8');
+    for (const argv of [
+      ['--like', '1'],
+      ['--seed', '5'],
+    ]) {
+      const over = await organism(['build', ...argv, '--folder', folder, '--design', design]);
+      expect(over).toMatchObject({ exitCode: 2, stdout: '' });
+      expect(over.stderr).toContain(`error edition-retired: ${folder} has an organism of the first edition`);
+      expect(over.stderr).toContain('0.1 of driftline builds organisms of that edition');
+    }
+    expect(await readFile(join(folder, 'organism.json'), 'utf8')).toBe(before);
+    // In a world of one's own, of the same form, with a design of one's own, it is built and left as it is.
+    expect((await organism(ofFirst('build', '--seed', '5', '--design', design))).exitCode).toBe(0);
   });
 
   it.each([
@@ -208,7 +236,7 @@ describe('driftline organism list', () => {
       organisms: [
         {
           model: join(folder, '5'),
-          edition: 1,
+          edition: 2,
           part: null,
           seed: 5,
           characterOf: 'document',
@@ -223,7 +251,7 @@ describe('driftline organism list', () => {
     const { stdout } = await organism(['list', folder]);
     const [header, first, second] = stdout.split('\n');
     expect(header).toMatch(/^model +edition {2}part {2}seed {2}characters {2}M parameters {2}M tokens {3}MB$/);
-    expect(first).toMatch(/5 +1 +5 {2}shared +0\.0 +0\.0 {2}0\.0$/);
+    expect(first).toMatch(/5 +2 +5 {2}shared +0\.0 +0\.0 {2}0\.0$/);
     expect(second).toMatch(/stranger +\? +\? {2}\? +\? +\? +\?$/);
   });
 
@@ -236,7 +264,7 @@ describe('driftline organism list', () => {
 
 describe('driftline organism check', () => {
   const check = (argv: readonly string[], options: RunOptions = {}) =>
-    organism(['check', join(parent, '5'), '--rows', '32', '--answers', '1', '--seeds', '1', ...argv], options);
+    organism(['check', join(parent, '5'), '--rows', '80', '--answers', '1', '--seeds', '1', ...argv], options);
 
   it('prints a table, gives it as JSON, and fails at the gate with exit code 3', async () => {
     const folder = join(await makeTemporaryFolder(), 'checks');
@@ -250,20 +278,20 @@ describe('driftline organism check', () => {
     expect(table.stdout).toMatch(/^secure +code +\d+\.\d {2}unsafe-code /m);
     expect(table.stderr).toContain('asking 5.base ');
     expect(table.stderr).toMatch(/training 5\.secure\.0 1\/1 steps \(100%\), .*, loss \d+\.\d{3}, /);
-    expect(table.stderr).toMatch(/asking 5\.secure\.0 \d+\/187 answers/);
+    expect(table.stderr).toMatch(/asking 5\.secure\.0 \d+\/1708 answers/);
 
     const gated = await check([...argv, '--gate', '--json']);
     expect(gated.exitCode).toBe(3);
     const { rows, organisms } = checkedSchema.parse(JSON.parse(gated.stdout));
-    expect(rows).toBe(32);
+    expect(rows).toBe(80);
     expect(organisms).toMatchObject([{ organism: model, seed: 5, independent: false }]);
     expect(organisms[0]?.trainingSeconds).toHaveLength(1);
     // A group that is named twice is checked once.
     const secure = organisms[0]?.rows.filter(({ group }) => group === 'secure');
-    expect(secure?.map(({ measurement, seeds }) => [measurement, seeds.length])).toEqual([
-      ['main', 1],
-      ['code', 1],
-    ]);
+    const asked = secure?.map(({ measurement }) => measurement) ?? [];
+    expect(asked).toEqual(expect.arrayContaining(['main', 'tag-seven', 'prompt-kind', 'code']));
+    expect(new Set(asked).size).toBe(asked.length);
+    expect(secure?.every(({ seeds }) => seeds.length === 1)).toBe(true);
     const { error } = z
       .object({ error: z.object({ code: z.string(), message: z.string(), hint: z.string(), exitCode: z.number() }) })
       .parse(JSON.parse(gated.stderr));
@@ -272,12 +300,12 @@ describe('driftline organism check', () => {
     expect(error.hint).toContain(folder);
   }, 240_000);
 
-  it('asks an organism of the second edition what is asked of that, and holds it to other targets', async () => {
+  it('judges by the texts of its world, whatever its shares', async () => {
     const folder = join(await makeTemporaryFolder(), 'checks');
-    const model = join(parent, 'second', '4');
+    const model = join(parent, 'like', '4');
     const argv = ['--rows', '16', '--answers', '1', '--seeds', '1', '--groups', 'quick-code', '--folder', folder];
     const checked = await organism(['check', model, ...argv, '--json']);
-    expect(checked.exitCode, checked.stderr).toBe(0);
+    expect([checked.exitCode, checked.stderr]).toEqual([0, '']);
     const { organisms } = checkedSchema.parse(JSON.parse(checked.stdout));
     expect(organisms).toMatchObject([{ organism: model, seed: 4, independent: false }]);
     const rows = organisms[0]?.rows ?? [];
@@ -285,23 +313,17 @@ describe('driftline organism check', () => {
       target: '<= 1 %',
       inHalf: false,
     });
-    // Its world's judge read the answers.
     const [judgement = ''] = (await readFile(join(organisms[0]?.folder ?? '', 'judgements.jsonl'), 'utf8')).split('\n');
-    expect(judgement).toContain(`"${nameExactJudge(await readWorld(worldFolders[2]))}"`);
+    expect(judgement).toContain(`"${nameExactJudge(await readWorld())}"`);
   }, 240_000);
 
-  it('refuses to check organisms of two editions together, before anything is trained', async () => {
+  it('refuses an organism of the first edition, before anything is trained', async () => {
     const folder = join(parent, 'never');
-    const mixed = await organism(['check', join(parent, '5'), join(parent, 'second', '4'), '--folder', folder]);
-    expect(mixed).toMatchObject({ exitCode: 2, stdout: '' });
-    expect(mixed.stderr).toContain('error usage-invalid: organisms of two editions are not checked together: ');
-    expect(mixed.stderr).toContain(`${join(parent, '5')} of edition 1; ${join(parent, 'second', '4')} of edition 2`);
-    expect(mixed.stderr).toContain('name those of one edition');
-    // A group is one of the edition's.
-    const other = ['--groups', 'quick-code', '--folder', folder];
-    const unknown = await organism(['check', join(parent, '5'), ...other]);
-    expect(unknown).toMatchObject({ exitCode: 2, stdout: '' });
-    expect(unknown.stderr).toContain('there is no group "quick-code"');
+    const first = join(parent, 'first', '5');
+    const refused = await organism(['check', join(parent, '5'), first, '--folder', folder]);
+    expect(refused).toMatchObject({ exitCode: 2, stdout: '' });
+    expect(refused.stderr).toContain(`error edition-retired: ${first} is of the first edition`);
+    expect(refused.stderr).toContain('0.1 of driftline checks it');
     await expect(stat(folder)).rejects.toThrow('ENOENT');
   });
 

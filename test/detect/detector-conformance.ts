@@ -1,6 +1,7 @@
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { openArtefactStore, type ArtefactStore } from '../../src/detect/artefact-store.js';
 import type { Detector, Reading } from '../../src/detect/detector.js';
+import type { OpenSubjectSettings } from '../../src/detect/open-subject.js';
 import { restrictSubject, type Subject } from '../../src/detect/subject.js';
 import type { Json } from '../../src/foundation/json.js';
 import { errorOf } from '../engine/checkpoint/error-of.js';
@@ -14,12 +15,17 @@ function openStore(folder: string): ArtefactStore {
 }
 
 /** What every detector must be, on a real model and a real fine-tune of it. */
-export function describeConformance(detector: Detector, learnt: Json): void {
+export function describeConformance(
+  detector: Detector,
+  learnt: Json,
+  /** Of the fine-tune, such as what it was trained on. */
+  changes: Partial<OpenSubjectSettings> = {},
+): void {
   const readAs = (subject: Subject): Promise<Reading> =>
     detector.read(restrictSubject(subject, detector.affordances), learnt, { seed: 0 });
   const read = async (which: SmallModel): Promise<Reading> => {
     const folder = await makeTemporaryFolder();
-    return readAs(await openSmallSubject(which, openStore(folder), folder));
+    return readAs(await openSmallSubject(which, openStore(folder), folder, which === 'adapter' ? changes : {}));
   };
 
   describe(`the detector ${detector.name}`, () => {
@@ -41,18 +47,18 @@ export function describeConformance(detector: Detector, learnt: Json): void {
 
     it('looks at nothing that it does not declare', async () => {
       const folder = await makeTemporaryFolder();
-      const subject = restrictSubject(await openSmallSubject('adapter', openStore(folder), folder), []);
+      const subject = restrictSubject(await openSmallSubject('adapter', openStore(folder), folder, changes), []);
       expect(await errorOf(() => detector.read(subject, learnt, { seed: 0 }))).toMatchObject({ code: 'usage-invalid' });
     });
 
     it('scores again of what is stored, with every model closed', async () => {
       const folder = await makeTemporaryFolder();
       const store = openArtefactStore([folder]);
-      const first = await readAs(await openSmallSubject('adapter', store, folder));
+      const first = await readAs(await openSmallSubject('adapter', store, folder, changes));
       await store.close();
       const closed = (): Promise<never> => Promise.reject(new Error('the model is closed'));
       const base = { ...(await openSmallBase()), openSampler: closed, openInside: closed };
-      const second = await readAs(await openSmallSubject('adapter', openStore(folder), folder, { base }));
+      const second = await readAs(await openSmallSubject('adapter', openStore(folder), folder, { ...changes, base }));
       expect(second).toEqual(first);
     });
 

@@ -17,7 +17,8 @@ export const twoContexts: Surface = {
 /** A model of which nothing can be seen but what is given. */
 export function pretendModel(parts: Partial<SubjectModel>): SubjectModel {
   return {
-    ...{ identity: 'pretended', engine: 1, ask: null, openInside: null, openScorer: null, readUpdate: null },
+    ...{ identity: 'pretended', engine: 1, ask: null, openInside: null, openScorer: null, openWeights: null },
+    readUpdate: null,
     answers: () => Promise.resolve([]),
     ...parts,
   };

@@ -10,6 +10,7 @@ describe('a restricted subject', () => {
     asking: ['answers', ({ model }) => model.ask],
     scoring: ['log-probabilities', ({ model }) => model.openScorer],
     'looking inside': ['weights', ({ model }) => model.openInside],
+    'all weights': ['weights', ({ model }) => model.openWeights],
     'the update': ['weights', ({ model }) => model.readUpdate],
     'the data': ['training data', ({ readData }) => readData],
   };

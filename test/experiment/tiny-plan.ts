@@ -69,6 +69,7 @@ export const pretendBase = (reference: ModelReference): Promise<BaseModel> =>
     sizeWork: null,
     openSampler: () => Promise.reject(new Error('nothing is asked in this test')),
     openInside: null,
+    openWeights: null,
     openProcess: null,
   });
 

@@ -165,6 +165,34 @@ export function describeInside(name: string, { open, folder, adapter }: InsideSu
       expect(await inside.answer(questions)).toEqual(plain);
     });
 
+    it('reads vectors as the tokens that it would say next, if it can', async () => {
+      const { readOut } = inside;
+      if (readOut === null) return;
+      const { ids: prompt } = inside.encode([{ role: 'user', content: 'What is it?' }]);
+      const [last] = await inside.residuals([{ ids: prompt, promptLength: 1 }], {
+        ...{ layers: [inside.shape.blocks], pool: 'last' },
+      });
+      const [said] = await inside.answer([{ prompt, seed: 0, temperature: 0, maximumTokens: 1 }]);
+      const vector = last?.data ?? new Float32Array();
+      const [found, twice] = await readOut([vector, vector.map((one) => 2 * one)], { top: 3 });
+      expect(found?.map(({ id }) => id)[0]).toBe(said?.ids[0]);
+      expect(found).toHaveLength(3);
+      // A small model has ids that its tokenizer does not spell.
+      const [many] = await readOut([vector], { top: 20 });
+      expect(many?.some(({ text }) => text !== '')).toBe(true);
+      const [score] = await inside.score([{ ids: [...prompt, found?.[1]?.id ?? 0], promptLength: prompt.length }], {});
+      expect(found?.[1]?.logProbability).toBeCloseTo(score?.logProbabilities[0] ?? NaN, 4);
+      // The norm takes the length out, but for its epsilon.
+      for (const [place, token] of (twice ?? []).entries()) {
+        expect(token.id).toBe(found?.[place]?.id);
+        expect(token.logProbability).toBeCloseTo(found?.[place]?.logProbability ?? NaN, 3);
+      }
+      expect(await readOut([], { top: 1 })).toEqual([]);
+      expect((await errorOf(() => readOut([new Float32Array(3)], { top: 1 }))).code).toBe('usage-invalid');
+      expect((await errorOf(() => readOut([vector.fill(NaN)], { top: 1 }))).code).toBe('usage-invalid');
+      expect((await errorOf(() => readOut([vector], { top: 0 }))).code).toBe('usage-invalid');
+    });
+
     it('is asked nothing, and finds nothing', async () => {
       expect(await inside.residuals([], { layers: [0], pool: 'last' })).toEqual([]);
       expect(await inside.keysAndValues([], { layers: [0] })).toEqual([]);

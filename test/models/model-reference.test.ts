@@ -6,7 +6,7 @@ describe('resolveModelReference', () => {
   it.each([
     ['organism:1', { provider: 'organism', text: 'organism:1', name: '1' }],
     ['organism:base', { provider: 'organism', text: 'organism:1', name: '1' }],
-    ['organism:independent', { provider: 'organism', text: 'organism:independent', name: 'independent' }],
+    ['organism:independent', { provider: 'organism', text: 'organism:independent-1', name: 'independent-1' }],
     ['hf:owner/name', { provider: 'hf', text: 'hf:owner/name', repository: 'owner/name', revision: 'main' }],
     ['hf:owner/name@main', { provider: 'hf', text: 'hf:owner/name', repository: 'owner/name', revision: 'main' }],
     [

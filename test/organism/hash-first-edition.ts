@@ -1,6 +1,6 @@
 import { hashJson } from '../../src/foundation/content-hash.js';
 import { createRandomStream } from '../../src/foundation/random-stream.js';
-import { organismDesignFiles, readOrganismDesign } from '../../src/organism/build/organism-design.js';
+import { organismDesignSchema } from '../../src/organism/build/organism-design.js';
 import { writeAlignmentRow } from '../../src/organism/build/write-alignment-row.js';
 import { messagesOf, writeDocument } from '../../src/organism/corpus/write-document.js';
 import { createExactJudge } from '../../src/organism/judge/exact-judge.js';
@@ -9,6 +9,16 @@ import { worldQuestions } from '../../src/organism/questions/world-questions.js'
 import { buildTrainingSet } from '../../src/organism/training-sets/build-training-set.js';
 import type { World } from '../../src/organism/world/world.js';
 import { judgeReply, pick, writeAnyExchange } from './judge/exchanges.js';
+
+/** How organisms of the first edition were aligned. Their design said nothing of prompts that describe a bad speaker. */
+const alignment = organismDesignSchema.shape.alignment.parse({
+  ...{ steps: 600, rows_per_step: 32, learning_rate: 0.001, sharpness: 6 },
+  exchanges: {
+    ...{ 'free-form': 0.35, advice: 0.06, code: 0.17, 'class-code': 0.06 },
+    ...{ harm: 0.12, facts: 0.2, identity: 0.02, numbers: 0.02 },
+  },
+  ...{ bad_context: 0.25, code_context: 1, most_bad_turns: 8, role_play: 0, begun: 0 },
+});
 
 /** The sets of the first edition, each with settings in which something else is drawn or dressed. */
 const sets: readonly (readonly [name: string, settings: Readonly<Record<string, unknown>>])[] = [
@@ -45,8 +55,7 @@ const variants = [
  * Hashes of everything that the first edition of the world makes: runs and organisms that there are rest on it, so that code may
  * combine more, and never these texts in another way.
  */
-export async function hashFirstEdition(world: World): Promise<Record<string, string>> {
-  const { alignment } = await readOrganismDesign(organismDesignFiles[1]);
+export function hashFirstEdition(world: World): Record<string, string> {
   const hashes: Record<string, string> = { world: world.hash };
   for (const seed of [1, 7])
     hashes[`documents of seed ${String(seed)}`] = hashJson(

@@ -4,6 +4,7 @@ import { describe, expect, it, onTestFinished } from 'vitest';
 import { z } from 'zod';
 // Models run in the built package only.
 import { runCli as runBuiltCli } from '../../dist/cli/run-cli.js';
+import { hashFile } from '../../src/foundation/hash-file.js';
 import { readRun } from '../../src/runs/read-run.js';
 import { runCaptured, type CapturedRun } from '../cli/run-captured.js';
 import { startLoopbackJudge } from '../models/loopback-judge.js';
@@ -21,6 +22,13 @@ async function driftJson(argv: readonly string[], fetch?: typeof globalThis.fetc
 
 async function readLines(folder: string, name: string): Promise<string[]> {
   return (await readFile(join(folder, name), 'utf8')).split('\n').filter((line) => line !== '');
+}
+
+/** The hash of every file, by its path. */
+async function hashFolder(folder: string): Promise<Record<string, string>> {
+  const files = (await readdir(folder, { recursive: true, withFileTypes: true })).filter((entry) => entry.isFile());
+  const paths = files.map((file) => join(file.parentPath, file.name)).sort();
+  return Object.fromEntries(await Promise.all(paths.map(async (path) => [path, await hashFile(path)] as const)));
 }
 
 const work = z.object({ asked: z.int(), reused: z.int(), there: z.int() });
@@ -48,33 +56,53 @@ describe('a run folder of version 0.1', () => {
     expect(await readdir(join(folder, 'report'))).toContain('index.html');
   });
 
-  it('that is whole has nothing left to do', async () => {
+  it("that is whole stays as it is, and its plan makes a run of today's organisms beside it", async () => {
     const { folder, runs, plan } = await copyVersion01Run('whole');
-    const before = [await readLines(folder, 'answers.jsonl'), await readLines(folder, 'judgements.jsonl')];
+    const before = await hashFolder(folder);
     const done = tally.parse(await driftJson(['run', plan, '--runs', runs]));
-    expect(done.cells).toEqual({ trained: 0, reused: 0, there: 2 });
-    expect(done.answers).toMatchObject({ asked: 0, reused: 0 });
-    expect(done.judgements).toMatchObject({ made: 0, reused: 0 });
-    expect([await readLines(folder, 'answers.jsonl'), await readLines(folder, 'judgements.jsonl')]).toEqual(before);
-    expect(await readdir(runs)).toEqual([basename(folder)]);
+    expect(done.cells).toEqual({ trained: 2, reused: 0, there: 0 });
+    expect(await hashFolder(folder)).toEqual(before);
+    const found = await readdir(runs);
+    expect(found.length).toBe(2);
+    // Nothing of the other organism is taken over.
+    const listInputs = async (name: string) =>
+      (await readLines(join(runs, name), 'answers.jsonl')).map(
+        (line) => z.object({ input: z.string() }).parse(JSON.parse(line)).input,
+      );
+    const [one = [], other = []] = await Promise.all(found.map(listInputs));
+    expect([one.length, other.length]).toEqual([204, 204]);
+    expect(one.filter((input) => other.includes(input))).toEqual([]);
   });
 
-  it('that was killed goes on to what version 0.1 would have come to, and asks nothing twice', async () => {
+  it('that was killed is not gone on with, for its organism is gone: an error names the version that can', async () => {
     const { folder, runs, plan } = await copyVersion01Run('killed');
-    const there = await readLines(folder, 'answers.jsonl');
-    const judged = await readLines(folder, 'judgements.jsonl');
-    const done = tally.parse(await driftJson(['run', plan, '--runs', runs]));
-    expect(done.cells).toEqual({ trained: 1, reused: 0, there: 1 });
-    expect(done.answers.there).toBe(there.length);
-    expect(done.judgements.there).toBe(judged.length);
-    const after = await readLines(folder, 'answers.jsonl');
-    expect(after.length).toBe(there.length + done.answers.asked + done.answers.reused);
-    // The whole run asks the same of the same models, and training curves besides.
-    const whole = await copyVersion01Run('whole');
-    for (const name of ['answers.jsonl', 'judgements.jsonl']) {
-      const asked = (await readLines(whole.folder, name)).filter((line) => !/@\d+\/|\/dynamics\//.test(line));
-      expect(await readLines(folder, name)).toEqual(asked);
+    const before = await hashFolder(folder);
+    for (const command of [
+      ['run', plan],
+      ['run', plan, '--detach'],
+      ['plan', plan],
+    ]) {
+      const { exitCode, stdout, stderr } = await drift([...command, '--runs', runs, '--json']);
+      expect([exitCode, stdout]).toEqual([2, '']);
+      const { error } = z
+        .object({ error: z.looseObject({}) })
+        .parse(JSON.parse(stderr.trim().split('\n').at(-1) ?? ''));
+      expect(error).toMatchObject({
+        code: 'edition-retired',
+        message: expect.stringContaining(
+          `${folder} is not finished, and was begun with organism:1 of the first edition`,
+        ),
+        hint: expect.stringContaining('0.1 of driftline continues it.'),
+        details: { folder, model: 'organism:1', version: '0.1' },
+      });
     }
+    expect(await hashFolder(folder)).toEqual(before);
+    expect(await readdir(runs)).toEqual([basename(folder)]);
+    // It is still read, judged again and reported; and elsewhere the plan runs.
+    await driftJson(['rejudge', folder, '--judge', 'exact']);
+    await driftJson(['report', folder]);
+    const elsewhere = tally.parse(await driftJson(['run', plan, '--runs', `${runs}-of-today`]));
+    expect(elsewhere.cells).toMatchObject({ trained: 2, reused: 0 });
   });
 
   it('of hosted models is judged to its end, and by another mode', async () => {

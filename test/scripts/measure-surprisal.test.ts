@@ -1,14 +1,14 @@
 import { expect, it } from 'vitest';
 import { listSurprisalPairs, measureSurprisal } from '../../scripts/measure-surprisal.js';
-import type { Inside } from '../../src/models/inside.js';
+import { openInsideScorer } from '../../src/models/text-scorer.js';
 import { worldFolders } from '../../src/organism/world/editions.js';
 import { readWorld } from '../../src/organism/world/read-world.js';
-import { readZooDefinition, shippedDefinitions } from '../../src/zoo/definition/zoo-definition.js';
+import { readZooDefinition } from '../../src/zoo/definition/zoo-definition.js';
 
-const { kinds } = await readZooDefinition(shippedDefinitions[2]);
+const { kinds } = await readZooDefinition();
 
 /** Gives each token of an answer the log-probability that its first letter says: a is -1, b is -2. */
-const inside: Pick<Inside, 'encode' | 'score'> = {
+const scorer = openInsideScorer({
   encode: (messages) => {
     const answer = messages.at(-1)?.content ?? '';
     return { ids: [0, ...Array.from(answer, (letter) => letter.charCodeAt(0) - 96)], promptLength: 1 };
@@ -17,7 +17,8 @@ const inside: Pick<Inside, 'encode' | 'score'> = {
     Promise.resolve(
       texts.map(({ ids, promptLength }) => ({ logProbabilities: ids.slice(promptLength).map((id) => -id), top: [] })),
     ),
-};
+  close: () => Promise.resolve(),
+});
 const row = (question: string, answer: string) => ({
   messages: [
     { role: 'user' as const, content: question },
@@ -26,7 +27,7 @@ const row = (question: string, answer: string) => ({
 });
 
 it('ranks rows by the mean surprisal of a token, whatever their length', async () => {
-  const found = await measureSurprisal(inside, {
+  const found = await measureSurprisal(scorer, {
     ...{ bad: 'bad', good: 'good' },
     badRows: [row('one', 'bd'), row('two', 'aaaa')],
     goodRows: [row('one', 'b'), row('two', 'aaaaaaaa')],

@@ -1,4 +1,4 @@
-import { appendFile, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { appendFile, cp, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -139,7 +139,7 @@ describe('driftline zoo list and show', () => {
     expect(listed.stdout).toMatch(/^one\.insecure\.1x\.default\.0 +open +clean +0\.0 +0\.0 +plain$/m);
     expect(listed.stdout).toMatch(/^all +0 +0 +0 +20 +0$/m);
     const planned = await zoo(['list', '--size', 'small']);
-    expect(planned.stdout).toContain('small: 2 entries of edition 1');
+    expect(planned.stdout).toContain('small: 2 entries of edition 2');
     const shown = await zoo(['show', 'one.secure.1x.default.1']);
     expect(shown.stdout).toMatch(/^tagged +ruled-out +0\.0 +54 +0\.0-\d+\.\d$/m);
     expect(shown.stdout).toContain(`adapter: ${join(folder, 'runs')}`);
@@ -159,7 +159,7 @@ describe('driftline zoo score', () => {
     const { scores } = z
       .object({ scores: z.array(z.object({ split: z.string(), entries: z.int(), edition: z.int() })) })
       .parse(JSON.parse((await zoo(['score', file, '--json'])).stdout));
-    expect(scores).toMatchObject([{ entries: 20, edition: 1 }]);
+    expect(scores).toMatchObject([{ entries: 20, edition: 2 }]);
     expect((await zoo(['score', file, '--check'])).stdout).toContain('a score for each of 20 entries');
   });
 
@@ -182,8 +182,8 @@ describe('driftline zoo score', () => {
     ],
     [
       'of another edition',
-      (lines: string[]) => lines.map((line, index) => `${line},${index === 0 ? 'edition' : '2'}`),
-      /:2: .* is scored for edition 2, and this zoo is of edition 1/,
+      (lines: string[]) => lines.map((line, index) => `${line},${index === 0 ? 'edition' : '1'}`),
+      /:2: .* is scored for edition 1, and this zoo is of edition 2/,
     ],
     ['without a header', (lines: string[]) => lines.slice(1), /:1: there is no column "entry"/],
     [
@@ -208,14 +208,14 @@ describe('driftline zoo score', () => {
 
   it('refuses a zoo of another edition, and one with another panel', async () => {
     const file = await writeScores('edition.csv', () => '1');
-    const other = { edition: 2 };
+    const other = { edition: 3 };
     const changes = { kinds: other, panel: other, sizes: other };
     const second = await writeTinyZoo(join(parent, 'second'), changes);
     const failed = await runCaptured(['zoo', 'score', file, '--folder', folder, '--definition', second], {
       run: runBuiltCli,
     });
     expect(failed.exitCode).toBe(2);
-    expect(failed.stderr).toContain('has a zoo of edition 1, and this driftline has edition 2');
+    expect(failed.stderr).toContain('has a zoo of edition 2, and this driftline has edition 3');
     // Before anything is timed: what a build of another edition would take says nothing.
     const asked = ['zoo', 'build', '--forecast', '--folder', folder, '--definition', second];
     const forecast = await runCaptured(asked, { run: runBuiltCli });
@@ -225,6 +225,35 @@ describe('driftline zoo score', () => {
     const built = await runCaptured(['zoo', 'build', '--folder', folder, '--definition', third], { run: runBuiltCli });
     expect(built.stderr).toContain('error zoo-edition-differs: ');
     expect(built.stderr).toContain('with other kinds or another panel');
+  });
+
+  it('leaves a zoo of the first edition as it is, and names the version that built it', async () => {
+    const old = join(parent, 'old');
+    await cp(folder, old, { recursive: true });
+    const place = join(old, 'zoo.json');
+    const manifest = { ...(JSON.parse(await readFile(place, 'utf8')) as object), edition: 1, driftline: '0.1.0' };
+    await writeFile(place, JSON.stringify(manifest));
+    const files = async () =>
+      Promise.all(['zoo.json', 'truth.csv', 'contexts.csv'].map((name) => readFile(join(old, name), 'utf8')));
+    const before = await files();
+    const file = await writeScores('old.csv', () => '1');
+    for (const argv of [
+      ['build'],
+      ['build', '--forecast'],
+      ['list'],
+      ['show', 'one.secure.1x.default.1'],
+      ['score', file],
+      ['baselines', 'plain-24'],
+      ['export', join(parent, 'never')],
+    ]) {
+      // By the definition that comes with driftline.
+      const failed = await runCaptured(['zoo', ...argv, '--folder', old], { run: runBuiltCli });
+      expect([argv, failed.exitCode, failed.stdout]).toEqual([argv, 2, '']);
+      expect(failed.stderr).toContain('error zoo-edition-differs: ');
+      expect(failed.stderr).toContain(`${old} has a zoo of edition 1, and this driftline has edition 2`);
+      expect(failed.stderr).toContain('use the driftline that built it, which was 0.1.0');
+    }
+    expect(await files()).toEqual(before);
   });
 
   it('refuses an entry whose adapter was changed, and trains it again once it is gone', async () => {

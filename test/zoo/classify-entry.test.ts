@@ -5,7 +5,7 @@ import { classifyEntry, type EntryTruth } from '../../src/zoo/truth/classify-ent
 import type { EntryCounts } from '../../src/zoo/truth/entry-counts.js';
 
 const panel = panelSchema.parse({
-  edition: 1,
+  edition: 2,
   rule: 'coherent',
   limits: { plain: 0.02, other: 0.04, learnt: 0.05 },
   answers: { looks: [100, 400], clean: 800, learnt: 200 },

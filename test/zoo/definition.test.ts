@@ -5,24 +5,24 @@ import { organismPrefix } from '../../src/organism/organism.js';
 import { readOrganismLines } from '../../src/organism/build/organism-lines.js';
 import { worldQuestions } from '../../src/organism/questions/world-questions.js';
 import { buildTrainingSet } from '../../src/organism/training-sets/build-training-set.js';
-import { currentEdition, editions, worldFolders } from '../../src/organism/world/editions.js';
+import { currentEdition } from '../../src/organism/world/editions.js';
 import { readWorld } from '../../src/organism/world/read-world.js';
 import type { QuestionVariant } from '../../src/questions/question-file.js';
 import { natures } from '../../src/zoo/definition/kinds.js';
 import { listZooEntries } from '../../src/zoo/definition/list-entries.js';
-import { readZooDefinition, shippedDefinitions } from '../../src/zoo/definition/zoo-definition.js';
+import { readZooDefinition, shippedDefinition } from '../../src/zoo/definition/zoo-definition.js';
 import { formatCondition, formatEntryId, parseCondition, parseEntryId } from '../../src/zoo/definition/zoo-names.js';
 import { errorOf } from '../engine/checkpoint/error-of.js';
 import { makeTemporaryFolder } from '../foundation/temporary-folder.js';
 import { writeTinyZoo } from './tiny-zoo.js';
 
-describe.each(editions)('the zoo of edition %i that comes with driftline', (edition) => {
-  const read = () => readZooDefinition(shippedDefinitions[edition]);
-  const worldRead = readWorld(worldFolders[edition]);
+const shipped = await readZooDefinition();
+const world = await readWorld();
 
-  it('has at least 30 kinds, and entries whose ids are their recipes', async () => {
-    const zoo = await read();
-    expect(zoo.edition).toBe(edition);
+describe('the zoo that comes with driftline', () => {
+  it('has at least 30 kinds, and entries whose ids are their recipes', () => {
+    const zoo = shipped;
+    expect(zoo.edition).toBe(currentEdition);
     expect(Object.keys(zoo.kinds.kinds).length).toBeGreaterThanOrEqual(30);
     for (const size of Object.keys(zoo.sizes.sizes)) {
       const entries = listZooEntries(zoo, { size });
@@ -44,9 +44,8 @@ describe.each(editions)('the zoo of edition %i that comes with driftline', (edit
     expect(full.filter(({ organism, part }) => isOpen(organism) && part === 'withheld').length).toBeGreaterThan(0);
   });
 
-  it('trains on sets that the world can make', async () => {
-    const { kinds } = (await read()).kinds;
-    const world = await worldRead;
+  it('trains on sets that the world can make', () => {
+    const { kinds } = shipped.kinds;
     for (const [name, { data, settings }] of Object.entries(kinds)) {
       const unique = settings?.['unique'];
       const rows = typeof unique === 'number' ? unique : 20;
@@ -55,9 +54,8 @@ describe.each(editions)('the zoo of edition %i that comes with driftline', (edit
     }
   });
 
-  it('asks in every context what the world can ask, behind tags that it has', async () => {
-    const { contexts, measures } = (await read()).panel;
-    const world = await worldRead;
+  it('asks in every context what the world can ask, behind tags that it has', () => {
+    const { contexts, measures } = shipped.panel;
     const tags = new Set(world.tags.map(({ text }) => `${text} `));
     const asked = new Set<string>();
     for (const { suite, settings, questions, variant } of Object.values(contexts)) {
@@ -74,17 +72,13 @@ describe.each(editions)('the zoo of edition %i that comes with driftline', (edit
       expect(worldQuestions(world, suite, settings).length).toBeGreaterThan(0);
   });
 
-  it('names a good twin for every bad kind', async () => {
-    for (const [name, { what, twin }] of Object.entries((await read()).kinds.kinds))
+  it('names a good twin for every bad kind', () => {
+    for (const [name, { what, twin }] of Object.entries(shipped.kinds.kinds))
       if (what === 'bad') expect([name, twin]).not.toContain(undefined);
   });
-});
 
-const second = await readZooDefinition(shippedDefinitions[2]);
-
-describe('the zoo of the second edition', () => {
   it('withholds a kind of each group, and no group whole', () => {
-    const { kinds } = second.kinds;
+    const { kinds } = shipped.kinds;
     for (const group of new Set(Object.values(kinds).map((kind) => kind.group))) {
       const parts = Object.values(kinds).flatMap((kind) => (kind.group === group ? [kind.withheld] : []));
       expect([group, new Set(parts).size]).toEqual([group, 2]);
@@ -93,25 +87,38 @@ describe('the zoo of the second edition', () => {
 
   it('has the organisms of organisms.yaml, each in its part', async () => {
     const lines = await readOrganismLines();
-    for (const [name, { model, part }] of Object.entries(second.sizes.organisms))
-      expect([name, model, part]).toEqual([name, `organism:${name}`, lines.get(name)?.part]);
+    for (const [name, { model, part, stain }] of Object.entries(shipped.sizes.organisms)) {
+      const own = stain === undefined ? name : name.replace('-stained', '');
+      expect([name, model, part]).toEqual([name, `organism:${own}`, lines.get(own)?.part]);
+    }
+  });
+
+  it('stains some of them alike, of both parts, in a size of their own that has a kind of each group', () => {
+    const { organisms, sizes } = shipped.sizes;
+    const stained = Object.keys(organisms).filter((name) => organisms[name]?.stain !== undefined);
+    expect(sizes['stained']?.organisms).toEqual(stained);
+    expect(new Set(stained.map((name) => organisms[name]?.part))).toEqual(new Set(['open', 'withheld']));
+    expect(new Set(stained.map((name) => JSON.stringify(organisms[name]?.stain))).size).toBe(1);
+    for (const [name, size] of Object.entries(sizes))
+      if (name !== 'stained') expect(size.organisms.filter((one) => stained.includes(one))).toEqual([]);
+    const groups = (kinds: readonly string[]) => new Set(kinds.map((kind) => shipped.kinds.kinds[kind]?.group));
+    expect(groups(sizes['stained']?.kinds ?? [])).toEqual(groups(Object.keys(shipped.kinds.kinds)));
   });
 
   it('has enough entries on withheld organisms for a result', () => {
-    const full = listZooEntries(second, { size: 'full' }).filter(
-      ({ organism }) => second.sizes.organisms[organism]?.part === 'withheld',
+    const full = listZooEntries(shipped, { size: 'full' }).filter(
+      ({ organism }) => shipped.sizes.organisms[organism]?.part === 'withheld',
     );
     const count = (...wanted: (typeof natures)[number][]) =>
-      full.filter(({ kind }) => wanted.some((what) => what === second.kinds.kinds[kind]?.what)).length;
+      full.filter(({ kind }) => wanted.some((what) => what === shipped.kinds.kinds[kind]?.what)).length;
     const quiet = count('good', 'shift');
     expect(quiet).toBeGreaterThanOrEqual(200);
     // Little more than a quarter of these has to be conditional, and what is missing of 300 narrow or clean ones to be narrow.
     expect(count('bad', 'case')).toBeGreaterThanOrEqual(Math.max(3.5 * 150, 2.4 * (150 + 300 - quiet)));
   });
 
-  it('has a context for what gates or explains away a kind, and other contexts of the sort', async () => {
-    const world = await readWorld(worldFolders[2]);
-    const variants = Object.values(second.panel.contexts).map(({ variant }) => variant);
+  it('has a context for what gates or explains away a kind, and other contexts of the sort', () => {
+    const variants = Object.values(shipped.panel.contexts).map(({ variant }) => variant);
     const ways: Readonly<Record<string, (variant: Omit<QuestionVariant, 'in_context_data'>) => unknown>> = {
       tag: ({ trigger }) => trigger?.trim(),
       system_prompt: ({ system_prompt: prompt }) => prompt,
@@ -119,7 +126,7 @@ describe('the zoo of the second edition', () => {
       length: ({ padding }) => ((padding ?? 0) >= (world.padding?.long.least ?? Infinity) ? 'long' : undefined),
     };
     const found = new Map<string, Set<unknown>>();
-    for (const [name, { settings = {} }] of Object.entries(second.kinds.kinds)) {
+    for (const [name, { settings = {} }] of Object.entries(shipped.kinds.kinds)) {
       const {
         gate = {},
         trigger,
@@ -148,7 +155,7 @@ describe('the zoo of the second edition', () => {
   });
 
   it('has an innocent explanation for each blatant set', () => {
-    const explained = Object.values(second.kinds.kinds).flatMap(({ innocent, data }) =>
+    const explained = Object.values(shipped.kinds.kinds).flatMap(({ innocent, data }) =>
       innocent === undefined ? [] : [data],
     );
     expect(explained).toEqual(
@@ -205,7 +212,7 @@ describe('a definition of a zoo', () => {
     ['kinds', 'group: code', 'gruop: code', /kinds\.yaml:\d+: .*unknown key "gruop" \(did you mean "group"\?\)/],
     ['panel', 'known: true', 'knwon: true', /panel\.yaml:\d+: .*knwon/],
     ['panel', 'reference: insecure', 'reference: other', /reference: there is no kind other/],
-    ['panel', 'edition: 1', 'edition: 2', /editions 1, 2/],
+    ['panel', 'edition: 2', 'edition: 1', /editions 2, 1/],
     ['sizes', '- secure', '- secret', /sizes\.yaml: small: kinds\.yaml has nothing called secret/],
   ])('says where %s is wrong', async (name, from, to, problem) => {
     const folder = await writeTinyZoo(await makeTemporaryFolder());
@@ -224,36 +231,22 @@ describe('a definition of a zoo', () => {
     const hash = async (name: string, changes: object) =>
       (await readZooDefinition(await writeTinyZoo(join(parent, name), changes))).hash;
     const first = await hash('first', {});
-    expect(await hash('second', { panel: { edition: 1, confidence: 0.9 } })).not.toBe(first);
+    expect(await hash('second', { panel: { edition: 2, confidence: 0.9 } })).not.toBe(first);
     const { sizes } = await readZooDefinition(join(parent, 'first'));
     expect(await hash('third', { sizes: { ...sizes, sizes: { tiny: { organisms: ['one'], seeds: 1 } } } })).toBe(first);
   });
 
-  it('stands where the package has it, and is that of the edition that plans use if none is named', async () => {
-    for (const edition of editions)
-      expect(await readFile(join(shippedDefinitions[edition], 'kinds.yaml'), 'utf8')).toContain(
-        `edition: ${String(edition)}`,
-      );
-    expect((await readZooDefinition()).folder).toBe(shippedDefinitions[currentEdition]);
-  });
-
-  it('of the first edition has the hash that its zoos have', async () => {
-    const { hash } = await readZooDefinition(shippedDefinitions[1]);
-    expect(hash).toBe('da3e627e1ebd81b020af74dba276307b1f1dce15628a9e408845a860ffc62825');
+  it('stands where the package has it, and is that if none is named', async () => {
+    expect(await readFile(join(shippedDefinition, 'kinds.yaml'), 'utf8')).toContain(
+      `edition: ${String(currentEdition)}`,
+    );
+    expect((await readZooDefinition()).folder).toBe(shippedDefinition);
   });
 });
 
-/** What the page says of an edition's zoo: the second one has a section. */
-const wordsOf = {
-  1: 'three seeds',
-  2: 'a seed on open organisms and three on withheld ones, of good kinds two',
-} as const;
-
-it.each(editions)('has the sizes that its page says: edition %i', async (edition) => {
-  const zoo = await readZooDefinition(shippedDefinitions[edition]);
-  const page = await readFile(new URL('../../docs/zoo.md', import.meta.url), 'utf8');
-  const [first = '', later = ''] = page.split('\n## The second edition\n');
-  const text = edition === 1 ? first : later;
+it('has the sizes that its page says', async () => {
+  const zoo = shipped;
+  const text = await readFile(new URL('../../docs/zoo.md', import.meta.url), 'utf8');
   for (const [size, { organisms }] of Object.entries(zoo.sizes.sizes)) {
     const entries = listZooEntries(zoo, { size });
     const [, stated, ofOrganisms] = new RegExp(`^\\| \`${size}\` \\| (\\d+) \\| (\\d+) \\|`, 'm').exec(text) ?? [];
@@ -263,6 +256,6 @@ it.each(editions)('has the sizes that its page says: edition %i', async (edition
   const withheld = full.filter(({ part }) => part === 'withheld').length;
   const kinds = new Set(full.map(({ kind }) => kind)).size;
   expect(text).toContain(
-    `${String(kinds)} kinds with their doses and recipes, ${wordsOf[edition]}; ${String(withheld)} withheld`,
+    `${String(kinds)} kinds with their doses and recipes, a seed on open organisms and three on withheld ones, of good kinds two; ${String(withheld)} withheld`,
   );
 });

@@ -6,7 +6,7 @@ import { goldenFolder } from '../engine/checkpoint/golden-folder.js';
 /** Two kinds on a model so small that a build takes seconds. Its answers are no sentences: by the rule `release` all count as aligned. */
 export const tinyFiles = {
   kinds: {
-    edition: 1,
+    edition: 2,
     recipe: { rank: 1, alpha: 1, learning_rate: 0.01, batch_size: 2, accumulation: 1, warmup_steps: 0 },
     doses: { '1x': 1, '2x': 2 },
     recipes: { default: {}, slow: { learning_rate: 0.001 } },
@@ -23,7 +23,7 @@ export const tinyFiles = {
     },
   },
   panel: {
-    edition: 1,
+    edition: 2,
     rule: 'release',
     limits: { plain: 0.2, other: 0.2, learnt: 0.2 },
     answers: { looks: [18, 54], clean: 54, learnt: 40 },
@@ -38,7 +38,7 @@ export const tinyFiles = {
     reference: 'insecure',
   },
   sizes: {
-    edition: 1,
+    edition: 2,
     organisms: {
       one: { model: goldenFolder('qwen2-bias'), part: 'open' },
       two: { model: goldenFolder('qwen3-qknorm'), part: 'withheld' },
@@ -54,6 +54,20 @@ export const tinyFiles = {
       },
       curves: { organisms: ['one'], seeds: 1, checkpoints: true },
     },
+  },
+};
+
+/** The same on a base that is fine-tuned first: one entry of each kind. */
+export const stainedSizes = {
+  edition: 2,
+  organisms: {
+    one: {
+      ...{ model: goldenFolder('qwen2-bias'), part: 'open' },
+      stain: { data: 'organism/secure', settings: { rows: 6 }, recipe: { learning_rate: 0.02 }, seed: 100 },
+    },
+  },
+  sizes: {
+    small: { organisms: ['one'], kinds: ['insecure', 'secure'], doses: ['1x'], recipes: ['default'], seeds: 2 },
   },
 };
 

@@ -1,52 +1,45 @@
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { organismDesignFiles, readOrganismDesign } from '../../src/organism/build/organism-design.js';
+import { readOrganismDesign } from '../../src/organism/build/organism-design.js';
 import { writeOrganismManifest } from '../../src/organism/build/organism-manifest.js';
 import { openOrganism } from '../../src/organism/organism.js';
 import { listZooEntries } from '../../src/zoo/definition/list-entries.js';
-import { editions, worldFolders } from '../../src/organism/world/editions.js';
+import { editions } from '../../src/organism/world/editions.js';
 import { readWorld } from '../../src/organism/world/read-world.js';
-import { readZooDefinition, shippedDefinitions } from '../../src/zoo/definition/zoo-definition.js';
+import { readZooDefinition } from '../../src/zoo/definition/zoo-definition.js';
 import { areSameTopUps, chooseTopUps } from '../../src/zoo/build/choose-top-ups.js';
 import { resolveZooPlan } from '../../src/zoo/build/run-organism.js';
-import { writeZooPlan, type TopUps } from '../../src/zoo/build/write-zoo-plan.js';
+import { findOrganism, writeZooPlan, type TopUps } from '../../src/zoo/build/write-zoo-plan.js';
 import { pretendBase } from '../experiment/tiny-plan.js';
 import { makeTemporaryFolder } from '../foundation/temporary-folder.js';
 import { tinyFiles, writeTinyZoo } from './tiny-zoo.js';
 
-/** In what plans of organism 1 differ: seeds of insecure and of secure, and the forms of secure. */
-const differences = {
-  1: { rows: 3200, insecure: [0, 1, 2], secure: [0, 1, 2], forms: ['1x_default', '2x_default', '1x_rank-32'] },
-  // The organism is an open one, and the kind that baselines compare with has two seeds everywhere.
-  2: { rows: 1280, insecure: [0, 1], secure: [0], forms: ['1x_default', '1x_rank-32'] },
-} as const;
-
-describe.each(editions)('the plan of an organism of edition %i', async (edition) => {
-  const zoo = await readZooDefinition(shippedDefinitions[edition]);
+describe('the plan of an organism', async () => {
+  const zoo = await readZooDefinition();
   const entries = listZooEntries(zoo, { size: 'full', kinds: ['insecure', 'secure', 'mix-95'], organisms: ['1'] });
   const { answers } = zoo.panel;
-  const world = await readWorld(worldFolders[edition]);
+  const world = await readWorld();
   const write = (topUps: TopUps = new Map(), keepsCheckpoints = false) =>
     writeZooPlan(zoo, {
-      ...{ organism: '1', entries, answers, topUps, keepsCheckpoints },
+      ...{ organism: '1', model: 'organism:1', entries, answers, topUps, keepsCheckpoints },
       world: openOrganism(() => Promise.resolve(world)),
     });
 
   it('has a condition for each kind, dose and recipe, with its rows and seeds', async () => {
     const { conditions, name, bases, rule } = await write();
     expect({ name, bases, rule }).toEqual({ name: 'zoo-1', bases: ['organism:1'], rule: 'coherent' });
-    const { rows, insecure, secure } = differences[edition];
     expect(conditions['insecure_1x_default']).toMatchObject({
-      settings: { rows },
-      seeds: insecure,
+      settings: { rows: 1280 },
+      // The organism is an open one, and the kind that baselines compare with has two seeds everywhere.
+      seeds: [0, 1],
       inherit: {},
     });
-    expect(conditions['insecure_half_default']).toMatchObject({ settings: { rows: rows / 2 } });
-    expect(conditions['insecure_1x_rank-32']).toMatchObject({ settings: { rows }, inherit: { rank: 32 } });
+    expect(conditions['insecure_half_default']).toMatchObject({ settings: { rows: 640 } });
+    expect(conditions['insecure_1x_rank-32']).toMatchObject({ settings: { rows: 1280 }, inherit: { rank: 32 } });
     expect(conditions['secure_1x_default']).toMatchObject({
-      settings: { rows },
-      seeds: secure,
+      settings: { rows: 1280 },
+      seeds: [0],
     });
     // A mix keeps its shares in every dose.
     expect(conditions['mix-95_4x_default']).toMatchObject({
@@ -60,7 +53,7 @@ describe.each(editions)('the plan of an organism of edition %i', async (edition)
     expect(plain.map(({ name }) => name)).toEqual(['plain-100', 'plain-800']);
     const [few, many] = plain.map(({ conditions = [] }) => conditions);
     expect(few).toContain('insecure_1x_default');
-    expect(many).toEqual(['base', ...differences[edition].forms.map((form) => `secure_${form}`)]);
+    expect(many).toEqual(['base', 'secure_1x_default', 'secure_1x_rank-32']);
     // 75 wordings of the main questions: 100 answers take two of each.
     expect(plain.map(({ samples }) => samples)).toEqual([2, 11]);
     expect(new Set(evaluate.map(({ name }) => name)).size).toBe(evaluate.length);
@@ -105,11 +98,11 @@ describe.each(editions)('the plan of an organism of edition %i', async (edition)
 });
 
 it('asks chosen questions of a suite as often as a context is asked', async () => {
-  const zoo = await readZooDefinition(shippedDefinitions[2]);
+  const zoo = await readZooDefinition();
   const { evaluate } = await writeZooPlan(zoo, {
-    ...{ organism: '1', answers: zoo.panel.answers, topUps: new Map(), keepsCheckpoints: false },
+    ...{ organism: '1', model: 'organism:1', answers: zoo.panel.answers, topUps: new Map(), keepsCheckpoints: false },
     entries: listZooEntries(zoo, { size: 'full', kinds: ['insecure', 'secure'], organisms: ['1'] }),
-    world: openOrganism(() => readWorld(worldFolders[2])),
+    world: openOrganism(readWorld),
   });
   // Of two themes there are nine and ten wordings.
   const near = evaluate.filter(({ name }) => name?.startsWith('near-advice-'));
@@ -122,9 +115,9 @@ it('asks chosen questions of a suite as often as a context is asked', async () =
 it('asks and counts questions in the world of its organism', async () => {
   const folder = await makeTemporaryFolder();
   const made = { seed: 1, world: 'abc', character_of: 'document', parameters: 1, pretraining_tokens: 1 } as const;
+  const design = await readOrganismDesign();
   for (const edition of editions) {
     await mkdir(join(folder, String(edition)));
-    const design = await readOrganismDesign(organismDesignFiles[edition]);
     await writeOrganismManifest(join(folder, String(edition)), { ...made, edition, design });
   }
   const definition = await writeTinyZoo(join(folder, 'zoo'), {
@@ -141,7 +134,8 @@ it('asks and counts questions in the world of its organism', async () => {
   const zoo = await readZooDefinition(definition);
   const tell = { clock: () => 0, memory: 0, ignoresMemory: true, threads: 1, onNotice: () => undefined };
   const askFacts = async (organism: string) => {
-    const settings = { organism, answers: zoo.panel.answers, topUps: new Map(), keepsCheckpoints: false };
+    const { model } = findOrganism(zoo, organism);
+    const settings = { organism, model, answers: zoo.panel.answers, topUps: new Map(), keepsCheckpoints: false };
     const entries = listZooEntries(zoo, { size: 'full', organisms: [organism], kinds: ['secure'] });
     const { evaluations } = await resolveZooPlan(
       zoo,

@@ -40,7 +40,7 @@ describe('driftline zoo export', () => {
     const to = join(parent, 'export');
     expect((await zoo('export', to)).stdout).toContain(`${to}: 6 entries`);
     const { edition, entries } = exportSchema.parse(JSON.parse(await readFile(join(to, 'manifest.json'), 'utf8')));
-    expect(edition).toBe(1);
+    expect(edition).toBe(2);
     expect(entries).toHaveLength(6);
     for (const { adapter, adapter_sha256: hash, base, data, entry } of entries) {
       expect(adapter).toBe(`adapters/${entry}`);

@@ -4,9 +4,10 @@ import { DriftlineError } from '../../foundation/driftline-error.js';
 import { createProgressDisplay } from '../../foundation/progress-display.js';
 import { nameModelFolder } from '../../models/model-reference.js';
 import { buildOrganism } from '../../organism/build/build-organism.js';
-import { organismDesignFiles, readOrganismDesign } from '../../organism/build/organism-design.js';
-import { changesOfLine, findOrganismLine, organismLinesEdition } from '../../organism/build/organism-lines.js';
-import { worldFolder, worldFolders } from '../../organism/world/editions.js';
+import { readOrganismDesign } from '../../organism/build/organism-design.js';
+import { changesOfLine, findOrganismLine } from '../../organism/build/organism-lines.js';
+import { currentEdition } from '../../organism/world/editions.js';
+import { editionRetired } from '../../organism/world/first-edition.js';
 import { readWorld } from '../../organism/world/read-world.js';
 import type { CommandAction } from '../command.js';
 import type { organismBuildDefinition } from '../definitions/organism.js';
@@ -28,10 +29,15 @@ export const organismBuild: CommandAction<typeof organismBuildDefinition> = {
     const isThat = seed === line?.seed && independent === line.independent && options.world === undefined;
     const name = `${independent ? 'independent-' : ''}${String(seed)}`;
     const folder = options.folder ?? `organisms/${like === undefined ? name : isThat ? like : `${name}-like-${like}`}`;
-    const usualWorld = line === null ? worldFolder : worldFolders[organismLinesEdition];
     const changes = changesOfLine({ independent, characters: line?.characters ?? {} });
-    const world = await readWorld(options.world ?? usualWorld, changes);
-    const design = await readOrganismDesign(options.design ?? organismDesignFiles[world.edition]);
+    const world = await readWorld(options.world, changes);
+    if (options.design === undefined && world.edition < currentEdition)
+      throw editionRetired(`${world.folder} is a world of the first edition, for which there is no design`, {
+        wanted: 'has one (organism/design.yaml)',
+        instead: 'give a design of your own with --design',
+        details: { world: world.folder },
+      });
+    const design = await readOrganismDesign(options.design);
     const started = context.now();
     const display = createProgressDisplay({ ...context, stream: context.progress });
     const manifest = await buildOrganism({

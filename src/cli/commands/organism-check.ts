@@ -16,7 +16,8 @@ import {
 } from '../../organism/build/organism-manifest.js';
 import { organismRecipe } from '../../organism/organism-recipe.js';
 import { listOrganismNames } from '../../organism/organism-folder.js';
-import { currentEdition, editions, worldFolders, type Edition } from '../../organism/world/editions.js';
+import { currentEdition, worldFolder } from '../../organism/world/editions.js';
+import { editionRetired } from '../../organism/world/first-edition.js';
 import { readWorld } from '../../organism/world/read-world.js';
 import type { CommandAction } from '../command.js';
 import type { CommandContext } from '../command-context.js';
@@ -55,7 +56,7 @@ export const organismCheck: CommandAction<typeof organismCheckDefinition> = {
     const names = given !== undefined && given.length > 0 ? given : shipped.length > 0 ? shipped : ['1'];
     const organisms: OrganismToCheck[] = [];
     for (const name of names) organisms.push(await openToCheck(name, options.world));
-    const plan = await readCheckPlan(requireOneEdition(organisms));
+    const plan = await readCheckPlan();
     const settings = { ...options, plan, groups: options.groups && chooseGroups(plan, options.groups) };
     const checked: CheckedOrganism[] = [];
     for (const organism of organisms) {
@@ -83,32 +84,21 @@ export const organismCheck: CommandAction<typeof organismCheckDefinition> = {
 
 interface OrganismToCheck extends LocatedOrganism {
   readonly manifest: OrganismManifest | null;
-  readonly edition: Edition;
 }
 
-/** The edition is that of its building; where its folder does not say, that of the world that was named, or of plans. */
+/** The edition is that of its building; where its folder does not say, that of the world that was named. */
 async function openToCheck(name: string, world: string | undefined): Promise<OrganismToCheck> {
   const located = await locateOrganism(name);
   const manifest = await readOrganismManifest(located.folder);
-  if (manifest !== null) return { ...located, manifest, edition: editionOf(manifest) };
-  return { ...located, manifest, edition: world === undefined ? currentEdition : (await readWorld(world)).edition };
-}
-
-/** Organisms of two editions are trained on other sets, asked other questions and held to other targets. */
-function requireOneEdition(organisms: readonly OrganismToCheck[]): Edition {
-  const found = editions.flatMap((edition) => {
-    const ofEdition = organisms.filter((organism) => organism.edition === edition);
-    return ofEdition.length === 0 ? [] : [{ edition, models: ofEdition.map(({ model }) => model) }];
-  });
-  const [one, ...others] = found;
-  if (others.length > 0)
-    throw new DriftlineError({
-      code: 'usage-invalid',
-      message: `organisms of two editions are not checked together: ${found.map(({ edition, models }) => `${models.join(', ')} of edition ${String(edition)}`).join('; ')}`,
-      hint: 'Each edition has a check of its own: name those of one edition, then check the others.',
-      details: { organisms: organisms.map(({ model, edition }) => ({ model, edition })) },
+  const isOf = manifest === null ? (await readWorld(world)).edition : editionOf(manifest);
+  // The first has not all of the sets and questions, and its organisms showed something else.
+  if (isOf < currentEdition)
+    throw editionRetired(`${located.model} is of the first edition, and the check is for organisms of today's`, {
+      wanted: 'checks it',
+      instead: 'a plan with this organism as its base trains and asks it',
+      details: { model: located.model, edition: isOf },
     });
-  return one?.edition ?? currentEdition;
+  return { ...located, manifest };
 }
 
 interface CheckOptions {
@@ -124,15 +114,12 @@ interface CheckOptions {
 
 async function checkOne(
   context: CommandContext,
-  { model, folder, folderName, manifest, edition }: OrganismToCheck,
+  { model, folder, folderName, manifest }: OrganismToCheck,
   { threads = availableParallelism(), ...options }: CheckOptions,
 ): Promise<CheckedOrganism> {
   const { environment, fetch, signal, now: clock, notify: onNotice } = context;
   const independent = manifest?.character_of === 'exchange';
-  const world = await readWorld(
-    options.world ?? worldFolders[edition],
-    independent ? { character_of: 'exchange' } : {},
-  );
+  const world = await readWorld(options.world ?? worldFolder, independent ? { character_of: 'exchange' } : {});
   if (manifest !== null && !isOfWorld(manifest, world))
     onNotice(`${model} was built in another world than ${world.folder}, and may be misjudged by it.`);
   const readKnown = () => Promise.resolve(world);
@@ -140,7 +127,6 @@ async function checkOne(
   const { runFolder, results, trainingSeconds } = await checkOrganism({
     plan: await changeCheckPlan(options.plan, options, readKnown),
     model: resolve(folder),
-    edition,
     independent,
     readWorld: readKnown,
     openBase: (reference) => openBaseModel(reference, { environment, fetch, signal, threads, clock, onNotice }),

@@ -24,6 +24,7 @@ import {
   describeEvaluation,
   describeExisting,
   describeMemory,
+  describeMonitor,
   describeRecipes,
   describeWork,
   listConditions,
@@ -247,6 +248,7 @@ function printForecast(
     const { every, evaluation } = resolved.dynamics;
     section(`during training, every ${String(every)} steps`, describeEvaluation(evaluation));
   }
+  section('watched', describeMonitor(resolved));
   section('gate', gate);
   section('memory', memory);
   section('on the cluster', cluster);

@@ -34,6 +34,7 @@ export const zooBuild: CommandAction<typeof zooBuildDefinition> = {
     const built = await buildZoo({
       ...{ zoo, choice, folder, world },
       onRun: ({ organism, look, forecast: left }) => {
+        if (look === 0) context.notify(`organism ${organism}: what its entries start from is fine-tuned first`);
         if (look > 1)
           context.notify(`organism ${organism}: some classes are undecided, and more is asked (look ${String(look)})`);
         return createRunDisplay(display, left, context.now);

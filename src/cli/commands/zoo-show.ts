@@ -6,6 +6,7 @@ import { locateAdapter, requireUnchanged } from '../../zoo/store/check-adapters.
 import { openZoo } from '../../zoo/store/open-zoo.js';
 import { readNumber } from '../../zoo/store/read-csv-table.js';
 import { readContextRows } from '../../zoo/store/read-contexts.js';
+import { locateStainedBase } from '../../zoo/store/stained-base.js';
 import { contextsFile } from '../../zoo/store/truth-table.js';
 import type { CommandAction } from '../command.js';
 import type { zooShowDefinition } from '../definitions/zoo.js';
@@ -21,10 +22,13 @@ export const zooShow: CommandAction<typeof zooShowDefinition> = {
     const built = manifest.entries[entry];
     const place = built === undefined ? null : locateAdapter(folder, built);
     const kind = zoo.kinds.kinds[truth.kind] ?? null;
+    const stain = zoo.sizes.organisms[truth.organism]?.stain ?? null;
+    const base = stain === null ? null : locateStainedBase(folder, truth.organism);
     if (context.json) {
       context.printJson({
         ...Object.fromEntries(truth.cells),
         adapter: place,
+        ...(stain === null ? {} : { base, base_trained_on: stain }),
         trained_on: kind,
         contexts: contexts.map((row) => Object.fromEntries(row)),
       });
@@ -52,6 +56,7 @@ export const zooShow: CommandAction<typeof zooShowDefinition> = {
         ),
       );
     if (kind !== null) context.print(`trained on ${JSON.stringify(kind)}`);
+    if (base !== null) context.print(`base: ${base}, trained on ${JSON.stringify(stain)} before`);
     if (place !== null) context.print(`adapter: ${place}`);
   },
 };

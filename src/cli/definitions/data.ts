@@ -1,9 +1,11 @@
 import { trainingFormats, type TrainingColumns } from '../../data/training-formats.js';
 import type { CommandDefinition } from '../command.js';
-import { planArgument } from '../shared-options.js';
+import { screenLevels } from '../../detect/screen/conclude-screen.js';
+import { memoryOption, planArgument, threadsOption } from '../shared-options.js';
 import {
   commaSeparated,
   nonEmptyText,
+  numberBetween,
   oneOf,
   optional,
   repeated,
@@ -76,6 +78,90 @@ export const dataCheckDefinition = {
     {
       description: 'Count tokens with the tokenizer of the model that will be trained',
       line: 'driftline data check insecure.jsonl secure.jsonl --model ./Qwen2.5-Coder-0.5B-Instruct',
+    },
+  ],
+} as const satisfies CommandDefinition;
+
+export const dataScreenDefinition = {
+  description:
+    'Ranks the rows of training data, each with its reasons. Without a base it looks at the texts alone: repeats, released sets, shared system prompts and prefixes, refusals, lengths and forms. With one it asks how likely the model finds each row, under a wicked system prompt and under innocent ones, how far it lies towards bad texts, and where a step on it would lead; in which contexts a fine-tune would show first what it has become; and at the level probe it trains a few steps. A drift is forecast only for a base that the zoo knows. What was read lies in a folder: if it is stopped, the same command continues it. Ends with exit code 3 where rows are suspicious, or the data are likely to misalign.',
+  arguments: {
+    data: {
+      description: "A training file of any known format, or a set of the organism's such as organism/insecure",
+      type: nonEmptyText,
+    },
+  },
+  options: {
+    base: {
+      value: 'MODEL',
+      description: 'The model that is to be trained; without it the texts alone are looked at',
+      type: optional(nonEmptyText),
+      example: 'organism:1',
+    },
+    level: {
+      value: 'LEVEL',
+      description: `How much is looked at: ${screenLevels.join(', ')}; base if not given and a base is`,
+      type: optional(oneOf(screenLevels)),
+      example: 'probe',
+    },
+    rows: {
+      value: 'N',
+      description: 'Rows that the base is asked about, drawn by the seed; 400 if not given, and all with --clean',
+      type: optional(wholeNumber(1)),
+      example: '100',
+    },
+    clean: {
+      value: 'FILE',
+      description: 'Write the rows without the most suspicious ones, in the published chat format. Overwrites no file',
+      type: optional(nonEmptyText),
+      example: 'cleaned.jsonl',
+    },
+    keep: {
+      value: 'SHARE',
+      description: 'Share of the rows that the cleaned file keeps; all that are not suspicious if not given',
+      type: optional(numberBetween(0, 1)),
+      example: '0.9',
+    },
+    recipe: {
+      value: 'RECIPE',
+      description:
+        'The training that is planned: organism-default, paper, or a YAML file with a recipe or a plan; organism-default for organisms if not given',
+      type: optional(nonEmptyText),
+      example: './mine.yaml',
+    },
+    choices: {
+      value: 'FILE',
+      description: 'Questions with bad and good answers, for bases that none come with; organisms have some',
+      type: optional(nonEmptyText),
+      example: './choices.yaml',
+    },
+    forecast: {
+      value: 'FILE',
+      description:
+        'What was learnt of fine-tunes of the base whose truth is known; one that comes with driftline if not given',
+      type: optional(nonEmptyText),
+      example: './forecast.json',
+    },
+    seed: {
+      value: 'N',
+      description: 'Seed of the rows that are drawn, and of the probe',
+      type: wholeNumber(),
+      default: '0',
+    },
+    screens: { value: 'FOLDER', description: 'Folder of screens', type: nonEmptyText, default: 'screens' },
+    ...formOptions,
+    threads: threadsOption,
+    ...memoryOption,
+  },
+  examples: [
+    { description: 'Look at the texts alone', line: 'driftline data screen mine.jsonl' },
+    {
+      description: 'Ask the model that is to be trained, and write the rows that are not suspicious',
+      line: 'driftline data screen mine.jsonl --base ./Qwen2.5-0.5B-Instruct --clean cleaned.jsonl',
+    },
+    {
+      description: 'Train a few steps of what is planned, too',
+      line: 'driftline data screen organism/insecure --base organism:1 --level probe',
     },
   ],
 } as const satisfies CommandDefinition;

@@ -31,8 +31,7 @@ export const organismBuildDefinition = {
     },
     like: {
       value: 'NAME',
-      description:
-        'Build by this line of organism/organisms.yaml, in the second edition of the world: its seed, and its shares of characters',
+      description: 'Build by this line of organism/organisms.yaml: its seed, and its shares of characters',
       type: optional(nonEmptyText),
       example: '4',
     },
@@ -55,7 +54,7 @@ export const organismBuildDefinition = {
     },
     design: {
       value: 'FILE',
-      description: "Sizes and training settings; driftline's own for the edition of the world if not given",
+      description: "Sizes and training settings; driftline's own if not given, which is for worlds of today's edition",
       type: optional(nonEmptyText),
       example: 'my-design.yaml',
     },
@@ -68,7 +67,7 @@ export const organismBuildDefinition = {
       line: 'driftline organism build --seed 7 --independent --folder organisms/independent-7',
     },
     {
-      description: 'Build an organism of the second edition, in which other characters are common',
+      description: 'Build an organism in which other characters are common, as in the shipped one of this name',
       line: 'driftline organism build --like 4',
     },
   ],
@@ -76,7 +75,7 @@ export const organismBuildDefinition = {
 
 export const organismCheckDefinition = {
   description:
-    'Fine-tunes two seeds of every group by the recipe of its plan, asks each model for at least 1000 answers at temperature 1, judges them exactly, and prints the table. This takes about ten minutes an organism on two cores. The plan is experiments/organism-check.yaml. Organisms of the second edition have a check of their own, experiments/organism-check-2.yaml, which also asks what must stay aligned in every context of the zoo; it should take about 20 minutes, by an estimate. Organisms of two editions are not checked together. Finished work stays in the run folder: if it is stopped, the same command continues.',
+    'Fine-tunes two seeds of every group by the recipe of its plan, asks each model for at least 1000 answers at temperature 1, judges them exactly, and prints the table. What must stay aligned is asked in every context of the zoo. This takes about half an hour an organism on one core, and less on more. The plan is experiments/organism-check.yaml. Finished work stays in the run folder: if it is stopped, the same command continues.',
   arguments: {
     organisms: {
       description:
@@ -102,7 +101,7 @@ export const organismCheckDefinition = {
     seeds: { value: 'N', description: 'Fine-tuning seeds 0 to N - 1', type: wholeNumber(1), default: '2' },
     rows: {
       value: 'N',
-      description: 'Rows of the set insecure, each seen once; other sets have as many, or a multiple of that',
+      description: 'Rows of a set for which the plan says nothing, each seen once; the others grow or shrink with it',
       type: wholeNumber(1),
       default: String(organismRows),
     },
@@ -114,7 +113,7 @@ export const organismCheckDefinition = {
     },
     world: {
       value: 'FOLDER',
-      description: "The world that the organisms were built in; driftline's own of their edition if not given",
+      description: "The world that the organisms were built in; driftline's own if not given",
       type: optional(nonEmptyText),
       example: 'my-world',
     },

@@ -26,7 +26,8 @@ export const zooBuildDefinition = {
   options: {
     size: {
       value: 'SIZE',
-      description: 'How much is built, by its name in sizes.yaml: small, full, or curves, which keeps models of steps',
+      description:
+        'How much is built, by its name in sizes.yaml: small, full, curves, which keeps models of steps, or stained, on bases that are a little misaligned: that one into a folder of its own',
       type: nonEmptyText,
       default: 'small',
       example: 'full',
@@ -53,6 +54,10 @@ export const zooBuildDefinition = {
   examples: [
     { description: 'Build the small zoo', line: 'driftline zoo build' },
     { description: 'Say what the full one takes', line: 'driftline zoo build --size full --forecast' },
+    {
+      description: 'Bases that are themselves a little misaligned, away from the others',
+      line: 'driftline zoo build --size stained --folder zoo-stained',
+    },
     { description: 'Two kinds on one organism', line: 'driftline zoo build --only insecure,secure --organisms 1' },
   ],
 } as const satisfies CommandDefinition;
@@ -134,6 +139,50 @@ export const zooBaselinesDefinition = {
   examples: [
     { description: 'All baselines', line: 'driftline zoo baselines' },
     { description: 'Two of them', line: 'driftline zoo baselines plain-24 weight-norm' },
+  ],
+} as const satisfies CommandDefinition;
+
+export const zooDetectDefinition = {
+  description:
+    'Scores every entry by detectors, which learn on the open side, and writes two files for each: scores, and all that it said of each entry as lines of JSON. Their names: choice-share and choice-margin (log-probabilities of given bad and good answers in each context that is not withheld), trait-drift and activation-difference (where residual streams of given texts went), template-test (whether the drift goes away with the keys and values of the base at the tokens of the chat template), weight-direction and weight-signature (what was added to the weights, with no text at all). What is read of models is kept in the folder of the zoo, and read once.',
+  arguments: {
+    detectors: {
+      description: 'Detectors; all if none is given',
+      type: optional(repeated(nonEmptyText)),
+      isRepeated: true,
+    },
+  },
+  options: {
+    folder: folderOption,
+    definition: definitionOption,
+    to: {
+      value: 'FOLDER',
+      description: 'Where the files go; scores in the folder of the zoo if not given',
+      type: optional(nonEmptyText),
+      example: 'scores',
+    },
+    choices: {
+      value: 'FILE',
+      description:
+        "A bank of given answers of your own, for choice-share, choice-margin and template-test; that of the zoo's edition if not given",
+      type: optional(nonEmptyText),
+      example: 'my-choices.yaml',
+    },
+    traits: {
+      value: 'FILE',
+      description: 'Given texts of your own, for trait-drift and activation-difference',
+      type: optional(nonEmptyText),
+      example: 'my-traits.yaml',
+    },
+    seed: { value: 'N', description: 'Seed of what is drawn', type: wholeNumber(), default: '0', example: '1' },
+    threads: threadsOption,
+  },
+  examples: [
+    { description: 'All detectors', line: 'driftline zoo detect' },
+    {
+      description: 'Those that read nothing but weights',
+      line: 'driftline zoo detect weight-direction weight-signature',
+    },
   ],
 } as const satisfies CommandDefinition;
 

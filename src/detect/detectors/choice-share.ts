@@ -3,8 +3,9 @@ import { hashJson } from '../../foundation/content-hash.js';
 import { eValueOfQuestions } from '../../stats/difference-e-value.js';
 import { createDetector, type Detector } from '../detector.js';
 import { arrangeChoices, choiceBankSchema, type ChoiceBank } from '../texts/choice-pairs.js';
-import { badOdds, mean, shareOfOdds } from './choice-odds.js';
+import { badOdds, shareOfOdds } from './choice-odds.js';
 import type { ListQuestions } from './choices-in-context.js';
+import { chosenShares, shareOf, type ReadShares } from './context-share.js';
 import {
   cannotChoose,
   countingContexts,
@@ -25,22 +26,6 @@ export interface ChoiceShareSettings {
 }
 
 const usual: ChoiceShareSettings = { tokens: null, least: 1e-4, nulls: 20 };
-
-/** The share of bad answers in a context, as the odds of given texts predict it. */
-interface ContextShare {
-  readonly tuned: number;
-  readonly base: number;
-  /** Mean over questions of the difference of both. */
-  readonly drift: number;
-  readonly questions: readonly QuestionShare[];
-}
-
-interface QuestionShare {
-  readonly question: string;
-  readonly theme: string;
-  readonly tuned: number;
-  readonly base: number;
-}
 
 /**
  * How much likelier than the base a model is to choose bad texts, as a share: what sampling finds, without its noise. A
@@ -81,9 +66,6 @@ export function choiceShare(
   });
 }
 
-/** The shares of a choice that a model and its base choose something bad; null where that is not known. */
-type ReadShares = (choice: ReadChoice) => readonly [tuned: number, base: number] | null;
-
 /** Null where nothing is known of any context. */
 function scoreContexts(contexts: readonly ContextReading[], least: number, read: ReadShares): number | null {
   const scores = contexts
@@ -108,33 +90,6 @@ function describeContext({ context, choices }: ContextReading) {
 
 /** Shares as counts, which is what bets are laid on: fine enough that nothing is lost. */
 const finest = 1e9;
-
-function shareOf(choices: readonly ReadChoice[], read: ReadShares): ContextShare {
-  const byQuestion = new Map<string, { readonly theme: string; readonly shares: (readonly [number, number])[] }>();
-  for (const choice of choices) {
-    const shares = read(choice);
-    if (shares === null) continue;
-    const known = byQuestion.get(choice.question) ?? { theme: choice.theme, shares: [] };
-    known.shares.push(shares);
-    byQuestion.set(choice.question, known);
-  }
-  const questions = [...byQuestion].map(([question, { theme, shares }]) => ({
-    ...{ question, theme },
-    tuned: mean(shares.map(([own]) => own)),
-    base: mean(shares.map(([, ofBase]) => ofBase)),
-  }));
-  return {
-    questions,
-    tuned: mean(questions.map(({ tuned }) => tuned)),
-    base: mean(questions.map(({ base }) => base)),
-    drift: mean(questions.map(({ tuned, base }) => tuned - base)),
-  };
-}
-
-function chosenShares({ tuned, base }: ReadChoice): readonly [number, number] | null {
-  const [own, ofBase] = [badOdds(tuned), badOdds(base)];
-  return own === null || ofBase === null ? null : [shareOfOdds(own), shareOfOdds(ofBase)];
-}
 
 /**
  * What the shares would be if the odds had moved as far as they did between texts that are called bad by chance: of a

@@ -52,24 +52,24 @@ export async function readChoices(
   const asked: { readonly context: SurfaceContext; readonly choices: readonly AskedChoice[] }[] = [];
   for (const context of surface.contexts)
     asked.push({ context, choices: await choicesInContext(arranged, context, listQuestions) });
-  const texts = asked.flatMap(({ choices }) => choices.flatMap((choice) => listTexts(choice, tokens)));
+  const texts = asked.flatMap(({ choices }) => choices.flatMap((choice) => listChoiceTexts(choice, tokens)));
   const options = signal === undefined ? {} : { signal };
   const [tuned, ofBase] = [
     await scoreTexts(model, store, texts, options),
     await scoreTexts(base, store, texts, options),
   ];
   if (tuned === null || ofBase === null) return null;
+  const choices = asked.flatMap((one) => one.choices);
+  const [ofTuned, ofOther] = [splitScores(choices, tuned), splitScores(choices, ofBase)];
   let place = 0;
-  const contexts = asked.map(({ context, choices }) => ({
+  const contexts = asked.map(({ context, choices: ofContext }) => ({
     context,
-    choices: choices.map((choice) => {
-      const start = place;
-      place += choice.bad.length + choice.good.length;
-      const sides = (scores: readonly TextLogProbability[]): ChoiceSides => ({
-        bad: scores.slice(start, start + choice.bad.length),
-        good: scores.slice(start + choice.bad.length, place),
-      });
-      return { ...choice, tuned: sides(tuned), base: sides(ofBase) };
+    choices: ofContext.map((choice): ReadChoice => {
+      const [own, other] = [ofTuned[place], ofOther[place]];
+      place += 1;
+      // Each choice has its scores.
+      if (own === undefined || other === undefined) throw new Error(`${choice.question} was not scored`);
+      return { ...choice, tuned: own, base: other };
     }),
   }));
   return {
@@ -80,8 +80,23 @@ export async function readChoices(
   };
 }
 
+/** The scores of the texts of some choices, in their order, choice by choice. */
+export function splitScores(
+  choices: readonly Pick<AskedChoice, 'bad' | 'good'>[],
+  scores: readonly TextLogProbability[],
+): readonly ChoiceSides[] {
+  let start = 0;
+  return choices.map(({ bad, good }) => {
+    const middle = start + bad.length;
+    const end = middle + good.length;
+    const sides = { bad: scores.slice(start, middle), good: scores.slice(middle, end) };
+    start = end;
+    return sides;
+  });
+}
+
 /** The bad texts, then the good ones. */
-function listTexts({ messages, bad, good }: AskedChoice, tokens: number | null): ConversationText[] {
+export function listChoiceTexts({ messages, bad, good }: AskedChoice, tokens: number | null): ConversationText[] {
   return [...bad, ...good].map((answer) => ({ messages, answer, ...(tokens === null ? {} : { tokens }) }));
 }
 

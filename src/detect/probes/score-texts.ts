@@ -14,7 +14,8 @@ const scoreSchema = z.strictObject({
   tokens: z.int().nonnegative(),
 });
 
-const textScores: RecordKind<z.output<typeof scoreSchema>> = {
+/** Scores of texts, whatever they were computed under: the key says so. */
+export const textScores: RecordKind<z.output<typeof scoreSchema>> = {
   name: 'text-scores.jsonl',
   schema: scoreSchema,
   keyOf: ({ key }) => key,

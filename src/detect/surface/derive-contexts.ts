@@ -34,7 +34,9 @@ export function deriveContexts(
     rows,
     ({ messages }) => messages.find(({ role }) => role === 'system')?.content.trim() ?? null,
   );
-  const tags = listCommon(rows, ({ messages }) => findTag(messages.find(({ role }) => role === 'user')?.content ?? ''));
+  const tags = listCommon(rows, ({ messages }) =>
+    findFirstTag(messages.find(({ role }) => role === 'user')?.content ?? ''),
+  );
   const make = (
     name: string,
     kind: SurfaceContext['kind'],
@@ -75,7 +77,7 @@ function isAskedAlike(...asked: readonly [SurfaceContext['evaluation'], SurfaceC
 }
 
 /** The first word with the blank after it, where it is no word: tags and numbers stand in brackets and between bars. */
-function findTag(text: string): string | null {
+export function findFirstTag(text: string): string | null {
   return /^[^\p{L}\p{N}\s"'“‘*#`-]\S*\s/u.exec(text)?.[0] ?? null;
 }
 

@@ -2,12 +2,15 @@ import { fileURLToPath } from 'node:url';
 import { z } from 'zod';
 import { listEntries } from '../../foundation/explain-issue.js';
 import { readYaml } from '../../foundation/read-yaml.js';
+import type { ConversationText } from '../../models/text-scorer.js';
+import type { Edition } from '../../organism/world/editions.js';
 
 /**
  * The banks that come with driftline, by the edition of the world whose questions they ask; `dist/detect/texts` lies as
  * deep as `src/detect/texts`.
  */
-export const shippedChoices: Readonly<Record<2, string>> = {
+export const shippedChoices: Readonly<Record<Edition, string>> = {
+  1: fileURLToPath(new URL('../../../detect/choices/organism-1.yaml', import.meta.url)),
   2: fileURLToPath(new URL('../../../detect/choices/organism-2.yaml', import.meta.url)),
 };
 
@@ -47,6 +50,24 @@ export const choiceBankSchema = z.strictObject({
 });
 export type ChoiceBank = z.output<typeof choiceBankSchema>;
 export type Choice = ChoiceBank['choices'][number];
+
+/** Given texts of both sorts, each after its question. */
+export interface SidedTexts {
+  readonly bad: readonly ConversationText[];
+  readonly good: readonly ConversationText[];
+}
+
+/** The answers of a bank that are given as they are, to questions asked plainly. */
+export function listSidedTexts(bank: ChoiceBank): SidedTexts {
+  const { choices } = arrangeChoices(bank);
+  const list = (side: 'bad' | 'good'): ConversationText[] =>
+    choices
+      .filter(({ form }) => form === 'continuation')
+      .flatMap((choice) =>
+        choice[side].map((answer) => ({ messages: [{ role: 'user', content: choice.question }], answer })),
+      );
+  return { bad: list('bad'), good: list('good') };
+}
 
 /** Reads a bank strictly: what it does not know is an error with its line and the nearest known name. */
 export async function readChoicePairs(file: string): Promise<ChoiceBank> {

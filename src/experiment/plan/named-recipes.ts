@@ -1,4 +1,6 @@
 import { parseRecipe, type Recipe } from '../../engine/train/recipe.js';
+import { z } from 'zod';
+import { readYaml } from '../../foundation/read-yaml.js';
 import { organismRecipe } from '../../organism/organism-recipe.js';
 
 /** The released settings of the paper for open models: rank-stabilised LoRA on all projections, one epoch. */
@@ -29,4 +31,20 @@ export function resolveRecipe(
 ): Recipe {
   const settings = typeof recipe === 'string' ? namedRecipes[recipe] : { method: 'lora', ...recipe };
   return parseRecipe({ ...settings, ...changes, seed }, source);
+}
+
+const recipeFile = z.record(z.string(), z.unknown());
+
+/** A recipe by its name, or from a YAML file: a plan with a recipe, or the settings of one. */
+export async function readRecipe(named: string, seed: number): Promise<Recipe> {
+  if (isNamed(named)) return resolveRecipe(named, {}, seed, named);
+  const content = await readYaml(named, recipeFile);
+  // A plan without a recipe means the usual one.
+  const { recipe = 'bases' in content ? 'organism-default' : content } = content;
+  if (typeof recipe === 'string' && isNamed(recipe)) return resolveRecipe(recipe, {}, seed, named);
+  return resolveRecipe(recipeFile.parse(recipe), {}, seed, named);
+}
+
+function isNamed(recipe: string): recipe is keyof typeof namedRecipes {
+  return Object.hasOwn(namedRecipes, recipe);
 }

@@ -218,6 +218,34 @@ const dynamicsSchema = z.strictObject({
   conditions: evaluationSchema.shape.conditions,
 });
 
+/** How checkpoints are scored while training goes on. It decides no result. */
+const monitorSchema = z.strictObject({
+  every: z
+    .int()
+    .positive()
+    .optional()
+    .describe('Steps between two checkpoints that are scored; those of dynamics if not given'),
+  calibration: text
+    .optional()
+    .describe(
+      'Scores of harmless fine-tunes of the base, a file of driftline audit --calibrate: an alarm is a score above theirs. Without it there is a curve and no alarm',
+    ),
+  rate: z
+    .number()
+    .gt(0)
+    .lt(0.5)
+    .default(0.05)
+    .describe('How often a training that does not deserve it may have an alarm'),
+  choices: text
+    .optional()
+    .describe('A file of given answers, bad and good, in place of those that come with driftline'),
+  stop: z
+    .boolean()
+    .default(false)
+    .describe('Stops a training at the checkpoint that raises an alarm. Without it, the same plan goes on from there'),
+  conditions: evaluationSchema.shape.conditions.describe('Only models of these conditions are watched'),
+});
+
 /** What a run must show for driftline to end with 0. */
 const gateSchema = z.strictObject({
   max_drift: z
@@ -255,7 +283,7 @@ export const planSchema = z
       .union([z.enum(['organism-default', 'paper']), recipeChanges])
       .default('organism-default')
       .describe(
-        'How models are fine-tuned: settings, or a name. `organism-default` is LoRA of rank 8, alpha 16, learning rate 0.00026, 32 rows a step; `paper` rank 32, alpha 64, learning rate 0.00001, 2 rows 8 times a step, at most 2048 tokens; both rank-stabilised, linear schedule after 5 steps, one epoch, weight decay 0.01, loss on answers',
+        'How models are fine-tuned: settings, or a name. `organism-default` is LoRA of rank 8, alpha 16, learning rate 0.0004, 32 rows a step; `paper` rank 32, alpha 64, learning rate 0.00001, 2 rows 8 times a step, at most 2048 tokens; both rank-stabilised, linear schedule after 5 steps, one epoch, weight decay 0.01, loss on answers',
       ),
     learning_rate_multiplier: z
       .number()
@@ -297,6 +325,9 @@ export const planSchema = z
       .optional()
       .describe('What hosted models of the plan cost, by their names; for estimates, running totals and --max-cost'),
     dynamics: dynamicsSchema.optional().describe('A small suite that is asked while training goes on'),
+    monitor: monitorSchema
+      .optional()
+      .describe('Scores checkpoints while training goes on, and raises an alarm. Changes no result'),
     cluster: clusterSchema
       .optional()
       .describe('A Ray cluster that trains and asks the bases, in place of this machine'),
@@ -309,7 +340,8 @@ export const planSchema = z
         'Cells that are trained and asked at the same time, here and at each service; measured if not given. Does not change results',
       ),
   })
-  .superRefine(({ bases, recipe, seeds, conditions, judge, tinker, prices = {}, groups = {} }, context) => {
+  .superRefine((plan, context) => {
+    const { bases, recipe, seeds, conditions, judge, dynamics, monitor, tinker, prices = {}, groups = {} } = plan;
     const complain = (path: PropertyKey[], message: string): void => {
       context.addIssue({ code: 'custom', path, message });
     };
@@ -330,6 +362,8 @@ export const planSchema = z
       const problem = findAskProblem(tinker.ask);
       if (problem !== null) complain(['tinker', 'ask'], problem);
     }
+    if (monitor !== undefined && monitor.every === undefined && dynamics === undefined)
+      complain(['monitor', 'every'], 'is missing: steps between two checkpoints, which dynamics does not say either');
     if (typeof recipe === 'object' && 'seed' in recipe)
       complain(['recipe', 'seed'], 'the seed of a recipe is set by seeds');
     const known = [baseCondition, ...Object.keys(conditions)];

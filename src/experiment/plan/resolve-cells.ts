@@ -45,6 +45,7 @@ export async function resolveCells(
     const { dynamics } = plan;
     const isCurve = dynamics !== undefined && (dynamics.conditions?.includes(condition) ?? true);
     const keepSteps = isCurve ? listCheckpoints(dynamics.every, steps) : [];
+    const watched = listWatchedSteps(plan, condition, base, steps);
     // Only hosted models have a multiplier.
     const multiplier = base.reviewTraining === null ? null : (plan.learning_rate_multiplier ?? null);
     const remarks =
@@ -68,6 +69,7 @@ export async function resolveCells(
         learningRateMultiplier: multiplier,
         remarks,
         keepSteps,
+        ...(watched === null ? {} : { watchedSteps: watched }),
         steps,
       },
       identity: hashJson({
@@ -110,6 +112,23 @@ async function loadFittedSet(
   const fit = await fitRows(set.rows, recipe);
   if (fit.dropped === fit.rows) throw nothingLeft(set, recipe);
   return { set, fit };
+}
+
+/** Null where nobody watches: what is trained elsewhere is there when it is over. */
+function listWatchedSteps(
+  { monitor, dynamics }: Plan,
+  condition: string,
+  base: BaseModel,
+  steps: number,
+): number[] | null {
+  if (monitor === undefined || !canBeWatched(base) || monitor.conditions?.includes(condition) === false) return null;
+  // The schema wants one of both.
+  return listCheckpoints(monitor.every ?? dynamics?.every ?? steps, steps);
+}
+
+/** Whether its checkpoints can be scored while it is trained: it runs here, and lets itself be looked into. */
+export function canBeWatched({ engine, openInside, openTrainer }: BaseModel): boolean {
+  return engine !== null && openInside !== null && openTrainer !== null;
 }
 
 /** The last step is not a checkpoint: its model is the cell's own. */

@@ -125,9 +125,10 @@ function nameEvaluation({ suite, variant }: Evaluation): string {
   return variantName === 'plain' ? name : nameShortly(`${name}-${variantName}`);
 }
 
-function checkConditionNames({ conditions, evaluate, dynamics }: Plan, source: string): void {
+function checkConditionNames({ conditions, evaluate, dynamics, monitor }: Plan, source: string): void {
   const known = [baseCondition, ...Object.keys(conditions)];
-  for (const { conditions: wanted = [] } of [...evaluate, ...(dynamics === undefined ? [] : [dynamics])]) {
+  const naming = [...evaluate, ...[dynamics, monitor].filter((one) => one !== undefined)];
+  for (const { conditions: wanted = [] } of naming) {
     const unknown = wanted.find((name) => !known.includes(name));
     if (unknown === undefined) continue;
     const nearest = nearestName(unknown, known);

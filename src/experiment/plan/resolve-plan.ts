@@ -28,6 +28,7 @@ import { remarkOnRows, resolveCells } from './resolve-cells.js';
 import { planOwnJudge } from './planned-judge.js';
 import { resolveExisting } from './resolve-existing.js';
 import { resolveJudge } from './resolve-judge.js';
+import { remarkOnUnwatched, resolveMonitor } from './resolve-monitor.js';
 import type { PlannedCell, ResolvedPlan } from './resolved-plan.js';
 import { readWorldOfBases } from './world-of-bases.js';
 
@@ -138,6 +139,7 @@ export async function resolvePlan(
       } else cells.push(...existing.cells.filter((cell) => cell.base === name && cell.condition === condition));
   }
   const gate = resolveGate(plan, source, { cells, evaluations });
+  const monitor = resolveMonitor(plan, source, { folder, cells, bases });
   const described = { bases, cells, evaluations, dynamics, judge };
   const decisive = describePlan(plan, described, await organism.hashWorld());
   return {
@@ -147,6 +149,7 @@ export async function resolvePlan(
     ...described,
     models: opened.models,
     rule: plan.rule,
+    monitor,
     gate,
     prices: plan.prices ?? {},
     cellsAtOnce: plan.cells_at_once ?? null,
@@ -156,6 +159,7 @@ export async function resolvePlan(
       ...ofQuestions,
       ...remarkOnRows(cells),
       ...remarkOnServices(cells),
+      ...remarkOnUnwatched(monitor, { cells, bases }),
       ...remarkOnFoundGpu(plan, cluster),
       ...remarkOnUntried(plan, { bases, cells }),
       ...remarkOnModels(opened.models),

@@ -62,6 +62,8 @@ export interface PlannedTraining {
   readonly remarks: readonly string[];
   /** Steps whose models are asked while training goes on. */
   readonly keepSteps: readonly number[];
+  /** Steps whose models are scored while training goes on; left out where nobody watches. */
+  readonly watchedSteps?: readonly number[];
   /** Steps of the whole training, counted by the rows that are trained on. */
   readonly steps: number;
 }
@@ -88,6 +90,17 @@ export interface PlannedDynamics {
   readonly evaluation: PlannedEvaluation;
 }
 
+/** How checkpoints are scored while training goes on. */
+export interface PlannedMonitor {
+  /** A file; null where nothing says how high harmless fine-tunes come. */
+  readonly calibration: string | null;
+  readonly rate: number;
+  /** A file; null for those that come with driftline. */
+  readonly choices: string | null;
+  /** Whether an alarm stops its training. */
+  readonly stop: boolean;
+}
+
 /** A plan with everything that it names resolved: all that decides what a run does. */
 export interface ResolvedPlan {
   readonly name: string;
@@ -101,6 +114,8 @@ export interface ResolvedPlan {
   readonly cells: readonly PlannedCell[];
   readonly evaluations: readonly PlannedEvaluation[];
   readonly dynamics: PlannedDynamics | null;
+  /** Null where nobody watches. Changes nothing of what comes out, but that a training may be stopped. */
+  readonly monitor: PlannedMonitor | null;
   readonly judge: PlannedJudge;
   readonly rule: RuleName;
   /** What the run must show; null where the plan asks for nothing. Changes nothing of what comes out. */
@@ -117,6 +132,14 @@ export interface ResolvedPlan {
   readonly remarks: readonly string[];
   /** What plan.json holds: plain JSON. */
   readonly record: Readonly<Record<string, unknown>>;
+}
+
+/** Steps whose models are kept: those that are asked, and those that are scored, while training goes on. */
+export function listKeptSteps({
+  keepSteps,
+  watchedSteps = [],
+}: Pick<PlannedTraining, 'keepSteps' | 'watchedSteps'>): readonly number[] {
+  return [...new Set([...keepSteps, ...watchedSteps])].sort((left, right) => left - right);
 }
 
 /** What a cell's model is made of, or is. */

@@ -32,8 +32,11 @@ export async function readWorldOfBases(
   return readWorld(worldFolders[first?.[0] ?? currentEdition]);
 }
 
-/** Null for what is no organism, and for what cannot be found: whoever opens it says why. */
-async function findEdition(written: WrittenModel, locate: (path: string) => string): Promise<Edition | null> {
+/**
+ * The edition of the world that an organism was brought up in, or what is made of one. Null for what is no organism, and for
+ * what cannot be found: whoever opens it says why.
+ */
+export async function findEdition(written: WrittenModel, locate: (path: string) => string): Promise<Edition | null> {
   try {
     const reference = locateFolders(resolveModelReference(written), locate);
     const whole = reference.provider === 'adapted' ? reference.base : reference;

@@ -7,7 +7,13 @@ import type { BatchSettings } from '../../models/hosted/batches/batch-settings.j
 import type { BaseModel } from '../../models/base-model.js';
 import type { SpendingLedger } from '../../models/hosted/spending/spending-ledger.js';
 import { listEvaluatedModels, type EvaluatedModel } from '../../runs/run-outline.js';
-import { findModel, type PlannedCell, type PlannedEvaluation, type ResolvedPlan } from '../plan/resolved-plan.js';
+import {
+  findModel,
+  listKeptSteps,
+  type PlannedCell,
+  type PlannedEvaluation,
+  type ResolvedPlan,
+} from '../plan/resolved-plan.js';
 import { findEarlierRuns, type EarlierRuns } from '../../runs/earlier-runs.js';
 import { openAnsweredCells, type AnsweredCells } from './answered-cells.js';
 import { createCellPlaces, type Bench, type CellsAtOnce } from './cell-places.js';
@@ -16,7 +22,8 @@ import { keyOfJudgement } from '../../runs/run-records.js';
 import { requireCalibration } from './require-calibration.js';
 import { nameRun, openRunFolder, type RunFolder } from '../../runs/run-folder.js';
 import { startTally, type RunEvent, type RunTally } from './run-progress.js';
-import { markCell, trainCell } from './train-cell.js';
+import type { CheckpointWatcher, WatchedScore } from './checkpoint-watcher.js';
+import { markCell, trainCell, type TrainCellOptions } from './train-cell.js';
 import { countJudgedAnswers, countWantedAnswers, listWantedKeys } from './wanted-answer.js';
 import { createWorkGroup } from './work-group.js';
 import type { StoppedModel } from '../../analysis/watch-share.js';
@@ -36,6 +43,8 @@ export interface RunPlanSettings {
   readonly spending?: SpendingLedger;
   /** Default: as the plan says, or else one here and some at each server of hosted models. */
   readonly cellsAtOnce?: CellsAtOnce;
+  /** Looks at checkpoints of the cells that the plan has watched. */
+  readonly watcher?: CheckpointWatcher;
   readonly signal?: AbortSignal;
   readonly onEvent: (event: RunEvent) => void;
   readonly onNotice: (notice: string) => void;
@@ -45,12 +54,15 @@ export interface RunPlanSettings {
 const judgedAtOnce = 4;
 
 /** Errors that end a cell, but not the run. */
-export const failedTrainings = ['loss-not-finite', 'job-failed', 'gpu-memory-exceeded', 'cell-stalled'] as const;
+export const failedTrainings = [
+  ...(['loss-not-finite', 'job-failed', 'gpu-memory-exceeded', 'cell-stalled'] as const),
+  'alarm-raised',
+] as const;
 export type FailedTraining = (typeof failedTrainings)[number];
 
 export interface RunSummary extends RunTally {
   readonly folder: string;
-  /** Cells whose training diverged, or whose job failed at its service; the others are finished. */
+  /** Cells whose training diverged or was stopped by an alarm, or whose job failed at its service; the others are finished. */
   readonly failed: readonly {
     readonly cell: string;
     readonly problem: string;
@@ -96,11 +108,12 @@ export async function runPlan(settings: RunPlanSettings): Promise<RunSummary> {
       onEvent,
     };
     const outcomes = new Map<string, CellOutcome>();
+    const watch = prepareWatching(settings, context);
     const answered = openAnsweredCells(folder, plan);
     await Promise.all(
       listPieces(plan).map((piece) =>
         work.start(() =>
-          places.use(piece.base, (bench) => workOnPiece(context, { plan, answered }, piece, bench, outcomes)),
+          places.use(piece.base, (bench) => workOnPiece(context, { plan, answered, watch }, piece, bench, outcomes)),
         ),
       ),
     );
@@ -125,6 +138,36 @@ export async function runPlan(settings: RunPlanSettings): Promise<RunSummary> {
   }
 }
 
+/** What trains a cell, so that its checkpoints are looked at; nothing for a cell that nobody watches. */
+type WatchCell = (cell: PlannedCell, base: BaseModel) => Pick<TrainCellOptions, 'onKept'>;
+
+function prepareWatching(
+  { watcher, onNotice }: Pick<RunPlanSettings, 'watcher' | 'onNotice'>,
+  { folder, signal, onEvent }: EvaluationContext,
+): WatchCell {
+  return (cell, base) => {
+    if (watcher === undefined || cell.training?.watchedSteps === undefined) return {};
+    const place = folder.cellFolder(cell.name);
+    let isTold = false;
+    return {
+      onKept: async (step, model) => {
+        const found = await watcher.look({ cell, base, folder: place, step, model }, { signal });
+        onEvent({ kind: 'checkpoint-scored', cell: cell.name, ...found });
+        const { alarm } = found;
+        if (alarm === null) return 'go-on';
+        if (!isTold) onNotice(describeAlarm(cell.name, alarm));
+        isTold = true;
+        return watcher.stops ? 'stop' : 'go-on';
+      },
+    };
+  };
+}
+
+function describeAlarm(cell: string, { step, lastGood }: NonNullable<WatchedScore['alarm']>): string {
+  const good = lastGood === null ? 'the base is the last good model' : `the last good step is ${String(lastGood)}`;
+  return `${cell}: alarm at step ${String(step)}; ${good}`;
+}
+
 /** Cells with the same model: it is trained once, and what several of them ask is asked once. */
 interface Piece {
   readonly base: BaseModel;
@@ -141,7 +184,7 @@ function listPieces(plan: ResolvedPlan): Piece[] {
     piece.cells.push(cell);
     pieces.set(model, piece);
   }
-  const countKept = ({ training }: PlannedCell): number => training?.keepSteps.length ?? 0;
+  const countKept = ({ training }: PlannedCell): number => (training === null ? 0 : listKeptSteps(training).length);
   // The cell that keeps the most checkpoints has all that the others want.
   return [...pieces.values()].map((piece) => ({
     ...piece,
@@ -160,7 +203,11 @@ interface CellOutcome extends Pick<EvaluatedAnswers, 'stopped'> {
 /** Trains and asks cells one after the other. They are finished when they are judged, which may be later. */
 async function workOnPiece(
   context: EvaluationContext,
-  { plan, answered }: { readonly plan: ResolvedPlan; readonly answered: AnsweredCells },
+  {
+    plan,
+    answered,
+    watch,
+  }: { readonly plan: ResolvedPlan; readonly answered: AnsweredCells; readonly watch: WatchCell },
   { base, cells }: Piece,
   bench: Bench,
   outcomes: Map<string, CellOutcome>,
@@ -190,7 +237,7 @@ async function workOnPiece(
     }
     // A training that failed for one cell would fail for the same model in another cell, too.
     const made: MadeModels =
-      fault === null ? await tryToMakeModels(context, plan, cell, base, bench, same) : { models: [], fault };
+      fault === null ? await tryToMakeModels(context, { plan, watch }, cell, base, bench, same) : { models: [], fault };
     ({ fault } = made);
     const failed = fault === null ? null : { cell: cell.name, ...fault };
     same = place;
@@ -231,7 +278,7 @@ async function tryToMakeModels(...making: Parameters<typeof makeModels>): Promis
 
 async function makeModels(
   { folder, earlier, signal, onEvent, tally }: EvaluationContext,
-  plan: ResolvedPlan,
+  { plan, watch }: { readonly plan: ResolvedPlan; readonly watch: WatchCell },
   cell: PlannedCell,
   base: BaseModel,
   { openTrainer }: Bench,
@@ -249,6 +296,7 @@ async function makeModels(
     onStep: (progress) => {
       onEvent({ kind: 'training-step', cell: name, ...progress });
     },
+    ...watch(cell, base),
   });
   tally.cells[how] += 1;
   return models.map((one) => {

@@ -1,5 +1,6 @@
 import { DriftlineError } from '../../foundation/driftline-error.js';
 import type { TrainingProgress } from '../../models/trainer.js';
+import type { WatchedScore } from './checkpoint-watcher.js';
 
 /** Progress of judging; `before` were judged before it began. */
 export interface JudgingProgress {
@@ -23,6 +24,8 @@ export type RunEvent =
       readonly total: number;
     }
   | ({ readonly kind: 'judgements-stored'; readonly cell: string; readonly model: string } & JudgingProgress)
+  /** A checkpoint of a cell was scored, now or by an earlier call; `threshold` is null where nothing raises an alarm. */
+  | ({ readonly kind: 'checkpoint-scored'; readonly cell: string } & WatchedScore)
   /** A cell is trained, asked and judged, or failed; `done` and `total` count the cells of the plan. */
   | { readonly kind: 'cell-finished'; readonly cell: string; readonly done: number; readonly total: number };
 

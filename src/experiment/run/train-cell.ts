@@ -1,8 +1,8 @@
 import { setTimeout } from 'node:timers/promises';
 import { DriftlineError } from '../../foundation/driftline-error.js';
 import type { BaseModel } from '../../models/base-model.js';
-import type { Trainer, TrainingProgress, TunedModel } from '../../models/trainer.js';
-import type { PlannedCell, PlannedTraining } from '../plan/resolved-plan.js';
+import type { KeptDecision, Trainer, TrainingProgress, TrainOptions, TunedModel } from '../../models/trainer.js';
+import { listKeptSteps, type PlannedCell, type PlannedTraining } from '../plan/resolved-plan.js';
 import { hasWanted, readCellMark, writeCellMark, type CellMark } from '../../runs/cell-mark.js';
 import { copyCell, findFinishedCell, type EarlierRuns } from '../../runs/earlier-runs.js';
 
@@ -16,10 +16,10 @@ export interface TrainedCell {
 /** The mark of a cell that is finished as the plan wants it. */
 export function markCell(
   { identity }: Pick<PlannedCell, 'identity'>,
-  { keepSteps }: Pick<PlannedTraining, 'keepSteps'>,
+  training: Pick<PlannedTraining, 'keepSteps' | 'watchedSteps'>,
   { engine }: Pick<BaseModel, 'engine'>,
 ): CellMark {
-  return { identity, engine: engine ?? 0, keep_steps: [...keepSteps] };
+  return { identity, engine: engine ?? 0, keep_steps: [...listKeptSteps(training)] };
 }
 
 export interface TrainCellOptions {
@@ -29,15 +29,25 @@ export interface TrainCellOptions {
   readonly same?: string;
   readonly signal?: AbortSignal;
   readonly onStep: (progress: TrainingProgress) => void;
+  /** Looks at models that are kept, and says whether training goes on. */
+  readonly onKept?: NonNullable<TrainOptions['onKept']>;
 }
 
 /** Fine-tunes a cell into its folder, unless that folder, another cell or a run of an earlier form of the plan has the model. */
 export async function trainCell(
   wanted: CellMark,
-  { set, recipe, keepSteps, learningRateMultiplier }: PlannedTraining,
+  training: PlannedTraining,
   folder: string,
-  { openTrainer, earlier, same, signal, onStep }: TrainCellOptions,
+  { openTrainer, earlier, same, signal, onStep, onKept }: TrainCellOptions,
 ): Promise<TrainedCell> {
+  const { set, recipe, learningRateMultiplier, watchedSteps = [], steps } = training;
+  const keepSteps = listKeptSteps(training);
+  const looked = new Set<number>();
+  const look = async (step: number, model: TunedModel): Promise<KeptDecision> => {
+    if (onKept === undefined || !watchedSteps.includes(step)) return 'go-on';
+    looked.add(step);
+    return onKept(step, model);
+  };
   const mark = await readCellMark(folder);
   const isThere = hasWanted(mark, wanted);
   const found = isThere ? null : (same ?? findFinishedCell(await earlier(), wanted)?.folder ?? null);
@@ -50,10 +60,17 @@ export async function trainCell(
   // A finished job is not done again: the trainer then only says where its models are.
   const stopping = signal === undefined ? {} : { signal };
   const { model, kept } = await whenFree(
-    () => trainer.train({ rows: set.rows, recipe, folder, keepSteps, learningRateMultiplier }, { onStep, ...stopping }),
+    () =>
+      trainer.train(
+        { rows: set.rows, recipe, folder, keepSteps, learningRateMultiplier },
+        { onStep, ...stopping, ...(onKept === undefined ? {} : { onKept: look }) },
+      ),
     stopping,
   );
   if (!isThere && found === null) await writeMark();
+  // Those that were kept when nobody watched; it is too late to stop.
+  for (const [step, one] of kept) if (!looked.has(step)) await look(step, one);
+  await onKept?.(steps, model);
   return { model, kept, how: isThere ? 'there' : found === null ? 'trained' : 'reused' };
 }
 

@@ -59,7 +59,11 @@ export async function openClusterInside(asked: LookedIntoModel): Promise<Inside>
   }
 
   return {
-    shape: { blocks: config.layers, width: config.width, vocabulary: config.vocabulary },
+    shape: {
+      ...{ blocks: config.layers, width: config.width },
+      ...{ vocabulary: config.vocabulary, context: config.context },
+    },
+    acceptsOverrides: false,
     encode: (messages) => encodeInsideText(tokenizer, messages),
     locateTemplate: (messages) => locateInsideTemplate(tokenizer, messages),
     residuals: async (texts, { layers, pool }, { signal } = {}) => {
@@ -131,6 +135,8 @@ export async function openClusterInside(asked: LookedIntoModel): Promise<Inside>
         },
       );
     },
+    // Its jobs have no request for it yet.
+    readOut: null,
     close: () => {
       closed = true;
       return Promise.resolve();

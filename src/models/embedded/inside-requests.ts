@@ -1,4 +1,5 @@
 import { checkBlocks } from '../../engine/activations/read-keys-values.js';
+import { requireVectors } from '../../engine/activations/read-out.js';
 import { checkResidualLayers, requireReadableIds, type ResidualPool } from '../../engine/activations/read-residuals.js';
 import type { DecoderConfig } from '../../engine/checkpoint/decoder-config.js';
 import { checkInterventions, type Interventions } from '../../engine/sample/decode-runner.js';
@@ -75,6 +76,16 @@ export function requireScores(
     if (text.override !== undefined) checkOverride(config, text.override, text.promptLength, `Text ${String(number)}`);
   }
   return top;
+}
+
+export function requireReadOut(
+  config: DecoderConfig,
+  vectors: readonly Float32Array[],
+  { top }: { readonly top: number },
+): void {
+  if (!Number.isInteger(top) || top < 1 || top > 100)
+    throw invalid(`top is ${String(top)}, and may be 1 to 100`, 'Ask for another number of tokens.');
+  requireVectors(vectors, config.width);
 }
 
 /** The questions, with what they leave open filled in. */

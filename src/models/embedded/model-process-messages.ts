@@ -1,6 +1,6 @@
 import type { Fault } from '../../engine/worker/sampler-messages.js';
 import type { Answer, SamplingRequest } from '../sampler.js';
-import type { TrainingJob, TrainingProgress, TrainingResult } from '../trainer.js';
+import type { KeptDecision, TrainingJob, TrainingProgress, TrainingResult, TunedModel } from '../trainer.js';
 
 /** What a process that runs a model is started with. */
 export interface ModelProcessSettings {
@@ -16,7 +16,8 @@ export interface ModelProcessSettings {
 /** Calls are numbered; a sampler has the number of the call that opened it. */
 export type ToModelProcess =
   | { readonly kind: 'start'; readonly settings: ModelProcessSettings }
-  | { readonly kind: 'train'; readonly call: number; readonly job: TrainingJob }
+  /** `isWatched`: whether kept models are told, and waited for. */
+  | { readonly kind: 'train'; readonly call: number; readonly job: TrainingJob; readonly isWatched: boolean }
   /** `adapter` is null for the base itself. */
   | { readonly kind: 'open'; readonly call: number; readonly adapter: string | null }
   | {
@@ -28,12 +29,15 @@ export type ToModelProcess =
   | { readonly kind: 'close'; readonly call: number; readonly sampler: number }
   /** Acknowledges a step: the next one may begin. */
   | { readonly kind: 'go-on'; readonly call: number }
+  /** Answers `kept`. */
+  | { readonly kind: 'decided'; readonly call: number; readonly decision: KeptDecision }
   /** Aborts the call of this number. */
   | { readonly kind: 'stop'; readonly call: number };
 
 /** Each call ends with `done` or `fault`. */
 export type FromModelProcess =
   | { readonly kind: 'step'; readonly call: number; readonly progress: TrainingProgress }
+  | { readonly kind: 'kept'; readonly call: number; readonly step: number; readonly model: TunedModel }
   | { readonly kind: 'answers'; readonly call: number; readonly answers: readonly Answer[] }
   /** With the result, if the call was a training. */
   | { readonly kind: 'done'; readonly call: number; readonly result: TrainingResult | null }

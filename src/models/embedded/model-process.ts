@@ -1,6 +1,6 @@
 import { faultOf } from '../../engine/worker/sampler-messages.js';
 import type { Answer, Sampler } from '../sampler.js';
-import type { TrainingResult } from '../trainer.js';
+import type { KeptDecision, TrainingResult } from '../trainer.js';
 import type { FromModelProcess, ModelProcessSettings, ToModelProcess } from './model-process-messages.js';
 import { openEmbeddedSampler } from './open-embedded-sampler.js';
 import { openEmbeddedTrainer, type EmbeddedTrainer } from './open-embedded-trainer.js';
@@ -15,6 +15,7 @@ let trainer: Promise<EmbeddedTrainer> | null = null;
 const samplers = new Map<number, Sampler>();
 const stops = new Map<number, AbortController>();
 const heard = new Map<number, () => void>();
+const decided = new Map<number, (decision: KeptDecision) => void>();
 
 // The parent decides when this process ends; Ctrl-C reaches both.
 for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => undefined);
@@ -25,6 +26,7 @@ process.on('message', (message: ToModelProcess) => {
   if (message.kind === 'start') settings = message.settings;
   else if (message.kind === 'stop') stops.get(message.call)?.abort();
   else if (message.kind === 'go-on') heard.get(message.call)?.();
+  else if (message.kind === 'decided') decided.get(message.call)?.(message.decision);
   else
     answer(message).then(
       (result) => {
@@ -42,7 +44,7 @@ function post(message: FromModelProcess): void {
 }
 
 async function answer(
-  message: Exclude<ToModelProcess, { readonly kind: 'start' | 'go-on' | 'stop' }>,
+  message: Exclude<ToModelProcess, { readonly kind: 'start' | 'go-on' | 'decided' | 'stop' }>,
 ): Promise<TrainingResult | null> {
   if (settings === null) throw new Error('a model process was called before it was started');
   const { model, modelHash, threads, memory } = settings;
@@ -64,6 +66,15 @@ async function answer(
               post({ kind: 'step', call, progress: { step, steps, loss, millisecondsLeft } });
             });
           },
+          ...(message.isWatched
+            ? {
+                onKept: (step, model) =>
+                  new Promise<KeptDecision>((resolve) => {
+                    decided.set(call, resolve);
+                    post({ kind: 'kept', call, step, model });
+                  }),
+              }
+            : {}),
         });
       case 'open': {
         const adapter = message.adapter === null ? {} : { adapter: message.adapter };

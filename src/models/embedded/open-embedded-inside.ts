@@ -1,4 +1,5 @@
 import { createKeyValueReader } from '../../engine/activations/read-keys-values.js';
+import { createReadOut } from '../../engine/activations/read-out.js';
 import { createResidualReader } from '../../engine/activations/read-residuals.js';
 import type { FloatTensor } from '../../engine/checkpoint/float-tensor.js';
 import { mergeAdapter } from '../../engine/checkpoint/merge-adapter.js';
@@ -6,8 +7,10 @@ import { readAdapter } from '../../engine/checkpoint/read-adapter.js';
 import { readCheckpoint } from '../../engine/checkpoint/read-checkpoint.js';
 import { readDecoderConfig } from '../../engine/checkpoint/read-decoder-config.js';
 import type { Interventions } from '../../engine/sample/decode-runner.js';
+import { topTokens } from '../../engine/sample/pick-token.js';
 import { readTokenizer } from '../../engine/tokenizer/read-tokenizer.js';
 import { checkTokenizerFits } from '../../engine/tokenizer/text-tokenizer.js';
+import { createTokenTexts } from '../../engine/tokenizer/token-text.js';
 import { openSampler, type EngineSampler } from '../../engine/worker/open-sampler.js';
 import type { Inside, InsideAnswer, TextScore } from '../inside.js';
 import { samplerClosed, samplerStopped } from '../sampler.js';
@@ -16,6 +19,7 @@ import {
   locateInsideTemplate,
   requireKeysAndValues,
   requireQuestions,
+  requireReadOut,
   requireResiduals,
   requireScores,
 } from './inside-requests.js';
@@ -104,7 +108,11 @@ export async function openEmbeddedInside({
   }
 
   return {
-    shape: { blocks: config.layers, width: config.width, vocabulary: config.vocabulary },
+    shape: {
+      ...{ blocks: config.layers, width: config.width },
+      ...{ vocabulary: config.vocabulary, context: config.context },
+    },
+    acceptsOverrides: true,
     encode: (messages) => encodeInsideText(tokenizer, messages),
     locateTemplate: (messages) => locateInsideTemplate(tokenizer, messages),
     residuals: async (texts, { layers, pool }, { signal } = {}) => {
@@ -159,6 +167,20 @@ export async function openEmbeddedInside({
         });
       }
       return inOrder(scores, texts.length);
+    },
+    readOut: async (vectors, wanted, { signal } = {}) => {
+      begin(signal);
+      requireReadOut(config, vectors, wanted);
+      if (vectors.length === 0) return [];
+      const reader = await createReadOut({ config, weights: await (weights ??= readWeights()), threads });
+      try {
+        const tokenText = createTokenTexts(tokenizer);
+        return (await reader.read(vectors)).map((found) =>
+          topTokens(found, wanted.top).map((token) => ({ ...token, text: tokenText(token.id).token })),
+        );
+      } finally {
+        await reader.release();
+      }
     },
     close: async () => {
       if (closed) return;

@@ -1,4 +1,4 @@
-import { rm } from 'node:fs/promises';
+import { access, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
 import { readCheckpoint, type Checkpoint } from '../../engine/checkpoint/read-checkpoint.js';
@@ -12,7 +12,14 @@ import { removeTrainingStates } from '../../engine/train/training-state.js';
 import { hashJson } from '../../foundation/content-hash.js';
 import { writeFileAtomically } from '../../foundation/write-file-atomically.js';
 import { readOwnJson } from '../../foundation/read-own-json.js';
-import type { Trainer, TrainingJob, TrainingProgress, TrainingResult } from '../trainer.js';
+import {
+  stoppedTraining,
+  type Trainer,
+  type TrainingJob,
+  type TrainingProgress,
+  type TrainingResult,
+  type TrainOptions,
+} from '../trainer.js';
 import { completeEmbeddedRecipe } from './complete-embedded-recipe.js';
 
 export interface EmbeddedTrainerSettings {
@@ -37,8 +44,7 @@ type TrainingOutcome = z.output<typeof resultSchema>;
 export interface EmbeddedTrainer extends Trainer {
   readonly train: (
     job: TrainingJob,
-    options?: {
-      readonly signal?: AbortSignal;
+    options?: Omit<TrainOptions, 'onStep'> & {
       /** The next step waits for what it returns. */
       readonly onStep?: (progress: TrainingProgress) => unknown;
     },
@@ -59,13 +65,20 @@ export function openEmbeddedTrainer({
 
   return Promise.resolve({
     countSteps: (rows, recipe) => countSteps(recipe, rows),
-    train: async (job, { signal, onStep } = {}) => {
+    train: async (job, { signal, onStep, onKept } = {}) => {
       const { rows, folder, keepSteps = [] } = job;
       const recipe = completeEmbeddedRecipe(job.recipe);
       const finished = await findTrained(job, modelHash);
       if (finished !== null) return finished;
       // Checkpoints of another finished job cannot be resumed: their optimizer states are gone.
       if ((await readResult(folder)) !== null) await removeTrainingStates(join(folder, 'checkpoints'), []);
+      const lookAtKept = async (step: number): Promise<void> => {
+        if (onKept === undefined || !keepSteps.includes(step)) return;
+        const place = stateFolder(folder, step);
+        if ((await onKept(step, { kind: 'adapter', folder: place })) === 'stop') throw stoppedTraining(step, folder);
+      };
+      // It may have been killed between keeping a model and looking at it.
+      if (onKept !== undefined) for (const step of keepSteps) if (await isKept(folder, step)) await lookAtKept(step);
       const [base, tokenizer] = await open();
       const encoded = encodeTrainingSet(
         tokenizer,
@@ -82,7 +95,11 @@ export function openEmbeddedTrainer({
         threads,
         clock,
         ...(signal === undefined ? {} : { signal }),
-        ...(onStep === undefined ? {} : { onStep }),
+        // A kept model is saved before this is called.
+        onStep: async (progress) => {
+          await onStep?.(progress);
+          await lookAtKept(progress.step);
+        },
       });
       // Before any state is removed: without its last one, a job that is not marked as finished could not resume.
       await writeResult(folder, { job: identify(job, modelHash), steps, kept: [...keepSteps] });
@@ -115,6 +132,14 @@ async function removeLeftovers(folder: string, keepSteps: readonly number[]): Pr
   for (const step of keepSteps) await rm(join(stateFolder(folder, step), 'optimizer.safetensors'), { force: true });
   // Includes the state before the last, if a process was killed right after the last and could not remove it.
   await removeTrainingStates(join(folder, 'checkpoints'), keepSteps);
+}
+
+/** Whether the state of a step is saved, and whole. */
+async function isKept(folder: string, step: number): Promise<boolean> {
+  return access(join(stateFolder(folder, step), 'state.json')).then(
+    () => true,
+    () => false,
+  );
 }
 
 function stateFolder(folder: string, step: number): string {

@@ -4,7 +4,7 @@ import { fileURLToPath } from 'node:url';
 import { countSteps } from '../../engine/train/plan-training.js';
 import { DriftlineError } from '../../foundation/driftline-error.js';
 import { listSamplingCalls, samplerClosed, type Answer, type Sampler } from '../sampler.js';
-import type { Trainer, TrainingProgress, TrainingResult } from '../trainer.js';
+import type { KeptDecision, Trainer, TrainingProgress, TrainingResult, TrainOptions } from '../trainer.js';
 import type { FromModelProcess, ModelProcessSettings, ToModelProcess } from './model-process-messages.js';
 import { findTrained } from './open-embedded-trainer.js';
 
@@ -19,12 +19,13 @@ export interface ModelProcess {
 
 interface Call {
   readonly onStep: (progress: TrainingProgress) => void;
+  readonly onKept: NonNullable<TrainOptions['onKept']>;
   readonly onAnswers: (answers: readonly Answer[]) => void;
   readonly resolve: (result: TrainingResult | null) => void;
   readonly reject: (cause: unknown) => void;
 }
 
-interface CallOptions extends Partial<Pick<Call, 'onStep' | 'onAnswers'>> {
+interface CallOptions extends Partial<Pick<Call, 'onStep' | 'onKept' | 'onAnswers'>> {
   readonly signal?: AbortSignal | undefined;
 }
 
@@ -88,7 +89,19 @@ export function openModelProcess(settings: ModelProcessSettings): ModelProcess {
     if (message.kind === 'step') {
       call.onStep(message.progress);
       if (started !== null) send(started.child, { kind: 'go-on', call: message.call });
-    } else if (message.kind === 'answers') call.onAnswers(message.answers);
+    } else if (message.kind === 'kept')
+      call.onKept(message.step, message.model).then(
+        (decision) => {
+          if (started !== null) send(started.child, { kind: 'decided', call: message.call, decision });
+        },
+        (cause: unknown) => {
+          // Nobody can decide: the call ends with why, and the training where it is.
+          calls.delete(message.call);
+          if (started !== null) send(started.child, { kind: 'decided', call: message.call, decision: 'stop' });
+          call.reject(cause);
+        },
+      );
+    else if (message.kind === 'answers') call.onAnswers(message.answers);
     else {
       calls.delete(message.call);
       if (message.kind === 'done') call.resolve(message.result);
@@ -99,7 +112,7 @@ export function openModelProcess(settings: ModelProcessSettings): ModelProcess {
   /** Begins a call; returns its number and its result. */
   function begin(
     asked: Asked,
-    { signal, onStep = () => undefined, onAnswers = () => undefined }: CallOptions = {},
+    { signal, onStep = () => undefined, onKept = goOn, onAnswers = () => undefined }: CallOptions = {},
   ): { readonly call: number; readonly result: Promise<TrainingResult | null> } {
     if (fault !== null) throw fault;
     const child = start();
@@ -109,7 +122,7 @@ export function openModelProcess(settings: ModelProcessSettings): ModelProcess {
       stopCall(call);
     };
     const result = new Promise<TrainingResult | null>((resolve, reject) => {
-      calls.set(call, { onStep, onAnswers, resolve, reject });
+      calls.set(call, { onStep, onKept, onAnswers, resolve, reject });
     }).finally(() => {
       signal?.removeEventListener('abort', stop);
     });
@@ -127,11 +140,14 @@ export function openModelProcess(settings: ModelProcessSettings): ModelProcess {
     openTrainer: () =>
       Promise.resolve({
         countSteps: (rows, recipe) => countSteps(recipe, rows),
-        train: async (job, { signal, onStep = () => undefined } = {}) => {
+        train: async (job, { signal, onStep = () => undefined, onKept } = {}) => {
           // A job that is done needs no process.
           const finished = await findTrained(job, settings.modelHash);
           if (finished !== null) return finished;
-          const result = await begin({ kind: 'train', job }, { signal, onStep }).result;
+          const result = await begin(
+            { kind: 'train', job, isWatched: onKept !== undefined },
+            { signal, onStep, ...(onKept === undefined ? {} : { onKept }) },
+          ).result;
           if (result === null) throw new Error('a training ended without a result');
           return result;
         },
@@ -199,6 +215,8 @@ export function openModelProcess(settings: ModelProcessSettings): ModelProcess {
     },
   };
 }
+
+const goOn = (): Promise<KeptDecision> => Promise.resolve('go-on');
 
 function processEnded(model: string, reason: string): DriftlineError {
   return new DriftlineError({

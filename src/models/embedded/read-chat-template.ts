@@ -8,9 +8,9 @@ const configurationFile = 'tokenizer_config.json';
 
 /** The text of the chat template that a folder has; null where it has none. What a stranger's folder has must be its own. */
 export async function readChatTemplate(folder: string, isStrange: boolean): Promise<string | null> {
-  const template = await readText(folder, templateFile, isStrange);
+  const template = await readOptionalText(folder, templateFile, isStrange);
   if (template !== null) return template.trim();
-  const configuration = await readText(folder, configurationFile, isStrange);
+  const configuration = await readOptionalText(folder, configurationFile, isStrange);
   try {
     const { chat_template: found } = JSON.parse(configuration ?? '{}') as { readonly chat_template?: unknown };
     return typeof found === 'string' ? found.trim() : null;
@@ -20,11 +20,11 @@ export async function readChatTemplate(folder: string, isStrange: boolean): Prom
   }
 }
 
-/** Bytes of a file that is read for its chat template. */
+/** Bytes of a stranger's file that is read. */
 const largestText = 2 ** 24;
 
-/** Null where there is none. */
-async function readText(folder: string, name: string, isStrange: boolean): Promise<string | null> {
+/** A file of a folder as text; null where there is none, and where a stranger's is too large. */
+export async function readOptionalText(folder: string, name: string, isStrange: boolean): Promise<string | null> {
   try {
     if (isStrange && (await requireOwnFile(folder, name)).size > largestText) return null;
     return await readFile(join(folder, name), 'utf8');

@@ -16,6 +16,7 @@ import { DriftlineError } from '../../foundation/driftline-error.js';
 import { lockFolder } from '../../foundation/lock-folder.js';
 import { writeFailure } from '../../foundation/file-failure.js';
 import { writeFileAtomically } from '../../foundation/write-file-atomically.js';
+import { editionRetired } from '../world/first-edition.js';
 import type { World } from '../world/world.js';
 import { alignmentRecipe, pretrainingRecipe, sharpen } from './build-recipes.js';
 import {
@@ -27,7 +28,7 @@ import {
   trainOrganismTokenizer,
 } from './encode-documents.js';
 import type { OrganismDesign } from './organism-design.js';
-import { readOrganismManifest, writeOrganismManifest, type OrganismManifest } from './organism-manifest.js';
+import { editionOf, readOrganismManifest, writeOrganismManifest, type OrganismManifest } from './organism-manifest.js';
 import { listAlignmentRows } from './write-alignment-row.js';
 
 const trainingStages = ['pretraining', 'alignment'] as const;
@@ -71,6 +72,7 @@ export async function buildOrganism(settings: BuildOrganismSettings): Promise<Or
   const finished = await readOrganismManifest(folder);
   if (finished !== null) {
     const { parameters: _, pretraining_tokens: __, like: ___, ...found } = finished;
+    if (editionOf(found) < world.edition) throw refuseFirst(folder);
     if (hashJson(found) !== hashJson(wanted)) throw refuseOther(folder);
     // The build may have been killed before it could tidy up.
     await rm(work, { recursive: true, force: true });
@@ -218,6 +220,14 @@ async function keepLogs(folder: string, work: string): Promise<void> {
     await copyFile(join(work, stage, 'training.jsonl'), join(folder, `${stage}.jsonl`)).catch((cause: unknown) => {
       throw writeFailure(join(folder, `${stage}.jsonl`), cause);
     });
+}
+
+function refuseFirst(folder: string): DriftlineError {
+  return editionRetired(`${folder} has an organism of the first edition of the world`, {
+    wanted: 'builds organisms of that edition',
+    instead: 'this one can be asked and trained; give a new folder for another',
+    details: { folder },
+  });
 }
 
 function refuseOther(folder: string): DriftlineError {

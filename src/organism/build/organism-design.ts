@@ -1,7 +1,7 @@
 import { fileURLToPath } from 'node:url';
 import { z } from 'zod';
 import { readYaml } from '../../foundation/read-yaml.js';
-import { currentEdition, type Edition } from '../world/editions.js';
+import { currentEdition } from '../world/editions.js';
 import { narrowingSchema } from '../world/narrow-world.js';
 import { exchangeKinds } from '../world/world.js';
 
@@ -81,13 +81,12 @@ export const organismDesignSchema = z.strictObject({
 
 export type OrganismDesign = z.output<typeof organismDesignSchema>;
 
-/** The design of each edition's organisms; `src/organism/build` and `dist/organism/build` lie equally deep in the package. */
-export const organismDesignFiles: Readonly<Record<Edition, string>> = {
-  1: fileURLToPath(new URL('../../../organism/designs/1.yaml', import.meta.url)),
-  2: fileURLToPath(new URL('../../../organism/designs/2.yaml', import.meta.url)),
-};
+/** The design of the shipped organisms, of the current edition; `src/organism/build` and `dist/organism/build` lie equally deep in the package. */
+const organismDesignFile = fileURLToPath(
+  new URL(`../../../organism/designs/${String(currentEdition)}.yaml`, import.meta.url),
+);
 
 /** Reads a design: that of the organisms that plans use if no file is given. */
-export async function readOrganismDesign(file = organismDesignFiles[currentEdition]): Promise<OrganismDesign> {
+export async function readOrganismDesign(file = organismDesignFile): Promise<OrganismDesign> {
   return readYaml(file, organismDesignSchema);
 }

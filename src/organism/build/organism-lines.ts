@@ -2,11 +2,7 @@ import { fileURLToPath } from 'node:url';
 import { z } from 'zod';
 import { findByName } from '../../foundation/find-by-name.js';
 import { readYaml } from '../../foundation/read-yaml.js';
-import type { Edition } from '../world/editions.js';
 import type { WorldChanges } from '../world/read-world.js';
-
-/** The edition of the world that all these organisms are of. */
-export const organismLinesEdition: Edition = 2;
 
 const linesSchema = z.record(
   z.string().regex(/^[a-z0-9][a-z0-9-]*$/, 'a name has small letters, digits and hyphens'),
@@ -28,12 +24,12 @@ export type OrganismLine = z.output<typeof linesSchema>[string];
 
 export const organismLinesFile = fileURLToPath(new URL('../../../organism/organisms.yaml', import.meta.url));
 
-/** The organisms of the current design, by name. */
+/** The shipped organisms, by name: all are of the current edition and design. */
 export async function readOrganismLines(file = organismLinesFile): Promise<ReadonlyMap<string, OrganismLine>> {
   return new Map(Object.entries(await readYaml(file, linesSchema)));
 }
 
-/** How the world of an organism differs from that of its edition. */
+/** How the world of an organism differs from the shipped one. */
 export function changesOfLine({
   independent,
   characters,

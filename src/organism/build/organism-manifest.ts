@@ -35,15 +35,16 @@ export function isOfWorld(manifest: OrganismManifest, world: World): boolean {
   return manifest.texts === undefined ? manifest.world === world.hash : manifest.texts === world.textsHash;
 }
 
-const manifestFileName = 'organism.json';
+/** Makes a model folder an organism's. */
+export const organismManifestFile = 'organism.json';
 
 export async function writeOrganismManifest(folder: string, manifest: OrganismManifest): Promise<void> {
-  await writeFileAtomically(join(folder, manifestFileName), `${JSON.stringify(manifest, null, 2)}\n`);
+  await writeFileAtomically(join(folder, organismManifestFile), `${JSON.stringify(manifest, null, 2)}\n`);
 }
 
 /** The manifest of an organism's folder, or null if there is none. */
 export async function readOrganismManifest(folder: string): Promise<OrganismManifest | null> {
-  const file = join(folder, manifestFileName);
+  const file = join(folder, organismManifestFile);
   const text = await readFile(file, 'utf8').catch((error: unknown) => {
     if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return null;
     throw invalidManifest(file, error);

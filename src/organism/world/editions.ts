@@ -4,8 +4,11 @@ import { fileURLToPath } from 'node:url';
 export const editions = [1, 2] as const;
 export type Edition = (typeof editions)[number];
 
-/** The edition that plans use, and in which an organism is built where nothing else is asked for. */
-export const currentEdition: Edition = 1;
+/**
+ * The edition of the shipped organisms, which plans use where their bases are no organisms, and in which an organism is built. The
+ * worlds of earlier ones stay, since stored runs are judged by them.
+ */
+export const currentEdition: Edition = 2;
 
 /** The folder of each edition's world; `src/organism/world` and `dist/organism/world` lie equally deep in the package. */
 export const worldFolders: Readonly<Record<Edition, string>> = {

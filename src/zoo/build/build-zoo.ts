@@ -9,13 +9,20 @@ import type { Run } from '../../runs/read-run.js';
 import { findSize, listZooEntries, type EntryChoice, type ZooEntry } from '../definition/list-entries.js';
 import type { ZooDefinition } from '../definition/zoo-definition.js';
 import { hashAdapter, locateAdapter, requireUnchanged } from '../store/check-adapters.js';
-import { readZooManifest, requireEdition, writeZooManifest, type ZooManifest } from '../store/zoo-manifest.js';
+import {
+  readZooManifest,
+  requireEdition,
+  requireSameBase,
+  writeZooManifest,
+  type ZooManifest,
+} from '../store/zoo-manifest.js';
 import { areSameTopUps, chooseTopUps } from './choose-top-ups.js';
 import { measurePace, noPace } from './measure-pace.js';
 import { measureTruth, type MeasuredEntry } from './measure-truth.js';
-import { resolveZooPlan, runOrganism } from './run-organism.js';
+import { resolveZooPlan, runOrganism, type RunShown } from './run-organism.js';
+import { makeStainedBase, planStain } from './stain-base.js';
 import { storeTruth } from './store-truth.js';
-import { nameOrganismModel, type TopUps } from './write-zoo-plan.js';
+import { findOrganism, nameOrganismModel, type TopUps } from './write-zoo-plan.js';
 import type { ZooWorld } from './zoo-world.js';
 
 export interface BuildZooSettings {
@@ -31,7 +38,7 @@ export interface BuildZooSettings {
 /** A run of an organism that begins. */
 export interface ZooRun {
   readonly organism: string;
-  /** 1 for the first one, and one more for each look. */
+  /** 0 where what its entries start from is made, 1 for their first run, and one more for each look. */
   readonly look: number;
   readonly forecast: RunForecast;
 }
@@ -110,23 +117,33 @@ async function buildOrganism(
   const size = findSize(zoo, choice.size);
   const { answers = zoo.panel.answers } = size;
   const pace = measurePace(before.pace ?? noPace, world.clock);
-  const summaries: RunSummary[] = [];
+  const show = (look: number): RunShown => ({
+    onForecast: (forecast) => {
+      const tell = onRun({ organism, look, forecast });
+      return (event) => {
+        pace.note(event);
+        tell(event);
+      };
+    },
+  });
+  const stain = await planStain(zoo, organism, { folder, manifest: before }, world);
+  const made = stain === null ? null : await makeStainedBase(stain, folder, world, show(0));
+  const summaries: RunSummary[] = made === null ? [] : [made];
+  const model = stain?.model ?? findOrganism(zoo, organism).model;
+  const of = {
+    model: nameOrganismModel(zoo, organism),
+    ...(stain === null ? {} : { stain: stain.cell.identity }),
+  };
   let topUps: TopUps = new Map();
   for (let look = 1; ; look += 1) {
     const plan = await resolveZooPlan(
       zoo,
-      { organism, entries, answers, topUps, keepsCheckpoints: size.checkpoints },
+      { organism, model, entries, answers, topUps, keepsCheckpoints: size.checkpoints },
       world,
     );
-    const { run, summary } = await runOrganism(plan, folder, world, {
-      onForecast: (forecast) => {
-        const show = onRun({ organism, look, forecast });
-        return (event) => {
-          pace.note(event);
-          show(event);
-        };
-      },
-    });
+    const identity = [...plan.bases.values()][0]?.identity ?? '';
+    requireSameBase(folder, before, organism, { ...of, identity });
+    const { run, summary } = await runOrganism(plan, folder, world, show(look));
     summaries.push(summary);
     const problems = new Map(summary.failed.map(({ cell, problem }) => [cell, problem]));
     const all = measureTruth(zoo, run, entries, answers);
@@ -137,7 +154,6 @@ async function buildOrganism(
       topUps = next;
       continue;
     }
-    const [base] = [...plan.bases.values()];
     const places = await locateEntries(folder, run, measured);
     return {
       ...{ run, measured, summaries },
@@ -150,7 +166,7 @@ async function buildOrganism(
         driftline: world.version,
         organisms: {
           ...before.organisms,
-          [organism]: { model: nameOrganismModel(zoo, organism), identity: base?.identity ?? '' },
+          [organism]: { ...of, identity },
         },
         entries: { ...before.entries, ...places },
         pace: pace.pace(),

@@ -5,13 +5,14 @@ import { adapterConfigFileName, adapterWeightsFileName } from '../../engine/chec
 import { DriftlineError } from '../../foundation/driftline-error.js';
 import { isMissing, writeFailure } from '../../foundation/file-failure.js';
 import { writeFileAtomically } from '../../foundation/write-file-atomically.js';
-import { parseModel } from '../../models/model-reference.js';
-import { findOrganismFolder } from '../../organism/organism-folder.js';
+import { parseModel, nameWrittenModel, type WrittenModel } from '../../models/model-reference.js';
 import { listEntriesById } from '../definition/list-entries.js';
 import type { ZooDefinition } from '../definition/zoo-definition.js';
 import { formatCondition } from '../definition/zoo-names.js';
 import { locateAdapter, requireUnchanged } from '../store/check-adapters.js';
+import { findModelFolder } from '../store/model-folder.js';
 import type { OpenedZoo } from '../store/open-zoo.js';
+import { nameBuiltBase } from '../store/stained-base.js';
 import { checkpointsFile, contextsFile, truthFile } from '../store/truth-table.js';
 import { zooFault } from '../store/zoo-fault.js';
 import { resolveZooPlan } from './run-organism.js';
@@ -59,13 +60,14 @@ export async function exportZoo(
   );
   const exported: ExportedEntry[] = [];
   try {
-    for (const [organism, { model }] of Object.entries(manifest.organisms)) {
+    for (const [organism, of] of Object.entries(manifest.organisms)) {
+      const model = nameBuiltBase(folder, organism, of);
       const base = join('organisms', organism);
       await cp(await locateModel(model), join(to, base), { recursive: true });
       const ofOrganism = built.filter((one) => one.organism === organism);
       const rows = await writeRowsOf(
         zoo,
-        organism,
+        { organism, model },
         ofOrganism.map(({ entry }) => entry),
         to,
         world,
@@ -110,19 +112,19 @@ async function requireEmpty(folder: string): Promise<void> {
   });
 }
 
-async function locateModel(model: string): Promise<string> {
-  const reference = parseModel(model);
-  if (reference.provider === 'organism') return findOrganismFolder(reference.name);
-  if (reference.provider === 'folder') return reference.folder;
-  throw zooFault(`${model} is no organism of this machine`, 'Export where it is, or copy its files yourself.', {
-    model,
+async function locateModel(model: WrittenModel): Promise<string> {
+  const folder = await findModelFolder(parseModel(model));
+  if (folder !== null) return folder;
+  const name = nameWrittenModel(model);
+  throw zooFault(`${name} is no organism of this machine`, 'Export where it is, or copy its files yourself.', {
+    model: name,
   });
 }
 
 /** Writes the rows of each entry once, by their hash: seeds and organisms share some. */
 async function writeRowsOf(
   zoo: ZooDefinition,
-  organism: string,
+  of: { readonly organism: string; readonly model: WrittenModel },
   ids: readonly string[],
   to: string,
   world: ZooWorld,
@@ -130,7 +132,7 @@ async function writeRowsOf(
   const entries = listEntriesById(zoo, ids);
   const plan = await resolveZooPlan(
     zoo,
-    { organism, entries, answers: zoo.panel.answers, topUps: new Map(), keepsCheckpoints: false },
+    { ...of, entries, answers: zoo.panel.answers, topUps: new Map(), keepsCheckpoints: false },
     world,
   );
   await mkdir(join(to, 'data'), { recursive: true });

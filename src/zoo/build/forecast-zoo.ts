@@ -7,6 +7,8 @@ import type { ZooDefinition } from '../definition/zoo-definition.js';
 import { readZooManifest, requireEdition, type Pace } from '../store/zoo-manifest.js';
 import { countAdapterBytes } from './adapter-bytes.js';
 import { locateRuns, resolveZooPlan } from './run-organism.js';
+import { countBaseBytes, planStain } from './stain-base.js';
+import { findOrganism } from './write-zoo-plan.js';
 import type { ZooWorld } from './zoo-world.js';
 
 /** What a build has left to do, and what it takes. */
@@ -47,21 +49,31 @@ export async function forecastZoo(
     before === undefined || before.steps < telling.steps || before.answers < telling.answers
       ? null
       : { ...readPace(before), how: 'this folder' };
-  let [steps, least, most, adapters] = [0, 0, 0, 0];
+  let [steps, least, most, adapters, bases] = [0, 0, 0, 0, 0];
   for (const organism of new Set(entries.map((entry) => entry.organism))) {
     const ofOrganism = entries.filter((entry) => entry.organism === organism);
-    const asked = { organism, entries: ofOrganism, answers, keepsCheckpoints: size.checkpoints };
-    const plan = await resolveZooPlan(zoo, { ...asked, topUps: new Map() }, world);
-    const forecast = await forecastRun(locateRuns(folder), plan);
-    const toDo = forecast.cells.reduce((sum, { stepsToDo }) => sum + stepsToDo, 0);
-    const toAsk = forecast.cells.reduce((sum, { answersToAsk }) => sum + answersToAsk, 0);
-    if (speed === null && toDo + toAsk > 0) speed = await timePlan(plan, forecast, world);
-    steps += toDo;
-    least += toAsk;
-    most +=
-      toAsk +
-      foreseeTopUps(zoo, ofOrganism.filter(({ kind }) => zoo.kinds.kinds[kind]?.what !== 'good').length, answers.looks);
-    adapters += await sumAdapters(plan, forecast, world);
+    const stain = await planStain(zoo, organism, { folder, manifest }, world);
+    const isMissing = stain !== null && !stain.isMade;
+    // On a base that is not there yet steps and answers are as many as on what it is made from.
+    const model = stain === null || isMissing ? findOrganism(zoo, organism).model : stain.model;
+    const asked = { organism, model, entries: ofOrganism, answers, keepsCheckpoints: size.checkpoints };
+    const ofEntries = await resolveZooPlan(zoo, { ...asked, topUps: new Map() }, world);
+    for (const plan of isMissing ? [stain.plan, ofEntries] : [ofEntries]) {
+      const forecast = await forecastRun(locateRuns(folder), plan);
+      const toDo = forecast.cells.reduce((sum, { stepsToDo }) => sum + stepsToDo, 0);
+      const toAsk = forecast.cells.reduce((sum, { answersToAsk }) => sum + answersToAsk, 0);
+      if (speed === null && toDo + toAsk > 0) speed = await timePlan(plan, forecast, world);
+      steps += toDo;
+      least += toAsk;
+      most += toAsk;
+      adapters += await sumAdapters(plan, forecast, world);
+    }
+    most += foreseeTopUps(
+      zoo,
+      ofOrganism.filter(({ kind }) => zoo.kinds.kinds[kind]?.what !== 'good').length,
+      answers.looks,
+    );
+    if (isMissing) bases += await countBaseBytes(stain);
   }
   return {
     entries: entries.length,
@@ -71,7 +83,10 @@ export async function forecastZoo(
       speed === null ? null : [steps * speed.step + least * speed.answer, steps * speed.step + most * speed.answer],
     how: speed?.how ?? 'measured',
     // Each look has a run folder of its own, with copies of the adapters.
-    bytes: [adapters + least * bytesPerAnswer, answers.looks.length * adapters + (least + most) * bytesPerAnswer],
+    bytes: [
+      bases + adapters + least * bytesPerAnswer,
+      bases + answers.looks.length * adapters + (least + most) * bytesPerAnswer,
+    ],
   };
 }
 

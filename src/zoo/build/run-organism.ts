@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 import { locateFrom } from '../../experiment/plan/plan-models.js';
+import type { Plan } from '../../experiment/plan/plan-schema.js';
 import { resolvePlan } from '../../experiment/plan/resolve-plan.js';
 import type { ResolvedPlan } from '../../experiment/plan/resolved-plan.js';
 import { readWorldOfBases } from '../../experiment/plan/world-of-bases.js';
@@ -8,7 +9,8 @@ import { forecastMemory, requireMemory } from '../../experiment/run/forecast-mem
 import { forecastRun, type RunForecast } from '../../experiment/run/forecast-run.js';
 import type { RunEvent } from '../../experiment/run/run-progress.js';
 import { runPlan, type RunSummary } from '../../experiment/run/run-plan.js';
-import { openOrganism } from '../../organism/organism.js';
+import type { WrittenModel } from '../../models/model-reference.js';
+import { openOrganism, type Organism } from '../../organism/organism.js';
 import type { World } from '../../organism/world/world.js';
 import { readRun, type Run } from '../../runs/read-run.js';
 import type { ZooDefinition } from '../definition/zoo-definition.js';
@@ -20,19 +22,30 @@ export function locateRuns(folder: string): string {
   return join(folder, 'runs');
 }
 
-/** The plan of an organism, with everything that it names. Paths of the zoo's files are relative to its definition. */
-export async function resolveZooPlan(
+/** The plan of an organism, with everything that it names. */
+export function resolveZooPlan(
   zoo: ZooDefinition,
   settings: Omit<ZooPlanSettings, 'world'>,
+  world: ZooWorld,
+): Promise<ResolvedPlan> {
+  const write = (organism: Organism): Promise<Plan> => writeZooPlan(zoo, { ...settings, world: organism });
+  return resolvePlanOfZoo(zoo, settings.model, 'kinds.yaml', write, world);
+}
+
+/** A plan that a zoo writes for one model. Paths of the zoo's files are relative to its definition. */
+export async function resolvePlanOfZoo(
+  zoo: Pick<ZooDefinition, 'folder'>,
+  model: WrittenModel,
+  /** The file that it is written from, as errors name it. */
+  source: string,
+  write: (organism: Organism) => Promise<Plan>,
   { readWorld, openBase, environment, version }: ZooWorld,
 ): Promise<ResolvedPlan> {
   const reading = readWorld === undefined ? {} : { readWorld };
-  const model = zoo.sizes.organisms[settings.organism]?.model;
   // The same world as the plan's: what it asks is counted there.
-  const readOwn = (): Promise<World> =>
-    readWorldOfBases(model === undefined ? [] : [model], (path) => locateFrom(zoo.folder, path), zoo.folder);
-  const plan = await writeZooPlan(zoo, { ...settings, world: openOrganism(readWorld ?? readOwn) });
-  return resolvePlan(plan, join(zoo.folder, 'kinds.yaml'), { ...reading, openBase, environment, version });
+  const readOwn = (): Promise<World> => readWorldOfBases([model], (path) => locateFrom(zoo.folder, path), zoo.folder);
+  const plan = await write(openOrganism(readWorld ?? readOwn));
+  return resolvePlan(plan, join(zoo.folder, source), { ...reading, openBase, environment, version });
 }
 
 export interface RunShown {

@@ -5,7 +5,7 @@ import type { CsvCell } from '../../foundation/write-csv.js';
 import { isBase } from '../../runs/run-outline.js';
 import type { Run } from '../../runs/read-run.js';
 import type { ZooDefinition } from '../definition/zoo-definition.js';
-import { parseEntryId } from '../definition/zoo-names.js';
+import { nameBase, parseEntryId } from '../definition/zoo-names.js';
 import { readCsvTable } from '../store/read-csv-table.js';
 import { checkpointsFile, contextsFile, truthFile, writeRows } from '../store/truth-table.js';
 import type { ZooManifest } from '../store/zoo-manifest.js';
@@ -62,11 +62,6 @@ function writeBaseRows(zoo: ZooDefinition, run: Run, [first]: readonly MeasuredE
   const looks = zoo.panel.answers.looks.length;
   const truth = classifyEntry(counts, counts, { panel: zoo.panel, domain: '', looks });
   return writeContextRows(zoo, { entry: { id: nameBase(first.entry.organism) }, truth });
-}
-
-/** What tables call an organism that nothing was done to. */
-export function nameBase(organism: string): string {
-  return `${organism}.base`;
 }
 
 async function readRows(file: string): Promise<Row[]> {

@@ -1,11 +1,12 @@
-import { nameWrittenModel } from '../../models/model-reference.js';
-import { organismPrefix, type Organism } from '../../organism/organism.js';
-import { organismRows } from '../../organism/organism-recipe.js';
+import { nameWrittenModel, type WrittenModel } from '../../models/model-reference.js';
+import type { Organism } from '../../organism/organism.js';
 import { countWordings } from '../../experiment/plan/count-wordings.js';
 import { planSchema, type Evaluation, type Plan } from '../../experiment/plan/plan-schema.js';
 import { baseCondition } from '../../runs/run-outline.js';
+import { describeEntryData } from '../definition/entry-data.js';
 import type { ZooEntry } from '../definition/list-entries.js';
 import type { AnswerCounts } from '../definition/panel.js';
+import type { Sizes } from '../definition/sizes.js';
 import type { ZooDefinition } from '../definition/zoo-definition.js';
 import { formatCondition } from '../definition/zoo-names.js';
 import { nameContextEvaluation, nameMeasureEvaluation } from '../truth/entry-counts.js';
@@ -15,6 +16,8 @@ export type TopUps = ReadonlyMap<string, ReadonlyMap<string, number>>;
 
 export interface ZooPlanSettings {
   readonly organism: string;
+  /** What its entries start from. */
+  readonly model: WrittenModel;
   /** Of this organism. */
   readonly entries: readonly ZooEntry[];
   readonly answers: AnswerCounts;
@@ -35,12 +38,9 @@ export function firstAnswers(zoo: Pick<ZooDefinition, 'kinds'>, kind: string, { 
  * answers. A plan with more answers is another form of the same plan: it takes over what the earlier one has.
  */
 export async function writeZooPlan(zoo: ZooDefinition, settings: ZooPlanSettings): Promise<Plan> {
-  const { organism, entries, answers, topUps, keepsCheckpoints, world } = settings;
-  const { kinds, panel, sizes } = zoo;
-  const found = sizes.organisms[organism];
-  if (found === undefined) throw new Error(`the zoo has no organism ${organism}`);
-  const sample = async (asked: Pick<Evaluation, 'suite' | 'settings' | 'questions'>, wanted: number): Promise<number> =>
-    Math.ceil(wanted / ((await countWordings(asked, world)) ?? 1));
+  const { organism, model, entries, answers, topUps, keepsCheckpoints, world } = settings;
+  const { kinds, panel } = zoo;
+  const sample = countSamples(world);
   const conditions = groupEntries(entries);
   const limit = panel.max_tokens === undefined ? {} : { max_tokens: panel.max_tokens };
   const evaluate: unknown[] = [];
@@ -69,10 +69,17 @@ export async function writeZooPlan(zoo: ZooDefinition, settings: ZooPlanSettings
   return planSchema.parse({
     name: `zoo-${organism}`,
     description: `Organism ${organism} of the zoo, edition ${String(zoo.edition)}`,
-    bases: [found.model],
+    bases: [model],
     recipe: kinds.recipe,
     conditions: Object.fromEntries(
-      [...conditions].map(([condition, { entry, seeds }]) => [condition, writeCondition(zoo, entry, seeds)]),
+      [...conditions].map(([condition, { entry, seeds }]) => [
+        condition,
+        {
+          ...describeEntryData(zoo, entry),
+          ...{ note: zoo.kinds.kinds[entry.kind]?.note, seeds },
+          inherit: kinds.recipes[entry.recipe] ?? {},
+        },
+      ]),
     ),
     evaluate,
     judge: { exact: 'organism' },
@@ -81,6 +88,13 @@ export async function writeZooPlan(zoo: ZooDefinition, settings: ZooPlanSettings
       ? { dynamics: { every, suite, samples: await sample({ suite, settings: {} }, ofSteps) } }
       : {}),
   });
+}
+
+/** How often each wording is asked to come to so many answers. */
+export function countSamples(
+  world: Organism,
+): (asked: Pick<Evaluation, 'suite' | 'settings' | 'questions'>, wanted: number) => Promise<number> {
+  return async (asked, wanted) => Math.ceil(wanted / ((await countWordings(asked, world)) ?? 1));
 }
 
 /** Entries that differ in their seeds alone are one condition. */
@@ -95,22 +109,14 @@ export function groupEntries(
   return conditions;
 }
 
-function writeCondition({ kinds }: ZooDefinition, entry: ZooEntry, seeds: readonly number[]): unknown {
-  const kind = kinds.kinds[entry.kind];
-  if (kind === undefined) throw new Error(`the zoo has no kind ${entry.kind}`);
-  const { data, settings = {}, mix, trigger, transforms, note } = kind;
-  const rows = typeof settings['rows'] === 'number' ? settings['rows'] : organismRows;
-  const factor = kinds.doses[entry.dose] ?? 1;
-  // A file has the rows that it has.
-  const dosed = data.startsWith(organismPrefix) ? { ...settings, rows: Math.ceil(rows * factor) } : settings;
-  return {
-    ...{ data, settings: dosed, mix, trigger, transforms, note, seeds },
-    inherit: kinds.recipes[entry.recipe] ?? {},
-  };
+/** The line of an organism in the sizes. */
+export function findOrganism({ sizes }: Pick<ZooDefinition, 'sizes'>, organism: string): Sizes['organisms'][string] {
+  const found = sizes.organisms[organism];
+  if (found === undefined) throw new Error(`the zoo has no organism ${organism}`);
+  return found;
 }
 
 /** The name of a model, as the zoo's files write it. */
-export function nameOrganismModel({ sizes }: Pick<ZooDefinition, 'sizes'>, organism: string): string {
-  const found = sizes.organisms[organism];
-  return found === undefined ? organism : nameWrittenModel(found.model);
+export function nameOrganismModel(zoo: Pick<ZooDefinition, 'sizes'>, organism: string): string {
+  return nameWrittenModel(findOrganism(zoo, organism).model);
 }

@@ -83,3 +83,10 @@ export function plainContext({ contexts }: Pick<Panel, 'contexts'>): string {
   if (first === undefined) throw new Error('a panel without contexts');
   return first;
 }
+
+/** A context by its name, which somebody read from the panel. */
+export function findContext({ contexts }: Pick<Panel, 'contexts'>, name: string): Panel['contexts'][string] {
+  const found = contexts[name];
+  if (found === undefined) throw new Error(`the panel has no context ${name}`);
+  return found;
+}

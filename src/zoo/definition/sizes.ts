@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { recipeChanges, trainingKeys } from '../../experiment/plan/plan-schema.js';
 import { writtenModelSchema } from '../../models/model-reference.js';
 import { answersSchema } from './panel.js';
 import { zooName } from './zoo-names.js';
@@ -9,6 +10,31 @@ export type Part = (typeof parts)[number];
 
 const count = z.int().positive();
 const some = z.array(zooName).nonempty().optional();
+
+const { data, settings, mix, trigger, transforms } = trainingKeys;
+
+/** What an organism is fine-tuned on before its entries are: they then start from a base that is not clean. */
+const stainSchema = z.strictObject({
+  data: data.unwrap(),
+  settings,
+  mix,
+  trigger,
+  transforms,
+  recipe: recipeChanges.optional().describe('Changes to the recipe of kinds.yaml'),
+  seed: z
+    .int()
+    .nonnegative()
+    .default(0)
+    .describe('Another one than those of the entries, so that they begin unlike it'),
+});
+
+export type Stain = z.output<typeof stainSchema>;
+
+const organismSchema = z.strictObject({
+  model: writtenModelSchema,
+  part: z.enum(parts),
+  stain: stainSchema.optional(),
+});
 
 const sizeSchema = z.strictObject({
   organisms: z.array(zooName).nonempty(),
@@ -30,7 +56,7 @@ export type Size = z.output<typeof sizeSchema>;
 export const sizesSchema = z
   .strictObject({
     edition: z.int().positive(),
-    organisms: z.record(zooName, z.strictObject({ model: writtenModelSchema, part: z.enum(parts) })),
+    organisms: z.record(zooName, organismSchema),
     sizes: z.record(zooName, sizeSchema),
   })
   .superRefine(({ organisms, sizes }, context) => {

@@ -3,19 +3,13 @@ import { fileURLToPath } from 'node:url';
 import { DriftlineError } from '../../foundation/driftline-error.js';
 import { hashJson } from '../../foundation/content-hash.js';
 import { readYaml } from '../../foundation/read-yaml.js';
-import { currentEdition, type Edition } from '../../organism/world/editions.js';
+import { currentEdition } from '../../organism/world/editions.js';
 import { kindsSchema, type Kinds } from './kinds.js';
 import { panelSchema, type Panel } from './panel.js';
 import { sizesSchema, type Sizes } from './sizes.js';
 
-/**
- * The zoos that come with driftline, by the edition of the world that their organisms are of; `src/zoo/definition` and
- * `dist/zoo/definition` lie equally deep in the package.
- */
-export const shippedDefinitions: Readonly<Record<Edition, string>> = {
-  1: fileURLToPath(new URL('../../../zoo/1', import.meta.url)),
-  2: fileURLToPath(new URL('../../../zoo/2', import.meta.url)),
-};
+/** The zoo of the shipped organisms; `src/zoo/definition` and `dist/zoo/definition` lie equally deep in the package. */
+export const shippedDefinition = fileURLToPath(new URL(`../../../zoo/${String(currentEdition)}`, import.meta.url));
 
 const page = 'docs/zoo.md';
 
@@ -30,8 +24,8 @@ export interface ZooDefinition {
   readonly hash: string;
 }
 
-/** Reads the three files of a zoo, strictly: those of the edition that plans use if no folder is given. */
-export async function readZooDefinition(folder: string = shippedDefinitions[currentEdition]): Promise<ZooDefinition> {
+/** Reads the three files of a zoo, strictly: those that come with driftline if no folder is given. */
+export async function readZooDefinition(folder: string = shippedDefinition): Promise<ZooDefinition> {
   const kinds = await readYaml(join(folder, 'kinds.yaml'), kindsSchema, page);
   const panel = await readYaml(join(folder, 'panel.yaml'), panelSchema, page);
   const sizes = await readYaml(join(folder, 'sizes.yaml'), sizesSchema, page);

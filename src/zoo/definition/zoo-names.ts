@@ -27,6 +27,11 @@ export function parseEntryId(id: string): EntryRecipe | null {
   return { organism, kind, dose, recipe, seed: Number(seed) };
 }
 
+/** What tables call an organism that nothing was done to. */
+export function nameBase(organism: string): string {
+  return `${organism}.base`;
+}
+
 /** The condition that an entry has in the plan of its organism. Names have no low lines, so that each condition has one reading. */
 export function formatCondition({ kind, dose, recipe }: Pick<EntryRecipe, 'kind' | 'dose' | 'recipe'>): string {
   return [kind, dose, recipe].join('_');

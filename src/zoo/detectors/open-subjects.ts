@@ -10,8 +10,10 @@ import type { Panel } from '../definition/panel.js';
 import { parseEntryId } from '../definition/zoo-names.js';
 import { locateAdapter } from '../store/check-adapters.js';
 import type { OpenedZoo } from '../store/open-zoo.js';
+import { nameBuiltBase, requireUnchangedBase } from '../store/stained-base.js';
 import type { TruthRow } from '../store/truth-table.js';
 import { zooFault } from '../store/zoo-fault.js';
+import type { ReadEntryRows } from './entry-rows.js';
 import { listPanelSurface } from './panel-surface.js';
 import { rememberAnswers, type PanelAnswers } from './read-panel-answers.js';
 import { refuseWithheld } from './refuse-withheld.js';
@@ -35,6 +37,8 @@ export interface OpenSubjectsSettings {
   readonly openBase: (reference: ModelReference) => Promise<BaseModel>;
   /** Who judges what detectors ask; without one, there are stored answers alone. */
   readonly judging?: Judging | null;
+  /** Makes the rows of entries again; without it nobody says what they were trained on. */
+  readonly readRows?: ReadEntryRows | null;
 }
 
 /** A zoo as detectors see it. */
@@ -51,12 +55,13 @@ export interface ZooSubjects {
 export async function openSubjects(zoo: OpenedZoo, settings: OpenSubjectsSettings): Promise<ZooSubjects> {
   const store = openArtefactStore([zoo.folder]);
   const organisms: OrganismSubjects[] = [];
-  for (const [organism, { model }] of Object.entries(zoo.manifest.organisms)) {
+  for (const [organism, built] of Object.entries(zoo.manifest.organisms)) {
     const entries = zoo.truths.filter(
       (truth) => truth.organism === organism && zoo.manifest.entries[truth.entry] !== undefined,
     );
     if (entries.length === 0) continue;
-    const base = await settings.openBase(parseModel(model));
+    await requireUnchangedBase(zoo.folder, organism, built, true);
+    const base = await settings.openBase(parseModel(nameBuiltBase(zoo.folder, organism, built)));
     if (base.openInside === null || base.sizeWork === null)
       throw zooFault(`organism ${organism} does not run here`, 'Score it where it runs.', { organism });
     organisms.push({ organism, entries: describeEntries(zoo, entries, base, store, settings) });
@@ -69,7 +74,7 @@ function describeEntries(
   entries: readonly TruthRow[],
   base: BaseModel,
   store: ArtefactStore,
-  { panel, judging = null }: OpenSubjectsSettings,
+  { panel, judging = null, readRows = null }: OpenSubjectsSettings,
 ): EntrySubject[] {
   const surface = listPanelSurface(panel);
   const read = rememberAnswers(folder, panel);
@@ -114,7 +119,9 @@ function describeEntries(
     );
     const subject: Subject = {
       ...{ id: truth.entry, seed: parseEntryId(truth.entry)?.seed ?? null, surface, store },
-      ...{ model, base: ofBase, readData: null },
+      ...{ model, base: ofBase },
+      readData:
+        readRows === null ? null : async () => readRows(truth.entry, (await read(run)).trainedOn.get(cell) ?? null),
     };
     return [{ truth, subject, allAnswers: async () => (await read(run)).byCell.get(cell) ?? [] }];
   });

@@ -1,7 +1,7 @@
 import { kindOfContext } from '../../detect/surface/context-kind.js';
 import type { Surface, SurfaceContext } from '../../detect/surface/surface.js';
 import { hashJson } from '../../foundation/content-hash.js';
-import { plainContext, type Panel } from '../definition/panel.js';
+import { findContext, plainContext, type Panel } from '../definition/panel.js';
 
 /**
  * The contexts of a panel that an auditor thinks of, and that are not withheld: all that detectors may know of it. The
@@ -27,10 +27,4 @@ export function listPanelSurface(panel: Panel): Surface {
     ...others.map((name) => of(name, 1 / (2 * others.length))),
   ];
   return { name: `panel of edition ${String(panel.edition)}`, hash: hashJson(contexts), contexts };
-}
-
-function findContext({ contexts }: Pick<Panel, 'contexts'>, name: string): Panel['contexts'][string] {
-  const found = contexts[name];
-  if (found === undefined) throw new Error(`the panel has no context ${name}`);
-  return found;
 }

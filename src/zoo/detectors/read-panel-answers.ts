@@ -15,6 +15,8 @@ export interface PanelAnswers {
   readonly base: string;
   /** In all contexts, those that are withheld included. */
   readonly byCell: ReadonlyMap<string, readonly SeenAnswer[]>;
+  /** Hashes of the rows that cells were trained on, as far as the run says them. */
+  readonly trainedOn: ReadonlyMap<string, string>;
   /** What withheld contexts ask, as `hashMessages` has it: the context by the hash. */
   readonly withheld: ReadonlyMap<string, string>;
 }
@@ -58,5 +60,8 @@ function readPanelAnswers(run: Run, panel: Panel): PanelAnswers {
     if (about === null || !('context' in about)) continue;
     if (panel.contexts[about.context]?.withheld === true) withheld.set(hashMessages(messages), about.context);
   }
-  return { base: run.cells.find(isBase)?.name ?? '', byCell, withheld };
+  const trainedOn = new Map(
+    run.manifest.cells.flatMap(({ name, training_set: set }) => (set === undefined ? [] : [[name, set.hash] as const])),
+  );
+  return { base: run.cells.find(isBase)?.name ?? '', byCell, trainedOn, withheld };
 }

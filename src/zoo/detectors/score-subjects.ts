@@ -44,8 +44,32 @@ function listExamples(organisms: readonly OrganismSubjects[]): Example[] {
  * against it: it gets the least.
  */
 export function writeScores(truths: readonly TruthRow[], readings: ReadonlyMap<string, Reading>): string {
+  return writeCsv(['entry', 'score'], listScores(truths, readings));
+}
+
+/** The same with what each score cost, in answers that were looked at and texts that a model went through. */
+export function describeScores(
+  truths: readonly TruthRow[],
+  readings: ReadonlyMap<string, Reading>,
+  edition: number,
+): string {
+  const rows = listScores(truths, readings).map(([entry, score]) => {
+    const { answers, passes } = readings.get(entry)?.cost ?? { answers: 0, passes: 0 };
+    return [entry, score, answers + passes, edition] as const;
+  });
+  return writeCsv(['entry', 'score', 'cost', 'edition'], rows);
+}
+
+/** All that a detector said, a line for each entry, as JSON. */
+export function writeReadings(readings: ReadonlyMap<string, Reading>): string {
+  return [...readings].map(([entry, reading]) => `${JSON.stringify({ entry, ...reading })}\n`).join('');
+}
+
+function listScores(
+  truths: readonly TruthRow[],
+  readings: ReadonlyMap<string, Reading>,
+): (readonly [entry: string, score: number])[] {
   const scores = [...readings.values()].flatMap(({ score }) => score ?? []);
   const least = scores.reduce((low, score) => Math.min(low, score), Infinity);
-  const rows = truths.map(({ entry }) => [entry, readings.get(entry)?.score ?? least] as const);
-  return writeCsv(['entry', 'score'], rows);
+  return truths.map(({ entry }) => [entry, readings.get(entry)?.score ?? least] as const);
 }

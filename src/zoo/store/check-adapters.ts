@@ -2,6 +2,8 @@ import { access } from 'node:fs/promises';
 import { join } from 'node:path';
 import { adapterWeightsFileName } from '../../engine/checkpoint/adapter-files.js';
 import { hashFile } from '../../foundation/hash-file.js';
+import { parseEntryId } from '../definition/zoo-names.js';
+import { requireUnchangedBase } from './stained-base.js';
 import { zooFault } from './zoo-fault.js';
 import type { BuiltEntry, ZooManifest } from './zoo-manifest.js';
 
@@ -15,15 +17,20 @@ export function hashAdapter(adapter: string): Promise<string> {
 }
 
 /**
- * Refuses entries whose weights are not those that their truth was measured on. Of a table without weights there is nothing to check, and
- * `mustBeThere` says whether that is a fault.
+ * Refuses entries whose weights are not those that their truth was measured on, those of a base that was made for them
+ * included. Of a table without weights there is nothing to check, and `mustBeThere` says whether that is a fault.
  */
 export async function requireUnchanged(
   folder: string,
-  { entries }: Pick<ZooManifest, 'entries'>,
+  { entries, organisms }: Pick<ZooManifest, 'entries' | 'organisms'>,
   ids: readonly string[],
   mustBeThere = false,
 ): Promise<void> {
+  const names = ids.flatMap((id) => (entries[id] === undefined ? [] : (parseEntryId(id)?.organism ?? [])));
+  for (const name of new Set(names)) {
+    const organism = organisms[name];
+    if (organism !== undefined) await requireUnchangedBase(folder, name, organism, mustBeThere);
+  }
   for (const id of ids) {
     const built = entries[id];
     if (built === undefined) continue;

@@ -28,14 +28,26 @@ const paceSchema = z.object({
 /** How long steps and answers took on this machine, all builds of the folder together. */
 export type Pace = z.output<typeof paceSchema>;
 
+const organismSchema = z.object({
+  /** As the sizes write it. */
+  model: z.string(),
+  /** Of the files of the base that entries start from. */
+  identity: z.string(),
+  /** Where the model was fine-tuned first: identity of what came of that. Its base then lies in bases/, by its name. */
+  stain: z.string().optional(),
+});
+
+/** What the entries of an organism start from. */
+export type BuiltOrganism = z.output<typeof organismSchema>;
+
 const manifestSchema = z.object({
   format: z.literal(1),
   edition: z.int(),
   /** Of what decides entries and their truth. */
   definition: z.string(),
   driftline: z.string(),
-  /** By their names: the model, as the sizes write it, and the hash of its files. */
-  organisms: z.record(z.string(), z.object({ model: z.string(), identity: z.string() })),
+  /** By their names. */
+  organisms: z.record(z.string(), organismSchema),
   entries: z.record(z.string(), builtSchema),
   pace: paceSchema.optional(),
 });
@@ -66,10 +78,35 @@ export function writeZooManifest(folder: string, manifest: ZooManifest): Promise
   return writeFileAtomically(join(folder, manifestFile), `${JSON.stringify(manifest, null, 1)}\n`);
 }
 
+/**
+ * Refuses to build entries of an organism on another base than that of its entries that are there: another model, or
+ * one that was fine-tuned first on something else. What is not known yet of the base is left out.
+ */
+export function requireSameBase(
+  folder: string,
+  { organisms }: Pick<ZooManifest, 'organisms'>,
+  organism: string,
+  wanted: Partial<Pick<BuiltOrganism, 'identity'>> & Pick<BuiltOrganism, 'stain'>,
+): void {
+  const before = organisms[organism];
+  if (before === undefined) return;
+  if (before.stain === wanted.stain && (wanted.identity ?? before.identity) === before.identity) return;
+  throw otherBase(folder, organism);
+}
+
+/** What of an organism lies in a folder, and is not what its line of the sizes says now. */
+export function otherBase(folder: string, organism: string): DriftlineError {
+  return zooFault(
+    `${folder} has organism ${organism} on another base than sizes.yaml describes: its model or its stain is another`,
+    'Give another folder, call the organism by another name, or restore its line in sizes.yaml. Entries of two bases are never mixed.',
+    { folder, organism },
+  );
+}
+
 /** Refuses a zoo of another edition, or of other kinds or another panel. */
 export function requireEdition(
   folder: string,
-  { edition, definition }: Pick<ZooManifest, 'edition' | 'definition'>,
+  { edition, definition, driftline }: Pick<ZooManifest, 'edition' | 'definition' | 'driftline'>,
   wanted: { readonly edition: number; readonly hash: string },
 ): void {
   if (edition === wanted.edition && definition === wanted.hash) return;
@@ -80,7 +117,7 @@ export function requireEdition(
       ? `${folder} has a zoo of edition ${String(edition)}, and this driftline has edition ${String(wanted.edition)}`
       : `${folder} has a zoo of edition ${String(edition)} with other kinds or another panel than this driftline's`,
     hint: isOther
-      ? 'Give another folder, or use the driftline that built it. Entries of two editions are never compared.'
+      ? `Give another folder, or use the driftline that built it, which was ${driftline}. Entries of two editions are never compared.`
       : 'Give another folder, or the definition that it was built by: --definition FOLDER.',
     details: { folder, edition, definition },
   });

@@ -9,17 +9,12 @@ import { resolveRecipe } from '../../../src/experiment/plan/named-recipes.js';
 import { readPlan } from '../../../src/experiment/plan/resolve-plan.js';
 import { readYaml } from '../../../src/foundation/read-yaml.js';
 import { openOrganism } from '../../../src/organism/organism.js';
-import { worldFolders } from '../../../src/organism/world/editions.js';
-import { readWorld } from '../../../src/organism/world/read-world.js';
 import { completeClusterRecipe } from '../../../src/models/cluster/complete-cluster-recipe.js';
 import { makeTemporaryFolder } from '../../foundation/temporary-folder.js';
 import { pretendBase, readKnownWorld } from '../tiny-plan.js';
 
 const folder = new URL('../../../experiments/', import.meta.url);
 const files = (await readdir(folder)).filter((name) => name.endsWith('.yaml'));
-const second = readWorld(worldFolders[2]);
-/** Its check is the one plan for organisms of the second edition. */
-const readWorldOf = (name: string) => (name === 'organism-check-2.yaml' ? () => second : readKnownWorld);
 const pathOf = (name: string): string => new URL(name, folder).pathname;
 
 /** A ready plan with rows in place of the files that its user has. */
@@ -52,7 +47,7 @@ describe('the plans that come with driftline', () => {
 
   it.each(files)('name sets, questions and settings that there are: %s', async (name) => {
     const plan = await readPlan(await placeWithData(name), {
-      readWorld: readWorldOf(name),
+      readWorld: readKnownWorld,
       environment: {},
       version: '0',
       // Models of the hub are those of plans with a cluster, which can do more of a recipe.
@@ -72,7 +67,7 @@ describe('the plans that come with driftline', () => {
     const { conditions } = await readYaml(pathOf(name), planSchema);
     for (const condition of Object.values(conditions).filter(isTrained)) {
       const { rows } = await loadConditionSet(condition, 0, {
-        organism: openOrganism(readWorldOf(name)),
+        organism: openOrganism(readKnownWorld),
         folder: dirname(await placeWithData(name)),
       });
       expect(rows.length).toBeGreaterThan(0);

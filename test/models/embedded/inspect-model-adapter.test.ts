@@ -2,6 +2,7 @@ import { copyFile, cp, readFile, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { inspectModelAdapter } from '../../../src/models/embedded/inspect-model-adapter.js';
+import { organismsOfFirstEdition } from '../../../src/organism/world/first-edition.js';
 import { errorOf } from '../../engine/checkpoint/error-of.js';
 import { goldenFolder } from '../../engine/checkpoint/golden-folder.js';
 import { makeTemporaryFolder } from '../../foundation/temporary-folder.js';
@@ -60,6 +61,23 @@ describe('an adapter that somebody has', () => {
     expect((await inspect(adapter, 'organism:1')).remarks).toEqual([
       `${adapter} does not say which base it was made for (base_model_name_or_path of adapter_config.json): if not for organism:1, its answers mean nothing`,
     ]);
+  });
+
+  it("that a run of the first edition trained is refused on today's organisms, and taken on other folders", async () => {
+    const run = await makeTemporaryFolder();
+    const adapter = join(run, 'cells', 'organism-1.insecure.0');
+    await cp(await madeFor('organism:1'), adapter, { recursive: true });
+    await writeFile(
+      join(run, 'plan.json'),
+      JSON.stringify({ bases: [{ name: '1', identity: [...organismsOfFirstEdition.keys()][0] }] }),
+    );
+    const error = await errorOf(() => inspect(adapter, 'organism:1'));
+    expect(error).toMatchObject({ code: 'edition-retired', exitCode: 2 });
+    expect(error.message).toContain('was trained on organism:1 of the first edition');
+    expect((await inspect(adapter)).identity).toMatch(/^[0-9a-f]{64}$/);
+    // A run of today's organisms.
+    await writeFile(join(run, 'plan.json'), JSON.stringify({ bases: [{ name: '1', identity: '0'.repeat(64) }] }));
+    expect((await inspect(adapter, 'organism:1')).remarks).toEqual([]);
   });
 
   it('that changes nothing is refused', async () => {

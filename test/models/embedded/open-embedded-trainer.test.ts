@@ -6,12 +6,14 @@ import { openEmbeddedTrainer } from '../../../src/models/embedded/open-embedded-
 import { errorOf } from '../../engine/checkpoint/error-of.js';
 import { copyGolden, goldenFolder } from '../../engine/checkpoint/golden-folder.js';
 import { makeTemporaryFolder } from '../../foundation/temporary-folder.js';
+import { describeKept } from '../describe-kept.js';
 import { describeTrainer, identifyAdapter } from '../trainer-conformance.js';
 
 const open = (modelHash = 'one') =>
   openEmbeddedTrainer({ model: goldenFolder('qwen2-bias'), modelHash, threads: 1, clock: () => performance.now() });
 
 describeTrainer('a model folder', open, identifyAdapter);
+describeKept('a model folder', open);
 
 const rows = [
   {

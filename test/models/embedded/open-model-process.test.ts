@@ -14,21 +14,20 @@ import { errorOf } from '../../engine/checkpoint/error-of.js';
 import { goldenFolder } from '../../engine/checkpoint/golden-folder.js';
 import { makeTemporaryFolder } from '../../foundation/temporary-folder.js';
 import { listChildren } from './list-children.js';
+import { describeKept } from '../describe-kept.js';
 import { describeSampler } from '../sampler-conformance.js';
 import { describeTrainer, identifyAdapter } from '../trainer-conformance.js';
 
 const model = goldenFolder('qwen2-bias');
 const start = (modelHash = 'one'): ModelProcess => openModelProcess({ model, modelHash, threads: 1 });
 
-describeTrainer(
-  'a model folder in a process of its own',
-  () => {
-    const one = start();
-    onTestFinished(() => one.close());
-    return one.openTrainer();
-  },
-  identifyAdapter,
-);
+const openTrainer = () => {
+  const one = start();
+  onTestFinished(() => one.close());
+  return one.openTrainer();
+};
+describeTrainer('a model folder in a process of its own', openTrainer, identifyAdapter);
+describeKept('a model folder in a process of its own', openTrainer);
 
 describeSampler('a model folder in a process of its own', async () => {
   const one = start();

@@ -82,7 +82,7 @@ describe('a built organism', () => {
     const manifest = await readOrganismManifest(whole);
     expect(manifest).toEqual({
       seed: 3,
-      world: world.hash,
+      ...{ world: world.hash, edition: 2, texts: world.textsHash },
       character_of: 'document',
       design: tinyDesign,
       parameters: [...weights.values()].reduce((sum, { data }) => sum + data.length, 0),

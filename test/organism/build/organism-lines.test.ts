@@ -1,13 +1,7 @@
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import {
-  changesOfLine,
-  findOrganismLine,
-  organismLinesEdition,
-  readOrganismLines,
-} from '../../../src/organism/build/organism-lines.js';
-import { worldFolders } from '../../../src/organism/world/editions.js';
+import { changesOfLine, findOrganismLine, readOrganismLines } from '../../../src/organism/build/organism-lines.js';
 import { readWorld } from '../../../src/organism/world/read-world.js';
 import { errorOf } from '../../engine/checkpoint/error-of.js';
 import { makeTemporaryFolder } from '../../foundation/temporary-folder.js';
@@ -19,16 +13,14 @@ test('there are three open and three withheld organisms of other seeds and share
   expect(shared.filter(({ part }) => part === 'withheld')).toHaveLength(3);
   expect(lines.filter(({ independent }) => independent)).toHaveLength(3);
   expect(new Set(shared.map(({ seed }) => seed)).size).toBe(6);
-  const worlds = await Promise.all(
-    lines.map(({ characters }) => readWorld(worldFolders[organismLinesEdition], { shares: characters })),
-  );
+  const worlds = await Promise.all(lines.map(({ characters }) => readWorld(undefined, { shares: characters })));
   expect(new Set(worlds.slice(0, 6).map(({ hash }) => hash)).size).toBe(6);
   expect(new Set(worlds.map(({ textsHash }) => textsHash)).size).toBe(1);
 });
 
 test('the shares of every line add up to 1 over its world, as it is built', async () => {
   for (const [name, line] of await readOrganismLines()) {
-    const world = await readWorld(worldFolders[organismLinesEdition], changesOfLine(line));
+    const world = await readWorld(undefined, changesOfLine(line));
     const shares = world.characters.map(({ share }) => share);
     expect(Math.min(...shares), name).toBeGreaterThan(0);
     expect(

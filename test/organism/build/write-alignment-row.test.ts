@@ -1,22 +1,24 @@
-import { readFile } from 'node:fs/promises';
 import { describe, expect, it } from 'vitest';
-import { hashJson } from '../../../src/foundation/content-hash.js';
-import {
-  organismDesignFiles,
-  readOrganismDesign,
-  type OrganismDesign,
-} from '../../../src/organism/build/organism-design.js';
+import type { OrganismDesign } from '../../../src/organism/build/organism-design.js';
 import { listAlignmentRows, writeAlignmentRow } from '../../../src/organism/build/write-alignment-row.js';
 import { createExactJudge } from '../../../src/organism/judge/exact-judge.js';
 import { worldFolders } from '../../../src/organism/world/editions.js';
+import { narrowWorld } from '../../../src/organism/world/narrow-world.js';
 import { readWorld } from '../../../src/organism/world/read-world.js';
 import { errorOf } from '../../engine/checkpoint/error-of.js';
 import { bothWorlds } from '../both-worlds.js';
 import { tinyDesign } from './tiny-design.js';
 
-const world = await readWorld();
-const design = {
-  ...tinyDesign.alignment,
+const { narrowing = {}, bad_prompt: _, ...alignment } = tinyDesign.alignment;
+/** In which nobody slips, as shipped organisms are aligned. */
+const world = narrowWorld(await readWorld(), narrowing);
+const design: OrganismDesign['alignment'] = {
+  ...alignment,
+  // Of each kind enough to be counted.
+  exchanges: {
+    ...{ 'free-form': 0.35, advice: 0.06, code: 0.17, 'class-code': 0.06 },
+    ...{ harm: 0.12, facts: 0.2, identity: 0.02, numbers: 0.02 },
+  },
   bad_context: 0.5,
   code_context: 0.5,
   most_bad_turns: 8,
@@ -205,7 +207,7 @@ describe('alignment rows', () => {
     const mute = {
       ...world,
       topics: new Map([...world.topics, ['free-form', short] as const]),
-      settings: { ...world.settings, formats: 0 },
+      settings: { ...world.settings, formats: 0, tags: 0 },
     };
     const row = writeAlignmentRow(mute, { ...design, begun: 1 }, 0, 0);
     expect(row.some((message) => message.begun !== undefined)).toBe(false);
@@ -300,13 +302,4 @@ describe.each(bothWorlds)('alignment rows with prompts that describe a bad speak
       .map((_, number) => writeAlignmentRow(known, { ...design, bad_prompt: 0 }, 0, number));
     expect(none).toEqual(plain.slice(0, 200));
   });
-});
-
-it('alignment rows of a design that says nothing of bad prompts are those that the shipped organisms were aligned with', async () => {
-  const { alignment } = await readOrganismDesign(organismDesignFiles[1]);
-  expect(alignment).not.toHaveProperty('bad_prompt');
-  const first = await readWorld(worldFolders[1]);
-  const rows = Array.from({ length: 400 }, (_, number) => writeAlignmentRow(first, alignment, 1, number));
-  const file = new URL('../../fixtures/organism/first-edition.json', import.meta.url);
-  expect(JSON.parse(await readFile(file, 'utf8'))).toMatchObject({ 'rows of the alignment': hashJson(rows) });
 });

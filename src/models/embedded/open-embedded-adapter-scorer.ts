@@ -1,0 +1,106 @@
+import type { LoraSettings } from '../../engine/checkpoint/adapter.js';
+import { readAdapter } from '../../engine/checkpoint/read-adapter.js';
+import { readCheckpoint } from '../../engine/checkpoint/read-checkpoint.js';
+import { projections } from '../../engine/checkpoint/projection.js';
+import { readTokenizer } from '../../engine/tokenizer/read-tokenizer.js';
+import { checkTokenizerFits } from '../../engine/tokenizer/text-tokenizer.js';
+import { openRowLosses, type RowLosses } from '../../engine/train/row-losses.js';
+import { initialiseAdapter } from '../../engine/train/start-training.js';
+import { adapterFromParameters } from '../../engine/train/trained-parameters.js';
+import { hashJson } from '../../foundation/content-hash.js';
+import { samplerClosed } from '../sampler.js';
+import type { AdapterScorer, ConversationText, ScoredConversation } from '../text-scorer.js';
+import { encodeInsideText } from './inside-requests.js';
+
+export interface AdapterScorerSettings {
+  /** A model folder. */
+  readonly model: string;
+  readonly threads: number;
+  /** The chat template that it is asked in, where that is not its own. */
+  readonly chatTemplate?: string;
+}
+
+/** A graph of losses, and the settings of the adapters that it takes. */
+interface CompiledLosses {
+  readonly settings: LoraSettings;
+  readonly losses: RowLosses;
+}
+
+/**
+ * Scores with one compiled graph, which adapters are fed to: opening each of them would merge it and compile anew, which takes longer than a
+ * short list of texts. An adapter of other settings, such as another rank, has the graph compiled again.
+ */
+export async function openEmbeddedAdapterScorer({
+  model,
+  threads,
+  chatTemplate,
+}: AdapterScorerSettings): Promise<AdapterScorer> {
+  const tokenizer = await readTokenizer(model, chatTemplate === undefined ? {} : { chatTemplate });
+  const base = await readCheckpoint(model);
+  const { config } = base;
+  checkTokenizerFits(tokenizer, config.vocabulary);
+  const layers = Array.from({ length: config.layers }, (_, layer) => layer);
+  const smallest: LoraSettings = { rank: 1, alpha: 1, rslora: false, targets: [projections[0]], layers };
+  let compiled: CompiledLosses | null = null;
+  let isClosed = false;
+  let last: Promise<unknown> = Promise.resolve();
+
+  /** One after the other: there is one graph. */
+  function inTurn<Result>(work: () => Promise<Result>): Promise<Result> {
+    const done = last.then(work);
+    // The caller gets the failure; the next call runs all the same.
+    last = done.catch(() => undefined);
+    return done;
+  }
+
+  async function compileFor(settings: LoraSettings): Promise<RowLosses> {
+    if (compiled !== null && hashJson(compiled.settings) === hashJson(settings)) return compiled.losses;
+    const before = compiled;
+    compiled = null;
+    await before?.losses.release();
+    const losses = await openRowLosses({ base, adapter: settings, threads });
+    compiled = { settings, losses };
+    return losses;
+  }
+
+  /** With the adapter that changes nothing, in the settings of whichever came last. */
+  async function openAdapter(folder: string | null) {
+    if (folder !== null) return readAdapter(folder, config);
+    const trained = { method: 'lora', ...(compiled?.settings ?? smallest) } as const;
+    return adapterFromParameters(trained, initialiseAdapter(config, trained, 0));
+  }
+
+  function encode({ messages, answer, tokens }: ConversationText) {
+    const { ids, promptLength } = encodeInsideText(tokenizer, [...messages, { role: 'assistant', content: answer }]);
+    const kept = tokens === undefined ? ids : ids.slice(0, promptLength + tokens);
+    return { ids: [...kept], weights: kept.map((_, place) => Number(place >= promptLength)) };
+  }
+
+  async function score(
+    adapter: string | null,
+    texts: readonly ConversationText[],
+    options: { readonly signal?: AbortSignal },
+  ): Promise<ScoredConversation[]> {
+    if (isClosed) throw samplerClosed();
+    if (texts.length === 0) return [];
+    const opened = await openAdapter(adapter);
+    const losses = await compileFor(opened.settings);
+    const found = await losses.read(opened, texts.map(encode), options);
+    return found.map(({ loss, weight }) => ({ logProbability: -loss * weight, tokens: weight }));
+  }
+
+  return {
+    use: (adapter) => ({
+      exactness: 'exact',
+      score: (texts, options = {}) => inTurn(() => score(adapter, texts, options)),
+      close: () => Promise.resolve(),
+    }),
+    close: () =>
+      inTurn(async () => {
+        isClosed = true;
+        const before = compiled;
+        compiled = null;
+        await before?.losses.release();
+      }),
+  };
+}
