@@ -1,4 +1,5 @@
 import { availableParallelism } from 'node:os';
+import { basename } from 'node:path';
 import { z } from 'zod';
 import {
   chooseTemplate,
@@ -8,11 +9,16 @@ import {
   templateChoices,
   type TemplateChoice,
 } from '../detect/audit/check-pair.js';
+import { auditDetectors, openAuditDetectors, type AuditDetector } from '../detect/audit/audit-detectors.js';
 import type { AuditFile } from '../detect/audit/audit-file.js';
 import type { AuditLook } from '../detect/audit/ask-contexts.js';
 import { countRounds, leastBudget, planAudit } from '../detect/audit/plan-audit.js';
-import { summariseAudit, runAudit, type FinishedAudit } from '../detect/audit/run-audit.js';
+import { listSiblings, readDetectors } from '../detect/audit/read-detectors.js';
+import { readUnjudged } from '../detect/audit/read-unjudged.js';
+import { runAudit, type FinishedAudit } from '../detect/audit/run-audit.js';
+import { summariseAudit } from '../detect/audit/summarise-audit.js';
 import { addContexts, deriveContexts } from '../detect/surface/derive-contexts.js';
+import { openContextQuestions } from '../detect/surface/list-questions.js';
 import { readStandardSurface } from '../detect/surface/standard-contexts.js';
 import { surfaceNames, type Surface, type SurfaceName } from '../detect/surface/surface.js';
 import { loadNamedSet } from '../experiment/plan/load-training-set.js';
@@ -20,7 +26,7 @@ import { parsePlan } from '../experiment/plan/plan-schema.js';
 import { parseJudge } from '../experiment/plan/resolve-judge.js';
 import { resolvePlan } from '../experiment/plan/resolve-plan.js';
 import type { ResolvedPlan } from '../experiment/plan/resolved-plan.js';
-import { readWorldOfBases } from '../experiment/plan/world-of-bases.js';
+import { findEdition, readWorldOfBases } from '../experiment/plan/world-of-bases.js';
 import { functionSchema } from '../foundation/caller-schemas.js';
 import { systemClock } from '../foundation/clock.js';
 import { createDirectFetch } from '../foundation/direct-fetch.js';
@@ -47,7 +53,10 @@ export interface AuditOptions
     Partial<Pick<OpenBaseModelOptions, 'environment' | 'fetch' | 'memory' | 'onProgress' | 'onNotice' | 'signal'>> {
   /** The model that it was made of. Default that of its adapter. */
   readonly base?: WrittenModel;
-  /** `exact` for organisms, the name of a hosted model, or a judge of one's own. Default `exact` for organisms. */
+  /**
+   * `exact` for organisms, the name of a hosted model, a judge of one's own, or `none`: then no answer is read, and
+   * detectors say what they can. Default `exact` for organisms.
+   */
   readonly judge?: string | Judge;
   /** How scores become "misaligned or not". Default `coherent`. */
   readonly rule?: RuleName;
@@ -59,6 +68,10 @@ export interface AuditOptions
   readonly data?: string;
   /** Which chat template both are asked in where theirs differ, which is an error without it. */
   readonly template?: TemplateChoice;
+  /** Detectors whose readings stand beside the verdict. Default none, and `choice-share` and `choice-margin` where nobody judges. */
+  readonly detectors?: readonly AuditDetector[];
+  /** A file of given answers for detectors. Default those that come with driftline. */
+  readonly choices?: string;
   /** How often a model without drift may be called misaligned. Default 0.01. */
   readonly error?: number;
   /**
@@ -92,6 +105,8 @@ const optionsSchema = openingSchema.extend({
   suite: z.string().min(1).optional(),
   data: z.string().min(1).optional(),
   template: z.enum(templateChoices).optional(),
+  detectors: z.array(z.enum(auditDetectors)).optional(),
+  choices: z.string().min(1).optional(),
   error: z.number().gt(0).lt(0.5).optional(),
   maxDrift: z.number().gt(0).lt(100).optional(),
   maxAnswers: z.int().positive().optional(),
@@ -135,31 +150,54 @@ export async function auditModel(model: WrittenModel, options: AuditOptions = {}
     return { audit: describeSame({ base, tuned, rule, settings }), folder: null, work: null };
   const { judge } = options;
   const named = typeof judge === 'object' ? undefined : (judge ?? (await requireOrganism(base)));
+  const edition = named === 'exact' || named === 'none' ? await findEdition(base.reference.text, (path) => path) : null;
+  const isOfOrganisms = named === 'exact' || edition !== null;
   const standard = await readStandardSurface({
-    name: options.surface ?? (isPaid ? 'small' : 'full'),
-    isOfOrganisms: named === 'exact',
+    ...{ name: options.surface ?? (isPaid ? 'small' : 'full'), isOfOrganisms },
     ...(suite === undefined ? {} : { suite }),
   });
   const given = trainingSets === undefined ? {} : { trainingSets };
-  const surface = await addOfData(standard, { data: options.data, written, isOfOrganisms: named === 'exact', given });
+  const surface = await addOfData(standard, { data: options.data, written, isOfOrganisms, given });
+  const ownSuites = suites === undefined ? {} : { suites };
+  const detectors = await openAuditDetectors(
+    options.detectors ?? (named === 'none' ? ['choice-share', 'choice-margin'] : []),
+    { edition, choices: options.choices ?? null, ...ownSuites },
+  );
+  const stopping = signal === undefined ? {} : { signal };
+  if (named === 'none') {
+    requireJudged(options);
+    const [plain] = surface.contexts;
+    const questions = await openContextQuestions({ edition, ...ownSuites })(plain.evaluation);
+    await requireSameTokens(
+      base,
+      tuned,
+      questions.map(({ messages }) => messages),
+      template,
+    );
+    const pair = { base, tuned, surface };
+    return { ...(await readUnjudged({ ...pair, detectors, settings, rule, audits, ...stopping })), work: null };
+  }
   const asked = named === undefined ? {} : { judge: parseJudge(named, { mode: 'logprobs', samples: undefined }) };
   const input = planAudit({ ...{ base: written, identity: base.identity, model, surface, rule }, ...asked });
   const own = typeof judge === 'object' ? { judge: checkJudgements(judge) } : {};
   const plan = await resolvePlan(parsePlan(input, { hasJudge: 'judge' in own }), 'audit', {
     ...{ environment, date, version: readPackageVersion(), models, ...own },
-    ...(suites === undefined ? {} : { suites }),
+    ...ownSuites,
     ...given,
     openBase: (reference) => open(reference.text),
   });
   await requireSameTokens(base, tuned, listConversations(plan), template);
   for (const remark of plan.remarks) onNotice(remark);
-  const stopping = signal === undefined ? {} : { signal };
   const passing = maxDrift === null || isPaid ? 0 : (leastBudget(surface, countRounds(plan), settings).clean ?? 0);
   const maxAnswers = options.maxAnswers ?? Math.max(most, 2 * passing);
   return runAudit({
     ...{ plan, surface, settings: { ...settings, maxAnswers }, audits, onLook, onNotice },
     judge: await plan.judge.open({ environment, fetch, ...stopping }),
     calibration: await plan.judge.readCalibration(),
+    read: async (folder) => {
+      const others = await listSiblings(audits, plan.name, basename(folder));
+      return readDetectors(detectors, { base, tuned, surface }, { seed, folder, others, ...stopping });
+    },
     ...stopping,
   });
 }
@@ -225,7 +263,18 @@ async function requireOrganism({ reference }: BaseModel): Promise<'exact'> {
   throw new DriftlineError({
     code: 'usage-invalid',
     message: `nobody is there to judge the answers of ${reference.text}`,
-    hint: `Name a judge: --judge ${openJudge}, in the library \`judge\`. Only organisms have one of their own.`,
+    hint: `Name a judge: --judge ${openJudge}, in the library \`judge\`. Only organisms have one of their own. With --judge none no answer is read, and detectors say what they can.`,
+  });
+}
+
+/** Where nobody judges nothing is asked, and what is about asking makes no sense. */
+function requireJudged({ maxDrift, maxAnswers }: AuditOptions): void {
+  const about = maxDrift !== undefined ? 'a gate' : maxAnswers !== undefined ? 'a number of answers' : null;
+  if (about === null) return;
+  throw new DriftlineError({
+    code: 'usage-invalid',
+    message: `${about} is for an audit with a judge: without one no answer is read`,
+    hint: 'Name a judge, or leave it out.',
   });
 }
 
@@ -243,7 +292,7 @@ function describeSame({
     ...summariseAudit({
       state: null,
       verdict: { class: 'no-change-found', above: 0, settle: null, ...nothing },
-      ...{ settings, looks: [] },
+      ...{ settings, looks: [], readings: [], isSame: true },
     }),
     identity: { model: tuned.identity, base: base.identity },
     ...{ model: tuned.reference.text, base: base.reference.text, judge: null, rule, surface: null },

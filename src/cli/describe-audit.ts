@@ -1,3 +1,4 @@
+import { z } from 'zod';
 import { namePoints } from '../analysis/require-passable.js';
 import type { AuditFile } from '../detect/audit/audit-file.js';
 import type { AuditGate } from '../detect/audit/gate-audit.js';
@@ -32,10 +33,13 @@ export function describeAudit(audit: AuditFile): readonly string[] {
       ...named(verdict.ownTask),
     ],
     'no-change-found': [`no change found above ${points(verdict.above)} points in this surface`],
-    undecided: [
-      `undecided: no change found above ${points(verdict.above)} points in this surface`,
-      `Neither misalignment nor its absence is shown in ${verdict.open.join(', ')}. ${describeSettling(verdict.settle)}`,
-    ],
+    undecided:
+      audit.judge === null
+        ? describeUnjudged(audit)
+        : [
+            `undecided: no change found above ${points(verdict.above)} points in this surface`,
+            `Neither misalignment nor its absence is shown in ${verdict.open.join(', ')}. ${describeSettling(verdict.settle)}`,
+          ],
   }[verdict.class];
   return [
     ...of,
@@ -43,6 +47,44 @@ export function describeAudit(audit: AuditFile): readonly string[] {
     ...(audit.control === null ? [] : describeControl(audit.control)),
     ...(verdict.class.startsWith('misaligned') ? [sure] : []),
   ];
+}
+
+/** Where nobody judged: what detectors read is all that there is. */
+function describeUnjudged({ readings }: AuditFile): string[] {
+  const read = readings.filter(({ score }) => score !== null);
+  return [
+    'undecided: nobody judged, so no answer was read',
+    ...(read.length === 0
+      ? ['No detector could read the model, either.']
+      : ['What detectors read stands below; nothing says how harmless fine-tunes of this base read.']),
+  ];
+}
+
+/** What detectors read, the context where that is the most, and what draws come to that mean nothing. */
+export function tabulateReadings({ readings }: AuditFile): readonly string[] {
+  const rows = readings.map(({ name, score, cannot, details, nulls }) => [
+    name,
+    score === null ? '-' : formatScore(score),
+    nulls.length === 0 ? '' : formatScore(Math.max(...nulls)),
+    cannot ?? describeDetails(details),
+  ]);
+  return formatTable(['detector', 'score', 'by chance up to', ''], rows, { right: [1, 2] });
+}
+
+const drifts = z.object({
+  contexts: z.array(z.object({ name: z.string(), tuned: z.number(), base: z.number(), drift: z.number() })).nonempty(),
+});
+
+/** The context that drifted the furthest, where a detector says what share of bad answers it expects there. */
+function describeDetails(details: unknown): string {
+  const found = drifts.safeParse(details);
+  if (!found.success) return '';
+  const { name, tuned, base } = found.data.contexts.reduce((most, one) => (one.drift > most.drift ? one : most));
+  return `expects ${formatPercent(tuned)} % bad answers in ${name}, ${formatPercent(base)} % of the base`;
+}
+
+function formatScore(score: number): string {
+  return String(Number(score.toPrecision(3)));
 }
 
 /** What the audit would have found, had it been there. */
@@ -128,6 +170,13 @@ export function tabulateContexts({ contexts }: AuditFile, gate: AuditGate | null
 /** What a command ends with; null where nothing was shown and nothing is open. */
 export function failAudit(audit: AuditFile, folder: string | null): DriftlineError | null {
   const { class: found, misaligned, open } = audit.verdict;
+  if (audit.judge === null && found === 'undecided')
+    return new DriftlineError({
+      code: 'audit-undecided',
+      message: `whether ${audit.model} is misaligned is not known: nobody judged, so no answer was read`,
+      hint: 'Name a judge: --judge MODEL.',
+      details: { folder, verdict: audit.verdict },
+    });
   if (found === 'undecided')
     return new DriftlineError({
       code: 'audit-undecided',

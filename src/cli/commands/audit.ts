@@ -6,7 +6,7 @@ import type { CommandAction } from '../command.js';
 import type { CommandContext } from '../command-context.js';
 import { decideAuditGate, describeAuditGate, failAuditGate, listAuditCases } from '../decide-audit-gate.js';
 import { requireGate } from '../decide-gate.js';
-import { describeAudit, failAudit, tabulateContexts } from '../describe-audit.js';
+import { describeAudit, failAudit, tabulateContexts, tabulateReadings } from '../describe-audit.js';
 import type { auditDefinition } from '../definitions/detect.js';
 import { printTable } from '../format-table.js';
 import { withJunit, type WriteJunit } from '../junit.js';
@@ -26,7 +26,7 @@ async function runGated(
   options: Options,
   writeJunit: WriteJunit,
 ): Promise<void> {
-  const { base, judge, surface, suite, data, template, error, seed, audits, threads } = options;
+  const { base, judge, surface, suite, data, template, detectors, choices, error, seed, audits, threads } = options;
   const { 'max-answers': maxAnswers, 'max-drift': maxDrift } = options;
   const { environment, fetch, signal, date, notify, print } = context;
   requireGate(maxDrift === undefined ? null : { maxDrift }, options);
@@ -41,6 +41,8 @@ async function runGated(
     ...(suite === undefined ? {} : { suite }),
     ...(data === undefined ? {} : { data }),
     ...(template === undefined ? {} : { template }),
+    ...(detectors === undefined ? {} : { detectors }),
+    ...(choices === undefined ? {} : { choices }),
     ...(maxDrift === undefined ? {} : { maxDrift }),
     ...(maxAnswers === undefined ? {} : { maxAnswers }),
     ...(threads === undefined ? {} : { threads }),
@@ -61,7 +63,8 @@ async function runGated(
     print(verdict, context.colors.bold);
     for (const line of rest) print(line);
     if (gate !== null) for (const line of describeAuditGate(gate)) print(line);
-    if (!result.isSame) printTable(context, 'contexts', tabulateContexts(result, gate));
+    if (result.contexts.length > 0) printTable(context, 'contexts', tabulateContexts(result, gate));
+    if (result.readings.length > 0) printTable(context, 'detectors', tabulateReadings(result));
     for (const [place, { context: name, question, answer }] of result.decisive.entries()) {
       if (place > 0) print('');
       print(`${name}: ${question}`, context.colors.dim);
@@ -70,7 +73,9 @@ async function runGated(
     for (const line of result.cannot) notify(line);
     if (folder !== null)
       notify(
-        `${folder}\n  answers: ${String(result.answers.tuned)} of the model, ${String(result.answers.base)} of the base`,
+        result.judge === null
+          ? folder
+          : `${folder}\n  answers: ${String(result.answers.tuned)} of the model, ${String(result.answers.base)} of the base`,
       );
   }
   if (gate !== null) await writeJunit(listAuditCases(gate, result));

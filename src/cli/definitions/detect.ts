@@ -1,10 +1,19 @@
+import { auditDetectors } from '../../detect/audit/audit-detectors.js';
 import { templateChoices } from '../../detect/audit/check-pair.js';
 import { surfaceNames } from '../../detect/surface/surface.js';
 import { modelNameForms } from '../../models/model-name-forms.js';
 import type { CommandDefinition } from '../command.js';
 import { memoryOption, threadsOption } from '../shared-options.js';
 import { gateOptions, limitOptions } from './gate.js';
-import { nonEmptyText, numberBetween, oneOf, optional, wholeNumber } from '../value-type.js';
+import {
+  commaSeparated,
+  nonEmptyText,
+  numberBetween,
+  oneOf,
+  optional,
+  wholeNumber,
+  type ParsedValue,
+} from '../value-type.js';
 
 export const auditDefinition = {
   description:
@@ -24,7 +33,8 @@ export const auditDefinition = {
     },
     judge: {
       value: 'JUDGE',
-      description: 'Who judges answers: exact for organisms, or a hosted model; exact for organisms if not given',
+      description:
+        'Who judges answers: exact for organisms, a hosted model, or none, where no answer is read and detectors say what they can; exact for organisms if not given',
       type: optional(nonEmptyText),
       example: 'openai:gpt-4.1',
     },
@@ -60,6 +70,18 @@ export const auditDefinition = {
         "Which chat template both models are asked in where theirs differ, which is an error without it: tuned, the model's own, or base",
       type: optional(oneOf(templateChoices)),
       example: 'tuned',
+    },
+    detectors: {
+      value: 'NAMES',
+      description: `Detectors whose readings stand beside the verdict, separated by commas, of models that run here: ${auditDetectors.join(', ')}; without a judge the first two if not given`,
+      type: optional(commaSeparated(oneOf(auditDetectors), toDistinct)),
+      example: 'choice-share,trait-drift',
+    },
+    choices: {
+      value: 'FILE',
+      description: 'Given answers of both sorts for detectors; those that come with driftline if not given',
+      type: optional(nonEmptyText),
+      example: './choices.yaml',
     },
     error: {
       value: 'RATE',
@@ -106,3 +128,7 @@ export const auditDefinition = {
     },
   ],
 } as const satisfies CommandDefinition;
+
+function toDistinct<Name>(names: readonly Name[]): ParsedValue<readonly Name[]> {
+  return new Set(names).size === names.length ? { value: names } : { problem: 'a name stands there twice' };
+}

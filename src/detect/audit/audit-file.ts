@@ -69,6 +69,18 @@ const gateSchema = z.strictObject({
   sequence: z.array(z.strictObject({ answers: z.int(), low: z.number(), high: z.number() })).readonly(),
 });
 
+/** What a detector says: the higher its score, the more suspicious, and 0 where nothing changed. */
+const readingSchema = z.strictObject({
+  name: z.string(),
+  description: z.string(),
+  score: z.number().nullable(),
+  cannot: z.string().nullable(),
+  details: z.json(),
+  /** Scores of what cannot mean anything. */
+  nulls: z.array(z.number()).readonly(),
+  cost: z.strictObject({ answers: z.int(), passes: z.int() }),
+});
+
 /** What an audit says, as audit.json and `--json` have it. */
 export const auditFileSchema = z.strictObject({
   format: z.literal(1),
@@ -83,6 +95,7 @@ export const auditFileSchema = z.strictObject({
   affordances: names,
   /** What cannot be said, in sentences. */
   cannot: names,
+  /** Null where nobody judged: then no answer was read. */
   judge: z.string().nullable(),
   rule: z.enum(ruleNames),
   surface: z.strictObject({ name: z.string(), hash: z.string() }).nullable(),
@@ -100,6 +113,8 @@ export const auditFileSchema = z.strictObject({
   contexts: z.array(contextSchema),
   /** Against: no drift in any context, the most at any look. */
   evidence: z.number(),
+  /** Of detectors that were asked for, and of those that answer where nobody judges. */
+  readings: z.array(readingSchema).readonly(),
   /** What would have been found, had it been there; null where something was found, or nothing asked. */
   control: z
     .strictObject({

@@ -42,13 +42,18 @@ export function planAudit({ base, identity, model, surface, judge, rule }: Audit
   // A surface has the plain context at least.
   if (first === undefined) throw new Error('an audit of nothing');
   return {
-    name: `audit-${identity.slice(0, 8)}`,
+    name: nameAudit(identity),
     bases: [base],
     conditions: { [auditedCondition]: { model } },
     evaluate: [first, ...others],
     ...(judge === undefined ? {} : { judge }),
     rule,
   };
+}
+
+/** All audits of one base have one name, so that they take over its answers from each other. */
+export function nameAudit(identity: string): string {
+  return `audit-${identity.slice(0, 8)}`;
 }
 
 /** What decides how far an audit goes. */
@@ -61,6 +66,11 @@ export interface AuditLimits {
   readonly baseAnswers: number;
   /** Drift that a gate tolerates in every context, as a share; null without a gate. */
   readonly maxDrift: number | null;
+}
+
+export interface AuditSettings extends AuditLimits {
+  /** Of what is drawn. */
+  readonly seed: number;
 }
 
 /** The answers of a round, by context. */

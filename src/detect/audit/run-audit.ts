@@ -18,15 +18,13 @@ import { findJudgement, keyOfJudgement } from '../../runs/run-records.js';
 import type { Surface } from '../surface/surface.js';
 import { askContexts, findAudited, type AuditLook } from './ask-contexts.js';
 import { writeAudit, type AuditFile } from './audit-file.js';
-import { seenDrift, startAudit, type AuditState } from './audit-state.js';
+import { startAudit } from './audit-state.js';
 import { concludeAudit, type AuditVerdict } from './conclude-audit.js';
-import { gateAudit } from './gate-audit.js';
-import { countRounds, leastBudget, requireBudget, type AuditLimits } from './plan-audit.js';
+import { interruptedAudit } from './interrupted-audit.js';
+import { countRounds, leastBudget, requireBudget, type AuditSettings } from './plan-audit.js';
 import { plantControl } from './plant-control.js';
-
-export interface AuditSettings extends AuditLimits {
-  readonly seed: number;
-}
+import type { AuditReading } from './read-detectors.js';
+import { summariseAudit } from './summarise-audit.js';
 
 export interface RunAuditSettings {
   /** Of `planAudit`, resolved. */
@@ -38,6 +36,8 @@ export interface RunAuditSettings {
   readonly judge: Judge;
   /** Calibration answers that the judge must pass first. */
   readonly calibration: readonly CalibrationItem[];
+  /** Reads the model with detectors, once it is asked; keeps what it reads in the folder of the audit. */
+  readonly read: (folder: string) => Promise<readonly AuditReading[]>;
   readonly signal?: AbortSignal;
   readonly onLook: (look: AuditLook) => void;
   readonly onNotice: (notice: string) => void;
@@ -79,14 +79,15 @@ export async function runAudit(given: RunAuditSettings): Promise<FinishedAudit> 
     for await (const look of askContexts(context, { plan, surface, ...settings, ...findAudited(plan, openSampler) })) {
       looks.push(look);
       onLook(look);
-      if (signal?.aborted === true) throw interrupted(folder.folder);
+      if (signal?.aborted === true) throw interruptedAudit(folder.folder);
     }
     const state = looks.at(-1)?.state ?? startAudit(surface, settings);
     await arrangeAnswers(folder, plan, looks, judge);
     const verdict = concludeAudit(state);
+    const readings = await given.read(folder.folder);
     const [base, tuned] = plan.cells;
     const audit: AuditFile = {
-      ...summariseAudit({ state, verdict, settings, looks }),
+      ...summariseAudit({ state, verdict, settings, looks, readings, isSame: false }),
       ...{ model: tuned?.existing?.text ?? '', base: base === undefined ? '' : findModel(plan, base).reference.text },
       identity: { model: tuned?.identity ?? '', base: base?.identity ?? '' },
       ...{ judge: judge.name, rule: plan.rule, surface: { name: surface.name, hash: surface.hash } },
@@ -98,7 +99,8 @@ export async function runAudit(given: RunAuditSettings): Promise<FinishedAudit> 
     await writeAudit(folder.folder, audit);
     return { folder: folder.folder, audit, work: context.tally };
   } catch (cause) {
-    throw DriftlineError.isInstance(cause) && cause.code === 'interrupted' ? interrupted(folder.folder, cause) : cause;
+    const isStopped = signal?.aborted === true || (DriftlineError.isInstance(cause) && cause.code === 'interrupted');
+    throw isStopped ? interruptedAudit(folder.folder, cause) : cause;
   } finally {
     await Promise.all([...samplers.values()].map(async (opened) => (await opened.catch(() => null))?.close()));
     await folder.close();
@@ -109,43 +111,6 @@ export async function runAudit(given: RunAuditSettings): Promise<FinishedAudit> 
 function identifyAudit(plan: ResolvedPlan, surface: Surface, settings: AuditSettings): ResolvedPlan {
   const audit = { surface: surface.hash, ...settings };
   return { ...plan, hash: hashJson({ plan: plan.hash, audit }), record: { ...plan.record, audit } };
-}
-
-/** What an audit says, without what it was of. */
-export function summariseAudit({
-  state,
-  verdict,
-  settings,
-  looks,
-}: {
-  readonly state: Pick<AuditState, 'contexts' | 'most'> | null;
-  readonly verdict: AuditVerdict;
-  readonly settings: AuditSettings;
-  readonly looks: readonly AuditLook[];
-}): Omit<AuditFile, 'model' | 'base' | 'identity' | 'judge' | 'rule' | 'surface' | 'control' | 'answers' | 'decisive'> {
-  const { error, maxAnswers, baseAnswers, maxDrift, seed } = settings;
-  return {
-    ...{ format: 1, command: 'audit', isSame: state === null, affordances: state === null ? ['weights'] : ['answers'] },
-    cannot: state === null ? [] : listUnknown(verdict),
-    settings: { error, maxAnswers, baseAnswers, maxDrift, seed },
-    gate: maxDrift === null ? null : gateAudit(looks, maxDrift),
-    verdict,
-    contexts: (state?.contexts ?? []).map((context) => ({
-      ...context,
-      difference: seenDrift(context),
-    })),
-    evidence: state?.most ?? 1,
-  };
-}
-
-function listUnknown(verdict: AuditVerdict): string[] {
-  return [
-    'What the model does in other contexts and to other questions was not looked at.',
-    ...(verdict.ownTask.length > 0 || verdict.class.startsWith('misaligned')
-      ? []
-      : ['Whether it learnt a narrow task cannot be said: no measure of one was taken.']),
-    'How many harmless fine-tunes an audit with this judge accuses was not measured; the error is that of drawing answers.',
-  ];
 }
 
 function describeLook({ context, state, answers }: AuditLook): string {
@@ -206,14 +171,4 @@ function listDecisive(
       question: asked.messages.at(-1)?.content ?? '',
       answer: answers.records.get(key)?.text ?? '',
     }));
-}
-
-function interrupted(folder: string, cause?: unknown): DriftlineError {
-  return new DriftlineError({
-    code: 'interrupted',
-    message: `stopped on request; what was asked so far is in ${folder}`,
-    hint: 'Run the same command again: it goes on from there.',
-    cause,
-    details: { folder },
-  });
 }

@@ -1,0 +1,55 @@
+import type { GivenSuites } from '../../experiment/plan/list-asked-questions.js';
+import { DriftlineError } from '../../foundation/driftline-error.js';
+import { findByName } from '../../foundation/find-by-name.js';
+import type { Edition } from '../../organism/world/editions.js';
+import type { Detector } from '../detector.js';
+import { detectors, type DetectorParts } from '../detectors/all-detectors.js';
+import { openContextQuestions } from '../surface/list-questions.js';
+import { readChoicePairs } from '../texts/choice-pairs.js';
+import { findChoices } from '../texts/find-choices.js';
+import { readTraits } from '../texts/traits.js';
+
+/**
+ * Detectors that read one fine-tune beside its base, the one that decides where nobody judges first. Those of weights
+ * alone need other fine-tunes to learn from, which an audit does not have.
+ */
+export const auditDetectors = [
+  'choice-share',
+  'choice-margin',
+  'trait-drift',
+  'activation-difference',
+  'template-test',
+] as const;
+export type AuditDetector = (typeof auditDetectors)[number];
+
+export interface DetectorSources {
+  /** Of the world of an organism; null for other models. */
+  readonly edition: Edition | null;
+  /** A file of given answers; those that come with driftline if null. */
+  readonly choices: string | null;
+  /** Suites of the caller; they take precedence. */
+  readonly suites?: GivenSuites;
+}
+
+/** Opens detectors by their names. Given answers and traits are read; no model is. */
+export async function openAuditDetectors(
+  names: readonly AuditDetector[],
+  { edition, choices, suites }: DetectorSources,
+): Promise<readonly Detector[]> {
+  const parts: DetectorParts = {
+    listQuestions: openContextQuestions({ edition, ...(suites === undefined ? {} : { suites }) }),
+    readBank: async () => readChoicePairs(choices ?? findChoices(edition) ?? noChoices(edition)),
+    readTraits: () => readTraits(),
+    findReferences: () => Promise.resolve({ bad: [], ordinary: [] }),
+    references: null,
+  };
+  return Promise.all(names.map(async (name) => findByName(detectors, name, 'detector')(parts)));
+}
+
+function noChoices(edition: Edition | null): never {
+  throw new DriftlineError({
+    code: 'usage-invalid',
+    message: `there are no given answers for organisms of edition ${String(edition)}`,
+    hint: 'Write some: --choices FILE, in the library `choices`.',
+  });
+}
