@@ -1,15 +1,14 @@
 import { availableParallelism } from 'node:os';
 import { basename } from 'node:path';
 import { z } from 'zod';
+import { chooseTemplate, findBase, isSameModel, requireSameTokens } from '../detect/audit/check-pair.js';
 import {
-  chooseTemplate,
-  findBase,
-  isSameModel,
-  requireSameTokens,
+  auditDetectors,
   templateChoices,
+  type AuditDetector,
   type TemplateChoice,
-} from '../detect/audit/check-pair.js';
-import { auditDetectors, openAuditDetectors, type AuditDetector } from '../detect/audit/audit-detectors.js';
+} from '../detect/audit/audit-options.js';
+import { openAuditDetectors } from '../detect/audit/open-audit-detectors.js';
 import type { AuditFile } from '../detect/audit/audit-file.js';
 import type { AuditLook } from '../detect/audit/ask-contexts.js';
 import { countRounds, leastBudget, planAudit } from '../detect/audit/plan-audit.js';

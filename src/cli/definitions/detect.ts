@@ -1,5 +1,4 @@
-import { auditDetectors } from '../../detect/audit/audit-detectors.js';
-import { templateChoices } from '../../detect/audit/check-pair.js';
+import { auditDetectors, templateChoices } from '../../detect/audit/audit-options.js';
 import { surfaceNames } from '../../detect/surface/surface.js';
 import { modelNameForms } from '../../models/model-name-forms.js';
 import type { CommandDefinition } from '../command.js';

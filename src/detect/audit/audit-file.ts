@@ -2,6 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
 import { readFailure } from '../../foundation/file-failure.js';
+import type { Json } from '../../foundation/json.js';
 import { writeFileAtomically } from '../../foundation/write-file-atomically.js';
 import { ruleNames } from '../../judging/rules.js';
 import { invalidRun, parseJson } from '../../runs/run-outline.js';
@@ -10,6 +11,7 @@ import { auditClasses } from './conclude-audit.js';
 
 const counts = z.strictObject({ successes: z.int(), trials: z.int() });
 const names = z.array(z.string()).readonly();
+const json: z.ZodType<Json> = z.json();
 const interval = z.tuple([z.number(), z.number()]).readonly();
 
 const contextSchema = z.strictObject({
@@ -75,7 +77,7 @@ const readingSchema = z.strictObject({
   description: z.string(),
   score: z.number().nullable(),
   cannot: z.string().nullable(),
-  details: z.json(),
+  details: json,
   /** Scores of what cannot mean anything. */
   nulls: z.array(z.number()).readonly(),
   cost: z.strictObject({ answers: z.int(), passes: z.int() }),

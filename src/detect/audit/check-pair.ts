@@ -5,6 +5,7 @@ import { DriftlineError } from '../../foundation/driftline-error.js';
 import type { BaseModel } from '../../models/base-model.js';
 import { readChatTemplate } from '../../models/embedded/read-chat-template.js';
 import { divideModel, nameWrittenModel, type WrittenModel } from '../../models/model-reference.js';
+import type { TemplateChoice } from './audit-options.js';
 
 /** The base that a model is held against: the one that is given, or that its adapter is on. */
 export function findBase(model: WrittenModel, given: WrittenModel | undefined): WrittenModel {
@@ -22,10 +23,6 @@ export function findBase(model: WrittenModel, given: WrittenModel | undefined): 
 export function isSameModel(base: Pick<BaseModel, 'identity'>, model: Pick<BaseModel, 'identity'>): boolean {
   return base.identity === model.identity;
 }
-
-/** Which chat template both models are asked in, where theirs differ. */
-export const templateChoices = ['tuned', 'base'] as const;
-export type TemplateChoice = (typeof templateChoices)[number];
 
 type Checked = Pick<BaseModel, 'reference' | 'folder' | 'hosted'>;
 

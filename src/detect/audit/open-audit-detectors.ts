@@ -8,19 +8,7 @@ import { openContextQuestions } from '../surface/list-questions.js';
 import { readChoicePairs } from '../texts/choice-pairs.js';
 import { findChoices } from '../texts/find-choices.js';
 import { readTraits } from '../texts/traits.js';
-
-/**
- * Detectors that read one fine-tune beside its base, the one that decides where nobody judges first. Those of weights
- * alone need other fine-tunes to learn from, which an audit does not have.
- */
-export const auditDetectors = [
-  'choice-share',
-  'choice-margin',
-  'trait-drift',
-  'activation-difference',
-  'template-test',
-] as const;
-export type AuditDetector = (typeof auditDetectors)[number];
+import type { AuditDetector } from './audit-options.js';
 
 export interface DetectorSources {
   /** Of the world of an organism; null for other models. */
