@@ -1,5 +1,5 @@
 import { availableParallelism } from 'node:os';
-import { basename } from 'node:path';
+import { basename, join } from 'node:path';
 import { z } from 'zod';
 import { chooseTemplate, findBase, isSameModel, requireSameTokens } from '../detect/audit/check-pair.js';
 import {
@@ -11,7 +11,7 @@ import {
 import { openAuditDetectors } from '../detect/audit/open-audit-detectors.js';
 import type { AuditFile } from '../detect/audit/audit-file.js';
 import type { AuditLook } from '../detect/audit/ask-contexts.js';
-import { countRounds, leastBudget, planAudit } from '../detect/audit/plan-audit.js';
+import { countRounds, identifyAudit, leastBudget, planAudit } from '../detect/audit/plan-audit.js';
 import { listSiblings, readDetectors } from '../detect/audit/read-detectors.js';
 import { readUnjudged } from '../detect/audit/read-unjudged.js';
 import { runAudit, type FinishedAudit } from '../detect/audit/run-audit.js';
@@ -21,11 +21,12 @@ import { openContextQuestions } from '../detect/surface/list-questions.js';
 import { readStandardSurface } from '../detect/surface/standard-contexts.js';
 import { surfaceNames, type Surface, type SurfaceName } from '../detect/surface/surface.js';
 import { loadNamedSet } from '../experiment/plan/load-training-set.js';
-import { parsePlan } from '../experiment/plan/plan-schema.js';
+import { parsePlan, priceSchema } from '../experiment/plan/plan-schema.js';
 import { parseJudge } from '../experiment/plan/resolve-judge.js';
 import { resolvePlan } from '../experiment/plan/resolve-plan.js';
 import type { ResolvedPlan } from '../experiment/plan/resolved-plan.js';
 import { findEdition, readWorldOfBases } from '../experiment/plan/world-of-bases.js';
+import { findEntryRate, findPlanRate, requirePlanRates } from '../experiment/run/plan-rates.js';
 import { functionSchema } from '../foundation/caller-schemas.js';
 import { systemClock } from '../foundation/clock.js';
 import { createDirectFetch } from '../foundation/direct-fetch.js';
@@ -36,6 +37,9 @@ import type { Judge } from '../judging/judge.js';
 import { checkJudgements, judgeSchema } from '../judging/own-judge.js';
 import { ruleNames, type RuleName } from '../judging/rules.js';
 import type { BaseModel } from '../models/base-model.js';
+import type { HostedPrice } from '../models/hosted/spending/hosted-prices.js';
+import { createSpendingLedger } from '../models/hosted/spending/spending-ledger.js';
+import type { SpendingSummary } from '../models/hosted/spending/summarise-spending.js';
 import { nameWrittenModel, writtenModelSchema, type WrittenModel } from '../models/model-reference.js';
 import { openingSchema } from '../models/open-model-sampler.js';
 import { openBaseModel, type OpenBaseModelOptions } from '../models/open-base-model.js';
@@ -43,6 +47,7 @@ import { createOwnBase, type OwnModel } from '../models/own-model.js';
 import { openJudge } from '../models/services/retirements.js';
 import { readOrganismManifest } from '../organism/build/organism-manifest.js';
 import { openOrganism } from '../organism/organism.js';
+import { nameRun } from '../runs/run-folder.js';
 import type { AskedQuestion } from '../runs/run-outline.js';
 import { givenPartsShape, type GivenParts } from './given-parts.js';
 
@@ -83,6 +88,10 @@ export interface AuditOptions
    * may cost money.
    */
   readonly maxAnswers?: number;
+  /** US dollars that models and judge may cost the audit, earlier calls included. Default any number. */
+  readonly maxCost?: number;
+  /** US dollars for a million tokens of hosted models that no list has, by their names. */
+  readonly prices?: Readonly<Record<string, HostedPrice>>;
   /** Of what is drawn. Default 0. */
   readonly seed?: number;
   /** The folder of audits. Default `audits`. */
@@ -91,8 +100,10 @@ export interface AuditOptions
   readonly threads?: number;
   /** Milliseconds since 1970, to tell of models that end soon. Default the machine's. */
   readonly date?: () => number;
-  /** Called after every look. */
-  readonly onLook?: (look: AuditLook) => void;
+  /** Milliseconds. Default the process's clock. */
+  readonly clock?: () => number;
+  /** Called after every look, with what it has cost so far. */
+  readonly onLook?: (look: AuditLook, spending: SpendingSummary) => void;
 }
 
 const optionsSchema = openingSchema.extend({
@@ -109,9 +120,12 @@ const optionsSchema = openingSchema.extend({
   error: z.number().gt(0).lt(0.5).optional(),
   maxDrift: z.number().gt(0).lt(100).optional(),
   maxAnswers: z.int().positive().optional(),
+  maxCost: z.number().nonnegative().optional(),
+  prices: z.record(z.string(), priceSchema).optional(),
   seed: z.int().nonnegative().optional(),
   audits: z.string().min(1).optional(),
   date: functionSchema.optional(),
+  clock: functionSchema.optional(),
   onLook: functionSchema.optional(),
 });
 
@@ -119,6 +133,8 @@ const optionsSchema = openingSchema.extend({
 export interface AuditResult extends Pick<FinishedAudit, 'audit'> {
   readonly folder: string | null;
   readonly work: FinishedAudit['work'] | null;
+  /** What hosted models and a hosted judge cost, earlier calls included; null where nothing was asked. */
+  readonly spending: SpendingSummary | null;
 }
 
 /** Where answers cost nothing, the base is asked ahead: later audits of it take that over. */
@@ -146,7 +162,7 @@ export async function auditModel(model: WrittenModel, options: AuditOptions = {}
   const maxDrift = options.maxDrift === undefined ? null : options.maxDrift / 100;
   const settings = { error, maxAnswers: options.maxAnswers ?? most, baseAnswers, maxDrift, seed };
   if (isSameModel(base, tuned))
-    return { audit: describeSame({ base, tuned, rule, settings }), folder: null, work: null };
+    return { audit: describeSame({ base, tuned, rule, settings }), folder: null, work: null, spending: null };
   const { judge } = options;
   const named = typeof judge === 'object' ? undefined : (judge ?? (await requireOrganism(base)));
   const edition = named === 'exact' || named === 'none' ? await findEdition(base.reference.text, (path) => path) : null;
@@ -174,24 +190,42 @@ export async function auditModel(model: WrittenModel, options: AuditOptions = {}
       template,
     );
     const pair = { base, tuned, surface };
-    return { ...(await readUnjudged({ ...pair, detectors, settings, rule, audits, ...stopping })), work: null };
+    return {
+      ...(await readUnjudged({ ...pair, detectors, settings, rule, audits, ...stopping })),
+      work: null,
+      spending: null,
+    };
   }
   const asked = named === undefined ? {} : { judge: parseJudge(named, { mode: 'logprobs', samples: undefined }) };
-  const input = planAudit({ ...{ base: written, identity: base.identity, model, surface, rule }, ...asked });
+  const { maxCost, prices, clock = systemClock.now } = options;
+  const input = planAudit({
+    ...{ base: written, identity: base.identity, model, surface, rule, ...asked },
+    ...(prices === undefined ? {} : { prices }),
+  });
   const own = typeof judge === 'object' ? { judge: checkJudgements(judge) } : {};
-  const plan = await resolvePlan(parsePlan(input, { hasJudge: 'judge' in own }), 'audit', {
+  const resolved = await resolvePlan(parsePlan(input, { hasJudge: 'judge' in own }), 'audit', {
     ...{ environment, date, version: readPackageVersion(), models, ...own },
     ...ownSuites,
     ...given,
     openBase: (reference) => open(reference.text),
   });
-  await requireSameTokens(base, tuned, listConversations(plan), template);
-  for (const remark of plan.remarks) onNotice(remark);
-  const passing = maxDrift === null || isPaid ? 0 : (leastBudget(surface, countRounds(plan), settings).clean ?? 0);
-  const maxAnswers = options.maxAnswers ?? Math.max(most, 2 * passing);
-  return runAudit({
-    ...{ plan, surface, settings: { ...settings, maxAnswers }, audits, onLook, onNotice },
-    judge: await plan.judge.open({ environment, fetch, ...stopping }),
+  await requireSameTokens(base, tuned, listConversations(resolved), template);
+  for (const remark of resolved.remarks) onNotice(remark);
+  if (maxCost !== undefined) requirePlanRates(resolved, howToPrice);
+  const passing = maxDrift === null || isPaid ? 0 : (leastBudget(surface, countRounds(resolved), settings).clean ?? 0);
+  const chosen = { ...settings, maxAnswers: options.maxAnswers ?? Math.max(most, 2 * passing) };
+  const plan = identifyAudit(resolved, surface, chosen);
+  const spending = createSpendingLedger({
+    ...{ folder: join(audits, nameRun(plan)), account: 'run', limit: maxCost ?? null, priceHint: howToPrice, clock },
+    findRate: (use) => findPlanRate(plan, use),
+    findRateOf: (entry) => findEntryRate(plan, entry),
+  });
+  const finished = await runAudit({
+    ...{ plan, surface, settings: chosen, audits, spending, onNotice },
+    onLook: (look) => {
+      onLook(look, spending.summary());
+    },
+    judge: await plan.judge.open({ environment, fetch, spending, ...stopping }),
     calibration: await plan.judge.readCalibration(),
     read: async (folder) => {
       const others = await listSiblings(audits, plan.name, basename(folder));
@@ -199,7 +233,11 @@ export async function auditModel(model: WrittenModel, options: AuditOptions = {}
     },
     ...stopping,
   });
+  return { ...finished, spending: spending.summary() };
 }
+
+const howToPrice =
+  'Give their prices, in US dollars for a million tokens in and out, or 0 and 0 for a server of your own: --model-price 2.5,10 and --judge-price 2.5,10, in the library `prices`.';
 
 function listConversations({ evaluations }: ResolvedPlan): readonly AskedQuestion['messages'][] {
   return evaluations.flatMap(({ questions }) => questions.map(({ messages }) => messages));

@@ -2,12 +2,16 @@ import { auditModel } from '../../api/audit.js';
 import { createEngineProgress } from '../../engine/engine-progress.js';
 import { createProgressDisplay } from '../../foundation/progress-display.js';
 import { findRule } from '../../judging/rules.js';
+import type { HostedPrice } from '../../models/hosted/spending/hosted-prices.js';
+import { divideModel } from '../../models/model-reference.js';
+import type { SpendingSummary } from '../../models/hosted/spending/summarise-spending.js';
 import type { CommandAction } from '../command.js';
 import type { CommandContext } from '../command-context.js';
 import { decideAuditGate, describeAuditGate, failAuditGate, listAuditCases } from '../decide-audit-gate.js';
 import { requireGate } from '../decide-gate.js';
 import { describeAudit, failAudit, tabulateContexts, tabulateReadings } from '../describe-audit.js';
 import type { auditDefinition } from '../definitions/detect.js';
+import { describePaid, describeSpending } from '../describe-money.js';
 import { printTable } from '../format-table.js';
 import { withJunit, type WriteJunit } from '../junit.js';
 
@@ -27,13 +31,15 @@ async function runGated(
   writeJunit: WriteJunit,
 ): Promise<void> {
   const { base, judge, surface, suite, data, template, detectors, choices, error, seed, audits, threads } = options;
-  const { 'max-answers': maxAnswers, 'max-drift': maxDrift } = options;
-  const { environment, fetch, signal, date, notify, print } = context;
+  const { 'max-answers': maxAnswers, 'max-drift': maxDrift, 'max-cost': maxCost } = options;
+  const { environment, fetch, signal, date, now: clock, notify, print } = context;
   requireGate(maxDrift === undefined ? null : { maxDrift }, options);
+  let paid: SpendingSummary | null = null;
   const display = createProgressDisplay({ ...context, stream: context.progress });
   const progress = createEngineProgress({ ...context, stream: context.progress });
   const found = await auditModel(model, {
-    ...{ rule: findRule(options.rule).name, error, seed, audits, environment, fetch, signal, date },
+    ...{ rule: findRule(options.rule).name, error, seed, audits, environment, fetch, signal, date, clock },
+    prices: priceModels(model, options),
     memory: options['ignore-memory'] ? Infinity : context.memory,
     ...(base === undefined ? {} : { base }),
     ...(judge === undefined ? {} : { judge }),
@@ -45,19 +51,27 @@ async function runGated(
     ...(choices === undefined ? {} : { choices }),
     ...(maxDrift === undefined ? {} : { maxDrift }),
     ...(maxAnswers === undefined ? {} : { maxAnswers }),
+    ...(maxCost === undefined ? {} : { maxCost }),
     ...(threads === undefined ? {} : { threads }),
     onProgress: progress.onDownload,
     onNotice: notify,
-    onLook: ({ answers, most, context: name }) => {
-      display.show({ label: 'asking', total: most, unit: 'answers', count: answers.tuned, note: name });
+    onLook: ({ answers, most, context: name }, spending) => {
+      paid = spending;
+      const note = [name, describePaid(spending) ?? ''].filter((part) => part !== '').join(', ');
+      display.show({ label: 'asking', total: most, unit: 'answers', count: answers.tuned, note });
     },
-  }).finally(() => {
-    progress.finish();
-    display.finish();
-  });
-  const { audit: result, folder, work } = found;
+  })
+    .finally(() => {
+      progress.finish();
+      display.finish();
+    })
+    .catch((cause: unknown) => {
+      if (paid !== null) for (const line of describeSpending(paid)) notify(line);
+      throw cause;
+    });
+  const { audit: result, folder, work, spending } = found;
   const gate = await decideAuditGate(context, options.ledger, found);
-  if (context.json) context.printJson({ ...result, gate, folder, work });
+  if (context.json) context.printJson({ ...result, gate, folder, work, spending });
   else {
     const [verdict = '', ...rest] = describeAudit(result);
     print(verdict, context.colors.bold);
@@ -78,7 +92,20 @@ async function runGated(
           : `${folder}\n  answers: ${String(result.answers.tuned)} of the model, ${String(result.answers.base)} of the base`,
       );
   }
+  if (!context.json && spending !== null) for (const line of describeSpending(spending)) notify(line);
   if (gate !== null) await writeJunit(listAuditCases(gate, result));
   const failure = gate === null ? failAudit(result, folder) : failAuditGate(gate, folder);
   if (failure !== null) throw failure;
+}
+
+/** By the names of the models; a judge that is one of them has its own price, where one is given. */
+function priceModels(
+  model: string,
+  { base, judge, 'model-price': ofModels, 'judge-price': ofJudge }: Options,
+): Readonly<Record<string, HostedPrice>> {
+  const models = base === undefined ? [model, divideModel(model).base] : [model, base];
+  return {
+    ...(ofModels === undefined ? {} : Object.fromEntries(models.map((name) => [name, ofModels]))),
+    ...(ofJudge === undefined || judge === undefined ? {} : { [judge]: ofJudge }),
+  };
 }

@@ -2,7 +2,7 @@ import { auditDetectors, templateChoices } from '../../detect/audit/audit-option
 import { surfaceNames } from '../../detect/surface/surface.js';
 import { modelNameForms } from '../../models/model-name-forms.js';
 import type { CommandDefinition } from '../command.js';
-import { memoryOption, threadsOption } from '../shared-options.js';
+import { judgePriceOption, maxCostOption, memoryOption, threadsOption } from '../shared-options.js';
 import { gateOptions, limitOptions } from './gate.js';
 import {
   commaSeparated,
@@ -106,6 +106,17 @@ export const auditDefinition = {
       type: optional(wholeNumber(1)),
       example: '2000',
     },
+    'max-cost': {
+      ...maxCostOption,
+      description:
+        'Stop before hosted models and a hosted judge could cost the audit more than so many US dollars, earlier calls included; all prices must be known',
+    },
+    'model-price': {
+      ...judgePriceOption,
+      description:
+        'Price of a hosted model and of its base, where no price list has them: US dollars for a million tokens in and out',
+    },
+    'judge-price': judgePriceOption,
     seed: { value: 'N', description: 'Seed of the wordings that are drawn', type: wholeNumber(), default: '0' },
     audits: { value: 'FOLDER', description: 'Folder of audits', type: nonEmptyText, default: 'audits' },
     threads: threadsOption,

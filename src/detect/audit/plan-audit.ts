@@ -1,6 +1,7 @@
 import { namePoints } from '../../analysis/require-passable.js';
 import type { PlanInput } from '../../experiment/plan/plan-schema.js';
 import type { ResolvedPlan } from '../../experiment/plan/resolved-plan.js';
+import { hashJson } from '../../foundation/content-hash.js';
 import { DriftlineError } from '../../foundation/driftline-error.js';
 import type { RuleName } from '../../judging/rules.js';
 import type { WrittenModel } from '../../models/model-reference.js';
@@ -27,13 +28,15 @@ export interface AuditPlanSettings {
   /** As plans write it; left out where the caller brings a judge. */
   readonly judge?: NonNullable<PlanInput['judge']>;
   readonly rule: RuleName;
+  /** What hosted models and a hosted judge cost, by their names. */
+  readonly prices?: NonNullable<PlanInput['prices']>;
 }
 
 /**
  * An audit as a plan: its contexts are evaluations of the base and of what was made of it. The plan says what may be
  * asked at most; which of it is asked depends on what is seen.
  */
-export function planAudit({ base, identity, model, surface, judge, rule }: AuditPlanSettings): PlanInput {
+export function planAudit({ base, identity, model, surface, judge, rule, prices }: AuditPlanSettings): PlanInput {
   const [first, ...others] = surface.contexts.map(({ name, evaluation }) => ({
     ...evaluation,
     name,
@@ -47,6 +50,7 @@ export function planAudit({ base, identity, model, surface, judge, rule }: Audit
     conditions: { [auditedCondition]: { model } },
     evaluate: [first, ...others],
     ...(judge === undefined ? {} : { judge }),
+    ...(prices === undefined ? {} : { prices }),
     rule,
   };
 }
@@ -54,6 +58,16 @@ export function planAudit({ base, identity, model, surface, judge, rule }: Audit
 /** All audits of one base have one name, so that they take over its answers from each other. */
 export function nameAudit(identity: string): string {
   return `audit-${identity.slice(0, 8)}`;
+}
+
+/** The plan with all that decides which of it is asked: another error or another seed is another audit. */
+export function identifyAudit(
+  plan: ResolvedPlan,
+  surface: Pick<Surface, 'hash'>,
+  settings: AuditSettings,
+): ResolvedPlan {
+  const audit = { surface: surface.hash, ...settings };
+  return { ...plan, hash: hashJson({ plan: plan.hash, audit }), record: { ...plan.record, audit } };
 }
 
 /** What decides how far an audit goes. */

@@ -4,13 +4,13 @@ import type { AskingContext } from '../../experiment/run/ask-and-judge.js';
 import { requireCalibration } from '../../experiment/run/require-calibration.js';
 import { startTally, type RunTally } from '../../experiment/run/run-progress.js';
 import { listWantedKeys, type WantedAnswer } from '../../experiment/run/wanted-answer.js';
-import { hashJson } from '../../foundation/content-hash.js';
 import { DriftlineError } from '../../foundation/driftline-error.js';
 import { writeFileAtomically } from '../../foundation/write-file-atomically.js';
 import type { CalibrationItem } from '../../judging/calibration.js';
 import { judgeModes, type Judge } from '../../judging/judge.js';
 import { classifyJudgement, findRule } from '../../judging/rules.js';
 import { withoutScoresOfUnknown } from '../../judging/unknown-question.js';
+import type { SpendingLedger } from '../../models/hosted/spending/spending-ledger.js';
 import type { Sampler } from '../../models/sampler.js';
 import { findEarlierRuns, type EarlierRuns } from '../../runs/earlier-runs.js';
 import { nameRun, openRunFolder, type RunFolder } from '../../runs/run-folder.js';
@@ -27,7 +27,7 @@ import type { AuditReading } from './read-detectors.js';
 import { summariseAudit } from './summarise-audit.js';
 
 export interface RunAuditSettings {
-  /** Of `planAudit`, resolved. */
+  /** Of `planAudit`, resolved, as `identifyAudit` has it. */
   readonly plan: ResolvedPlan;
   readonly surface: Surface;
   readonly settings: AuditSettings;
@@ -38,6 +38,8 @@ export interface RunAuditSettings {
   readonly calibration: readonly CalibrationItem[];
   /** Reads the model with detectors, once it is asked; keeps what it reads in the folder of the audit. */
   readonly read: (folder: string) => Promise<readonly AuditReading[]>;
+  /** Counts what hosted models and a hosted judge cost, in the folder of the audit. */
+  readonly spending: SpendingLedger;
   readonly signal?: AbortSignal;
   readonly onLook: (look: AuditLook) => void;
   readonly onNotice: (notice: string) => void;
@@ -56,22 +58,24 @@ export interface FinishedAudit {
  * same base is taken over.
  */
 export async function runAudit(given: RunAuditSettings): Promise<FinishedAudit> {
-  const { surface, settings, audits, judge, calibration, signal, onLook, onNotice } = given;
-  const sizes = countRounds(given.plan);
+  const { plan, surface, settings, audits, judge, calibration, spending, signal, onLook, onNotice } = given;
+  const sizes = countRounds(plan);
   requireBudget(leastBudget(surface, sizes, settings), settings);
-  const plan = identifyAudit(given.plan, surface, settings);
   const folder = await openRunFolder(audits, plan, { onNotice });
   const samplers = new Map<string, Promise<Sampler>>();
   try {
+    await spending.load();
     await requireCalibration(folder.folder, judge, calibration);
+    await spending.save();
     let earlier: Promise<EarlierRuns> | null = null;
     const context: AskingContext = {
-      ...{ folder, judge, tally: startTally(), onEvent: () => undefined },
+      ...{ folder, judge, spending, tally: startTally(), onEvent: () => undefined },
       earlier: () => (earlier ??= findEarlierRuns(audits, plan.name, nameRun(plan))),
       ...(signal === undefined ? {} : { signal }),
     };
     const openSampler = (cell: PlannedCell): Promise<Sampler> => {
-      const opened = samplers.get(cell.name) ?? findModel(plan, cell).openSampler(cell.existing?.tuned ?? null);
+      const opened =
+        samplers.get(cell.name) ?? findModel(plan, cell).openSampler(cell.existing?.tuned ?? null, { spending });
       samplers.set(cell.name, opened);
       return opened;
     };
@@ -96,6 +100,7 @@ export async function runAudit(given: RunAuditSettings): Promise<FinishedAudit> 
       decisive: listDecisive(folder, plan, looks, judge, verdict),
     };
     await writeFileAtomically(join(folder.folder, 'looks.jsonl'), looks.map(describeLook).join(''));
+    await spending.save();
     await writeAudit(folder.folder, audit);
     return { folder: folder.folder, audit, work: context.tally };
   } catch (cause) {
@@ -103,14 +108,9 @@ export async function runAudit(given: RunAuditSettings): Promise<FinishedAudit> 
     throw isStopped ? interruptedAudit(folder.folder, cause) : cause;
   } finally {
     await Promise.all([...samplers.values()].map(async (opened) => (await opened.catch(() => null))?.close()));
+    await spending.save().catch(() => undefined);
     await folder.close();
   }
-}
-
-/** The plan with all that decides which of it is asked: another error or another seed is another audit. */
-function identifyAudit(plan: ResolvedPlan, surface: Surface, settings: AuditSettings): ResolvedPlan {
-  const audit = { surface: surface.hash, ...settings };
-  return { ...plan, hash: hashJson({ plan: plan.hash, audit }), record: { ...plan.record, audit } };
 }
 
 function describeLook({ context, state, answers }: AuditLook): string {
