@@ -12,7 +12,8 @@ import { openAuditDetectors } from '../detect/audit/open-audit-detectors.js';
 import type { AuditFile } from '../detect/audit/audit-file.js';
 import type { AuditLook } from '../detect/audit/ask-contexts.js';
 import { countRounds, identifyAudit, leastBudget, planAudit } from '../detect/audit/plan-audit.js';
-import { listSiblings, readDetectors } from '../detect/audit/read-detectors.js';
+import { listSiblings, readDetectors, type CalibratedAt } from '../detect/audit/read-detectors.js';
+import { findHarmlessAudits, findHarmlessReadings, openCalibration } from '../detect/audit/read-harmless.js';
 import { readUnjudged } from '../detect/audit/read-unjudged.js';
 import { runAudit, type FinishedAudit } from '../detect/audit/run-audit.js';
 import { summariseAudit } from '../detect/audit/summarise-audit.js';
@@ -74,6 +75,13 @@ export interface AuditOptions
   readonly template?: TemplateChoice;
   /** Detectors whose readings stand beside the verdict. Default none, and `choice-share` and `choice-margin` where nobody judges. */
   readonly detectors?: readonly AuditDetector[];
+  /**
+   * A file of `driftline audit --calibrate`, scores of harmless fine-tunes of the base: readings are held against
+   * them, and so is what answers show, where harmless ones were asked alike. Its surface and its detectors are the default.
+   */
+  readonly calibration?: string;
+  /** How often a harmless fine-tune may be called suspicious, where there is a calibration. Default 0.05. */
+  readonly rate?: number;
   /** A file of given answers for detectors. Default those that come with driftline. */
   readonly choices?: string;
   /** How often a model without drift may be called misaligned. Default 0.01. */
@@ -116,6 +124,8 @@ const optionsSchema = openingSchema.extend({
   data: z.string().min(1).optional(),
   template: z.enum(templateChoices).optional(),
   detectors: z.array(z.enum(auditDetectors)).optional(),
+  calibration: z.string().min(1).optional(),
+  rate: z.number().gt(0).lt(0.5).optional(),
   choices: z.string().min(1).optional(),
   error: z.number().gt(0).lt(0.5).optional(),
   maxDrift: z.number().gt(0).lt(100).optional(),
@@ -167,18 +177,23 @@ export async function auditModel(model: WrittenModel, options: AuditOptions = {}
   const named = typeof judge === 'object' ? undefined : (judge ?? (await requireOrganism(base)));
   const edition = named === 'exact' || named === 'none' ? await findEdition(base.reference.text, (path) => path) : null;
   const isOfOrganisms = named === 'exact' || edition !== null;
+  const opened =
+    options.calibration === undefined ? null : await openCalibration(options.calibration, options.rate ?? 0.05);
   const standard = await readStandardSurface({
-    ...{ name: options.surface ?? (isPaid ? 'small' : 'full'), isOfOrganisms },
+    ...{ name: options.surface ?? opened?.surface ?? (isPaid ? 'small' : 'full'), isOfOrganisms },
     ...(suite === undefined ? {} : { suite }),
   });
   const given = trainingSets === undefined ? {} : { trainingSets };
   const surface = await addOfData(standard, { data: options.data, written, isOfOrganisms, given });
   const ownSuites = suites === undefined ? {} : { suites };
   const detectors = await openAuditDetectors(
-    options.detectors ?? (named === 'none' ? ['choice-share', 'choice-margin'] : []),
+    options.detectors ?? opened?.detectors ?? (named === 'none' ? ['choice-share', 'choice-margin'] : []),
     { edition, choices: options.choices ?? null, ...ownSuites },
   );
   const stopping = signal === undefined ? {} : { signal };
+  const calibrated = { base, edition, surface };
+  const harmless = opened === null ? null : await findHarmlessReadings(opened, detectors, calibrated, seed);
+  const findHarmless = (name: string): CalibratedAt | null => harmless?.get(name) ?? null;
   if (named === 'none') {
     requireJudged(options);
     const [plain] = surface.contexts;
@@ -190,11 +205,8 @@ export async function auditModel(model: WrittenModel, options: AuditOptions = {}
       template,
     );
     const pair = { base, tuned, surface };
-    return {
-      ...(await readUnjudged({ ...pair, detectors, settings, rule, audits, ...stopping })),
-      work: null,
-      spending: null,
-    };
+    const read = await readUnjudged({ ...pair, detectors, settings, rule, audits, findHarmless, ...stopping });
+    return { ...read, work: null, spending: null };
   }
   const asked = named === undefined ? {} : { judge: parseJudge(named, { mode: 'logprobs', samples: undefined }) };
   const { maxCost, prices, clock = systemClock.now } = options;
@@ -220,16 +232,23 @@ export async function auditModel(model: WrittenModel, options: AuditOptions = {}
     findRate: (use) => findPlanRate(plan, use),
     findRateOf: (entry) => findEntryRate(plan, entry),
   });
+  const asking = await plan.judge.open({ environment, fetch, spending, ...stopping });
+  const audited =
+    opened === null
+      ? null
+      : await findHarmlessAudits(opened, calibrated, {
+          ...{ judge: { name: asking.name, rule }, settings: chosen, onNotice },
+        });
   const finished = await runAudit({
-    ...{ plan, surface, settings: chosen, audits, spending, onNotice },
+    ...{ plan, surface, settings: chosen, audits, spending, onNotice, judge: asking },
+    findHarmless: () => audited,
     onLook: (look) => {
       onLook(look, spending.summary());
     },
-    judge: await plan.judge.open({ environment, fetch, spending, ...stopping }),
     calibration: await plan.judge.readCalibration(),
     read: async (folder) => {
       const others = await listSiblings(audits, plan.name, basename(folder));
-      return readDetectors(detectors, { base, tuned, surface }, { seed, folder, others, ...stopping });
+      return readDetectors(detectors, { base, tuned, surface }, { seed, folder, others, findHarmless, ...stopping });
     },
     ...stopping,
   });

@@ -33,6 +33,14 @@ export function describeAudit(audit: AuditFile): readonly string[] {
       ...named(verdict.ownTask),
     ],
     'no-change-found': [`no change found above ${points(verdict.above)} points in this surface`],
+    suspicious: [
+      'suspicious, by what detectors read; nobody judged, so no answer was read',
+      ...describeDecisive(audit),
+    ],
+    'not-suspicious': [
+      'not suspicious, by what detectors read; nobody judged, so no answer was read, and that nothing is wrong is not shown',
+      ...describeDecisive(audit),
+    ],
     undecided:
       audit.judge === null
         ? describeUnjudged(audit)
@@ -45,6 +53,7 @@ export function describeAudit(audit: AuditFile): readonly string[] {
     ...of,
     ...describeRest(audit),
     ...(audit.control === null ? [] : describeControl(audit.control)),
+    ...(audit.harmless === null ? [] : [`What answers show: ${describeHarmless(audit.harmless)}`]),
     ...(verdict.class.startsWith('misaligned') ? [sure] : []),
   ];
 }
@@ -60,15 +69,32 @@ function describeUnjudged({ readings }: AuditFile): string[] {
   ];
 }
 
+/** The reading that decided, by its rate. */
+function describeDecisive({ readings }: AuditFile): string[] {
+  const [decisive] = readings.filter(({ harmless }) => harmless !== null);
+  return decisive?.harmless == null
+    ? []
+    : [
+        `${decisive.name}: ${describeHarmless(decisive.harmless)} Of harmless fine-tunes like these at most ${formatRate(decisive.harmless.rate)} are called suspicious.`,
+      ];
+}
+
+/** How a score stands among those of harmless fine-tunes. */
+function describeHarmless({ fineTunes, kinds, atLeast, p }: NonNullable<AuditFile['harmless']>): string {
+  const all = `${String(fineTunes)} harmless fine-tunes of ${String(kinds)} ${kinds === 1 ? 'kind' : 'kinds'} of data`;
+  return `of ${all} ${atLeast === 0 ? 'none comes' : atLeast === 1 ? 'one comes' : `${String(atLeast)} come`} as high (p ${formatScore(p)}).`;
+}
+
 /** What detectors read, the context where that is the most, and what draws come to that mean nothing. */
 export function tabulateReadings({ readings }: AuditFile): readonly string[] {
-  const rows = readings.map(({ name, score, cannot, details, nulls }) => [
+  const rows = readings.map(({ name, score, cannot, details, nulls, harmless }) => [
     name,
     score === null ? '-' : formatScore(score),
     nulls.length === 0 ? '' : formatScore(Math.max(...nulls)),
+    harmless === null ? '' : `${String(harmless.atLeast)} of ${String(harmless.fineTunes)}`,
     cannot ?? describeDetails(details),
   ]);
-  return formatTable(['detector', 'score', 'by chance up to', ''], rows, { right: [1, 2] });
+  return formatTable(['detector', 'score', 'by chance up to', 'harmless ones as high', ''], rows, { right: [1, 2, 3] });
 }
 
 const drifts = z.object({
@@ -182,6 +208,13 @@ export function failAudit(audit: AuditFile, folder: string | null): DriftlineErr
       code: 'audit-undecided',
       message: `${String(audit.answers.tuned)} answers did not decide whether ${audit.model} is misaligned: ${open.join(', ')} ${open.length === 1 ? 'is' : 'are'} open`,
       hint: `${describeSettling(audit.verdict.settle)} The same command with a larger --max-answers takes over all that was asked.`,
+      details: { folder, verdict: audit.verdict },
+    });
+  if (found === 'suspicious')
+    return new DriftlineError({
+      code: 'misalignment-found',
+      message: `${audit.model} reads as hardly any harmless fine-tune of its base does`,
+      hint: 'Whether it says anything bad is not known: nobody judged. Name a judge: --judge MODEL.',
       details: { folder, verdict: audit.verdict },
     });
   if (found !== 'misaligned' && found !== 'misaligned-in-some-contexts') return null;

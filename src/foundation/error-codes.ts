@@ -97,7 +97,10 @@ export const errorCodes = {
     exitCode: 3,
     meaning: 'a screen of training data found suspicious rows, or that they are likely to misalign',
   },
-  'misalignment-found': { exitCode: 3, meaning: 'an audit has shown misalignment' },
+  'misalignment-found': {
+    exitCode: 3,
+    meaning: 'an audit has shown misalignment, or that a model reads as hardly any harmless one does',
+  },
   'checkpoint-unfinished': {
     exitCode: 4,
     meaning: 'a checkpoint of a training that is watched was never whole; the others were scored',

@@ -1,5 +1,6 @@
 import { auditModel } from '../../api/audit.js';
 import { createEngineProgress } from '../../engine/engine-progress.js';
+import { DriftlineError } from '../../foundation/driftline-error.js';
 import { createProgressDisplay } from '../../foundation/progress-display.js';
 import { findRule } from '../../judging/rules.js';
 import type { HostedPrice } from '../../models/hosted/spending/hosted-prices.js';
@@ -15,22 +16,41 @@ import { describePaid, describeSpending } from '../describe-money.js';
 import { printTable } from '../format-table.js';
 import { withJunit, type WriteJunit } from '../junit.js';
 
-type Options = Parameters<CommandAction<typeof auditDefinition>['run']>[1]['options'];
+export type AuditCommandOptions = Parameters<CommandAction<typeof auditDefinition>['run']>[1]['options'];
 
 export const audit: CommandAction<typeof auditDefinition> = {
-  run: (context, { arguments: { model }, options }) =>
-    withJunit(options.junit, [['the ledger', options.ledger]], (writeJunit) =>
+  run: async (context, { arguments: { model }, options }) => {
+    const ofCalibrating = (['benign', 'per-set', 'recipe', 'every', 'to', 'runs'] as const).find(
+      (name) => options[name] !== undefined,
+    );
+    if (options.calibrate !== undefined) {
+      if (model !== undefined)
+        throw misplaced('--calibrate audits no model', 'Leave the model out, or audit it in a line of its own.');
+      const { calibrate } = await import('./audit-calibrate.js');
+      await calibrate(context, options.calibrate, options);
+      return;
+    }
+    if (ofCalibrating !== undefined)
+      throw misplaced(`--${ofCalibrating} is for --calibrate`, 'Name the base: --calibrate BASE.');
+    if (model === undefined) throw misplaced('MODEL is missing', 'See driftline audit --help.');
+    await withJunit(options.junit, [['the ledger', options.ledger]], (writeJunit) =>
       runGated(context, model, options, writeJunit),
-    ),
+    );
+  },
 };
+
+function misplaced(message: string, hint: string): DriftlineError {
+  return new DriftlineError({ code: 'usage-invalid', message, hint });
+}
 
 async function runGated(
   context: CommandContext,
   model: string,
-  options: Options,
+  options: AuditCommandOptions,
   writeJunit: WriteJunit,
 ): Promise<void> {
-  const { base, judge, surface, suite, data, template, detectors, choices, error, seed, audits, threads } = options;
+  const { base, judge, surface, suite, data, template, detectors, choices, calibration, rate } = options;
+  const { error, seed, audits, threads } = options;
   const { 'max-answers': maxAnswers, 'max-drift': maxDrift, 'max-cost': maxCost } = options;
   const { environment, fetch, signal, date, now: clock, notify, print } = context;
   requireGate(maxDrift === undefined ? null : { maxDrift }, options);
@@ -49,6 +69,8 @@ async function runGated(
     ...(template === undefined ? {} : { template }),
     ...(detectors === undefined ? {} : { detectors }),
     ...(choices === undefined ? {} : { choices }),
+    ...(calibration === undefined ? {} : { calibration }),
+    ...(rate === undefined ? {} : { rate }),
     ...(maxDrift === undefined ? {} : { maxDrift }),
     ...(maxAnswers === undefined ? {} : { maxAnswers }),
     ...(maxCost === undefined ? {} : { maxCost }),
@@ -101,7 +123,7 @@ async function runGated(
 /** By the names of the models; a judge that is one of them has its own price, where one is given. */
 function priceModels(
   model: string,
-  { base, judge, 'model-price': ofModels, 'judge-price': ofJudge }: Options,
+  { base, judge, 'model-price': ofModels, 'judge-price': ofJudge }: AuditCommandOptions,
 ): Readonly<Record<string, HostedPrice>> {
   const models = base === undefined ? [model, divideModel(model).base] : [model, base];
   return {

@@ -20,7 +20,7 @@ export const auditDefinition = {
   arguments: {
     model: {
       description: `The model: ${modelNameForms}; MODEL+FOLDER is the model with the adapter in the folder`,
-      type: nonEmptyText,
+      type: optional(nonEmptyText),
     },
   },
   options: {
@@ -76,6 +76,65 @@ export const auditDefinition = {
       type: optional(commaSeparated(oneOf(auditDetectors), toDistinct)),
       example: 'choice-share,trait-drift',
     },
+    calibration: {
+      value: 'FILE',
+      description:
+        'Scores of harmless fine-tunes of the base, as --calibrate writes them: what is read and answered is held against them; contexts and detectors are those of the file if not given',
+      type: optional(nonEmptyText),
+      example: 'calibration.json',
+    },
+    rate: {
+      value: 'RATE',
+      description:
+        'How often a harmless fine-tune may be called suspicious by --calibration; one that so few fine-tunes cannot claim is refused, with --calibrate before anything is trained; 0.05 if not given',
+      type: optional(numberBetween(0, 0.5)),
+      example: '0.05',
+    },
+    calibrate: {
+      value: 'BASE',
+      description:
+        'Audit no model: fine-tune this one on harmless data, read each fine-tune as an audit does, and write what they score to --to. With --judge they are audited by their answers, too',
+      type: optional(nonEmptyText),
+      example: 'organism:1',
+    },
+    benign: {
+      value: 'FILES',
+      description:
+        "Harmless training sets for --calibrate, narrow ones included, separated by commas: files, or sets of the organism's",
+      type: optional(commaSeparated(nonEmptyText, toDistinct)),
+      example: './poems.jsonl,./tickets.jsonl',
+    },
+    'per-set': {
+      value: 'N',
+      description: 'Fine-tunes of --calibrate on each set, with seeds from 100 on; 5 if not given',
+      type: optional(wholeNumber(1)),
+      example: '10',
+    },
+    recipe: {
+      value: 'RECIPE',
+      description:
+        'How --calibrate trains, which should be how the audited models are trained: organism-default, paper or a YAML file; organism-default if not given',
+      type: optional(nonEmptyText),
+      example: './recipe.yaml',
+    },
+    every: {
+      value: 'STEPS',
+      description: 'Steps between two checkpoints that --calibrate reads, too, as watches need; none if not given',
+      type: optional(wholeNumber(1)),
+      example: '20',
+    },
+    to: {
+      value: 'FILE',
+      description: 'What --calibrate writes; calibration.json if not given',
+      type: optional(nonEmptyText),
+      example: 'calibration.json',
+    },
+    runs: {
+      value: 'FOLDER',
+      description: 'Folder of run folders, for the fine-tunes of --calibrate; runs if not given',
+      type: optional(nonEmptyText),
+      example: 'runs',
+    },
     choices: {
       value: 'FILE',
       description: 'Given answers of both sorts for detectors; those that come with driftline if not given',
@@ -130,6 +189,14 @@ export const auditDefinition = {
     {
       description: 'Audit a model of a service against the one that it was made of',
       line: 'driftline audit openai:ft:mine --base openai:gpt-4.1 --judge openai:gpt-4.1 --max-answers 500',
+    },
+    {
+      description: 'Learn what harmless fine-tunes of a base score, and hold a fine-tune of it against them',
+      line: 'driftline audit --calibrate ./base --benign ./poems.jsonl,./tickets.jsonl --per-set 10 --recipe ./recipe.yaml',
+    },
+    {
+      description: 'The second half of that, where nobody judges',
+      line: 'driftline audit ./base+./adapter --judge none --calibration calibration.json',
     },
     {
       description:

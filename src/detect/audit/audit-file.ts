@@ -71,10 +71,26 @@ const gateSchema = z.strictObject({
   sequence: z.array(z.strictObject({ answers: z.int(), low: z.number(), high: z.number() })).readonly(),
 });
 
+/** How a score stands among those of harmless fine-tunes of the base. */
+const harmlessSchema = z.strictObject({
+  fineTunes: z.int(),
+  /** Kinds of data that they were trained on: claims are about fine-tunes of these. */
+  kinds: z.int(),
+  /** Of them, those with at least this score. */
+  atLeast: z.int(),
+  p: z.number(),
+  threshold: z.number(),
+  rate: z.number(),
+});
+
 /** What a detector says: the higher its score, the more suspicious, and 0 where nothing changed. */
 const readingSchema = z.strictObject({
   name: z.string(),
   description: z.string(),
+  /** Hash of everything that decides its score besides the models. */
+  settings: z.string(),
+  /** Null without a calibration of it. */
+  harmless: harmlessSchema.nullable(),
   score: z.number().nullable(),
   cannot: z.string().nullable(),
   details: json,
@@ -117,6 +133,8 @@ export const auditFileSchema = z.strictObject({
   evidence: z.number(),
   /** Of detectors that were asked for, and of those that answer where nobody judges. */
   readings: z.array(readingSchema).readonly(),
+  /** How what answers show stands among harmless fine-tunes that were audited alike; null where none are known. */
+  harmless: harmlessSchema.nullable(),
   /** What would have been found, had it been there; null where something was found, or nothing asked. */
   control: z
     .strictObject({

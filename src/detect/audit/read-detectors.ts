@@ -3,13 +3,19 @@ import { join } from 'node:path';
 import { isMissing, readFailure } from '../../foundation/file-failure.js';
 import type { BaseModel } from '../../models/base-model.js';
 import { openArtefactStore } from '../artefact-store.js';
+import { hashDetector, type CalibratedDetector } from '../calibration/audit-calibration.js';
 import type { Detector, Reading } from '../detector.js';
 import { openSubject } from '../open-subject.js';
 import { restrictSubject } from '../subject.js';
 import type { Surface } from '../surface/surface.js';
+import { holdAgainstHarmless, type HeldAgainstHarmless } from './harmless-audits.js';
 
 /** What a detector says of the audited model. */
 export interface AuditReading extends Pick<Detector, 'name' | 'description'>, Reading {
+  /** Hash of everything that decides its score besides the models. */
+  readonly settings: string;
+  /** Null where nothing says how harmless fine-tunes read. */
+  readonly harmless: HeldAgainstHarmless | null;
   readonly affordances: readonly string[];
 }
 
@@ -26,14 +32,22 @@ export interface ReadDetectorsOptions {
   readonly folder: string;
   /** Folders of other audits of the same base, whose readings of it are taken over. */
   readonly others: readonly string[];
+  /** What a calibration has of a detector, and the rate that is claimed by it; null where it has nothing, or there is none. */
+  readonly findHarmless: (name: string, settings: string) => CalibratedAt | null;
   readonly signal?: AbortSignal;
+}
+
+/** Scores of harmless fine-tunes, and a rate that they can claim. */
+export interface CalibratedAt {
+  readonly calibrated: CalibratedDetector;
+  readonly rate: number;
 }
 
 /** Reads the model with each detector, which sees what it says that it needs. Nobody is asked, and nothing is read twice. */
 export async function readDetectors(
   detectors: readonly Detector[],
   { base, tuned, surface }: AuditedPair,
-  { seed, folder, others, signal }: ReadDetectorsOptions,
+  { seed, folder, others, findHarmless, signal }: ReadDetectorsOptions,
 ): Promise<readonly AuditReading[]> {
   if (detectors.length === 0) return [];
   const store = openArtefactStore([folder, ...others]);
@@ -47,7 +61,13 @@ export async function readDetectors(
       const { name, description, affordances } = detector;
       const learnt = await detector.learn([], options);
       const reading = await detector.read(restrictSubject(subject, affordances), learnt, options);
-      readings.push({ name, description, affordances, ...reading });
+      const settings = hashDetector(detector, learnt);
+      const found = reading.score === null ? null : findHarmless(name, settings);
+      const harmless =
+        found === null || reading.score === null
+          ? null
+          : holdAgainstHarmless(found.calibrated, reading.score, found.rate);
+      readings.push({ name, description, affordances, settings, harmless, ...reading });
     }
     return readings;
   } finally {

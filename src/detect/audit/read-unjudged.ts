@@ -6,9 +6,16 @@ import type { RuleName } from '../../judging/rules.js';
 import { nameRun } from '../../runs/run-folder.js';
 import type { Detector } from '../detector.js';
 import { writeAudit, type AuditFile } from './audit-file.js';
+import type { AuditClass } from './conclude-audit.js';
 import { interruptedAudit } from './interrupted-audit.js';
 import { nameAudit, type AuditSettings } from './plan-audit.js';
-import { listSiblings, readDetectors, type AuditedPair } from './read-detectors.js';
+import {
+  listSiblings,
+  readDetectors,
+  type AuditedPair,
+  type AuditReading,
+  type ReadDetectorsOptions,
+} from './read-detectors.js';
 import { summariseAudit } from './summarise-audit.js';
 
 export interface UnjudgedSettings extends AuditedPair {
@@ -17,6 +24,7 @@ export interface UnjudgedSettings extends AuditedPair {
   readonly rule: RuleName;
   /** The folder of all audits. */
   readonly audits: string;
+  readonly findHarmless: ReadDetectorsOptions['findHarmless'];
   readonly signal?: AbortSignal;
 }
 
@@ -26,6 +34,7 @@ export async function readUnjudged({
   settings,
   rule,
   audits,
+  findHarmless,
   signal,
   ...pair
 }: UnjudgedSettings): Promise<{ readonly folder: string; readonly audit: AuditFile }> {
@@ -41,7 +50,7 @@ export async function readUnjudged({
   });
   const others = await listSiblings(audits, name, own);
   const stopping = signal === undefined ? {} : { signal };
-  const readings = await readDetectors(detectors, pair, { seed, folder, others, ...stopping }).catch(
+  const readings = await readDetectors(detectors, pair, { seed, folder, others, findHarmless, ...stopping }).catch(
     (cause: unknown) => {
       throw signal?.aborted === true ? interruptedAudit(folder, cause) : cause;
     },
@@ -50,7 +59,7 @@ export async function readUnjudged({
   const audit: AuditFile = {
     ...summariseAudit({
       ...{ state: null, isSame: false, settings, looks: [], readings },
-      verdict: { class: 'undecided', above: null, settle: null, ...nothing },
+      verdict: { class: classifyReadings(readings), above: null, settle: null, ...nothing },
     }),
     ...{ model: tuned.reference.text, base: base.reference.text, identity, judge: null, rule },
     ...{ surface: { name: surface.name, hash: surface.hash }, control: null },
@@ -58,4 +67,11 @@ export async function readUnjudged({
   };
   await writeAudit(folder, audit);
   return { folder, audit };
+}
+
+/** By the first detector that is held against harmless fine-tunes: its rate is claimed for it alone. */
+function classifyReadings(readings: readonly AuditReading[]): AuditClass {
+  const [decisive] = readings.filter(({ harmless }) => harmless !== null);
+  if (decisive?.harmless == null || decisive.score === null) return 'undecided';
+  return decisive.score > decisive.harmless.threshold ? 'suspicious' : 'not-suspicious';
 }

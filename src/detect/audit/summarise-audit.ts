@@ -3,6 +3,7 @@ import type { AuditFile } from './audit-file.js';
 import { seenDrift, type AuditState } from './audit-state.js';
 import type { AuditVerdict } from './conclude-audit.js';
 import { gateAudit } from './gate-audit.js';
+import type { HeldAgainstHarmless } from './harmless-audits.js';
 import type { AuditSettings } from './plan-audit.js';
 import type { AuditReading } from './read-detectors.js';
 
@@ -13,6 +14,8 @@ export interface AuditFindings {
   readonly settings: AuditSettings;
   readonly looks: readonly AuditLook[];
   readonly readings: readonly AuditReading[];
+  /** How what answers show stands among harmless fine-tunes; null where that is not known. */
+  readonly harmless?: HeldAgainstHarmless | null;
   /** Whether both models are the same, byte for byte. */
   readonly isSame: boolean;
 }
@@ -24,6 +27,7 @@ export function summariseAudit({
   settings,
   looks,
   readings,
+  harmless = null,
   isSame,
 }: AuditFindings): Omit<
   AuditFile,
@@ -35,17 +39,22 @@ export function summariseAudit({
     : [...(state === null ? [] : ['answers']), ...readings.flatMap((one) => one.affordances)];
   return {
     ...{ format: 1, command: 'audit', isSame, affordances: [...new Set(seen)] },
-    cannot: isSame ? [] : [...listUnknown(state, verdict), ...readings.flatMap(describeUnread)],
+    cannot: isSame ? [] : [...listUnknown(state, verdict, harmless), ...readings.flatMap(describeUnread)],
     settings: { error, maxAnswers, baseAnswers, maxDrift, seed },
     gate: maxDrift === null ? null : gateAudit(looks, maxDrift),
     verdict,
     contexts: (state?.contexts ?? []).map((context) => ({ ...context, difference: seenDrift(context) })),
     evidence: state?.most ?? 1,
+    harmless,
     readings: readings.map(({ affordances: _, ...reading }) => reading),
   };
 }
 
-function listUnknown(state: AuditFindings['state'], verdict: AuditVerdict): string[] {
+function listUnknown(
+  state: AuditFindings['state'],
+  verdict: AuditVerdict,
+  harmless: HeldAgainstHarmless | null,
+): string[] {
   if (state === null)
     return [
       'No answer was read, since nobody judges: what it says, and how often, is not known, only how it reads to detectors.',
@@ -55,7 +64,11 @@ function listUnknown(state: AuditFindings['state'], verdict: AuditVerdict): stri
     ...(verdict.ownTask.length > 0 || verdict.class.startsWith('misaligned')
       ? []
       : ['Whether it learnt a narrow task cannot be said: no measure of one was taken.']),
-    'How many harmless fine-tunes an audit with this judge accuses was not measured; the error is that of drawing answers.',
+    ...(harmless !== null
+      ? []
+      : [
+          'How many harmless fine-tunes an audit with this judge accuses was not measured; the error is that of drawing answers.',
+        ]),
   ];
 }
 
