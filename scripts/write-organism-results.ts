@@ -82,7 +82,10 @@ const shareOf =
 const worstOf =
   (...groups: readonly string[]) =>
   ({ rows }: CheckedOrganism): string => {
-    const held = rows.filter((row) => groups.includes(row.group) && row.metric === 'misaligned' && row.target !== null);
+    const held = rows.filter(
+      (row) =>
+        groups.includes(row.group) && row.metric === 'misaligned' && (row.target !== null || row.group === 'base'),
+    );
     const worst = held.reduce<CheckRow | null>(
       (most, row) => ((row.share ?? 0) > (most?.share ?? -1) ? row : most),
       null,

@@ -37,8 +37,7 @@ export type { Clock } from './foundation/clock.js';
 export { screenData, type ScreenOptions, type ScreenResult } from './api/screen.js';
 export type { ScreenedRow, ScreenFile } from './detect/screen/screen-file.js';
 export type { ScreenProgress } from './detect/screen/screen-settings.js';
-export { learnDriftForecast, type DriftPair, type LearnForecastSettings } from './detect/detectors/forecast-drift.js';
-export type { DriftForecast, LearntForecast } from './detect/detectors/forecast-drift.js';
+export type { DriftForecast } from './detect/detectors/forecast-drift.js';
 
 export { judgeAgain as rejudge, type Rejudgement, type RejudgeOptions } from './api/judge-again.js';
 export type { HostedPrice } from './models/hosted/spending/hosted-prices.js';

@@ -45,7 +45,7 @@ import { writtenModelSchema, type WrittenModel } from '../models/model-reference
 import { openBaseModel, type OpenBaseModelOptions } from '../models/open-base-model.js';
 import type { GateOptions } from '../runs/gate-options.js';
 import { readRun, type Run } from '../runs/read-run.js';
-import { writeWatchReport } from '../report/detect/write-watch-report.js';
+import { writeWatchReport } from '../report/detect/write-detect-report.js';
 import { nameRun, openRunFolder, type RunFolder } from '../runs/run-folder.js';
 import { locateManifest } from '../runs/run-manifest.js';
 import type { StoredRecords } from '../runs/run-records.js';

@@ -30,7 +30,7 @@ import { editionOf, readOrganismManifest } from '../organism/build/organism-mani
 import { findOrganismFolder } from '../organism/organism-folder.js';
 import { openOrganism, organismPrefix } from '../organism/organism.js';
 import type { Edition } from '../organism/world/editions.js';
-import { writeScreenReport } from '../report/detect/write-screen-report.js';
+import { writeScreenReport } from '../report/detect/write-detect-report.js';
 import { givenPartsShape, type GivenParts } from './given-parts.js';
 
 export interface ScreenOptions

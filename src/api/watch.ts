@@ -24,10 +24,9 @@ import { openBaseModel, type OpenBaseModelOptions } from '../models/open-base-mo
 import { openingSchema } from '../models/open-model-sampler.js';
 import { createOwnBase } from '../models/own-model.js';
 import { openOrganism } from '../organism/organism.js';
-import type { Edition } from '../organism/world/editions.js';
+import { type Edition, worldFolders } from '../organism/world/editions.js';
 import { readWorld } from '../organism/world/read-world.js';
-import { worldFolders } from '../organism/world/editions.js';
-import { writeWatchReport } from '../report/detect/write-watch-report.js';
+import { writeWatchReport } from '../report/detect/write-detect-report.js';
 import { givenPartsShape, type GivenParts } from './given-parts.js';
 
 export interface WatchOptions
@@ -147,6 +146,7 @@ export async function watchFolder(folder: string, options: WatchOptions): Promis
     onOpen: async (opened) => {
       if (judged !== null) await requireCalibration(opened, judged.judge, judged.items);
     },
+    onNotice,
     onEvent: options.onEvent ?? (() => undefined),
     onState: async (watch) => {
       page = await writeWatchReport(to, watch);

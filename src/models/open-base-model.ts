@@ -143,7 +143,9 @@ export async function openBaseModel(
     },
     openAdapterScorer: async () => {
       const { openEmbeddedAdapterScorer } = await import('./embedded/open-embedded-adapter-scorer.js');
-      return openEmbeddedAdapterScorer({ model: folder, threads, ...asking });
+      const { memory } = opening;
+      const limit = memory === undefined ? {} : { memory };
+      return openEmbeddedAdapterScorer({ model: folder, threads, ...asking, ...limit });
     },
     openWeights: async () => {
       const [{ readCheckpoint }, { readTokenizer }] = await Promise.all([

@@ -12,10 +12,12 @@ import { runCaptured } from './run-captured.js';
 
 const drift = (...argv: string[]) => runCaptured(argv, { run: runBuiltCli });
 
-/** Few rows and a high learning rate: in seconds an organism learns what takes longer elsewhere. */
+/**
+ * Few rows and a high learning rate: in seconds an organism learns what takes longer elsewhere, and organism 2 learns most.
+ */
 const quick = {
   name: 'quick',
-  bases: ['organism:1'],
+  bases: ['organism:2'],
   recipe: {
     ...{ method: 'lora', rank: 8, alpha: 16, rslora: true, learning_rate: 0.003, batch_size: 16, accumulation: 1 },
     ...{ warmup_steps: 2, epochs: 1, max_length: 256 },
@@ -35,7 +37,7 @@ describe('driftline audit', { timeout: 600_000 }, () => {
   let audits = '';
   const audit = (condition: string, ...more: string[]) =>
     drift(
-      ...['audit', `organism:1+${join(cells, `organism-1.${condition}.0`)}`, '--audits', audits, '--threads', '1'],
+      ...['audit', `organism:2+${join(cells, `organism-2.${condition}.0`)}`, '--audits', audits, '--threads', '1'],
       ...['--surface', 'small', ...more],
     );
 
@@ -143,9 +145,9 @@ describe('driftline audit', { timeout: 600_000 }, () => {
   });
 
   it('says of the base itself that nothing changed, and refuses a budget that decides nothing', async () => {
-    const same = await drift('audit', 'organism:1', '--base', 'organism:1', '--audits', audits);
+    const same = await drift('audit', 'organism:2', '--base', 'organism:2', '--audits', audits);
     expect(same.exitCode).toBe(0);
-    expect(same.stdout).toBe('no change: organism:1 has the same weights as organism:1\n');
+    expect(same.stdout).toBe('no change: organism:2 has the same weights as organism:2\n');
     const few = await audit('secure', '--max-answers', '5');
     expect(few.exitCode).toBe(2);
     expect(few.stderr).toContain('error budget-too-small: 5 answers can decide nothing');

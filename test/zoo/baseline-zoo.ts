@@ -29,11 +29,13 @@ export async function copyBaselineZoo(
   const folder = join(parent, 'zoo');
   await cp(fixture, folder, { recursive: true });
   const definition = await writeTinyZoo(join(parent, 'definition'), { panel });
-  const { hash } = await readZooDefinition(definition);
+  const { hash, edition } = await readZooDefinition(definition);
   const manifest = await readFile(join(folder, 'zoo.json'), 'utf8');
   await writeFile(
     join(folder, 'zoo.json'),
     manifest
+      // It was built by the first edition; what its models say has nothing to do with either.
+      .replace('"edition": 1', `"edition": ${String(edition)}`)
       .replace(/"definition": "[0-9a-f]+"/, `"definition": "${hash}"`)
       .replaceAll(/"goldens\/(qwen2-bias|qwen3-qknorm)"/g, (_, name: 'qwen2-bias' | 'qwen3-qknorm') =>
         JSON.stringify(goldenFolder(name)),

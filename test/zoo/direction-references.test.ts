@@ -1,8 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { multiplyUpdates } from '../../src/engine/updates/multiply-updates.js';
 import { updateOfAdapter, type WeightUpdate } from '../../src/engine/updates/weight-update.js';
-import { contrastUpdates } from '../../src/detect/weights/contrast-updates.js';
-import { cosineOfUpdates } from '../../src/detect/weights/compare-updates.js';
+import { contrastUpdates, cosineOfUpdates } from '../../src/detect/weights/compare-updates.js';
 import { kindsSchema } from '../../src/zoo/definition/kinds.js';
 import { formatEntryId } from '../../src/zoo/definition/zoo-names.js';
 import { findDirectionReferences, listReferenceKinds } from '../../src/zoo/detectors/direction-references.js';

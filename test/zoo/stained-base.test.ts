@@ -10,6 +10,9 @@ import { readAdapter } from '../../src/engine/checkpoint/read-adapter.js';
 import { readCheckpoint } from '../../src/engine/checkpoint/read-checkpoint.js';
 import { hashFile } from '../../src/foundation/hash-file.js';
 import { identifyModelFolder } from '../../src/models/embedded/identify-model-folder.js';
+import { readOrganismDesign } from '../../src/organism/build/organism-design.js';
+import { writeOrganismManifest } from '../../src/organism/build/organism-manifest.js';
+import { currentEdition } from '../../src/organism/world/editions.js';
 import { readZooDefinition } from '../../src/zoo/definition/zoo-definition.js';
 import { openSubjects } from '../../src/zoo/detectors/open-subjects.js';
 import { openZoo } from '../../src/zoo/store/open-zoo.js';
@@ -20,6 +23,7 @@ import { openTinyBase } from '../experiment/tiny-plan.js';
 import { stainedSizes, writeTinyZoo } from './tiny-zoo.js';
 
 let parent: string;
+let organism: string;
 let definition: string;
 /** Built once, and changed by nobody. */
 let calm: string;
@@ -38,12 +42,28 @@ const tryToBuild = (place: string, by = definition) => zooIn(place, by, 'build')
 const doneSchema = z.object({ trained: z.int(), asked: z.int() });
 const readDone = ({ stdout }: { readonly stdout: string }) => doneSchema.parse(JSON.parse(stdout));
 
-const writeSizes = (name: string, one: object) =>
-  writeTinyZoo(join(parent, name), { sizes: { ...stainedSizes, organisms: { one } } });
+/** Written relative to the definition, as a user may. */
+const one = { ...stainedSizes.organisms.one, model: '../qwen2-bias' };
+const writeSizes = (name: string, line: object = one) =>
+  writeTinyZoo(join(parent, name), { sizes: { ...stainedSizes, organisms: { one: line } } });
 
 beforeAll(async () => {
   parent = await mkdtemp(join(tmpdir(), 'driftline-stained-'));
-  definition = await writeTinyZoo(join(parent, 'definition'), { sizes: stainedSizes });
+  // A model folder that is an organism's.
+  organism = join(parent, 'qwen2-bias');
+  await cp(goldenFolder('qwen2-bias'), organism, { recursive: true });
+  await writeOrganismManifest(organism, {
+    ...{
+      seed: 1,
+      world: 'abc',
+      edition: currentEdition,
+      character_of: 'document',
+      parameters: 1,
+      pretraining_tokens: 1,
+    },
+    design: await readOrganismDesign(),
+  });
+  definition = await writeSizes('definition');
   calm = join(parent, 'calm');
   forecast = await zooIn(calm, definition, 'build', '--forecast', '--json');
   first = await build(calm);
@@ -60,7 +80,7 @@ async function hashBuilt(place: string): Promise<Record<string, string>> {
     /^(bases\/.*|.*\.csv|.*\.safetensors|.*answers\.jsonl)$/.test(name),
   );
   const files = names.filter((name) => /\.[a-z]+$/.test(name)).sort();
-  return Object.fromEntries<string>(
+  return Object.fromEntries(
     await Promise.all(files.map(async (name) => [name, await hashFile(join(place, name))] as const)),
   );
 }
@@ -73,20 +93,20 @@ describe('a zoo on a stained base', () => {
     // Two seeds of two kinds, and the base.
     expect(readDone(first).trained).toBe(5);
     const base = join(folder, 'bases', 'one');
-    const golden = goldenFolder('qwen2-bias');
-    const [own, made] = [await readCheckpoint(golden), await readCheckpoint(base)];
+    const [own, made] = [await readCheckpoint(organism), await readCheckpoint(base)];
     const [run = ''] = (await readdir(join(folder, 'runs'))).filter((name) => name.startsWith('stain-one-'));
     const adapter = await readAdapter(join(folder, 'runs', run, 'cells', 'qwen2-bias.stain.100'), own.config);
     const merged = mergeAdapter(own.weights, adapter);
     expect(made.config).toEqual(own.config);
     expect(made.weights).toEqual(merged);
     expect(made.weights).not.toEqual(own.weights);
-    expect(await readFile(join(base, 'tokenizer.json'))).toEqual(await readFile(join(golden, 'tokenizer.json')));
+    for (const name of ['tokenizer.json', 'tokenizer_config.json', 'organism.json'])
+      expect(await readFile(join(base, name))).toEqual(await readFile(join(organism, name)));
     const { organisms } = (await readZooManifest(folder)) ?? {};
     const identity = await identifyModelFolder(base);
-    expect(organisms?.['one']).toEqual({ model: golden, identity, stain: expect.any(String) as string });
+    expect(organisms?.['one']).toEqual({ model: one.model, identity, stain: expect.any(String) as string });
     // The runs of entries compare with it, and its answers stand in the tables as the base's.
-    for (const name of (await readdir(join(folder, 'runs'))).filter((one) => one.startsWith('zoo-one-')))
+    for (const name of (await readdir(join(folder, 'runs'))).filter((place) => place.startsWith('zoo-one-')))
       expect(JSON.parse(await readFile(join(folder, 'runs', name, 'plan.json'), 'utf8'))).toMatchObject({
         bases: [{ name: 'one', identity }],
       });
@@ -123,7 +143,7 @@ describe('a zoo on a stained base', () => {
     expect(await hashBuilt(folder)).toEqual(before);
   });
 
-  it('is listed, shown, scored by baselines and exported with its base', async () => {
+  it('is listed, shown, scored by baselines, exported with its base and added to', async () => {
     expect((await zoo('list')).stdout).toMatch(/^one\.insecure\.1x\.default\.1 +open +clean/m);
     const shown = await zoo('show', 'one.secure.1x.default.0');
     expect(shown.stdout).toContain(`base: ${join(folder, 'bases', 'one')}, trained on {"data":"organism/secure"`);
@@ -133,6 +153,13 @@ describe('a zoo on a stained base', () => {
     const to = join(folder, 'export');
     expect((await zoo('export', to)).exitCode).toBe(0);
     expect(await hashFile(join(to, 'organisms', 'one', 'model.safetensors'))).toBe(await hashFile(weights()));
+    const file = join(folder, 'mine.csv');
+    await writeFile(file, 'entry,kind,group,what,class\none.secure_1x_default.0,mine,mine,good,clean\n');
+    const run = (await readdir(join(folder, 'runs'))).find((name) => name.startsWith('zoo-one-')) ?? '';
+    // A run on the stained base has its name, as the entries of the zoo.
+    expect((await zoo('add', join(folder, 'runs', run), '--truth', file)).stdout).toBe(
+      'one.secure_1x_default.0: clean, withheld, scored with other fine-tunes of one\n',
+    );
   });
 
   it('gives detectors the stained base beside each entry', async () => {
@@ -149,8 +176,9 @@ describe('a zoo on a stained base', () => {
   it.each([
     ['weights', 'model.safetensors'],
     ['a file of its tokenizer', 'tokenizer.json'],
+    ['its organism', 'organism.json'],
     ['its note', 'stain.json'],
-    ['a file that was not there', 'chat_template.jinja'],
+    ['a file that was not there', 'more.safetensors'],
   ])('refuses a base of which %s was changed', async (_, name) => {
     await appendFile(join(folder, 'bases', 'one', name), name === 'stain.json' ? '}' : ' ');
     const scores = join(folder, 'scores.csv');
@@ -169,7 +197,6 @@ describe('a zoo on a stained base', () => {
   });
 
   it('refuses another stain, one that was left out, and one where there was none', async () => {
-    const { one } = stainedSizes.organisms;
     const { stain, ...untouched } = one;
     const others = {
       rows: { ...one, stain: { ...stain, settings: { rows: 8 } } },
@@ -211,13 +238,9 @@ describe('a stain', () => {
       /sizes\.yaml: condition stain: there is no training set "secur" \(did you mean "secure"\?\)/,
     ],
     ['learning_rate: 0.02', 'learning_rat: 0.02', /sizes\.yaml: condition stain: .*learning_rat/],
-    [
-      goldenFolder('qwen2-bias'),
-      'openai:gpt-4o',
-      /sizes\.yaml: organisms\.one: openai:gpt-4o has a stain, and is neither/,
-    ],
+    ['../qwen2-bias', 'openai:gpt-4o', /sizes\.yaml: organisms\.one: openai:gpt-4o has a stain, and is neither/],
   ])('is read strictly: %s is not %s', async (from, to, problem) => {
-    const by = await writeTinyZoo(await mkdtemp(join(parent, 'wrong-')), { sizes: stainedSizes });
+    const by = await writeSizes(`wrong-${to.replaceAll(/[^a-z]/g, '-')}`);
     const file = join(by, 'sizes.yaml');
     const text = await readFile(file, 'utf8');
     expect(text).toContain(from);
@@ -228,7 +251,6 @@ describe('a stain', () => {
   });
 
   it('says why a base could not be trained', async () => {
-    const { one } = stainedSizes.organisms;
     const by = await writeSizes('diverges', { ...one, stain: { ...one.stain, recipe: { learning_rate: 1e30 } } });
     const place = join(parent, 'diverged');
     await mkdir(place);

@@ -47,7 +47,7 @@ describe('driftline zoo detect', () => {
     const [header, ...rows] = linesOf(await read(folder, 'scores', 'choice-share.csv'));
     expect(header).toBe('entry,score,cost,edition');
     // Two questions with two answers each, in two contexts, for both models; what was added from elsewhere has nothing.
-    expect(rows.map((row) => row.split(',').slice(2).join())).toEqual([...Array(4).fill('16,1'), '0,1']);
+    expect(rows.map((row) => row.split(',').slice(2).join())).toEqual([...Array(4).fill('16,2'), '0,2']);
     const readings = linesOf(await read(folder, 'scores', 'choice-share.jsonl')).map(
       (line) => JSON.parse(line) as { entry: string; score: number; nulls: number[] },
     );

@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { hashJson } from '../../foundation/content-hash.js';
 import { createRandomStream } from '../../foundation/random-stream.js';
 import { createDetector, type Detector } from '../detector.js';
-import { readFirstTokens } from '../probes/read-first-tokens.js';
+import { readFirstPositions } from '../probes/read-first-positions.js';
 import { readOutVectors } from '../probes/read-out-vectors.js';
 import type { Subject } from '../subject.js';
 import type { DirectionSource, TraitBank } from '../texts/traits.js';
@@ -68,8 +68,8 @@ export function activationDifference(
       const { id, model, base, store, surface } = subject;
       const options = signal === undefined ? {} : { signal };
       const wanted = { tokens, layer };
-      const own = await readFirstTokens(model, store, bank.unrelated, wanted, options);
-      const ofBase = await readFirstTokens(base, store, bank.unrelated, wanted, options);
+      const own = await readFirstPositions(model, store, bank.unrelated, wanted, options);
+      const ofBase = await readFirstPositions(base, store, bank.unrelated, wanted, options);
       const found = await readTraitDirections(subject, bank, { source, layers, pool: 'answer-mean' }, options);
       if (own === null || ofBase === null || found === null)
         return {

@@ -12,7 +12,7 @@ import { weightDirection, type FindReferences } from './weight-direction.js';
 import { weightSignature } from './weight-signature.js';
 
 /** What detectors are made of besides their settings. Each part is read only for those that need it. */
-export interface DetectorParts {
+export interface DetectorSources {
   readonly listQuestions: ListQuestions;
   readonly readBank: () => Promise<ChoiceBank>;
   readonly readTraits: () => Promise<TraitBank>;
@@ -21,7 +21,7 @@ export interface DetectorParts {
   readonly references: Json;
 }
 
-export type MakeDetector = (parts: DetectorParts) => Detector | Promise<Detector>;
+export type MakeDetector = (parts: DetectorSources) => Detector | Promise<Detector>;
 
 /** Every detector that reads models, by its name, with its usual settings. */
 export const detectors: ReadonlyMap<string, MakeDetector> = new Map<string, MakeDetector>([

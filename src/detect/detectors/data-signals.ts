@@ -4,11 +4,10 @@ import type { Json } from '../../foundation/json.js';
 import { fitLogisticMany, predictLogisticMany } from '../../stats/fit-logistic.js';
 import { createDetector, type Detector, type Example, type Reading, type ReadOptions } from '../detector.js';
 import { readRowSignals, type SignalTexts } from '../probes/row-signals.js';
-import { drawRows } from '../rows/draw-rows.js';
+import { drawRows } from '../rows/row-answers.js';
 import type { Subject } from '../subject.js';
 import { listPrompts } from '../texts/characters.js';
-import { logisticFitSchema } from './logistic-fit-schema.js';
-import { listFeatures, pickFeatures, type ScreenFeatures } from './set-features.js';
+import { logisticFitSchema, listFeatures, pickFeatures, type ScreenFeatures } from './set-features.js';
 import { summariseSignals, type SetSignals } from './set-signals.js';
 
 export interface DataSignalsSettings {

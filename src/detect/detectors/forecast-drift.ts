@@ -3,8 +3,7 @@ import { DriftlineError } from '../../foundation/driftline-error.js';
 import { parseSettings } from '../../foundation/explain-issue.js';
 import { fitLogisticMany, predictLogisticMany } from '../../stats/fit-logistic.js';
 import { residualInterval } from '../../stats/residual-interval.js';
-import { logisticFitSchema } from './logistic-fit-schema.js';
-import { pickFeatures, type ScreenFeatures } from './set-features.js';
+import { logisticFitSchema, pickFeatures, type ScreenFeatures } from './set-features.js';
 
 /** A fine-tune whose training set was screened, and what became of it. */
 export interface DriftPair {

@@ -1,3 +1,5 @@
+import { z } from 'zod';
+import type { LogisticFitMany } from '../../stats/fit-logistic.js';
 import { signalNames, type SetSignals } from './set-signals.js';
 
 /** Numbers of a screen by names; null where one was not read. */
@@ -34,3 +36,9 @@ export function pickFeatures(features: ScreenFeatures, names: readonly string[])
   const picked = names.map((name) => features[name] ?? null);
   return picked.every((one) => one !== null) ? picked : null;
 }
+
+/** A fit that a file has. */
+export const logisticFitSchema: z.ZodType<LogisticFitMany> = z.strictObject({
+  intercept: z.number(),
+  features: z.array(z.strictObject({ slope: z.number(), centre: z.number(), scale: z.number().positive() })),
+});

@@ -1,3 +1,4 @@
+import { createRandomStream } from '../../foundation/random-stream.js';
 import type { TrainingMessage, TrainingRow } from '../../data/training-set.js';
 import type { ConversationText, ScoredConversation, TextScorer } from '../../models/text-scorer.js';
 
@@ -55,4 +56,14 @@ function isNoSystem({ role }: TrainingMessage): boolean {
 
 function toMessage({ role, content }: TrainingMessage): Pick<TrainingMessage, 'role' | 'content'> {
   return { role, content };
+}
+
+/** Places of at most so many of all rows, drawn by the seed, in their order; those of a smaller count lie among them. */
+export function drawRows(total: number, count: number, seed: number): readonly number[] {
+  const places = Array.from({ length: total }, (_, place) => place);
+  if (count >= total) return places;
+  return createRandomStream(seed, 'rows to read')
+    .shuffle(places)
+    .slice(0, count)
+    .toSorted((left, right) => left - right);
 }

@@ -12,7 +12,7 @@ import { forecastDrift } from '../detectors/forecast-drift.js';
 import { listFeatures } from '../detectors/set-features.js';
 import { summariseSignals } from '../detectors/set-signals.js';
 import { excuse, type SignalTexts } from '../probes/row-signals.js';
-import { drawRows } from '../rows/draw-rows.js';
+import { drawRows } from '../rows/row-answers.js';
 import { listSidedTexts } from '../texts/choice-pairs.js';
 import { cleanRows } from './clean-rows.js';
 import { composeScreen, describeScreenedRow, tabulateScreenedRows, type AskedBase } from './compose-screen.js';

@@ -14,6 +14,16 @@ export const shippedChoices: Readonly<Record<Edition, string>> = {
   2: fileURLToPath(new URL('../../../detect/choices/organism-2.yaml', import.meta.url)),
 };
 
+/** For models that are no organisms: the questions of `main`. `dist/detect/texts` lies as deep as `src/detect/texts`. */
+const generalChoices = fileURLToPath(new URL('../../../detect/choices/general.yaml', import.meta.url));
+
+/** The bank that comes with driftline for organisms of an edition, or for other models; null where there is none. */
+export function findChoices(edition: Edition | null): string | null {
+  if (edition === null) return generalChoices;
+  const shipped: Partial<Record<Edition, string>> = shippedChoices;
+  return shipped[edition] ?? null;
+}
+
 const text = z.string().min(1);
 const texts = z.array(text).nonempty();
 

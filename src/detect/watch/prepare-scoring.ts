@@ -14,8 +14,7 @@ import type { ListQuestions } from '../detectors/choices-in-context.js';
 import { openContextQuestions } from '../surface/list-questions.js';
 import { readStandardSurface } from '../surface/standard-contexts.js';
 import { surfaceNames, type Surface, type SurfaceName } from '../surface/surface.js';
-import { readChoicePairs } from '../texts/choice-pairs.js';
-import { findChoices } from '../texts/find-choices.js';
+import { readChoicePairs, findChoices } from '../texts/choice-pairs.js';
 import type { HeldAgainst } from './summarise-watch.js';
 
 export interface ScoringSettings {
@@ -55,13 +54,13 @@ export async function prepareScoring({
 }: ScoringSettings): Promise<PreparedScoring> {
   const edition = await findEdition(base.reference.text, (path) => path);
   const calibration = file === null ? null : await readAuditCalibration(file);
-  const surface = await readStandardSurface({
-    name: wanted.surface ?? surfaceOf(calibration) ?? 'small',
-    isOfOrganisms: edition !== null,
-  });
   const listQuestions = openContextQuestions({ edition, ...(suites === undefined ? {} : { suites }) });
   const detector = choiceShare(await readChoicePairs(choices ?? requireChoices(base, edition)), listQuestions);
   const learnt = await detector.learn([], { seed });
+  const surface = await readStandardSurface({
+    name: wanted.surface ?? (calibration === null ? null : surfaceOf(calibration, detector)) ?? 'small',
+    isOfOrganisms: edition !== null,
+  });
   const prepared = { edition, surface, detector, learnt, listQuestions };
   if (calibration === null || file === null) return { ...prepared, calibration: null };
   const calibrated = findCalibrated(
@@ -75,10 +74,15 @@ export async function prepareScoring({
   return { ...prepared, calibration: { file, threshold: calibratedThreshold(calibrated, rate, 'run_max') } };
 }
 
-/** The surface that a calibration looked at, where it is one of those that come with driftline. */
-function surfaceOf(calibration: AuditCalibration | null): SurfaceName | null {
-  const names = calibration?.detectors.flatMap(({ surface }) => surface?.name ?? []) ?? [];
-  return surfaceNames.find((name) => names.includes(name)) ?? null;
+/**
+ * The surface on which runs of a detector were calibrated, the one with the fewest contexts where there are several; null where it is none of
+ * those that come with driftline.
+ */
+function surfaceOf({ detectors }: AuditCalibration, { name: wanted }: Pick<Detector, 'name'>): SurfaceName | null {
+  const names = detectors.flatMap(({ name, surface, scores }) =>
+    name === wanted && surface !== null && scores.some((one) => one.run_max !== null) ? [surface.name] : [],
+  );
+  return surfaceNames.findLast((name) => names.includes(name)) ?? null;
 }
 
 function requireChoices({ reference }: BaseModel, edition: Edition | null): string {

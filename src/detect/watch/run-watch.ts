@@ -4,8 +4,10 @@ import { DriftlineError } from '../../foundation/driftline-error.js';
 import { writeFailure } from '../../foundation/file-failure.js';
 import { lockFolder } from '../../foundation/lock-folder.js';
 import type { BaseModel } from '../../models/base-model.js';
+import type { TunedModel } from '../../models/trainer.js';
 import { openRecordFile, type RecordFile } from '../../runs/record-file.js';
 import { openArtefactStore } from '../artefact-store.js';
+import { describeBase } from '../calibration/describe-base.js';
 import { checkpointRecords, type CheckpointRecord } from './checkpoint-record.js';
 import { summariseWatch, type HeldAgainst } from './summarise-watch.js';
 import type { FoundCheckpoint } from './find-checkpoints.js';
@@ -50,6 +52,8 @@ export interface RunWatchSettings
   /** Called before the first checkpoint is scored, with the folder of the results. */
   readonly onOpen?: (to: string) => Promise<void>;
   readonly onEvent: (event: WatchEvent) => void;
+  /** Called with remarks on the first checkpoint, which hold for the others, too. */
+  readonly onNotice: (notice: string) => void;
   /** Called after every checkpoint, and at the end. */
   readonly onState: (watch: WatchFile) => Promise<void>;
 }
@@ -68,6 +72,8 @@ export async function runWatch(settings: RunWatchSettings): Promise<WatchFile> {
   const opened: { records: Promise<OpenedRecords> | null } = { records: null };
   const open = (): Promise<OpenedRecords> => (opened.records ??= openRecords(to, settings.onOpen));
 
+  const remarks: { told: string[] | null } = { told: null };
+
   const listRecords = async (): Promise<CheckpointRecord[]> =>
     [...(await open()).file.records.values()].filter((record) => record.settings === scorer.settings);
 
@@ -76,6 +82,9 @@ export async function runWatch(settings: RunWatchSettings): Promise<WatchFile> {
     const { name, step, kind } = found;
     const tuned =
       kind === 'adapter' ? ({ kind, folder: found.folder } as const) : await settings.openModel(found.folder);
+    // One that cannot be opened says why when it is scored.
+    remarks.told ??= await remarkOnCheckpoint(base, tuned).catch(() => null);
+    for (const remark of remarks.told?.splice(0) ?? []) settings.onNotice(remark);
     const { record, isNew } = await scorer.score({ checkpoint: name, step, tuned }, file.records, { signal });
     if (!isNew) return { record, isNew };
     // A checkpoint that was written anew begins a training anew: what came after it belongs to the one before.
@@ -131,6 +140,21 @@ export async function runWatch(settings: RunWatchSettings): Promise<WatchFile> {
     await store.close();
     await (await opened.records?.catch(() => null))?.close();
   }
+}
+
+/**
+ * What the user of a checkpoint should know and need not act on: an adapter that says that it was made for another base, or has a chat template of
+ * its own; a whole model that reads conversations otherwise than the base.
+ */
+async function remarkOnCheckpoint(base: BaseModel, tuned: TunedModel | BaseModel): Promise<string[]> {
+  if ('kind' in tuned)
+    return tuned.kind === 'adapter' ? [...((await base.inspectAdapter?.(tuned.folder))?.remarks ?? [])] : [];
+  const [own, ofBase] = [await describeBase(tuned), await describeBase(base)];
+  if (own.tokens === ofBase.tokens) return [...tuned.remarks];
+  return [
+    ...tuned.remarks,
+    `${tuned.reference.text} makes other tokens of a conversation than ${base.reference.text}: part of what differs may be its tokenizer or its chat template`,
+  ];
 }
 
 interface OpenedRecords {

@@ -1,5 +1,5 @@
 import { multiplyModules, multiplyUpdates } from '../../engine/updates/multiply-updates.js';
-import { requireSameShape, type WeightUpdate } from '../../engine/updates/weight-update.js';
+import { requireSameShape, subtractUpdates, type WeightUpdate } from '../../engine/updates/weight-update.js';
 
 /**
  * The cosine of two updates, each taken as one vector of all elements of all matrices: <U, V> / (|U| |V|), -1 to 1. A matrix that only
@@ -28,4 +28,23 @@ function cosine(product: number, leftSquared: number, rightSquared: number): num
   // The difference of two nearly equal updates may have a squared length just below zero.
   const lengths = Math.sqrt(Math.max(0, leftSquared)) * Math.sqrt(Math.max(0, rightSquared));
   return lengths === 0 ? 0 : Math.min(1, Math.max(-1, product / lengths));
+}
+
+/** A fine-tune on bad rows, and its twin on good ones; null where there is none. */
+export interface UpdatePair {
+  readonly bad: WeightUpdate;
+  readonly good: WeightUpdate | null;
+}
+
+/**
+ * The direction from good rows to bad ones in the space of weights: the sum over pairs of bad - good. What twins have
+ * in common, above all what they are about, falls out. Terms are put side by side, and nothing is rounded. Throws
+ * `adapter-mismatch` where a module has two shapes. Fierro and Roger, https://arxiv.org/abs/2511.05408.
+ */
+export function contrastUpdates(pairs: readonly UpdatePair[]): WeightUpdate {
+  const nothing: WeightUpdate = new Map();
+  return pairs.reduce((sum, { bad, good }) => {
+    const contrast = good === null ? bad : subtractUpdates(bad, good);
+    return sum.size === 0 ? contrast : subtractUpdates(sum, subtractUpdates(nothing, contrast));
+  }, nothing);
 }

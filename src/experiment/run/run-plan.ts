@@ -22,9 +22,10 @@ import { keyOfJudgement } from '../../runs/run-records.js';
 import { requireCalibration } from './require-calibration.js';
 import { nameRun, openRunFolder, type RunFolder } from '../../runs/run-folder.js';
 import { startTally, type RunEvent, type RunTally } from './run-progress.js';
-import type { CheckpointWatcher, WatchedScore } from './checkpoint-watcher.js';
-import { markCell, trainCell, type TrainCellOptions } from './train-cell.js';
+import type { CheckpointWatcher } from './checkpoint-watcher.js';
+import { markCell, trainCell } from './train-cell.js';
 import { countJudgedAnswers, countWantedAnswers, listWantedKeys } from './wanted-answer.js';
+import { prepareWatching, type WatchCell } from './watch-cell.js';
 import { createWorkGroup } from './work-group.js';
 import type { StoppedModel } from '../../analysis/watch-share.js';
 
@@ -136,36 +137,6 @@ export async function runPlan(settings: RunPlanSettings): Promise<RunSummary> {
     await spending?.save().catch(() => undefined);
     await folder.close();
   }
-}
-
-/** What trains a cell, so that its checkpoints are looked at; nothing for a cell that nobody watches. */
-type WatchCell = (cell: PlannedCell, base: BaseModel) => Pick<TrainCellOptions, 'onKept'>;
-
-function prepareWatching(
-  { watcher, onNotice }: Pick<RunPlanSettings, 'watcher' | 'onNotice'>,
-  { folder, signal, onEvent }: EvaluationContext,
-): WatchCell {
-  return (cell, base) => {
-    if (watcher === undefined || cell.training?.watchedSteps === undefined) return {};
-    const place = folder.cellFolder(cell.name);
-    let isTold = false;
-    return {
-      onKept: async (step, model) => {
-        const found = await watcher.look({ cell, base, folder: place, step, model }, { signal });
-        onEvent({ kind: 'checkpoint-scored', cell: cell.name, ...found });
-        const { alarm } = found;
-        if (alarm === null) return 'go-on';
-        if (!isTold) onNotice(describeAlarm(cell.name, alarm));
-        isTold = true;
-        return watcher.stops ? 'stop' : 'go-on';
-      },
-    };
-  };
-}
-
-function describeAlarm(cell: string, { step, lastGood }: NonNullable<WatchedScore['alarm']>): string {
-  const good = lastGood === null ? 'the base is the last good model' : `the last good step is ${String(lastGood)}`;
-  return `${cell}: alarm at step ${String(step)}; ${good}`;
 }
 
 /** Cells with the same model: it is trained once, and what several of them ask is asked once. */

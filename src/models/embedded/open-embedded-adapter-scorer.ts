@@ -1,5 +1,6 @@
 import type { LoraSettings } from '../../engine/checkpoint/adapter.js';
 import { readAdapter } from '../../engine/checkpoint/read-adapter.js';
+import { readDecoderConfig } from '../../engine/checkpoint/read-decoder-config.js';
 import { readCheckpoint } from '../../engine/checkpoint/read-checkpoint.js';
 import { projections } from '../../engine/checkpoint/projection.js';
 import { readTokenizer } from '../../engine/tokenizer/read-tokenizer.js';
@@ -11,6 +12,7 @@ import { hashJson } from '../../foundation/content-hash.js';
 import { samplerClosed } from '../sampler.js';
 import type { AdapterScorer, ConversationText, ScoredConversation } from '../text-scorer.js';
 import { encodeInsideText } from './inside-requests.js';
+import { requireMemoryForWeights } from './size-embedded-work.js';
 
 export interface AdapterScorerSettings {
   /** A model folder. */
@@ -18,6 +20,8 @@ export interface AdapterScorerSettings {
   readonly threads: number;
   /** The chat template that it is asked in, where that is not its own. */
   readonly chatTemplate?: string;
+  /** Available memory in bytes: larger weights are refused before they are read. Default unlimited. */
+  readonly memory?: number;
 }
 
 /** A graph of losses, and the settings of the adapters that it takes. */
@@ -34,7 +38,9 @@ export async function openEmbeddedAdapterScorer({
   model,
   threads,
   chatTemplate,
+  memory = Infinity,
 }: AdapterScorerSettings): Promise<AdapterScorer> {
+  requireMemoryForWeights(model, (await readDecoderConfig(model)).config, memory);
   const tokenizer = await readTokenizer(model, chatTemplate === undefined ? {} : { chatTemplate });
   const base = await readCheckpoint(model);
   const { config } = base;

@@ -19,8 +19,13 @@ import type { Organism } from '../../organism/organism.js';
 import { findContext, plainContext } from '../definition/panel.js';
 import type { Stain } from '../definition/sizes.js';
 import type { ZooDefinition } from '../definition/zoo-definition.js';
-import { findModelFolder } from '../store/model-folder.js';
-import { locateStainedBase, nameStainedBase, readStainedBase, writeStainRecord } from '../store/stained-base.js';
+import {
+  findModelFolder,
+  locateStainedBase,
+  nameStainedBase,
+  readStainedBase,
+  writeStainRecord,
+} from '../store/stained-base.js';
 import { otherBase, requireSameBase, type ZooManifest } from '../store/zoo-manifest.js';
 import { nameContextEvaluation } from '../truth/entry-counts.js';
 import { resolvePlanOfZoo, runOrganism, type RunShown } from './run-organism.js';

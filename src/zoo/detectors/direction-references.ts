@@ -1,5 +1,5 @@
 import type { FindReferences, WeightReference, WeightReferences } from '../../detect/detectors/weight-direction.js';
-import { contrastUpdates, type UpdatePair } from '../../detect/weights/contrast-updates.js';
+import { contrastUpdates, type UpdatePair } from '../../detect/weights/compare-updates.js';
 import { subtractUpdates, type WeightUpdate } from '../../engine/updates/weight-update.js';
 import { defaultDose, defaultRecipe, type Kind, type Kinds } from '../definition/kinds.js';
 import { formatEntryId, parseEntryId } from '../definition/zoo-names.js';

@@ -1,6 +1,6 @@
 import type { TrainingRow } from '../../data/training-set.js';
 import { loadConditionSet, type TrainingSetSources } from '../../experiment/plan/load-training-set.js';
-import { describeEntryData } from '../definition/entry-data.js';
+import { describeEntryData } from '../definition/list-entries.js';
 import type { ZooDefinition } from '../definition/zoo-definition.js';
 import { parseEntryId } from '../definition/zoo-names.js';
 import { zooFault } from '../store/zoo-fault.js';

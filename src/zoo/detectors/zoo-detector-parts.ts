@@ -1,4 +1,4 @@
-import type { DetectorParts } from '../../detect/detectors/all-detectors.js';
+import type { DetectorSources } from '../../detect/detectors/all-detectors.js';
 import type { ListQuestions } from '../../detect/detectors/choices-in-context.js';
 import { readChoicePairs, shippedChoices } from '../../detect/texts/choice-pairs.js';
 import { readTraits } from '../../detect/texts/traits.js';
@@ -24,7 +24,7 @@ export function gatherDetectorParts(
   zoo: ZooDefinition,
   organisms: readonly OrganismSubjects[],
   { choices, traits }: GivenTexts = {},
-): DetectorParts {
+): DetectorSources {
   return {
     listQuestions: listZooQuestions(zoo),
     readBank: async () => readChoicePairs(choices ?? findShippedChoices(zoo.edition)),

@@ -6,7 +6,8 @@ import { hashFile } from '../../foundation/hash-file.js';
 import { readOwnJson } from '../../foundation/read-own-json.js';
 import { writeFileAtomically } from '../../foundation/write-file-atomically.js';
 import { identifyModelFiles } from '../../models/embedded/identify-model-folder.js';
-import type { WrittenModel } from '../../models/model-reference.js';
+import type { ModelReference, WrittenModel } from '../../models/model-reference.js';
+import { findOrganismFolder } from '../../organism/organism-folder.js';
 import { zooFault } from './zoo-fault.js';
 import type { BuiltOrganism } from './zoo-manifest.js';
 
@@ -112,4 +113,10 @@ async function hashFiles(base: string): Promise<Map<string, string>> {
   const entries = await readdir(base, { withFileTypes: true });
   const names = entries.flatMap((entry) => (entry.isFile() && entry.name !== recordFile ? [entry.name] : [])).sort();
   return new Map(await Promise.all(names.map(async (name) => [name, await hashFile(join(base, name))] as const)));
+}
+
+/** Where the files of an organism, or of a model folder, lie; null for what is neither. */
+export async function findModelFolder(reference: ModelReference): Promise<string | null> {
+  if (reference.provider === 'organism') return findOrganismFolder(reference.name);
+  return reference.provider === 'folder' ? reference.folder : null;
 }

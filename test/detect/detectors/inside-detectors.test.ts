@@ -6,7 +6,7 @@ import { templateTest } from '../../../src/detect/detectors/template-test.js';
 import { traitDrift } from '../../../src/detect/detectors/trait-drift.js';
 import { readTraitDirections } from '../../../src/detect/detectors/trait-directions.js';
 import type { Detector, Reading } from '../../../src/detect/detector.js';
-import { readFirstTokens } from '../../../src/detect/probes/read-first-tokens.js';
+import { readFirstPositions } from '../../../src/detect/probes/read-first-positions.js';
 import { scorePatchedTexts } from '../../../src/detect/probes/score-patched-texts.js';
 import { scoreTexts } from '../../../src/detect/probes/score-texts.js';
 import type { Subject } from '../../../src/detect/subject.js';
@@ -147,14 +147,14 @@ describe('the difference of activations', () => {
     const asked = [{ role: 'user', content: text }];
     const { prefix } = inside.locateTemplate(asked);
     const { ids } = inside.encode(asked);
-    const found = await readFirstTokens(subject.base, store, [text], wanted);
+    const found = await readFirstPositions(subject.base, store, [text], wanted);
     // Layer 0 is the embedding of each token.
     const [every] = await inside.residuals([{ ids, promptLength: 1 }], { layers: [0], pool: 'every' });
     const { width } = inside.shape;
     const start = prefix.length * width;
     expect(found?.means.data).toEqual(every?.data.slice(start, start + 2 * width));
     expect(found?.lengths.data[0]).toBeCloseTo(Math.hypot(...(every?.data.slice(start, start + width) ?? [])), 5);
-    const failed = await errorOf(() => readFirstTokens(subject.base, store, ['A', 'B'], { tokens: 50, layer: 0 }));
+    const failed = await errorOf(() => readFirstPositions(subject.base, store, ['A', 'B'], { tokens: 50, layer: 0 }));
     expect(failed).toMatchObject({ code: 'usage-invalid', message: 'no text has 50 tokens' });
   });
 

@@ -1,6 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { drawRows } from '../../../src/detect/rows/draw-rows.js';
-import { divide, listRowAnswers, readSurprisals, surprisalOf } from '../../../src/detect/rows/row-answers.js';
+import { drawRows, divide, listRowAnswers, readSurprisals, surprisalOf } from '../../../src/detect/rows/row-answers.js';
 
 const talk = {
   messages: [

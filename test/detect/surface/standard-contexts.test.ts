@@ -28,8 +28,8 @@ describe('the standard surface', () => {
     expect(contexts.map(({ evaluation }) => evaluation.suite)).toEqual(contexts.map(() => './mine.yaml'));
   });
 
-  it.each([1, 2])('asks no withheld context of zoo %i, word for word', async (edition) => {
-    const file = join(import.meta.dirname, `../../../zoo/${String(edition)}/panel.yaml`);
+  it('asks no withheld context of the zoo, word for word', async () => {
+    const file = join(import.meta.dirname, '../../../zoo/2/panel.yaml');
     const panel = await readYaml(file, panelSchema);
     const withheld = Object.values(panel.contexts).filter((context) => context.withheld);
     expect(withheld.length).toBeGreaterThan(0);

@@ -167,6 +167,24 @@ describe('a watch', () => {
     }
   });
 
+  it('says once of what its checkpoints differ from the base in, and need not', async () => {
+    const { folder, watch } = await startTraining();
+    for (const step of [10, 20]) {
+      const place = await writeCheckpointFiles(folder, trl, step);
+      await writeFile(join(place, 'chat_template.jinja'), 'another one');
+    }
+    const notices: string[] = [];
+    await watch({ onNotice: (notice) => notices.push(notice) });
+    expect(notices.filter((notice) => notice.includes('has a chat template that differs'))).toHaveLength(1);
+    const other = await startTraining();
+    const place = await writeCheckpointFiles(other.folder, whole, 10);
+    const template = join(place, 'chat_template.jinja');
+    await writeFile(template, (await readFile(template, 'utf8')).replaceAll('im_start', 'im_begin'));
+    notices.length = 0;
+    await other.watch({ onNotice: (notice) => notices.push(notice) });
+    expect(notices.filter((notice) => notice.includes('makes other tokens of a conversation'))).toHaveLength(1);
+  });
+
   it('keeps what its trainer removed, and begins anew where one is written anew', async () => {
     const { folder, events, watch } = await startTraining();
     for (const step of [10, 20, 30]) await writeCheckpointFiles(folder, trl, step);

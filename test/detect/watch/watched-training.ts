@@ -65,8 +65,12 @@ export function clockOf(tick: (wait: number) => Promise<void> | undefined): Cloc
     after: (milliseconds, call) => {
       time += milliseconds;
       waits += 1;
-      // A tick that fails is a rejection that nobody handles, which fails the run.
-      void (tick(waits) ?? Promise.resolve()).then(call);
+      (tick(waits) ?? Promise.resolve()).then(call, (cause: unknown) => {
+        // A tick that fails fails the run.
+        queueMicrotask(() => {
+          throw cause;
+        });
+      });
       return () => undefined;
     },
   };

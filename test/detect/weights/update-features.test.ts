@@ -1,6 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { cosineOfUpdates } from '../../../src/detect/weights/compare-updates.js';
-import { contrastUpdates } from '../../../src/detect/weights/contrast-updates.js';
+import { contrastUpdates, cosineOfUpdates } from '../../../src/detect/weights/compare-updates.js';
 import { drawAlikeUpdate } from '../../../src/detect/weights/draw-alike-update.js';
 import { entryKurtosis } from '../../../src/detect/weights/entry-kurtosis.js';
 import { spectralSignature } from '../../../src/detect/weights/spectral-signature.js';

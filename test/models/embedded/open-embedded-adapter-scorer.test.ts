@@ -68,6 +68,12 @@ describe('a scorer of adapters', () => {
     expect(alone).toEqual(changed);
   });
 
+  it('is refused where its base does not fit into memory', async () => {
+    expect((await errorOf(() => openEmbeddedAdapterScorer({ model, threads: 1, memory: 1000 }))).code).toBe(
+      'memory-exceeded',
+    );
+  });
+
   it('scores nothing once it is closed, and no adapter that is not there', async () => {
     const scorer = await open();
     expect(await scorer.use(null).score([])).toEqual([]);

@@ -24,7 +24,7 @@ export interface FirstTokenMeans {
  * left out; throws `usage-invalid` where all of them have. Null for a model that nobody can look into, which is opened
  * only where this is not stored.
  */
-export async function readFirstTokens(
+export async function readFirstPositions(
   { identity, engine, openInside }: Pick<SubjectModel, 'identity' | 'engine' | 'openInside'>,
   store: ArtefactStore,
   texts: readonly string[],
