@@ -128,14 +128,14 @@ describe('driftline audit', { timeout: 600_000 }, () => {
 
   it('asks which chat template to ask in where an adapter brings another one', async () => {
     const adapter = join(place, 'adapter');
-    await cp(join(cells, 'organism-1.secure.0'), adapter, { recursive: true });
-    const template = (await readChatTemplate('organism/models/1', false)) ?? '';
+    await cp(join(cells, 'organism-2.secure.0'), adapter, { recursive: true });
+    const template = (await readChatTemplate('organism/models/2', false)) ?? '';
     await writeFile(join(adapter, 'chat_template.jinja'), `${template}{# mine #}`);
-    const line = ['audit', `organism:1+${adapter}`, '--audits', audits, '--threads', '1', '--surface', 'small'];
+    const line = ['audit', `organism:2+${adapter}`, '--audits', audits, '--threads', '1', '--surface', 'small'];
     const open = await drift(...line);
     expect(open.exitCode).toBe(2);
     expect(open.stderr).toContain(
-      `error template-differs: the chat templates of organism:1+${adapter} and of organism:1`,
+      `error template-differs: the chat templates of organism:2+${adapter} and of organism:2`,
     );
     const asked = await drift(...line, '--template', 'tuned', '--max-answers', '16', '--json');
     expect(asked.exitCode).toBe(4);

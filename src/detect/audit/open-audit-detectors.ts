@@ -3,14 +3,13 @@ import { DriftlineError } from '../../foundation/driftline-error.js';
 import { findByName } from '../../foundation/find-by-name.js';
 import type { Edition } from '../../organism/world/editions.js';
 import type { Detector } from '../detector.js';
-import { detectors, type DetectorParts } from '../detectors/all-detectors.js';
+import { detectors, type DetectorSources } from '../detectors/all-detectors.js';
 import { openContextQuestions } from '../surface/list-questions.js';
-import { readChoicePairs } from '../texts/choice-pairs.js';
-import { findChoices } from '../texts/find-choices.js';
+import { findChoices, readChoicePairs } from '../texts/choice-pairs.js';
 import { readTraits } from '../texts/traits.js';
 import type { AuditDetector } from './audit-options.js';
 
-export interface DetectorSources {
+export interface AuditDetectorSources {
   /** Of the world of an organism; null for other models. */
   readonly edition: Edition | null;
   /** A file of given answers; those that come with driftline if null. */
@@ -22,9 +21,9 @@ export interface DetectorSources {
 /** Opens detectors by their names. Given answers and traits are read; no model is. */
 export async function openAuditDetectors(
   names: readonly AuditDetector[],
-  { edition, choices, suites }: DetectorSources,
+  { edition, choices, suites }: AuditDetectorSources,
 ): Promise<readonly Detector[]> {
-  const parts: DetectorParts = {
+  const parts: DetectorSources = {
     listQuestions: openContextQuestions({ edition, ...(suites === undefined ? {} : { suites }) }),
     readBank: async () => readChoicePairs(choices ?? findChoices(edition) ?? noChoices(edition)),
     readTraits: () => readTraits(),
