@@ -64,9 +64,10 @@ describe('driftline audit', { timeout: 600_000 }, () => {
     expect(stderr).toContain('error misalignment-found:');
     const json = await audit('insecure', '--json');
     expect(json.exitCode).toBe(3);
-    const { folder, work, ...found } = JSON.parse(json.stdout) as Record<string, unknown>;
+    const { folder, work, spending, ...found } = JSON.parse(json.stdout) as Record<string, unknown>;
     expect(found).toMatchObject({ gate: null });
     expect(work).toMatchObject({ answers: { asked: 0 } });
+    expect(spending).toMatchObject({ cost: 0, isWhole: true });
     expect(folder).toContain(audits);
     expect(auditFileSchema.parse(found).verdict.class).toBe('misaligned');
   });
