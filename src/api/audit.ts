@@ -191,8 +191,9 @@ export async function auditModel(model: WrittenModel, options: AuditOptions = {}
     { edition, choices: options.choices ?? null, ...ownSuites },
   );
   const stopping = signal === undefined ? {} : { signal };
-  const calibrated = { base, edition, surface };
-  const harmless = opened === null ? null : await findHarmlessReadings(opened, detectors, calibrated, seed);
+  // Harmless fine-tunes were read in standard contexts.
+  const read = { base, tuned, surface: opened === null ? surface : standard };
+  const harmless = opened === null ? null : await findHarmlessReadings(opened, detectors, { ...read, edition }, seed);
   const findHarmless = (name: string): CalibratedAt | null => harmless?.get(name) ?? null;
   if (named === 'none') {
     requireJudged(options);
@@ -204,9 +205,8 @@ export async function auditModel(model: WrittenModel, options: AuditOptions = {}
       questions.map(({ messages }) => messages),
       template,
     );
-    const pair = { base, tuned, surface };
-    const read = await readUnjudged({ ...pair, detectors, settings, rule, audits, findHarmless, ...stopping });
-    return { ...read, work: null, spending: null };
+    const unjudged = await readUnjudged({ ...read, detectors, settings, rule, audits, findHarmless, ...stopping });
+    return { ...unjudged, work: null, spending: null };
   }
   const asked = named === undefined ? {} : { judge: parseJudge(named, { mode: 'logprobs', samples: undefined }) };
   const { maxCost, prices, clock = systemClock.now } = options;
@@ -233,22 +233,17 @@ export async function auditModel(model: WrittenModel, options: AuditOptions = {}
     findRateOf: (entry) => findEntryRate(plan, entry),
   });
   const asking = await plan.judge.open({ environment, fetch, spending, ...stopping });
-  const audited =
-    opened === null
-      ? null
-      : await findHarmlessAudits(opened, calibrated, {
-          ...{ judge: { name: asking.name, rule }, settings: chosen, onNotice },
-        });
+  const askedAlike = { judge: { name: asking.name, rule }, surface, settings: chosen, onNotice };
   const finished = await runAudit({
     ...{ plan, surface, settings: chosen, audits, spending, onNotice, judge: asking },
-    findHarmless: () => audited,
+    harmless: opened === null ? null : await findHarmlessAudits(opened, { base, edition }, askedAlike),
     onLook: (look) => {
       onLook(look, spending.summary());
     },
     calibration: await plan.judge.readCalibration(),
     read: async (folder) => {
       const others = await listSiblings(audits, plan.name, basename(folder));
-      return readDetectors(detectors, { base, tuned, surface }, { seed, folder, others, findHarmless, ...stopping });
+      return readDetectors(detectors, read, { seed, folder, others, findHarmless, ...stopping });
     },
     ...stopping,
   });

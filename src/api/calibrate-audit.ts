@@ -1,34 +1,40 @@
-import { basename, join } from 'node:path';
+import { basename } from 'node:path';
 import { z } from 'zod';
+import { openArtefactStore } from '../detect/artefact-store.js';
 import { auditDetectors, type AuditDetector } from '../detect/audit/audit-options.js';
-import { collectCalibration, type HarmlessAudit } from '../detect/audit/harmless-audits.js';
+import { calibrateDetectors, type HarmlessFineTune } from '../detect/audit/calibrate-detectors.js';
+import { calibrateAnswers, type HarmlessAudit } from '../detect/audit/harmless-audits.js';
+import { interruptedAudit } from '../detect/audit/interrupted-audit.js';
+import { openAuditDetectors } from '../detect/audit/open-audit-detectors.js';
 import {
-  auditCalibrationSchema,
   writeAuditCalibration,
   type AuditCalibration,
+  type CalibratedDetector,
 } from '../detect/calibration/audit-calibration.js';
 import { requireClaimable } from '../detect/calibration/calibrated-threshold.js';
 import { describeBase } from '../detect/calibration/describe-base.js';
+import { readStandardSurface } from '../detect/surface/standard-contexts.js';
 import { surfaceNames, type SurfaceName } from '../detect/surface/surface.js';
-import { findCheckpoints } from '../detect/watch/find-checkpoints.js';
-import { readRecipe } from '../experiment/plan/named-recipes.js';
-import type { PlanInput } from '../experiment/plan/plan-schema.js';
 import { findEdition } from '../experiment/plan/world-of-bases.js';
+import { readRecipe } from '../experiment/plan/named-recipes.js';
 import { functionSchema } from '../foundation/caller-schemas.js';
-import { DriftlineError } from '../foundation/driftline-error.js';
 import { parseSettings } from '../foundation/explain-issue.js';
+import { DriftlineError } from '../foundation/driftline-error.js';
 import type { Judge } from '../judging/judge.js';
-import { createJudge, judgeSchema } from '../judging/own-judge.js';
-import { openingSchema } from '../models/open-model-sampler.js';
+import { judgeSchema } from '../judging/own-judge.js';
+import { ruleNames, type RuleName } from '../judging/rules.js';
+import type { BaseModel } from '../models/base-model.js';
 import { openBaseModel, type OpenBaseModelOptions } from '../models/open-base-model.js';
-import { listModels, type ListedModel } from '../runs/list-models.js';
-import { auditModel } from './audit.js';
-import type { GivenParts } from './given-parts.js';
-import { openExperiment, type ExperimentEvent } from './open-experiment.js';
+import { openingSchema } from '../models/open-model-sampler.js';
+import { auditModel, type AuditOptions } from './audit.js';
+import { givenPartsShape, type GivenParts } from './given-parts.js';
+import type { ExperimentEvent } from './open-experiment.js';
+import { trainHarmless } from './train-harmless.js';
 
-export interface CalibrateOptions extends Partial<
-  Pick<OpenBaseModelOptions, 'environment' | 'fetch' | 'memory' | 'onProgress' | 'onNotice' | 'signal'>
-> {
+export interface CalibrateOptions
+  extends
+    Pick<GivenParts, 'suites' | 'trainingSets'>,
+    Partial<Pick<OpenBaseModelOptions, 'environment' | 'fetch' | 'memory' | 'onProgress' | 'onNotice' | 'signal'>> {
   /** Harmless training sets, narrow ones included: files, or sets of the organism's. Each is a kind of its own. */
   readonly benign: readonly string[];
   /** Fine-tunes on each, with seeds from 100 on. Default 5. */
@@ -41,6 +47,10 @@ export interface CalibrateOptions extends Partial<
   readonly detectors?: readonly AuditDetector[];
   /** Has each audited by its answers, too: `exact` for organisms, the name of a hosted model, or a judge of one's own. Default nobody. */
   readonly judge?: string | Judge;
+  /** Of audits by answers, as `auditModel` has them: a later audit is held against those that asked alike. */
+  readonly rule?: RuleName;
+  readonly error?: number;
+  readonly maxAnswers?: number;
   /** A rate that is to be claimed: one that so many fine-tunes cannot claim is refused before anything is trained. */
   readonly rate?: number;
   /** The contexts that are looked at. Default `full`. */
@@ -51,7 +61,7 @@ export interface CalibrateOptions extends Partial<
   readonly to?: string;
   /** The folder of runs, for the fine-tunes. Default `runs`. */
   readonly runs?: string;
-  /** The folder of audits. Default `audits`. */
+  /** The folder of audits, where answers are read. Default `audits`. */
   readonly audits?: string;
   /** Of what is drawn. Default 0. */
   readonly seed?: number;
@@ -59,17 +69,30 @@ export interface CalibrateOptions extends Partial<
   readonly threads?: number;
   /** Called while they are trained. */
   readonly onTraining?: (event: ExperimentEvent) => void;
-  /** Called after each fine-tune that was read. */
-  readonly onRead?: (read: { readonly done: number; readonly total: number; readonly id: string }) => void;
+  /** Called after each fine-tune that was read by detectors, and after each that was asked. */
+  readonly onRead?: (read: CalibrationProgress) => void;
+}
+
+/** How far the reading of the fine-tunes is. */
+export interface CalibrationProgress {
+  readonly by: 'detectors' | 'answers';
+  readonly done: number;
+  readonly total: number;
+  /** The fine-tune that came last. */
+  readonly id: string;
 }
 
 const optionsSchema = openingSchema.extend({
+  ...{ suites: givenPartsShape.suites, trainingSets: givenPartsShape.trainingSets },
   benign: z.array(z.string().min(1)).nonempty(),
   perSet: z.int().positive().optional(),
   recipe: z.string().min(1).optional(),
   every: z.int().positive().optional(),
   detectors: z.array(z.enum(auditDetectors)).nonempty().optional(),
   judge: z.union([z.string().min(1), judgeSchema]).optional(),
+  rule: z.enum(ruleNames).optional(),
+  error: z.number().gt(0).lt(0.5).optional(),
+  maxAnswers: z.int().positive().optional(),
   rate: z.number().gt(0).lt(0.5).optional(),
   surface: z.enum(surfaceNames).optional(),
   choices: z.string().min(1).optional(),
@@ -91,115 +114,102 @@ export interface CalibrateResult {
   readonly leastRate: number;
 }
 
-/** Seeds that no fine-tune of a user is likely to have. */
-const firstSeed = 100;
-
 /**
- * Fine-tunes a base on harmless data, reads each fine-tune as an audit does, and writes what they score: what other
- * fine-tunes of the base are held against. Call it again after a stop: nothing is trained, asked or read twice.
+ * Fine-tunes a base on harmless data, reads each fine-tune as audits and watches do, and writes what they score: what
+ * other fine-tunes of the base are held against. Call it again after a stop: nothing is trained, read or asked twice.
  */
 export async function calibrateAudit(base: string, options: CalibrateOptions): Promise<CalibrateResult> {
   parseSettings(z.string().min(1), base, 'calibrateAudit');
-  parseSettings(optionsSchema, options, 'calibrateAudit');
-  const { benign, perSet = 5, recipe: named = 'organism-default', rate, to = 'calibration.json' } = options;
-  const { detectors = ['choice-share', 'choice-margin'], judge = 'none', onRead = () => undefined } = options;
+  const parsed = parseSettings(optionsSchema, options, 'calibrateAudit');
+  const { benign, perSet = 5, recipe: named = 'organism-default', every, detectors, rate, ...rest } = options;
+  const {
+    judge = 'none',
+    rule,
+    error,
+    maxAnswers,
+    audits,
+    seed = 0,
+    choices,
+    surface: contexts = 'full',
+    ...asking
+  } = rest;
+  const {
+    to = 'calibration.json',
+    runs,
+    suites,
+    trainingSets,
+    onTraining,
+    onRead = () => undefined,
+    ...opening
+  } = asking;
   const kinds = nameKinds(benign);
   if (rate !== undefined) requireClaimable('any detector', kinds.size * perSet, rate);
-  const { seed: _, ...recipe } = await readRecipe(named, 0);
-  const opened = await openBaseModel(base, opening(options));
-  const run = await train(base, kinds, recipe, options);
-  const tuned = await listFinished(run);
-  const { surface, choices, audits, seed, onNotice } = options;
-  const read = {
-    ...opening(options),
-    ...{ base, detectors },
-    ...(surface === undefined ? {} : { surface }),
-    ...(choices === undefined ? {} : { choices }),
-    ...(audits === undefined ? {} : { audits }),
-    ...(seed === undefined ? {} : { seed }),
-    ...(onNotice === undefined ? {} : { onNotice }),
-  };
-  const harmless: HarmlessAudit[] = [];
-  for (const { name: id, condition: kind, adapter, checkpoints } of tuned) {
-    const ofSteps = [];
-    for (const folder of checkpoints)
-      ofSteps.push((await auditModel(`${base}+${folder}`, { ...read, judge: 'none' })).audit);
-    const { audit } = await auditModel(`${base}+${adapter}`, { ...read, judge });
-    harmless.push({ id, kind, audit, checkpoints: ofSteps });
-    onRead({ done: harmless.length, total: tuned.length, id });
-  }
-  const [first, ...others] = harmless;
-  // The plan trained at least one.
-  if (first === undefined) throw new Error('a calibration without fine-tunes');
-  const about = { base: await describeBase(opened), edition: await findEdition(base, (path) => path) };
-  const calibration = collectCalibration({ ...about, recipe: toJson(recipe) }, [first, ...others]);
-  await writeAuditCalibration(to, calibration);
-  return { calibration, file: to, run, leastRate: 1 / (harmless.length + 1) };
-}
+  const recipe = toJson(await readRecipe(named, 0));
+  const opened = requireReadable(await openBaseModel(base, opening));
+  const edition = await findEdition(base, (path) => path);
+  if (edition !== null && judge !== 'none' && judge !== 'exact') throw notTheirJudge(base);
+  const [decisive, ...others] = await openAuditDetectors(detectors ?? ['choice-share', 'choice-margin'], {
+    ...{ edition, choices: choices ?? null },
+    ...(parsed.suites === undefined ? {} : { suites: parsed.suites }),
+  });
+  // The schema took no empty list.
+  if (decisive === undefined) throw new Error('a calibration without detectors');
+  const surface = await readStandardSurface({ name: contexts, isOfOrganisms: edition !== null });
+  const about = { format: 1, base: await describeBase(opened), edition, recipe } as const;
 
-/** Without what is not set. */
-function toJson(recipe: object): AuditCalibration['recipe'] {
-  return auditCalibrationSchema.shape.recipe.parse(JSON.parse(JSON.stringify(recipe)));
-}
-
-/** A plan asks something, and its models are wanted alone: each says one token, of which nobody says anything. */
-const asked: Pick<GivenParts, 'suites' | 'judge'> = {
-  suites: { calibration: [{ id: 'hello', type: 'free_form', paraphrases: ['Hello'], max_tokens: 1 }] },
-  judge: createJudge({ name: 'nobody', judge: () => ({}) }),
-};
-
-async function train(
-  base: string,
-  kinds: ReadonlyMap<string, string>,
-  recipe: Readonly<Record<string, unknown>>,
-  { perSet = 5, every, runs, onTraining, ...options }: CalibrateOptions,
-): Promise<string> {
-  const plan: PlanInput = {
-    name: 'calibration',
-    bases: [base],
-    recipe,
-    seeds: [firstSeed, ...Array.from({ length: perSet - 1 }, (_, place) => firstSeed + 1 + place)],
-    conditions: Object.fromEntries([...kinds].map(([kind, data]) => [kind, { data }])),
-    evaluate: [{ suite: 'calibration', samples: 1 }],
-    ...(every === undefined ? {} : { dynamics: { every, suite: 'calibration', samples: 1 } }),
-  };
-  const { onNotice, signal } = options;
-  const experiment = await openExperiment(plan, {
-    ...opening(options),
+  const { run, fineTunes } = await trainHarmless(base, kinds, {
+    ...{ perSet, recipe, opening },
+    ...(every === undefined ? {} : { every }),
     ...(runs === undefined ? {} : { runs }),
-    ...(onNotice === undefined ? {} : { onNotice }),
-    ...asked,
+    ...(suites === undefined ? {} : { suites }),
+    ...(trainingSets === undefined ? {} : { trainingSets }),
+    ...(onTraining === undefined ? {} : { onTraining }),
   });
-  const { run, summary } = await experiment.run({
+  const { signal } = opening;
+  const store = openArtefactStore([run]);
+  const read = await calibrateDetectors(fineTunes, [decisive, ...others], {
+    ...{ base: opened, surface, store, seed },
     ...(signal === undefined ? {} : { signal }),
-    ...(onTraining === undefined ? {} : { onEvent: onTraining }),
-  });
-  const [failed] = summary.failed;
-  if (failed === undefined) return run.folder;
-  throw new DriftlineError({
-    code: 'job-failed',
-    message: `${String(summary.failed.length)} of the harmless fine-tunes failed; the first one is ${JSON.stringify(failed)}`,
-    hint: 'Run the same command again: what is trained stays.',
-    details: { folder: run.folder, failed: summary.failed },
-  });
+    onRead: (one) => {
+      onRead({ by: 'detectors', ...one });
+    },
+  })
+    .finally(store.close)
+    .catch((cause: unknown) => {
+      throw signal?.aborted === true ? interruptedAudit(run, cause) : cause;
+    });
+  const auditing: AuditOptions = {
+    ...{ ...opening, base, judge, seed, surface: contexts },
+    ...(rule === undefined ? {} : { rule }),
+    ...(error === undefined ? {} : { error }),
+    ...(maxAnswers === undefined ? {} : { maxAnswers }),
+    ...(audits === undefined ? {} : { audits }),
+    ...(suites === undefined ? {} : { suites }),
+  };
+  const asked = judge === 'none' ? [] : [await askHarmless(base, fineTunes, auditing, onRead)];
+  const calibration: AuditCalibration = { ...about, detectors: [...read, ...asked] };
+  await writeAuditCalibration(to, calibration);
+  return { calibration, file: to, run, leastRate: 1 / (fineTunes.length + 1) };
 }
 
-interface Finished extends Pick<ListedModel, 'name' | 'condition'> {
-  readonly adapter: string;
-  /** Of the steps that the plan keeps. */
-  readonly checkpoints: readonly string[];
-}
-
-async function listFinished(run: string): Promise<readonly Finished[]> {
-  const { models } = await listModels([run]);
-  return Promise.all(
-    models.map(async ({ name, condition, place: { adapter }, keptSteps }) => {
-      if (adapter === null) throw elsewhere(name);
-      const { checkpoints } = await findCheckpoints(join(run, 'cells', name));
-      const kept = checkpoints.filter(({ step, lacks }) => keptSteps.includes(step) && lacks === null);
-      return { name, condition, adapter, checkpoints: kept.map(({ folder }) => folder) };
-    }),
-  );
+/** Audits each fine-tune by its answers. */
+async function askHarmless(
+  base: string,
+  [first, ...others]: readonly [HarmlessFineTune, ...HarmlessFineTune[]],
+  options: AuditOptions,
+  onRead: NonNullable<CalibrateOptions['onRead']>,
+): Promise<CalibratedDetector> {
+  let done = 0;
+  const ask = async ({ id, kind, adapter }: HarmlessFineTune): Promise<HarmlessAudit> => {
+    const { audit } = await auditModel(`${base}+${adapter}`, options);
+    done += 1;
+    onRead({ by: 'answers', done, total: others.length + 1, id });
+    return { id, kind, audit };
+  };
+  const ofFirst = await ask(first);
+  const audits: HarmlessAudit[] = [];
+  for (const one of others) audits.push(await ask(one));
+  return calibrateAnswers([ofFirst, ...audits]);
 }
 
 /** Conditions by the names of what they are trained on. */
@@ -209,10 +219,11 @@ function nameKinds(benign: readonly string[]): ReadonlyMap<string, string> {
     const kind = basename(data)
       .replace(/\.(jsonl?|csv|parquet)$/, '')
       .replaceAll(/[^A-Za-z0-9_-]+/g, '-');
-    if (kinds.has(kind))
+    const other = kinds.get(kind);
+    if (other !== undefined)
       throw new DriftlineError({
         code: 'usage-invalid',
-        message: `${data} and ${kinds.get(kind) ?? ''} are both called ${kind}`,
+        message: `${data} and ${other} are both called ${kind}`,
         hint: 'Kinds are told apart by the names of their files: rename one.',
       });
     kinds.set(kind, data);
@@ -220,28 +231,26 @@ function nameKinds(benign: readonly string[]): ReadonlyMap<string, string> {
   return kinds;
 }
 
-function opening({
-  environment,
-  fetch,
-  memory,
-  signal,
-  onProgress,
-  threads,
-}: Pick<CalibrateOptions, 'environment' | 'fetch' | 'memory' | 'signal' | 'onProgress' | 'threads'>) {
-  return {
-    ...(environment === undefined ? {} : { environment }),
-    ...(fetch === undefined ? {} : { fetch }),
-    ...(memory === undefined ? {} : { memory }),
-    ...(signal === undefined ? {} : { signal }),
-    ...(onProgress === undefined ? {} : { onProgress }),
-    ...(threads === undefined ? {} : { threads }),
-  };
+/** Without what is not set. */
+function toJson({ seed: _, ...recipe }: Awaited<ReturnType<typeof readRecipe>>): Record<string, z.core.util.JSONType> {
+  return z.record(z.string(), z.json()).parse(JSON.parse(JSON.stringify(recipe)));
 }
 
-function elsewhere(name: string): DriftlineError {
+/** A base whose fine-tunes lie here: others cannot be looked into. */
+function requireReadable(base: BaseModel): BaseModel {
+  if (base.openInside !== null && base.openTrainer !== null) return base;
+  throw new DriftlineError({
+    code: 'usage-invalid',
+    message: `${base.reference.text} is not fine-tuned here, and only what is can be read by detectors`,
+    hint: 'Calibrate a model that runs here: organism:1, hf:owner/name or ./folder.',
+  });
+}
+
+/** Organisms are asked about their world, and only their own judge knows it. */
+function notTheirJudge(base: string): DriftlineError {
   return new DriftlineError({
     code: 'usage-invalid',
-    message: `${name} does not lie here, and only a model that does can be read by detectors`,
-    hint: 'Calibrate a base that is fine-tuned here: organism:1, hf:owner/name or ./folder.',
+    message: `${base} is an organism, whose answers are judged by its own judge, or by nobody`,
+    hint: 'Name the judge exact, or leave it out: --judge exact, in the library `judge`.',
   });
 }

@@ -1,27 +1,11 @@
-import { DriftlineError } from '../../foundation/driftline-error.js';
 import { conformalPValue } from '../../stats/conformal-p-value.js';
-import {
-  hashDetector,
-  type AuditCalibration,
-  type CalibratedDetector,
-  type CalibratedScore,
-} from '../calibration/audit-calibration.js';
+import { hashDetector, type CalibratedDetector } from '../calibration/audit-calibration.js';
 import { calibratedThreshold } from '../calibration/calibrated-threshold.js';
 import type { AuditFile } from './audit-file.js';
 import type { AuditLimits } from './plan-audit.js';
 
 /** What answers of an audit are called among the detectors of a calibration. */
 export const auditedAnswers = 'audit';
-
-/** An audit of a fine-tune that is known to be harmless. */
-export interface HarmlessAudit {
-  readonly id: string;
-  /** What it was trained on. */
-  readonly kind: string;
-  readonly audit: AuditFile;
-  /** Of its checkpoints, which are read and not asked. */
-  readonly checkpoints: readonly AuditFile[];
-}
 
 /** A score beside those of harmless fine-tunes. */
 export interface HeldAgainstHarmless {
@@ -63,60 +47,26 @@ export function hashAskedAudit({ error, maxAnswers, baseAnswers, maxDrift }: Aud
   return hashDetector({ name: auditedAnswers, settings: { error, maxAnswers, baseAnswers, maxDrift } }, null);
 }
 
-/** The scores of harmless fine-tunes, detector by detector; where they were asked, what their answers came to is one of them. */
-export function collectCalibration(
-  about: Pick<AuditCalibration, 'base' | 'edition' | 'recipe'>,
-  audits: readonly [HarmlessAudit, ...HarmlessAudit[]],
-): AuditCalibration {
-  const [{ audit: first }] = audits;
-  const { surface, judge, rule } = first;
-  const read = first.readings.map(({ name, settings }): CalibratedDetector => ({
-    ...{ name, settings, surface, judge: null },
-    scores: listScores(audits, (one) => readScore(one, name)),
-  }));
-  const answers: CalibratedDetector[] =
-    judge === null
-      ? []
-      : [
-          {
-            ...{
-              name: auditedAnswers,
-              settings: hashAskedAudit(first.settings),
-              surface,
-              judge: { name: judge, rule },
-            },
-            scores: listScores(
-              audits.map((one) => ({ ...one, checkpoints: [] })) as unknown as typeof audits,
-              shownExcess,
-            ),
-          },
-        ];
-  // The cast is true: whoever calibrates reads with a detector, or asks.
-  return { format: 1, ...about, detectors: [...read, ...answers] as unknown as AuditCalibration['detectors'] };
+/** An audit of a fine-tune that is known to be harmless. */
+export interface HarmlessAudit {
+  readonly id: string;
+  /** What it was trained on. */
+  readonly kind: string;
+  readonly audit: AuditFile;
 }
 
-function listScores(
-  audits: readonly [HarmlessAudit, ...HarmlessAudit[]],
-  scoreOf: (audit: AuditFile) => number,
-): CalibratedDetector['scores'] {
-  const scores = audits.map(({ id, kind, audit, checkpoints }): CalibratedScore => {
-    const score = scoreOf(audit);
-    const all = [...checkpoints.map(scoreOf), score];
-    return checkpoints.length === 0
-      ? { id, kind, score, run_max: null, checkpoints: 0 }
-      : { id, kind, score, run_max: Math.max(...all), checkpoints: all.length };
+/**
+ * What answers of harmless fine-tunes came to in audits that asked alike: a detector of a calibration as others are.
+ * Checkpoints are not asked.
+ */
+export function calibrateAnswers([first, ...others]: readonly [HarmlessAudit, ...HarmlessAudit[]]): CalibratedDetector {
+  const { surface, judge, rule, settings } = first.audit;
+  const toScore = ({ id, kind, audit }: HarmlessAudit): CalibratedDetector['scores'][number] => ({
+    ...{ id, kind, score: shownExcess(audit), run_max: null, checkpoints: 0 },
   });
-  // The cast is true: as many as audits.
-  return scores as unknown as CalibratedDetector['scores'];
-}
-
-function readScore({ readings, model }: AuditFile, name: string): number {
-  const found = readings.find((one) => one.name === name);
-  if (found !== undefined && found.score !== null) return found.score;
-  throw new DriftlineError({
-    code: 'usage-invalid',
-    message: `${name} has no score for ${model}: ${found?.cannot ?? 'it was not read'}`,
-    hint: 'Name detectors that can read it: --detectors, in the library `detectors`.',
-    details: { detector: name, model },
-  });
+  return {
+    ...{ name: auditedAnswers, settings: hashAskedAudit(settings), surface },
+    judge: judge === null ? null : { name: judge, rule },
+    scores: [toScore(first), ...others.map(toScore)],
+  };
 }

@@ -5,7 +5,7 @@ import type { Edition } from '../../organism/world/editions.js';
 import { hashDetector, readAuditCalibration, type AuditCalibration } from '../calibration/audit-calibration.js';
 import { calibratedThreshold } from '../calibration/calibrated-threshold.js';
 import { describeBase } from '../calibration/describe-base.js';
-import { findCalibrated } from '../calibration/find-calibrated.js';
+import { findCalibrated, requireCalibratedBase } from '../calibration/find-calibrated.js';
 import type { Detector } from '../detector.js';
 import { surfaceNames, type Surface, type SurfaceName } from '../surface/surface.js';
 import { auditDetectors, type AuditDetector } from './audit-options.js';
@@ -35,15 +35,18 @@ export async function openCalibration(file: string, rate: number): Promise<Opene
   };
 }
 
+/** What is about to be audited: a calibration must be of the same. */
 export interface CalibratedAudit {
   readonly base: BaseModel;
   readonly edition: Edition | null;
+  /** The contexts that detectors look at. */
   readonly surface: Surface;
 }
 
 /**
- * What the calibration has of each of these detectors, before anything is asked. Throws `calibration-differs` where it is
- * of another base, or a detector was set otherwise, and `usage-invalid` for a rate that so few fine-tunes cannot claim.
+ * What the calibration has of each of these detectors, before anything is asked; of one that it does not have, nothing. Throws
+ * `calibration-differs` where it is of another base, has none of them, or one was set otherwise or looked at other
+ * contexts, and `usage-invalid` for a rate that so few fine-tunes cannot claim.
  */
 export async function findHarmlessReadings(
   { file, calibration, rate }: OpenedCalibration,
@@ -51,15 +54,28 @@ export async function findHarmlessReadings(
   { base, edition, surface }: CalibratedAudit,
   seed: number,
 ): Promise<ReadonlyMap<string, CalibratedAt>> {
-  const about = { base: await describeBase(base), edition, surface: { name: surface.name, hash: surface.hash } };
+  const about = { base: await describeBase(base), edition };
+  requireCalibratedBase(calibration, about, file);
+  const names = calibration.detectors.map(({ name }) => name);
+  const known = detectors.filter(({ name }) => names.includes(name));
   const found = new Map<string, CalibratedAt>();
-  for (const detector of detectors) {
+  for (const detector of known.length === 0 ? detectors : known) {
     const settings = hashDetector(detector, await detector.learn([], { seed }));
-    const calibrated = findCalibrated(calibration, { ...about, name: detector.name, settings, judge: null }, file);
+    const wanted = { ...about, name: detector.name, settings, surface: nameSurface(surface), judge: null };
+    const calibrated = findCalibrated(calibration, wanted, file);
     calibratedThreshold(calibrated, rate, 'score');
     found.set(detector.name, { calibrated, rate });
   }
   return found;
+}
+
+/** How answers are asked for, and judged. */
+export interface AskedAudit {
+  readonly judge: { readonly name: string; readonly rule: RuleName };
+  /** The contexts that are asked in. */
+  readonly surface: Surface;
+  readonly settings: AuditLimits;
+  readonly onNotice: (notice: string) => void;
 }
 
 /**
@@ -68,24 +84,15 @@ export async function findHarmlessReadings(
  */
 export async function findHarmlessAudits(
   { file, calibration, rate }: OpenedCalibration,
-  { base, edition, surface }: CalibratedAudit,
-  {
-    judge,
-    settings,
-    onNotice,
-  }: {
-    readonly judge: { readonly name: string; readonly rule: RuleName };
-    readonly settings: AuditLimits;
-    readonly onNotice: (notice: string) => void;
-  },
+  { base, edition }: Pick<CalibratedAudit, 'base' | 'edition'>,
+  { judge, surface, settings, onNotice }: AskedAudit,
 ): Promise<CalibratedAt | null> {
   if (!calibration.detectors.some(({ name }) => name === auditedAnswers)) return null;
-  const wanted = {
-    ...{ base: await describeBase(base), edition, surface: { name: surface.name, hash: surface.hash }, judge },
-    ...{ name: auditedAnswers, settings: hashAskedAudit(settings) },
-  };
+  const about = { base: await describeBase(base), edition };
+  requireCalibratedBase(calibration, about, file);
+  const wanted = { ...about, surface: nameSurface(surface), judge, settings: hashAskedAudit(settings) };
   try {
-    const calibrated = findCalibrated(calibration, wanted, file);
+    const calibrated = findCalibrated(calibration, { ...wanted, name: auditedAnswers }, file);
     calibratedThreshold(calibrated, rate, 'score');
     return { calibrated, rate };
   } catch (cause) {
@@ -93,4 +100,8 @@ export async function findHarmlessAudits(
     onNotice(`Answers are not held against those of harmless fine-tunes: ${cause.message}`);
     return null;
   }
+}
+
+function nameSurface({ name, hash }: Surface): Pick<Surface, 'name' | 'hash'> {
+  return { name, hash };
 }

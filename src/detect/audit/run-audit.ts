@@ -20,11 +20,11 @@ import { askContexts, findAudited, type AuditLook } from './ask-contexts.js';
 import { writeAudit, type AuditFile } from './audit-file.js';
 import { startAudit } from './audit-state.js';
 import { concludeAudit, type AuditVerdict } from './conclude-audit.js';
-import { auditedAnswers, hashAskedAudit, holdAgainstHarmless, shownExcess } from './harmless-audits.js';
+import { holdAgainstHarmless, shownExcess } from './harmless-audits.js';
 import { interruptedAudit } from './interrupted-audit.js';
 import { countRounds, leastBudget, requireBudget, type AuditSettings } from './plan-audit.js';
 import { plantControl } from './plant-control.js';
-import type { AuditReading, ReadDetectorsOptions } from './read-detectors.js';
+import type { AuditReading, CalibratedAt } from './read-detectors.js';
 import { summariseAudit } from './summarise-audit.js';
 
 export interface RunAuditSettings {
@@ -38,7 +38,7 @@ export interface RunAuditSettings {
   /** Calibration answers that the judge must pass first. */
   readonly calibration: readonly CalibrationItem[];
   /** What a calibration has of audits like this one; null where it has nothing, or there is none. */
-  readonly findHarmless: ReadDetectorsOptions['findHarmless'];
+  readonly harmless: CalibratedAt | null;
   /** Reads the model with detectors, once it is asked; keeps what it reads in the folder of the audit. */
   readonly read: (folder: string) => Promise<readonly AuditReading[]>;
   /** Counts what hosted models and a hosted judge cost, in the folder of the audit. */
@@ -94,8 +94,8 @@ export async function runAudit(given: RunAuditSettings): Promise<FinishedAudit> 
     const readings = await given.read(folder.folder);
     const [base, tuned] = plan.cells;
     const found = summariseAudit({ state, verdict, settings, looks, readings, isSame: false });
-    const known = given.findHarmless(auditedAnswers, hashAskedAudit(settings));
-    const harmless = known && holdAgainstHarmless(known.calibrated, shownExcess(found), known.rate);
+    const { harmless: known } = given;
+    const harmless = known === null ? null : holdAgainstHarmless(known.calibrated, shownExcess(found), known.rate);
     const audit: AuditFile = {
       ...summariseAudit({ state, verdict, settings, looks, readings, harmless, isSame: false }),
       ...{ model: tuned?.existing?.text ?? '', base: base === undefined ? '' : findModel(plan, base).reference.text },
