@@ -33,6 +33,8 @@ export const audit: CommandAction<typeof auditDefinition> = {
     if (ofCalibrating !== undefined)
       throw misplaced(`--${ofCalibrating} is for --calibrate`, 'Name the base: --calibrate BASE.');
     if (model === undefined) throw misplaced('MODEL is missing', 'See driftline audit --help.');
+    if (options.rate !== undefined && options.calibration === undefined)
+      throw misplaced('--rate is for --calibration or --calibrate', 'Name a calibration: --calibration FILE.');
     await withJunit(options.junit, [['the ledger', options.ledger]], (writeJunit) =>
       runGated(context, model, options, writeJunit),
     );
