@@ -48,6 +48,7 @@ import { createOwnBase, type OwnModel } from '../models/own-model.js';
 import { openJudge } from '../models/services/retirements.js';
 import { readOrganismManifest } from '../organism/build/organism-manifest.js';
 import { openOrganism } from '../organism/organism.js';
+import { writeAuditReport } from '../report/detect/write-detect-report.js';
 import { nameRun } from '../runs/run-folder.js';
 import type { AskedQuestion } from '../runs/run-outline.js';
 import { givenPartsShape, type GivenParts } from './given-parts.js';
@@ -142,6 +143,8 @@ const optionsSchema = openingSchema.extend({
 /** What came of an audit; there is no folder where nothing was asked, since the model is its base. */
 export interface AuditResult extends Pick<FinishedAudit, 'audit'> {
   readonly folder: string | null;
+  /** Of the results, in the folder. */
+  readonly page: string | null;
   readonly work: FinishedAudit['work'] | null;
   /** What hosted models and a hosted judge cost, earlier calls included; null where nothing was asked. */
   readonly spending: SpendingSummary | null;
@@ -172,7 +175,13 @@ export async function auditModel(model: WrittenModel, options: AuditOptions = {}
   const maxDrift = options.maxDrift === undefined ? null : options.maxDrift / 100;
   const settings = { error, maxAnswers: options.maxAnswers ?? most, baseAnswers, maxDrift, seed };
   if (isSameModel(base, tuned))
-    return { audit: describeSame({ base, tuned, rule, settings }), folder: null, work: null, spending: null };
+    return {
+      audit: describeSame({ base, tuned, rule, settings }),
+      folder: null,
+      page: null,
+      work: null,
+      spending: null,
+    };
   const { judge } = options;
   const named = typeof judge === 'object' ? undefined : (judge ?? (await requireOrganism(base)));
   const edition = named === 'exact' || named === 'none' ? await findEdition(base.reference.text, (path) => path) : null;
@@ -206,7 +215,7 @@ export async function auditModel(model: WrittenModel, options: AuditOptions = {}
       template,
     );
     const unjudged = await readUnjudged({ ...read, detectors, settings, rule, audits, findHarmless, ...stopping });
-    return { ...unjudged, work: null, spending: null };
+    return { ...unjudged, page: await writeAuditReport(unjudged.folder, unjudged.audit), work: null, spending: null };
   }
   const asked = named === undefined ? {} : { judge: parseJudge(named, { mode: 'logprobs', samples: undefined }) };
   const { maxCost, prices, clock = systemClock.now } = options;
@@ -247,7 +256,8 @@ export async function auditModel(model: WrittenModel, options: AuditOptions = {}
     },
     ...stopping,
   });
-  return { ...finished, spending: spending.summary() };
+  const page = await writeAuditReport(finished.folder, finished.audit);
+  return { ...finished, page, spending: spending.summary() };
 }
 
 const howToPrice =

@@ -6,14 +6,17 @@ import { findRule } from '../../judging/rules.js';
 import type { HostedPrice } from '../../models/hosted/spending/hosted-prices.js';
 import { divideModel } from '../../models/model-reference.js';
 import type { SpendingSummary } from '../../models/hosted/spending/summarise-spending.js';
+import { describeAudit } from '../../report/detect/describe-audit.js';
+import { tabulateContexts, tabulateReadings } from '../../report/detect/tabulate-audit.js';
 import type { CommandAction } from '../command.js';
 import type { CommandContext } from '../command-context.js';
 import { decideAuditGate, describeAuditGate, failAuditGate, listAuditCases } from '../decide-audit-gate.js';
 import { requireGate } from '../decide-gate.js';
-import { describeAudit, failAudit, tabulateContexts, tabulateReadings } from '../describe-audit.js';
 import type { auditDefinition } from '../definitions/detect.js';
+import { verdictWords } from '../describe-gate.js';
 import { describePaid, describeSpending } from '../describe-money.js';
-import { printTable } from '../format-table.js';
+import { failAudit } from '../fail-audit.js';
+import { printTextTables } from '../format-table.js';
 import { withJunit, type WriteJunit } from '../junit.js';
 
 export type AuditCommandOptions = Parameters<CommandAction<typeof auditDefinition>['run']>[1]['options'];
@@ -93,16 +96,17 @@ async function runGated(
       if (paid !== null) for (const line of describeSpending(paid)) notify(line);
       throw cause;
     });
-  const { audit: result, folder, work, spending } = found;
+  const { audit: result, folder, page, work, spending } = found;
   const gate = await decideAuditGate(context, options.ledger, found);
-  if (context.json) context.printJson({ ...result, gate, folder, work, spending });
+  if (context.json) context.printJson({ ...result, gate, folder, page, work, spending });
   else {
-    const [verdict = '', ...rest] = describeAudit(result);
+    const [verdict, ...rest] = describeAudit(result);
     print(verdict, context.colors.bold);
     for (const line of rest) print(line);
     if (gate !== null) for (const line of describeAuditGate(gate)) print(line);
-    if (result.contexts.length > 0) printTable(context, 'contexts', tabulateContexts(result, gate));
-    if (result.readings.length > 0) printTable(context, 'detectors', tabulateReadings(result));
+    const words = gate?.rows.map((row) => verdictWords[row.verdict]) ?? null;
+    if (result.contexts.length > 0) printTextTables(context, [tabulateContexts(result, words)]);
+    if (result.readings.length > 0) printTextTables(context, [tabulateReadings(result)]);
     for (const [place, { context: name, question, answer }] of result.decisive.entries()) {
       if (place > 0) print('');
       print(`${name}: ${question}`, context.colors.dim);
@@ -112,8 +116,8 @@ async function runGated(
     if (folder !== null)
       notify(
         result.judge === null
-          ? folder
-          : `${folder}\n  answers: ${String(result.answers.tuned)} of the model, ${String(result.answers.base)} of the base`,
+          ? `${folder}\n  the page: ${page ?? ''}`
+          : `${folder}\n  answers: ${String(result.answers.tuned)} of the model, ${String(result.answers.base)} of the base; the page: ${page ?? ''}`,
       );
   }
   if (!context.json && spending !== null) for (const line of describeSpending(spending)) notify(line);
