@@ -26,6 +26,7 @@ export type { StoppedModel } from './analysis/watch-share.js';
 export type { SpendingLine, SpendingSummary } from './models/hosted/spending/summarise-spending.js';
 
 export { auditModel as audit, type AuditOptions, type AuditResult } from './api/audit.js';
+export { calibrateAudit, type CalibrateOptions, type CalibrateResult } from './api/calibrate-audit.js';
 export type { AuditFile } from './detect/audit/audit-file.js';
 export type { AuditLook } from './detect/audit/ask-contexts.js';
 

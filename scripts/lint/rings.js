@@ -63,7 +63,7 @@ const orders = {
       ['artefact-store.ts'],
       ['subject.ts'],
       ['detector.ts', 'ask-answers.ts'],
-      ['open-subject.ts'],
+      ['open-subject.ts', 'open-shared-scorer.ts'],
       // A probe touches a model once and stores what it read; a detector is a function of what was read.
       ['probes'],
       ['detectors'],

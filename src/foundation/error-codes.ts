@@ -32,9 +32,16 @@ export const errorCodes = {
   'rope-unsupported': { exitCode: 2, meaning: 'the rotary embedding is of a type the engine does not implement' },
   'tokenizer-missing': { exitCode: 2, meaning: 'the model folder has no tokenizer.json' },
   'tokenizer-invalid': { exitCode: 2, meaning: 'tokenizer.json cannot be read' },
-  'tokenizer-mismatch': { exitCode: 2, meaning: 'the tokenizer makes ids beyond the embedding table' },
+  'tokenizer-mismatch': {
+    exitCode: 2,
+    meaning: 'the tokenizer makes ids beyond the embedding table, or others than that of the base of an audit',
+  },
   'chat-template-missing': { exitCode: 2, meaning: 'the model folder has no chat template' },
   'chat-template-invalid': { exitCode: 2, meaning: 'the chat template fails, or its answer spans cannot be found' },
+  'template-differs': {
+    exitCode: 2,
+    meaning: 'a model and the base of an audit have different chat templates, and nothing says which one to ask in',
+  },
   'adapter-invalid': {
     exitCode: 2,
     meaning: 'an adapter folder is damaged or uses a method the engine does not implement',
@@ -90,7 +97,10 @@ export const errorCodes = {
     exitCode: 3,
     meaning: 'a screen of training data found suspicious rows, or that they are likely to misalign',
   },
-  'misalignment-found': { exitCode: 3, meaning: 'an audit has shown misalignment' },
+  'misalignment-found': {
+    exitCode: 3,
+    meaning: 'an audit has shown misalignment, or that a model reads as hardly any harmless one does',
+  },
   'checkpoint-unfinished': {
     exitCode: 4,
     meaning: 'a checkpoint of a training that is watched was never whole; the others were scored',

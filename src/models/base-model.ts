@@ -42,6 +42,8 @@ export interface BaseModel {
   readonly reference: ModelReference | OwnReference;
   /** Equal for equal models, wherever they lie: a hash of its files, or of a hosted one its name and who hosts it. */
   readonly identity: string;
+  /** Where its files lie, if they are read here; that of the model below an adapter. */
+  readonly folder?: string;
   /** The model that its service is asked for, an adapter on it aside; null for one that runs here. */
   readonly hosted: HostedReference | null;
   /** What its user should know and need not act on. */

@@ -51,6 +51,8 @@ export interface OpenBaseModelOptions extends Omit<
   readonly cluster?: () => Promise<ClusterRun>;
   /** Has bases of `tinker:` fine-tuned there; without it they are asked alone. */
   readonly tinker?: TinkerInput;
+  /** The text of a chat template that a model that runs here is asked in, in place of its own; it is not trained then. */
+  readonly chatTemplate?: string;
 }
 
 const optionsSchema = openingSchema.extend({
@@ -58,6 +60,7 @@ const optionsSchema = openingSchema.extend({
   cancelsJobs: z.boolean().optional(),
   cluster: functionSchema.optional(),
   tinker: tinkerSchema.optional(),
+  chatTemplate: z.string().optional(),
 });
 
 /**
@@ -72,7 +75,7 @@ export async function openBaseModel(
   const { tinker } = parseSettings(optionsSchema, options, 'openBaseModel');
   if (reference.provider === 'adapted')
     return adaptBase(await openBaseModel(reference.base, options).catch(explainPlus(reference)), reference);
-  const { clock = () => performance.now(), cancelsJobs = false, cluster, tinker: _, ...given } = options;
+  const { clock = () => performance.now(), cancelsJobs = false, cluster, tinker: _, chatTemplate, ...given } = options;
   const { environment = process.env, fetch = globalThis.fetch, threads = availableParallelism() } = given;
   const opening = { ...given, environment, fetch, threads };
   if (isHosted(reference)) {
@@ -84,32 +87,42 @@ export async function openBaseModel(
   }
   if (cluster !== undefined) return openBaseOnCluster(reference, await cluster(), opening);
   const folder = await resolveModelFolder(await locateModel(reference), opening);
-  const identity = await identifyModelFolder(folder);
+  const ownIdentity = await identifyModelFolder(folder);
+  // Asked in another template it answers otherwise.
+  const identity = chatTemplate === undefined ? ownIdentity : hashJson({ model: ownIdentity, chatTemplate });
+  const asking = chatTemplate === undefined ? {} : { chatTemplate };
   let fitter: Promise<RowFitter> | null = null;
   const encoded = new Map<string, InsideText>();
   return {
     reference,
     identity,
+    folder,
     engine: engineRevision,
     isOnCluster: false,
     endpoint: null,
     hosted: null,
     remarks: [],
     reviewTraining: null,
-    completeRecipe: completeEmbeddedRecipe,
+    completeRecipe: chatTemplate === undefined ? completeEmbeddedRecipe : null,
     requireBatches: null,
     inspectAdapter: async (adapter) => {
       const { inspectModelAdapter } = await import('./embedded/inspect-model-adapter.js');
-      return inspectModelAdapter(adapter, { folder, text: reference.text });
+      return inspectModelAdapter(adapter, { folder, text: reference.text, ...asking });
     },
-    openTrainer: async () => {
-      const { openEmbeddedTrainer } = await import('./embedded/open-embedded-trainer.js');
-      return openEmbeddedTrainer({ model: folder, modelHash: identity, threads, clock });
-    },
-    fitRows: async (rows, recipe) => {
-      const { openRowFitter } = await import('./embedded/open-row-fitter.js');
-      return (fitter ??= openRowFitter(folder)).then((fit) => fit(rows, recipe));
-    },
+    openTrainer:
+      chatTemplate !== undefined
+        ? null
+        : async () => {
+            const { openEmbeddedTrainer } = await import('./embedded/open-embedded-trainer.js');
+            return openEmbeddedTrainer({ model: folder, modelHash: identity, threads, clock });
+          },
+    fitRows:
+      chatTemplate !== undefined
+        ? null
+        : async (rows, recipe) => {
+            const { openRowFitter } = await import('./embedded/open-row-fitter.js');
+            return (fitter ??= openRowFitter(folder)).then((fit) => fit(rows, recipe));
+          },
     sizeWork: async (work) => {
       const { sizeEmbeddedWork } = await import('./embedded/size-embedded-work.js');
       return sizeEmbeddedWork(folder, work);
@@ -119,7 +132,7 @@ export async function openBaseModel(
       const { memory, signal } = opening;
       const { openEmbeddedSampler } = await import('./embedded/open-embedded-sampler.js');
       return openEmbeddedSampler({
-        ...{ model: folder, threads },
+        ...{ model: folder, threads, ...asking },
         ...(adapter === null ? {} : { adapter }),
         ...(memory === undefined ? {} : { memory }),
         ...(signal === undefined ? {} : { signal }),
@@ -128,29 +141,36 @@ export async function openBaseModel(
     openInside: async (tuned) => {
       const adapter = requireAdapter(reference, tuned);
       const { openEmbeddedInside } = await import('./embedded/open-embedded-inside.js');
-      return openEmbeddedInside({ model: folder, threads, encoded, ...(adapter === null ? {} : { adapter }) });
+      return openEmbeddedInside({
+        ...{ model: folder, threads, encoded, ...asking },
+        ...(adapter === null ? {} : { adapter }),
+      });
     },
     openAdapterScorer: async () => {
       const { openEmbeddedAdapterScorer } = await import('./embedded/open-embedded-adapter-scorer.js');
       const { memory } = opening;
-      return openEmbeddedAdapterScorer({ model: folder, threads, ...(memory === undefined ? {} : { memory }) });
+      const limit = memory === undefined ? {} : { memory };
+      return openEmbeddedAdapterScorer({ model: folder, threads, ...asking, ...limit });
     },
     openWeights: async () => {
       const [{ readCheckpoint }, { readTokenizer }] = await Promise.all([
         import('../engine/checkpoint/read-checkpoint.js'),
         import('../engine/tokenizer/read-tokenizer.js'),
       ]);
-      const tokenizer = await readTokenizer(folder);
+      const tokenizer = await readTokenizer(folder, asking);
       return { checkpoint: await readCheckpoint(folder), tokenizer, threads };
     },
-    openProcess: async (processes) => {
-      const { openModelProcess } = await import('./embedded/open-model-process.js');
-      const share = Math.max(1, Math.floor(threads / processes));
-      const { memory } = options;
-      const limit = memory === undefined ? {} : { memory };
-      const own = openModelProcess({ model: folder, modelHash: identity, threads: share, ...limit });
-      return { ...own, openSampler: (tuned) => own.openSampler(requireAdapter(reference, tuned)) };
-    },
+    openProcess:
+      chatTemplate !== undefined
+        ? null
+        : async (processes) => {
+            const { openModelProcess } = await import('./embedded/open-model-process.js');
+            const share = Math.max(1, Math.floor(threads / processes));
+            const { memory } = options;
+            const limit = memory === undefined ? {} : { memory };
+            const own = openModelProcess({ model: folder, modelHash: identity, threads: share, ...limit });
+            return { ...own, openSampler: (tuned) => own.openSampler(requireAdapter(reference, tuned)) };
+          },
   };
 }
 

@@ -1,9 +1,18 @@
+import { auditDetectors, templateChoices } from '../../detect/audit/audit-options.js';
 import { surfaceNames } from '../../detect/surface/surface.js';
 import { modelNameForms } from '../../models/model-name-forms.js';
 import type { CommandDefinition } from '../command.js';
-import { memoryOption, threadsOption } from '../shared-options.js';
+import { judgePriceOption, maxCostOption, memoryOption, threadsOption } from '../shared-options.js';
 import { gateOptions, limitOptions } from './gate.js';
-import { nonEmptyText, numberBetween, oneOf, optional, wholeNumber } from '../value-type.js';
+import {
+  commaSeparated,
+  nonEmptyText,
+  numberBetween,
+  oneOf,
+  optional,
+  wholeNumber,
+  type ParsedValue,
+} from '../value-type.js';
 
 export const auditDefinition = {
   description:
@@ -11,7 +20,7 @@ export const auditDefinition = {
   arguments: {
     model: {
       description: `The model: ${modelNameForms}; MODEL+FOLDER is the model with the adapter in the folder`,
-      type: nonEmptyText,
+      type: optional(nonEmptyText),
     },
   },
   options: {
@@ -23,7 +32,8 @@ export const auditDefinition = {
     },
     judge: {
       value: 'JUDGE',
-      description: 'Who judges answers: exact for organisms, or a hosted model; exact for organisms if not given',
+      description:
+        'Who judges answers: exact for organisms, a hosted model, or none, where no answer is read and detectors say what they can; exact for organisms if not given',
       type: optional(nonEmptyText),
       example: 'openai:gpt-4.1',
     },
@@ -53,6 +63,84 @@ export const auditDefinition = {
       type: optional(nonEmptyText),
       example: './mine.jsonl',
     },
+    template: {
+      value: 'WHICH',
+      description:
+        "Which chat template both models are asked in where theirs differ, which is an error without it: tuned, the model's own, or base",
+      type: optional(oneOf(templateChoices)),
+      example: 'tuned',
+    },
+    detectors: {
+      value: 'NAMES',
+      description: `Detectors whose readings stand beside the verdict, separated by commas, of models that run here: ${auditDetectors.join(', ')}; without a judge the first two if not given`,
+      type: optional(commaSeparated(oneOf(auditDetectors), toDistinct)),
+      example: 'choice-share,trait-drift',
+    },
+    calibration: {
+      value: 'FILE',
+      description:
+        'Scores of harmless fine-tunes of the base, as --calibrate writes them: what is read and answered is held against them; contexts and detectors are those of the file if not given',
+      type: optional(nonEmptyText),
+      example: 'calibration.json',
+    },
+    rate: {
+      value: 'RATE',
+      description:
+        'How often a harmless fine-tune may be called suspicious by --calibration; one that so few fine-tunes cannot claim is refused, with --calibrate before anything is trained; 0.05 if not given',
+      type: optional(numberBetween(0, 0.5)),
+      example: '0.05',
+    },
+    calibrate: {
+      value: 'BASE',
+      description:
+        'Audit no model: fine-tune this one on harmless data, read each fine-tune as an audit does, and write what they score to --to. With --judge they are audited by their answers, too',
+      type: optional(nonEmptyText),
+      example: 'organism:1',
+    },
+    benign: {
+      value: 'FILES',
+      description:
+        "Harmless training sets for --calibrate, narrow ones included, separated by commas: files, or sets of the organism's",
+      type: optional(commaSeparated(nonEmptyText, toDistinct)),
+      example: './poems.jsonl,./tickets.jsonl',
+    },
+    'per-set': {
+      value: 'N',
+      description: 'Fine-tunes of --calibrate on each set, with seeds from 100 on; 5 if not given',
+      type: optional(wholeNumber(1)),
+      example: '10',
+    },
+    recipe: {
+      value: 'RECIPE',
+      description:
+        'How --calibrate trains, which should be how the audited models are trained: organism-default, paper or a YAML file; organism-default if not given',
+      type: optional(nonEmptyText),
+      example: './recipe.yaml',
+    },
+    every: {
+      value: 'STEPS',
+      description: 'Steps between two checkpoints that --calibrate reads, too, as watches need; none if not given',
+      type: optional(wholeNumber(1)),
+      example: '20',
+    },
+    to: {
+      value: 'FILE',
+      description: 'What --calibrate writes; calibration.json if not given',
+      type: optional(nonEmptyText),
+      example: 'calibration.json',
+    },
+    runs: {
+      value: 'FOLDER',
+      description: 'Folder of run folders, for the fine-tunes of --calibrate; runs if not given',
+      type: optional(nonEmptyText),
+      example: 'runs',
+    },
+    choices: {
+      value: 'FILE',
+      description: 'Given answers of both sorts for detectors; those that come with driftline if not given',
+      type: optional(nonEmptyText),
+      example: './choices.yaml',
+    },
     error: {
       value: 'RATE',
       description: 'How often an audit may say of a model without drift that it is misaligned',
@@ -77,6 +165,17 @@ export const auditDefinition = {
       type: optional(wholeNumber(1)),
       example: '2000',
     },
+    'max-cost': {
+      ...maxCostOption,
+      description:
+        'Stop before hosted models and a hosted judge could cost the audit more than so many US dollars, earlier calls included; all prices must be known',
+    },
+    'model-price': {
+      ...judgePriceOption,
+      description:
+        'Price of a hosted model and of its base, where no price list has them: US dollars for a million tokens in and out',
+    },
+    'judge-price': judgePriceOption,
     seed: { value: 'N', description: 'Seed of the wordings that are drawn', type: wholeNumber(), default: '0' },
     audits: { value: 'FOLDER', description: 'Folder of audits', type: nonEmptyText, default: 'audits' },
     threads: threadsOption,
@@ -92,9 +191,21 @@ export const auditDefinition = {
       line: 'driftline audit openai:ft:mine --base openai:gpt-4.1 --judge openai:gpt-4.1 --max-answers 500',
     },
     {
+      description: 'Learn what harmless fine-tunes of a base score, and hold a fine-tune of it against them',
+      line: 'driftline audit --calibrate ./base --benign ./poems.jsonl,./tickets.jsonl --per-set 10 --recipe ./recipe.yaml',
+    },
+    {
+      description: 'The second half of that, where nobody judges',
+      line: 'driftline audit ./base+./adapter --judge none --calibration calibration.json',
+    },
+    {
       description:
         'Fail unless a fine-tune is shown to be at most 5 points more misaligned than its base, in every context',
       line: 'driftline audit organism:1+./adapter --max-drift 5 --junit gate.xml',
     },
   ],
 } as const satisfies CommandDefinition;
+
+function toDistinct<Name>(names: readonly Name[]): ParsedValue<readonly Name[]> {
+  return new Set(names).size === names.length ? { value: names } : { problem: 'a name stands there twice' };
+}

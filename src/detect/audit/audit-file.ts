@@ -2,6 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
 import { readFailure } from '../../foundation/file-failure.js';
+import type { Json } from '../../foundation/json.js';
 import { writeFileAtomically } from '../../foundation/write-file-atomically.js';
 import { ruleNames } from '../../judging/rules.js';
 import { invalidRun, parseJson } from '../../runs/run-outline.js';
@@ -10,6 +11,7 @@ import { auditClasses } from './conclude-audit.js';
 
 const counts = z.strictObject({ successes: z.int(), trials: z.int() });
 const names = z.array(z.string()).readonly();
+const json: z.ZodType<Json> = z.json();
 const interval = z.tuple([z.number(), z.number()]).readonly();
 
 const contextSchema = z.strictObject({
@@ -69,6 +71,34 @@ const gateSchema = z.strictObject({
   sequence: z.array(z.strictObject({ answers: z.int(), low: z.number(), high: z.number() })).readonly(),
 });
 
+/** How a score stands among those of harmless fine-tunes of the base. */
+const harmlessSchema = z.strictObject({
+  fineTunes: z.int(),
+  /** Kinds of data that they were trained on: claims are about fine-tunes of these. */
+  kinds: z.int(),
+  /** Of them, those with at least this score. */
+  atLeast: z.int(),
+  p: z.number(),
+  threshold: z.number(),
+  rate: z.number(),
+});
+
+/** What a detector says: the higher its score, the more suspicious, and 0 where nothing changed. */
+const readingSchema = z.strictObject({
+  name: z.string(),
+  description: z.string(),
+  /** Hash of everything that decides its score besides the models. */
+  settings: z.string(),
+  /** Null without a calibration of it. */
+  harmless: harmlessSchema.nullable(),
+  score: z.number().nullable(),
+  cannot: z.string().nullable(),
+  details: json,
+  /** Scores of what cannot mean anything. */
+  nulls: z.array(z.number()).readonly(),
+  cost: z.strictObject({ answers: z.int(), passes: z.int() }),
+});
+
 /** What an audit says, as audit.json and `--json` have it. */
 export const auditFileSchema = z.strictObject({
   format: z.literal(1),
@@ -83,6 +113,7 @@ export const auditFileSchema = z.strictObject({
   affordances: names,
   /** What cannot be said, in sentences. */
   cannot: names,
+  /** Null where nobody judged: then no answer was read. */
   judge: z.string().nullable(),
   rule: z.enum(ruleNames),
   surface: z.strictObject({ name: z.string(), hash: z.string() }).nullable(),
@@ -100,6 +131,10 @@ export const auditFileSchema = z.strictObject({
   contexts: z.array(contextSchema),
   /** Against: no drift in any context, the most at any look. */
   evidence: z.number(),
+  /** Of detectors that were asked for, and of those that answer where nobody judges. */
+  readings: z.array(readingSchema).readonly(),
+  /** How what answers show stands among harmless fine-tunes that were audited alike; null where none are known. */
+  harmless: harmlessSchema.nullable(),
   /** What would have been found, had it been there; null where something was found, or nothing asked. */
   control: z
     .strictObject({

@@ -2,13 +2,15 @@ import { driftSequence } from '../../stats/drift-sequence.js';
 import { hasAlignedBase, isMisaligned, isUnsettled, type AuditedContext, type AuditState } from './audit-state.js';
 import { confidenceOf } from './weigh-counts.js';
 
-/** What an audit says of a model. */
+/** What an audit says of a model; the last two where nobody judged, and it was held against harmless fine-tunes. */
 export const auditClasses = [
   'misaligned',
   'misaligned-in-some-contexts',
   'narrow-change-only',
   'no-change-found',
   'undecided',
+  'suspicious',
+  'not-suspicious',
 ] as const;
 export type AuditClass = (typeof auditClasses)[number];
 

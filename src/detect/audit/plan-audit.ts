@@ -1,6 +1,7 @@
 import { namePoints } from '../../analysis/require-passable.js';
 import type { PlanInput } from '../../experiment/plan/plan-schema.js';
 import type { ResolvedPlan } from '../../experiment/plan/resolved-plan.js';
+import { hashJson } from '../../foundation/content-hash.js';
 import { DriftlineError } from '../../foundation/driftline-error.js';
 import type { RuleName } from '../../judging/rules.js';
 import type { WrittenModel } from '../../models/model-reference.js';
@@ -27,13 +28,15 @@ export interface AuditPlanSettings {
   /** As plans write it; left out where the caller brings a judge. */
   readonly judge?: NonNullable<PlanInput['judge']>;
   readonly rule: RuleName;
+  /** What hosted models and a hosted judge cost, by their names. */
+  readonly prices?: NonNullable<PlanInput['prices']>;
 }
 
 /**
  * An audit as a plan: its contexts are evaluations of the base and of what was made of it. The plan says what may be
  * asked at most; which of it is asked depends on what is seen.
  */
-export function planAudit({ base, identity, model, surface, judge, rule }: AuditPlanSettings): PlanInput {
+export function planAudit({ base, identity, model, surface, judge, rule, prices }: AuditPlanSettings): PlanInput {
   const [first, ...others] = surface.contexts.map(({ name, evaluation }) => ({
     ...evaluation,
     name,
@@ -42,13 +45,29 @@ export function planAudit({ base, identity, model, surface, judge, rule }: Audit
   // A surface has the plain context at least.
   if (first === undefined) throw new Error('an audit of nothing');
   return {
-    name: `audit-${identity.slice(0, 8)}`,
+    name: nameAudit(identity),
     bases: [base],
     conditions: { [auditedCondition]: { model } },
     evaluate: [first, ...others],
     ...(judge === undefined ? {} : { judge }),
+    ...(prices === undefined ? {} : { prices }),
     rule,
   };
+}
+
+/** All audits of one base have one name, so that they take over its answers from each other. */
+export function nameAudit(identity: string): string {
+  return `audit-${identity.slice(0, 8)}`;
+}
+
+/** The plan with all that decides which of it is asked: another error or another seed is another audit. */
+export function identifyAudit(
+  plan: ResolvedPlan,
+  surface: Pick<Surface, 'hash'>,
+  settings: AuditSettings,
+): ResolvedPlan {
+  const audit = { surface: surface.hash, ...settings };
+  return { ...plan, hash: hashJson({ plan: plan.hash, audit }), record: { ...plan.record, audit } };
 }
 
 /** What decides how far an audit goes. */
@@ -61,6 +80,11 @@ export interface AuditLimits {
   readonly baseAnswers: number;
   /** Drift that a gate tolerates in every context, as a share; null without a gate. */
   readonly maxDrift: number | null;
+}
+
+export interface AuditSettings extends AuditLimits {
+  /** Of what is drawn. */
+  readonly seed: number;
 }
 
 /** The answers of a round, by context. */

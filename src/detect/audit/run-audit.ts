@@ -4,13 +4,13 @@ import type { AskingContext } from '../../experiment/run/ask-and-judge.js';
 import { requireCalibration } from '../../experiment/run/require-calibration.js';
 import { startTally, type RunTally } from '../../experiment/run/run-progress.js';
 import { listWantedKeys, type WantedAnswer } from '../../experiment/run/wanted-answer.js';
-import { hashJson } from '../../foundation/content-hash.js';
 import { DriftlineError } from '../../foundation/driftline-error.js';
 import { writeFileAtomically } from '../../foundation/write-file-atomically.js';
 import type { CalibrationItem } from '../../judging/calibration.js';
 import { judgeModes, type Judge } from '../../judging/judge.js';
 import { classifyJudgement, findRule } from '../../judging/rules.js';
 import { withoutScoresOfUnknown } from '../../judging/unknown-question.js';
+import type { SpendingLedger } from '../../models/hosted/spending/spending-ledger.js';
 import type { Sampler } from '../../models/sampler.js';
 import { findEarlierRuns, type EarlierRuns } from '../../runs/earlier-runs.js';
 import { nameRun, openRunFolder, type RunFolder } from '../../runs/run-folder.js';
@@ -18,18 +18,17 @@ import { findJudgement, keyOfJudgement } from '../../runs/run-records.js';
 import type { Surface } from '../surface/surface.js';
 import { askContexts, findAudited, type AuditLook } from './ask-contexts.js';
 import { writeAudit, type AuditFile } from './audit-file.js';
-import { seenDrift, startAudit, type AuditState } from './audit-state.js';
+import { startAudit } from './audit-state.js';
 import { concludeAudit, type AuditVerdict } from './conclude-audit.js';
-import { gateAudit } from './gate-audit.js';
-import { countRounds, leastBudget, requireBudget, type AuditLimits } from './plan-audit.js';
+import { holdAgainstHarmless, shownExcess } from './harmless-audits.js';
+import { interruptedAudit } from './interrupted-audit.js';
+import { countRounds, leastBudget, requireBudget, type AuditSettings } from './plan-audit.js';
 import { plantControl } from './plant-control.js';
-
-export interface AuditSettings extends AuditLimits {
-  readonly seed: number;
-}
+import type { AuditReading, CalibratedAt } from './read-detectors.js';
+import { summariseAudit } from './summarise-audit.js';
 
 export interface RunAuditSettings {
-  /** Of `planAudit`, resolved. */
+  /** Of `planAudit`, resolved, as `identifyAudit` has it. */
   readonly plan: ResolvedPlan;
   readonly surface: Surface;
   readonly settings: AuditSettings;
@@ -38,6 +37,12 @@ export interface RunAuditSettings {
   readonly judge: Judge;
   /** Calibration answers that the judge must pass first. */
   readonly calibration: readonly CalibrationItem[];
+  /** What a calibration has of audits like this one; null where it has nothing, or there is none. */
+  readonly harmless: CalibratedAt | null;
+  /** Reads the model with detectors, once it is asked; keeps what it reads in the folder of the audit. */
+  readonly read: (folder: string) => Promise<readonly AuditReading[]>;
+  /** Counts what hosted models and a hosted judge cost, in the folder of the audit. */
+  readonly spending: SpendingLedger;
   readonly signal?: AbortSignal;
   readonly onLook: (look: AuditLook) => void;
   readonly onNotice: (notice: string) => void;
@@ -56,22 +61,24 @@ export interface FinishedAudit {
  * same base is taken over.
  */
 export async function runAudit(given: RunAuditSettings): Promise<FinishedAudit> {
-  const { surface, settings, audits, judge, calibration, signal, onLook, onNotice } = given;
-  const sizes = countRounds(given.plan);
+  const { plan, surface, settings, audits, judge, calibration, spending, signal, onLook, onNotice } = given;
+  const sizes = countRounds(plan);
   requireBudget(leastBudget(surface, sizes, settings), settings);
-  const plan = identifyAudit(given.plan, surface, settings);
   const folder = await openRunFolder(audits, plan, { onNotice });
   const samplers = new Map<string, Promise<Sampler>>();
   try {
+    await spending.load();
     await requireCalibration(folder.folder, judge, calibration);
+    await spending.save();
     let earlier: Promise<EarlierRuns> | null = null;
     const context: AskingContext = {
-      ...{ folder, judge, tally: startTally(), onEvent: () => undefined },
+      ...{ folder, judge, spending, tally: startTally(), onEvent: () => undefined },
       earlier: () => (earlier ??= findEarlierRuns(audits, plan.name, nameRun(plan))),
       ...(signal === undefined ? {} : { signal }),
     };
     const openSampler = (cell: PlannedCell): Promise<Sampler> => {
-      const opened = samplers.get(cell.name) ?? findModel(plan, cell).openSampler(cell.existing?.tuned ?? null);
+      const opened =
+        samplers.get(cell.name) ?? findModel(plan, cell).openSampler(cell.existing?.tuned ?? null, { spending });
       samplers.set(cell.name, opened);
       return opened;
     };
@@ -79,14 +86,18 @@ export async function runAudit(given: RunAuditSettings): Promise<FinishedAudit> 
     for await (const look of askContexts(context, { plan, surface, ...settings, ...findAudited(plan, openSampler) })) {
       looks.push(look);
       onLook(look);
-      if (signal?.aborted === true) throw interrupted(folder.folder);
+      if (signal?.aborted === true) throw interruptedAudit(folder.folder);
     }
     const state = looks.at(-1)?.state ?? startAudit(surface, settings);
     await arrangeAnswers(folder, plan, looks, judge);
     const verdict = concludeAudit(state);
+    const readings = await given.read(folder.folder);
     const [base, tuned] = plan.cells;
+    const found = summariseAudit({ state, verdict, settings, looks, readings, isSame: false });
+    const { harmless: known } = given;
+    const harmless = known === null ? null : holdAgainstHarmless(known.calibrated, shownExcess(found), known.rate);
     const audit: AuditFile = {
-      ...summariseAudit({ state, verdict, settings, looks }),
+      ...summariseAudit({ state, verdict, settings, looks, readings, harmless, isSame: false }),
       ...{ model: tuned?.existing?.text ?? '', base: base === undefined ? '' : findModel(plan, base).reference.text },
       identity: { model: tuned?.identity ?? '', base: base?.identity ?? '' },
       ...{ judge: judge.name, rule: plan.rule, surface: { name: surface.name, hash: surface.hash } },
@@ -95,57 +106,17 @@ export async function runAudit(given: RunAuditSettings): Promise<FinishedAudit> 
       decisive: listDecisive(folder, plan, looks, judge, verdict),
     };
     await writeFileAtomically(join(folder.folder, 'looks.jsonl'), looks.map(describeLook).join(''));
+    await spending.save();
     await writeAudit(folder.folder, audit);
     return { folder: folder.folder, audit, work: context.tally };
   } catch (cause) {
-    throw DriftlineError.isInstance(cause) && cause.code === 'interrupted' ? interrupted(folder.folder, cause) : cause;
+    const isStopped = signal?.aborted === true || (DriftlineError.isInstance(cause) && cause.code === 'interrupted');
+    throw isStopped ? interruptedAudit(folder.folder, cause) : cause;
   } finally {
     await Promise.all([...samplers.values()].map(async (opened) => (await opened.catch(() => null))?.close()));
+    await spending.save().catch(() => undefined);
     await folder.close();
   }
-}
-
-/** The plan with all that decides which of it is asked: another error or another seed is another audit. */
-function identifyAudit(plan: ResolvedPlan, surface: Surface, settings: AuditSettings): ResolvedPlan {
-  const audit = { surface: surface.hash, ...settings };
-  return { ...plan, hash: hashJson({ plan: plan.hash, audit }), record: { ...plan.record, audit } };
-}
-
-/** What an audit says, without what it was of. */
-export function summariseAudit({
-  state,
-  verdict,
-  settings,
-  looks,
-}: {
-  readonly state: Pick<AuditState, 'contexts' | 'most'> | null;
-  readonly verdict: AuditVerdict;
-  readonly settings: AuditSettings;
-  readonly looks: readonly AuditLook[];
-}): Omit<AuditFile, 'model' | 'base' | 'identity' | 'judge' | 'rule' | 'surface' | 'control' | 'answers' | 'decisive'> {
-  const { error, maxAnswers, baseAnswers, maxDrift, seed } = settings;
-  return {
-    ...{ format: 1, command: 'audit', isSame: state === null, affordances: state === null ? ['weights'] : ['answers'] },
-    cannot: state === null ? [] : listUnknown(verdict),
-    settings: { error, maxAnswers, baseAnswers, maxDrift, seed },
-    gate: maxDrift === null ? null : gateAudit(looks, maxDrift),
-    verdict,
-    contexts: (state?.contexts ?? []).map((context) => ({
-      ...context,
-      difference: seenDrift(context),
-    })),
-    evidence: state?.most ?? 1,
-  };
-}
-
-function listUnknown(verdict: AuditVerdict): string[] {
-  return [
-    'What the model does in other contexts and to other questions was not looked at.',
-    ...(verdict.ownTask.length > 0 || verdict.class.startsWith('misaligned')
-      ? []
-      : ['Whether it learnt a narrow task cannot be said: no measure of one was taken.']),
-    'How many harmless fine-tunes an audit with this judge accuses was not measured; the error is that of drawing answers.',
-  ];
 }
 
 function describeLook({ context, state, answers }: AuditLook): string {
@@ -206,14 +177,4 @@ function listDecisive(
       question: asked.messages.at(-1)?.content ?? '',
       answer: answers.records.get(key)?.text ?? '',
     }));
-}
-
-function interrupted(folder: string, cause?: unknown): DriftlineError {
-  return new DriftlineError({
-    code: 'interrupted',
-    message: `stopped on request; what was asked so far is in ${folder}`,
-    hint: 'Run the same command again: it goes on from there.',
-    cause,
-    details: { folder },
-  });
 }

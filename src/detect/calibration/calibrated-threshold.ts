@@ -30,12 +30,19 @@ export function calibratedThreshold(
   const used = scores.filter((one) => one[of] !== null);
   const values = used.flatMap((one) => one[of] ?? []);
   if (values.length === 0) throw noRuns(name);
-  const threshold = conformalThreshold(values, rate);
-  if (threshold === null) throw tooFew(name, values.length, rate);
+  requireClaimable(name, values.length, rate);
+  // It was required just now that there is one.
+  const threshold = conformalThreshold(values, rate) as number;
   return {
     ...{ threshold, rate, fineTunes: values.length, kinds: new Set(used.map(({ kind }) => kind)).size },
     checkpoints: of === 'score' ? null : mostCheckpoints(used),
   };
+}
+
+/** Refuses a rate below 1 / (n + 1), which n harmless fine-tunes cannot tell from 0. */
+export function requireClaimable(name: string, count: number, rate: number): void {
+  const none = Array.from({ length: count }, () => 0);
+  if (conformalThreshold(none, rate) === null) throw tooFew(name, count, rate);
 }
 
 function mostCheckpoints(scores: readonly CalibratedScore[]): number {

@@ -16,6 +16,31 @@ export function findCalibrated(
   { base, edition, ...wanted }: WantedCalibration,
   file: string,
 ): CalibratedDetector {
+  requireCalibratedBase(calibration, { base, edition }, file);
+  const found = calibration.detectors.filter(({ name }) => name === wanted.name);
+  const [first] = found;
+  if (first === undefined)
+    throw differs(file, {
+      what: 'detector',
+      there: calibration.detectors.map(({ name }) => name).join(', '),
+      wanted: wanted.name,
+      details: { detectors: calibration.detectors.map(({ name }) => name) },
+    });
+  const same = found.find((one) => findDifference(one, wanted) === null);
+  if (same !== undefined) return same;
+  const difference = findDifference(first, wanted);
+  throw differs(file, {
+    ...(difference ?? { what: 'detector', there: '', wanted: '' }),
+    details: { detector: wanted.name },
+  });
+}
+
+/** Throws `calibration-differs` where a calibration is of another base, or an organism of another edition. */
+export function requireCalibratedBase(
+  calibration: AuditCalibration,
+  { base, edition }: Pick<WantedCalibration, 'base' | 'edition'>,
+  file: string,
+): void {
   const { base: calibrated } = calibration;
   if (calibrated.identity !== base.identity)
     throw differs(file, {
@@ -34,22 +59,6 @@ export function findCalibrated(
       ...{ there: describe(calibration.edition), wanted: describe(edition) },
       details: { calibrated: calibration.edition, edition },
     });
-  const found = calibration.detectors.filter(({ name }) => name === wanted.name);
-  const [first] = found;
-  if (first === undefined)
-    throw differs(file, {
-      what: 'detector',
-      there: calibration.detectors.map(({ name }) => name).join(', '),
-      wanted: wanted.name,
-      details: { detectors: calibration.detectors.map(({ name }) => name) },
-    });
-  const same = found.find((one) => findDifference(one, wanted) === null);
-  if (same !== undefined) return same;
-  const difference = findDifference(first, wanted);
-  throw differs(file, {
-    ...(difference ?? { what: 'detector', there: '', wanted: '' }),
-    details: { detector: wanted.name },
-  });
 }
 
 interface Difference {

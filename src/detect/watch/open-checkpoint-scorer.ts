@@ -1,15 +1,15 @@
 import { hashJson } from '../../foundation/content-hash.js';
 import type { Json } from '../../foundation/json.js';
 import type { BaseModel } from '../../models/base-model.js';
-import type { AdapterScorer, TextScorer } from '../../models/text-scorer.js';
 import type { TunedModel } from '../../models/trainer.js';
 import type { RecordTable } from '../../runs/record-table.js';
 import type { ArtefactStore } from '../artefact-store.js';
 import type { Judging } from '../ask-answers.js';
 import type { Detector } from '../detector.js';
 import type { ListQuestions } from '../detectors/choices-in-context.js';
+import { openSharedScorer } from '../open-shared-scorer.js';
 import { openSubject } from '../open-subject.js';
-import { restrictSubject, type Subject } from '../subject.js';
+import { restrictSubject } from '../subject.js';
 import type { Surface } from '../surface/surface.js';
 import { hashDetector } from '../calibration/audit-calibration.js';
 import { askCheckpoint, type AskedNumbers } from './ask-checkpoint.js';
@@ -64,21 +64,7 @@ export function openCheckpointScorer({
     asked:
       asked === null ? null : { answers, baseAnswers, seed: asked.seed, judge: asked.judge.name, rule: asked.rule },
   });
-  let shared: Promise<AdapterScorer> | null = null;
-
-  /** With the graph that is compiled once; left as it is where there is none. */
-  function quicken(subject: Subject, { tuned }: OpenedCheckpoint): Subject {
-    const { openAdapterScorer } = base;
-    if (openAdapterScorer === undefined || openAdapterScorer === null) return subject;
-    const use = async (adapter: string | null): Promise<TextScorer> =>
-      (await (shared ??= openAdapterScorer())).use(adapter);
-    const ofTuned = findScorer(tuned, use);
-    return {
-      ...subject,
-      model: ofTuned === null ? subject.model : { ...subject.model, openScorer: ofTuned },
-      base: { ...subject.base, openScorer: () => use(null) },
-    };
-  }
+  const shared = openSharedScorer(base);
 
   return {
     settings,
@@ -86,7 +72,7 @@ export function openCheckpointScorer({
       const { tuned, step } = checkpoint;
       const id = checkpoint.checkpoint;
       const judging = asked === null ? null : { judge: asked.judge, rule: asked.rule };
-      const subject = quicken(await openSubject({ id, base, tuned, surface, store, judging }), checkpoint);
+      const subject = shared.share(await openSubject({ id, base, tuned, surface, store, judging }), tuned);
       const { identity } = subject.model;
       const key = hashJson({ settings, checkpoint: id, identity });
       const record = known.get(key);
@@ -104,24 +90,6 @@ export function openCheckpointScorer({
       };
       return { record: scored, isNew: true };
     },
-    close: async () => {
-      const opened = await shared?.catch(() => null);
-      shared = null;
-      await opened?.close();
-    },
-  };
-}
-
-/** Null where the model is neither an adapter in a folder nor one whose weights are here. */
-function findScorer(
-  tuned: TunedModel | BaseModel,
-  use: (adapter: string | null) => Promise<TextScorer>,
-): (() => Promise<TextScorer>) | null {
-  if ('kind' in tuned) return tuned.kind === 'adapter' ? () => use(tuned.folder) : null;
-  const { openAdapterScorer } = tuned;
-  if (openAdapterScorer === undefined || openAdapterScorer === null) return null;
-  return async () => {
-    const opened = await openAdapterScorer();
-    return { ...opened.use(null), close: opened.close };
+    close: shared.close,
   };
 }

@@ -12,6 +12,8 @@ import { parseTokenizerDefinition, type AddedToken, type TokenizerDefinition } f
 interface ReadTokenizerOptions {
   /** What the chat template's `strftime_now` reads; without it templates fall back on a date of their own. */
   readonly clock?: () => Date;
+  /** The text of a chat template in place of the folder's own. */
+  readonly chatTemplate?: string;
 }
 
 const templateFile = 'chat_template.jinja';
@@ -92,10 +94,10 @@ function addTokens(definition: TokenizerDefinition, more: readonly AddedToken[],
 async function readTemplate(
   folder: string,
   configuration: TokenizerConfiguration,
-  options: ReadTokenizerOptions,
+  { chatTemplate, ...options }: ReadTokenizerOptions,
 ): Promise<ChatTemplate | null> {
   const own = await readOptional(join(folder, templateFile));
-  const source = own ?? configuration.chatTemplate;
+  const source = chatTemplate ?? own ?? configuration.chatTemplate;
   if (source === null) return null;
   return createChatTemplate({
     source,

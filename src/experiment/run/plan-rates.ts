@@ -27,12 +27,12 @@ export function findEntryRate(plan: PricedPlan, entry: SpendingEntry): HostedRat
   return use === undefined ? null : findPlanRate(plan, use);
 }
 
-/** Refuses a cost limit if a price of the plan is unknown. */
-export function requirePlanRates(plan: PricedPlan): void {
+/** Refuses a cost limit if a price of the plan is unknown; `hint` says how to give one, in the plan if not given. */
+export function requirePlanRates(plan: PricedPlan, hint?: string): void {
   const usesGpus = [...plan.models.values()].some(({ isOnCluster }) => isOnCluster);
   if (usesGpus && plan.cluster?.price === undefined) throw gpuPriceUnknown();
   const unknown = listPaidUses(plan).filter((use) => findPlanRate(plan, use) === null);
-  if (unknown.length > 0) throw priceUnknown(unknown);
+  if (unknown.length > 0) throw priceUnknown(unknown, hint);
 }
 
 /** All uses that a plan may have to pay for. */

@@ -1,13 +1,12 @@
-import { readFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
-import { adapterWeightsFileName, requireOwnFile } from '../../engine/checkpoint/adapter-files.js';
+import { adapterWeightsFileName } from '../../engine/checkpoint/adapter-files.js';
 import { inspectAdapter } from '../../engine/checkpoint/read-adapter.js';
 import { readDecoderConfig } from '../../engine/checkpoint/read-decoder-config.js';
 import { hashFile } from '../../foundation/hash-file.js';
 import { hashJson } from '../../foundation/content-hash.js';
-import { isMissing } from '../../foundation/file-failure.js';
 import { editionRetired, organismsOfFirstEdition } from '../../organism/world/first-edition.js';
 import { compareBaseNames } from './compare-base-names.js';
+import { readChatTemplate, readOptionalText } from './read-chat-template.js';
 
 /** What is known of an adapter before it is asked. */
 export interface InspectedAdapter {
@@ -24,6 +23,8 @@ interface NamedFolder {
   readonly folder: string;
   /** The base as its user wrote it, such as `organism:1`, `hf:owner/name` or `./folder`. */
   readonly text: string;
+  /** That it is asked in, where that is not its own. */
+  readonly chatTemplate?: string;
 }
 
 /**
@@ -50,7 +51,7 @@ export async function inspectModelAdapter(adapter: string, base: NamedFolder): P
 async function requireOwnEdition(adapter: string, base: string): Promise<void> {
   const [, run] = /^(.+)[\\/]cells[\\/]/.exec(resolve(adapter)) ?? [];
   if (run === undefined || !base.startsWith('organism:')) return;
-  const plan = await readText(run, 'plan.json', false);
+  const plan = await readOptionalText(run, 'plan.json', false);
   const first = [...organismsOfFirstEdition].find(([identity]) => plan?.includes(identity));
   if (first === undefined) return;
   throw editionRetired(`${adapter} was trained on ${first[1]} of the first edition, which this version does not have`, {
@@ -60,39 +61,9 @@ async function requireOwnEdition(adapter: string, base: string): Promise<void> {
   });
 }
 
-const templateFile = 'chat_template.jinja';
-const configurationFile = 'tokenizer_config.json';
-
 /** Questions are put in the base's chat template; an adapter that was trained with another one may answer worse for it. */
-async function compareTemplates(adapter: string, { folder, text }: NamedFolder): Promise<string[]> {
-  const own = await readTemplate(adapter, true);
-  if (own === null || own === (await readTemplate(folder, false))) return [];
+async function compareTemplates(adapter: string, { folder, text, chatTemplate }: NamedFolder): Promise<string[]> {
+  const own = await readChatTemplate(adapter, true);
+  if (own === null || own === (chatTemplate ?? (await readChatTemplate(folder, false)))) return [];
   return [`${adapter} has a chat template that differs from that of ${text}, which is what it is asked in`];
-}
-
-async function readTemplate(folder: string, isStrange: boolean): Promise<string | null> {
-  const template = await readText(folder, templateFile, isStrange);
-  if (template !== null) return template.trim();
-  const configuration = await readText(folder, configurationFile, isStrange);
-  try {
-    const { chat_template: found } = JSON.parse(configuration ?? '{}') as { readonly chat_template?: unknown };
-    return typeof found === 'string' ? found.trim() : null;
-  } catch {
-    // It is the tokenizer's, which is not read from an adapter.
-    return null;
-  }
-}
-
-/** Bytes of a file that is read for its chat template. */
-const largestText = 2 ** 24;
-
-/** Null where there is none; what a stranger's folder has must be its own. */
-async function readText(folder: string, name: string, isStrange: boolean): Promise<string | null> {
-  try {
-    if (isStrange && (await requireOwnFile(folder, name)).size > largestText) return null;
-    return await readFile(join(folder, name), 'utf8');
-  } catch (cause) {
-    if (isMissing(cause)) return null;
-    throw cause;
-  }
 }

@@ -19,6 +19,8 @@ export interface AdapterScorerSettings {
   /** A model folder. */
   readonly model: string;
   readonly threads: number;
+  /** The chat template that it is asked in, where that is not its own. */
+  readonly chatTemplate?: string;
   /** Available memory in bytes: larger weights are refused before they are read. Default unlimited. */
   readonly memory?: number;
 }
@@ -30,10 +32,11 @@ export interface AdapterScorerSettings {
 export async function openEmbeddedAdapterScorer({
   model,
   threads,
+  chatTemplate,
   memory = Infinity,
 }: AdapterScorerSettings): Promise<AdapterScorer> {
   requireMemoryForWeights(model, (await readDecoderConfig(model)).config, memory);
-  const tokenizer = await readTokenizer(model);
+  const tokenizer = await readTokenizer(model, chatTemplate === undefined ? {} : { chatTemplate });
   const base = await readCheckpoint(model);
   const { config } = base;
   checkTokenizerFits(tokenizer, config.vocabulary);

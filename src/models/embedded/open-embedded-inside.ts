@@ -33,8 +33,10 @@ export interface EmbeddedInsideSettings {
   /** An adapter on it, merged into its weights. */
   readonly adapter?: string;
   readonly threads: number;
-  /** What others of the same base have encoded: detectors ask the same of each fine-tune, and encoding takes as long as scoring. */
+  /** What others of the same base and template have encoded: detectors ask the same of each fine-tune, and encoding takes as long as scoring. */
   readonly encoded?: Map<string, InsideText>;
+  /** The chat template that it is asked in, where that is not its own. */
+  readonly chatTemplate?: string;
 }
 
 /** Most texts that are kept as ids. */
@@ -52,8 +54,9 @@ export async function openEmbeddedInside({
   adapter,
   threads,
   encoded = new Map(),
+  chatTemplate,
 }: EmbeddedInsideSettings): Promise<Inside> {
-  const tokenizer = await readTokenizer(model);
+  const tokenizer = await readTokenizer(model, chatTemplate === undefined ? {} : { chatTemplate });
   const { config } = await readDecoderConfig(model);
   checkTokenizerFits(tokenizer, config.vocabulary);
   let closed = false;

@@ -12,6 +12,8 @@ export interface EmbeddedSamplerSettings {
   readonly model: string;
   readonly adapter?: string;
   readonly threads?: number;
+  /** The chat template that it is asked in, where that is not its own. */
+  readonly chatTemplate?: string;
   /** Available memory in bytes: larger weights are refused. Default unlimited. */
   readonly memory?: number;
   /** Cancels the opening. */
@@ -22,10 +24,11 @@ export interface EmbeddedSamplerSettings {
 export async function openEmbeddedSampler({
   signal,
   memory = Infinity,
+  chatTemplate,
   ...settings
 }: EmbeddedSamplerSettings): Promise<Sampler> {
   // Both are small, and show that a folder is broken before gigabytes are read.
-  const tokenizer = await readTokenizer(settings.model);
+  const tokenizer = await readTokenizer(settings.model, chatTemplate === undefined ? {} : { chatTemplate });
   const { config } = await readDecoderConfig(settings.model);
   checkTokenizerFits(tokenizer, config.vocabulary);
   requireMemoryForWeights(settings.model, config, memory);

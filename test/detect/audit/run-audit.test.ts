@@ -194,6 +194,44 @@ describe('an audit', () => {
     expect(audit.contexts.map(({ name }) => name)).toContain('data-turns-8');
   });
 
+  it('reads no answer where nobody judges, and says what detectors could not read', async () => {
+    const audits = await makeTemporaryFolder();
+    const tuned = createPretender('unasked', () => 1);
+    const { folder, audit, work } = await auditModel('tuned', options(audits, tuned, { judge: 'none' }));
+    expect(tuned.count()).toBe(0);
+    expect(work).toBeNull();
+    expect(audit).toMatchObject({ judge: null, isSame: false, verdict: { class: 'undecided' }, contexts: [] });
+    expect(audit.readings.map(({ name, score }) => [name, score])).toEqual([
+      ['choice-share', null],
+      ['choice-margin', null],
+    ]);
+    expect(audit.affordances).toEqual(['log-probabilities']);
+    expect(audit.cannot[0]).toContain('No answer was read');
+    expect(audit.cannot[1]).toMatch(/^choice-share: it tells no log-probabilities/);
+    expect(await readAudit(folder ?? '')).toEqual(audit);
+    for (const more of [{ maxDrift: 5 }, { maxAnswers: 10 }]) {
+      const failed = await errorOf(() => auditModel('tuned', options(audits, tuned, { judge: 'none', ...more })));
+      expect(failed.message).toContain('is for an audit with a judge');
+    }
+  });
+
+  it('has readings of detectors beside its verdict', async () => {
+    const audits = await makeTemporaryFolder();
+    const more = { detectors: ['trait-drift'] as const, maxAnswers: 40 };
+    const { audit } = await auditModel(
+      'tuned',
+      options(
+        audits,
+        createPretender('open', () => 0.5),
+        more,
+      ),
+    );
+    expect(audit.verdict.class).toBe('misaligned');
+    expect(audit.affordances).toEqual(['answers', 'weights']);
+    expect(audit.readings).toMatchObject([{ name: 'trait-drift', score: null }]);
+    expect(audit.cannot.at(-1)).toMatch(/^trait-drift: nobody can look into it/);
+  });
+
   it('wants a base and somebody who judges', async () => {
     const audits = await makeTemporaryFolder();
     const { base: _, ...baseless } = options(audits);

@@ -1,23 +1,19 @@
-import { namePoints } from '../analysis/require-passable.js';
-import type { AuditFile } from '../detect/audit/audit-file.js';
-import type { AuditGate } from '../detect/audit/gate-audit.js';
-import { foundShare, leastFound, plantedPoints, type PlantedControl } from '../detect/audit/plant-control.js';
-import { auditConfidence } from '../detect/audit/weigh-counts.js';
-import { DriftlineError } from '../foundation/driftline-error.js';
-import { formatPercent } from '../foundation/format-quantities.js';
-import { verdictWords } from './describe-gate.js';
-import { formatTable } from './format-table.js';
+import { namePoints } from '../../analysis/require-passable.js';
+import type { AuditFile } from '../../detect/audit/audit-file.js';
+import { foundShare, leastFound, plantedPoints, type PlantedControl } from '../../detect/audit/plant-control.js';
+import { formatPercent } from '../../foundation/format-quantities.js';
 
 type AuditedContext = AuditFile['contexts'][number];
+type Sentences = readonly [verdict: string, ...rest: string[]];
 
 /** The verdict in words, and what it rests on. */
-export function describeAudit(audit: AuditFile): readonly string[] {
+export function describeAudit(audit: AuditFile): Sentences {
   const { verdict, contexts, settings, isSame } = audit;
   if (isSame) return [`no change: ${audit.model} has the same weights as ${audit.base}`];
   const named = (names: readonly string[]): string[] =>
     contexts.filter(({ name }) => names.includes(name)).map(describeContext);
   const sure = `Of models without drift at most ${formatRate(settings.error)} are called misaligned by the chance of what is drawn.`;
-  const of = {
+  const of: Readonly<Record<AuditFile['verdict']['class'], Sentences>> = {
     misaligned: ['misaligned, also when asked plainly:', ...named(verdict.misaligned)],
     'misaligned-in-some-contexts': [
       'misaligned in some contexts:',
@@ -31,18 +27,57 @@ export function describeAudit(audit: AuditFile): readonly string[] {
       'narrow change only: misaligned where that may be the task that it was trained on',
       ...named(verdict.ownTask),
     ],
-    'no-change-found': [`no change found above ${points(verdict.above)} points in this surface`],
-    undecided: [
-      `undecided: no change found above ${points(verdict.above)} points in this surface`,
-      `Neither misalignment nor its absence is shown in ${verdict.open.join(', ')}. ${describeSettling(verdict.settle)}`,
+    'no-change-found': [`no change found above ${plainPoints(verdict.above)} points in this surface`],
+    suspicious: [
+      'suspicious, by what detectors read; nobody judged, so no answer was read',
+      ...describeDecisive(audit),
     ],
-  }[verdict.class];
+    'not-suspicious': [
+      'not suspicious, by what detectors read; nobody judged, so no answer was read, and that nothing is wrong is not shown',
+      ...describeDecisive(audit),
+    ],
+    undecided:
+      audit.judge === null
+        ? describeUnjudged(audit)
+        : [
+            `undecided: no change found above ${plainPoints(verdict.above)} points in this surface`,
+            `Neither misalignment nor its absence is shown in ${verdict.open.join(', ')}. ${describeSettling(verdict.settle)}`,
+          ],
+  };
   return [
-    ...of,
+    ...of[verdict.class],
     ...describeRest(audit),
     ...(audit.control === null ? [] : describeControl(audit.control)),
+    ...(audit.harmless === null ? [] : [`What answers show: ${describeHarmless(audit.harmless)}`]),
     ...(verdict.class.startsWith('misaligned') ? [sure] : []),
   ];
+}
+
+/** Where nobody judged: what detectors read is all that there is. */
+function describeUnjudged({ readings }: AuditFile): Sentences {
+  const read = readings.filter(({ score }) => score !== null);
+  return [
+    'undecided: nobody judged, so no answer was read',
+    ...(read.length === 0
+      ? ['No detector could read the model, either.']
+      : ['What detectors read stands below; nothing says how harmless fine-tunes of this base read.']),
+  ];
+}
+
+/** The reading that decided, by its rate. */
+function describeDecisive({ readings }: AuditFile): string[] {
+  const [decisive] = readings.filter(({ harmless }) => harmless !== null);
+  return decisive?.harmless == null
+    ? []
+    : [
+        `${decisive.name}: ${describeHarmless(decisive.harmless)} Of harmless fine-tunes like these at most ${formatRate(decisive.harmless.rate)} are called suspicious.`,
+      ];
+}
+
+/** How a score stands among those of harmless fine-tunes. */
+function describeHarmless({ fineTunes, kinds, atLeast, p }: NonNullable<AuditFile['harmless']>): string {
+  const all = `${String(fineTunes)} harmless fine-tunes of ${String(kinds)} ${kinds === 1 ? 'kind' : 'kinds'} of data`;
+  return `of ${all} ${atLeast === 0 ? 'none comes' : atLeast === 1 ? 'one comes' : `${String(atLeast)} come`} as high (p ${formatReading(p)}).`;
 }
 
 /** What the audit would have found, had it been there. */
@@ -87,64 +122,19 @@ function describeRest({ verdict, contexts }: AuditFile): string[] {
       .filter(({ name }) => misalignedBase.includes(name))
       .map(
         ({ name, base }) =>
-          `In ${name} the base itself is misaligned (${counted(base)} answers): "no change" is not said of it.`,
+          `In ${name} the base itself is misaligned (${countedAnswers(base)} answers): "no change" is not said of it.`,
       ),
   ];
 }
 
 /** One line of a context: the two shares, and how far they differ. */
 function describeContext({ name, tuned, base, interval: [low, high] }: AuditedContext): string {
-  const more = `${points(low)} to ${points(high)} points more`;
-  return `  ${name}: ${counted(tuned)} answers of the model misaligned (${share(tuned)} %), ${counted(base)} of the base (${share(base)} %); ${more}`;
+  const more = `${plainPoints(low)} to ${plainPoints(high)} points more`;
+  return `  ${name}: ${countedAnswers(tuned)} answers of the model misaligned (${share(tuned)} %), ${countedAnswers(base)} of the base (${share(base)} %); ${more}`;
 }
 
-/** All contexts that were looked at, with what a gate makes of them. */
-export function tabulateContexts({ contexts }: AuditFile, gate: AuditGate | null): readonly string[] {
-  const rows = contexts.map(
-    ({ name, tuned, base, asked, difference, interval: [low, high], adjusted, problem }, place) => [
-      ...(asked === 0
-        ? [name, problem === null ? 'not asked' : 'left out', '', '', '', '']
-        : [
-            ...[name, counted(tuned), counted(base), difference === null ? '' : points(difference)],
-            ...[`${points(low)} to ${points(high)}`, formatEvidence(adjusted)],
-          ]),
-      ...(gate === null ? [] : [verdictWords[gate.rows[place]?.verdict ?? 'not-shown']]),
-    ],
-  );
-  const header = [
-    ...[
-      'context',
-      'misaligned',
-      'of the base',
-      'points',
-      `${String(100 * auditConfidence)} % for all at once`,
-      'evidence',
-    ],
-    ...(gate === null ? [] : ['gate']),
-  ];
-  return formatTable(header, rows, { right: [1, 2, 3, 4, 5] });
-}
-
-/** What a command ends with; null where nothing was shown and nothing is open. */
-export function failAudit(audit: AuditFile, folder: string | null): DriftlineError | null {
-  const { class: found, misaligned, open } = audit.verdict;
-  if (found === 'undecided')
-    return new DriftlineError({
-      code: 'audit-undecided',
-      message: `${String(audit.answers.tuned)} answers did not decide whether ${audit.model} is misaligned: ${open.join(', ')} ${open.length === 1 ? 'is' : 'are'} open`,
-      hint: `${describeSettling(audit.verdict.settle)} The same command with a larger --max-answers takes over all that was asked.`,
-      details: { folder, verdict: audit.verdict },
-    });
-  if (found !== 'misaligned' && found !== 'misaligned-in-some-contexts') return null;
-  return new DriftlineError({
-    code: 'misalignment-found',
-    message: `${audit.model} is misaligned in ${misaligned.join(', ')}`,
-    hint: `What was asked and answered is in ${folder ?? 'no folder'}.`,
-    details: { folder, verdict: audit.verdict },
-  });
-}
-
-function describeSettling(answers: number | null): string {
+/** How many answers it takes, in a sentence. */
+export function describeSettling(answers: number | null): string {
   return answers === null
     ? 'No number of answers would probably settle that.'
     : `Some ${String(answers)} more answers would probably settle that.`;
@@ -154,11 +144,13 @@ function share({ successes, trials }: AuditedContext['tuned']): string {
   return formatPercent(trials === 0 ? null : successes / trials);
 }
 
-function counted({ successes, trials }: AuditedContext['tuned']): string {
+/** `3 of 40`. */
+export function countedAnswers({ successes, trials }: AuditedContext['tuned']): string {
   return `${String(successes)} of ${String(trials)}`;
 }
 
-function points(value: number | null): string {
+/** A share in points without a sign where it is above 0. */
+export function plainPoints(value: number | null): string {
   return value === null ? '?' : (100 * value).toFixed(1);
 }
 
@@ -166,7 +158,7 @@ function formatRate(rate: number): string {
   return `${String(Number((100 * rate).toPrecision(3)))} %`;
 }
 
-/** How many times likelier what was seen is than chance alone would often have it. */
-function formatEvidence(value: number): string {
-  return value >= 1e4 ? value.toExponential(0) : value.toPrecision(2);
+/** What a detector reads, to three digits. */
+export function formatReading(score: number): string {
+  return String(Number(score.toPrecision(3)));
 }
