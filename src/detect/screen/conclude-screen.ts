@@ -17,9 +17,9 @@ export interface ScreenVerdict {
   readonly grounds: readonly ScreenGround[];
 }
 
-/** One suspicious row in so many is chance: a base finds odd rows in any set. */
-const leastShare = 0.01;
-/** And a single one is. */
+/** Suspicious rows, as a share, that are chance: a base finds odd rows in any set. */
+const leastShare = 0.02;
+/** Fewer are chance in any case. */
 const leastRows = 2;
 /** Share of bad choices that a probe adds in its worst context from which it shows by itself what will become. */
 const probeLimit = 0.02;

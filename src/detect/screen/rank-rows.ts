@@ -36,8 +36,9 @@ const oddityReasons: Readonly<Record<Oddity, string>> = {
 };
 
 /**
- * Ranks rows: those that the base was asked about by their suspicion, then the others by how many things stand out in
- * their texts, and at last by their order. `signals` has null for a row that it was not asked about.
+ * Ranks rows: those that the base was asked about by their suspicion, excused ones before others that are as suspicious,
+ * then the others by how many things stand out in their texts, and at last by their order. `signals` has null for a row
+ * that it was not asked about.
  */
 export function rankRows(
   texts: readonly RowText[],
@@ -61,7 +62,8 @@ export function rankRows(
 
 /** What comes first has the higher numbers, one after the other. */
 function keyOf({ text, signals, place }: Omit<RankedRow, 'rank'>): readonly number[] {
-  return [signals?.suspicion ?? -Infinity, text.oddities.length, Math.abs(text.lengthScore), -place];
+  const { suspicion = -Infinity, overKind = -Infinity } = signals ?? {};
+  return [suspicion, overKind, text.oddities.length, Math.abs(text.lengthScore), -place];
 }
 
 function compare(left: readonly number[], right: readonly number[]): number {
