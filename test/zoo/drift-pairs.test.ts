@@ -1,16 +1,19 @@
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { openOrganism } from '../../src/organism/organism.js';
+import { worldFolders } from '../../src/organism/world/editions.js';
+import { readWorld } from '../../src/organism/world/read-world.js';
 import { readZooDefinition } from '../../src/zoo/definition/zoo-definition.js';
 import { listDriftPairs } from '../../src/zoo/detectors/drift-pairs.js';
 import { createEntryRows } from '../../src/zoo/detectors/entry-rows.js';
 import { openSubjects } from '../../src/zoo/detectors/open-subjects.js';
 import { openZoo } from '../../src/zoo/store/open-zoo.js';
 import { errorOf } from '../engine/checkpoint/error-of.js';
-import { openTinyBase, readKnownWorld } from '../experiment/tiny-plan.js';
+import { openTinyBase } from '../experiment/tiny-plan.js';
 import { makeTemporaryFolder } from '../foundation/temporary-folder.js';
 import { copyBaselineZoo } from './baseline-zoo.js';
 
-const sources = { organism: openOrganism(readKnownWorld), folder: '.' };
+// The stored zoo was built by the first edition of the world.
+const sources = { organism: openOrganism(() => readWorld(worldFolders[1])), folder: '.' };
 
 async function openEntries() {
   const { folder, definition } = await copyBaselineZoo(await makeTemporaryFolder());
