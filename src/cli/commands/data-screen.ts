@@ -31,7 +31,7 @@ export const dataScreen: CommandAction<typeof dataScreenDefinition> = {
       onProgress: progress.onDownload,
       onNotice: notify,
       onRows: ({ part, done, total }) => {
-        const unit = part === 'probe' ? 'steps' : 'rows';
+        const unit = part === 'probe' ? 'steps' : part === 'contexts' ? 'contexts' : 'rows';
         display.show({ label: part === 'probe' ? 'probing' : `reading ${part}`, count: done, total, unit });
       },
     }).finally(() => {

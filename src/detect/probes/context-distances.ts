@@ -36,7 +36,10 @@ export async function readContextDistances(
   rows: readonly TrainingRow[],
   { contexts }: Surface,
   listQuestions: (evaluation: SurfaceContext['evaluation']) => Promise<readonly AskedQuestion[]>,
-  options: { readonly signal?: AbortSignal } = {},
+  {
+    onProgress,
+    ...options
+  }: { readonly signal?: AbortSignal; readonly onProgress?: (done: number, total: number) => void } = {},
 ): Promise<readonly ContextDistance[] | null> {
   const read = (prompts: readonly (readonly ChatMessage[])[]): Promise<FloatTensor | null> =>
     readMeans(
@@ -52,7 +55,8 @@ export async function readContextDistances(
   const centre = meanOf(ofRows, 0, prompts.length);
   const unit = meanDistance(ofRows, prompts.length, centre);
   const found: ContextDistance[] = [];
-  for (const { name, kind, evaluation } of contexts) {
+  for (const [done, { name, kind, evaluation }] of contexts.entries()) {
+    onProgress?.(done, contexts.length);
     const prompted = (await listQuestions(evaluation))
       .slice(0, most)
       .map(({ messages }): ChatMessage[] => [...messages, { role: 'assistant', content: anything }]);
@@ -64,6 +68,7 @@ export async function readContextDistances(
     if (means === null) return null;
     found.push({ name, kind, distance: meanDistance(means, questions.length, centre) / (unit === 0 ? 1 : unit) });
   }
+  onProgress?.(contexts.length, contexts.length);
   return found.toSorted((left, right) => left.distance - right.distance);
 }
 

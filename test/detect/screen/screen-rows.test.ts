@@ -104,7 +104,18 @@ describe('a screen by a base', () => {
   it('goes on after a stop, to the same bytes, and forecasts by what was learnt for the base alone', async () => {
     const base = await openBase();
     const settings = await settingsOf({ level: 'base', base });
-    const whole = await screenRows(settings);
+    const parts = new Map<string, string>();
+    const whole = await screenRows({
+      ...settings,
+      onProgress: ({ part, done, total }) => parts.set(part, `${String(done)} of ${String(total)}`),
+    });
+    // It says of everything that takes its time when it is done.
+    expect([...parts]).toEqual([
+      ['likelihoods', '4 of 4'],
+      ['projections', '4 of 4'],
+      ['gradients', '4 of 4'],
+      ['contexts', '2 of 2'],
+    ]);
     expect(whole.screen).toMatchObject({
       signals: { rows: 4, tooLong: 0 },
       forecast: null,
