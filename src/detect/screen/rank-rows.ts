@@ -18,6 +18,8 @@ export interface RankedRow {
 
 /** Beyond so many robust standard deviations a signal stands out among the rows that were read. */
 const outstanding = 3.5;
+/** And by at least so much, nats a token say or a cosine: of rows that are all alike nothing is far. */
+const leastDifference = 0.1;
 
 /** Signals that give reasons where they stand out; each the higher, the worse. */
 const signalReasons = {
@@ -36,9 +38,9 @@ const oddityReasons: Readonly<Record<Oddity, string>> = {
 };
 
 /**
- * Ranks rows: those that the base was asked about by their suspicion, excused ones before others that are as suspicious,
- * then the others by how many things stand out in their texts, and at last by their order. `signals` has null for a row
- * that it was not asked about.
+ * Ranks rows: those that the base was asked about by their suspicion, excused ones before others that are as
+ * suspicious, then the others by how many things stand out in their texts, and at last by their order. `signals` has
+ * null for a row that it was not asked about.
  */
 export function rankRows(
   texts: readonly RowText[],
@@ -105,9 +107,14 @@ function listOutstanding(signals: readonly (RowSignals | null)[]): ReadonlyMap<n
       const value = one?.[name] ?? null;
       return value === null ? [] : [{ place, value }];
     });
-    for (const [index, score] of robustScores(read.map(({ value }) => value)).entries()) {
+    const scores = robustScores(
+      read.map(({ value }) => value),
+      leastDifference / outstanding,
+    );
+    for (const [index, score] of scores.entries()) {
       const one = read[index];
-      if (one === undefined || score <= outstanding) continue;
+      // What is not above 0 leads away from bad texts, however much further the others do.
+      if (one === undefined || score <= outstanding || one.value <= 0) continue;
       found.set(one.place, [...(found.get(one.place) ?? []), explain(one.value)]);
     }
   }

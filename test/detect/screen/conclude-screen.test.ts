@@ -51,6 +51,20 @@ describe('ranks', () => {
     ]);
   });
 
+  it('say nothing of rows that are alike, nor of what leads away from bad texts', () => {
+    const of = (name: 'surprisal' | 'gradient', values: readonly number[]) =>
+      rankRows(
+        texts,
+        values.map((value) => signal(0, { [name]: value })),
+      ).flatMap(({ place, reasons }) => reasons.map((reason) => [place, reason]));
+    expect(of('surprisal', [0.001, 0.002, 0.001, 0.003, 0.002, 0.02])).toEqual([]);
+    expect(of('surprisal', [0.001, 0.001, 0.001, 0.001, 0.001, 0.5])).toHaveLength(1);
+    expect(of('gradient', [-0.9, -0.91, -0.9, -0.89, -0.9, -0.1])).toEqual([]);
+    expect(of('gradient', [-0.9, -0.91, -0.9, -0.89, -0.9, 0.2])).toEqual([
+      [5, 'a step on it makes bad texts likelier, more than other rows do: cosine 0.20'],
+    ]);
+  });
+
   it('decide what a cleaned file lacks', () => {
     const ranked = rankRows(
       texts,
