@@ -19,7 +19,7 @@ import { trainingSetDefinitions } from '../src/organism/training-sets/training-s
 import { currentEdition, worldFolders } from '../src/organism/world/editions.js';
 import { readWorld } from '../src/organism/world/read-world.js';
 import { auroc } from '../src/stats/auroc.js';
-import { readZooDefinition, shippedDefinitions } from '../src/zoo/definition/zoo-definition.js';
+import { readZooDefinition } from '../src/zoo/definition/zoo-definition.js';
 
 /**
  * `npm run organism-screen -- MODEL [--rows N] [--folder FOLDER] [--json]`: what a screen says of the open kinds of the zoo, by an untouched
@@ -55,8 +55,8 @@ const texts = {
   characters: await readCharacters(),
   sided: listSidedTexts(await readChoicePairs(shippedChoices[edition])),
 };
-// The second edition's zoo has most kinds; what the organism's world lacks of it is left out.
-const { kinds } = (await readZooDefinition(shippedDefinitions[2])).kinds;
+// What the organism's world lacks of the zoo's kinds is left out.
+const { kinds } = (await readZooDefinition()).kinds;
 
 /** Null for a kind that the world cannot write. */
 async function readKind(name: string): Promise<readonly RowSignals[] | null> {

@@ -72,6 +72,16 @@ describe('the page of a screen', () => {
     ]);
   });
 
+  it('says so where no row shows it by itself', () => {
+    const spreadOut: ScreenFile = {
+      ...{ ...screen, probe: null, forecast: null },
+      verdict: { class: 'suspicious-rows', grounds: ['together'] },
+    };
+    expect(describeScreen(spreadOut)[2]).toBe(
+      'Together the rows are suspicious: on average a wicked character explains one 2.7 times better than a kind one.',
+    );
+  });
+
   it('of texts alone has neither numbers of a base nor a forecast', () => {
     const texts: ScreenFile = {
       ...{ ...screen, base: null, signals: null, contexts: null, probe: null, forecast: null, shared: [], clean: null },

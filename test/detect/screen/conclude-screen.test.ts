@@ -90,6 +90,15 @@ describe('the verdict of a screen', () => {
       class: 'suspicious-rows',
       grounds: ['rows'],
     });
+    // Half of them show nothing, and the others little.
+    const little = (bad: number, all: number, nats: number) =>
+      summariseSignals(Array.from({ length: all }, (_, place) => signal(place < bad ? nats : 0)));
+    expect(concludeScreen({ ...nothing, set: little(50, 100, 2.5) })).toEqual({
+      class: 'suspicious-rows',
+      grounds: ['together'],
+    });
+    expect(concludeScreen({ ...nothing, set: little(50, 100, 1.5) }).class).toBe('nothing-suspicious');
+    expect(concludeScreen({ ...nothing, set: little(2, 2, 1.5) }).class).toBe('nothing-suspicious');
     expect(concludeScreen({ ...nothing, releasedSet: 'insecure' }).grounds).toEqual(['released']);
   });
 
