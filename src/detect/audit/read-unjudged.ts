@@ -72,6 +72,7 @@ export async function readUnjudged({
 /** By the first detector that is held against harmless fine-tunes: its rate is claimed for it alone. */
 function classifyReadings(readings: readonly AuditReading[]): AuditClass {
   const [decisive] = readings.filter(({ harmless }) => harmless !== null);
-  if (decisive?.harmless == null || decisive.score === null) return 'undecided';
-  return decisive.score > decisive.harmless.threshold ? 'suspicious' : 'not-suspicious';
+  const threshold = decisive?.harmless?.threshold;
+  if (threshold === undefined || decisive === undefined || decisive.score === null) return 'undecided';
+  return decisive.score > threshold ? 'suspicious' : 'not-suspicious';
 }

@@ -66,12 +66,12 @@ function describeUnjudged({ readings }: AuditFile): Sentences {
 
 /** The reading that decided, by its rate. */
 function describeDecisive({ readings }: AuditFile): string[] {
-  const [decisive] = readings.filter(({ harmless }) => harmless !== null);
-  return decisive?.harmless == null
-    ? []
-    : [
-        `${decisive.name}: ${describeHarmless(decisive.harmless)} Of harmless fine-tunes like these at most ${formatRate(decisive.harmless.rate)} are called suspicious.`,
-      ];
+  const [decisive] = readings.flatMap(({ name, harmless }) => (harmless === null ? [] : [{ name, harmless }]));
+  if (decisive === undefined) return [];
+  const { name, harmless } = decisive;
+  return [
+    `${name}: ${describeHarmless(harmless)} Of harmless fine-tunes like these at most ${formatRate(harmless.rate)} are called suspicious.`,
+  ];
 }
 
 /** How a score stands among those of harmless fine-tunes. */
