@@ -80,9 +80,9 @@ export function openFirstTokenScorer(sampler: Sampler): TextScorer {
     for (const { messages } of texts) {
       const key = JSON.stringify(messages);
       if (known.has(key)) continue;
-      const [first, ...rest] = messages.map(({ role, content }) => ({ role, content }));
-      if (first === undefined) throw new RangeError('an answer needs a conversation that it ends');
-      missing.set(key, { messages: [first, ...rest], maximumTokens: 1, likeliest: mostFirstTokens });
+      // A conversation that it cannot ask the sampler refuses.
+      const asked = messages.map(({ role, content }) => ({ role, content })) as SamplingRequest['messages'];
+      missing.set(key, { messages: asked, maximumTokens: 1, likeliest: mostFirstTokens });
     }
     const keys = [...missing.keys()];
     for await (const { request, first = [] } of sampler.sample([...missing.values()], options))

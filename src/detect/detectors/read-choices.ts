@@ -112,7 +112,7 @@ export function countingContexts(contexts: readonly ContextReading[]): readonly 
 }
 
 export const cannotChoose = cannot(
-  'it tells no log-probabilities: how likely it is to choose bad answers is not known',
+  'it tells no log-probabilities, or others than its base does: how likely it is to choose bad answers is not known',
 );
 export const noContext = cannot('no context asks a question that the bank has answers to');
 

@@ -59,7 +59,8 @@ async function askForTokens(
 ): Promise<readonly PromptToken[] | null> {
   const request: HostedRequest = {
     model,
-    messages: messages.map(({ role, content }) => ({ role, content })),
+    // A role that it does not know the server refuses.
+    messages: messages.map(({ role, content }) => ({ role, content })) as HostedRequest['messages'],
     // An answer of one token comes with it, which nobody reads.
     ...{ temperature: 1, top_p: 1, prompt_logprobs: 0, ...ending },
   };
