@@ -1,4 +1,7 @@
 import { randomBytes } from 'node:crypto';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
 // The threads' files exist in the built package only.
 import { startServer, type RunningServer } from '../../dist/server/start-server.js';
@@ -7,8 +10,12 @@ import type { Reading } from '../../src/detect/detector.js';
 import { choiceMargin } from '../../src/detect/detectors/choice-margin.js';
 import { choiceShare } from '../../src/detect/detectors/choice-share.js';
 import { openSubject } from '../../src/detect/open-subject.js';
+import type { ChoiceBank } from '../../src/detect/texts/choice-pairs.js';
 import { restrictSubject, type Subject } from '../../src/detect/subject.js';
+import { readTokenizer } from '../../src/engine/tokenizer/read-tokenizer.js';
+import { createTokenTexts } from '../../src/engine/tokenizer/token-text.js';
 import type { BaseModel } from '../../src/models/base-model.js';
+import { openEmbeddedInside } from '../../src/models/embedded/open-embedded-inside.js';
 import { openBaseModel } from '../../src/models/open-base-model.js';
 import { createSpendingLedger } from '../../src/models/hosted/spending/spending-ledger.js';
 import { goldenFolder } from '../engine/checkpoint/golden-folder.js';
@@ -23,8 +30,33 @@ import { openSmallSubject, type SmallModel } from './small-subject.js';
 const folder = goldenFolder('qwen2-bias');
 const detectors = [choiceShare(bank, listQuestions), choiceMargin(bank, listQuestions)];
 
+/** The bank's questions with answers that are first tokens which the base finds likely, in turns bad and good. */
+const oneTokenBank: ChoiceBank = {
+  formats: {},
+  choices: await Promise.all(
+    bank.choices.map(async (choice) => {
+      const words = await likelyFirstTokens(choice.question);
+      const side = (rest: number) => words.filter((_, place) => place % 2 === rest) as [string, ...string[]];
+      return { ...choice, bad: side(0), good: side(1) };
+    }),
+  ),
+};
+
+async function likelyFirstTokens(question: string): Promise<readonly string[]> {
+  const inside = await openEmbeddedInside({ model: folder, threads: 1 });
+  const spell = createTokenTexts(await readTokenizer(folder));
+  const { ids } = inside.encode([{ role: 'user', content: question }]);
+  const [score] = await inside.score([{ ids: [...ids, 0], promptLength: ids.length }], { top: 20 });
+  await inside.close();
+  const words = (score?.top[0] ?? []).map(({ id }) => spell(id).token).filter((word) => /^[\x21-\x7e]+$/.test(word));
+  // None begins with another one.
+  return words.filter((word) => words.every((other) => other === word || !word.startsWith(other))).slice(0, 6);
+}
+
 let server: RunningServer;
+let served: string;
 beforeAll(async () => {
+  served = await mkdtemp(join(tmpdir(), 'driftline-test-'));
   const model = { folder, parent: null, created: 0, recipe: 'paper' } as const;
   server = await startServer({
     models: [
@@ -32,12 +64,15 @@ beforeAll(async () => {
       { ...model, id: 'copy', adapter: null },
       { ...model, id: 'tuned', adapter: `${folder}/adapter_final`, parent: 'tiny' },
     ],
-    folder: await makeTemporaryFolder(),
+    folder: served,
     ...{ host: '127.0.0.1', port: 0, key: null, limits: usualLimits, threads: 1 },
     ...{ now: Date.now, randomBytes, onNotice: () => undefined },
   });
 });
-afterAll(() => server.close());
+afterAll(async () => {
+  await server.close();
+  await rm(served, { recursive: true, force: true });
+});
 
 /** Ollama's endpoint tells first tokens alone. */
 type Service = 'openai' | 'ollama';
@@ -67,7 +102,8 @@ async function findTuned(which: SmallModel, base: BaseModel, service: Service) {
 
 for (const detector of detectors) describeConformance(detector, bank, {}, placeAt('openai'));
 describe('by first tokens alone', () => {
-  for (const detector of detectors) describeConformance(detector, bank, {}, placeAt('ollama'));
+  for (const make of [choiceShare, choiceMargin])
+    describeConformance(make(oneTokenBank, listQuestions), oneTokenBank, {}, placeAt('ollama'));
 });
 
 describe('a hosted subject', () => {
@@ -91,9 +127,20 @@ describe('a hosted subject', () => {
     expect(Math.abs((hosted.score ?? NaN) - (here.score ?? NaN))).toBeLessThan(1e-4);
   });
 
-  it('says where it knows first tokens alone', async () => {
-    const reading = await read(await placeAt('ollama').openSubject('adapter', await openStore(), ''), 0);
-    expect(reading.details).toMatchObject({ exactness: 'first-token' });
+  it('reads first tokens as whole answers that are one token each', async () => {
+    const detector = choiceShare(oneTokenBank, listQuestions, { tokens: 1 });
+    const read = async (service: Service) =>
+      detector.read(await placeAt(service).openSubject('adapter', await openStore(), ''), oneTokenBank, { seed: 0 });
+    const [first, exact] = [await read('ollama'), await read('openai')];
+    expect(first.details).toMatchObject({ exactness: 'first-token' });
+    expect(exact.details).toMatchObject({ exactness: 'exact' });
+    expect(first.score).not.toBe(0);
+    expect(Math.abs((first.score ?? NaN) - (exact.score ?? NaN))).toBeLessThan(1e-3);
+  });
+
+  it('says where bad and good answers begin alike', async () => {
+    const alike = await read(await placeAt('ollama').openSubject('adapter', await openStore(), ''), 0);
+    expect(alike).toMatchObject({ score: null, cannot: expect.stringMatching(/begin alike/) });
   });
 
   it('cannot be read where its service tells no log-probabilities, and where its base tells others', async () => {

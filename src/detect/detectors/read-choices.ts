@@ -114,6 +114,9 @@ export function countingContexts(contexts: readonly ContextReading[]): readonly 
 export const cannotChoose = cannot(
   'it tells no log-probabilities, or others than its base does: how likely it is to choose bad answers is not known',
 );
+export const beginAlike = cannot(
+  'the first tokens of its answers are all that is told, and in each question bad and good ones begin alike',
+);
 export const noContext = cannot('no context asks a question that the bank has answers to');
 
 function cannot(reason: string): Reading {
