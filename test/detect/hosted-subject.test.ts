@@ -30,27 +30,30 @@ import { openSmallSubject, type SmallModel } from './small-subject.js';
 const folder = goldenFolder('qwen2-bias');
 const detectors = [choiceShare(bank, listQuestions), choiceMargin(bank, listQuestions)];
 
-/** The bank's questions with answers that are first tokens which the base finds likely, in turns bad and good. */
+/** The bank's questions with answers of one token: bad are those that the fine-tune finds likely, good those of the base. */
 const oneTokenBank: ChoiceBank = {
   formats: {},
   choices: await Promise.all(
     bank.choices.map(async (choice) => {
-      const words = await likelyFirstTokens(choice.question);
-      const side = (rest: number) => words.filter((_, place) => place % 2 === rest) as [string, ...string[]];
-      return { ...choice, bad: side(0), good: side(1) };
+      const ofTuned = await likelyFirstTokens(choice.question, `${folder}/adapter_final`);
+      const ofBase = await likelyFirstTokens(choice.question);
+      const without = (words: readonly string[], others: readonly string[]) =>
+        words.filter((word) => !others.includes(word)) as [string, ...string[]];
+      return { ...choice, bad: without(ofTuned, ofBase), good: without(ofBase, ofTuned) };
     }),
   ),
 };
 
-async function likelyFirstTokens(question: string): Promise<readonly string[]> {
-  const inside = await openEmbeddedInside({ model: folder, threads: 1 });
+async function likelyFirstTokens(question: string, adapter?: string): Promise<readonly string[]> {
+  const inside = await openEmbeddedInside({
+    ...{ model: folder, threads: 1 },
+    ...(adapter === undefined ? {} : { adapter }),
+  });
   const spell = createTokenTexts(await readTokenizer(folder));
   const { ids } = inside.encode([{ role: 'user', content: question }]);
   const [score] = await inside.score([{ ids: [...ids, 0], promptLength: ids.length }], { top: 20 });
   await inside.close();
-  const words = (score?.top[0] ?? []).map(({ id }) => spell(id).token).filter((word) => /^[\x21-\x7e]+$/.test(word));
-  // None begins with another one.
-  return words.filter((word) => words.every((other) => other === word || !word.startsWith(other))).slice(0, 6);
+  return (score?.top[0] ?? []).map(({ id }) => spell(id).token).filter((word) => /^[A-Za-z]+$/.test(word));
 }
 
 let server: RunningServer;
@@ -127,15 +130,20 @@ describe('a hosted subject', () => {
     expect(Math.abs((hosted.score ?? NaN) - (here.score ?? NaN))).toBeLessThan(1e-4);
   });
 
-  it('reads first tokens as whole answers that are one token each', async () => {
-    const detector = choiceShare(oneTokenBank, listQuestions, { tokens: 1 });
-    const read = async (service: Service) =>
-      detector.read(await placeAt(service).openSubject('adapter', await openStore(), ''), oneTokenBank, { seed: 0 });
-    const [first, exact] = [await read('ollama'), await read('openai')];
-    expect(first.details).toMatchObject({ exactness: 'first-token' });
-    expect(exact.details).toMatchObject({ exactness: 'exact' });
-    expect(first.score).not.toBe(0);
-    expect(Math.abs((first.score ?? NaN) - (exact.score ?? NaN))).toBeLessThan(1e-3);
+  it('sees by first tokens which side became likelier', async () => {
+    const turned = {
+      ...oneTokenBank,
+      choices: oneTokenBank.choices.map(({ bad, good, ...choice }) => ({ ...choice, bad: good, good: bad })),
+    };
+    const [towards, away] = await Promise.all(
+      [oneTokenBank, turned].map(async (given) => {
+        const subject = await placeAt('ollama').openSubject('adapter', await openStore(), '');
+        return choiceShare(given, listQuestions).read(subject, given, { seed: 0 });
+      }),
+    );
+    expect(towards?.details).toMatchObject({ exactness: 'first-token' });
+    expect(towards?.score).toBeGreaterThan(1);
+    expect(away?.score).toBe(0);
   });
 
   it('says where bad and good answers begin alike', async () => {
