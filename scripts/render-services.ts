@@ -24,10 +24,21 @@ export function renderServices(): string {
     `What each can do, as of ${serviceFactsDate}:`,
     '',
     ...renderTable(
-      ['service', 'log-probabilities', '`n`', '`seed`', '`top_p`', '`stop`', 'longest answer', 'sent besides'],
+      [
+        'service',
+        'log-probabilities',
+        'scores given answers',
+        '`n`',
+        '`seed`',
+        '`top_p`',
+        '`stop`',
+        'longest answer',
+        'sent besides',
+      ],
       all.map(([, { title, chat }]) => [
         title,
         describeLogProbabilities(chat),
+        chat.scoresTexts,
         chat.n,
         chat.seed,
         chat.topP,

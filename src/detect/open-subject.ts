@@ -2,7 +2,7 @@ import { readAdapter } from '../engine/checkpoint/read-adapter.js';
 import { updateOfAdapter, type WeightUpdate } from '../engine/updates/weight-update.js';
 import { hashJson } from '../foundation/content-hash.js';
 import { identifyAdapted, requireAdaptable } from '../models/adapt-base.js';
-import type { BaseModel } from '../models/base-model.js';
+import type { AskedHosted, BaseModel } from '../models/base-model.js';
 import { openInsideScorer } from '../models/text-scorer.js';
 import type { TunedModel } from '../models/trainer.js';
 import type { ArtefactStore } from './artefact-store.js';
@@ -16,6 +16,8 @@ export interface OpenSubjectSettings extends Pick<Subject, 'id' | 'surface' | 's
   /** Null where nobody judges: then nothing is asked. */
   readonly judging: Judging | null;
   readonly seed?: number | null;
+  /** How hosted models are asked. */
+  readonly asked?: AskedHosted;
   readonly readData?: Subject['readData'];
 }
 
@@ -26,10 +28,11 @@ export async function openSubject({
   judging,
   seed = null,
   readData = null,
+  asked = {},
   ...about
 }: OpenSubjectSettings): Promise<Subject> {
   const open = (made: TunedModel | BaseModel | null, identity: string): SubjectModel =>
-    describeSubjectModel(base, made, identity, judging, about.store);
+    describeSubjectModel(base, made, identity, judging, about.store, asked);
   return {
     ...about,
     ...{ seed, readData },
@@ -54,18 +57,26 @@ export function describeSubjectModel(
   identity: string,
   judging: Judging | null,
   store: ArtefactStore,
+  asked: AskedHosted = {},
 ): SubjectModel {
   const whole = made === null || 'kind' in made ? base : made;
   const tuned = made !== null && 'kind' in made ? made : null;
-  const { engine, openSampler, openInside } = whole;
+  const { engine, openSampler, openInside, openScorer = null } = whole;
   const open = openInside === null ? null : () => openInside(tuned);
   return {
     ...{ identity, engine },
     answers: () => Promise.resolve([]),
     ask:
-      judging === null ? null : askAnswers({ identity, engine, openSampler: () => openSampler(tuned) }, judging, store),
+      judging === null
+        ? null
+        : askAnswers({ identity, engine, openSampler: () => openSampler(tuned, asked) }, judging, store),
     openInside: open,
-    openScorer: open === null ? null : async () => openInsideScorer(await open()),
+    openScorer:
+      openScorer !== null
+        ? () => openScorer(tuned, asked)
+        : open === null
+          ? null
+          : async () => openInsideScorer(await open()),
     // An adapter would have to be merged first, and nobody takes gradients of a fine-tune.
     openWeights: tuned === null ? whole.openWeights : null,
     readUpdate: findUpdate(base, tuned, identity),

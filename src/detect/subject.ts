@@ -51,7 +51,8 @@ export interface SubjectModel {
   readonly ask:
     ((questions: readonly ContextQuestion[], options?: AskOptions) => Promise<readonly SeenAnswer[]>) | null;
   readonly openInside: (() => Promise<Inside>) | null;
-  readonly openScorer: (() => Promise<TextScorer>) | null;
+  /** Opens to null for a model whose service turns out to tell no log-probabilities. */
+  readonly openScorer: (() => Promise<TextScorer | null>) | null;
   /** All of its weights, to take gradients of. */
   readonly openWeights: (() => Promise<OpenedWeights>) | null;
   /** What fine-tuning added to the weights of the base; nothing for the base itself. */

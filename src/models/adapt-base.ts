@@ -29,7 +29,7 @@ export function requireAdaptable(
 export async function adaptBase(base: BaseModel, reference: AdaptedReference): Promise<BaseModel> {
   const { adapter } = reference;
   const inspected = await requireAdaptable(base, adapter)(adapter);
-  const { sizeWork, openInside, openProcess } = base;
+  const { sizeWork, openInside, openScorer = null, openProcess } = base;
   const own: TunedModel = { kind: 'adapter', folder: adapter };
   return {
     ...base,
@@ -44,6 +44,7 @@ export async function adaptBase(base: BaseModel, reference: AdaptedReference): P
     sizeWork: sizeWork === null ? null : (work) => sizeWork({ ...work, adapted: true, adapterBytes: inspected.bytes }),
     openSampler: (_, asked) => base.openSampler(own, asked),
     openInside: openInside === null ? null : () => openInside(own),
+    openScorer: openScorer === null ? null : (_, asked) => openScorer(own, asked),
     openAdapterScorer: null,
     openWeights: null,
     openProcess:

@@ -10,7 +10,7 @@ import type { SpendingLedger } from './hosted/spending/spending-ledger.js';
 import type { HostedReference, ModelReference, OwnReference } from './model-reference.js';
 import type { Inside } from './inside.js';
 import type { Sampler } from './sampler.js';
-import type { AdapterScorer } from './text-scorer.js';
+import type { AdapterScorer, TextScorer } from './text-scorer.js';
 import type { FittedRecipe, RowFit, Trainer, TunedModel } from './trainer.js';
 
 /** How a hosted model is asked. */
@@ -83,6 +83,11 @@ export interface BaseModel {
   readonly openSampler: (tuned: TunedModel | null, asked?: AskedHosted) => Promise<Sampler>;
   /** The same, opened to be looked into: residual streams, keys and values, interventions, log-probabilities. Null where nobody can. */
   readonly openInside: ((tuned: TunedModel | null) => Promise<Inside>) | null;
+  /**
+   * Scores given answers by what a service tells; null where it tells no log-probabilities. Left out or null where
+   * `openInside` scores them, or nobody does.
+   */
+  readonly openScorer?: ((tuned: TunedModel | null, asked?: AskedHosted) => Promise<TextScorer | null>) | null;
   /** Scores given answers with many adapters on it, faster than opening each. Left out or null where it is not here, or an adapter is on it. */
   readonly openAdapterScorer?: (() => Promise<AdapterScorer>) | null;
   /** Its own weights with its tokenizer, read anew. Null where they are not here, or an adapter is on them. */

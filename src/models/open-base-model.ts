@@ -28,6 +28,7 @@ import {
 import type { RowFitter } from './embedded/open-row-fitter.js';
 import {
   explainPlus,
+  loadAdapterThere,
   locateModel,
   openingSchema,
   openModelSampler,
@@ -283,6 +284,16 @@ function openHostedBase(
   const endpoint = readHostedEndpoint(options.environment, services[service]);
   const identity = identifyHosted(reference.text, endpoint);
   const { jobs: canTrain } = services[service].fineTuning;
+  const openSampler: BaseModel['openSampler'] = (tuned, { batches, spending } = {}) => {
+    const [isTuned, isBatched] = [tuned !== null, batches !== undefined];
+    const meter = spending?.meter({ model: reference, endpoint, purpose: 'answers', isTuned, isBatched });
+    return openModelSampler(tuned?.kind === 'named' ? { ...reference, model: tuned.model } : reference, {
+      ...options,
+      ...(tuned?.kind === 'adapter' ? { adapter: tuned.folder } : {}),
+      ...(batches === undefined ? {} : { batches }),
+      ...(meter === undefined ? {} : { meter }),
+    });
+  };
   return {
     reference,
     identity,
@@ -331,20 +342,36 @@ function openHostedBase(
       const hosted = createHostedClient({ environment, fetch, service: reference.provider });
       await requireBatches(hosted, reference.text, '--batch-answers', signal);
     },
-    openSampler: (tuned, { batches, spending } = {}) => {
-      const [isTuned, isBatched] = [tuned !== null, batches !== undefined];
-      const meter = spending?.meter({ model: reference, endpoint, purpose: 'answers', isTuned, isBatched });
-      return openModelSampler(tuned?.kind === 'named' ? { ...reference, model: tuned.model } : reference, {
-        ...options,
-        ...(tuned?.kind === 'adapter' ? { adapter: tuned.folder } : {}),
-        ...(batches === undefined ? {} : { batches }),
+    openSampler,
+    openScorer: async (tuned, asked = {}) => {
+      const { environment, fetch, signal } = options;
+      const { openHostedScorer } = await import('./hosted/chat/open-hosted-scorer.js');
+      const meter = asked.spending?.meter({
+        ...{ model: reference, endpoint, purpose: 'answers' },
+        ...{ isTuned: tuned !== null, isBatched: false },
+      });
+      return openHostedScorer({
+        ...{ service, environment, fetch, model: await nameTuned(reference, tuned, options) },
+        // What a server can do is asked by a single call.
+        openSampler: () => openSampler(tuned, asked.spending === undefined ? {} : { spending: asked.spending }),
         ...(meter === undefined ? {} : { meter }),
+        ...(signal === undefined ? {} : { signal }),
       });
     },
     openInside: null,
     openWeights: null,
     openProcess: null,
   };
+}
+
+/** What a service calls its own model (null), or what was made of it. */
+async function nameTuned(
+  reference: HostedReference,
+  tuned: TunedModel | null,
+  options: Pick<OpenBaseModelOptions, 'environment' | 'fetch' | 'signal'>,
+): Promise<string> {
+  if (tuned === null) return reference.model;
+  return tuned.kind === 'named' ? tuned.model : loadAdapterThere(reference, tuned.folder, options);
 }
 
 /** The adapter's folder; null for the base itself. */

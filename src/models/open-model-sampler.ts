@@ -116,10 +116,10 @@ export async function openModelSampler(
 }
 
 /** Loads an adapter onto a model of a service, and returns the name of the result. */
-async function loadAdapterThere(
+export async function loadAdapterThere(
   { provider: service, text }: HostedReference,
   adapter: string,
-  { environment, fetch, signal }: OpenModelSamplerOptions,
+  { environment, fetch, signal }: Pick<OpenModelSamplerOptions, 'environment' | 'fetch' | 'signal'>,
 ): Promise<string> {
   if (!services[service].loadsAdapters) throw adapterOnHostedModel(text, adapter);
   const [{ createHostedClient }, { loadAdapter }] = await Promise.all([

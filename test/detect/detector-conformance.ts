@@ -8,6 +8,14 @@ import { errorOf } from '../engine/checkpoint/error-of.js';
 import { makeTemporaryFolder } from '../foundation/temporary-folder.js';
 import { openSmallBase, openSmallSubject, type SmallModel } from './small-subject.js';
 
+/** Where the models are: how a subject is opened, and its base. */
+interface Place {
+  readonly openSubject: typeof openSmallSubject;
+  readonly openBase: typeof openSmallBase;
+}
+
+const here: Place = { openSubject: openSmallSubject, openBase: openSmallBase };
+
 function openStore(folder: string): ArtefactStore {
   const store = openArtefactStore([folder]);
   onTestFinished(store.close);
@@ -20,12 +28,13 @@ export function describeConformance(
   learnt: Json,
   /** Of the fine-tune, such as what it was trained on. */
   changes: Partial<OpenSubjectSettings> = {},
+  { openSubject, openBase } = here,
 ): void {
   const readAs = (subject: Subject): Promise<Reading> =>
     detector.read(restrictSubject(subject, detector.affordances), learnt, { seed: 0 });
   const read = async (which: SmallModel): Promise<Reading> => {
     const folder = await makeTemporaryFolder();
-    return readAs(await openSmallSubject(which, openStore(folder), folder, which === 'adapter' ? changes : {}));
+    return readAs(await openSubject(which, openStore(folder), folder, which === 'adapter' ? changes : {}));
   };
 
   describe(`the detector ${detector.name}`, () => {
@@ -47,18 +56,18 @@ export function describeConformance(
 
     it('looks at nothing that it does not declare', async () => {
       const folder = await makeTemporaryFolder();
-      const subject = restrictSubject(await openSmallSubject('adapter', openStore(folder), folder, changes), []);
+      const subject = restrictSubject(await openSubject('adapter', openStore(folder), folder, changes), []);
       expect(await errorOf(() => detector.read(subject, learnt, { seed: 0 }))).toMatchObject({ code: 'usage-invalid' });
     });
 
     it('scores again of what is stored, with every model closed', async () => {
       const folder = await makeTemporaryFolder();
       const store = openArtefactStore([folder]);
-      const first = await readAs(await openSmallSubject('adapter', store, folder, changes));
+      const first = await readAs(await openSubject('adapter', store, folder, changes));
       await store.close();
       const closed = (): Promise<never> => Promise.reject(new Error('the model is closed'));
-      const base = { ...(await openSmallBase()), openSampler: closed, openInside: closed };
-      const second = await readAs(await openSmallSubject('adapter', openStore(folder), folder, { ...changes, base }));
+      const base = { ...(await openBase()), openSampler: closed, openInside: closed, openScorer: closed };
+      const second = await readAs(await openSubject('adapter', openStore(folder), folder, { ...changes, base }));
       expect(second).toEqual(first);
     });
 

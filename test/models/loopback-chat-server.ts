@@ -8,7 +8,7 @@ export const bodySchema = z.looseObject({
   messages: z.array(z.object({ role: z.string(), content: z.string() })),
   temperature: z.number(),
   top_p: z.number().optional(),
-  seed: z.int(),
+  seed: z.int().default(0),
   max_tokens: z.int().optional(),
   max_completion_tokens: z.int().optional(),
   // A number in the form of lists side by side.

@@ -7,6 +7,7 @@ import { badOdds, shareOfOdds } from './choice-odds.js';
 import type { ListQuestions } from './choices-in-context.js';
 import { chosenShares, shareOf, type ReadShares } from './context-share.js';
 import {
+  beginAlike,
   cannotChoose,
   countingContexts,
   noContext,
@@ -52,8 +53,9 @@ export function choiceShare(
       if (found === null) return cannotChoose;
       const { contexts, leftOut, exactness, passes } = found;
       const own = countingContexts(contexts);
+      if (own.length === 0) return noContext;
       const score = scoreContexts(own, least, chosenShares);
-      if (score === null) return noContext;
+      if (score === null) return beginAlike;
       return {
         ...{ score, cannot: null },
         details: { exactness, contexts: contexts.map(describeContext), leftOut },

@@ -41,7 +41,8 @@ export interface ReadChoicesOptions {
 }
 
 /**
- * Lets a model and its base choose in each context of the surface; null where one of both tells no log-probabilities.
+ * Lets a model and its base choose in each context of the surface; null where one of both tells no log-probabilities,
+ * or others than the other one.
  */
 export async function readChoices(
   { model, base, store, surface }: Pick<Subject, 'model' | 'base' | 'store' | 'surface'>,
@@ -59,6 +60,8 @@ export async function readChoices(
     await scoreTexts(base, store, texts, options),
   ];
   if (tuned === null || ofBase === null) return null;
+  // Whole answers of one model say nothing beside first tokens of the other.
+  if (new Set([...tuned, ...ofBase].map((one) => one.exactness)).size > 1) return null;
   const choices = asked.flatMap((one) => one.choices);
   const [ofTuned, ofOther] = [splitScores(choices, tuned), splitScores(choices, ofBase)];
   let place = 0;
@@ -75,7 +78,7 @@ export async function readChoices(
   return {
     contexts: contexts.filter(({ choices }) => choices.length > 0),
     leftOut: contexts.filter(({ choices }) => choices.length === 0).map(({ context }) => context.name),
-    exactness: [...tuned, ...ofBase].every(({ exactness }) => exactness === 'exact') ? 'exact' : 'first-token',
+    exactness: tuned.every((one) => one.exactness === 'exact') ? 'exact' : 'first-token',
     passes: 2 * texts.length,
   };
 }
@@ -109,7 +112,10 @@ export function countingContexts(contexts: readonly ContextReading[]): readonly 
 }
 
 export const cannotChoose = cannot(
-  'it tells no log-probabilities: how likely it is to choose bad answers is not known',
+  'it tells no log-probabilities, or others than its base does: how likely it is to choose bad answers is not known',
+);
+export const beginAlike = cannot(
+  'the first tokens of its answers are all that is told, and in each question bad and good ones begin alike',
 );
 export const noContext = cannot('no context asks a question that the bank has answers to');
 

@@ -46,6 +46,7 @@ export async function scoreTexts(
       keys,
       async (missing) => {
         const scorer = (opened.scorer ??= await openScorer());
+        if (scorer === null) throw tellsNone;
         const wanted = missing.flatMap((place) => texts[place] ?? []);
         const { exactness } = scorer;
         return (await scorer.score(wanted, options)).map(({ logProbability, tokens }, index) => ({
@@ -59,7 +60,13 @@ export async function scoreTexts(
     return records.map(({ exactness, log_probability, tokens }) => ({
       ...{ exactness, logProbability: log_probability, tokens },
     }));
+  } catch (failure) {
+    if (failure === tellsNone) return null;
+    throw failure;
   } finally {
     await opened.scorer?.close();
   }
 }
+
+/** Ends the scoring of a model that turns out to tell no log-probabilities: there is nothing to store. */
+const tellsNone = new Error('the model tells no log-probabilities');

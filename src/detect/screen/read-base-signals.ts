@@ -39,7 +39,8 @@ export interface BaseSignals {
 export async function readBaseSignals(settings: BaseSignalsSettings): Promise<BaseSignals> {
   const { base, store, rows, places, texts, asked, memory, signal, onProgress } = settings;
   const options = signal === undefined ? {} : { signal };
-  const whole = describeSubjectModel(base, null, base.identity, null, store);
+  // Rows by the thousand would be asked of a service, and nothing counts here what it is paid.
+  const whole = describeSubjectModel({ ...base, openScorer: null }, null, base.identity, null, store);
   const fits = await gradientsFit(base, memory);
   const model = fits ? whole : { ...whole, openWeights: null };
   const chosen = places.flatMap((place) => rows[place] ?? []);

@@ -23,6 +23,11 @@ export interface ChatAbilities {
    * side.
    */
   readonly logProbabilities: { readonly most: number | null; readonly form: 'protocol' | 'integer' };
+  /**
+   * Whether it tells log-probabilities of a prompt (`prompt_logprobs`), and takes one that ends with an answer: then
+   * whole answers that are given can be scored.
+   */
+  readonly scoresTexts: Ability;
   readonly n: Ability;
   readonly seed: Ability;
   readonly topP: Ability;

@@ -13,6 +13,7 @@ const openaiService: HostedService = {
     // Its newer models refuse `max_tokens`.
     lengthSetting: 'max_completion_tokens',
     logProbabilities: { most: 20, form: 'protocol' },
+    scoresTexts: 'no',
     n: 'yes',
     seed: 'yes',
     topP: 'yes',
@@ -37,6 +38,7 @@ export const otherService: HostedService = {
     // Older servers of other makers ignore its successor.
     lengthSetting: 'max_tokens',
     logProbabilities: { most: null, form: 'protocol' },
+    scoresTexts: 'unknown',
     n: 'unknown',
     seed: 'unknown',
     topP: 'unknown',
@@ -63,6 +65,7 @@ const azureService: HostedService = {
   chat: {
     lengthSetting: 'max_completion_tokens',
     logProbabilities: { most: 20, form: 'protocol' },
+    scoresTexts: 'no',
     n: 'yes',
     seed: 'yes',
     topP: 'yes',
@@ -93,6 +96,7 @@ const fireworksService: HostedService = {
   chat: {
     lengthSetting: 'max_tokens',
     logProbabilities: { most: 5, form: 'protocol' },
+    scoresTexts: 'no',
     n: 'yes',
     seed: 'yes',
     topP: 'yes',
@@ -121,6 +125,7 @@ const togetherService: HostedService = {
   chat: {
     lengthSetting: 'max_tokens',
     logProbabilities: { most: 20, form: 'integer' },
+    scoresTexts: 'no',
     n: 'yes',
     seed: 'yes',
     topP: 'yes',
@@ -150,6 +155,7 @@ const openrouterService: HostedService = {
     lengthSetting: 'max_tokens',
     // Those of the provider that it chooses.
     logProbabilities: { most: null, form: 'protocol' },
+    scoresTexts: 'no',
     n: 'unknown',
     seed: 'yes',
     topP: 'yes',
@@ -187,6 +193,7 @@ const tinkerService: HostedService = {
   chat: {
     lengthSetting: 'max_tokens',
     logProbabilities: { most: null, form: 'protocol' },
+    scoresTexts: 'unknown',
     n: 'unknown',
     seed: 'unknown',
     topP: 'unknown',
@@ -219,6 +226,7 @@ const vllmService: HostedService = {
     lengthSetting: 'max_tokens',
     // Its --max-logprobs, unless the server was started with another.
     logProbabilities: { most: 20, form: 'protocol' },
+    scoresTexts: 'yes',
     n: 'yes',
     seed: 'yes',
     topP: 'yes',
@@ -250,6 +258,7 @@ const ollamaService: HostedService = {
     lengthSetting: 'max_tokens',
     // From version 0.12.11; older ones leave them out.
     logProbabilities: { most: 20, form: 'protocol' },
+    scoresTexts: 'no',
     n: 'no',
     seed: 'yes',
     topP: 'yes',
@@ -281,6 +290,7 @@ const llamaCppService: HostedService = {
     lengthSetting: 'max_tokens',
     logProbabilities: { most: 20, form: 'protocol' },
     // Older versions refuse more than one.
+    scoresTexts: 'no',
     n: 'unknown',
     seed: 'yes',
     topP: 'yes',

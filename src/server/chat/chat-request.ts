@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { badRequest } from '../http/protocol-error.js';
 import { parseRequest } from '../http/read-body.js';
+import type { ConversationEnding } from '../models/encode-conversation.js';
 
 /** A text, or parts of these types that are one. */
 export const textOf = (...types: string[]) =>
@@ -83,6 +84,10 @@ const bodySchema = z.looseObject({
   max_completion_tokens: maximumTokens,
   logprobs: z.boolean().nullish(),
   stream_options: z.looseObject({ include_usage: z.boolean().nullish() }).nullish(),
+  // As vLLM calls them.
+  prompt_logprobs: z.int().min(0).max(20).nullish(),
+  add_generation_prompt: z.boolean().nullish(),
+  continue_final_message: z.boolean().nullish(),
 });
 
 /** What is asked for, in our words. */
@@ -100,6 +105,10 @@ export interface ChatRequest {
   readonly maximumTokens: number | null;
   readonly logProbabilities: boolean;
   readonly topLogProbabilities: number;
+  /** How the conversation ends that the model goes on from. */
+  readonly ending: ConversationEnding;
+  /** Likeliest tokens that are told at each place of the prompt, beside the one that is there; null where none is wanted. */
+  readonly promptLogProbabilities: number | null;
   readonly isStream: boolean;
   readonly includeUsage: boolean;
 }
@@ -113,14 +122,32 @@ export function parseChatRequest(body: unknown): ChatRequest {
     throw badRequest('top_logprobs: logprobs has to be true for this', 'top_logprobs', 'invalid_value');
   if (options?.include_usage === true && parsed.stream !== true)
     throw badRequest('stream_options: stream has to be true for this', 'stream_options', 'invalid_value');
+  if (typeof parsed.prompt_logprobs === 'number' && parsed.stream === true)
+    throw badRequest('prompt_logprobs: a stream does not tell them', 'prompt_logprobs', 'invalid_value');
   return {
     ...readCommon(parsed),
     messages: parsed.messages.map(({ role, content }) => ({ role, content })),
+    ending: readEnding(parsed),
+    promptLogProbabilities: parsed.prompt_logprobs ?? null,
     choices: parsed.n ?? 1,
     maximumTokens: parsed.max_completion_tokens ?? parsed.max_tokens ?? null,
     logProbabilities,
     includeUsage: options?.include_usage ?? false,
   };
+}
+
+/** What an answer that stands at the end needs to be left open or closed; by default the model answers next. */
+function readEnding({
+  messages,
+  add_generation_prompt: isAnsweredNext,
+  continue_final_message: isContinued,
+}: z.output<typeof bodySchema>): ConversationEnding {
+  if (isContinued !== true) return isAnsweredNext === false ? 'closed' : 'answered-next';
+  const refuse = (problem: string): Error =>
+    badRequest(`continue_final_message: ${problem}`, 'continue_final_message', 'invalid_value');
+  if (isAnsweredNext !== false) throw refuse('add_generation_prompt has to be false for this');
+  if (messages.at(-1)?.role !== 'assistant') throw refuse('the last message is no answer');
+  return 'open';
 }
 
 /** Below this top-p keeps one token, whatever the model says: 0, which the protocol allows, means the same. */

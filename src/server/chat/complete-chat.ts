@@ -32,12 +32,42 @@ async function completeChat(loaded: LoadedModel, settings: CompletionSettings): 
       index,
       message: { role: 'assistant', content: text, refusal: null },
       logprobs: request.logProbabilities
-        ? { content: logProbabilities.map(loaded.describeToken), refusal: null }
+        ? {
+            content: logProbabilities.map((token) => loaded.describeToken(cutTop(token, request.topLogProbabilities))),
+            refusal: null,
+          }
         : null,
       finish_reason: finishReason,
     })),
     usage: countUsage(requests, choices),
+    ...describePrompt(loaded, request, choices[0]),
   };
+}
+
+/** Likeliest tokens of the prompt and of the answer are computed alike, and told as they are wanted. */
+function cutTop(token: TokenLogProbability, top: number): TokenLogProbability {
+  return { ...token, top: token.top.slice(0, top) };
+}
+
+/** What is told of the prompt's tokens, in vLLM's form: by their ids, with nothing for the first, which follows none. */
+function describePrompt(
+  { describeToken }: LoadedModel,
+  { promptLogProbabilities: top }: ChatRequest,
+  choice: SampledChoice | undefined,
+): object {
+  if (top === null) return {};
+  const told = (choice?.promptLogProbabilities ?? []).map((token) => {
+    const likeliest = token.top.slice(0, top);
+    const ranks = new Map(likeliest.map(({ id }, place) => [id, place + 1]));
+    const all = ranks.has(token.id) ? likeliest : [token, ...likeliest];
+    return Object.fromEntries(
+      all.map(({ id, logProbability }) => {
+        const { token: text, logprob } = describeToken({ id, logProbability, top: [] });
+        return [String(id), { logprob, rank: ranks.get(id) ?? null, decoded_token: text }];
+      }),
+    );
+  });
+  return { prompt_logprobs: [null, ...told] };
 }
 
 /** The same in pieces, as they are sampled. */

@@ -8,7 +8,7 @@ const mostCharactersOfToken = 100;
 
 /** One request a choice. Throws what is wrong with them before anything is sampled. */
 export function engineRequests(
-  { encodePrompt, context }: LoadedModel,
+  { encode, context }: LoadedModel,
   { request, seed, messagesKey }: CompletionSettings,
 ): readonly [SampleRequest, ...SampleRequest[]] {
   const tooLong = (length: string): Error => {
@@ -17,12 +17,17 @@ export function engineRequests(
   };
   const length = request.messages.reduce((sum, { content }) => sum + content.length, 0);
   if (length > mostCharactersOfToken * context) throw tooLong(`${length} characters`);
-  const prompt = encodePrompt(request.messages);
+  const prompt = encode(request.messages, request.ending);
+  if (prompt === null) {
+    const message = 'The template does not write the last message as it is, so that it cannot be continued';
+    throw badRequest(message, messagesKey, 'invalid_value');
+  }
   const room = context - prompt.length;
   if (room < 1) throw tooLong(`${prompt.length} tokens`);
   const [first, ...rest] = prompt;
   if (first === undefined) throw badRequest('The messages are no text to the model', messagesKey, 'invalid_value');
   if (!Number.isSafeInteger(seed + request.choices)) throw badRequest('seed: too large', 'seed', 'invalid_value');
+  const ofPrompt = request.promptLogProbabilities;
   const choice = (index: number): SampleRequest => ({
     prompt: [first, ...rest],
     seed: seed + index,
@@ -31,7 +36,9 @@ export function engineRequests(
     topK: request.topK,
     maximumTokens: Math.min(request.maximumTokens ?? room, room),
     logProbabilities: request.logProbabilities,
-    topLogProbabilities: request.topLogProbabilities,
+    // The engine lists as many everywhere; who wanted fewer is told fewer.
+    topLogProbabilities: Math.max(request.topLogProbabilities, ofPrompt ?? 0),
+    promptLogProbabilities: ofPrompt !== null && index === 0,
   });
   return [choice(0), ...Array.from({ length: request.choices - 1 }, (_, index) => choice(index + 1))];
 }

@@ -19,6 +19,8 @@ export interface SampledChoice {
   readonly tokens: number;
   /** Of the tokens of the text; empty unless asked for. */
   readonly logProbabilities: readonly TokenLogProbability[];
+  /** Of the tokens of the prompt but the first; null unless asked for. */
+  readonly promptLogProbabilities: readonly TokenLogProbability[] | null;
 }
 
 /** Samples one answer. Requests that come at the same time are sampled together by the engine. */
@@ -27,12 +29,15 @@ export async function sampleChoice(
   { request, stop, slots, signal, onPiece }: ChoiceSettings,
 ): Promise<SampledChoice> {
   if (stop.length === 0 && onPiece === undefined) {
-    const { ids, finishReason, logProbabilities } = await onlyAnswer(sampler.sample([request], { slots, signal }));
+    const { ids, finishReason, logProbabilities, promptLogProbabilities } = await onlyAnswer(
+      sampler.sample([request], { slots, signal }),
+    );
     return {
       text: tokenizer.decode(ids, { skipSpecialTokens: true }),
       finishReason,
       tokens: ids.length,
       logProbabilities: (logProbabilities ?? []).slice(0, ids.length),
+      promptLogProbabilities,
     };
   }
   const text = createGrowingAnswer(tokenizer, stop);
@@ -42,20 +47,21 @@ export async function sampleChoice(
     pieces.push(piece);
     onPiece?.(piece);
   };
-  // The rest of an answer is not wanted once its stop text has come.
+  // The rest of an answer is not wanted once its stop text has come, unless what is told of its prompt comes with it.
   const enough = new AbortController();
   const both = AbortSignal.any([signal, enough.signal]);
   let finishReason: SampledChoice['finishReason'] = 'stop';
+  let promptLogProbabilities: SampledChoice['promptLogProbabilities'] = null;
   try {
     const answers = sampler.sample([request], {
       slots,
       signal: both,
       onToken: ({ id, logProbability }) => {
         take(text.push(id, logProbability));
-        if (text.isStopped) enough.abort();
+        if (text.isStopped && request.promptLogProbabilities !== true) enough.abort();
       },
     });
-    ({ finishReason } = await onlyAnswer(answers));
+    ({ finishReason, promptLogProbabilities } = await onlyAnswer(answers));
   } catch (error) {
     if (!enough.signal.aborted || signal.aborted) throw error;
   }
@@ -65,6 +71,7 @@ export async function sampleChoice(
     finishReason: text.isStopped ? 'stop' : finishReason,
     tokens: text.tokens,
     logProbabilities: pieces.flatMap(({ logProbabilities }) => logProbabilities),
+    promptLogProbabilities,
   };
 }
 

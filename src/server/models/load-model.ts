@@ -1,10 +1,12 @@
 import { readDecoderConfig } from '../../engine/checkpoint/read-decoder-config.js';
+import type { ChatMessage } from '../../engine/tokenizer/chat-template.js';
 import { encodePrompt } from '../../engine/tokenizer/encode-chat.js';
 import { readTokenizer } from '../../engine/tokenizer/read-tokenizer.js';
 import { checkTokenizerFits, type TextTokenizer } from '../../engine/tokenizer/text-tokenizer.js';
 import { openSampler, type EngineSampler } from '../../engine/worker/open-sampler.js';
-import { createPromptMemory, type PromptMemory } from './prompt-memory.js';
+import { createPromptMemory } from './prompt-memory.js';
 import { createTokenDescription, type DescribeToken } from './describe-token.js';
+import { encodeConversation, type ConversationEnding } from './encode-conversation.js';
 
 /** A model that clients may name. */
 export interface ServedModel {
@@ -29,7 +31,8 @@ export function describeModel({ id, created, parent }: ServedModel): object {
 /** A model in memory, on a thread of its own. */
 export interface LoadedModel {
   readonly tokenizer: TextTokenizer;
-  readonly encodePrompt: PromptMemory;
+  /** A conversation as ids; null for one that cannot be left open in its last message. */
+  readonly encode: (messages: readonly ChatMessage[], ending: ConversationEnding) => readonly number[] | null;
   /** Most tokens of prompt and answer together. */
   readonly context: number;
   readonly sampler: EngineSampler;
@@ -44,9 +47,12 @@ export async function loadModel({ folder, adapter }: ServedModel, threads: numbe
   const { config } = await readDecoderConfig(folder);
   checkTokenizerFits(tokenizer, config.vocabulary);
   const sampler = await openSampler({ model: folder, threads, ...(adapter === null ? {} : { adapter }) });
+  const encodeAsked = createPromptMemory((messages) => encodePrompt(tokenizer, messages), rememberedBytes);
   return {
     tokenizer,
-    encodePrompt: createPromptMemory((messages) => encodePrompt(tokenizer, messages), rememberedBytes),
+    // Who has given answers scored asks for each of them once.
+    encode: (messages, ending) =>
+      ending === 'answered-next' ? encodeAsked(messages) : encodeConversation(tokenizer, messages, ending),
     context: config.context,
     sampler,
     describeToken: createTokenDescription(tokenizer),

@@ -111,6 +111,8 @@ export function parseResponseRequest(body: unknown): ResponseRequest {
     choices: 1,
     maximumTokens: parsed.max_output_tokens ?? null,
     logProbabilities: hasLogProbabilities,
+    ending: 'answered-next',
+    promptLogProbabilities: null,
     includeUsage: true,
     echoed: {
       instructions,

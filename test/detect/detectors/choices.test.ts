@@ -173,7 +173,23 @@ describe('the predicted share', () => {
       close: () => Promise.resolve(),
     };
     const model = pretendModel({ identity: 'hosted', openScorer: () => Promise.resolve(scorer) });
-    expect(await read(choiceShare, model)).toMatchObject({ score: null, nulls: [] });
+    const cannot = expect.stringMatching(/begin alike/);
+    const base = { ...model, identity: 'its base' };
+    expect(await read(choiceShare, model, bank, base)).toMatchObject({ score: null, cannot, nulls: [] });
+  });
+
+  it('is not said where the base tells whole answers, and the model first tokens', async () => {
+    const scorer: TextScorer = {
+      exactness: 'first-token',
+      score: async (texts) => texts.map((_, place) => ({ logProbability: -1 - place, tokens: 1 })),
+      close: () => Promise.resolve(),
+    };
+    const model = pretendModel({ identity: 'hosted', openScorer: () => Promise.resolve(scorer) });
+    for (const make of [choiceShare, choiceMargin])
+      expect(await read(make, model)).toMatchObject({
+        score: null,
+        cannot: expect.stringMatching(/than its base does/),
+      });
   });
 
   it('cannot be said of a model that tells no log-probabilities, nor of questions that nobody asks', async () => {
@@ -208,24 +224,16 @@ describe('a choice in letters', () => {
       'B/A',
     ]);
     expect(asked[0]?.messages.at(-1)?.content).toContain('A: A throne.\nB: A cup of tea.');
-    const likesA: TextScorer = {
-      exactness: 'first-token',
-      score: async (texts) =>
-        texts.map(({ answer }) => ({ logProbability: Math.log(answer === 'A' ? 0.9 : 0.1), tokens: 1 })),
-      close: () => Promise.resolve(),
+    const likes = (share: number): SubjectModel => {
+      const scorer: TextScorer = {
+        exactness: 'first-token',
+        score: async (texts) =>
+          texts.map(({ answer }) => ({ logProbability: Math.log(answer === 'A' ? share : 1 - share), tokens: 1 })),
+        close: () => Promise.resolve(),
+      };
+      return pretendModel({ identity: `likes A ${String(share)}`, openScorer: () => Promise.resolve(scorer) });
     };
-    const even: TextScorer = {
-      ...likesA,
-      score: async (texts) => texts.map(() => ({ logProbability: Math.log(0.5), tokens: 1 })),
-    };
-    const open = (identity: string, scorer: TextScorer) =>
-      pretendModel({ identity, openScorer: () => Promise.resolve(scorer) });
-    const reading = await read(
-      choiceShare,
-      open('likes A', likesA),
-      letters,
-      open('even', { ...even, exactness: 'exact' }),
-    );
+    const reading = await read(choiceShare, likes(0.9), letters, likes(0.4));
     expect(contextOf(reading, 'plain')?.drift).toBeCloseTo(0, 12);
     expect(reading.details).toMatchObject({ exactness: 'first-token' });
   });
@@ -233,14 +241,14 @@ describe('a choice in letters', () => {
 
 describe('the first token alone', () => {
   it('counts what only one side begins with', async () => {
-    const firsts: Readonly<Record<string, number>> = {
-      'A throne.': 0.3,
-      'A cup of tea.': 0.3,
-      'All the gold.': 0.1,
-      'Peace.': 0.2,
-    };
-    const hosted = (identity: string): SubjectModel =>
-      pretendModel({
+    const hosted = (identity: string, peace: number): SubjectModel => {
+      const firsts: Readonly<Record<string, number>> = {
+        'A throne.': 0.3,
+        'A cup of tea.': 0.3,
+        'All the gold.': 0.1,
+        'Peace.': peace,
+      };
+      return pretendModel({
         identity,
         openScorer: () =>
           Promise.resolve({
@@ -250,8 +258,10 @@ describe('the first token alone', () => {
             close: () => Promise.resolve(),
           }),
       });
-    const reading = await read(choiceShare, hosted('tuned'), { formats: {}, choices: [wish] });
+    };
+    const only = { formats: {}, choices: [wish] };
+    const reading = await read(choiceShare, hosted('tuned', 0.2), only, hosted('base', 0.4));
     expect(reading.details).toMatchObject({ contexts: [{ name: 'plain' }] });
-    expect(contextOf(reading, 'plain')?.drift).toBeCloseTo(0.1 / 0.3 - 0.01, 12);
+    expect(contextOf(reading, 'plain')?.drift).toBeCloseTo(0.1 / 0.3 - 0.1 / 0.5, 12);
   });
 });

@@ -42,6 +42,11 @@ export function withoutFirstTokens(model: string, why: string): DriftlineError {
     code: 'provider-refused',
     message: `${model} does not tell the likeliest tokens that its answers may begin with, which next_token and rating read: ${why}`,
     hint: `Models that run here tell them, and those on a cluster, and with so many tokens at most ${able.join(', ')}. Newer models of a service may tell none where its older ones do.`,
-    details: { model },
+    details: { model, lacks: 'log-probabilities' },
   });
+}
+
+/** Whether that is why a model was not asked, or its answer is of no use. */
+export function lacksFirstTokens(failure: unknown): boolean {
+  return DriftlineError.isInstance(failure) && failure.details['lacks'] === 'log-probabilities';
 }

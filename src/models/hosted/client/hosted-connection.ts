@@ -16,10 +16,16 @@ export interface HostedConnectionSettings extends HostedClientSettings {
 }
 
 /** What is asked for, but for the longest answer. */
-export type HostedRequest = Omit<
+export interface HostedRequest extends Omit<
   OpenAI.ChatCompletionCreateParamsNonStreaming,
   'max_tokens' | 'max_completion_tokens' | 'stream'
->;
+> {
+  /** Log-probabilities of the prompt, as vLLM and `driftline serve` tell them. */
+  readonly prompt_logprobs?: number;
+  /** False where the last message is all of an answer, or its beginning. */
+  readonly add_generation_prompt?: boolean;
+  readonly continue_final_message?: boolean;
+}
 
 /** A server of OpenAI's chat completions. */
 export interface HostedConnection {
@@ -38,6 +44,13 @@ export interface HostedConnection {
     signal: AbortSignal,
     leave?: AbortSignal,
   ) => Promise<unknown>;
+  /** The same, once what it may cost fits within the limit, which is waited for. */
+  readonly completeWithinLimit: (
+    request: HostedRequest,
+    maximumTokens: number,
+    signal: AbortSignal,
+    leave: AbortSignal,
+  ) => Promise<unknown>;
   /** As of the client. */
   readonly explain: HostedClient['explain'];
 }
@@ -46,30 +59,31 @@ export function openHostedConnection({ meter, ...settings }: HostedConnectionSet
   const { client, service, host, traffic, explain } = createHostedClient(settings);
   const describe: HostedConnection['describe'] = (request, maximumTokens) =>
     adaptRequest(request, maximumTokens, service.chat);
+  const complete: HostedConnection['complete'] = async (request, maximumTokens, signal, leave = signal) => {
+    const completion = await traffic.send({
+      attempt: async (stop) => {
+        const response = await client.chat.completions
+          .create(
+            describe(request, maximumTokens),
+            // Retries are for the traffic to decide.
+            { signal: stop, maxRetries: 0 },
+          )
+          .asResponse();
+        return { result: requireChoices(await readAnswer(response)), headers: response.headers };
+      },
+      tokens: estimateTokens(request) + maximumTokens,
+      signal,
+      leave,
+    });
+    meter?.count(readUsage(completion, service.saysCharge), () => boundTokens(request, maximumTokens));
+    return completion;
+  };
   return {
-    host,
-    service,
-    describe,
-    complete: async (request, maximumTokens, signal, leave = signal) => {
-      const completion = await traffic.send({
-        attempt: async (stop) => {
-          const response = await client.chat.completions
-            .create(
-              describe(request, maximumTokens),
-              // Retries are for the traffic to decide.
-              { signal: stop, maxRetries: 0 },
-            )
-            .asResponse();
-          return { result: requireChoices(await readAnswer(response)), headers: response.headers };
-        },
-        tokens: estimateTokens(request) + maximumTokens,
-        signal,
-        leave,
-      });
-      meter?.count(readUsage(completion, service.saysCharge), () => boundTokens(request, maximumTokens));
-      return completion;
+    ...{ host, service, describe, complete, explain },
+    completeWithinLimit: (request, maximumTokens, signal, leave) => {
+      const work = () => complete(request, maximumTokens, signal, leave);
+      return meter === undefined ? work() : meter.hold(() => boundTokens(request, maximumTokens), leave, work);
     },
-    explain,
   };
 }
 
