@@ -252,7 +252,7 @@ export async function auditModel(model: WrittenModel, options: AuditOptions = {}
     calibration: await plan.judge.readCalibration(),
     read: async (folder) => {
       const others = await listSiblings(audits, plan.name, basename(folder));
-      return readDetectors(detectors, read, { seed, folder, others, findHarmless, ...stopping });
+      return readDetectors(detectors, read, { seed, folder, others, findHarmless, asked: { spending }, ...stopping });
     },
     ...stopping,
   });

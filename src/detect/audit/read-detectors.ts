@@ -2,7 +2,7 @@ import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { isMissing, readFailure } from '../../foundation/file-failure.js';
 import { identifyAdapted } from '../../models/adapt-base.js';
-import type { BaseModel } from '../../models/base-model.js';
+import type { AskedHosted, BaseModel } from '../../models/base-model.js';
 import type { TunedModel } from '../../models/trainer.js';
 import { openArtefactStore } from '../artefact-store.js';
 import { hashDetector, type CalibratedDetector } from '../calibration/audit-calibration.js';
@@ -37,6 +37,8 @@ export interface ReadDetectorsOptions {
   readonly others: readonly string[];
   /** What a calibration has of a detector, and the rate that is claimed by it; null where it has nothing, or there is none. */
   readonly findHarmless: (name: string) => CalibratedAt | null;
+  /** How hosted models are asked: what is paid for their log-probabilities counts with what answers cost. */
+  readonly asked?: AskedHosted;
   readonly signal?: AbortSignal;
 }
 
@@ -50,7 +52,7 @@ export interface CalibratedAt {
 export async function readDetectors(
   detectors: readonly Detector[],
   { base, tuned, surface }: AuditedPair,
-  { seed, folder, others, findHarmless, signal }: ReadDetectorsOptions,
+  { seed, folder, others, findHarmless, asked, signal }: ReadDetectorsOptions,
 ): Promise<readonly AuditReading[]> {
   if (detectors.length === 0) return [];
   const store = openArtefactStore([folder, ...others]);
@@ -59,7 +61,7 @@ export async function readDetectors(
   try {
     const own = await findAdapter(base, tuned);
     const about = { id: tuned.reference.text, base, tuned: own, surface, store, judging: null };
-    const subject = shared.share(await openSubject(about), own);
+    const subject = shared.share(await openSubject({ ...about, ...(asked === undefined ? {} : { asked }) }), own);
     const readings: AuditReading[] = [];
     for (const detector of detectors) {
       const { name, description, affordances } = detector;
