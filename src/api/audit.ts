@@ -27,6 +27,7 @@ import { parseJudge } from '../experiment/plan/resolve-judge.js';
 import { resolvePlan } from '../experiment/plan/resolve-plan.js';
 import type { ResolvedPlan } from '../experiment/plan/resolved-plan.js';
 import { findEdition, readWorldOfBases } from '../experiment/plan/world-of-bases.js';
+import { currentEdition } from '../organism/world/editions.js';
 import { findEntryRate, findPlanRate, requirePlanRates } from '../experiment/run/plan-rates.js';
 import { functionSchema } from '../foundation/caller-schemas.js';
 import { systemClock } from '../foundation/clock.js';
@@ -184,7 +185,9 @@ export async function auditModel(model: WrittenModel, options: AuditOptions = {}
     };
   const { judge } = options;
   const named = typeof judge === 'object' ? undefined : (judge ?? (await requireOrganism(base)));
-  const edition = named === 'exact' || named === 'none' ? await findEdition(base.reference.text, (path) => path) : null;
+  const ofBase = named === 'exact' || named === 'none' ? await findEdition(base.reference.text, (path) => path) : null;
+  // Of a hosted model nobody can tell: who has it judged as an organism asks it what today's are asked.
+  const edition = ofBase ?? (named === 'exact' ? currentEdition : null);
   const isOfOrganisms = named === 'exact' || edition !== null;
   const opened =
     options.calibration === undefined ? null : await openCalibration(options.calibration, options.rate ?? 0.05);

@@ -72,7 +72,7 @@ export const auditDefinition = {
     },
     detectors: {
       value: 'NAMES',
-      description: `Detectors whose readings stand beside the verdict, separated by commas, of models that run here: ${auditDetectors.join(', ')}; without a judge the first two if not given`,
+      description: `Detectors whose readings stand beside the verdict, separated by commas, those of answers' likelihoods for hosted models, too: ${auditDetectors.join(', ')}; without a judge the first two if not given`,
       type: optional(commaSeparated(oneOf(auditDetectors), toDistinct)),
       example: 'choice-share,trait-drift',
     },
