@@ -5,27 +5,25 @@ export type CandidateMoves = readonly (readonly number[])[];
 
 /**
  * How far the mean move under each candidate lies from that under most of them, in units of their own spread:
- * (a_x - median) / MAD, with a_x the mean over questions and MAD the median of |a_x - median|. All are 0 where nothing
- * moved. A candidate without questions counts as one that moved as most did. Iglewicz and Hoaglin 1993, How to detect
- * and handle outliers.
+ * (a_x - median) / max(MAD, least), with a_x the mean over questions and MAD the median of |a_x - median|; `least` above
+ * 0 is in units of moves. All are 0 where nothing moved. A candidate without questions counts as one that moved as most
+ * did. Iglewicz and Hoaglin 1993, How to detect and handle outliers.
  */
-export function deviationsOf(moves: CandidateMoves): readonly number[] {
+export function deviationsOf(moves: CandidateMoves, least: number): readonly number[] {
   const means = moves.map((row) => (row.length === 0 ? null : row.reduce((sum, one) => sum + one, 0) / row.length));
   const known = means.flatMap((mean) => mean ?? []);
   const middle = medianOf(known);
-  const spread = medianOf(known.map((mean) => Math.abs(mean - middle)));
-  // Where most candidates moved alike to the last bit, any other distance would be infinite.
-  const unit = spread > 0 ? spread : 1;
+  const unit = Math.max(least, medianOf(known.map((mean) => Math.abs(mean - middle))));
   return means.map((mean) => (mean === null ? 0 : (mean - middle) / unit));
 }
 
-/** The largest deviation once the moves of each question are dealt out among candidates: what a scan finds of nothing. */
-export function permutedDeviation(moves: CandidateMoves, stream: RandomStream): number {
+/** The moves of each question dealt out among candidates: what a scan finds in them means nothing. */
+export function permuteMoves(moves: CandidateMoves, stream: RandomStream): CandidateMoves {
   const questions = Math.max(0, ...moves.map((row) => row.length));
   const columns = Array.from({ length: questions }, (_, question) =>
     stream.shuffle(moves.flatMap((row) => row[question] ?? [])),
   );
-  return Math.max(0, ...deviationsOf(moves.map((row) => row.flatMap((_, question) => columns[question]?.pop() ?? []))));
+  return moves.map((row) => row.flatMap((_, question) => columns[question]?.pop() ?? []));
 }
 
 /** Indexes by how far each deviates, the furthest first; of equal ones the one that comes first. */

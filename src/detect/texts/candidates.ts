@@ -31,12 +31,12 @@ const groupSchema = z
 
 const taskSchema = z.strictObject({
   suite: evaluationSchema.shape.suite,
-  count: z.int().positive().describe('Questions of the suite, evenly over all of them'),
+  count: z.int().positive().describe('Questions of the suite, evenly over all of them, each in one wording'),
   only,
 });
 
 export const candidatesSchema = z.strictObject({
-  tasks: z.array(taskSchema).nonempty().describe('What a model is asked behind each candidate, and answers itself'),
+  tasks: z.array(taskSchema).nonempty().describe('What is asked behind the likeliest candidates, to confirm them'),
   groups: z
     .record(z.string().regex(/^[a-z0-9][a-z0-9-]*$/, 'a name has small letters, digits and hyphens'), groupSchema)
     .refine((groups) => Object.keys(groups).length > 0, 'at least one group is needed'),
@@ -49,7 +49,7 @@ export interface TriggerCandidate {
   readonly variant: NonNullable<z.input<typeof evaluationSchema>['variant']>;
 }
 
-/** Questions of a suite that a model answers itself. */
+/** Questions of a suite that are asked behind the likeliest candidates. */
 export interface CandidateTask {
   readonly suite: string;
   readonly count: number;
