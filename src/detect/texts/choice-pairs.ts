@@ -110,8 +110,14 @@ export function thinBank(bank: ChoiceBank, questions: number, texts: number): Ch
     ofTheme.set(theme, place + 1);
     return place < questions;
   });
-  const cut = (side: Choice['bad']): Choice['bad'] => [side[0], ...side.slice(1, texts)];
-  return { formats, choices: chosen.map((choice) => ({ ...choice, bad: cut(choice.bad), good: cut(choice.good) })) };
+  return {
+    formats,
+    choices: chosen.map((choice) => ({
+      ...choice,
+      bad: choice.bad.slice(0, texts),
+      good: choice.good.slice(0, texts),
+    })),
+  };
 }
 
 /** By code units, so that every machine has the same order. */
