@@ -147,7 +147,7 @@ async function lookInside(
       leaks.push(...clusterLeaks(own, ofBase, settings).map((one) => ({ turn, ...one })));
     }
     const candidates = mergeCandidates([...given, ...leaks.map(toCandidate)]);
-    const opened = { ...subject, model: model.model, base: base.model };
+    const opened = { model: model.model, base: base.model, store: subject.store, surface: subject.surface };
     const scan = await scanCandidates(opened, bank, candidates, { tokens, ...options });
     return scan === null ? null : { candidates, scan, leaks, completions };
   } finally {
