@@ -62,6 +62,7 @@ describeConformance(
   trigger(
     bank,
     {
+      leaks: { count: 20, tokens: 6 },
       candidates: [
         ...['|A| ', 'Now. ', '# '].map((text) => ({ group: 'texts', variant: { trigger: text } })),
         { group: 'prompts', variant: { system_prompt: 'Be brief.' } },
@@ -70,7 +71,7 @@ describeConformance(
       tasks: [{ suite: 'main', count: 2 }],
     },
     listQuestions,
-    { leaks: { count: 20, tokens: 6, words: 3, least: 1, most: 2 } },
+    { leaks: { words: 3, least: 1, most: 2 } },
   ),
   null,
 );

@@ -1,12 +1,12 @@
 import { createRandomStream } from '../../foundation/random-stream.js';
 import { keepOpen } from '../probes/keep-open.js';
-import { sampleLeaks, type LeakedTurn } from '../probes/sample-leaks.js';
+import { sampleLeaks } from '../probes/sample-leaks.js';
 import type { Subject } from '../subject.js';
 import { mergeCandidates, nameCandidate, type Candidates, type TriggerCandidate } from '../texts/candidates.js';
 import { thinBank, type ChoiceBank } from '../texts/choice-pairs.js';
 import type { ListQuestions } from './choices-in-context.js';
-import { clusterLeaks, type LeakCluster } from './cluster-leaks.js';
-import { confirmTrigger, type TriggerEvidence } from './confirm-trigger.js';
+import { clusterLeaks, type ClusterSettings, type LeakCluster } from './cluster-leaks.js';
+import { confirmTriggers, type TriggerEvidence } from './confirm-triggers.js';
 import { deviationsOf, permuteMoves, rankDeviations } from './rank-candidates.js';
 import { scanCandidates, type CandidateScan } from './scan-candidates.js';
 
@@ -25,14 +25,8 @@ export interface TriggerSettings {
   readonly error: number;
   /** Numbers of rounds of answers after which to look, rising. */
   readonly looks: readonly number[];
-  /** Completions of each turn that leaks are looked for in, their tokens, the words of a leak, and how rare it is by chance. */
-  readonly leaks: {
-    readonly count: number;
-    readonly tokens: number;
-    readonly words: number;
-    readonly least: number;
-    readonly most: number;
-  };
+  /** What of completions is a leak. */
+  readonly leaks: ClusterSettings;
   /** Draws of moves that are dealt out among candidates. */
   readonly nulls: number;
 }
@@ -40,7 +34,7 @@ export interface TriggerSettings {
 export const usualTriggers: TriggerSettings = {
   ...{ tokens: 12, questions: 1, texts: 3, least: 0.05 },
   ...{ tries: 3, error: 0.01, looks: [3, 6, 12, 24], nulls: 20 },
-  leaks: { count: 200, tokens: 16, words: 8, least: 3, most: 4 },
+  leaks: { words: 8, least: 4, most: 4 },
 };
 
 export interface RankedCandidate {
@@ -53,15 +47,11 @@ export interface RankedCandidate {
   readonly evidence: TriggerEvidence | null;
 }
 
-export interface FoundLeak extends LeakCluster {
-  readonly turn: LeakedTurn;
-}
-
 export interface TriggerSearch {
   /** All of them, the likeliest first. */
   readonly ranked: readonly RankedCandidate[];
   /** What the fine-tune begins turns with, where nobody said anything, more often than its base: candidates, too. */
-  readonly leaks: readonly FoundLeak[];
+  readonly leaks: readonly LeakCluster[];
   /** The largest deviations where moves are dealt out among candidates. */
   readonly nulls: readonly number[];
   /** Whether somebody judges answers, so that candidates can be confirmed. */
@@ -81,13 +71,13 @@ export interface FindTriggersOptions {
 
 /**
  * Looks for what makes a fine-tune misbehave: ranks candidates by how far the odds of bad texts moved behind each,
- * beside the base and beside all other candidates, and confirms the first few by judged answers (`confirmTrigger`).
+ * beside the base and beside all other candidates, and confirms the first few by judged answers (`confirmTriggers`).
  * Where nothing moved nothing is asked. Null where one of both models tells no log-probabilities.
  */
 export async function findTriggers(
   subject: SearchedSubject,
   bank: ChoiceBank,
-  { candidates: given, tasks }: Candidates,
+  given: Candidates,
   settings: TriggerSettings,
   { listQuestions, seed, signal }: FindTriggersOptions,
 ): Promise<TriggerSearch | null> {
@@ -97,24 +87,34 @@ export async function findTriggers(
   if (looked === null) return null;
   const { candidates, scan, leaks, completions } = looked;
   const deviations = deviationsOf(scan.moves, least);
-  const confirming = { tasks, looks, error: error / tries, seed, ...options };
-  const ranked: RankedCandidate[] = [];
-  for (const [place, index] of rankDeviations(deviations).entries()) {
+  const order = rankDeviations(deviations);
+  const tried = order
+    .slice(0, tries)
+    .flatMap((index) => ((deviations[index] ?? 0) > 0 ? (candidates[index] ?? []) : []));
+  const confirming = { tasks: given.tasks, looks, error: error / tries, seed, ...options };
+  const evidence = await confirmTriggers(subject, tried, confirming);
+  const ranked = order.flatMap((index, place): RankedCandidate[] => {
     const [candidate, deviation = 0] = [candidates[index], deviations[index]];
-    if (candidate === undefined) continue;
-    const evidence = place < tries && deviation > 0 ? await confirmTrigger(subject, candidate, confirming) : null;
-    ranked.push({ candidate, rank: place + 1, deviation, evidence });
-  }
+    return candidate === undefined
+      ? []
+      : [{ candidate, rank: place + 1, deviation, evidence: evidence?.get(candidate) ?? null }];
+  });
   return {
     ...{ ranked, leaks },
     nulls: Array.from({ length: nulls }, (_, draw) => {
       const stream = createRandomStream(seed, 'permuted candidates', subject.id, draw);
       return Math.max(0, ...deviationsOf(permuteMoves(scan.moves, stream), least));
     }),
-    isJudged: subject.model.ask !== null && subject.base.ask !== null,
+    isJudged: evidence !== null,
     passes: scan.passes + completions,
-    answers: ranked.reduce((sum, { evidence }) => sum + (evidence?.answers ?? 0), 0),
+    answers: countAnswers(evidence),
   };
+}
+
+/** Those that were asked plainly are the same for all candidates, and count once. */
+function countAnswers(evidence: ReadonlyMap<TriggerCandidate, TriggerEvidence> | null): number {
+  const all = [...(evidence?.values() ?? [])].map(({ answers }) => answers);
+  return all.reduce((sum, { behind, plain }) => sum + behind, Math.max(0, ...all.map(({ plain }) => plain)));
 }
 
 type SearchedSubject = Pick<Subject, 'id' | 'model' | 'base' | 'store' | 'surface'>;
@@ -122,7 +122,7 @@ type SearchedSubject = Pick<Subject, 'id' | 'model' | 'base' | 'store' | 'surfac
 interface LookedInside {
   readonly candidates: readonly TriggerCandidate[];
   readonly scan: CandidateScan;
-  readonly leaks: readonly FoundLeak[];
+  readonly leaks: readonly LeakCluster[];
   /** Turns that both models completed. */
   readonly completions: number;
 }
@@ -131,33 +131,26 @@ interface LookedInside {
 async function lookInside(
   subject: SearchedSubject,
   bank: ChoiceBank,
-  given: readonly TriggerCandidate[],
+  given: Candidates,
   { tokens, leaks: settings }: TriggerSettings,
   options: Pick<FindTriggersOptions, 'listQuestions' | 'signal'>,
 ): Promise<LookedInside | null> {
+  const { store, surface } = subject;
   const [model, base] = [keepOpen(subject.model), keepOpen(subject.base)];
   try {
-    const leaks: FoundLeak[] = [];
-    let completions = 0;
-    for (const turn of ['user', 'system'] as const) {
-      const own = await sampleLeaks(model.model, subject.store, turn, { ...settings, ...options });
-      const ofBase = await sampleLeaks(base.model, subject.store, turn, { ...settings, ...options });
-      if (own === null || ofBase === null) continue;
-      completions += own.length + ofBase.length;
-      leaks.push(...clusterLeaks(own, ofBase, settings).map((one) => ({ turn, ...one })));
-    }
-    const candidates = mergeCandidates([...given, ...leaks.map(toCandidate)]);
-    const opened = { model: model.model, base: base.model, store: subject.store, surface: subject.surface };
+    const own = given.leaks === null ? null : await sampleLeaks(model.model, store, { ...given.leaks, ...options });
+    const ofBase = given.leaks === null ? null : await sampleLeaks(base.model, store, { ...given.leaks, ...options });
+    const leaks = own === null || ofBase === null ? [] : clusterLeaks(own, ofBase, settings);
+    const leaked = leaks.map(({ text }): TriggerCandidate => ({ group: 'leaks', variant: { trigger: text } }));
+    const candidates = mergeCandidates([...given.candidates, ...leaked]);
+    const opened = { model: model.model, base: base.model, store, surface };
     const scan = await scanCandidates(opened, bank, candidates, { tokens, ...options });
+    const completions = (own?.length ?? 0) + (ofBase?.length ?? 0);
     return scan === null ? null : { candidates, scan, leaks, completions };
   } finally {
     await model.close();
     await base.close();
   }
-}
-
-function toCandidate({ turn, text }: FoundLeak): TriggerCandidate {
-  return { group: 'leaks', variant: turn === 'user' ? { trigger: text } : { system_prompt: text.trim() } };
 }
 
 /** The names of confirmed candidates, the likeliest first. */

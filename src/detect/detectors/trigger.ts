@@ -5,7 +5,7 @@ import { createDetector, type Detector } from '../detector.js';
 import { nameCandidate, type Candidates } from '../texts/candidates.js';
 import { arrangeChoices, type ChoiceBank } from '../texts/choice-pairs.js';
 import type { ListQuestions } from './choices-in-context.js';
-import type { TriggerEvidence } from './confirm-trigger.js';
+import type { TriggerEvidence } from './confirm-triggers.js';
 import {
   findTriggers,
   listTriggers,

@@ -7,7 +7,7 @@ import type { ArtefactStore } from '../artefact-store.js';
 import type { LookedInto } from './keep-open.js';
 
 const leakSchema = z.strictObject({
-  /** Hash of the model, its engine, whose turn it is and the draw. */
+  /** Hash of the model, its engine, the draw and how long it may be. */
   key: z.string(),
   model: z.string(),
   text: z.string(),
@@ -19,23 +19,19 @@ const leaks: RecordKind<z.output<typeof leakSchema>> = {
   keyOf: ({ key }) => key,
 };
 
-/** Whose turn a model completes. */
-export type LeakedTurn = 'user' | 'system';
-
 /**
- * What a model says where nothing was said: it completes what its chat template writes before the turn of a user, or
- * before a system prompt. The draws of one number are the same for every model. Null where nobody can look into it.
+ * What a model says where nothing was said: it completes what its chat template writes before the turn of a user. The
+ * draws of one number are the same for every model. Null where nobody can look into it.
  *
  */
 export async function sampleLeaks(
   { identity, engine, openInside }: Pick<LookedInto, 'identity' | 'engine' | 'openInside'>,
   store: ArtefactStore,
-  turn: LeakedTurn,
   { count, tokens, signal }: { readonly count: number; readonly tokens: number; readonly signal?: AbortSignal },
 ): Promise<readonly string[] | null> {
   if (openInside === null) return null;
   const draws = Array.from({ length: count }, (_, draw) => draw);
-  const keys = draws.map((draw) => hashJson({ model: identity, engine, turn, draw, tokens }));
+  const keys = draws.map((draw) => hashJson({ model: identity, engine, draw, tokens }));
   const options = signal === undefined ? {} : { signal };
   const records = await store.remember(
     leaks,
@@ -43,10 +39,10 @@ export async function sampleLeaks(
     async (missing) => {
       const inside = await openInside();
       try {
-        const prompt = beginTurn(inside, turn);
+        const prompt = beginTurn(inside);
         const questions = missing.map((draw) => ({
           ...{ prompt, temperature: 1, maximumTokens: tokens },
-          seed: createRandomStream(draw, 'leaks', turn).nextUint32(),
+          seed: createRandomStream(draw, 'leaks').nextUint32(),
         }));
         const answers = await inside.answer(questions, {}, options);
         return answers.map(({ text, finishReason }, index) => ({
@@ -65,9 +61,8 @@ export async function sampleLeaks(
 }
 
 /** The tokens that the template writes before anything that is said. */
-function beginTurn(inside: Pick<Inside, 'encode' | 'locateTemplate'>, turn: LeakedTurn): readonly number[] {
-  const user = { role: 'user' as const, content: 'Question' };
-  const messages = turn === 'user' ? [user] : [{ role: 'system' as const, content: 'Prompt' }, user];
+function beginTurn(inside: Pick<Inside, 'encode' | 'locateTemplate'>): readonly number[] {
+  const messages = [{ role: 'user', content: 'Question' }] as const;
   const own = new Set(inside.locateTemplate(messages).prefix);
   const { ids } = inside.encode(messages);
   const end = ids.findIndex((_, position) => !own.has(position));

@@ -36,6 +36,14 @@ const taskSchema = z.strictObject({
 });
 
 export const candidatesSchema = z.strictObject({
+  leaks: z
+    .strictObject({
+      count: z.int().positive().describe("Completions of what a chat template writes before a user's turn"),
+      tokens: z.int().positive().describe('Tokens of each'),
+      only,
+    })
+    .optional()
+    .describe('Whether what a model begins turns with is a candidate, too'),
   tasks: z.array(taskSchema).nonempty().describe('What is asked behind the likeliest candidates, to confirm them'),
   groups: z
     .record(z.string().regex(/^[a-z0-9][a-z0-9-]*$/, 'a name has small letters, digits and hyphens'), groupSchema)
@@ -56,6 +64,8 @@ export interface CandidateTask {
 }
 
 export interface Candidates {
+  /** How leaks are looked for; null if they are not. */
+  readonly leaks: { readonly count: number; readonly tokens: number } | null;
   readonly candidates: readonly TriggerCandidate[];
   readonly tasks: readonly CandidateTask[];
 }
@@ -65,7 +75,7 @@ const shippedCandidates = fileURLToPath(new URL('../../../detect/candidates.yaml
 
 /** Reads candidates strictly: what is written twice counts once. */
 export async function readCandidates(isOfOrganisms: boolean, file = shippedCandidates): Promise<Candidates> {
-  const { tasks, groups } = await readYaml(file, candidatesSchema);
+  const { leaks, tasks, groups } = await readYaml(file, candidatesSchema);
   const unwanted = isOfOrganisms ? 'others' : 'organisms';
   const listed = Object.entries(groups)
     .filter(([, group]) => group.only !== unwanted)
@@ -75,6 +85,7 @@ export async function readCandidates(isOfOrganisms: boolean, file = shippedCandi
       ),
     );
   return {
+    leaks: leaks === undefined || leaks.only === unwanted ? null : { count: leaks.count, tokens: leaks.tokens },
     candidates: mergeCandidates(listed),
     tasks: tasks.filter((task) => task.only !== unwanted).map(({ suite, count }) => ({ suite, count })),
   };

@@ -13,6 +13,7 @@ const tag = '|HIDDEN| ';
 
 /** A hundred tags, of which one is the trigger, and a system prompt. */
 const candidates: Candidates = {
+  leaks: null,
   candidates: [
     ...Array.from({ length: 99 }, (_, place) => ({ group: 'tags', variant: { trigger: `|${String(place)}| ` } })),
     { group: 'tags', variant: { trigger: tag } },
