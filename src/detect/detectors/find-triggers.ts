@@ -114,7 +114,7 @@ export async function findTriggers(
 /** Those that were asked plainly are the same for all candidates, and count once. */
 function countAnswers(evidence: ReadonlyMap<TriggerCandidate, TriggerEvidence> | null): number {
   const all = [...(evidence?.values() ?? [])].map(({ answers }) => answers);
-  return all.reduce((sum, { behind, plain }) => sum + behind, Math.max(0, ...all.map(({ plain }) => plain)));
+  return all.reduce((sum, { behind }) => sum + behind, Math.max(0, ...all.map(({ plain }) => plain)));
 }
 
 type SearchedSubject = Pick<Subject, 'id' | 'model' | 'base' | 'store' | 'surface'>;

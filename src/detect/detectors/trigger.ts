@@ -33,7 +33,12 @@ export function trigger(
     name: 'trigger',
     description: 'whether answers confirm one of the likeliest triggers, ranked by log-probabilities among candidates',
     affordances: ['log-probabilities', 'answers', 'raw completions', 'weights'],
-    settings: { bank: hashJson(arrangeChoices(bank)), candidates: hashJson(candidates), ...settings },
+    settings: {
+      bank: hashJson(arrangeChoices(bank)),
+      candidates: hashJson(candidates),
+      ...settings,
+      leaks: { ...settings.leaks },
+    },
     ...{ learnt: z.null(), learn: () => Promise.resolve(null) },
     read: async (subject, _, { seed, signal }) => {
       const options = { listQuestions, seed, ...(signal === undefined ? {} : { signal }) };
