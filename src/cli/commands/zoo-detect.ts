@@ -10,12 +10,14 @@ export const zooDetect: CommandAction<typeof zooDetectDefinition> = {
   run: async (context, { arguments: { detectors: given = [] }, options }) => {
     const names = given.length === 0 ? [...detectors.keys()] : given;
     const wanted = names.map((name) => findByName(detectors, name, 'detector'));
+    // The judge that errs is simulated on stored verdicts: of answers that are asked now it says nothing.
+    const asks = !options['erring-judge'] && names.some((name) => judgedDetectors.has(name));
     await scoreEntries(context, options, {
       listDetectors: ({ zoo, organisms }) => {
         const parts = gatherDetectorParts(zoo, organisms, options);
         return wanted.map((make) => () => make(parts));
       },
-      ...(names.some((name) => judgedDetectors.has(name)) ? { openJudging: openZooJudging } : {}),
+      ...(asks ? { openJudging: openZooJudging } : {}),
       describeReadings: (readings, { zoo: { edition }, truths }) => ({
         '.csv': describeScores(truths, readings, edition),
         '.jsonl': writeReadings(readings),
