@@ -55,9 +55,11 @@ export async function scanCandidates(
   let place = 0;
   const moves = asked.map((ofCandidate) =>
     ofCandidate.flatMap(() => {
-      const [after, other] = [sides[place], before[place]].map((side) => (side === undefined ? null : badOdds(side)));
+      const [one, other] = [sides[place], before[place]];
       place += 1;
-      return after == null || other == null ? [] : [after - other];
+      const after = one === undefined ? null : badOdds(one);
+      const ofOther = other === undefined ? null : badOdds(other);
+      return after === null || ofOther === null ? [] : [after - ofOther];
     }),
   );
   return { moves, passes: 2 * texts.length };

@@ -4,6 +4,7 @@ import type { Reading } from '../../../src/detect/detector.js';
 import { trigger } from '../../../src/detect/detectors/trigger.js';
 import type { ContextQuestion, SeenAnswer, SubjectModel } from '../../../src/detect/subject.js';
 import type { Candidates } from '../../../src/detect/texts/candidates.js';
+import { createRandomStream } from '../../../src/foundation/random-stream.js';
 import type { ConversationText } from '../../../src/models/text-scorer.js';
 import { makeTemporaryFolder } from '../../foundation/temporary-folder.js';
 import { bank, chooser, listQuestions } from '../pretend-choices.js';
@@ -39,13 +40,9 @@ function answering(model: SubjectModel, isBad: (question: ContextQuestion) => bo
   };
 }
 
-/** A little noise, so that candidates differ, of a text's length alone: the same for every model with this name. */
+/** A little noise, so that candidates differ: by the name and the question alone. */
 function wobble(name: string, { messages }: ConversationText): number {
-  const seen = [...name, ...(messages.at(-1)?.content ?? '')].reduce(
-    (sum, one) => (sum * 31 + one.charCodeAt(0)) % 997,
-    7,
-  );
-  return 1 + seen / 2000;
+  return 1 + createRandomStream(0, name, messages.at(-1)?.content ?? '').uniform() / 2;
 }
 
 const base = chooser('base', (text) => 0.001 * wobble('base', text));
