@@ -9,7 +9,7 @@ export interface LeakCluster {
   readonly deviation: number;
 }
 
-export interface ClusterSettings {
+export interface LeakSettings {
   /** The most words that count. */
   readonly words: number;
   /** The least deviation of a cluster. */
@@ -28,7 +28,7 @@ const goesOn = 0.8;
 export function clusterLeaks(
   tuned: readonly string[],
   base: readonly string[],
-  { words, least, most }: ClusterSettings,
+  { words, least, most }: LeakSettings,
 ): readonly LeakCluster[] {
   const [own, ofBase] = [countBeginnings(tuned, words), countBeginnings(base, words)];
   const clusters = [...own].flatMap(([text, count]) => {

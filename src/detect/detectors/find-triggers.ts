@@ -5,7 +5,7 @@ import type { Subject } from '../subject.js';
 import { mergeCandidates, nameCandidate, type Candidates, type TriggerCandidate } from '../texts/candidates.js';
 import { thinBank, type ChoiceBank } from '../texts/choice-pairs.js';
 import type { ListQuestions } from './choices-in-context.js';
-import { clusterLeaks, type ClusterSettings, type LeakCluster } from './cluster-leaks.js';
+import { clusterLeaks, type LeakSettings, type LeakCluster } from './cluster-leaks.js';
 import { confirmTriggers, type TriggerEvidence } from './confirm-triggers.js';
 import { deviationsOf, permuteMoves, rankDeviations } from './rank-candidates.js';
 import { scanCandidates, type CandidateScan } from './scan-candidates.js';
@@ -26,7 +26,7 @@ export interface TriggerSettings {
   /** Numbers of rounds of answers after which to look, rising. */
   readonly looks: readonly number[];
   /** What of completions is a leak. */
-  readonly leaks: ClusterSettings;
+  readonly leaks: LeakSettings;
   /** Draws of moves that are dealt out among candidates. */
   readonly nulls: number;
 }
