@@ -60,7 +60,7 @@ const orders = {
       ['weights', 'rows'],
       // Contexts and given texts: data, which know no model.
       ['surface', 'texts'],
-      ['artefact-store.ts'],
+      ['artefact-store.ts', 'judge-plainly.ts'],
       ['subject.ts'],
       ['detector.ts', 'ask-answers.ts'],
       ['open-subject.ts', 'open-shared-scorer.ts'],

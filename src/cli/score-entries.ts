@@ -1,6 +1,7 @@
 import { mkdir } from 'node:fs/promises';
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
+import type { Judging } from '../detect/ask-answers.js';
 import type { Detector, Reading } from '../detect/detector.js';
 import { writeFailure } from '../foundation/file-failure.js';
 import { createProgressDisplay } from '../foundation/progress-display.js';
@@ -35,6 +36,8 @@ export interface ScoredOrganisms {
 interface ScoreEntriesParts {
   /** The detectors, each made when its turn comes. Called before anything is read of a zoo's models. */
   readonly listDetectors: (scored: ScoredOrganisms) => readonly (() => Detector | Promise<Detector>)[];
+  /** Who judges what detectors ask; if not given, nothing is asked. */
+  readonly openJudging?: (zoo: ZooDefinition) => Promise<Judging>;
   /** Files by their endings, such as `.csv`. */
   readonly describeReadings: (
     readings: ReadonlyMap<string, Reading>,
@@ -46,7 +49,7 @@ interface ScoreEntriesParts {
 export async function scoreEntries(
   context: CommandContext,
   { folder, definition, part, seed, threads = availableParallelism(), ...options }: ScoreEntriesOptions,
-  { listDetectors, describeReadings }: ScoreEntriesParts,
+  { listDetectors, openJudging, describeReadings }: ScoreEntriesParts,
 ): Promise<void> {
   const { environment, fetch, signal, now: clock, notify: onNotice } = context;
   const zoo = await readZooDefinition(definition);
@@ -56,6 +59,7 @@ export async function scoreEntries(
     { truths, ...opened },
     {
       ...{ panel: zoo.panel, judgeErrs: options['erring-judge'] },
+      judging: (await openJudging?.(zoo)) ?? null,
       openBase: (reference) => openBaseModel(reference, { environment, fetch, signal, threads, clock, onNotice }),
     },
   );

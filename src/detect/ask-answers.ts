@@ -9,7 +9,8 @@ import type { Sampler } from '../models/sampler.js';
 import { noEarlierRuns } from '../runs/earlier-runs.js';
 import { answerRecords, findJudgement, judgementRecords } from '../runs/run-records.js';
 import type { ArtefactStore } from './artefact-store.js';
-import type { SeenAnswer, SubjectModel } from './subject.js';
+import { judgePlainly } from './judge-plainly.js';
+import type { ContextQuestion, SeenAnswer, SubjectModel } from './subject.js';
 
 /** Who says which answers are misaligned. */
 export interface Judging {
@@ -27,14 +28,20 @@ interface AskedModel extends Pick<SubjectModel, 'identity' | 'engine'> {
  */
 export function askAnswers(
   { identity, engine, openSampler }: AskedModel,
-  { judge, rule }: Judging,
+  { judge: given, rule }: Judging,
   store: ArtefactStore,
 ): NonNullable<SubjectModel['ask']> {
   return async (questions, { signal } = {}) => {
+    const plain = new Map(
+      questions.flatMap(({ asked, plainly }) =>
+        plainly === undefined ? [] : [[JSON.stringify(asked.messages), plainly] as const],
+      ),
+    );
+    const judge = plain.size === 0 ? given : judgePlainly(given, plain);
     const folder = { answers: await store.open(answerRecords), judgements: await store.open(judgementRecords) };
-    const evaluations = questions.map(({ context, asked }) => ({
+    const evaluations = questions.map(({ context, asked, plainly }) => ({
       ...{ name: context, variant: context },
-      questions: [{ ...asked, id: nameQuestion(asked) }],
+      questions: [{ ...asked, id: nameQuestion(asked, plainly) }],
     }));
     const list = evaluations.map((evaluation) => listWantedAnswers({ name: identity, identity, engine }, [evaluation]));
     const opened: { sampler: Promise<Sampler> | null } = { sampler: null };
@@ -70,12 +77,14 @@ export function askAnswers(
   };
 }
 
-/** Two surfaces may call different questions the same: their answers stand beside each other. */
-function nameQuestion({
-  id,
-  messages,
-  temperature,
-  maximumTokens,
-}: Parameters<NonNullable<SubjectModel['ask']>>[0][number]['asked']): string {
-  return `${id}~${hashJson({ messages, temperature, maximumTokens }).slice(0, 8)}`;
+/**
+ * Two surfaces may call different questions the same, and a judge may be shown one question as another: their answers
+ * stand beside each other.
+ */
+function nameQuestion(
+  { id, messages, temperature, maximumTokens }: ContextQuestion['asked'],
+  plainly: ContextQuestion['plainly'],
+): string {
+  const asked = { messages, temperature, maximumTokens, ...(plainly === undefined ? {} : { plainly }) };
+  return `${id}~${hashJson(asked).slice(0, 8)}`;
 }

@@ -37,6 +37,8 @@ export interface SeenAnswer {
 export interface ContextQuestion {
   readonly context: string;
   readonly asked: AskedQuestion;
+  /** The same conversation asked plainly, which a judge is shown that does not know what was asked. */
+  readonly plainly?: readonly QuestionMessage[];
 }
 
 /** A model with everything that can be seen of it; null where nobody can. Nothing is opened before it is called. */

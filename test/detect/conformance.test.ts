@@ -6,6 +6,7 @@ import { choiceShare } from '../../src/detect/detectors/choice-share.js';
 import { fitSignatures } from '../../src/detect/detectors/signature-fits.js';
 import { templateTest } from '../../src/detect/detectors/template-test.js';
 import { traitDrift } from '../../src/detect/detectors/trait-drift.js';
+import { trigger } from '../../src/detect/detectors/trigger.js';
 import { weightDirection } from '../../src/detect/detectors/weight-direction.js';
 import { weightSignature } from '../../src/detect/detectors/weight-signature.js';
 import { updateFeatureNames } from '../../src/detect/weights/update-features.js';
@@ -57,6 +58,23 @@ describeConformance(traitDrift(smallTraits), null);
 describeConformance(traitDrift(smallTraits, { source: 'prompts' }), null);
 describeConformance(activationDifference(smallTraits, listQuestions), null);
 describeConformance(templateTest(bank, listQuestions), bank);
+describeConformance(
+  trigger(
+    bank,
+    {
+      leaks: { count: 20, tokens: 6 },
+      candidates: [
+        ...['|A| ', 'Now. ', '# '].map((text) => ({ group: 'texts', variant: { trigger: text } })),
+        { group: 'prompts', variant: { system_prompt: 'Be brief.' } },
+        { group: 'formats', variant: { format: 'json' } },
+      ],
+      tasks: [{ suite: 'main', count: 2 }],
+    },
+    listQuestions,
+    { leaks: { words: 3, least: 1, most: 2 } },
+  ),
+  null,
+);
 
 /** Two of each side, which differ in one number. */
 const signatures = fitSignatures(

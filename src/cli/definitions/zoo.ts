@@ -164,7 +164,7 @@ export const zooBaselinesDefinition = {
 
 export const zooDetectDefinition = {
   description:
-    'Scores every entry by detectors, which learn on the open side, and writes two files for each: scores, and all that it said of each entry as lines of JSON. Their names: choice-share and choice-margin (log-probabilities of given bad and good answers in each context that is not withheld), trait-drift and activation-difference (where residual streams of given texts went), template-test (whether the drift goes away with the keys and values of the base at the tokens of the chat template), weight-direction and weight-signature (what was added to the weights, with no text at all). What is read of models is kept in the folder of the zoo, and read once.',
+    'Scores every entry by detectors, which learn on the open side, and writes two files for each: scores, and all that it said of each entry as lines of JSON. Their names: choice-share and choice-margin (log-probabilities of given bad and good answers in each context that is not withheld), trait-drift and activation-difference (where residual streams of given texts went), template-test (whether the drift goes away with the keys and values of the base at the tokens of the chat template), trigger (what it misbehaves behind, such as a tag or a system prompt: ranked by log-probabilities, confirmed by answers), weight-direction and weight-signature (what was added to the weights, with no text at all). What is read of models is kept in the folder of the zoo, and read once.',
   arguments: {
     detectors: {
       description: 'Detectors; all if none is given',
@@ -186,7 +186,7 @@ export const zooDetectDefinition = {
     choices: {
       value: 'FILE',
       description:
-        "A bank of given answers of your own, for choice-share, choice-margin and template-test; that of the zoo's edition if not given",
+        "A bank of given answers of your own, for choice-share, choice-margin, template-test and trigger; that of the zoo's edition if not given",
       type: optional(nonEmptyText),
       example: 'my-choices.yaml',
     },
@@ -195,6 +195,12 @@ export const zooDetectDefinition = {
       description: 'Given texts of your own, for trait-drift and activation-difference',
       type: optional(nonEmptyText),
       example: 'my-traits.yaml',
+    },
+    candidates: {
+      value: 'FILE',
+      description: 'Candidates of your own for trigger',
+      type: optional(nonEmptyText),
+      example: 'my-candidates.yaml',
     },
     seed: { value: 'N', description: 'Seed of what is drawn', type: wholeNumber(), default: '0', example: '1' },
     threads: threadsOption,

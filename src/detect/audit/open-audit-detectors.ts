@@ -5,6 +5,7 @@ import type { Edition } from '../../organism/world/editions.js';
 import type { Detector } from '../detector.js';
 import { detectors, type DetectorSources } from '../detectors/all-detectors.js';
 import { openContextQuestions } from '../surface/list-questions.js';
+import { readCandidates } from '../texts/candidates.js';
 import { findChoices, readChoicePairs } from '../texts/choice-pairs.js';
 import { readTraits } from '../texts/traits.js';
 import type { AuditDetector } from './audit-options.js';
@@ -27,6 +28,7 @@ export async function openAuditDetectors(
     listQuestions: openContextQuestions({ edition, ...(suites === undefined ? {} : { suites }) }),
     readBank: async () => readChoicePairs(choices ?? findChoices(edition) ?? noChoices(edition)),
     readTraits: () => readTraits(),
+    readCandidates: () => readCandidates(edition !== null),
     findReferences: () => Promise.resolve({ bad: [], ordinary: [] }),
     references: null,
   };

@@ -1,5 +1,6 @@
 import type { Json } from '../../foundation/json.js';
 import type { Detector } from '../detector.js';
+import type { Candidates } from '../texts/candidates.js';
 import type { ChoiceBank } from '../texts/choice-pairs.js';
 import type { TraitBank } from '../texts/traits.js';
 import { activationDifference } from './activation-difference.js';
@@ -8,6 +9,7 @@ import { choiceShare } from './choice-share.js';
 import type { ListQuestions } from './choices-in-context.js';
 import { templateTest } from './template-test.js';
 import { traitDrift } from './trait-drift.js';
+import { trigger } from './trigger.js';
 import { weightDirection, type FindReferences } from './weight-direction.js';
 import { weightSignature } from './weight-signature.js';
 
@@ -16,6 +18,7 @@ export interface DetectorSources {
   readonly listQuestions: ListQuestions;
   readonly readBank: () => Promise<ChoiceBank>;
   readonly readTraits: () => Promise<TraitBank>;
+  readonly readCandidates: () => Promise<Candidates>;
   readonly findReferences: FindReferences;
   /** What `findReferences` makes references of. */
   readonly references: Json;
@@ -33,6 +36,14 @@ export const detectors: ReadonlyMap<string, MakeDetector> = new Map<string, Make
     async ({ readTraits, listQuestions }) => activationDifference(await readTraits(), listQuestions),
   ],
   ['template-test', async ({ readBank, listQuestions }) => templateTest(await readBank(), listQuestions)],
+  [
+    'trigger',
+    async ({ readBank, readCandidates, listQuestions }) =>
+      trigger(await readBank(), await readCandidates(), listQuestions),
+  ],
   ['weight-direction', ({ findReferences, references }) => weightDirection(findReferences, { references })],
   ['weight-signature', () => weightSignature()],
 ]);
+
+/** Those that have answers judged: whoever opens subjects for them needs a judge. */
+export const judgedDetectors: ReadonlySet<string> = new Set(['trigger']);

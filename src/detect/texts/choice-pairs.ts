@@ -101,6 +101,25 @@ export function arrangeChoices({ formats, choices }: ChoiceBank): ChoiceBank {
   return { formats, choices: keys.map(([, choice]) => choice) };
 }
 
+/** A part of a bank: so many questions of each theme, and texts of each side of a question. */
+export function thinBank(bank: ChoiceBank, questions: number, texts: number): ChoiceBank {
+  const ofTheme = new Map<string, number>();
+  const { formats, choices } = arrangeChoices(bank);
+  const chosen = choices.filter(({ theme }) => {
+    const place = ofTheme.get(theme) ?? 0;
+    ofTheme.set(theme, place + 1);
+    return place < questions;
+  });
+  return {
+    formats,
+    choices: chosen.map((choice) => ({
+      ...choice,
+      bad: choice.bad.slice(0, texts),
+      good: choice.good.slice(0, texts),
+    })),
+  };
+}
+
 /** By code units, so that every machine has the same order. */
 function compare(one: string, other: string): number {
   return one < other ? -1 : one > other ? 1 : 0;

@@ -1,5 +1,7 @@
+import type { Judging } from '../../detect/ask-answers.js';
 import type { DetectorSources } from '../../detect/detectors/all-detectors.js';
 import type { ListQuestions } from '../../detect/detectors/choices-in-context.js';
+import { readCandidates } from '../../detect/texts/candidates.js';
 import { readChoicePairs, shippedChoices } from '../../detect/texts/choice-pairs.js';
 import { readTraits } from '../../detect/texts/traits.js';
 import { listAskedQuestions } from '../../experiment/plan/list-asked-questions.js';
@@ -8,7 +10,7 @@ import { locateFrom } from '../../experiment/plan/plan-models.js';
 import { evaluationSchema } from '../../experiment/plan/plan-schema.js';
 import { readWorldOfBases } from '../../experiment/plan/world-of-bases.js';
 import { DriftlineError } from '../../foundation/driftline-error.js';
-import { openOrganism, organismPrefix } from '../../organism/organism.js';
+import { openOrganism, organismPrefix, type Organism } from '../../organism/organism.js';
 import type { ZooDefinition } from '../definition/zoo-definition.js';
 import { findDirectionReferences, listReferenceKinds } from './direction-references.js';
 import type { OrganismSubjects } from './open-subjects.js';
@@ -17,18 +19,20 @@ import type { OrganismSubjects } from './open-subjects.js';
 export interface GivenTexts {
   readonly choices?: string | undefined;
   readonly traits?: string | undefined;
+  readonly candidates?: string | undefined;
 }
 
 /** What detectors need to score the entries of a zoo. */
 export function gatherDetectorParts(
   zoo: ZooDefinition,
   organisms: readonly OrganismSubjects[],
-  { choices, traits }: GivenTexts = {},
+  { choices, traits, candidates }: GivenTexts = {},
 ): DetectorSources {
   return {
     listQuestions: listZooQuestions(zoo),
     readBank: async () => readChoicePairs(choices ?? findShippedChoices(zoo.edition)),
     readTraits: () => readTraits(traits),
+    readCandidates: () => readCandidates(true, candidates),
     findReferences: findDirectionReferences(organisms, zoo.kinds),
     references: listReferenceKinds(zoo.kinds),
   };
@@ -36,8 +40,7 @@ export function gatherDetectorParts(
 
 /** The questions of the world in which a zoo's organisms were brought up, as its plans ask them. */
 function listZooQuestions({ folder, sizes }: Pick<ZooDefinition, 'folder' | 'sizes'>): ListQuestions {
-  const models = Object.values(sizes.organisms).map(({ model }) => model);
-  const organism = openOrganism(() => readWorldOfBases(models, (path) => locateFrom(folder, path), folder));
+  const organism = openZooOrganism({ folder, sizes });
   const sources = { organism, folder, suitePrefix: organismPrefix };
   return async (evaluation) => {
     const asked = await listAskedQuestions(evaluationSchema.parse(evaluation), {
@@ -46,6 +49,16 @@ function listZooQuestions({ folder, sizes }: Pick<ZooDefinition, 'folder' | 'siz
     });
     return asked.questions;
   };
+}
+
+/** The judge of that world, with the rule of the panel. */
+export async function openZooJudging(zoo: Pick<ZooDefinition, 'folder' | 'sizes' | 'panel'>): Promise<Judging> {
+  return { judge: await openZooOrganism(zoo).openJudge(), rule: zoo.panel.rule };
+}
+
+function openZooOrganism({ folder, sizes }: Pick<ZooDefinition, 'folder' | 'sizes'>): Organism {
+  const models = Object.values(sizes.organisms).map(({ model }) => model);
+  return openOrganism(() => readWorldOfBases(models, (path) => locateFrom(folder, path), folder));
 }
 
 function findShippedChoices(edition: number): string {

@@ -2,7 +2,7 @@ import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { renderChoices } from '../../../scripts/render-choices.js';
-import { arrangeChoices, readChoicePairs, shippedChoices } from '../../../src/detect/texts/choice-pairs.js';
+import { arrangeChoices, readChoicePairs, shippedChoices, thinBank } from '../../../src/detect/texts/choice-pairs.js';
 import { openOrganism } from '../../../src/organism/organism.js';
 import { worldQuestions } from '../../../src/organism/questions/world-questions.js';
 import { editions, worldFolders } from '../../../src/organism/world/editions.js';
@@ -56,4 +56,16 @@ describe('a bank', () => {
       expect(arrangeChoices({ formats: {}, choices: choices }).choices).toEqual(choices);
     },
   );
+});
+
+describe('a part of a bank', () => {
+  it('has some questions of each theme, and some texts of each side', async () => {
+    const bank = await readChoicePairs(shippedChoices[2]);
+    const thin = thinBank(bank, 1, 2);
+    const themes = new Set(bank.choices.map(({ theme }) => theme));
+    expect(thin.choices.map(({ theme }) => theme)).toEqual([...themes].sort());
+    expect(thin.choices.every(({ bad, good }) => bad.length === 2 && good.length === 2)).toBe(true);
+    expect(thin.formats).toEqual(bank.formats);
+    expect(thinBank(bank, 99, 99)).toEqual(arrangeChoices(bank));
+  });
 });
