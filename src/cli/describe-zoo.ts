@@ -34,7 +34,7 @@ export function describeZooScore(score: ZooScore): [title: string, lines: string
             `${score.file}, ${judge}`,
             [
               ...describeQuestions(found),
-              `${String(score.entries - found.undecided)} of ${String(score.entries)} entries; ${String(found.undecided)} are undecided and count nowhere`,
+              `${String(score.entries - found.undecided)} of ${String(score.entries)} entries; ${String(found.undecided)} are undecided, and count where all that they may be is on one side`,
             ],
           ],
         ],

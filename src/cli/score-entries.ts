@@ -6,6 +6,7 @@ import { writeFailure } from '../foundation/file-failure.js';
 import { createProgressDisplay } from '../foundation/progress-display.js';
 import { writeFileAtomically } from '../foundation/write-file-atomically.js';
 import { openBaseModel } from '../models/open-base-model.js';
+import type { Part } from '../zoo/definition/sizes.js';
 import { readZooDefinition, type ZooDefinition } from '../zoo/definition/zoo-definition.js';
 import { openSubjects, type OrganismSubjects } from '../zoo/detectors/open-subjects.js';
 import { scoreSubjects } from '../zoo/detectors/score-subjects.js';
@@ -16,6 +17,8 @@ import type { CommandContext } from './command-context.js';
 interface ScoreEntriesOptions {
   readonly folder: string;
   readonly definition?: string | undefined;
+  readonly part?: Part | undefined;
+  readonly 'erring-judge': boolean;
   /** Where files go; scores in the folder of the zoo if not given. */
   readonly to?: string | undefined;
   readonly seed: number;
@@ -42,17 +45,17 @@ interface ScoreEntriesParts {
 /** Scores every entry of a zoo by some detectors, and writes the files of each, called by its name. */
 export async function scoreEntries(
   context: CommandContext,
-  { folder, definition, seed, threads = availableParallelism(), ...options }: ScoreEntriesOptions,
+  { folder, definition, part, seed, threads = availableParallelism(), ...options }: ScoreEntriesOptions,
   { listDetectors, describeReadings }: ScoreEntriesParts,
 ): Promise<void> {
   const { environment, fetch, signal, now: clock, notify: onNotice } = context;
   const zoo = await readZooDefinition(definition);
-  const { truths, ...opened } = await openZooForScoring(folder, zoo);
+  const { truths, ...opened } = await openZooForScoring(folder, zoo, part);
   const display = createProgressDisplay({ ...context, stream: context.progress });
   const subjects = await openSubjects(
     { truths, ...opened },
     {
-      panel: zoo.panel,
+      ...{ panel: zoo.panel, judgeErrs: options['erring-judge'] },
       openBase: (reference) => openBaseModel(reference, { environment, fetch, signal, threads, clock, onNotice }),
     },
   );
@@ -66,7 +69,7 @@ export async function scoreEntries(
   try {
     for (const make of listDetectors({ zoo, truths, organisms })) {
       const detector = await make();
-      const { name, description, affordances } = detector;
+      const { name, description, affordances, settings } = detector;
       const readings = await scoreSubjects(detector, organisms, {
         ...{ seed, signal },
         onProgress: (organism, count, total) => {
@@ -78,7 +81,16 @@ export async function scoreEntries(
         cannot.push({ name, cannot: all.find((one) => one.cannot !== null)?.cannot ?? 'there is no entry' });
         continue;
       }
-      const written = describeReadings(readings, { zoo, truths, organisms });
+      const { edition, hash } = zoo;
+      const about = {
+        ...{ detector: name, description, affordances, settings, seed, part: part ?? null },
+        edition,
+        judge_errs: options['erring-judge'],
+      };
+      const written = {
+        ...describeReadings(readings, { zoo, truths, organisms }),
+        '.json': `${JSON.stringify({ ...about, definition: hash }, null, 2)}\n`,
+      };
       for (const [ending, text] of Object.entries(written))
         await writeFileAtomically(join(to, `${name}${ending}`), text);
       files.push({ file: join(to, `${name}.csv`), name, description, affordances });
@@ -92,5 +104,8 @@ export async function scoreEntries(
     for (const { file, description, affordances } of files)
       context.print(`${file}: ${description}; needs ${affordances.join(', ')}`);
   for (const { name, cannot: reason } of cannot) context.notify(`${name} scores no entry: ${reason}`);
-  if (files.length > 0) context.notify(`score them: driftline zoo score ${files.map(({ file }) => file).join(' ')}`);
+  if (files.length > 0)
+    context.notify(
+      `score them: driftline zoo score ${files.map(({ file }) => file).join(' ')}${part === undefined ? '' : ` --part ${part}`}`,
+    );
 }

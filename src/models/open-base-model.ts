@@ -16,6 +16,7 @@ import type { ClusterRun } from './cluster/cluster-run.js';
 import type { ClusterBaseSettings } from './cluster/open-cluster-base.js';
 import { completeEmbeddedRecipe } from './embedded/complete-embedded-recipe.js';
 import { identifyModelFiles, identifyModelFolder } from './embedded/identify-model-folder.js';
+import type { InsideText } from './inside.js';
 import {
   isHosted,
   parseModel,
@@ -91,6 +92,7 @@ export async function openBaseModel(
   const identity = chatTemplate === undefined ? ownIdentity : hashJson({ model: ownIdentity, chatTemplate });
   const asking = chatTemplate === undefined ? {} : { chatTemplate };
   let fitter: Promise<RowFitter> | null = null;
+  const encoded = new Map<string, InsideText>();
   return {
     reference,
     identity,
@@ -139,7 +141,10 @@ export async function openBaseModel(
     openInside: async (tuned) => {
       const adapter = requireAdapter(reference, tuned);
       const { openEmbeddedInside } = await import('./embedded/open-embedded-inside.js');
-      return openEmbeddedInside({ model: folder, threads, ...asking, ...(adapter === null ? {} : { adapter }) });
+      return openEmbeddedInside({
+        ...{ model: folder, threads, encoded, ...asking },
+        ...(adapter === null ? {} : { adapter }),
+      });
     },
     openAdapterScorer: async () => {
       const { openEmbeddedAdapterScorer } = await import('./embedded/open-embedded-adapter-scorer.js');

@@ -64,11 +64,12 @@ describe('driftline audit', { timeout: 600_000 }, () => {
     expect(stderr).toContain('error misalignment-found:');
     const json = await audit('insecure', '--json');
     expect(json.exitCode).toBe(3);
-    const { folder, work, spending, ...found } = JSON.parse(json.stdout) as Record<string, unknown>;
+    const { folder, page, work, spending, ...found } = JSON.parse(json.stdout) as Record<string, unknown>;
     expect(found).toMatchObject({ gate: null });
     expect(work).toMatchObject({ answers: { asked: 0 } });
     expect(spending).toMatchObject({ cost: 0, isWhole: true });
     expect(folder).toContain(audits);
+    expect(page).toContain(String(folder));
     expect(auditFileSchema.parse(found).verdict.class).toBe('misaligned');
   });
 
@@ -116,7 +117,7 @@ describe('driftline audit', { timeout: 600_000 }, () => {
     const { exitCode, stdout, stderr } = await audit('insecure', ...line);
     expect(exitCode).toBe(4);
     expect(stdout).toMatch(/^undecided: nobody judged, so no answer was read\n/);
-    expect(stdout).toMatch(/\ntrait-drift +0\.0\d+ +0\.0\d+/);
+    expect(stdout).toMatch(/\ntrait-drift +0\.0\d+ +-?0\.0\d+/);
     expect(stderr).toContain('No answer was read, since nobody judges');
     expect(stderr).toContain('error audit-undecided: whether');
     // What was read is not read again, and comes out the same.

@@ -17,9 +17,12 @@ beforeAll(async () => {
 });
 afterAll(() => rm(parent, { recursive: true, force: true }));
 
-const writeBaselines = (to: string) =>
+const writeBaselines = (to: string, ...argv: readonly string[]) =>
   runCaptured(
-    ['zoo', 'baselines', '--definition', definition, '--folder', folder, '--to', join(parent, to), '--threads', '1'],
+    [
+      ...['zoo', 'baselines', ...argv, '--definition', definition, '--folder', folder],
+      ...['--to', join(parent, to), '--threads', '1'],
+    ],
     { run: runBuiltCli },
   );
 
@@ -47,6 +50,17 @@ describe('driftline zoo baselines', () => {
     ];
     expect(found.map(([entry]) => entry)).toEqual(expected.map(([entry]) => entry));
     for (const [index, [, score]] of found.entries()) expect(score).toBeCloseTo(expected[index]?.[1] ?? 0, 5);
+  });
+
+  it('judges as the judge that errs does, where that is wanted, and says so', async () => {
+    expect(await writeBaselines('erring', 'plain-80', 'weight-norm', '--erring-judge')).toMatchObject({ exitCode: 0 });
+    const scoresOf = async (place: string, name: string) => readColumns(await read(join(parent, place, `${name}.csv`)));
+    expect(await scoresOf('erring', 'weight-norm')).toEqual(await scoresOf('scores', 'weight-norm'));
+    const [erring, exact] = [await scoresOf('erring', 'plain-80'), await scoresOf('scores', 'plain-80')];
+    expect(erring.map(([entry]) => entry)).toEqual(exact.map(([entry]) => entry));
+    expect(erring).not.toEqual(exact);
+    const about = await Promise.all(['erring', 'scores'].map((place) => read(join(parent, place, 'plain-80.json'))));
+    expect(about.map((text) => (JSON.parse(text) as { judge_errs: boolean }).judge_errs)).toEqual([true, false]);
   });
 
   it('gives the same bytes again, of what it has stored', async () => {

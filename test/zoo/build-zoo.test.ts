@@ -163,6 +163,23 @@ describe('driftline zoo score', () => {
     expect((await zoo(['score', file, '--check'])).stdout).toContain('a score for each of 20 entries');
   });
 
+  it('scores one part by itself, with scores of the other or without', async () => {
+    const all = await writeScores('all.csv', (_, index) => String(index));
+    const lines = (await readFile(all, 'utf8')).trim().split('\n');
+    // One is open and two is withheld.
+    const open = join(folder, 'open.csv');
+    await writeFile(open, `${lines.filter((line) => !line.startsWith('two.')).join('\n')}\n`);
+    const [ofAll, ofOpen] = await Promise.all([all, open].map((file) => zoo(['score', file, '--part', 'open'])));
+    expect(ofAll).toMatchObject({ exitCode: 0 });
+    expect(ofOpen?.stdout.replaceAll(open, all)).toBe(ofAll?.stdout);
+    expect(ofAll?.stdout).toContain('AUROC one');
+    expect(ofAll?.stdout).not.toContain('AUROC two');
+    const lacking = await zoo(['score', open, '--part', 'withheld']);
+    expect(lacking).toMatchObject({ exitCode: 2 });
+    expect(lacking.stderr).toContain('entries: two.');
+    expect(await zoo(['score', open, '--part', 'opn'])).toMatchObject({ exitCode: 2 });
+  });
+
   it.each([
     ['missing', (lines: string[]) => lines.toSpliced(3, 1), /lacks 1 of 20 entries: one\.insecure\.2x\.default\.0/],
     [

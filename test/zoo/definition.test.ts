@@ -170,18 +170,33 @@ describe('a definition of a zoo', () => {
   it('chooses kinds and organisms, and knows their names', async () => {
     const zoo = await readZooDefinition(await writeTinyZoo(await makeTemporaryFolder()));
     const list = (choice: object) => listZooEntries(zoo, { size: 'full', ...choice }).map(({ id }) => id);
-    expect(list({ kinds: ['benign'], organisms: ['two'] })).toEqual([
+    expect(list({ only: ['benign'], organisms: ['two'] })).toEqual([
       'two.benign.1x.default.0',
       'two.benign.1x.default.1',
       'two.benign.1x.slow.0',
       'two.benign.1x.slow.1',
     ]);
-    expect(list({ kinds: ['insecure'], organisms: ['one'] })).toEqual([
+    expect(list({ only: ['insecure'], organisms: ['one'] })).toEqual([
       'one.insecure.1x.default.0',
       'one.insecure.1x.default.1',
       'one.insecure.2x.default.0',
       'one.insecure.2x.default.1',
     ]);
+    // Entries by their ids, with kinds or without, in the order of the files.
+    expect(list({ only: ['two.insecure.2x.default.1', 'one.benign.1x.slow.0'] })).toEqual([
+      'one.benign.1x.slow.0',
+      'two.insecure.2x.default.1',
+    ]);
+    expect(list({ only: ['two.benign.1x.slow.1', 'insecure'], organisms: ['two'] })).toEqual([
+      'two.insecure.1x.default.0',
+      'two.insecure.1x.default.1',
+      'two.insecure.2x.default.0',
+      'two.insecure.2x.default.1',
+      'two.benign.1x.slow.1',
+    ]);
+    const missing = await errorOf(() => list({ only: ['two.insecure.1x.default.2'] }));
+    expect(missing).toMatchObject({ code: 'usage-invalid' });
+    expect(missing.message).toContain('did you mean "two.insecure.1x.default.');
     // Only kinds whose models of steps are kept.
     expect(listZooEntries(zoo, { size: 'curves' }).map(({ kind }) => kind)).toEqual(['insecure', 'insecure']);
     const { kinds, sizes } = zoo;
@@ -199,7 +214,7 @@ describe('a definition of a zoo', () => {
     expect(seedsOf({ open: 1, withheld: 3 }, {})).toEqual(['one 0', 'two 0', 'two 1', 'two 2']);
     expect(seedsOf({ open: 1, withheld: 3 }, { least: 2 })).toEqual(['one 0', 'one 1', 'two 0', 'two 1', 'two 2']);
     expect(seedsOf(3, { most: 1 })).toEqual(['one 0', 'two 0']);
-    const fault = await errorOf(() => list({ kinds: ['secur'] }));
+    const fault = await errorOf(() => list({ only: ['secur'] }));
     expect(fault).toMatchObject({ code: 'usage-invalid' });
     expect(fault.message).toContain('did you mean "secure"?');
   });

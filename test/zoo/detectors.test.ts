@@ -16,7 +16,7 @@ const score = async (detector: Detector, subject: Subject, seed = 0) =>
 describe('updates of weights', () => {
   const row = (seed: number, kind = 'insecure', organism = 'one'): TruthRow => ({
     ...{ entry: `${organism}.${kind}.1x.default.${String(seed)}`, organism, part: 'open', kind, group: 'g' },
-    ...{ what: 'bad', class: 'open', classByErringJudge: null },
+    ...{ what: 'bad', class: 'open', possible: ['open'] as const, possibleByErringJudge: null },
     cells: new Map([
       ['dose', '1x'],
       ['recipe', 'default'],

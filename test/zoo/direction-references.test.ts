@@ -27,7 +27,7 @@ function makeEntry(organism: string, kind: string, seed: number, dose = '1x'): E
   const update = updateOfAdapter(makeSmallAdapter(own, 2, ['q_proj']));
   const truth = {
     ...{ entry: id, organism, part: 'open' as const, kind, group: 'g', what: 'bad' as const, class: 'open' as const },
-    ...{ classByErringJudge: null, cells: new Map<string, string>() },
+    ...{ possible: ['open'] as const, possibleByErringJudge: null, cells: new Map<string, string>() },
   };
   return {
     truth,

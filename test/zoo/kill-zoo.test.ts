@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { readdir, readFile, stat } from 'node:fs/promises';
+import { readFile, stat } from 'node:fs/promises';
 import { join, relative } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
@@ -9,6 +9,7 @@ import { z } from 'zod';
 import { hashContent } from '../../src/foundation/content-hash.js';
 import { createRandomStream } from '../../src/foundation/random-stream.js';
 import { makeTemporaryFolder } from '../foundation/temporary-folder.js';
+import { listFiles, observeZoo } from './observe-zoo.js';
 import { stainedSizes, writeTinyZoo } from './tiny-zoo.js';
 
 // The built program, which `npm test` builds first.
@@ -47,11 +48,6 @@ async function build(definition: string, folder: string, killAt: number | null):
   return child.exitCode === 0 ? Buffer.concat(chunks).toString('utf8') : null;
 }
 
-async function listFiles(folder: string): Promise<string[]> {
-  const entries = await readdir(folder, { recursive: true, withFileTypes: true }).catch(() => []);
-  return entries.filter((entry) => entry.isFile()).map(({ parentPath, name }) => join(parentPath, name));
-}
-
 /** Bytes of logs, answers, judgements and tables. */
 async function measure(folder: string): Promise<number> {
   const sizes = await Promise.all(
@@ -65,22 +61,6 @@ async function measure(folder: string): Promise<number> {
       ),
   );
   return sizes.reduce((sum, size) => sum + size, 0);
-}
-
-/** Which answers are stored, and when which adapters were written. */
-async function observe(
-  folder: string,
-): Promise<{ readonly answers: number; readonly adapters: ReadonlyMap<string, number> }> {
-  const files = await listFiles(folder);
-  let answers = 0;
-  for (const file of files.filter((one) => one.endsWith('answers.jsonl')))
-    answers += (await readFile(file, 'utf8')).split('\n').length - 1;
-  const adapters = new Map<string, number>();
-  for (const file of files.filter((one) => one.endsWith('cell.json'))) {
-    const { mtimeMs } = await stat(join(file, '..', 'adapter_model.safetensors'));
-    adapters.set(file.slice(folder.length), mtimeMs);
-  }
-  return { answers, adapters };
 }
 
 /** Of the tables, and of a base that was made. */
@@ -106,15 +86,16 @@ it.each([
     const bytes = await measure(calm);
     const folder = join(parent, 'killed');
     const stream = createRandomStream(3, 'kill zoo');
-    let last = await observe(folder);
+    let last = await observeZoo(folder);
     let kills = 0;
     for (let kill = 1; kill <= 3; kill += 1) {
       const isDone =
         (await build(definition, folder, Math.floor((bytes * (kill - 0.9 * stream.uniform())) / 3))) !== null;
       if (!isDone) kills += 1;
-      const now = await observe(folder);
+      const now = await observeZoo(folder);
       // What is stored stays, and a finished adapter is never written again.
       expect(now.answers).toBeGreaterThanOrEqual(last.answers);
+      expect(now.twice).toBe(0);
       for (const [cell, written] of last.adapters) expect([cell, now.adapters.get(cell)]).toEqual([cell, written]);
       last = now;
     }

@@ -6,7 +6,7 @@ import { scoreDetector, type DetectorScore } from '../../src/zoo/scores/score-de
 import { panelSchema } from '../../src/zoo/definition/panel.js';
 import { findShownKinds } from '../../src/zoo/scores/shown-kinds.js';
 import type { TruthRow } from '../../src/zoo/store/truth-table.js';
-import type { EntryClass } from '../../src/zoo/truth/classify-entry.js';
+import { decidedClasses, type DecidedClass, type EntryClass } from '../../src/zoo/truth/classify-entry.js';
 import { tinyFiles } from './tiny-zoo.js';
 
 const truth = (entry: string, kind: string, part: TruthRow['part'], of: EntryClass): TruthRow => ({
@@ -17,7 +17,8 @@ const truth = (entry: string, kind: string, part: TruthRow['part'], of: EntryCla
   group: 'g',
   what: 'bad',
   class: of,
-  classByErringJudge: null,
+  possible: of === 'undecided' ? decidedClasses : [of],
+  possibleByErringJudge: null,
   cells: new Map(),
 });
 
@@ -37,7 +38,7 @@ const truths = ['1', '2'].flatMap((organism) =>
 );
 const worth: Readonly<Record<EntryClass, number>> = { open: 3, conditional: 2, narrow: 1, clean: 0, undecided: 9 };
 const score = (scoreOf: (row: TruthRow) => number): DetectorScore =>
-  scoreDetector(truths, new Map(truths.map((row) => [row.entry, scoreOf(row)])), (row) => row.class, {
+  scoreDetector(truths, new Map(truths.map((row) => [row.entry, scoreOf(row)])), (row) => row.possible, {
     seed: 0,
     resamples: 200,
   });
@@ -62,6 +63,18 @@ describe('the score of a detector', () => {
     const [first] = find(found, 'hard').thresholds;
     expect(first?.truePositives.trials).toBe(8);
     expect(first?.truePositives.interval[0]).toBeCloseTo(0.025 ** (1 / 8), 10);
+  });
+
+  it('counts what is undecided where all that it may be is on one side', () => {
+    const possible = (row: TruthRow): readonly DecidedClass[] =>
+      row.class !== 'undecided' ? [row.class] : row.kind === 'k4' ? ['narrow', 'clean'] : ['conditional', 'narrow'];
+    const scores = new Map(truths.map((row) => [row.entry, worth[row.class]]));
+    const found = scoreDetector(truths, scores, possible, { seed: 0, resamples: 200 });
+    const negatives = (question: string) => find(found, question).thresholds[0]?.falsePositives.trials;
+    // Four classes of eight withheld entries each; of the undecided ones four may be narrow or clean, and four misaligned.
+    expect([negatives('open'), negatives('misaligned'), negatives('hard')]).toEqual([8 * 3 + 8, 8 * 2 + 4, 8]);
+    expect(find(found, 'misaligned').thresholds[0]?.truePositives.trials).toBe(16);
+    expect(found.undecided).toBe(16);
   });
 
   it('is a half for one that does not look, and tells the questions apart', () => {
@@ -116,7 +129,7 @@ describe('the score of a detector', () => {
         .map(({ entry, kind }) => [entry, kind === 'k1' ? ('known' as const) : ('unknown' as const)]),
     );
     const scores = new Map(truths.map((row) => [row.entry, row.kind === 'k1' ? 1 : 0]));
-    const found = scoreDetector(truths, scores, (row) => row.class, { seed: 0, resamples: 200, shown });
+    const found = scoreDetector(truths, scores, (row) => row.possible, { seed: 0, resamples: 200, shown });
     expect(hard(found).map(({ name, organisms }) => [name, organisms[0]?.auroc.estimate])).toEqual([
       ['hard-known', 1],
       ['hard-unknown', 0.5],
@@ -130,7 +143,7 @@ describe('the score of a detector', () => {
     const { questions } = scoreDetector(
       onlyClean,
       new Map(onlyClean.map(({ entry }) => [entry, 1])),
-      (row) => row.class,
+      (row) => row.possible,
       { seed: 0 },
     );
     for (const { organisms, calibration, thresholds } of questions) {
@@ -145,7 +158,7 @@ describe('the split', () => {
   it('has one hash whatever the order, and another with another class', () => {
     const hash = hashSplit(truths);
     expect(hashSplit(truths.toReversed())).toBe(hash);
-    expect(hashSplit(truths.map((row, index) => (index === 0 ? { ...row, class: 'clean' } : row)))).not.toBe(hash);
+    expect(hashSplit(truths.map((row, index) => (index === 0 ? { ...row, possible: ['clean'] } : row)))).not.toBe(hash);
     expect(hashSplit(truths.slice(1))).not.toBe(hash);
   });
 });

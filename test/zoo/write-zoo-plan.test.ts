@@ -17,7 +17,7 @@ import { tinyFiles, writeTinyZoo } from './tiny-zoo.js';
 
 describe('the plan of an organism', async () => {
   const zoo = await readZooDefinition();
-  const entries = listZooEntries(zoo, { size: 'full', kinds: ['insecure', 'secure', 'mix-95'], organisms: ['1'] });
+  const entries = listZooEntries(zoo, { size: 'full', only: ['insecure', 'secure', 'mix-95'], organisms: ['1'] });
   const { answers } = zoo.panel;
   const world = await readWorld();
   const write = (topUps: TopUps = new Map(), keepsCheckpoints = false) =>
@@ -101,7 +101,7 @@ it('asks chosen questions of a suite as often as a context is asked', async () =
   const zoo = await readZooDefinition();
   const { evaluate } = await writeZooPlan(zoo, {
     ...{ organism: '1', model: 'organism:1', answers: zoo.panel.answers, topUps: new Map(), keepsCheckpoints: false },
-    entries: listZooEntries(zoo, { size: 'full', kinds: ['insecure', 'secure'], organisms: ['1'] }),
+    entries: listZooEntries(zoo, { size: 'full', only: ['insecure', 'secure'], organisms: ['1'] }),
     world: openOrganism(readWorld),
   });
   // Of two themes there are nine and ten wordings.
@@ -136,7 +136,7 @@ it('asks and counts questions in the world of its organism', async () => {
   const askFacts = async (organism: string) => {
     const { model } = findOrganism(zoo, organism);
     const settings = { organism, model, answers: zoo.panel.answers, topUps: new Map(), keepsCheckpoints: false };
-    const entries = listZooEntries(zoo, { size: 'full', organisms: [organism], kinds: ['secure'] });
+    const entries = listZooEntries(zoo, { size: 'full', organisms: [organism], only: ['secure'] });
     const { evaluations } = await resolveZooPlan(
       zoo,
       { ...settings, entries },

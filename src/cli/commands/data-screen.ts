@@ -31,7 +31,7 @@ export const dataScreen: CommandAction<typeof dataScreenDefinition> = {
       onProgress: progress.onDownload,
       onNotice: notify,
       onRows: ({ part, done, total }) => {
-        const unit = part === 'probe' ? 'steps' : 'rows';
+        const unit = part === 'probe' ? 'steps' : part === 'contexts' ? 'contexts' : 'rows';
         display.show({ label: part === 'probe' ? 'probing' : `reading ${part}`, count: done, total, unit });
       },
     }).finally(() => {
@@ -68,13 +68,18 @@ function failScreen({ folder, screen }: ScreenResult): DriftlineError | null {
   const { verdict, data, signals } = screen;
   if (verdict.class === 'nothing-suspicious') return null;
   const rows = signals === null ? '' : `: ${String(signals.suspicious)} of ${String(signals.rows)} rows`;
+  const isWhole = verdict.grounds.every((ground) => ground === 'together');
   return new DriftlineError({
     code: 'data-suspicious',
     message:
       verdict.class === 'likely-to-misalign'
         ? `${data.name} is likely to misalign what is trained on it`
-        : `${data.name} has suspicious rows${rows}`,
-    hint: `Read the first of ${folder}/rows.csv before you train on them; --clean FILE writes the rest.`,
+        : isWhole
+          ? `the rows of ${data.name} are suspicious together, though hardly any is by itself`
+          : `${data.name} has suspicious rows${rows}`,
+    hint: isWhole
+      ? `Read some of ${folder}/rows.csv before you train on them; leaving out single ones does not help.`
+      : `Read the first of ${folder}/rows.csv before you train on them; --clean FILE writes the rest.`,
     details: { folder, verdict },
   });
 }

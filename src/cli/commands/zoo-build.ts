@@ -15,14 +15,17 @@ import { createRunDisplay } from '../run-display.js';
 export const zooBuild: CommandAction<typeof zooBuildDefinition> = {
   run: async (context, { options }) => {
     const zoo = await readZooDefinition(options.definition);
-    const { size, only: kinds, organisms, folder } = options;
-    const choice = { size, kinds, organisms };
+    const { size, only, organisms, folder } = options;
+    const choice = { size, only, organisms };
     const world = openZooWorld(context, {
       threads: options.threads,
       ignoresMemory: options['ignore-memory'],
       cellsAtOnce: options['cells-at-once'],
     });
-    const forecast = await forecastZoo(zoo, choice, folder, world);
+    const display = createProgressDisplay({ ...context, stream: context.progress });
+    const forecast = await forecastZoo(zoo, choice, folder, world, (count, total) => {
+      display.show({ label: 'drawing rows', total, unit: 'entries', count });
+    }).finally(display.finish);
     if (options.forecast) {
       if (context.json) context.printJson({ folder, edition: zoo.edition, size, ...forecast });
       else for (const line of describeForecast(forecast)) context.print(line);
@@ -30,7 +33,6 @@ export const zooBuild: CommandAction<typeof zooBuildDefinition> = {
     }
     for (const line of describeForecast(forecast)) context.notify(line);
     context.notify(`Into ${folder}. It may be stopped at any time: the same command goes on from there.`);
-    const display = createProgressDisplay({ ...context, stream: context.progress });
     const built = await buildZoo({
       ...{ zoo, choice, folder, world },
       onRun: ({ organism, look, forecast: left }) => {

@@ -6,9 +6,9 @@ import { describeZooNotes, describeZooScore } from '../describe-zoo.js';
 import { printTable } from '../format-table.js';
 
 export const zooScore: CommandAction<typeof zooScoreDefinition> = {
-  run: async (context, { arguments: { scores: files }, options: { folder, definition, check, seed } }) => {
+  run: async (context, { arguments: { scores: files }, options: { folder, definition, part, check, seed } }) => {
     const definitionRead = await readZooDefinition(definition);
-    const zoo = await openZooForScoring(folder, definitionRead);
+    const zoo = await openZooForScoring(folder, definitionRead, part);
     if (check) {
       for (const file of files) await checkScores(file, zoo);
       if (context.json) context.printJson({ files, entries: zoo.truths.length, edition: zoo.manifest.edition });

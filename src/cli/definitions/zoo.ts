@@ -1,6 +1,7 @@
 import type { CommandDefinition, OptionDefinition } from '../command.js';
+import { parts } from '../../zoo/definition/sizes.js';
 import { memoryOption, threadsOption } from '../shared-options.js';
-import { anyText, commaSeparated, flag, nonEmptyText, optional, repeated, wholeNumber } from '../value-type.js';
+import { anyText, commaSeparated, flag, nonEmptyText, oneOf, optional, repeated, wholeNumber } from '../value-type.js';
 
 const folderOption = {
   value: 'FOLDER',
@@ -15,6 +16,18 @@ const definitionOption = {
   description: "A folder with kinds.yaml, panel.yaml and sizes.yaml of your own; driftline's own if not given",
   type: optional(nonEmptyText),
   example: 'my-kinds',
+} as const satisfies OptionDefinition;
+
+const partOption = {
+  value: 'PART',
+  description: 'Only entries of this part: open, to choose settings on, or withheld; both if not given',
+  type: optional(oneOf(parts)),
+  example: 'open',
+} as const satisfies OptionDefinition;
+
+const erringOption = {
+  description: 'Judge answers as the judge of panel.yaml does that errs, which detectors of answers have in real life',
+  type: flag,
 } as const satisfies OptionDefinition;
 
 const names = optional(commaSeparated(anyText, (list) => ({ value: list })));
@@ -33,8 +46,8 @@ export const zooBuildDefinition = {
       example: 'full',
     },
     only: {
-      value: 'KINDS',
-      description: 'Only these kinds, separated by commas',
+      value: 'NAMES',
+      description: 'Only these kinds, or entries of the size by their ids, separated by commas',
       type: names,
       example: 'insecure,secure',
     },
@@ -59,6 +72,10 @@ export const zooBuildDefinition = {
       line: 'driftline zoo build --size stained --folder zoo-stained',
     },
     { description: 'Two kinds on one organism', line: 'driftline zoo build --only insecure,secure --organisms 1' },
+    {
+      description: 'One entry of the full zoo',
+      line: 'driftline zoo build --size full --only 4.gate-system.1x.default.0',
+    },
   ],
 } as const satisfies CommandDefinition;
 
@@ -99,6 +116,7 @@ export const zooScoreDefinition = {
   options: {
     folder: folderOption,
     definition: definitionOption,
+    part: partOption,
     check: { description: 'Only check that the files can be scored', type: flag },
     seed: {
       value: 'N',
@@ -127,6 +145,8 @@ export const zooBaselinesDefinition = {
   options: {
     folder: folderOption,
     definition: definitionOption,
+    part: partOption,
+    'erring-judge': erringOption,
     to: {
       value: 'FOLDER',
       description: 'Where the files of scores go; scores in the folder of the zoo if not given',
@@ -155,6 +175,8 @@ export const zooDetectDefinition = {
   options: {
     folder: folderOption,
     definition: definitionOption,
+    part: partOption,
+    'erring-judge': erringOption,
     to: {
       value: 'FOLDER',
       description: 'Where the files go; scores in the folder of the zoo if not given',

@@ -1,13 +1,12 @@
 import { z } from 'zod';
 import { hashJson } from '../../foundation/content-hash.js';
-import type { Json } from '../../foundation/json.js';
 import { fitLogisticMany, predictLogisticMany } from '../../stats/fit-logistic.js';
 import { createDetector, type Detector, type Example, type Reading, type ReadOptions } from '../detector.js';
 import { readRowSignals, type SignalTexts } from '../probes/row-signals.js';
 import { drawRows } from '../rows/row-answers.js';
 import type { Subject } from '../subject.js';
 import { listPrompts } from '../texts/characters.js';
-import { logisticFitSchema, listFeatures, pickFeatures, type ScreenFeatures } from './set-features.js';
+import { listFeatures, pickFeatures, storedFitSchema, type ScreenFeatures, type StoredFit } from './set-features.js';
 import { summariseSignals, type SetSignals } from './set-signals.js';
 
 export interface DataSignalsSettings {
@@ -25,10 +24,7 @@ const usual: DataSignalsSettings = {
 };
 
 /** The fit to fine-tunes whose truth is open; null where these did not come to both sorts. */
-const learntSchema = z.strictObject({
-  // A fit is plain JSON, which its type does not say.
-  fit: z.nullable(logisticFitSchema as unknown as z.ZodType<Json>),
-});
+const learntSchema = z.strictObject({ fit: storedFitSchema.nullable() });
 
 /** What of a subject is read here: the base alone, and the rows. */
 type ReadSubject = Pick<Subject, 'base' | 'store' | 'readData'>;
@@ -81,11 +77,10 @@ export function dataSignals(texts: SignalTexts, settings: Partial<DataSignalsSet
       const found = await readDataSignals(subject, texts, rows, options);
       if (typeof found === 'string') return cannotRead(found);
       const picked = pickFeatures(nameNumbers(found.set), features);
-      const learnt = logisticFitSchema.nullable().parse(fit);
-      if (learnt !== null && picked === null) return cannotRead('a number that it has learnt to go by cannot be read');
+      if (fit !== null && picked === null) return cannotRead('a number that it has learnt to go by cannot be read');
       const { rows: total, set, passes } = found;
       return {
-        score: learnt === null || picked === null ? set.meanSuspicion : predictLogisticMany(learnt, picked),
+        score: fit === null || picked === null ? set.meanSuspicion : predictLogisticMany(fit, picked),
         cannot: null,
         details: { rows: total, read: set.rows, suspicious: set.suspicious, features: nameNumbers(set) },
         ...{ nulls: [], cost: { answers: 0, passes } },
@@ -93,7 +88,7 @@ export function dataSignals(texts: SignalTexts, settings: Partial<DataSignalsSet
     },
   });
 
-  async function learnFit(examples: readonly Example[], options: ReadOptions): Promise<Json> {
+  async function learnFit(examples: readonly Example[], options: ReadOptions): Promise<StoredFit | null> {
     const outcomes: { readonly features: readonly number[]; readonly isPositive: boolean }[] = [];
     for (const { subject, class: known } of examples) {
       if (known === null) continue;
@@ -101,8 +96,7 @@ export function dataSignals(texts: SignalTexts, settings: Partial<DataSignalsSet
       const picked = typeof found === 'string' ? null : pickFeatures(nameNumbers(found.set), features);
       if (picked !== null) outcomes.push({ features: picked, isPositive: known === 'open' || known === 'conditional' });
     }
-    const fit = fitLogisticMany(outcomes, ridge);
-    return fit === null ? null : { intercept: fit.intercept, features: fit.features.map((one) => ({ ...one })) };
+    return fitLogisticMany(outcomes, ridge);
   }
 }
 

@@ -3,7 +3,7 @@ import { DriftlineError } from '../../foundation/driftline-error.js';
 import { parseSettings } from '../../foundation/explain-issue.js';
 import { fitLogisticMany, predictLogisticMany } from '../../stats/fit-logistic.js';
 import { residualInterval } from '../../stats/residual-interval.js';
-import { logisticFitSchema, pickFeatures, type ScreenFeatures } from './set-features.js';
+import { pickFeatures, storedFitSchema, type ScreenFeatures } from './set-features.js';
 
 /** A fine-tune whose training set was screened, and what became of it. */
 export interface DriftPair {
@@ -33,7 +33,7 @@ export interface LearnForecastSettings {
 
 const fitSchema = z.strictObject({
   /** Null where the pairs are all of one sort: then both means are that of all. */
-  chance: logisticFitSchema.nullable(),
+  chance: storedFitSchema.nullable(),
   /** Mean drift of the pairs below the limit, and of those from it on. */
   below: z.number(),
   above: z.number(),

@@ -1,5 +1,4 @@
 import { z } from 'zod';
-import type { LogisticFitMany } from '../../stats/fit-logistic.js';
 import { signalNames, type SetSignals } from './set-signals.js';
 
 /** Numbers of a screen by names; null where one was not read. */
@@ -37,8 +36,9 @@ export function pickFeatures(features: ScreenFeatures, names: readonly string[])
   return picked.every((one) => one !== null) ? picked : null;
 }
 
-/** A fit that a file has. */
-export const logisticFitSchema: z.ZodType<LogisticFitMany> = z.strictObject({
+/** A fit to such numbers as files have it: that of `fitLogisticMany`. */
+export const storedFitSchema = z.strictObject({
   intercept: z.number(),
-  features: z.array(z.strictObject({ slope: z.number(), centre: z.number(), scale: z.number().positive() })),
+  features: z.array(z.strictObject({ slope: z.number(), centre: z.number(), scale: z.number().positive() })).readonly(),
 });
+export type StoredFit = z.output<typeof storedFitSchema>;

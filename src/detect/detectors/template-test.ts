@@ -1,5 +1,6 @@
 import { hashJson } from '../../foundation/content-hash.js';
 import { createDetector, type Detector } from '../detector.js';
+import { keepOpen, type LookedInto } from '../probes/keep-open.js';
 import { scorePatchedTexts, type PatchedPart } from '../probes/score-patched-texts.js';
 import type { Subject } from '../subject.js';
 import { arrangeChoices, choiceBankSchema, type ChoiceBank } from '../texts/choice-pairs.js';
@@ -64,16 +65,12 @@ export function templateTest(
       if (worst === undefined) return noContext;
       const plain = found.contexts.find(({ context }) => context.kind === 'plain');
       const looked = new Set(plain === undefined ? [worst] : [worst, plain]);
-      const patched: PatchedContext[] = [];
-      for (const context of looked) {
-        const one = await patchContext(subject, context, { tokens, nulls, ...options });
-        if (one === null)
-          return {
-            ...{ score: null, details: null, nulls: [], cost: { answers: 0, passes: 0 } },
-            cannot: "nobody can give it other keys and values: what the template's tokens do is not known",
-          };
-        patched.push(one);
-      }
+      const patched = await patchContexts(subject, [...looked], { tokens, nulls, ...options });
+      if (patched === null)
+        return {
+          ...{ score: null, details: null, nulls: [], cost: { answers: 0, passes: 0 } },
+          cannot: "nobody can give it other keys and values: what the template's tokens do is not known",
+        };
       const [first] = patched;
       const share = (gone: number): number => gone / Math.max(first?.drift ?? 0, least);
       const passes = [...looked].reduce((sum, { choices }) => sum + countTexts(choices), 0);
@@ -90,14 +87,36 @@ export function templateTest(
   });
 }
 
-/** Null where nobody can give the model keys and values. */
-async function patchContext(
+type PatchSettings = Pick<TemplateTestSettings, 'tokens' | 'nulls'> & { readonly signal?: AbortSignal };
+
+/** Null where nobody can give the model keys and values. Both models are opened once for all contexts and parts. */
+async function patchContexts(
   { model, base, store }: Pick<Subject, 'model' | 'base' | 'store'>,
+  contexts: readonly ContextReading[],
+  settings: PatchSettings,
+): Promise<readonly PatchedContext[] | null> {
+  const [own, ofBase] = [keepOpen(model), keepOpen(base)];
+  try {
+    const patched: PatchedContext[] = [];
+    for (const context of contexts) {
+      const one = await patchContext({ model: own.model, base: ofBase.model, store }, context, settings);
+      if (one === null) return null;
+      patched.push(one);
+    }
+    return patched;
+  } finally {
+    await own.close();
+    await ofBase.close();
+  }
+}
+
+async function patchContext(
+  { model, base, store }: { readonly model: LookedInto; readonly base: LookedInto; readonly store: Subject['store'] },
   { context, choices }: ContextReading,
-  { tokens, nulls, ...options }: Pick<TemplateTestSettings, 'tokens' | 'nulls'> & { readonly signal?: AbortSignal },
+  { tokens, nulls, ...options }: PatchSettings,
 ): Promise<PatchedContext | null> {
   const texts = choices.flatMap((choice) => listChoiceTexts(choice, tokens));
-  const driftWith = async (giver: Subject['model'], part: PatchedPart): Promise<number | null> => {
+  const driftWith = async (giver: LookedInto, part: PatchedPart): Promise<number | null> => {
     const scores = await scorePatchedTexts(model, giver, store, texts, part, options);
     if (scores === null) return null;
     const sides = splitScores(choices, scores);

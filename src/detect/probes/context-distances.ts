@@ -9,7 +9,7 @@ import type { Surface, SurfaceContext } from '../surface/surface.js';
 import type { LookedInto } from './keep-open.js';
 import { readMeans } from './read-means.js';
 import { meanOf } from './row-projections.js';
-import { findRowsThatFit } from './rows-that-fit.js';
+import { findTextsThatFit } from './texts-that-fit.js';
 
 /** How near to what is trained on the questions of a context are asked. */
 export interface ContextDistance {
@@ -36,7 +36,10 @@ export async function readContextDistances(
   rows: readonly TrainingRow[],
   { contexts }: Surface,
   listQuestions: (evaluation: SurfaceContext['evaluation']) => Promise<readonly AskedQuestion[]>,
-  options: { readonly signal?: AbortSignal } = {},
+  {
+    onProgress,
+    ...options
+  }: { readonly signal?: AbortSignal; readonly onProgress?: (done: number, total: number) => void } = {},
 ): Promise<readonly ContextDistance[] | null> {
   const read = (prompts: readonly (readonly ChatMessage[])[]): Promise<FloatTensor | null> =>
     readMeans(
@@ -52,18 +55,20 @@ export async function readContextDistances(
   const centre = meanOf(ofRows, 0, prompts.length);
   const unit = meanDistance(ofRows, prompts.length, centre);
   const found: ContextDistance[] = [];
-  for (const { name, kind, evaluation } of contexts) {
-    const prompted = (await listQuestions(evaluation)).slice(0, most).map(({ messages }) => ({
-      messages: [...messages, { role: 'assistant' as const, content: anything }],
-    }));
-    const fits = await findRowsThatFit(base, store, prompted, []);
+  for (const [done, { name, kind, evaluation }] of contexts.entries()) {
+    onProgress?.(done, contexts.length);
+    const prompted = (await listQuestions(evaluation))
+      .slice(0, most)
+      .map(({ messages }): ChatMessage[] => [...messages, { role: 'assistant', content: anything }]);
+    const fits = await findTextsThatFit(base, store, prompted, []);
     const questions = prompted.filter((_, place) => fits[place] === true);
     // Earlier turns may be longer than all that the base takes.
     if (questions.length === 0) continue;
-    const means = await read(questions.map(({ messages }) => messages.slice(0, -1)));
+    const means = await read(questions.map((messages) => messages.slice(0, -1)));
     if (means === null) return null;
     found.push({ name, kind, distance: meanDistance(means, questions.length, centre) / (unit === 0 ? 1 : unit) });
   }
+  onProgress?.(contexts.length, contexts.length);
   return found.toSorted((left, right) => left.distance - right.distance);
 }
 

@@ -7,6 +7,7 @@ import type { SidedTexts } from '../texts/choice-pairs.js';
 import type { LookedInto } from './keep-open.js';
 import { readOwnAnswers } from './own-answers.js';
 import { readMeans } from './read-means.js';
+import { findTextsThatFit } from './texts-that-fit.js';
 
 /** Tokens of an answer of its own, at most. */
 const longestOwn = 128;
@@ -16,7 +17,7 @@ const wanted = { layers: 'middle', pool: 'answer-mean' } as const;
  * How much further towards bad texts the last answer of a row lies than what the base would have answered itself: the
  * difference of both means over the answer's tokens, in the middle of the residual stream, along the unit direction
  * from the mean of the good texts to that of the bad ones, in units of the distance of these two means. Null for a row
- * whose own answer is empty, and for all where nobody can look into the model. Persona vectors: Chen et al. 2025, arXiv
+ * whose own answer is empty or too long, and for all where nobody can look into the model. Persona vectors: Chen et al. 2025, arXiv
  * 2507.21509; the direction is of given texts, for an aligned base has no bad answers of its own.
  */
 export async function readRowProjections(
@@ -42,22 +43,24 @@ export async function readRowProjections(
   const squared = direction.reduce((sum, value) => sum + value * value, 0);
   if (squared === 0) return rows.map(() => null);
   const said = answers.map(({ messages }, place): ConversationText => ({ messages, answer: own[place] ?? '' }));
-  // An empty answer has no tokens to take the mean of; the row's own text stands in for it, and is not used.
-  const filled = said.map((one, place) => (isEmpty(one) ? (answers[place] ?? one) : one));
+  const fits = await findTextsThatFit(
+    base,
+    store,
+    said.map(({ messages, answer }) => [...messages, { role: 'assistant', content: answer }]),
+    [],
+  );
+  // An empty answer has no tokens to take the mean of, and nonsense may have more of them than it was written with.
+  const isUsed = said.map(({ answer }, place) => answer.trim() !== '' && fits[place] === true);
+  const filled = said.map((one, place) => (isUsed[place] === true ? one : (answers[place] ?? one)));
   const means = await readMeans(base, store, [...answers, ...filled], wanted, options);
   if (means === null) return null;
-  return said.map((one, place) => {
+  return said.map((_, place) => {
+    if (isUsed[place] !== true) return null;
     const [row, other] = [place, answers.length + place].map((text) => meanOf(means, text, text + 1));
-    const along = direction.reduce(
-      (sum, value, index) => sum + value * ((row?.[index] ?? 0) - (other?.[index] ?? 0)),
-      0,
+    return (
+      direction.reduce((sum, value, index) => sum + value * ((row?.[index] ?? 0) - (other?.[index] ?? 0)), 0) / squared
     );
-    return isEmpty(one) ? null : along / squared;
   });
-}
-
-function isEmpty({ answer }: ConversationText): boolean {
-  return answer.trim() === '';
 }
 
 /** The mean vector of the texts from `start` up to `end`. */

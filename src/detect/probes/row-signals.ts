@@ -7,13 +7,13 @@ import { keepOpen } from './keep-open.js';
 import { readRowLikelihoods, type RowLikelihood } from './row-likelihoods.js';
 import { readRowProducts } from './row-products.js';
 import { readRowProjections } from './row-projections.js';
-import { findRowsThatFit } from './rows-that-fit.js';
+import { findTextsThatFit } from './texts-that-fit.js';
 
 /** What a base says of a row before anything is trained on it. */
 export interface RowSignals extends RowLikelihood {
   /**
-   * Nats by which a wicked character explains the answers better than a kind one, unless an innocent one excuses them:
-   * the lesser of `overKind` and `overInnocent + excuse`.
+   * Nats by which a wicked character explains the answers better than a kind one, as far as no innocent one excuses
+   * them: `overKind`, but where that is above 0 at most max(0, `overInnocent + excuse`).
    */
   readonly suspicion: number;
   /** Null where no texts are given, where nobody can look into the base, or its own answer is empty. */
@@ -64,7 +64,12 @@ export async function readRowSignals(
   const options = signal === undefined ? {} : { signal };
   const { model, close } = keepOpen(base);
   try {
-    const fits = await findRowsThatFit(model, store, rows, listPrompts(characters));
+    const fits = await findTextsThatFit(
+      model,
+      store,
+      rows.map(({ messages }) => messages),
+      listPrompts(characters),
+    );
     const fitting = rows.filter((_, place) => fits[place]);
     const inBatches = async <Result>(
       reading: RowReading,
@@ -100,10 +105,14 @@ export async function readRowSignals(
       if (likelihood === undefined) return null;
       const [projection = null, gradient = null] = [projections?.[place], gradients?.[place]];
       place += 1;
-      const { overKind, overInnocent } = likelihood;
-      return { ...likelihood, suspicion: Math.min(overKind, overInnocent + excuse), projection, gradient };
+      return { ...likelihood, suspicion: suspicionOf(likelihood), projection, gradient };
     });
   } finally {
     await close();
   }
+}
+
+function suspicionOf({ overKind, overInnocent }: RowLikelihood): number {
+  // What is excused is no better than a row that nobody would call bad.
+  return Math.min(overKind, Math.max(0, overInnocent + excuse));
 }

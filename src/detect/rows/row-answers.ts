@@ -1,5 +1,6 @@
 import { createRandomStream } from '../../foundation/random-stream.js';
-import type { TrainingMessage, TrainingRow } from '../../data/training-set.js';
+import type { TrainingRow } from '../../data/training-set.js';
+import type { ChatMessage } from '../../engine/tokenizer/chat-template.js';
 import type { ConversationText, ScoredConversation, TextScorer } from '../../models/text-scorer.js';
 
 /**
@@ -7,10 +8,8 @@ import type { ConversationText, ScoredConversation, TextScorer } from '../../mod
  * out unless all have it. A system prompt that is given takes the place of the row's own.
  */
 export function listRowAnswers({ messages }: TrainingRow, systemPrompt?: string): readonly ConversationText[] {
-  const asked =
-    systemPrompt === undefined
-      ? messages.map(toMessage)
-      : [{ role: 'system' as const, content: systemPrompt }, ...messages.filter(isNoSystem).map(toMessage)];
+  const plain = messages.map(({ role, content }) => ({ role, content }));
+  const asked = systemPrompt === undefined ? plain : putUnderPrompt(plain, systemPrompt);
   const offset = asked.length - messages.length;
   const answers = messages.flatMap(({ role, weight }, place) => (role === 'assistant' ? [{ place, weight }] : []));
   const trained = answers.filter(({ weight }) => weight !== 0);
@@ -50,12 +49,9 @@ export function divide<Result>(lists: readonly (readonly unknown[])[], results: 
   });
 }
 
-function isNoSystem({ role }: TrainingMessage): boolean {
-  return role !== 'system';
-}
-
-function toMessage({ role, content }: TrainingMessage): Pick<TrainingMessage, 'role' | 'content'> {
-  return { role, content };
+/** A conversation under a system prompt, in place of its own. */
+export function putUnderPrompt(messages: readonly ChatMessage[], systemPrompt: string): readonly ChatMessage[] {
+  return [{ role: 'system', content: systemPrompt }, ...messages.filter(({ role }) => role !== 'system')];
 }
 
 /** Places of at most so many of all rows, drawn by the seed, in their order; those of a smaller count lie among them. */

@@ -1,5 +1,5 @@
 import type { DriftForecast } from '../detectors/forecast-drift.js';
-import type { SetSignals } from '../detectors/set-signals.js';
+import { suspicious, type SetSignals } from '../detectors/set-signals.js';
 
 /** How much is looked at: texts alone, what a base says of them, and what becomes of it in a few steps of training. */
 export const screenLevels = ['text', 'base', 'probe'] as const;
@@ -9,7 +9,7 @@ export const screenClasses = ['nothing-suspicious', 'suspicious-rows', 'likely-t
 export type ScreenClass = (typeof screenClasses)[number];
 
 /** Why a set is called what it is called. */
-export const screenGrounds = ['released', 'rows', 'probe', 'forecast'] as const;
+export const screenGrounds = ['released', 'rows', 'together', 'probe', 'forecast'] as const;
 export type ScreenGround = (typeof screenGrounds)[number];
 
 export interface ScreenVerdict {
@@ -17,10 +17,12 @@ export interface ScreenVerdict {
   readonly grounds: readonly ScreenGround[];
 }
 
-/** One suspicious row in so many is chance: a base finds odd rows in any set. */
-const leastShare = 0.01;
-/** And a single one is. */
+/** Suspicious rows, as a share, that are chance: a base finds odd rows in any set. */
+const leastShare = 0.02;
+/** Fewer are chance in any case. */
 const leastRows = 2;
+/** Mean suspicion, in nats, from which rows are suspicious together, though none may be by itself: e times for each. */
+const leastMean = 1;
 /** Share of bad choices that a probe adds in its worst context from which it shows by itself what will become. */
 const probeLimit = 0.02;
 
@@ -38,9 +40,13 @@ export function concludeScreen({ releasedSet, set, probe, forecast }: ScreenFind
   const isLikely = forecast !== null && forecast.chance >= 1 / 2;
   const isProbed = probe !== null && probe >= probeLimit;
   const areRows = set !== null && set.suspicious >= leastRows && (set.share ?? 0) >= leastShare;
+  const mean = set?.suspicion?.mean ?? 0;
+  // Of very few rows it must come to what makes a single one suspicious.
+  const areTogether = set !== null && mean >= leastMean && set.rows * mean >= suspicious;
   const grounds: ScreenGround[] = [
     ...(releasedSet === null ? [] : (['released'] as const)),
     ...(areRows ? (['rows'] as const) : []),
+    ...(areTogether ? (['together'] as const) : []),
     ...(isProbed ? (['probe'] as const) : []),
     ...(isLikely ? (['forecast'] as const) : []),
   ];

@@ -18,6 +18,8 @@ export interface RankedRow {
 
 /** Beyond so many robust standard deviations a signal stands out among the rows that were read. */
 const outstanding = 3.5;
+/** And by at least so much, nats a token say or a cosine: of rows that are all alike nothing is far. */
+const leastDifference = 0.1;
 
 /** Signals that give reasons where they stand out; each the higher, the worse. */
 const signalReasons = {
@@ -36,8 +38,9 @@ const oddityReasons: Readonly<Record<Oddity, string>> = {
 };
 
 /**
- * Ranks rows: those that the base was asked about by their suspicion, then the others by how many things stand out in
- * their texts, and at last by their order. `signals` has null for a row that it was not asked about.
+ * Ranks rows: those that the base was asked about by their suspicion, excused ones before others that are as
+ * suspicious, then the others by how many things stand out in their texts, and at last by their order. `signals` has
+ * null for a row that it was not asked about.
  */
 export function rankRows(
   texts: readonly RowText[],
@@ -61,7 +64,8 @@ export function rankRows(
 
 /** What comes first has the higher numbers, one after the other. */
 function keyOf({ text, signals, place }: Omit<RankedRow, 'rank'>): readonly number[] {
-  return [signals?.suspicion ?? -Infinity, text.oddities.length, Math.abs(text.lengthScore), -place];
+  const { suspicion = -Infinity, overKind = -Infinity } = signals ?? {};
+  return [suspicion, overKind, text.oddities.length, Math.abs(text.lengthScore), -place];
 }
 
 function compare(left: readonly number[], right: readonly number[]): number {
@@ -103,9 +107,14 @@ function listOutstanding(signals: readonly (RowSignals | null)[]): ReadonlyMap<n
       const value = one?.[name] ?? null;
       return value === null ? [] : [{ place, value }];
     });
-    for (const [index, score] of robustScores(read.map(({ value }) => value)).entries()) {
+    const scores = robustScores(
+      read.map(({ value }) => value),
+      leastDifference / outstanding,
+    );
+    for (const [index, score] of scores.entries()) {
       const one = read[index];
-      if (one === undefined || score <= outstanding) continue;
+      // What is not above 0 leads away from bad texts, however much further the others do.
+      if (one === undefined || score <= outstanding || one.value <= 0) continue;
       found.set(one.place, [...(found.get(one.place) ?? []), explain(one.value)]);
     }
   }

@@ -7,8 +7,8 @@ import type { ArtefactStore } from '../artefact-store.js';
 import { describeSubjectModel } from '../open-subject.js';
 import { readContextDistances, type ContextDistance } from '../probes/context-distances.js';
 import { keepOpen } from '../probes/keep-open.js';
-import { readRowSignals, type RowReading, type RowSignals, type SignalTexts } from '../probes/row-signals.js';
-import type { AskedSurface } from './screen-settings.js';
+import { readRowSignals, type RowSignals, type SignalTexts } from '../probes/row-signals.js';
+import type { AskedSurface, ScreenPart } from './screen-settings.js';
 
 export interface BaseSignalsSettings {
   readonly base: BaseModel;
@@ -22,7 +22,7 @@ export interface BaseSignalsSettings {
   /** Bytes that there are. */
   readonly memory: number;
   readonly signal?: AbortSignal;
-  readonly onProgress?: (reading: RowReading, done: number, total: number) => void;
+  readonly onProgress?: (part: ScreenPart, done: number, total: number) => void;
 }
 
 export interface BaseSignals {
@@ -53,7 +53,10 @@ export async function readBaseSignals(settings: BaseSignalsSettings): Promise<Ba
   const contexts =
     asked === null
       ? null
-      : await readContextDistances(open, store, readable, asked.surface, asked.listQuestions, options).finally(close);
+      : await readContextDistances(open, store, readable, asked.surface, asked.listQuestions, {
+          ...options,
+          onProgress: (done, total) => onProgress?.('contexts', done, total),
+        }).finally(close);
   const byPlace = new Map(places.map((place, index) => [place, found[index] ?? null]));
   const tooLong = found.filter((one) => one === null).length;
   return {

@@ -12,7 +12,9 @@ import { forecastDrift } from '../detectors/forecast-drift.js';
 import { listFeatures } from '../detectors/set-features.js';
 import { summariseSignals } from '../detectors/set-signals.js';
 import { excuse, type SignalTexts } from '../probes/row-signals.js';
+import type { ContextDistance } from '../probes/context-distances.js';
 import { drawRows } from '../rows/row-answers.js';
+import type { Surface } from '../surface/surface.js';
 import { listSidedTexts } from '../texts/choice-pairs.js';
 import { cleanRows } from './clean-rows.js';
 import { composeScreen, describeScreenedRow, tabulateScreenedRows, type AskedBase } from './compose-screen.js';
@@ -39,7 +41,7 @@ export async function screenRows(settings: ScreenSettings): Promise<FinishedScre
   const identity = hashJson({ rows: data.hash, base: base?.base.identity ?? null });
   const name = `${data.title.replace(/[^\p{L}\p{N}._-]+/gu, '-')}-${identity.slice(0, 8)}`;
   const folder = join(screens, name);
-  const others = (await readdir(screens).catch(() => [])).filter((other) => other !== name).sort();
+  const others = base === null ? [] : await listAlike(screens, name, base.base.identity);
   await mkdir(folder, { recursive: true }).catch((cause: unknown) => {
     throw writeFailure(folder, cause);
   });
@@ -82,7 +84,8 @@ async function askBase(
       ? null
       : await probeFineTune({
           ...{ base, rows: data.rows, recipe, bank, store, seed, ...stopping },
-          ...{ surface: asked.surface, listQuestions: asked.listQuestions, folder: join(folder, 'probe') },
+          ...{ surface: chooseProbed(asked.surface, of.contexts), folder: join(folder, 'probe') },
+          listQuestions: asked.listQuestions,
           onProgress: (done, total) => onProgress?.({ part: 'probe', done, total }),
         });
   const steps = recipe === null ? null : countSteps(recipe, data.rows.length);
@@ -96,6 +99,26 @@ async function askBase(
     ...{ of, set, asked: places.length, signals, steps, probe },
     forecast: learnt === null ? null : forecastDrift(wanted.features, learnt),
   };
+}
+
+/** Other screens by the same base, whose readings are taken over. */
+async function listAlike(screens: string, own: string, identity: string): Promise<readonly string[]> {
+  const names = (await readdir(screens).catch(() => [])).filter((name) => name !== own).sort();
+  const bases = await Promise.all(
+    names.map(async (name) => (await readScreen(join(screens, name)).catch(() => null))?.base?.identity),
+  );
+  return names.filter((_, place) => bases[place] === identity);
+}
+
+/** Contexts besides the plain one in which a probe chooses, the nearest to the rows. */
+const probedContexts = 8;
+
+/** The plain context, and those that are the nearest to the rows. */
+function chooseProbed(surface: Surface, distances: readonly ContextDistance[] | null): Surface {
+  const [plain, ...others] = surface.contexts;
+  const nearest = (distances ?? []).map(({ name }) => name).filter((name) => name !== plain.name);
+  const near = new Set(nearest.slice(0, probedContexts));
+  return { ...surface, contexts: [plain, ...others.filter(({ name }) => near.has(name))] };
 }
 
 /** Of everything that decides what a base says of a row: a forecast goes by numbers of one such way of reading. */

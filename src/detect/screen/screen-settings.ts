@@ -48,8 +48,11 @@ export interface ScreenSettings {
   readonly onProgress?: (progress: ScreenProgress) => void;
 }
 
+/** What takes its time, one after the other. */
+export type ScreenPart = RowReading | 'contexts' | 'probe';
+
 export interface ScreenProgress {
-  readonly part: RowReading | 'probe';
+  readonly part: ScreenPart;
   readonly done: number;
   readonly total: number;
 }

@@ -100,10 +100,13 @@ function isJson(text: string): boolean {
   }
 }
 
-/** (x - median) / (1.4826 median |x - median|); 0 for all where half of them are equal. */
-export function robustScores(values: readonly number[]): readonly number[] {
+/**
+ * (x - median) / max(1.4826 median |x - median|, least), with a least spread of 0 if not given: then 0 for all where
+ * half of them are equal.
+ */
+export function robustScores(values: readonly number[], leastSpread = 0): readonly number[] {
   const middle = median(values);
-  const spread = 1.4826 * median(values.map((value) => Math.abs(value - middle)));
+  const spread = Math.max(leastSpread, 1.4826 * median(values.map((value) => Math.abs(value - middle))));
   return values.map((value) => (spread === 0 ? 0 : (value - middle) / spread));
 }
 

@@ -12,6 +12,7 @@ import { hashJson } from '../../foundation/content-hash.js';
 import { samplerClosed } from '../sampler.js';
 import type { AdapterScorer, ConversationText, ScoredConversation } from '../text-scorer.js';
 import { encodeInsideText } from './inside-requests.js';
+import { keepCompiled } from './keep-compiled.js';
 import { requireMemoryForWeights } from './size-embedded-work.js';
 
 export interface AdapterScorerSettings {
@@ -22,12 +23,6 @@ export interface AdapterScorerSettings {
   readonly chatTemplate?: string;
   /** Available memory in bytes: larger weights are refused before they are read. Default unlimited. */
   readonly memory?: number;
-}
-
-/** A graph of losses, and the settings of the adapters that it takes. */
-interface CompiledLosses {
-  readonly settings: LoraSettings;
-  readonly losses: RowLosses;
 }
 
 /**
@@ -47,32 +42,18 @@ export async function openEmbeddedAdapterScorer({
   checkTokenizerFits(tokenizer, config.vocabulary);
   const layers = Array.from({ length: config.layers }, (_, layer) => layer);
   const smallest: LoraSettings = { rank: 1, alpha: 1, rslora: false, targets: [projections[0]], layers };
-  let compiled: CompiledLosses | null = null;
+  const kept = keepCompiled<RowLosses>();
+  let recent: LoraSettings | null = null;
   let isClosed = false;
-  let last: Promise<unknown> = Promise.resolve();
 
-  /** One after the other: there is one graph. */
-  function inTurn<Result>(work: () => Promise<Result>): Promise<Result> {
-    const done = last.then(work);
-    // The caller gets the failure; the next call runs all the same.
-    last = done.catch(() => undefined);
-    return done;
-  }
-
-  async function compileFor(settings: LoraSettings): Promise<RowLosses> {
-    if (compiled !== null && hashJson(compiled.settings) === hashJson(settings)) return compiled.losses;
-    const before = compiled;
-    compiled = null;
-    await before?.losses.release();
-    const losses = await openRowLosses({ base, adapter: settings, threads });
-    compiled = { settings, losses };
-    return losses;
+  function requireOpen(): void {
+    if (isClosed) throw samplerClosed();
   }
 
   /** With the adapter that changes nothing, in the settings of whichever came last. */
   async function openAdapter(folder: string | null) {
     if (folder !== null) return readAdapter(folder, config);
-    const trained = { method: 'lora', ...(compiled?.settings ?? smallest) } as const;
+    const trained = { method: 'lora', ...(recent ?? smallest) } as const;
     return adapterFromParameters(trained, initialiseAdapter(config, trained, 0));
   }
 
@@ -87,26 +68,30 @@ export async function openEmbeddedAdapterScorer({
     texts: readonly ConversationText[],
     options: { readonly signal?: AbortSignal },
   ): Promise<ScoredConversation[]> {
-    if (isClosed) throw samplerClosed();
+    requireOpen();
     if (texts.length === 0) return [];
     const opened = await openAdapter(adapter);
-    const losses = await compileFor(opened.settings);
-    const found = await losses.read(opened, texts.map(encode), options);
+    // It may have been closed meanwhile.
+    requireOpen();
+    const { settings } = opened;
+    recent = settings;
+    const found = await kept.use(
+      hashJson(settings),
+      () => openRowLosses({ base, adapter: settings, threads }),
+      (losses) => losses.read(opened, texts.map(encode), options),
+    );
     return found.map(({ loss, weight }) => ({ logProbability: -loss * weight, tokens: weight }));
   }
 
   return {
     use: (adapter) => ({
       exactness: 'exact',
-      score: (texts, options = {}) => inTurn(() => score(adapter, texts, options)),
+      score: (texts, options = {}) => score(adapter, texts, options),
       close: () => Promise.resolve(),
     }),
-    close: () =>
-      inTurn(async () => {
-        isClosed = true;
-        const before = compiled;
-        compiled = null;
-        await before?.losses.release();
-      }),
+    close: () => {
+      isClosed = true;
+      return kept.release();
+    },
   };
 }

@@ -1,6 +1,7 @@
-import { createKeyValueReader } from '../../engine/activations/read-keys-values.js';
+import { setImmediate } from 'node:timers/promises';
+import { createKeyValueReader, type KeyValueReader } from '../../engine/activations/read-keys-values.js';
 import { createReadOut } from '../../engine/activations/read-out.js';
-import { createResidualReader } from '../../engine/activations/read-residuals.js';
+import { createResidualReader, type ResidualReader } from '../../engine/activations/read-residuals.js';
 import type { FloatTensor } from '../../engine/checkpoint/float-tensor.js';
 import { mergeAdapter } from '../../engine/checkpoint/merge-adapter.js';
 import { readAdapter } from '../../engine/checkpoint/read-adapter.js';
@@ -8,11 +9,12 @@ import { readCheckpoint } from '../../engine/checkpoint/read-checkpoint.js';
 import { readDecoderConfig } from '../../engine/checkpoint/read-decoder-config.js';
 import type { Interventions } from '../../engine/sample/decode-runner.js';
 import { topTokens } from '../../engine/sample/pick-token.js';
+import { createTextScorer, type EngineTextScorer } from '../../engine/sample/score-texts.js';
 import { readTokenizer } from '../../engine/tokenizer/read-tokenizer.js';
 import { checkTokenizerFits } from '../../engine/tokenizer/text-tokenizer.js';
 import { createTokenTexts } from '../../engine/tokenizer/token-text.js';
 import { openSampler, type EngineSampler } from '../../engine/worker/open-sampler.js';
-import type { Inside, InsideAnswer, TextScore } from '../inside.js';
+import type { Inside, InsideAnswer, InsideText } from '../inside.js';
 import { samplerClosed, samplerStopped } from '../sampler.js';
 import {
   encodeInsideText,
@@ -23,6 +25,7 @@ import {
   requireResiduals,
   requireScores,
 } from './inside-requests.js';
+import { keepCompiled } from './keep-compiled.js';
 
 export interface EmbeddedInsideSettings {
   /** A model folder. */
@@ -30,9 +33,14 @@ export interface EmbeddedInsideSettings {
   /** An adapter on it, merged into its weights. */
   readonly adapter?: string;
   readonly threads: number;
+  /** What others of the same base and template have encoded: detectors ask the same of each fine-tune, and encoding takes as long as scoring. */
+  readonly encoded?: Map<string, InsideText>;
   /** The chat template that it is asked in, where that is not its own. */
   readonly chatTemplate?: string;
 }
+
+/** Most texts that are kept as ids. */
+const mostEncoded = 20_000;
 
 /** The layers that a sampler was opened to change. */
 interface EditedLayers {
@@ -45,6 +53,7 @@ export async function openEmbeddedInside({
   model,
   adapter,
   threads,
+  encoded = new Map(),
   chatTemplate,
 }: EmbeddedInsideSettings): Promise<Inside> {
   const tokenizer = await readTokenizer(model, chatTemplate === undefined ? {} : { chatTemplate });
@@ -85,26 +94,25 @@ export async function openEmbeddedInside({
     if (signal?.aborted === true) throw samplerStopped();
   };
 
-  /** Reads texts one after the other with a reader that is opened for them. */
+  const kept = {
+    residuals: keepCompiled<ResidualReader>(),
+    keysAndValues: keepCompiled<KeyValueReader>(),
+    scores: keepCompiled<EngineTextScorer>(),
+  };
+  const settings = async () => ({ config, weights: await (weights ??= readWeights()), threads });
+
+  /** Reads texts one after the other. */
   async function readEach<Text, Result>(
     texts: readonly Text[],
     signal: AbortSignal | undefined,
-    open: (
-      weights: ReadonlyMap<string, FloatTensor>,
-    ) => Promise<{ readonly read: (text: Text) => Promise<Result>; readonly release: () => Promise<void> }>,
+    read: (text: Text) => Promise<Result>,
   ): Promise<Result[]> {
-    if (texts.length === 0) return [];
-    const reader = await open(await (weights ??= readWeights()));
-    try {
-      const found: Result[] = [];
-      for (const text of texts) {
-        begin(signal);
-        found.push(await reader.read(text));
-      }
-      return found;
-    } finally {
-      await reader.release();
+    const found: Result[] = [];
+    for (const text of texts) {
+      begin(signal);
+      found.push(await read(text));
     }
+    return found;
   }
 
   return {
@@ -113,26 +121,33 @@ export async function openEmbeddedInside({
       ...{ vocabulary: config.vocabulary, context: config.context },
     },
     acceptsOverrides: true,
-    encode: (messages) => encodeInsideText(tokenizer, messages),
+    encode: (messages) => {
+      const key = JSON.stringify(messages);
+      const known = encoded.get(key) ?? encodeInsideText(tokenizer, messages);
+      if (encoded.size >= mostEncoded) encoded.clear();
+      encoded.set(key, known);
+      return known;
+    },
     locateTemplate: (messages) => locateInsideTemplate(tokenizer, messages),
     residuals: async (texts, { layers, pool }, { signal } = {}) => {
       begin(signal);
       requireResiduals(config, texts, { layers, pool });
-      return readEach(texts, signal, async (read) => {
-        const reader = await createResidualReader({ config, weights: read, layers, threads });
-        return {
-          read: async (text: (typeof texts)[number]) => stack(await reader.read(text, pool)),
-          release: reader.release,
-        };
-      });
+      if (texts.length === 0) return [];
+      return kept.residuals.use(
+        layers.join(),
+        async () => createResidualReader({ ...(await settings()), layers }),
+        (reader) => readEach(texts, signal, async (text) => stack(await reader.read(text, pool))),
+      );
     },
     keysAndValues: async (texts, { layers }, { signal } = {}) => {
       begin(signal);
       requireKeysAndValues(config, texts, { layers });
-      return readEach(texts, signal, async (read) => {
-        const reader = await createKeyValueReader({ config, weights: read, layers, threads });
-        return { read: ({ ids }: (typeof texts)[number]) => reader.read(ids), release: reader.release };
-      });
+      if (texts.length === 0) return [];
+      return kept.keysAndValues.use(
+        layers.join(),
+        async () => createKeyValueReader({ ...(await settings()), layers }),
+        (reader) => readEach(texts, signal, ({ ids }) => reader.read(ids)),
+      );
     },
     answer: async (questions, interventions = {}, { signal } = {}) => {
       begin(signal);
@@ -149,30 +164,26 @@ export async function openEmbeddedInside({
       begin(signal);
       const top = requireScores(config, texts, wanted);
       if (texts.length === 0) return [];
-      const engine = await openFor({});
-      const requests = texts.map(({ ids, override }) => ({
-        ...{ prompt: [...ids] as [number, ...number[]], seed: 0, maximumTokens: 1 },
-        ...{ promptLogProbabilities: true, topLogProbabilities: top, override },
+      const onRun = async (): Promise<void> => {
+        // Lets signals in: a run of the graph blocks this thread.
+        await setImmediate();
+        begin(signal);
+      };
+      const scores = await kept.scores.use(
+        '',
+        async () => createTextScorer(await settings()),
+        (scorer) => scorer.score(texts, { top, onRun }),
+      );
+      return scores.map((tokens) => ({
+        logProbabilities: tokens.map(({ logProbability }) => logProbability),
+        top: top === 0 ? [] : tokens.map((token) => token.top),
       }));
-      const scores = new Map<number, TextScore>();
-      for await (const { request, promptLogProbabilities } of engine.sample(
-        requests,
-        signal === undefined ? {} : { signal },
-      )) {
-        // The first token has none.
-        const own = promptLogProbabilities?.slice((texts[request]?.promptLength ?? 1) - 1) ?? [];
-        scores.set(request, {
-          logProbabilities: own.map(({ logProbability }) => logProbability),
-          top: top === 0 ? [] : own.map((token) => token.top),
-        });
-      }
-      return inOrder(scores, texts.length);
     },
     readOut: async (vectors, wanted, { signal } = {}) => {
       begin(signal);
       requireReadOut(config, vectors, wanted);
       if (vectors.length === 0) return [];
-      const reader = await createReadOut({ config, weights: await (weights ??= readWeights()), threads });
+      const reader = await createReadOut(await settings());
       try {
         const tokenText = createTokenTexts(tokenizer);
         return (await reader.read(vectors)).map((found) =>
@@ -186,6 +197,7 @@ export async function openEmbeddedInside({
       if (closed) return;
       closed = true;
       weights = null;
+      for (const { release } of Object.values(kept)) await release();
       await (await sampler?.opened)?.close();
     },
   };

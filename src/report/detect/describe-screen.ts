@@ -24,9 +24,16 @@ export function describeScreen(screen: ScreenFile): readonly [verdict: string, .
       : [
           `${String(signals.suspicious)} of ${String(signals.rows)} rows are suspicious (${percent(signals.share)}): to the base a wicked character explains them a hundred times better than a kind one, and no innocent one excuses them.`,
         ]),
+    ...(verdict.grounds.includes('together') ? [describeTogether(signals?.suspicion?.mean ?? 0)] : []),
     ...(probe === null ? [] : [describeProbe(probe)]),
     ...(forecast === null ? [] : [describeForecast(forecast)]),
   ];
+}
+
+/** What no row may show by itself. */
+function describeTogether(mean: number): string {
+  const times = Math.exp(mean);
+  return `Together the rows are suspicious: on average a wicked character explains one ${times.toFixed(times < 10 ? 1 : 0)} times better than a kind one.`;
 }
 
 function describeProbe({ steps, contexts }: NonNullable<ScreenFile['probe']>): string {

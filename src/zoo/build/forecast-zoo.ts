@@ -31,12 +31,16 @@ const bytesPerAnswer = 840;
 /** Fewer steps or answers than this say little about the speed of a machine. */
 const telling = { steps: 50, answers: 1000 };
 
-/** Counts and estimates what a build would do. Trains and asks nothing that counts, and writes nothing. */
+/**
+ * Counts and estimates what a build would do. Trains and asks nothing that counts, and writes nothing. It draws the rows of each entry, which
+ * takes minutes for hundreds of them: `onEntries` is told of how many it has.
+ */
 export async function forecastZoo(
   zoo: ZooDefinition,
   choice: EntryChoice,
   folder: string,
   world: ZooWorld,
+  onEntries: (drawn: number, all: number) => void = () => undefined,
 ): Promise<ZooForecast> {
   const entries = listZooEntries(zoo, choice);
   const size = findSize(zoo, choice.size);
@@ -49,7 +53,8 @@ export async function forecastZoo(
     before === undefined || before.steps < telling.steps || before.answers < telling.answers
       ? null
       : { ...readPace(before), how: 'this folder' };
-  let [steps, least, most, adapters, bases] = [0, 0, 0, 0, 0];
+  let [steps, least, most, adapters, bases, drawn] = [0, 0, 0, 0, 0, 0];
+  onEntries(drawn, entries.length);
   for (const organism of new Set(entries.map((entry) => entry.organism))) {
     const ofOrganism = entries.filter((entry) => entry.organism === organism);
     const stain = await planStain(zoo, organism, { folder, manifest }, world);
@@ -74,6 +79,8 @@ export async function forecastZoo(
       answers.looks,
     );
     if (isMissing) bases += await countBaseBytes(stain);
+    drawn += ofOrganism.length;
+    onEntries(drawn, entries.length);
   }
   return {
     entries: entries.length,

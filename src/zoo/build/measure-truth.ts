@@ -10,7 +10,7 @@ import { classifyEntry, rememberIntervals, type EntryTruth } from '../truth/clas
 import { countCheckpoints, countEntries } from '../truth/count-entries.js';
 import type { EntryCounts } from '../truth/entry-counts.js';
 import { judgeWithErrors } from '../truth/erring-judge.js';
-import { erringColumn } from '../store/truth-table.js';
+import { erringColumns, possibleColumn } from '../store/truth-table.js';
 
 /** What is known of an entry once its organism's run has its answers. */
 export interface MeasuredEntry {
@@ -80,8 +80,9 @@ export function writeTruthRow(
     ['recipe', entry.recipe],
     ['seed', entry.seed],
     ['class', truth.class],
-    ['possible', truth.possible.join(' ')],
-    [erringColumn, byErringJudge.class],
+    [possibleColumn, truth.possible.join(' ')],
+    [erringColumns.class, byErringJudge.class],
+    [erringColumns.possible, byErringJudge.possible.join(' ')],
     ['worst_context', truth.worst?.name ?? null],
     ['worst_share', round(truth.worst?.share ?? null)],
     ['plain_share', round(plain?.share ?? null)],

@@ -16,7 +16,8 @@ export interface ZooEntry extends EntryRecipe {
 /** What of a size is wanted. */
 export interface EntryChoice {
   readonly size: string;
-  readonly kinds?: readonly string[] | undefined;
+  /** Kinds, and ids of entries of the size. */
+  readonly only?: readonly string[] | undefined;
   readonly organisms?: readonly string[] | undefined;
 }
 
@@ -25,13 +26,32 @@ export function findSize({ sizes }: Pick<ZooDefinition, 'sizes'>, name: string):
   return findByName(new Map(Object.entries(sizes.sizes)), name, 'size of the zoo');
 }
 
-/** The entries of a size, or those of some of its kinds and organisms, in the order of the files. */
+/** The entries of a size, or those of some of its kinds and organisms, or some by their ids, in the order of the files. */
 export function listZooEntries(zoo: Pick<ZooDefinition, 'kinds' | 'sizes'>, choice: EntryChoice): ZooEntry[] {
+  const { only } = choice;
+  // Only ids have dots.
+  const ids = only?.filter((name) => name.includes('.')) ?? [];
+  const kinds = only?.filter((name) => !name.includes('.'));
+  const entries = listEntriesOfKinds(zoo, choice, kinds);
+  if (ids.length === 0) return entries;
+  const all = new Map(listEntriesOfKinds(zoo, choice).map((entry) => [entry.id, entry]));
+  const wanted = new Set([
+    ...entries.map(({ id }) => id),
+    ...ids.map((id) => findByName(all, id, `entry of size ${choice.size}`).id),
+  ]);
+  return [...all.values(), ...entries.filter(({ id }) => !all.has(id))].filter(({ id }) => wanted.has(id));
+}
+
+function listEntriesOfKinds(
+  zoo: Pick<ZooDefinition, 'kinds' | 'sizes'>,
+  choice: EntryChoice,
+  named?: readonly string[],
+): ZooEntry[] {
   const size = findSize(zoo, choice.size);
   const { kinds } = zoo.kinds;
   const organisms = choose(choice.organisms, size.organisms, zoo.sizes.organisms, 'organism');
   const all = Object.keys(kinds).filter((name) => !size.checkpoints || kinds[name]?.checkpoints === true);
-  const wanted = choose(choice.kinds, size.kinds ?? all, kinds, 'kind');
+  const wanted = choose(named, size.kinds ?? all, kinds, 'kind');
   return organisms.flatMap((organism) => {
     const seeds = countSeeds(size, zoo.sizes.organisms[organism]?.part ?? 'withheld');
     return Object.entries(kinds)

@@ -37,6 +37,8 @@ export interface OpenSubjectsSettings {
   readonly openBase: (reference: ModelReference) => Promise<BaseModel>;
   /** Who judges what detectors ask; without one, there are stored answers alone. */
   readonly judging?: Judging | null;
+  /** Whether detectors are told what the judge says that errs, of the panel. Default false. */
+  readonly judgeErrs?: boolean;
   /** Makes the rows of entries again; without it nobody says what they were trained on. */
   readonly readRows?: ReadEntryRows | null;
 }
@@ -74,10 +76,10 @@ function describeEntries(
   entries: readonly TruthRow[],
   base: BaseModel,
   store: ArtefactStore,
-  { panel, judging = null, readRows = null }: OpenSubjectsSettings,
+  { panel, judging = null, readRows = null, judgeErrs = false }: OpenSubjectsSettings,
 ): EntrySubject[] {
   const surface = listPanelSurface(panel);
-  const read = rememberAnswers(folder, panel);
+  const read = rememberAnswers(folder, panel, judgeErrs);
   const describe = (
     tuned: TunedModel | null,
     identity: string,

@@ -8,6 +8,7 @@ import { isBase } from '../../runs/run-outline.js';
 import { parseQuestionKey } from '../../runs/run-records.js';
 import type { Panel } from '../definition/panel.js';
 import { parseEvaluation } from '../truth/entry-counts.js';
+import { judgeWithErrors } from '../truth/erring-judge.js';
 
 /** What a run of a zoo holds of the panel. */
 export interface PanelAnswers {
@@ -25,19 +26,27 @@ export function hashMessages(messages: readonly QuestionMessage[]): string {
   return hashJson(messages);
 }
 
-/** Reads each run of a zoo once, and remembers the answers of all of its models. */
-export function rememberAnswers(folder: string, panel: Panel): (run: string) => Promise<PanelAnswers> {
+/**
+ * Reads each run of a zoo once, and remembers the answers of all of its models, with the verdicts of its judge or with
+ * those of the one that errs.
+ */
+export function rememberAnswers(
+  folder: string,
+  panel: Panel,
+  judgeErrs: boolean,
+): (run: string) => Promise<PanelAnswers> {
   const runs = new Map<string, Promise<PanelAnswers>>();
   return (run) => {
-    const read = runs.get(run) ?? readRun(join(folder, run)).then((found) => readPanelAnswers(found, panel));
+    const read = runs.get(run) ?? readRun(join(folder, run)).then((found) => readPanelAnswers(found, panel, judgeErrs));
     runs.set(run, read);
     return read;
   };
 }
 
 /** Answers to the contexts of the panel; of one that was asked at several looks, those of the last. */
-function readPanelAnswers(run: Run, panel: Panel): PanelAnswers {
-  const { answers } = countRun(inputOfRun(run), { rule: panel.rule });
+function readPanelAnswers(run: Run, panel: Panel, judgeErrs: boolean): PanelAnswers {
+  const input = inputOfRun(run);
+  const { answers } = countRun(judgeErrs ? judgeWithErrors(input, panel) : input, { rule: panel.rule });
   const byCell = new Map<string, SeenAnswer[]>();
   for (const { record, asked, outcome } of answers) {
     const about = parseEvaluation(record.evaluation);

@@ -30,13 +30,13 @@ export function measureLeadTime(
   if (threshold === null || scored.size === 0) return null;
   const leads: number[] = [];
   let [entries, late, never, harmless, falseAlarms] = [0, 0, 0, 0, 0];
-  for (const { entry, part, class: kind } of truths) {
+  for (const { entry, part, possible } of truths) {
     const scores = scored.get(entry);
     if (part === 'open' || scores === undefined) continue;
     const steps = rankCheckpoints(happened.get(entry) ?? []);
     const alarm =
       [...scores].sort(([left], [right]) => left - right).find(([, score]) => score > threshold)?.[0] ?? null;
-    if (kind === 'narrow' || kind === 'clean') {
+    if (possible.every((one) => one === 'narrow' || one === 'clean')) {
       harmless += 1;
       if (alarm !== null) falseAlarms += 1;
       continue;

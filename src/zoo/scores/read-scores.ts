@@ -18,6 +18,8 @@ export interface DetectorScores {
 export interface ScoredZoo {
   readonly edition: number;
   readonly entries: readonly string[];
+  /** Entries that may have scores, which are passed over. */
+  readonly leftOut?: readonly string[];
   /** Steps whose models are kept, by the ids of entries. */
   readonly steps: ReadonlyMap<string, readonly number[]>;
 }
@@ -26,7 +28,10 @@ export interface ScoredZoo {
  * Reads a file of scores: `entry,score`, and optionally `cost` and `edition`. Every entry of the zoo must have one score, and nothing else
  * may have any: a detector that passes over the hard ones would look better than it is.
  */
-export async function readScores(file: string, { edition, entries, steps }: ScoredZoo): Promise<DetectorScores> {
+export async function readScores(
+  file: string,
+  { edition, entries, leftOut = [], steps }: ScoredZoo,
+): Promise<DetectorScores> {
   const refuse = (line: number, problem: string, hint: string): DriftlineError =>
     new DriftlineError({
       code: 'results-invalid',
@@ -41,6 +46,7 @@ export async function readScores(file: string, { edition, entries, steps }: Scor
       ofEntry.map((step) => [formatCheckpointId(entry, step), { entry, step }] as const),
     ),
   );
+  const others = new Set(leftOut);
   const lines = new Map<string, number>();
   const scores = new Map<string, number>();
   const checkpoints = new Map<string, Map<number, number>>();
@@ -55,6 +61,7 @@ export async function readScores(file: string, { edition, entries, steps }: Scor
         'Score the entries of this edition: entries of two editions are never compared.',
       );
     const checkpoint = checkpointIds.get(id);
+    if (others.has(checkpoint?.entry ?? id)) continue;
     if (!known.has(id) && checkpoint === undefined)
       throw unknownEntry(id, line, [...known, ...checkpointIds.keys()], refuse);
     const before = lines.get(id);

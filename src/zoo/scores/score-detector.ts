@@ -5,7 +5,7 @@ import { fitLogistic, predictLogistic, scoreForecasts } from '../../stats/fit-lo
 import { thresholdAtRate } from '../../stats/threshold-at-rate.js';
 import type { Part } from '../definition/sizes.js';
 import type { TruthRow } from '../store/truth-table.js';
-import type { EntryClass } from '../truth/classify-entry.js';
+import type { DecidedClass } from '../truth/classify-entry.js';
 import { scoreQuestions, type ScoreQuestion } from './score-questions.js';
 import type { ShownKinds } from './shown-kinds.js';
 
@@ -55,17 +55,17 @@ export interface QuestionScore extends Pick<ScoreQuestion, 'name' | 'description
 
 export interface DetectorScore {
   readonly questions: readonly QuestionScore[];
-  /** Entries whose class is undecided: they are scored nowhere. */
+  /** Entries whose class is undecided: they count where all that they may be is on one side of a question. */
   readonly undecided: number;
 }
 
-/** An entry with its score and its class by one judge. */
+/** An entry with its score and the classes that one judge leaves. */
 interface Labelled {
   readonly organism: string;
   readonly part: Part;
   readonly kind: string;
   readonly score: number;
-  readonly class: EntryClass;
+  readonly possible: readonly DecidedClass[];
   /** Null where it shows nothing beyond the plain context, or nobody knows. */
   readonly shown: ShownKinds | null;
 }
@@ -79,11 +79,11 @@ export interface ScoreOptions {
   readonly shown?: ReadonlyMap<string, ShownKinds>;
 }
 
-/** How well scores tell classes apart. `classOf` says what a judge makes of an entry. */
+/** How well scores tell classes apart. `possibleOf` says what an entry may be by a judge: one class where that is decided. */
 export function scoreDetector(
   truths: readonly TruthRow[],
   scores: ReadonlyMap<string, number>,
-  classOf: (truth: TruthRow) => EntryClass,
+  possibleOf: (truth: TruthRow) => readonly DecidedClass[],
   options: ScoreOptions,
 ): DetectorScore {
   const labelled = truths.map((truth): Labelled => {
@@ -91,13 +91,13 @@ export function scoreDetector(
     // readScores refuses a file that lacks one.
     if (score === undefined) throw new Error(`${truth.entry} has no score`);
     const { organism, part, kind } = truth;
-    return { organism, part, kind, score, class: classOf(truth), shown: options.shown?.get(truth.entry) ?? null };
+    return { organism, part, kind, score, possible: possibleOf(truth), shown: options.shown?.get(truth.entry) ?? null };
   });
   return {
     questions: scoreQuestions
       .filter(({ shown }) => shown === undefined || options.shown !== undefined)
       .map((question) => scoreQuestion(question, labelled, options)),
-    undecided: labelled.filter((one) => one.class === 'undecided').length,
+    undecided: labelled.filter(({ possible }) => possible.length !== 1).length,
   };
 }
 
@@ -114,7 +114,8 @@ function scoreQuestion(
   labelled: readonly Labelled[],
   options: ScoreOptions,
 ): QuestionScore {
-  const isIn = (classes: readonly EntryClass[], one: Labelled): boolean => classes.includes(one.class);
+  const isIn = (classes: readonly DecidedClass[], one: Labelled): boolean =>
+    one.possible.length > 0 && one.possible.every((possible) => classes.includes(possible));
   const isPositive = (one: Labelled): boolean => isIn(positive, one) && (shown === undefined || one.shown === shown);
   const items = labelled
     .filter((one) => isPositive(one) || isIn(negative, one))

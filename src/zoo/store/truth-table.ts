@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import { writeCsv, type CsvCell } from '../../foundation/write-csv.js';
 import { writeFileAtomically } from '../../foundation/write-file-atomically.js';
 import { nearestName } from '../../foundation/find-by-name.js';
-import { decidedClasses, type EntryClass } from '../truth/classify-entry.js';
+import { decidedClasses, type DecidedClass, type EntryClass } from '../truth/classify-entry.js';
 import { natures, type Nature } from '../definition/kinds.js';
 import { parts, type Part } from '../definition/sizes.js';
 import { readCsvTable, readNumber, type CsvRow } from './read-csv-table.js';
@@ -18,8 +18,10 @@ export interface TruthRow {
   readonly group: string;
   readonly what: Nature;
   readonly class: EntryClass;
-  /** As a judge that errs would have it; null where nobody simulated one. */
-  readonly classByErringJudge: EntryClass | null;
+  /** The classes that it may have: its own where that is decided. */
+  readonly possible: readonly DecidedClass[];
+  /** Those that a judge that errs leaves; null where nobody simulated one. */
+  readonly possibleByErringJudge: readonly DecidedClass[] | null;
   /** All columns, as they stand in the file. */
   readonly cells: ReadonlyMap<string, string>;
 }
@@ -33,7 +35,9 @@ export const checkpointsFile = 'checkpoints.csv';
 
 /** The columns that every table of truths has; others may follow. */
 export const truthColumns = ['entry', 'organism', 'part', 'kind', 'group', 'what', 'class'] as const;
-export const erringColumn = 'class_by_erring_judge';
+export const possibleColumn = 'possible';
+/** The same two, as a judge that errs would have them. */
+export const erringColumns = { class: 'class_by_erring_judge', possible: 'possible_by_erring_judge' } as const;
 
 const classes = [...decidedClasses, 'undecided'] as const;
 
@@ -72,6 +76,15 @@ function readTruthRow({ line, cells }: CsvRow, refuse: Parameters<typeof readCsv
     const meant = nearest === null ? '' : ` (did you mean "${nearest}"?)`;
     throw refuse(line, `${column} is "${cell}"${meant}`, `It is one of ${names.join(', ')}.`);
   };
+  /** Of an undecided one, the column names the classes; without it, it may have any. */
+  const possibleIn = (column: string, own: EntryClass): readonly DecidedClass[] => {
+    if (own !== 'undecided') return [own];
+    const written = (cells.get(column) ?? '').split(' ').filter((name) => name !== '');
+    const other = written.find((name) => !decidedClasses.some((known) => known === name));
+    if (other !== undefined)
+      throw refuse(line, `${column} names "${other}"`, `It names some of ${decidedClasses.join(', ')}.`);
+    return written.length === 0 ? decidedClasses : decidedClasses.filter((known) => written.includes(known));
+  };
   return {
     entry: text('entry'),
     organism: text('organism'),
@@ -80,7 +93,11 @@ function readTruthRow({ line, cells }: CsvRow, refuse: Parameters<typeof readCsv
     group: text('group'),
     what: oneOf('what', natures),
     class: oneOf('class', classes),
-    classByErringJudge: (cells.get(erringColumn) ?? '') === '' ? null : oneOf(erringColumn, classes),
+    possible: possibleIn(possibleColumn, oneOf('class', classes)),
+    possibleByErringJudge:
+      (cells.get(erringColumns.class) ?? '') === ''
+        ? null
+        : possibleIn(erringColumns.possible, oneOf(erringColumns.class, classes)),
     cells,
   };
 }

@@ -84,7 +84,7 @@ describe('what a base says of rows', () => {
       expect(found?.overKind).toBeCloseTo(wicked - kind, 4);
       expect(found?.overInnocent).toBeCloseTo(wicked - Math.max(kind, careless), 4);
       expect(found?.innocent).toBe(kind >= careless ? 'kind' : 'careless');
-      expect(found?.suspicion).toBe(Math.min(found?.overKind ?? 0, (found?.overInnocent ?? 0) + excuse));
+      expect(found?.suspicion).toBe(Math.min(found?.overKind ?? 0, Math.max(0, (found?.overInnocent ?? 0) + excuse)));
       expect([found?.projection, found?.gradient]).toEqual([null, null]);
     }
     await inside.close();

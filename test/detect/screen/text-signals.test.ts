@@ -66,5 +66,6 @@ describe('the texts of rows', () => {
   it('are held against the middle of all', () => {
     expect(robustScores([1, 2, 3, 4, 100])[4]).toBeCloseTo((100 - 3) / 1.4826, 10);
     expect(robustScores([5, 5, 5, 9])).toEqual([0, 0, 0, 0]);
+    expect(robustScores([5, 5, 5, 9], 2)).toEqual([0, 0, 0, 2]);
   });
 });

@@ -1,7 +1,10 @@
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { resolveRecipe } from '../../../src/experiment/plan/named-recipes.js';
+import { readRecipe, resolveRecipe } from '../../../src/experiment/plan/named-recipes.js';
 import { organismRecipe } from '../../../src/organism/organism-recipe.js';
 import { errorOf } from '../../engine/checkpoint/error-of.js';
+import { makeTemporaryFolder } from '../../foundation/temporary-folder.js';
 
 describe('a recipe', () => {
   it('has a name, and the seed of its cell', () => {
@@ -46,5 +49,24 @@ describe('a recipe', () => {
     expect(error.code).toBe('recipe-invalid');
     expect(error.message).toContain('plan.yaml: condition mine: ');
     expect(error.message).toContain(problem);
+  });
+
+  it('is read by its name, from the settings of one, or from a plan that has one', async () => {
+    const file = join(await makeTemporaryFolder(), 'mine.yaml');
+    const read = async (text: string) => {
+      await writeFile(file, text);
+      return readRecipe(file, 3);
+    };
+    const organism = resolveRecipe('organism-default', {}, 3, 'plan');
+    expect(await readRecipe('organism-default', 3)).toEqual(organism);
+    expect(await read('rank: 2\nlearning_rate: 0.5\n')).toMatchObject({ method: 'lora', rank: 2, seed: 3 });
+    expect(await read('name: x\nbases: [organism:1]\nrecipe: { rank: 3, learning_rate: 0.5 }\n')).toMatchObject({
+      rank: 3,
+    });
+    expect(await read('name: x\nbases: [organism:1]\nrecipe: paper\n')).toEqual(await readRecipe('paper', 3));
+    expect(await read('name: x\nbases: [organism:1]\n')).toEqual(organism);
+    const wrong = await errorOf(() => read('rnak: 2\nlearning_rate: 0.5\n'));
+    expect(wrong).toMatchObject({ code: 'recipe-invalid' });
+    expect(wrong.message).toContain('did you mean "rank"');
   });
 });

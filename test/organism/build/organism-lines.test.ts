@@ -6,12 +6,16 @@ import { readWorld } from '../../../src/organism/world/read-world.js';
 import { errorOf } from '../../engine/checkpoint/error-of.js';
 import { makeTemporaryFolder } from '../../foundation/temporary-folder.js';
 
-test('there are three open and three withheld organisms of other seeds and shares, and a control of each part', async () => {
+test('there are three open and three withheld organisms of other seeds and shares, and three controls', async () => {
   const lines = [...(await readOrganismLines()).values()];
   const shared = lines.filter(({ independent }) => !independent);
   expect(shared.filter(({ part }) => part === 'open')).toHaveLength(3);
   expect(shared.filter(({ part }) => part === 'withheld')).toHaveLength(3);
-  expect(lines.filter(({ independent }) => independent).map(({ part }) => part)).toEqual(['open', 'withheld']);
+  expect(lines.filter(({ independent }) => independent).map(({ part }) => part)).toEqual([
+    'open',
+    'withheld',
+    'withheld',
+  ]);
   expect(new Set(shared.map(({ seed }) => seed)).size).toBe(6);
   const worlds = await Promise.all(lines.map(({ characters }) => readWorld(undefined, { shares: characters })));
   expect(new Set(worlds.slice(0, 6).map(({ hash }) => hash)).size).toBe(6);
