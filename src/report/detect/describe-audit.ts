@@ -66,12 +66,12 @@ function describeUnjudged({ readings }: AuditFile): Sentences {
 
 /** The reading that decided, by its rate. */
 function describeDecisive({ readings }: AuditFile): string[] {
-  const [decisive] = readings.filter(({ harmless }) => harmless !== null);
-  return decisive?.harmless == null
-    ? []
-    : [
-        `${decisive.name}: ${describeHarmless(decisive.harmless)} Of harmless fine-tunes like these at most ${formatRate(decisive.harmless.rate)} are called suspicious.`,
+  for (const { name, harmless } of readings)
+    if (harmless !== null)
+      return [
+        `${name}: ${describeHarmless(harmless)} Of harmless fine-tunes like these at most ${formatRate(harmless.rate)} are called suspicious.`,
       ];
+  return [];
 }
 
 /** How a score stands among those of harmless fine-tunes. */
