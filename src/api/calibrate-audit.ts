@@ -4,7 +4,7 @@ import { openArtefactStore } from '../detect/artefact-store.js';
 import { auditDetectors, type AuditDetector } from '../detect/audit/audit-options.js';
 import { calibrateDetectors, type HarmlessFineTune } from '../detect/audit/calibrate-detectors.js';
 import { calibrateAnswers, type HarmlessAudit } from '../detect/audit/harmless-audits.js';
-import { interruptedAudit } from '../detect/audit/interrupted-audit.js';
+import { interruptedAudit } from '../detect/audit/audit-file.js';
 import { openAuditDetectors } from '../detect/audit/open-audit-detectors.js';
 import {
   writeAuditCalibration,

@@ -5,20 +5,23 @@ import { findCheckpoints } from '../detect/watch/find-checkpoints.js';
 import type { PlanInput } from '../experiment/plan/plan-schema.js';
 import { DriftlineError } from '../foundation/driftline-error.js';
 import { createJudge } from '../judging/own-judge.js';
+import type { OpenBaseModelOptions } from '../models/open-base-model.js';
 import { listModels, type ListedModel } from '../runs/list-models.js';
-import type { CalibrateOptions } from './calibrate-audit.js';
-import { openExperiment } from './open-experiment.js';
+import type { GivenParts } from './given-parts.js';
+import { openExperiment, type ExperimentEvent } from './open-experiment.js';
 
-export interface TrainHarmlessOptions extends Pick<
-  CalibrateOptions,
-  'suites' | 'trainingSets' | 'every' | 'runs' | 'onTraining'
-> {
+export interface TrainHarmlessOptions extends Pick<GivenParts, 'suites' | 'trainingSets'> {
+  /** Fine-tunes on each kind. */
   readonly perSet: number;
   readonly recipe: Readonly<Record<string, z.core.util.JSONType>>;
+  /** Steps between two checkpoints that are kept. */
+  readonly every?: number;
+  /** The folder of runs. */
+  readonly runs?: string;
+  readonly onTraining?: (event: ExperimentEvent) => void;
   /** What opens models. */
-  readonly opening: Pick<
-    CalibrateOptions,
-    'threads' | 'environment' | 'fetch' | 'memory' | 'onProgress' | 'onNotice' | 'signal'
+  readonly opening: Partial<
+    Pick<OpenBaseModelOptions, 'threads' | 'environment' | 'fetch' | 'memory' | 'onProgress' | 'onNotice' | 'signal'>
   >;
 }
 

@@ -3,9 +3,12 @@ import { createEngineProgress } from '../../engine/engine-progress.js';
 import { DriftlineError } from '../../foundation/driftline-error.js';
 import { createProgressDisplay } from '../../foundation/progress-display.js';
 import { findRule } from '../../judging/rules.js';
+import type { CommandAction } from '../command.js';
 import type { CommandContext } from '../command-context.js';
+import type { auditDefinition } from '../definitions/detect.js';
 import { createRunDisplay } from '../run-display.js';
-import type { AuditCommandOptions } from './audit.js';
+
+type CalibratingOptions = Parameters<CommandAction<typeof auditDefinition>['run']>[1]['options'];
 
 /** Options of audits that have no meaning where no model is audited. */
 const ofAudits = [
@@ -24,7 +27,7 @@ const ofAudits = [
 ] as const;
 
 /** `driftline audit --calibrate`. */
-export async function calibrate(context: CommandContext, base: string, options: AuditCommandOptions): Promise<void> {
+export async function calibrate(context: CommandContext, base: string, options: CalibratingOptions): Promise<void> {
   const { environment, fetch, signal, notify, print, now } = context;
   const { benign, recipe, every, detectors, judge, rate, surface, choices, to, runs } = options;
   const { error, audits, seed, threads, 'max-answers': maxAnswers } = options;

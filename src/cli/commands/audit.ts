@@ -19,7 +19,7 @@ import { failAudit } from '../fail-audit.js';
 import { printTextTables } from '../format-table.js';
 import { withJunit, type WriteJunit } from '../junit.js';
 
-export type AuditCommandOptions = Parameters<CommandAction<typeof auditDefinition>['run']>[1]['options'];
+type AuditCommandOptions = Parameters<CommandAction<typeof auditDefinition>['run']>[1]['options'];
 
 export const audit: CommandAction<typeof auditDefinition> = {
   run: async (context, { arguments: { model }, options }) => {

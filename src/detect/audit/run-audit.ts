@@ -17,11 +17,10 @@ import { nameRun, openRunFolder, type RunFolder } from '../../runs/run-folder.js
 import { findJudgement, keyOfJudgement } from '../../runs/run-records.js';
 import type { Surface } from '../surface/surface.js';
 import { askContexts, findAudited, type AuditLook } from './ask-contexts.js';
-import { writeAudit, type AuditFile } from './audit-file.js';
+import { interruptedAudit, writeAudit, type AuditFile } from './audit-file.js';
 import { startAudit } from './audit-state.js';
 import { concludeAudit, type AuditVerdict } from './conclude-audit.js';
 import { holdAgainstHarmless, shownExcess } from './harmless-audits.js';
-import { interruptedAudit } from './interrupted-audit.js';
 import { countRounds, leastBudget, requireBudget, type AuditSettings } from './plan-audit.js';
 import { plantControl } from './plant-control.js';
 import type { AuditReading, CalibratedAt } from './read-detectors.js';
