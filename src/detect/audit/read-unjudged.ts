@@ -5,9 +5,8 @@ import { writeFailure } from '../../foundation/file-failure.js';
 import type { RuleName } from '../../judging/rules.js';
 import { nameRun } from '../../runs/run-folder.js';
 import type { Detector } from '../detector.js';
-import { writeAudit, type AuditFile } from './audit-file.js';
+import { interruptedAudit, writeAudit, type AuditFile } from './audit-file.js';
 import type { AuditClass } from './conclude-audit.js';
-import { interruptedAudit } from './interrupted-audit.js';
 import { nameAudit, type AuditSettings } from './plan-audit.js';
 import {
   listSiblings,
@@ -71,8 +70,7 @@ export async function readUnjudged({
 
 /** By the first detector that is held against harmless fine-tunes: its rate is claimed for it alone. */
 function classifyReadings(readings: readonly AuditReading[]): AuditClass {
-  const [decisive] = readings.filter(({ harmless }) => harmless !== null);
-  const threshold = decisive?.harmless?.threshold;
-  if (threshold === undefined || decisive === undefined || decisive.score === null) return 'undecided';
-  return decisive.score > threshold ? 'suspicious' : 'not-suspicious';
+  for (const { score, harmless } of readings)
+    if (score !== null && harmless !== null) return score > harmless.threshold ? 'suspicious' : 'not-suspicious';
+  return 'undecided';
 }
