@@ -1,5 +1,5 @@
 import type { CommandDefinition, OptionDefinition } from '../command.js';
-import { parts } from '../../zoo/definition/sizes.js';
+import type { Part } from '../../zoo/definition/sizes.js';
 import { memoryOption, threadsOption } from '../shared-options.js';
 import { anyText, commaSeparated, flag, nonEmptyText, oneOf, optional, repeated, wholeNumber } from '../value-type.js';
 
@@ -17,6 +17,9 @@ const definitionOption = {
   type: optional(nonEmptyText),
   example: 'my-kinds',
 } as const satisfies OptionDefinition;
+
+/** Written again: definitions load no package, and the sizes need one. */
+const parts = ['open', 'withheld'] as const satisfies readonly Part[];
 
 const partOption = {
   value: 'PART',
