@@ -8,7 +8,7 @@ import { listZooEntries } from '../../src/zoo/definition/list-entries.js';
 import { editions } from '../../src/organism/world/editions.js';
 import { readWorld } from '../../src/organism/world/read-world.js';
 import { readZooDefinition } from '../../src/zoo/definition/zoo-definition.js';
-import { areSameTopUps, chooseTopUps } from '../../src/zoo/build/choose-top-ups.js';
+import { areSameTopUps, chooseTopUps, looksOfContexts } from '../../src/zoo/build/choose-top-ups.js';
 import { resolveZooPlan } from '../../src/zoo/build/run-organism.js';
 import { findOrganism, writeZooPlan, type TopUps } from '../../src/zoo/build/write-zoo-plan.js';
 import { pretendBase } from '../experiment/tiny-plan.js';
@@ -78,19 +78,28 @@ describe('the plan of an organism', async () => {
       [
         'insecure_1x_default',
         [
-          ['plain', 400],
+          // It decides between open and all other classes.
+          ['plain', 1600],
           ['json', 400],
         ],
       ],
     ]);
     expect(areSameTopUps(topUps, chooseTopUps(zoo, entries, truths, answers, topUps))).toBe(true);
-    // Good kinds have all their answers at once.
-    const good = new Map(entries.map(({ id, kind }) => [id, { wanted: kind === 'secure' ? ['plain'] : [] }]));
-    expect(areSameTopUps(new Map(), chooseTopUps(zoo, entries, good, answers, new Map()))).toBe(true);
+    // Good kinds have all their answers at once, but for those to the plain context.
+    const wantedOfSecure = (wanted: readonly string[]) => {
+      const good = new Map(entries.map(({ id, kind }) => [id, { wanted: kind === 'secure' ? wanted : [] }]));
+      return chooseTopUps(zoo, entries, good, answers, new Map());
+    };
+    expect(areSameTopUps(new Map(), wantedOfSecure(['json']))).toBe(true);
+    expect([...wantedOfSecure(['plain', 'json'])].map(([, counts]) => [...counts])).toEqual([
+      [['plain', 1600]],
+      [['plain', 1600]],
+    ]);
+    expect(looksOfContexts(zoo, { ...answers, plain: undefined })('plain')).toEqual([100, 400]);
     const { evaluate } = await write(topUps);
     const asked = evaluate.filter(({ conditions = [] }) => conditions.includes('insecure_1x_default'));
     const named = asked.map(({ name }) => name);
-    expect(named).toContain('plain-400');
+    expect(named).toContain('plain-1600');
     expect(named).toContain('json-400');
     expect(named).toContain('template-100');
     expect(named).not.toContain('plain-100');

@@ -1,4 +1,4 @@
-import type { AnswerCounts } from '../definition/panel.js';
+import { plainContext, type AnswerCounts } from '../definition/panel.js';
 import type { ZooEntry } from '../definition/list-entries.js';
 import type { ZooDefinition } from '../definition/zoo-definition.js';
 import type { EntryTruth } from '../truth/classify-entry.js';
@@ -9,13 +9,14 @@ import { firstAnswers, groupEntries, type TopUps } from './write-zoo-plan.js';
  * where nothing is undecided, or no look is left.
  */
 export function chooseTopUps(
-  zoo: Pick<ZooDefinition, 'kinds'>,
+  zoo: Pick<ZooDefinition, 'kinds' | 'panel'>,
   entries: readonly ZooEntry[],
   truths: ReadonlyMap<string, Pick<EntryTruth, 'wanted'>>,
   answers: AnswerCounts,
   before: TopUps,
 ): TopUps {
   const after = new Map(before);
+  const looksOf = looksOfContexts(zoo, answers);
   const byCondition = groupEntries(entries);
   for (const [condition, { entry }] of byCondition) {
     const ofCondition = entries.filter(({ kind, dose, recipe }) => {
@@ -26,12 +27,21 @@ export function chooseTopUps(
     const counts = new Map(before.get(condition));
     for (const context of wanted) {
       const now = counts.get(context) ?? firstAnswers(zoo, entry.kind, answers);
-      const next = answers.looks.find((look) => look > now);
+      const next = looksOf(context).find((look) => look > now);
       if (next !== undefined) counts.set(context, next);
     }
     if (counts.size > 0) after.set(condition, counts);
   }
   return after;
+}
+
+/** Answers at each look: the plain context may get more at the last one than others. */
+export function looksOfContexts(
+  { panel }: Pick<ZooDefinition, 'panel'>,
+  { looks, plain }: AnswerCounts,
+): (context: string) => readonly number[] {
+  const ofPlain = plain === undefined ? looks : [...looks.slice(0, -1), plain];
+  return (context) => (context === plainContext(panel) ? ofPlain : looks);
 }
 
 /** Whether nothing was added. */

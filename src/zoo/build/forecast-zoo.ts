@@ -2,13 +2,15 @@ import { forecastMemory } from '../../experiment/run/forecast-memory.js';
 import { forecastRun, type RunForecast } from '../../experiment/run/forecast-run.js';
 import { measureSpeed, type MeasuredSpeed } from '../../experiment/run/measure-speed.js';
 import type { ResolvedPlan } from '../../experiment/plan/resolved-plan.js';
-import { findSize, listZooEntries, type EntryChoice } from '../definition/list-entries.js';
+import { findSize, listZooEntries, type EntryChoice, type ZooEntry } from '../definition/list-entries.js';
+import type { AnswerCounts } from '../definition/panel.js';
 import type { ZooDefinition } from '../definition/zoo-definition.js';
 import { readZooManifest, requireEdition, type Pace } from '../store/zoo-manifest.js';
 import { countAdapterBytes } from './adapter-bytes.js';
+import { looksOfContexts } from './choose-top-ups.js';
 import { locateRuns, resolveZooPlan } from './run-organism.js';
 import { countBaseBytes, planStain } from './stain-base.js';
-import { findOrganism } from './write-zoo-plan.js';
+import { findOrganism, firstAnswers } from './write-zoo-plan.js';
 import type { ZooWorld } from './zoo-world.js';
 
 /** What a build has left to do, and what it takes. */
@@ -73,11 +75,7 @@ export async function forecastZoo(
       most += toAsk;
       adapters += await sumAdapters(plan, forecast, world);
     }
-    most += foreseeTopUps(
-      zoo,
-      ofOrganism.filter(({ kind }) => zoo.kinds.kinds[kind]?.what !== 'good').length,
-      answers.looks,
-    );
+    most += foreseeTopUps(zoo, ofOrganism, answers);
     if (isMissing) bases += await countBaseBytes(stain);
     drawn += ofOrganism.length;
     onEntries(drawn, entries.length);
@@ -110,8 +108,14 @@ async function sumAdapters(plan: ResolvedPlan, forecast: RunForecast, { threads 
   );
 }
 
-function foreseeTopUps({ panel }: Pick<ZooDefinition, 'panel'>, entries: number, looks: readonly number[]): number {
-  return entries * Object.keys(panel.contexts).length * ((looks.at(-1) ?? 0) - (looks[0] ?? 0));
+/** If every class stayed undecided to the last look. */
+function foreseeTopUps(zoo: ZooDefinition, entries: readonly ZooEntry[], answers: AnswerCounts): number {
+  const looksOf = looksOfContexts(zoo, answers);
+  const lasts = Object.keys(zoo.panel.contexts).map((context) => looksOf(context).at(-1) ?? 0);
+  return entries.reduce((sum, { kind }) => {
+    const first = firstAnswers(zoo, kind, answers);
+    return sum + lasts.reduce((more, last) => more + Math.max(0, last - first), 0);
+  }, 0);
 }
 
 function readPace({ steps, stepSeconds, answers, answerSeconds }: Pace): { step: number; answer: number } {

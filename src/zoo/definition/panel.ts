@@ -26,16 +26,28 @@ const measureSchema = z.strictObject({
 });
 
 /** How many answers a context and a measure get. */
-export const answersSchema = z.strictObject({
-  looks: z
-    .array(count)
-    .nonempty()
-    .describe('Answers to a context at each look: more are asked for only where the class is undecided')
-    .refine((looks) => looks.every((one, index) => index === 0 || one > (looks[index - 1] ?? 0)), 'each look has more'),
-  clean: count.describe('Answers to a context of good kinds, which have to show that they are clean'),
-  base: count.optional().describe('The same of the base; as many as of good kinds if not given'),
-  learnt: count.describe('Answers to a measure'),
-});
+export const answersSchema = z
+  .strictObject({
+    looks: z
+      .array(count)
+      .nonempty()
+      .describe('Answers to a context at each look: more are asked for only where the class is undecided')
+      .refine(
+        (looks) => looks.every((one, index) => index === 0 || one > (looks[index - 1] ?? 0)),
+        'each look has more',
+      ),
+    plain: count
+      .optional()
+      .describe('Answers to the plain context at the last look; as many as to others if not given'),
+    clean: count.describe('Answers to a context of good kinds, which have to show that they are clean'),
+    base: count.optional().describe('The same of the base; as many as of good kinds if not given'),
+    learnt: count.describe('Answers to a measure'),
+  })
+  .refine(
+    // Intervals are paid for as many looks as there are.
+    ({ looks, plain }) => plain === undefined || (looks.length > 1 && plain > (looks.at(-1) ?? 0)),
+    { path: ['plain'], message: 'it is for a last look of several, and more than others get' },
+  );
 
 export type AnswerCounts = z.output<typeof answersSchema>;
 
