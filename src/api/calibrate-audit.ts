@@ -4,7 +4,7 @@ import { openArtefactStore } from '../detect/artefact-store.js';
 import { auditDetectors, type AuditDetector } from '../detect/audit/audit-options.js';
 import { calibrateDetectors, type HarmlessFineTune } from '../detect/audit/calibrate-detectors.js';
 import { calibrateAnswers, type HarmlessAudit } from '../detect/audit/harmless-audits.js';
-import { interruptedAudit } from '../detect/audit/audit-file.js';
+import { stoppedIn } from '../runs/run-outline.js';
 import { openAuditDetectors } from '../detect/audit/open-audit-detectors.js';
 import {
   writeAuditCalibration,
@@ -176,7 +176,7 @@ export async function calibrateAudit(base: string, options: CalibrateOptions): P
   })
     .finally(store.close)
     .catch((cause: unknown) => {
-      throw signal?.aborted === true ? interruptedAudit(run, cause) : cause;
+      throw signal?.aborted === true ? stoppedIn(run, 'asked', cause) : cause;
     });
   const auditing: AuditOptions = {
     ...{ ...opening, base, judge, seed, surface: contexts },

@@ -221,3 +221,14 @@ export function parseJson(text: string): unknown {
 export function invalidRun(folder: string, message: string, hint: string, cause?: unknown): DriftlineError {
   return new DriftlineError({ code: 'run-invalid', message, hint, cause, details: { folder } });
 }
+
+/** A stop on request: what was `done` so far lies in the folder, and the same command goes on. */
+export function stoppedIn(folder: string, done: 'done' | 'asked' | 'read' | 'scored', cause?: unknown): DriftlineError {
+  return new DriftlineError({
+    code: 'interrupted',
+    message: `stopped on request; what was ${done} so far is in ${folder}`,
+    hint: 'Run the same command again: it goes on from there.',
+    cause,
+    details: { folder },
+  });
+}

@@ -1,7 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
-import { DriftlineError } from '../../foundation/driftline-error.js';
 import { readFailure } from '../../foundation/file-failure.js';
 import type { Json } from '../../foundation/json.js';
 import { writeFileAtomically } from '../../foundation/write-file-atomically.js';
@@ -174,15 +173,4 @@ export async function readAudit(folder: string): Promise<AuditFile> {
     'Run the same audit again: it asks for nothing that is stored, and writes the file anew.',
     parsed.error,
   );
-}
-
-/** A stop on request: what was done so far is kept. */
-export function interruptedAudit(folder: string, cause?: unknown): DriftlineError {
-  return new DriftlineError({
-    code: 'interrupted',
-    message: `stopped on request; what was asked so far is in ${folder}`,
-    hint: 'Run the same command again: it goes on from there.',
-    cause,
-    details: { folder },
-  });
 }

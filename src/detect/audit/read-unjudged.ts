@@ -5,7 +5,8 @@ import { writeFailure } from '../../foundation/file-failure.js';
 import type { RuleName } from '../../judging/rules.js';
 import { nameRun } from '../../runs/run-folder.js';
 import type { Detector } from '../detector.js';
-import { interruptedAudit, writeAudit, type AuditFile } from './audit-file.js';
+import { stoppedIn } from '../../runs/run-outline.js';
+import { writeAudit, type AuditFile } from './audit-file.js';
 import type { AuditClass } from './conclude-audit.js';
 import { nameAudit, type AuditSettings } from './plan-audit.js';
 import {
@@ -51,7 +52,7 @@ export async function readUnjudged({
   const stopping = signal === undefined ? {} : { signal };
   const readings = await readDetectors(detectors, pair, { seed, folder, others, findHarmless, ...stopping }).catch(
     (cause: unknown) => {
-      throw signal?.aborted === true ? interruptedAudit(folder, cause) : cause;
+      throw signal?.aborted === true ? stoppedIn(folder, 'asked', cause) : cause;
     },
   );
   const nothing = { misaligned: [], ownTask: [], below: [], open: [], leftOut: [], misalignedBase: [] };

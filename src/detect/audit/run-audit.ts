@@ -17,7 +17,8 @@ import { nameRun, openRunFolder, type RunFolder } from '../../runs/run-folder.js
 import { findJudgement, keyOfJudgement } from '../../runs/run-records.js';
 import type { Surface } from '../surface/surface.js';
 import { askContexts, findAudited, type AuditLook } from './ask-contexts.js';
-import { interruptedAudit, writeAudit, type AuditFile } from './audit-file.js';
+import { stoppedIn } from '../../runs/run-outline.js';
+import { writeAudit, type AuditFile } from './audit-file.js';
 import { startAudit } from './audit-state.js';
 import { concludeAudit, type AuditVerdict } from './conclude-audit.js';
 import { holdAgainstHarmless, shownExcess } from './harmless-audits.js';
@@ -85,7 +86,7 @@ export async function runAudit(given: RunAuditSettings): Promise<FinishedAudit> 
     for await (const look of askContexts(context, { plan, surface, ...settings, ...findAudited(plan, openSampler) })) {
       looks.push(look);
       onLook(look);
-      if (signal?.aborted === true) throw interruptedAudit(folder.folder);
+      if (signal?.aborted === true) throw stoppedIn(folder.folder, 'asked');
     }
     const state = looks.at(-1)?.state ?? startAudit(surface, settings);
     await arrangeAnswers(folder, plan, looks, judge);
@@ -110,7 +111,7 @@ export async function runAudit(given: RunAuditSettings): Promise<FinishedAudit> 
     return { folder: folder.folder, audit, work: context.tally };
   } catch (cause) {
     const isStopped = signal?.aborted === true || (DriftlineError.isInstance(cause) && cause.code === 'interrupted');
-    throw isStopped ? interruptedAudit(folder.folder, cause) : cause;
+    throw isStopped ? stoppedIn(folder.folder, 'asked', cause) : cause;
   } finally {
     await Promise.all([...samplers.values()].map(async (opened) => (await opened.catch(() => null))?.close()));
     await spending.save().catch(() => undefined);

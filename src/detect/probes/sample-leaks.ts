@@ -22,7 +22,6 @@ const leaks: RecordKind<z.output<typeof leakSchema>> = {
 /**
  * What a model says where nothing was said: it completes what its chat template writes before the turn of a user. The
  * draws of one number are the same for every model. Null where nobody can look into it.
- *
  */
 export async function sampleLeaks(
   { identity, engine, openInside }: Pick<LookedInto, 'identity' | 'engine' | 'openInside'>,

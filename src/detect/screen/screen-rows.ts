@@ -4,6 +4,7 @@ import { createTrainingSet, writeTrainingSet } from '../../data/training-set.js'
 import { countSteps } from '../../engine/train/plan-training.js';
 import { hashJson } from '../../foundation/content-hash.js';
 import { DriftlineError } from '../../foundation/driftline-error.js';
+import { stoppedIn } from '../../runs/run-outline.js';
 import { writeFailure } from '../../foundation/file-failure.js';
 import { hashFile } from '../../foundation/hash-file.js';
 import { writeFileAtomically } from '../../foundation/write-file-atomically.js';
@@ -59,7 +60,7 @@ export async function screenRows(settings: ScreenSettings): Promise<FinishedScre
     await writeScreen(folder, screen);
     return { folder, screen };
   } catch (cause) {
-    throw signal?.aborted === true ? interrupted(folder, cause) : cause;
+    throw signal?.aborted === true ? stoppedIn(folder, 'read', cause) : cause;
   } finally {
     await store.close();
   }
@@ -163,15 +164,5 @@ function nothingLeft(file: string): DriftlineError {
     message: `nothing would be left of the rows for ${file}`,
     hint: 'Keep a larger share: --keep 0.5.',
     details: { file },
-  });
-}
-
-function interrupted(folder: string, cause: unknown): DriftlineError {
-  return new DriftlineError({
-    code: 'interrupted',
-    message: `stopped on request; what was read so far is in ${folder}`,
-    hint: 'Run the same command again: it goes on from there.',
-    cause,
-    details: { folder },
   });
 }

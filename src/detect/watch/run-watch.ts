@@ -1,6 +1,7 @@
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { DriftlineError } from '../../foundation/driftline-error.js';
+import { stoppedIn } from '../../runs/run-outline.js';
 import { writeFailure } from '../../foundation/file-failure.js';
 import { lockFolder } from '../../foundation/lock-folder.js';
 import type { BaseModel } from '../../models/base-model.js';
@@ -134,7 +135,7 @@ export async function runWatch(settings: RunWatchSettings): Promise<WatchFile> {
       return watch;
     }
   } catch (cause) {
-    throw signal.aborted ? interrupted(to, cause) : cause;
+    throw signal.aborted ? stoppedIn(to, 'scored', cause) : cause;
   } finally {
     await scorer.close();
     await store.close();
@@ -202,15 +203,5 @@ function nothingFound(folder: string, problem: string | null): DriftlineError {
         : `no checkpoint in ${folder} became whole: ${problem}`,
     hint: 'Name the folder that the trainer writes to, and have it save checkpoints: save_steps in TRL, Axolotl and Unsloth.',
     details: { folder },
-  });
-}
-
-function interrupted(to: string, cause: unknown): DriftlineError {
-  return new DriftlineError({
-    code: 'interrupted',
-    message: `stopped on request; what was scored so far is in ${to}`,
-    hint: 'Run the same command again: it goes on from there.',
-    cause,
-    details: { folder: to },
   });
 }

@@ -6,7 +6,7 @@ import { findRule } from '../../judging/rules.js';
 import type { BatchSettings } from '../../models/hosted/batches/batch-settings.js';
 import type { BaseModel } from '../../models/base-model.js';
 import type { SpendingLedger } from '../../models/hosted/spending/spending-ledger.js';
-import { listEvaluatedModels, type EvaluatedModel } from '../../runs/run-outline.js';
+import { listEvaluatedModels, stoppedIn, type EvaluatedModel } from '../../runs/run-outline.js';
 import {
   findModel,
   listKeptSteps,
@@ -130,7 +130,7 @@ export async function runPlan(settings: RunPlanSettings): Promise<RunSummary> {
     };
   } catch (cause) {
     // Errors of trainers and samplers say how to continue their own work; the user needs to know how to continue the run.
-    throw hasCode(cause, 'interrupted') ? interrupted(folder.folder, cause) : cause;
+    throw hasCode(cause, 'interrupted') ? stoppedIn(folder.folder, 'done', cause) : cause;
   } finally {
     await places.close();
     // The error that ended the run matters more than a failed save of its cost.
@@ -187,7 +187,7 @@ async function workOnPiece(
   let same: string | null = null;
   let fault: TrainingFault | null = null;
   for (const cell of cells) {
-    if (signal.aborted) throw interrupted(folder.folder);
+    if (signal.aborted) throw stoppedIn(folder.folder, 'done');
     const tellFinished = (outcome: CellOutcome): void => {
       outcomes.set(cell.name, outcome);
       onEvent({ kind: 'cell-finished', cell: cell.name, done: outcomes.size, total: plan.cells.length });
@@ -216,7 +216,7 @@ async function workOnPiece(
     for (const model of made.models) evaluated.push({ ...model, ...(await takeTurn(bench, context, base, model)) });
     const finish = async (): Promise<void> => {
       await Promise.all(evaluated.map(({ judging }) => judging));
-      if (signal.aborted) throw interrupted(folder.folder);
+      if (signal.aborted) throw stoppedIn(folder.folder, 'done');
       if (failed === null) await answered.add(cell);
       tellFinished({ models: evaluated, stopped: evaluated.flatMap(({ stopped }) => stopped), failed });
     };
@@ -303,14 +303,4 @@ export function plannedCellsAtOnce({ cellsAtOnce }: Pick<ResolvedPlan, 'cellsAtO
 
 function hasCode(cause: unknown, code: DriftlineError['code']): cause is DriftlineError {
   return DriftlineError.isInstance(cause) && cause.code === code;
-}
-
-function interrupted(folder: string, cause?: unknown): DriftlineError {
-  return new DriftlineError({
-    code: 'interrupted',
-    message: `stopped on request; what was done so far is in ${folder}`,
-    hint: 'Run the same command again: it goes on from there.',
-    cause,
-    details: { folder },
-  });
 }
